@@ -1,0 +1,50 @@
+# Needs Python 3.11 or later and make; everything else is installed into .venv.
+
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet
+
+.PHONY: run test lint slow benchmarks lock clean
+
+run: .venv/.app  ## open the app
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: .venv/.tests lint  ## every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: .venv/.tests  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmarks: .venv/.app  ## what the README's figures come from
+	$(BIN)/python -m benchmarks.training
+
+lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		requirements.txt requirements-dev.txt -o constraints.txt --upgrade
+
+clean:
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# uv installs in seconds and links the files of its cache; where it cannot reach its index, pip does it.
+.venv/.uv: Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hierapp needs Python 3.11 or later, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@touch $@
+
+.venv/.app: .venv/.uv requirements.txt constraints.txt
+	@echo "Installing what the app needs into .venv (torch with CUDA is some 3 GB to download the first time) ..."
+	@$(UV) -r requirements.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements.txt -c constraints.txt
+	@touch $@
+
+.venv/.tests: .venv/.app requirements-dev.txt tests/chromium.sh
+	@$(UV) -r requirements-dev.txt -c constraints.txt || \
+		$(BIN)/python -m pip install -r requirements-dev.txt -c constraints.txt
+	@sh tests/chromium.sh $(BIN)/python
+	@touch $@

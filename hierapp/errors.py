@@ -1,0 +1,39 @@
+"""What hierapp raises when the input is at fault.
+
+Every message is one sentence: what was wrong, what was expected, what to do. The command line prints it on one
+line and the pages show it as it is; anything that is not a HierappError is a defect of ours.
+"""
+
+
+class HierappError(Exception):
+    """Base of every error that a user can mend."""
+
+
+class TreeError(HierappError, ValueError):
+    """The input is no label tree, or not one over these classes."""
+
+
+class ConfigError(HierappError, ValueError):
+    """A run is configured with a value it cannot have."""
+
+
+class DatasetError(HierappError):
+    """A data set is unknown, absent, broken, or could not be downloaded."""
+
+
+class StoreError(HierappError):
+    """The store cannot be read or written, or holds no such run."""
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Training stops because it was asked to."""
+
+
+def some(names: list[str], limit: int = 5) -> str:
+    """Quote the first names of a list for a message: `'a', 'b' and 3 more`.
+
+    >>> some(["a", "b", "c"], limit=2)
+    "'a', 'b' and 1 more"
+    """
+    quoted = ", ".join(repr(name) for name in names[:limit])
+    return quoted if len(names) <= limit else f"{quoted} and {len(names) - limit} more"
