@@ -1,0 +1,63 @@
+"""Losses over one softmax of all leaves: cross-entropy, and cross-entropy with an entropy penalty."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from hierapp.losses.base import FlatLoss, Reduction
+from hierapp.tree import LabelTree
+
+
+class CrossEntropy(FlatLoss):
+    """-log softmax(u)_y, the report's (5).
+
+    Args:
+        label_smoothing: share of the target that is spread evenly over all leaves.
+
+    >>> import torch
+    >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
+    >>> round(CrossEntropy(tree)(torch.zeros(1, 2), torch.tensor([0])).item(), 4)
+    0.6931
+    """
+
+    def __init__(self, tree: LabelTree, label_smoothing: float = 0.0, reduction: Reduction = "mean") -> None:
+        super().__init__(tree, reduction)
+        self.label_smoothing = label_smoothing
+
+    def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(logits, target, reduction="none", label_smoothing=self.label_smoothing)
+
+    # F.cross_entropy tells indices from probabilities by their shape.
+    of_probabilities = of_indices
+
+
+class RegularizedCrossEntropy(FlatLoss):
+    """-log p_y + penalty * sum_i p_i log p_i with p = softmax(u): the report's (6), after Pereyra et al. 2017.
+
+    The second term is the negative entropy: it lowers the loss of unsure outputs.
+
+    Args:
+        penalty: weight of the negative entropy.
+
+    >>> import torch
+    >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
+    >>> round(RegularizedCrossEntropy(tree, penalty=1.0)(torch.zeros(1, 2), torch.tensor([0])).item(), 4)
+    0.0
+    """
+
+    def __init__(self, tree: LabelTree, penalty: float = 0.1, reduction: Reduction = "mean") -> None:
+        super().__init__(tree, reduction)
+        self.penalty = penalty
+
+    def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        log_p = F.log_softmax(logits, dim=1)
+        return F.nll_loss(log_p, target, reduction="none") + self.penalty * self._negative_entropy(log_p)
+
+    def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        log_p = F.log_softmax(logits, dim=1)
+        return -(target * log_p).sum(1) + self.penalty * target.sum(1) * self._negative_entropy(log_p)
+
+    @staticmethod
+    def _negative_entropy(log_p: Tensor) -> Tensor:
+        return (log_p.exp() * log_p).sum(1)
