@@ -1,0 +1,27 @@
+"""Submitting runs, whichever way they are started; pages and command line share these calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hierapp import datasets
+from hierapp.config import RunConfig
+from hierapp.launchers import local
+from hierapp.store import Store
+from hierapp.tree import LabelTree
+
+
+def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[str]:
+    """Queue runs over one tree and see to it that something works on the queue; their ids in order.
+
+    Raises:
+        DatasetError: if a data set is not there; nothing is queued.
+        TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
+        StoreError: if the store cannot be written.
+    """
+    for name in dict.fromkeys(config.data for config in configs):
+        datasets.require(name)
+        tree.positions_of(datasets.find(name).class_names)
+    ids = store.add(configs, tree)
+    local.wake(store)
+    return ids

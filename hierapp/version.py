@@ -1,0 +1,28 @@
+"""Which code made a run."""
+
+from __future__ import annotations
+
+import subprocess
+
+import hierapp
+from hierapp.paths import project_folder
+
+
+def code_version() -> str:
+    """hierapp's version, and the commit where the code is a git checkout; "+" marks changes that are not committed.
+
+    >>> code_version().startswith(hierapp.__version__)
+    True
+    """
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+            cwd=project_folder(),
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return hierapp.__version__
+    return f"{hierapp.__version__} ({described})"
