@@ -1,0 +1,8 @@
+"""`python -m hierapp`: the command line."""
+
+import sys
+
+from hierapp.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

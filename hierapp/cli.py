@@ -1,0 +1,248 @@
+"""The command line: `python -m hierapp`.
+
+Exit status: 0 done, 1 a run failed, 2 bad input, with one line on standard error that says what and why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from hierapp import datasets, downloads, launchers, losses, models, tree_library
+from hierapp.config import plan
+from hierapp.errors import ConfigError, HierappError, TreeError
+from hierapp.store import Store
+from hierapp.tree import LabelTree
+
+DONE, RUN_FAILED, BAD_INPUT = 0, 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad arguments are told in one line, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except HierappError as error:
+        print(f"hierapp: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("hierapp: stopped; runs that were started go on, see `python -m hierapp runs`", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, head for one, has seen enough
+        sys.stderr.close()
+        return DONE
+
+
+def parser() -> Parser:
+    """The whole grammar."""
+    top = Parser(prog="python -m hierapp", description="Label trees, hierarchical losses, and runs that compare them.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    run = _command(commands, "run", run_losses, "queue runs, follow them, print the table", figures=True)
+    run.add_argument("--data", help=f"the data set: {', '.join(datasets.DATASETS)}; by default the best that is ready")
+    run.add_argument("--tree", help="a tree's name or file; by default the data set's own")
+    run.add_argument(
+        "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
+    )
+    run.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the losses")
+    run.add_argument("--model", default="lenet", help=", ".join(models.MODELS))
+    run.add_argument("--epochs", type=int, default=5)
+    run.add_argument("--batch-size", type=int, default=128)
+    run.add_argument("--learning-rate", type=float, default=1e-3)
+    run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
+    run.add_argument("--seed", type=int, default=0, help="the first seed")
+    run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
+
+    _command(commands, "runs", list_runs, "list all runs", figures=True)
+    show = _command(commands, "show", show_run, "show one run", figures=True)
+    show.add_argument("run")
+    cancel = _command(commands, "cancel", cancel_run, "cancel a waiting or a running run")
+    cancel.add_argument("run")
+
+    data = commands.add_parser("data", help="list the data sets, or get one").add_subparsers(required=True)
+    _command(data, "list", list_data, "which data sets there are, and which are ready", figures=True)
+    get = _command(data, "get", get_data, "download a data set, or mend a broken one")
+    get.add_argument("name")
+
+    tree = commands.add_parser("tree", help="check, show or convert label trees").add_subparsers(required=True)
+    check = _command(tree, "check", check_tree, "say whether a file is a label tree, and what it is like", figures=True)
+    check.add_argument("file", metavar="FILE")
+    check.add_argument("--data", help="check the leaves against this data set's classes")
+    draw = _command(tree, "show", show_tree, "draw a tree")
+    draw.add_argument("file", metavar="FILE")
+    convert = _command(tree, "convert", convert_tree, "write a tree in the format of the second file's suffix")
+    convert.add_argument("file", metavar="FILE")
+    convert.add_argument("out", metavar="OUT")
+    return top
+
+
+def _command(commands: Any, name: str, call: Any, help: str, figures: bool = False) -> Parser:
+    command: Parser = commands.add_parser(name, help=help, description=help)
+    command.set_defaults(command=call)
+    if figures:
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return command
+
+
+# Runs. What prints is imported where it is needed: the rest starts without pandas.
+
+
+def run_losses(options: argparse.Namespace) -> int:
+    data = datasets.find(options.data or datasets.best_ready())
+    name = options.tree or data.default_tree
+    tree = tree_library.load(name)
+    configs = plan(
+        options.loss,
+        range(options.seed, options.seed + options.seeds),
+        _pairs(options.option),
+        data=data.name,
+        tree=name,
+        model=options.model,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        device=options.device,
+    )
+    store = Store()
+    ids = launchers.submit(store, configs, tree)
+    if options.detach:
+        _print_runs(store, ids) if options.json else print(*ids, sep="\n")
+        return DONE
+    from hierapp import follow
+
+    runs = follow.follow(store, ids)
+    _print_runs(store, ids) if options.json else follow.print_table(store, runs)
+    return DONE if all(run.state == "finished" for run in runs) else RUN_FAILED
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    store = Store()
+    runs = store.runs()
+    if options.json:
+        _print_runs(store, [run.id for run in runs])
+    elif runs:
+        from hierapp import follow
+
+        follow.print_table(store, runs)
+    else:
+        print("No run yet; start some with `python -m hierapp run --loss cross-entropy --loss hierarchical`.")
+    return DONE
+
+
+def show_run(options: argparse.Namespace) -> int:
+    from hierapp import summary
+
+    store = Store()
+    shown = summary.as_dicts(store, [store.run(options.run)])[0]
+    if options.json:
+        print(json.dumps(shown))
+        return DONE
+    config, test = shown.pop("config"), shown.pop("test")
+    for name, value in {**shown, **config, **{f"test {key}": value for key, value in (test or {}).items()}}.items():
+        print(f"{name:28} {value}")
+    return DONE
+
+
+def cancel_run(options: argparse.Namespace) -> int:
+    run = Store().request_cancel(options.run)
+    print(f"run {run.id} will stop within seconds" if run.state == "running" else f"run {run.id} is {run.state}")
+    return DONE
+
+
+def _print_runs(store: Store, ids: Sequence[str]) -> None:
+    from hierapp import summary
+
+    print(json.dumps(summary.as_dicts(store, store.runs(ids))))
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    for pair in given:
+        if "=" not in pair:
+            raise ConfigError(f"Expected an option as NAME=VALUE, as in --option mass=0, but got {pair!r}.")
+    return dict(pair.split("=", 1) for pair in given)
+
+
+# Data sets
+
+
+def list_data(options: argparse.Namespace) -> int:
+    rows = [(entry, datasets.status(name)) for name, entry in datasets.DATASETS.items()]
+    if options.json:
+        print(json.dumps([{"name": entry.name, "state": at.state, "detail": at.detail} for entry, at in rows]))
+    else:
+        for entry, at in rows:
+            print(f"{entry.name:14} {at.state:7} {entry.title}: {len(entry.class_names)} classes. {at.detail}")
+    return DONE
+
+
+def get_data(options: argparse.Namespace) -> int:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    entry = datasets.find(options.name)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns) as bars:
+        task = bars.add_task(entry.title, total=None)
+        downloads.get(
+            entry.name,
+            progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
+        )
+    print(f"{entry.name} is ready.")
+    return DONE
+
+
+# Trees
+
+
+def check_tree(options: argparse.Namespace) -> int:
+    tree = tree_library.load(options.file)
+    if options.data:
+        tree.positions_of(datasets.find(options.data).class_names)
+    facts = {
+        "file": options.file,
+        "nodes": len(tree.nodes),
+        "leaves": len(tree.leaves),
+        "depth": int(tree.depth.max()),
+        "is_uniform_depth": tree.is_uniform_depth,
+    }
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        shape = "of uniform depth" if tree.is_uniform_depth else "ragged"
+        print(f"{options.file}: a label tree, {facts['nodes']} nodes, {facts['leaves']} leaves, {shape}", end="")
+        print(f", depth {facts['depth']}{f', over the classes of {options.data}' if options.data else ''}.")
+    return DONE
+
+
+def show_tree(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree: LabelTree = tree_library.load(options.file)
+    drawn = [Tree(Text(tree.nodes[0]))]
+    for node in range(1, len(tree.nodes)):
+        drawn.append(drawn[tree.parents[node]].add(Text(tree.nodes[node])))
+    Console().print(drawn[0])
+    return DONE
+
+
+def convert_tree(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    tree = tree_library.load(options.file)
+    if Path(options.out).exists():
+        raise TreeError(f"The file {options.out} is there already; remove it or choose another name.")
+    tree.save(options.out)
+    print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
+    return DONE

@@ -1,0 +1,75 @@
+"""Watching runs from a terminal: a bar a run while they go, a table at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hierapp import summary
+from hierapp.launchers import local
+from hierapp.store import Run, Store
+
+POLL_SECONDS = 0.3
+
+
+def follow(store: Store, ids: Sequence[str]) -> list[Run]:
+    """Show the runs' progress on standard error until all have ended; the runs as they ended."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[now]}"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    tasks: dict[str, TaskID] = {}
+    told: set[str] = set()
+    with bars:
+        while True:
+            runs = store.runs(ids)
+            metrics = store.metrics(ids)
+            names = summary.labels(runs)
+            for run in runs:
+                if run.id not in tasks:
+                    tasks[run.id] = bars.add_task(f"{run.id} {names[run.id]}", total=1.0, start=False, now="queued")
+                if run.started is not None:
+                    bars.start_task(tasks[run.id])
+                accuracy = metrics[run.id].get("val_accuracy", [])
+                shown = f"{run.state}, val accuracy {accuracy[-1][1]:.4f}" if accuracy else run.state
+                bars.update(tasks[run.id], completed=run.progress, now=shown)
+                if not run.is_open and run.id not in told:
+                    told.add(run.id)
+                    bars.stop_task(tasks[run.id])
+                    if not console.is_terminal:
+                        console.print(f"{run.id} {names[run.id]}: {shown}", highlight=False)
+            if len(told) == len(runs):
+                return runs
+            local.wake(store)
+            time.sleep(POLL_SECONDS)
+
+
+def print_table(store: Store, runs: Sequence[Run]) -> None:
+    """Print the runs' table on standard output."""
+    frame = summary.table(store, runs).reset_index()
+    shown = Table(box=None, pad_edge=False)
+    for column in frame.columns:
+        shown.add_column(column, justify="right" if frame[column].dtype == float else "left")
+    for row in frame.itertuples(index=False):
+        shown.add_row(*(_cell(value) for value in row))
+    # A table that is cut to the width of a pipe is of no use.
+    console = Console()
+    console.print(shown) if console.is_terminal else Console(width=200).print(shown)
+    for run in runs:
+        if run.error:
+            console.print(f"run {run.id}: {run.error}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4f}"
+    return str(value)

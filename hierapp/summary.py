@@ -1,0 +1,114 @@
+"""What is said of runs, alike on the command line and on the pages: a dict for JSON, a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from hierapp.store import Run, Store
+
+Metrics = Mapping[str, Sequence[tuple[float, float]]]
+
+# Columns of the table that hold figures of the test part, and where they stand in `metrics.report`.
+TEST_FIGURES = {
+    "test accuracy": "accuracy",
+    "mean distance": "mean_distance",
+    "severity": "severity",
+    "class accuracy": "macro_recall",
+    "weighted class accuracy": "macro_weighted_recall",
+}
+
+
+def as_dicts(store: Store, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The runs as the command line prints them with --json."""
+    metrics = store.metrics(run.id for run in runs)
+    return [
+        {
+            "id": run.id,
+            "state": run.state,
+            "pid": run.pid if run.state == "running" else None,
+            "config": run.config.model_dump(),
+            "epoch": run.epoch,
+            "epochs": run.config.epochs,
+            "progress": run.progress,
+            "metrics": {name: points[-1][1] for name, points in metrics[run.id].items()},
+            "test": run.test,
+            "folder": str(run.folder),
+            "error": run.error,
+            "device": run.device,
+            "version": run.version,
+            "created": run.created,
+            "started": run.started,
+            "ended": run.ended,
+        }
+        for run in runs
+    ]
+
+
+def setting(run: Run) -> str:
+    """The loss with those of its options that are not the default, as "hierarchical, mass 0".
+
+    Options that this hierapp does not know stand as they are.
+    """
+    from hierapp import losses
+
+    entry = losses.LOSSES.get(run.config.loss)
+    defaults = {option.name: option.default for option in entry.options} if entry else {}
+    changed = [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in run.config.options.items()
+        if defaults.get(name) != value
+    ]
+    return ", ".join([run.config.loss, *changed])
+
+
+def labels(runs: Sequence[Run]) -> dict[str, str]:
+    """For each run's id a short name that tells it from the others: the loss, and whatever else differs among them."""
+    parts = {
+        run.id: {
+            "setting": setting(run),
+            "data": run.config.data,
+            "tree": run.config.tree,
+            "model": run.config.model,
+            "learning_rate": f"lr {run.config.learning_rate:g}",
+            "batch_size": f"batch {run.config.batch_size}",
+            "seed": f"seed {run.config.seed}",
+        }
+        for run in runs
+    }
+    varied = [
+        key
+        for key in ("data", "tree", "model", "learning_rate", "batch_size", "seed")
+        if len({part[key] for part in parts.values()}) > 1
+    ]
+    named = {run: " · ".join([part["setting"], *(part[key] for key in varied)]) for run, part in parts.items()}
+    counted = list(named.values())
+    return {run: f"{name} (run {run})" if counted.count(name) > 1 else name for run, name in named.items()}
+
+
+def table(store: Store, runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a run, indexed by its id: what it is, how far it is, and its figures (NaN where there is none yet)."""
+    metrics = store.metrics(run.id for run in runs)
+    rows = []
+    for run in runs:
+        last = {name: points[-1][1] for name, points in metrics[run.id].items()}
+        figures = {column: (run.test or {}).get(key) for column, key in TEST_FIGURES.items()}
+        rows.append(
+            {
+                "run": run.id,
+                "data": run.config.data,
+                "tree": run.config.tree,
+                "loss": setting(run),
+                "model": run.config.model,
+                "seed": run.config.seed,
+                "state": run.state,
+                "epochs": f"{run.epoch} of {run.config.epochs}",
+                "val accuracy": last.get("val_accuracy"),
+                **figures,
+            }
+        )
+    columns = ["run", "data", "tree", "loss", "model", "seed", "state", "epochs", "val accuracy", *TEST_FIGURES]
+    frame = pd.DataFrame(rows, columns=columns).set_index("run")
+    return frame.astype(dict.fromkeys(["val accuracy", *TEST_FIGURES], float))
