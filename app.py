@@ -1,0 +1,21 @@
+"""The router: `streamlit run app.py`."""
+
+import streamlit as st
+
+from hierapp.errors import HierappError
+
+st.set_page_config(page_title="hierapp", page_icon=":material/account_tree:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
+        st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
+        st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
+    ],
+    position="top",
+)
+try:
+    page.run()
+except HierappError as error:
+    st.error(str(error), icon=":material/error:")

@@ -1,0 +1,221 @@
+"""Runs: live curves, confusion matrices, class accuracy beside weighted class accuracy, logs, cancel."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hierapp import figures, metrics, summary
+from hierapp.estimate import words
+from hierapp.launchers import local
+from hierapp.store import Run
+from pages import common
+
+REFRESH_SECONDS = 1.0
+ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
+ICONS = {
+    "queued": "⏳ queued",
+    "running": "▶️ running",
+    "finished": "✅ finished",
+    "failed": "❌ failed",
+    "cancelled": "⏹️ cancelled",
+    "interrupted": "⚠️ interrupted",
+}
+
+store = common.store()
+
+
+def latest(runs: Sequence[Run]) -> list[str]:
+    """The runs of the last click."""
+    return [run.id for run in runs if runs[-1].created - run.created < ONE_SUBMISSION_SECONDS]
+
+
+def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
+    frame = summary.table(store, runs)
+    frame.insert(0, "name", [names[run.id] for run in runs])
+    frame["state"] = [ICONS[run.state] for run in runs]
+    frame["progress"] = [run.progress for run in runs]
+    frame["time left"] = ["" if run.seconds_left is None else words(run.seconds_left) for run in runs]
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        frame.reset_index(),
+        hide_index=True,
+        column_order=["run", "name", "state", "progress", "time left", "epochs", "val accuracy", *summary.TEST_FIGURES],
+        column_config={
+            "run": st.column_config.TextColumn(width="small"),
+            "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+            "val accuracy": percent,
+            "test accuracy": percent,
+            "class accuracy": percent,
+            "weighted class accuracy": percent,
+            "mean distance": st.column_config.NumberColumn(format="%.4f", help="mean distance of all test predictions"),
+            "severity": st.column_config.NumberColumn(format="%.3f", help="mean distance of the mistakes only"),
+        },
+        alt="The runs, how far they are, and their figures on the test images",
+    )
+    for run in runs:
+        if run.error:
+            st.error(f"Run {run.id} ({names[run.id]}): {run.error}", icon=":material/error:")
+
+
+def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+    going = [run for run in runs if run.is_open]
+    with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
+        if len(going) > 1 and st.button(f"All {len(going)} that are not done", key="cancel-all"):
+            for run in going:
+                store.request_cancel(run.id)
+        for run in going:
+            asked = run.cancel_requested is not None
+            label = f"{run.id} {names[run.id]}" + (" (stopping)" if asked else "")
+            if st.button(label, key=f"cancel-{run.id}", disabled=asked):
+                store.request_cancel(run.id)
+
+
+def live(ids: Sequence[str]) -> None:
+    """What moves while runs go."""
+    local.wake(store)
+    runs = store.runs(ids)
+    if st.session_state.get("were-open") and not any(run.is_open for run in runs):
+        st.session_state["were-open"] = False
+        st.rerun()
+    names = summary.labels(runs)
+    progress_table(runs, names)
+    cancel_menu(runs, names)
+    recorded = store.metrics(ids)
+    colors = common.colors_of(names.values())
+    accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
+    training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Validation accuracy")
+        if accuracy:
+            figure = figures.curves_figure(accuracy, "validation accuracy", colors, percent=True)
+            common.chart(figure, "accuracy", "Validation accuracy of each run over the epochs")
+        else:
+            st.caption("The first point comes at the end of the first epoch.")
+    with right:
+        st.subheader("Training loss")
+        if training:
+            figure = figures.curves_figure(training, "training loss", colors)
+            common.chart(figure, "loss", "Training loss of each run over the epochs")
+            if len({run.config.loss for run in runs}) > 1:
+                st.caption("Different losses have different scales: compare their shapes, not their heights.")
+        else:
+            st.caption("The first point comes with the first batches.")
+
+
+def results(ids: Sequence[str]) -> None:
+    """Confusion matrix and class accuracy, from the epochs that are done."""
+    runs = [run for run in store.runs(ids) if run.epoch > 0]
+    if not runs:
+        st.caption("Confusion matrices and class accuracy come with the end of the first epoch.")
+        return
+    names = summary.labels(store.runs(ids))
+    confusion_view(runs, names)
+    st.subheader("Class accuracy and weighted class accuracy")
+    st.markdown(
+        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to what it"
+        " was taken for, so that costly mistakes pull a class down more."
+    )
+    trees = {run.tree_text for run in runs}
+    if len(trees) > 1:
+        st.caption("The chosen runs have different trees; choose runs of one tree to compare their classes.")
+        return
+    reports = {names[run.id]: run.test or last_report(run) for run in runs}
+    finished = sum(run.test is not None for run in runs)
+    source = "test images" if finished == len(runs) else "validation images where a run is not finished"
+    st.caption(f"From the {source}.")
+    figure = figures.class_accuracy_figure(
+        {name: report["class_accuracy"] for name, report in reports.items()},
+        {name: report["weighted_class_accuracy"] for name, report in reports.items()},
+        runs[0].tree,
+        common.colors_of(names.values()),
+    )
+    common.chart(figure, "classes", "Class accuracy and weighted class accuracy of each class and run")
+
+
+def last_report(run: Run) -> dict[str, list[float]]:
+    """The figures of the last epoch's validation."""
+    return metrics.report(store.confusion(run.id, "validation"), run.tree)
+
+
+def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
+    st.subheader("Confusion matrix")
+    by_id = {run.id: run for run in runs}
+    pick, part_column = st.columns([3, 1], vertical_alignment="bottom")
+    if st.session_state.get("confusion-run") not in by_id:
+        st.session_state["confusion-run"] = runs[0].id
+    run = by_id[pick.selectbox("Run", list(by_id), format_func=names.get, key="confusion-run")]
+    parts = ["validation", "test"] if run.state == "finished" else ["validation"]
+    if st.session_state.get("confusion-part") not in parts:
+        st.session_state["confusion-part"] = parts[0]
+    part = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
+    counts = store.confusion(run.id, part, chosen_epoch(run) if part == "validation" else None)
+    if counts is not None:
+        common.chart(
+            figures.confusion_figure(counts, run.tree),
+            "confusion",
+            f"Confusion matrix of {names[run.id]}, {part} images",
+        )
+    if run.tree.is_uniform_depth and run.config.loss == "hierarchical":
+        st.info(
+            "This tree is of uniform depth: the second term of the hierarchical loss is a constant here, and the loss a"
+            " weighted cross-entropy along the path.",
+            icon=":material/straighten:",
+        )
+
+
+def chosen_epoch(run: Run) -> int:
+    """The slider's epoch; as long as it stands at the end it follows the run."""
+    if run.epoch < 2:
+        return run.epoch
+    key, ends = "confusion-epoch", st.session_state.setdefault("confusion-ends", {})
+    kept = st.session_state.get(key)
+    if kept is None or kept > run.epoch or kept == ends.get(run.id):
+        st.session_state[key] = run.epoch
+    ends[run.id] = run.epoch
+    return st.slider("Epoch", 1, run.epoch, key=key)
+
+
+def details(runs: Sequence[Run]) -> None:
+    names = summary.labels(runs)
+    with st.expander("Configuration and log"):
+        by_id = {run.id: run for run in runs}
+        run = by_id[st.selectbox("Run", list(by_id), format_func=names.get, key="details-run")]
+        st.json(run.config.model_dump() | {"device": run.device, "version": run.version, "folder": str(run.folder)})
+        log = local.log_file(run)
+        st.code(log.read_text(errors="replace")[-8000:] if log.exists() else "No log yet.", language=None)
+
+
+def page() -> None:
+    st.title("Runs")
+    every = store.runs()
+    if not every:
+        st.info("No run yet. Compare the losses with one click on the Start page, or choose what to train.")
+        st.page_link("pages/start.py", label="Start", icon=":material/home:")
+        st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        return
+    names = summary.labels(every)
+    ids = [run.id for run in reversed(every)]
+    shown = st.multiselect(
+        "Runs shown",
+        ids,
+        default=latest(every),
+        format_func=lambda run: f"{run} {names[run]}",
+        key="runs",
+        bind="query-params",
+        placeholder="Choose the runs to see",
+    )
+    if not shown:
+        st.info("No run is chosen: choose some above.")
+        return
+    shown.sort(key=int)
+    chosen = store.runs(shown)
+    going = any(run.is_open for run in chosen)
+    st.session_state["were-open"] = going
+    refresh = REFRESH_SECONDS if going else None
+    st.fragment(live, run_every=refresh)(shown)
+    st.fragment(results, run_every=refresh)(shown)
+    details(chosen)
+
+
+page()

@@ -1,0 +1,110 @@
+"""Trees: choose one that ships or upload a file; see it, and what it means for the loss."""
+
+import streamlit as st
+
+from hierapp import figures, tree_formats, tree_library
+from hierapp.datasets import DATASETS, find
+from hierapp.errors import HierappError
+from hierapp.tree import DISTANCES, LabelTree
+from pages import common
+
+UNIFORM = (
+    "All leaves have the same depth. Each level then holds probability 1, so that the second term of the hierarchical"
+    " loss (2) is a constant without gradient, and the three distances agree up to a factor."
+)
+RAGGED = (
+    "Leaves have different depths. The second term of the hierarchical loss (2) then matters (path targets need it,"
+    " leaf targets must go without it), and the three distances differ."
+)
+
+
+def upload() -> None:
+    """Take a file, check it, and keep it under a name."""
+    kinds = ", ".join(f"`{fmt.suffix}` ({fmt.label})" for fmt in tree_formats.FORMATS.values())
+    st.markdown(f"A file of one of these formats: {kinds}.")
+    file = st.file_uploader("Tree file", key="upload")
+    data = st.selectbox(
+        "Its leaves are the classes of",
+        [*DATASETS, None],
+        format_func=lambda name: common.data_title(name) if name else "no data set of the list",
+    )
+    if file is None:
+        return
+    try:
+        tree = tree_formats.parse_bytes(file.getvalue(), file.name)
+        if data:
+            tree.positions_of(find(data).class_names)
+    except HierappError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+    stem = file.name.removesuffix(tree_formats.of_name(file.name).suffix)
+    name = st.text_input("Keep it as", stem)
+    if st.button("Keep this tree", type="primary", icon=":material/save:"):
+        kept = tree_library.keep(tree, name, title=name, data=data)
+        st.query_params["tree"] = kept.name
+        st.session_state.pop("tree", None)
+        st.rerun()
+
+
+def describe(tree: LabelTree) -> None:
+    """The figures and matrices that follow from a tree."""
+    distance = st.segmented_control(
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
+    )
+    distances = tree.distances(distance)
+    size = len(tree.leaves)
+    common.facts(
+        {
+            "Classes": size,
+            "Nodes": len(tree.nodes),
+            "Levels": int(tree.depth.max()),
+            "Outputs of a conditional loss": len(tree.nodes) - 1,
+            "Distance of a random mistake": f"{distances.sum() / max(size * (size - 1), 1):.3f}",
+        }
+    )
+    if tree.is_uniform_depth:
+        st.info(f"**Uniform depth.** {UNIFORM}", icon=":material/straighten:")
+    else:
+        st.info(f"**Ragged.** {RAGGED}", icon=":material/stairs:")
+    drawing, costs, depths, adjacency = st.tabs(["Tree", "Distances", "Depth profile", "Adjacency matrix"])
+    with drawing:
+        common.chart(figures.tree_figure(tree), "drawing", f"The tree over {', '.join(tree.leaves[:20])}")
+    with costs:
+        st.caption(f"The {distance} distance between classes: what a mistake costs.")
+        common.chart(
+            figures.matrix_figure(distances, tree.leaves, "distance"), "distances", "Distances between the classes"
+        )
+    with depths:
+        common.chart(figures.depth_figure(tree), "depths", "Leaves and internal nodes at each depth")
+    with adjacency:
+        st.caption("Row = parent, with a 1 in the columns of its children; the root's column is 0.")
+        common.chart(
+            figures.matrix_figure(tree.adjacency(), tree.nodes, "child"),
+            "adjacency",
+            "The adjacency matrix of the tree",
+        )
+
+
+st.title("Trees")
+entries = {entry.name: entry for entry in tree_library.entries()}
+choice, add = st.columns([3, 1], vertical_alignment="bottom")
+picked = choice.selectbox(
+    "Tree",
+    list(entries),
+    format_func=lambda name: entries[name].title + ("" if entries[name].shipped else " (yours)"),
+    key="tree",
+    bind="query-params",
+)
+with add.popover("Upload a tree", icon=":material/upload:", width="stretch"):
+    upload()
+entry = entries[picked]
+shown = tree_library.load(picked)
+data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
+st.markdown(f"{entry.description}{data_words}")
+describe(shown)
+with st.popover("Download", icon=":material/download:"):
+    for key, fmt in tree_formats.FORMATS.items():
+        st.download_button(
+            fmt.label, tree_formats.render(shown, key), f"{picked}{fmt.suffix}", key=f"as-{key}", on_click="ignore"
+        )
