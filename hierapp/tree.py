@@ -323,6 +323,10 @@ def _check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
             raise TreeError(f"The node name {name!r} is not text; give every node a name in letters.")
         if not name.strip():
             raise TreeError("A node has an empty name; give every node a name.")
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        raise TreeError("A node's name holds half of a surrogate pair, which is no text; write the name anew.") from None
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]

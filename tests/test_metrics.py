@@ -85,7 +85,12 @@ def test_nothing_predicted_counts_as_zero_and_is_flagged():
     figures = report([[1, 0, 0], [1, 0, 0], [0, 0, 0]], TREE)
     assert figures["recall"] == [1.0, 0.0, 0.0]
     assert set(figures["undefined"]) == {
-        "recall", "precision", "f1", "weighted_recall", "weighted_precision", "weighted_f1",
+        "recall",
+        "precision",
+        "f1",
+        "weighted_recall",
+        "weighted_precision",
+        "weighted_f1",
     }
     assert report(np.zeros((3, 3), int), TREE)["accuracy"] == 0.0
 

@@ -1,0 +1,377 @@
+"""Read and write label trees: JSON, CSV of edges, CSV of the adjacency matrix, Newick.
+
+Whatever the input, the outcome is a LabelTree or a TreeError. Every format brings every tree back exactly.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hierapp.errors import TreeError
+from hierapp.tree import LabelTree
+
+LARGEST_FILE = 10_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class TreeFormat:
+    """One way of writing a tree down."""
+
+    suffix: str
+    label: str
+    parse: Callable[[str], LabelTree]
+    render: Callable[[LabelTree], str]
+
+
+def load(path: str | Path) -> LabelTree:
+    """Read a tree from a file; its suffix names the format.
+
+    Raises:
+        TreeError: if the file is not there, cannot be read, or is no label tree in that format.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise TreeError(f"{path} is a folder; give a file with a label tree.")
+        if path.exists() and path.stat().st_size > LARGEST_FILE:
+            raise _too_large(path.name)
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise TreeError(f"There is no file {path}; check its name and folder.") from None
+    except (OSError, ValueError) as error:
+        raise TreeError(f"The file {str(path)!r} cannot be read ({getattr(error, 'strerror', error)}).") from None
+    return parse_bytes(data, path.name)
+
+
+def save(tree: LabelTree, path: str | Path) -> None:
+    """Write a tree to a file; its suffix names the format."""
+    path = Path(path)
+    text = of_name(path.name).render(tree)
+    try:
+        # newline="": the text is written as it is on every system.
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except (OSError, UnicodeEncodeError) as error:
+        raise TreeError(f"The file {path} cannot be written ({getattr(error, 'strerror', error)}).") from None
+
+
+def parse_bytes(data: bytes, file_name: str) -> LabelTree:
+    """Read an uploaded file; every complaint begins with its name."""
+    chosen = of_name(file_name)
+    if len(data) > LARGEST_FILE:
+        raise _too_large(file_name)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TreeError(f"{file_name}: byte {error.start} is not UTF-8; save the file as UTF-8 text.") from None
+    try:
+        return chosen.parse(text)
+    except TreeError as error:
+        seen = _looks_like(text)
+        if seen and seen != chosen.suffix:
+            raise TreeError(
+                f"{file_name}: not {chosen.label}, it looks like {_BY_SUFFIX[seen].label}; rename it to *{seen}."
+            ) from None
+        raise TreeError(f"{file_name}: {error}") from None
+
+
+def parse(text: str, format_name: str) -> LabelTree:
+    """Read a tree from text in one of `FORMATS`.
+
+    >>> parse("(cat,dog)root;", "newick").leaves
+    ('cat', 'dog')
+    """
+    return _format(format_name).parse(text)
+
+
+def render(tree: LabelTree, format_name: str) -> str:
+    """Write a tree as text in one of `FORMATS`.
+
+    >>> render(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "newick")
+    '(cat,dog)root;\\n'
+    """
+    return _format(format_name).render(tree)
+
+
+def of_name(file_name: str) -> TreeFormat:
+    """The format that a file's suffix names, or a TreeError that lists the suffixes."""
+    for known in FORMATS.values():
+        if file_name.lower().endswith(known.suffix):
+            return known
+    raise TreeError(
+        f"{file_name}: the suffix names no format of trees; use one of {', '.join(f.suffix for f in FORMATS.values())}."
+    )
+
+
+def _format(name: str) -> TreeFormat:
+    if name not in FORMATS:
+        raise TreeError(f"Unknown format {name!r}; choose one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def _too_large(name: str) -> TreeError:
+    return TreeError(f"{name}: larger than {LARGEST_FILE // 1_000_000} MB, which no label tree needs; check the file.")
+
+
+def _looks_like(text: str) -> str | None:
+    """The suffix that the text's first characters speak for, if they do."""
+    start = text.lstrip()
+    if start.startswith("{"):
+        return ".json"
+    if start.startswith("("):
+        return ".nwk"
+    if start.lower().startswith(("parent,child", '"parent","child"')):
+        return ".csv"
+    if start.startswith((",", '"",')):
+        return ".adjacency.csv"
+    return None
+
+
+# JSON
+
+
+def _parse_json(text: str) -> LabelTree:
+    try:
+        top = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TreeError(f"Broken JSON in line {error.lineno}, column {error.colno}: {error.msg.lower()}.") from None
+    except RecursionError:
+        raise TreeError("The JSON is nested too deep to be read; use another format for so deep a tree.") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise TreeError(f"Broken JSON: {str(error).lower().rstrip('.')}.") from None
+    names: list[str] = []
+    parents: list[int] = []
+    ahead: list[tuple[Any, int]] = [(top, -1)]
+    while ahead:
+        node, parent = ahead.pop()
+        if isinstance(node, str):
+            node = {"name": node}
+        if not isinstance(node, dict) or not isinstance(node.get("name"), str):
+            where = f"below {names[parent]!r}" if names else "at the top"
+            raise TreeError(f'Expected {where} an object with a "name" and perhaps "children" but got {_short(node)}.')
+        below = node.get("children") or []
+        if not isinstance(below, list):
+            raise TreeError(f'Expected the "children" of {node["name"]!r} to be a list but got {_short(below)}.')
+        names.append(node["name"])
+        parents.append(parent)
+        here = len(names) - 1
+        ahead.extend((child, here) for child in reversed(below))
+    return LabelTree(names, parents)
+
+
+def _render_json(tree: LabelTree) -> str:
+    # Written by hand from the preorder: the json module fails on trees deeper than Python's recursion.
+    lines = []
+    depth = tree.depth.tolist()
+    for node, name in enumerate(tree.nodes):
+        indent = "  " * (depth[node] - 1)
+        text = json.dumps(name, ensure_ascii=False)
+        if tree.children[node]:
+            lines.append(f'{indent}{{"name": {text}, "children": [')
+            continue
+        following = depth[node + 1] if node + 1 < len(depth) else 1
+        ends = "".join(f"\n{'  ' * (level - 1)}]}}" for level in range(depth[node] - 1, following - 1, -1))
+        lines.append(f'{indent}{{"name": {text}}}{ends if following < depth[node] else ""}{"," if following > 1 else ""}')
+    return "\n".join(lines) + "\n"
+
+
+# CSV
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, with their line numbers."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise TreeError(f"Broken CSV in line {reader.line_num}: {error}.") from None
+
+
+def _write_rows(rows: list[list[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _parse_edges(text: str) -> LabelTree:
+    rows = _rows(text)
+    _, header = next(rows, (0, []))
+    if [cell.strip().lower() for cell in header] != ["parent", "child"]:
+        raise TreeError(f"Expected the first line to be parent,child but got {_short(','.join(header))}.")
+    edges = []
+    for line, row in rows:
+        if len(row) != 2:
+            raise TreeError(f"Expected a parent and a child in line {line} but got {len(row)} cells.")
+        edges.append((row[0], row[1]))
+    return LabelTree.from_edges(edges)
+
+
+def _render_edges(tree: LabelTree) -> str:
+    edges = [[tree.nodes[parent], tree.nodes[node]] for node, parent in enumerate(tree.parents.tolist()) if parent >= 0]
+    return _write_rows([["parent", "child"], *edges])
+
+
+def _parse_adjacency(text: str) -> LabelTree:
+    rows = _rows(text)
+    _, header = next(rows, (0, []))
+    if not header or header[0].strip():
+        raise TreeError("Expected the first line to be an empty cell and then the names of the nodes.")
+    names, matrix = header[1:], []
+    for line, row in rows:
+        if len(row) != len(header):
+            raise TreeError(f"Expected {len(header)} cells in line {line}, as in the first line, but got {len(row)}.")
+        expected = names[len(matrix)] if len(matrix) < len(names) else None
+        if row[0] != expected:
+            raise TreeError(f"Expected line {line} to be the row of {expected!r} but got {_short(row[0])}.")
+        if any(cell.strip() not in ("0", "1") for cell in row[1:]):
+            raise TreeError(f"Line {line} holds cells besides 0 and 1; write 1 where the column is a child.")
+        matrix.append([int(cell) for cell in row[1:]])
+    if len(matrix) != len(names):
+        raise TreeError(f"Expected {len(names)} rows, one a name of the first line, but got {len(matrix)}.")
+    if not names:
+        raise TreeError("The adjacency matrix is empty; give a row and a column for each node.")
+    return LabelTree.from_adjacency(matrix, names)
+
+
+def _render_adjacency(tree: LabelTree) -> str:
+    matrix = tree.adjacency().tolist()
+    return _write_rows([["", *tree.nodes], *([name, *map(str, row)] for name, row in zip(tree.nodes, matrix, strict=True))])
+
+
+# Newick
+
+
+_SPECIAL = set("()[]{},;:'\"= \t\r\n")
+
+
+def _parse_newick(text: str) -> LabelTree:
+    """Labels keep their underscores, for class names have them; branch lengths and [comments] are passed over."""
+    names: list[str] = []
+    parents: list[int] = []
+    groups: list[list[int]] = [[]]  # for each open parenthesis the nodes that still want a parent
+    waiting: list[int] | None = None  # the children of the node that is read next
+    named = False
+    ended = False
+    for kind, value in _tokens(text):
+        if ended:
+            raise TreeError(f"Broken Newick: {_short(value)} follows after the closing semicolon.")
+        if kind == "(":
+            if named or waiting is not None:
+                raise TreeError("Broken Newick: an opening parenthesis follows a node; put a comma between them.")
+            groups.append([])
+        elif kind == "label":
+            if named:
+                raise TreeError(f"Broken Newick: the labels {names[-1]!r} and {value!r} follow one another.")
+            for child in waiting or []:
+                parents[child] = len(names)
+            waiting, named = None, True
+            groups[-1].append(len(names))
+            names.append(value)
+            parents.append(-1)
+        else:
+            if not named:
+                raise TreeError(f"Broken Newick: a node before {value!r} has no name; name every node, inner ones too.")
+            named = False
+            if kind == ")":
+                if len(groups) == 1:
+                    raise TreeError("Broken Newick: there are more closing parentheses than opening ones.")
+                waiting = groups.pop()
+            elif kind == ";":
+                ended = True
+    if not ended:
+        raise TreeError("Broken Newick: the closing semicolon is missing.")
+    if len(groups) > 1:
+        raise TreeError("Broken Newick: there are more opening parentheses than closing ones.")
+    return LabelTree(names, parents)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """(kind, text) of labels and punctuation; lengths and comments are left out."""
+    at, size = 0, len(text)
+    while at < size:
+        char = text[at]
+        if char.isspace():
+            at += 1
+        elif char == "[":
+            end = text.find("]", at)
+            if end < 0:
+                raise TreeError("Broken Newick: a comment in [brackets] does not end.")
+            at = end + 1
+        elif char in "(),;":
+            yield char, char
+            at += 1
+        elif char == ":":
+            at += 1
+            while at < size and text[at] not in "(),;[":
+                at += 1
+        elif char == "'":
+            label, at = _quoted(text, at + 1)
+            yield "label", label
+        else:
+            start = at
+            while at < size and text[at] not in "()[],;:'" and not text[at].isspace():
+                at += 1
+            if at == start:
+                raise TreeError(f"Broken Newick: {char!r} stands where a name was expected; quote names that hold it.")
+            yield "label", text[start:at]
+
+
+def _quoted(text: str, at: int) -> tuple[str, int]:
+    """The label that begins after a quote, and where the text goes on; two quotes stand for one."""
+    parts = []
+    while True:
+        end = text.find("'", at)
+        if end < 0:
+            raise TreeError("Broken Newick: a quoted name does not end.")
+        parts.append(text[at:end])
+        if text[end + 1 : end + 2] != "'":
+            return "'".join(parts), end + 1
+        at = end + 2
+
+
+def _render_newick(tree: LabelTree) -> str:
+    parts: list[str] = []
+    ahead: list[tuple[int, str]] = [(0, "")]
+    while ahead:
+        node, after = ahead.pop()
+        if node < 0:
+            parts.append(after)
+            continue
+        below = tree.children[node]
+        label = _newick_label(tree.nodes[node]) + after
+        if not below:
+            parts.append(label)
+            continue
+        parts.append("(")
+        ahead.append((-1, ")" + label))
+        ahead.extend((child, "" if child == below[-1] else ",") for child in reversed(below))
+    return "".join(parts) + ";\n"
+
+
+def _newick_label(name: str) -> str:
+    if any(char in _SPECIAL or char.isspace() for char in name):
+        return "'" + name.replace("'", "''") + "'"
+    return name
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+FORMATS: dict[str, TreeFormat] = {
+    # The longer suffix first: .adjacency.csv ends in .csv as well.
+    "json": TreeFormat(".json", "JSON", _parse_json, _render_json),
+    "adjacency": TreeFormat(".adjacency.csv", "CSV of the adjacency matrix", _parse_adjacency, _render_adjacency),
+    "edges": TreeFormat(".csv", "CSV of edges", _parse_edges, _render_edges),
+    "newick": TreeFormat(".nwk", "Newick", _parse_newick, _render_newick),
+}
+_BY_SUFFIX = {known.suffix: known for known in FORMATS.values()}
