@@ -3,8 +3,12 @@
 import streamlit as st
 
 from hierapp.errors import HierappError
+from hierapp.paths import project_folder
 
-st.set_page_config(page_title="hierapp", page_icon=":material/account_tree:", layout="wide")
+# Files of our own: Streamlit would fetch an icon named by a word from the network.
+assets = project_folder() / "assets"
+st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
+st.logo(assets / "logo.svg", size="large")
 
 page = st.navigation(
     [

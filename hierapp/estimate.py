@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,5 +68,5 @@ def _epoch_seconds(store: Store) -> dict[tuple[str, str], float]:
     for run in runs:
         points = metrics[run.id].get("epoch_seconds")
         if points:
-            found[run.config.data, run.config.model] = sum(value for _, value in points) / len(points)
+            found[run.config.data, run.config.model] = statistics.median(value for _, value in points)
     return found

@@ -16,9 +16,11 @@ from plotly.subplots import make_subplots
 
 from hierapp.tree import LabelTree
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart, the ones readable on white and on black.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
-SEQUENTIAL = "Blues"
+# Okabe and Ito's colours, which people with any colour vision can tell apart; the blue is lighter, to show on black.
+COLORS = ("#1f83c4", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
+# From none to all on white and on black; steep at the start, for a few mistakes among many images must show.
+ON_LIGHT = ((0, "#ffffff"), (0.04, "#d9eaf6"), (0.2, "#93c4e6"), (0.5, "#3d8fc6"), (1, "#08447a"))
+ON_DARK = ((0, "#161d26"), (0.04, "#1b3347"), (0.2, "#245a80"), (0.5, "#3d8fc6"), (1, "#cfe9fb"))
 NUMBERS_UP_TO = 20  # more classes than these leave no room for a number in each cell
 
 Points = Sequence[tuple[float, float]]
@@ -91,13 +93,12 @@ def matrix_figure(values: NDArray[np.int64], names: Sequence[str], what: str) ->
     figure = go.Figure(
         go.Heatmap(
             z=values,
-            colorscale=SEQUENTIAL,
-            showscale=False,
+            coloraxis="coloraxis",
             xgap=1,
             ygap=1,
             customdata=_pairs(labels, labels),
             hovertemplate="%{customdata[0]}, %{customdata[1]}<br>" + what + " %{z}<extra></extra>",
-            **_numbers(len(names), "%{z}"),
+            **_numbers(values),
         )
     )
     return _square(figure, labels)
@@ -153,16 +154,13 @@ def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure
     figure = go.Figure(
         go.Heatmap(
             z=share,
-            zmin=0,
-            zmax=1,
-            colorscale=SEQUENTIAL,
-            colorbar={"title": "share<br>of row", "tickformat": ".0%", "thickness": 12},
+            coloraxis="coloraxis",
             xgap=1,
             ygap=1,
             customdata=data,
             hovertemplate="true <b>%{customdata[0]}</b><br>predicted <b>%{customdata[1]}</b><br>"
             "%{customdata[2]} images, %{z:.1%} of the row<extra></extra>",
-            **_numbers(len(labels), "%{customdata[2]}"),
+            **_numbers(confusion),
         )
     )
     for node in tree.children[0][1:]:
@@ -170,6 +168,7 @@ def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure
         figure.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
         figure.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
     _square(figure, labels)
+    figure.update_coloraxes(cmin=0, cmax=1)
     figure.update_xaxes(title="predicted")
     figure.update_yaxes(title="true")
     return figure
@@ -182,8 +181,7 @@ def class_accuracy_figure(
     colors: Mapping[str, str],
 ) -> go.Figure:
     """For each class a dot a run: class accuracy on the left, weighted class accuracy on the right."""
-    titles = ("class accuracy", "weighted class accuracy")
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles)
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
     for column, figures in enumerate((plain_accuracy, weighted), start=1):
         for name, values in figures.items():
             figure.add_scatter(
@@ -198,9 +196,13 @@ def class_accuracy_figure(
                 row=1,
                 col=column,
             )
-    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25)
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return _framed(figure, height=150 + 26 * len(tree.leaves))
+    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25, side="top")
+    figure.update_xaxes(title="class accuracy", col=1)
+    figure.update_xaxes(title="weighted class accuracy", col=2)
+    # "category": names such as "0" would else be numbers on a line.
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure = _framed(figure, height=150 + 26 * len(tree.leaves))
+    return figure.update_layout(legend={"y": -0.02, "yanchor": "top"})
 
 
 def _framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
@@ -224,6 +226,7 @@ def _square(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
     )
     figure.update_xaxes(constrain="domain")
     figure.update_yaxes(constrain="domain")
+    figure.update_coloraxes(colorscale=ON_LIGHT, showscale=False)
     return _framed(figure, height=560, showlegend=False)
 
 
@@ -235,5 +238,6 @@ def _pairs(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:
     return pairs
 
 
-def _numbers(size: int, template: str) -> dict[str, str]:
-    return {"texttemplate": template} if size <= NUMBERS_UP_TO else {}
+def _numbers(values: NDArray[np.int64]) -> dict[str, object]:
+    """Each cell's number as its text, where there is room."""
+    return {"text": values, "texttemplate": "%{text}"} if len(values) <= NUMBERS_UP_TO else {}

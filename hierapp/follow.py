@@ -26,6 +26,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
         TextColumn("{task.fields[now]}"),
         TimeElapsedColumn(),
         console=console,
+        disable=not console.is_terminal,
     )
     tasks: dict[str, TaskID] = {}
     told: set[str] = set()

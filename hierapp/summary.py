@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hierapp.store import Run, Store
+from hierapp.tree import LabelTree
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -112,3 +115,25 @@ def table(store: Store, runs: Sequence[Run]) -> pd.DataFrame:
     columns = ["run", "data", "tree", "loss", "model", "seed", "state", "epochs", "val accuracy", *TEST_FIGURES]
     frame = pd.DataFrame(rows, columns=columns).set_index("run")
     return frame.astype(dict.fromkeys(["val accuracy", *TEST_FIGURES], float))
+
+
+def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int = 12) -> pd.DataFrame:
+    """The pairs of classes confused most often, with their share of the true class and their distance (lca-depth)."""
+    wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    rows, columns = np.unravel_index(order, wrong.shape)
+    pairs = [(row, column) for row, column in zip(rows, columns, strict=True) if wrong[row, column]]
+    distances, totals = tree.distances(), confusion.sum(axis=1)
+    return pd.DataFrame(
+        [
+            (
+                tree.leaves[row],
+                tree.leaves[column],
+                int(wrong[row, column]),
+                wrong[row, column] / totals[row],
+                int(distances[row, column]),
+            )
+            for row, column in pairs
+        ],
+        columns=["true", "predicted", "images", "share of true", "distance"],
+    )

@@ -326,7 +326,7 @@ def _check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
     try:
         "".join(names).encode()
     except UnicodeEncodeError:
-        raise TreeError("A node's name holds half of a surrogate pair, which is no text; write the name anew.") from None
+        raise TreeError("A node's name holds half of a surrogate pair, which is no text; write it anew.") from None
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]

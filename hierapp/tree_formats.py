@@ -177,7 +177,9 @@ def _render_json(tree: LabelTree) -> str:
             continue
         following = depth[node + 1] if node + 1 < len(depth) else 1
         ends = "".join(f"\n{'  ' * (level - 1)}]}}" for level in range(depth[node] - 1, following - 1, -1))
-        lines.append(f'{indent}{{"name": {text}}}{ends if following < depth[node] else ""}{"," if following > 1 else ""}')
+        lines.append(
+            f'{indent}{{"name": {text}}}{ends if following < depth[node] else ""}{"," if following > 1 else ""}'
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -224,7 +226,8 @@ def _parse_adjacency(text: str) -> LabelTree:
     _, header = next(rows, (0, []))
     if not header or header[0].strip():
         raise TreeError("Expected the first line to be an empty cell and then the names of the nodes.")
-    names, matrix = header[1:], []
+    names = header[1:]
+    matrix: list[list[int]] = []
     for line, row in rows:
         if len(row) != len(header):
             raise TreeError(f"Expected {len(header)} cells in line {line}, as in the first line, but got {len(row)}.")
@@ -243,7 +246,9 @@ def _parse_adjacency(text: str) -> LabelTree:
 
 def _render_adjacency(tree: LabelTree) -> str:
     matrix = tree.adjacency().tolist()
-    return _write_rows([["", *tree.nodes], *([name, *map(str, row)] for name, row in zip(tree.nodes, matrix, strict=True))])
+    return _write_rows(
+        [["", *tree.nodes], *([name, *map(str, row)] for name, row in zip(tree.nodes, matrix, strict=True))]
+    )
 
 
 # Newick

@@ -14,7 +14,7 @@ from hierapp.tree import LabelTree
 
 @dataclass(frozen=True)
 class TreeEntry:
-    """A tree's file and what it says of itself; `data` is the data set whose classes are its leaves, if it names one."""
+    """A tree's file and what it says of itself; `data` is the data set whose classes are its leaves, if it says so."""
 
     name: str
     title: str

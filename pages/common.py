@@ -11,7 +11,7 @@ import streamlit as st
 from hierapp import launchers, tree_library
 from hierapp.config import RunConfig
 from hierapp.datasets import Dataset, find
-from hierapp.figures import COLORS
+from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
 from hierapp.store import Store
 from hierapp.tree import LabelTree
 
@@ -35,6 +35,9 @@ def colors_of(names: Iterable[str]) -> dict[str, str]:
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
     """Show a figure across its container; `alt` says in words what it shows."""
+    dark = st.context.theme.type == "dark"
+    figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
+    figure.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
     config = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
     st.plotly_chart(figure, key=key, alt=alt, config=config)
 

@@ -12,15 +12,6 @@ from pages import common
 
 REFRESH_SECONDS = 1.0
 ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
-ICONS = {
-    "queued": "⏳ queued",
-    "running": "▶️ running",
-    "finished": "✅ finished",
-    "failed": "❌ failed",
-    "cancelled": "⏹️ cancelled",
-    "interrupted": "⚠️ interrupted",
-}
-
 store = common.store()
 
 
@@ -32,7 +23,6 @@ def latest(runs: Sequence[Run]) -> list[str]:
 def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     frame = summary.table(store, runs)
     frame.insert(0, "name", [names[run.id] for run in runs])
-    frame["state"] = [ICONS[run.state] for run in runs]
     frame["progress"] = [run.progress for run in runs]
     frame["time left"] = ["" if run.seconds_left is None else words(run.seconds_left) for run in runs]
     percent = st.column_config.NumberColumn(format="percent")
@@ -150,11 +140,19 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
         st.session_state["confusion-part"] = parts[0]
     part = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
     counts = store.confusion(run.id, part, chosen_epoch(run) if part == "validation" else None)
-    if counts is not None:
-        common.chart(
-            figures.confusion_figure(counts, run.tree),
-            "confusion",
-            f"Confusion matrix of {names[run.id]}, {part} images",
+    if counts is None:
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        alt = f"Confusion matrix of {names[run.id]}, {part} images"
+        common.chart(figures.confusion_figure(counts, run.tree), "confusion", alt)
+    with right:
+        st.markdown("**The most frequent mistakes** and how far they go in the tree")
+        st.dataframe(
+            summary.frequent_mistakes(counts, run.tree),
+            hide_index=True,
+            column_config={"share of true": st.column_config.NumberColumn(format="percent")},
+            alt="The most frequent mistakes with their number and distance",
         )
     if run.tree.is_uniform_depth and run.config.loss == "hierarchical":
         st.info(

@@ -12,9 +12,10 @@ from pages import common
 
 EPOCHS = {"digits": 30}  # small images: more epochs in less time
 OTHER_EPOCHS = 5
+LARGEST_PICTURE = 20  # classes that a tree in passing has room for
 
 
-def introduction(data: datasets.Dataset) -> None:
+def introduction() -> None:
     text, picture = st.columns([1, 1], gap="large", vertical_alignment="center")
     with text:
         st.title("A cat taken for a dog is a better mistake than a cat taken for a truck.")
@@ -23,26 +24,36 @@ def introduction(data: datasets.Dataset) -> None:
             " load a tree, train the same network with each loss side by side, and see what the tree changed: not only"
             " how many images are wrong, but **how wrong** they are."
         )
-        compare(data)
+        chosen = st.segmented_control(
+            "Data set",
+            list(datasets.DATASETS),
+            default=datasets.best_ready(),
+            required=True,
+            format_func=common.data_title,
+            key="data",
+        )
+        data = datasets.find(chosen)
+        if datasets.status(chosen).state == "ready":
+            compare(data)
+        else:
+            get_button(data, "hero")
     with picture:
         tree = common.shipped_tree(data.default_tree)
-        if len(tree.leaves) <= 20:
-            common.chart(
-                tree_figure(tree, compact=True), "tree", f"The label tree of {data.title}: {', '.join(tree.leaves)}"
-            )
+        if len(tree.leaves) <= LARGEST_PICTURE:
+            alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
+            common.chart(tree_figure(tree, compact=True), "tree", alt)
         else:
-            st.info(
-                f"The tree of {data.title} has {len(tree.leaves)} classes; see it on the Trees page.",
+            st.page_link(
+                "pages/trees.py",
+                label=f"The tree of {data.title} has {len(tree.leaves)} classes: see it on the Trees page",
                 icon=":material/account_tree:",
+                query_params={"tree": data.default_tree},
             )
 
 
 def compare(data: datasets.Dataset) -> None:
-    """The one click, if the data set is there; else the click that gets it."""
+    """The one click."""
     epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
-    if datasets.status(data.name).state != "ready":
-        st.caption(f"{data.title} is not here yet: get it below, or choose a data set that is ready.")
-        return
     configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs)
     if st.button(f"Compare the losses on {data.title}", type="primary", icon=":material/play_arrow:"):
         common.submit(configs, common.shipped_tree(data.default_tree))
@@ -60,58 +71,53 @@ def while_downloading(name: str) -> None:
     now = downloads.progress_of(name)
     if now is None or not now.running:
         st.rerun()
-        return
     share = min(now.done / now.total, 1.0) if now.total else 0.0
     st.progress(share, text=f"{now.what}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
 
 
-def data_row(name: str) -> None:
-    entry, status, last = datasets.find(name), datasets.status(name), downloads.progress_of(name)
-    height, width, channels = entry.image_shape
-    what, state = st.columns([3, 2], vertical_alignment="center")
-    what.markdown(f"**{entry.title}**")
-    what.caption(
-        f"{entry.train_size + entry.test_size:,} images, {height} × {width} {'colour' if channels == 3 else 'grey'},"
-        f" {len(entry.class_names)} classes. {entry.source}"
+def get_button(data: datasets.Dataset, place: str) -> None:
+    """What is to be said and done about a data set that is not ready."""
+    status, last = datasets.status(data.name), downloads.progress_of(data.name)
+    if last is not None and last.running:
+        while_downloading(data.name)
+        return
+    if last is not None and last.error:
+        st.error(last.error)
+    elif status.state == "broken":
+        st.warning(status.detail)
+    again = " again" if status.state == "broken" else ""
+    label = f"Get {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
+    if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:"):
+        downloads.start(data.name)
+        st.rerun()
+
+
+def data_card(data: datasets.Dataset) -> None:
+    height, width, channels = data.image_shape
+    st.markdown(f"**{data.title}**")
+    st.caption(
+        f"{data.train_size + data.test_size:,} images, {height} × {width}, {'colour' if channels == 3 else 'grey'};"
+        f" {len(data.class_names)} classes.  \n{data.source}"
     )
-    with state:
-        if last is not None and last.running:
-            while_downloading(name)
-        elif status.state == "ready":
-            st.badge("ready", icon=":material/check:", color="green")
-        else:
-            if last is not None and last.error:
-                st.error(last.error)
-            elif status.state == "broken":
-                st.warning(status.detail)
-            label = "Get it again" if status.state == "broken" else "Get"
-            if st.button(
-                f"{label} ({entry.download_bytes / 1e6:.0f} MB)", key=f"get-{name}", icon=":material/download:"
-            ):
-                downloads.start(name)
-                st.rerun()
+    if datasets.status(data.name).state == "ready":
+        st.badge("ready", icon=":material/check:", color="green")
+    else:
+        get_button(data, "card")
 
 
-best = datasets.best_ready()
-chosen = st.session_state.get("data") or best
-introduction(datasets.find(chosen))
+introduction()
 
 st.subheader("Data sets")
-st.segmented_control(
-    "Compare on",
-    list(datasets.DATASETS),
-    default=best,
-    required=True,
-    format_func=common.data_title,
-    key="data",
-    help="the data set of the button above",
-)
-for data_name in datasets.DATASETS:
-    data_row(data_name)
+for column, entry in zip(st.columns(len(datasets.DATASETS)), datasets.DATASETS.values(), strict=True):
+    with column.container(border=True, height="stretch"):
+        data_card(entry)
 
 st.subheader("The losses")
+st.caption(
+    "u: logits; p(v): probability of node v among its siblings; z(v): of v among all; y: the true class; S: similarity"
+    " of classes."
+)
 for name, loss in LOSSES.items():
     words, formula = st.columns([1, 1], vertical_alignment="center")
-    words.markdown(f"**{loss.title}** (`{name}`)")
-    words.caption(f"{loss.summary} Source: {loss.source}.")
+    words.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
     formula.latex(loss.formula)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hierapp import datasets
 from hierapp.config import RunConfig
+from hierapp.errors import DatasetError
 from hierapp.launchers import local
 from hierapp.store import Store
 from hierapp.tree import LabelTree
@@ -20,7 +21,9 @@ def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[
         StoreError: if the store cannot be written.
     """
     for name in dict.fromkeys(config.data for config in configs):
-        datasets.require(name)
+        status = datasets.status(name)
+        if status.state != "ready":
+            raise DatasetError(status.detail)
         tree.positions_of(datasets.find(name).class_names)
     ids = store.add(configs, tree)
     local.wake(store)

@@ -1,6 +1,6 @@
 """The default launcher: processes of this machine, one a run.
 
-`python -m hierapp.launchers.local` works on the queue of the store and ends when nothing is left. It holds a lock
+`python -m hierapp.launchers` works on the queue of the store and ends when nothing is left. It holds a lock
 while it does, so that there is one at a time; whoever submits or looks calls `wake`. Workers outlive it, and the next
 one takes them over.
 """
@@ -11,7 +11,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +57,7 @@ def wake(store: Store) -> None:
         pass
     if free:
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-        processes.spawn(["hierapp.launchers.local"], store.folder / "launcher.log", environment)
+        processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
 
 
 def supervise(store: Store) -> None:
@@ -164,8 +163,3 @@ def _try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    supervise(Store())
-    sys.exit(0)

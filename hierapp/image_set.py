@@ -1,0 +1,106 @@
+"""One part of a data set in memory, and how a part is split in two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import ConfigError, DatasetError
+
+if TYPE_CHECKING:
+    import torch
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """One part of a data set, whole in memory.
+
+    Attributes:
+        images: uint8 [n, H, W, C], 0 to 255, contiguous, so that `images.permute(0, 3, 1, 2)` is [n, C, H, W] in
+            torch's channels_last format without a copy.
+        labels: int64 [n], positions in `class_names`.
+        class_names: the names of the classes.
+
+    Raises:
+        DatasetError: if shapes or types differ from these, or a label names no class.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        import torch
+
+        images, labels = self.images, self.labels
+        if images.dtype != torch.uint8 or images.dim() != 4 or not images.is_contiguous():
+            raise DatasetError(
+                f"Expected the images as one contiguous uint8 tensor [n, H, W, C] but got {images.dtype}"
+                f" {list(images.shape)}."
+            )
+        if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+            raise DatasetError(
+                f"Expected {len(images)} labels as an int64 tensor, one an image, but got {labels.dtype}"
+                f" {list(labels.shape)}."
+            )
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.class_names):
+            raise DatasetError(
+                f"Expected labels from 0 to {len(self.class_names) - 1}, one for each class name, but got"
+                f" {int(labels.min())} to {int(labels.max())}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def split(labels: ArrayLike, fraction: float = 0.2, seed: int = 0) -> tuple[Ints, Ints]:
+    """Draw a validation part in which every class has the same share.
+
+    The part has round(n * fraction) images (fewer where that would leave a class of two or more without one to train
+    on), and a class's share is `fraction` of it rounded up or down: the largest remainders are rounded up.
+
+    Args:
+        labels: [n] whole numbers.
+        fraction: the validation part's share, at least 0 and below 1.
+        seed: of the draw within each class.
+
+    Returns:
+        (train, validation): int64 arrays of positions in `labels`, sorted; together they are all of them, once each.
+
+    Raises:
+        ConfigError: if the fraction is out of range or the labels are not one row of whole numbers.
+
+    >>> train, validation = split([0, 0, 0, 0, 1, 1, 1, 1], fraction=0.25)
+    >>> len(train), len(validation)
+    (6, 2)
+    """
+    values = np.asarray(labels)
+    if not 0 <= fraction < 1:
+        raise ConfigError(f"The validation part's share is {fraction}; give a number of at least 0 and below 1.")
+    if values.ndim != 1 or (len(values) and not np.issubdtype(values.dtype, np.integer)):
+        raise ConfigError(f"Expected the labels as one row of whole numbers but got {values.dtype} {values.shape}.")
+    _, of_class, counts = np.unique(values, return_inverse=True, return_counts=True)
+    quotas = _quotas(counts, fraction)
+    generator = np.random.default_rng(seed)
+    chosen = np.zeros(len(values), bool)
+    for cls, quota in enumerate(quotas.tolist()):
+        chosen[generator.permutation(np.flatnonzero(of_class == cls))[:quota]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _quotas(counts: Ints, fraction: float) -> Ints:
+    """How many of each class go to the validation part, by the largest remainder."""
+    most: Ints = np.where(counts > 1, counts - 1, counts)
+    quotas: Ints = np.minimum(np.floor(counts * fraction).astype(np.int64), most)
+    total = min(round(int(counts.sum()) * fraction), int(most.sum()))
+    by_remainder = np.argsort(quotas - counts * fraction, kind="stable")
+    while quotas.sum() < total:
+        # Once round is enough but for shares above a half, where small classes have no more to give.
+        with_room = by_remainder[(quotas < most)[by_remainder]]
+        quotas[with_room[: total - int(quotas.sum())]] += 1
+    return quotas
