@@ -6,7 +6,7 @@ any node are one contiguous range of `tree.leaves`, and leaves that are drawn si
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -59,8 +59,16 @@ class LabelTree:
         order = _preorder(names, given)
         position = np.empty(len(order), np.int64)
         position[order] = np.arange(len(order))
-        self.nodes = tuple(names[i] for i in order)
-        self.parents = _frozen(np.array([position[given[i]] if given[i] >= 0 else -1 for i in order], np.int64))
+        above = np.array([position[given[i]] if given[i] >= 0 else -1 for i in order], np.int64)
+        # Past __setattr__, which refuses.
+        self.__dict__.update(nodes=tuple(names[i] for i in order), parents=_frozen(above))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A LabelTree never changes; make a new one instead of setting its {name}.")
+
+    def __reduce__(self) -> tuple[type[LabelTree], tuple[tuple[str, ...], Ints]]:
+        # Unpickled arrays are writeable; one made anew is not.
+        return LabelTree, (self.nodes, self.parents)
 
     # Making one
 
@@ -135,7 +143,7 @@ class LabelTree:
         alone = [str(node) for node in graph.nodes if graph.degree(node) == 0]
         if alone and len(graph) > 1:
             raise TreeError(f"The node {alone[0]!r} has no edge; join every node to the tree, or remove it.")
-        return cls.from_edges(list(graph.edges))
+        return cls.from_edges(list(graph.edges()))  # called: a multigraph's edges are pairs then, too
 
     @classmethod
     def load(cls, path: str | Path) -> LabelTree:
@@ -272,7 +280,10 @@ class LabelTree:
         position = {name: i for i, name in enumerate(self.leaves)}
         missing = [name for name in class_names if name not in position]
         unknown = sorted(set(self.leaves) - set(class_names))
+        twice = sorted(name for name, times in Counter(class_names).items() if times > 1)
         complaints = []
+        if twice:
+            complaints.append(f"{'class' if len(twice) == 1 else 'classes'} {some(twice)} given more than once")
         if missing:
             complaints.append(f"{'class' if len(missing) == 1 else 'classes'} {some(missing)} not among the leaves")
         if unknown:

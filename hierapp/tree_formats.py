@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from hierapp.errors import TreeError
 from hierapp.tree import LabelTree
 
 LARGEST_FILE = 10_000_000  # bytes
+# Far more than label trees have, and less than the json module's recursion bears: what one format reads, all do.
+MOST_LEVELS = 200
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,18 @@ class TreeFormat:
 
     suffix: str
     label: str
-    parse: Callable[[str], LabelTree]
-    render: Callable[[LabelTree], str]
+    read: Callable[[str], LabelTree]
+    write: Callable[[LabelTree], str]
+
+    def parse(self, text: str) -> LabelTree:
+        """Read a tree from text, or raise a TreeError."""
+        if not text.strip():
+            raise TreeError(f"The file is empty; expected {self.label}.")
+        return _not_too_deep(self.read(text))
+
+    def render(self, tree: LabelTree) -> str:
+        """Write a tree as text that `parse` reads, or raise a TreeError if it is too large for that."""
+        return self.write(_not_too_deep(tree))
 
 
 def load(path: str | Path) -> LabelTree:
@@ -39,9 +52,8 @@ def load(path: str | Path) -> LabelTree:
     try:
         if path.is_dir():
             raise TreeError(f"{path} is a folder; give a file with a label tree.")
-        if path.exists() and path.stat().st_size > LARGEST_FILE:
-            raise _too_large(path.name)
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise TreeError(f"There is no file {path}; check its name and folder.") from None
     except (OSError, ValueError) as error:
@@ -57,15 +69,17 @@ def save(tree: LabelTree, path: str | Path) -> None:
         # newline="": the text is written as it is on every system.
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
-    except (OSError, UnicodeEncodeError) as error:
-        raise TreeError(f"The file {path} cannot be written ({getattr(error, 'strerror', error)}).") from None
+    except (OSError, ValueError) as error:
+        raise TreeError(f"The file {str(path)!r} cannot be written ({getattr(error, 'strerror', error)}).") from None
 
 
 def parse_bytes(data: bytes, file_name: str) -> LabelTree:
     """Read an uploaded file; every complaint begins with its name."""
     chosen = of_name(file_name)
     if len(data) > LARGEST_FILE:
-        raise _too_large(file_name)
+        raise TreeError(
+            f"{file_name}: larger than {LARGEST_FILE // 1_000_000} MB, which no label tree needs; check the file."
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -115,8 +129,11 @@ def _format(name: str) -> TreeFormat:
     return FORMATS[name]
 
 
-def _too_large(name: str) -> TreeError:
-    return TreeError(f"{name}: larger than {LARGEST_FILE // 1_000_000} MB, which no label tree needs; check the file.")
+def _not_too_deep(tree: LabelTree) -> LabelTree:
+    levels = int(tree.depth.max())
+    if levels > MOST_LEVELS:
+        raise TreeError(f"The tree has {levels} levels; expected at most {MOST_LEVELS}: make it shallower.")
+    return tree
 
 
 def _looks_like(text: str) -> str | None:
@@ -142,7 +159,7 @@ def _parse_json(text: str) -> LabelTree:
     except json.JSONDecodeError as error:
         raise TreeError(f"Broken JSON in line {error.lineno}, column {error.colno}: {error.msg.lower()}.") from None
     except RecursionError:
-        raise TreeError("The JSON is nested too deep to be read; use another format for so deep a tree.") from None
+        raise TreeError(f"The JSON is nested too deep; expected a tree of at most {MOST_LEVELS} levels.") from None
     except ValueError as error:  # a number of thousands of digits
         raise TreeError(f"Broken JSON: {str(error).lower().rstrip('.')}.") from None
     names: list[str] = []
@@ -155,7 +172,9 @@ def _parse_json(text: str) -> LabelTree:
         if not isinstance(node, dict) or not isinstance(node.get("name"), str):
             where = f"below {names[parent]!r}" if names else "at the top"
             raise TreeError(f'Expected {where} an object with a "name" and perhaps "children" but got {_short(node)}.')
-        below = node.get("children") or []
+        below = node.get("children")
+        if below is None:
+            below = []
         if not isinstance(below, list):
             raise TreeError(f'Expected the "children" of {node["name"]!r} to be a list but got {_short(below)}.')
         names.append(node["name"])
@@ -198,9 +217,12 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _write_rows(rows: list[list[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    # Not csv.writer: it leaves a lone carriage return without quotes, and csv.reader ends the row there.
+    return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
 
 
 def _parse_edges(text: str) -> LabelTree:
@@ -231,9 +253,10 @@ def _parse_adjacency(text: str) -> LabelTree:
     for line, row in rows:
         if len(row) != len(header):
             raise TreeError(f"Expected {len(header)} cells in line {line}, as in the first line, but got {len(row)}.")
-        expected = names[len(matrix)] if len(matrix) < len(names) else None
-        if row[0] != expected:
-            raise TreeError(f"Expected line {line} to be the row of {expected!r} but got {_short(row[0])}.")
+        if len(matrix) == len(names):
+            raise TreeError(f"Expected {len(names)} rows, one a name of the first line, but line {line} is another.")
+        if row[0] != names[len(matrix)]:
+            raise TreeError(f"Expected line {line} to be the row of {names[len(matrix)]!r} but got {_short(row[0])}.")
         if any(cell.strip() not in ("0", "1") for cell in row[1:]):
             raise TreeError(f"Line {line} holds cells besides 0 and 1; write 1 where the column is a child.")
         matrix.append([int(cell) for cell in row[1:]])
@@ -245,6 +268,8 @@ def _parse_adjacency(text: str) -> LabelTree:
 
 
 def _render_adjacency(tree: LabelTree) -> str:
+    if 2 * len(tree.nodes) ** 2 > LARGEST_FILE:
+        raise TreeError(f"A matrix of {len(tree.nodes)} nodes is too large for a file; use another format.")
     matrix = tree.adjacency().tolist()
     return _write_rows(
         [["", *tree.nodes], *([name, *map(str, row)] for name, row in zip(tree.nodes, matrix, strict=True))]
@@ -282,12 +307,12 @@ def _parse_newick(text: str) -> LabelTree:
             names.append(value)
             parents.append(-1)
         else:
+            if kind == ")" and len(groups) == 1:
+                raise TreeError("Broken Newick: there are more closing parentheses than opening ones.")
             if not named:
                 raise TreeError(f"Broken Newick: a node before {value!r} has no name; name every node, inner ones too.")
             named = False
             if kind == ")":
-                if len(groups) == 1:
-                    raise TreeError("Broken Newick: there are more closing parentheses than opening ones.")
                 waiting = groups.pop()
             elif kind == ";":
                 ended = True
@@ -368,8 +393,7 @@ def _newick_label(name: str) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return _SHORT.repr(value)
 
 
 FORMATS: dict[str, TreeFormat] = {
@@ -379,4 +403,7 @@ FORMATS: dict[str, TreeFormat] = {
     "edges": TreeFormat(".csv", "CSV of edges", _parse_edges, _render_edges),
     "newick": TreeFormat(".nwk", "Newick", _parse_newick, _render_newick),
 }
+# What was got instead may be a whole file; a sentence shows its beginning.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring = 2, 60
 _BY_SUFFIX = {known.suffix: known for known in FORMATS.values()}

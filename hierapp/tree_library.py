@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +55,11 @@ def load(name_or_path: str) -> LabelTree:
     10
     """
     for folder in (paths.shipped_trees(), own_folder()):
-        if Path(name_or_path).name == name_or_path and (file := folder / f"{name_or_path}.json").is_file():
+        file = folder / f"{name_or_path}.json"
+        # os.path, for pathlib raises where a name is too long for a file's.
+        if Path(name_or_path).name == name_or_path and os.path.isfile(file):  # noqa: PTH113
             return tree_formats.load(file)
-    if Path(name_or_path).suffix or Path(name_or_path).exists():
+    if Path(name_or_path).suffix or os.path.exists(name_or_path):  # noqa: PTH110
         return tree_formats.load(name_or_path)
     names = ", ".join(entry.name for entry in entries())
     raise TreeError(f"There is no tree {name_or_path!r}; give a file, or one of {names}.")
@@ -65,15 +68,23 @@ def load(name_or_path: str) -> LabelTree:
 def keep(tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None) -> TreeEntry:
     """Keep a tree among the user's own; a name that another tree has gets a number.
 
+    A tree that is there under that name already is left as it is, its title and description too.
+
     Raises:
+        TreeError: if the tree is too deep for a file.
         StoreError: if the folder cannot be written.
     """
-    stem = re.sub(r"[^\w-]+", "-", name).strip("-") or "tree"
-    top = json.loads(tree_formats.render(tree, "json"))
-    about = {"title": title or name, "description": description, "data": data}
-    text = json.dumps({**{k: v for k, v in about.items() if v}, **top}, ensure_ascii=False, indent=1) + "\n"
-    number, free = 2, stem
-    while _is_taken(free, text):
+    # 60 characters are at most 240 bytes, and file names may have 255.
+    stem = re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "tree"
+    top = tree_formats.render(tree, "json")
+    about = {key: value for key, value in (("title", title), ("description", description), ("data", data)) if value}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in about.items()]
+    text = "{\n" + "".join(lines) + "  " + top.removeprefix("{")
+    free, number = stem, 2
+    while (there := _file_of(free)) is not None:
+        entry = _entry(there, shipped=there.parent == paths.shipped_trees())
+        if entry is not None and tree_formats.load(there) == tree:
+            return entry
         free, number = f"{stem}-{number}", number + 1
     file = own_folder() / f"{free}.json"
     try:
@@ -86,15 +97,13 @@ def keep(tree: LabelTree, name: str, title: str = "", description: str = "", dat
             f"The tree cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set HIERAPP_HOME"
             " to one that is."
         ) from None
-    return TreeEntry(free, about["title"] or name, description, data, file, shipped=False)
+    return TreeEntry(free, title or free, description, data, file, shipped=False)
 
 
-def _is_taken(stem: str, text: str) -> bool:
-    """Whether another tree has the name; the very same content may be kept again."""
-    if (paths.shipped_trees() / f"{stem}.json").exists():
-        return True
-    own = own_folder() / f"{stem}.json"
-    return own.exists() and own.read_text(encoding="utf-8") != text
+def _file_of(stem: str) -> Path | None:
+    """The file that has the name, be it a tree or broken."""
+    files = (folder / f"{stem}.json" for folder in (paths.shipped_trees(), own_folder()))
+    return next((file for file in files if file.exists()), None)
 
 
 def _entry(path: Path, shipped: bool) -> TreeEntry | None:

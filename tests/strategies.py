@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from hierapp import LabelTree
+
+# A busy machine is no fault of the code's.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @st.composite
