@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from hierapp.errors import HierappError
 from hierapp.paths import project_folder
+from pages import common
 
 # Files of our own: Streamlit would fetch an icon named by a word from the network.
 assets = project_folder() / "assets"
@@ -19,7 +19,4 @@ page = st.navigation(
     ],
     position="top",
 )
-try:
-    page.run()
-except HierappError as error:
-    st.error(str(error), icon=":material/error:")
+common.show(page)

@@ -67,8 +67,11 @@ def setting(run: Run) -> str:
     return ", ".join([run.config.loss, *changed])
 
 
-def labels(runs: Sequence[Run]) -> dict[str, str]:
-    """For each run's id a short name that tells it from the others: the loss, and whatever else differs among them."""
+def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
+    """For each run's id a short name: the loss, and whatever else differs among these runs.
+
+    Runs that are alike in all of it are told apart by their ids, if `unique`.
+    """
     parts = {
         run.id: {
             "setting": setting(run),
@@ -88,7 +91,7 @@ def labels(runs: Sequence[Run]) -> dict[str, str]:
     ]
     named = {run: " · ".join([part["setting"], *(part[key] for key in varied)]) for run, part in parts.items()}
     counted = list(named.values())
-    return {run: f"{name} (run {run})" if counted.count(name) > 1 else name for run, name in named.items()}
+    return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
 
 
 def table(store: Store, runs: Sequence[Run]) -> pd.DataFrame:

@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import runpy
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from hierapp import launchers, tree_library
 from hierapp.config import RunConfig
 from hierapp.datasets import Dataset, find
+from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
+from hierapp.paths import home, project_folder
 from hierapp.store import Store
 from hierapp.tree import LabelTree
+
+_router = threading.local()
+
+
+def through_router() -> None:
+    """The first line of every page. On a fresh server Streamlit runs a page that is opened by its own address without
+    app.py, because of the folder's name; then this runs app.py, which runs the page, and ends."""
+    if not getattr(_router, "at_work", False):
+        runpy.run_path(str(project_folder() / "app.py"))
+        st.stop()
+
+
+def show(page: Page) -> None:
+    """Run the page that was chosen; what the user can mend is told in a sentence."""
+    _router.at_work = True
+    try:
+        with told():
+            page.run()
+    finally:
+        _router.at_work = False
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show a HierappError as its sentence."""
+    try:
+        yield
+    except HierappError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., None]:
+    """A part of a page that runs again by itself, every so many seconds or only when one of its widgets changes."""
+
+    def run(*arguments: Any) -> None:
+        with told():
+            part(*arguments)
+
+    # Streamlit tells fragments apart by their names.
+    return st.fragment(functools.update_wrapper(run, part), run_every=seconds)
+
 
 RUNS_PAGE = "pages/runs.py"
 
 
 def store() -> Store:
-    return Store()
+    """The store of HIERAPP_HOME, one for all sessions."""
+    return _store(home())
+
+
+@st.cache_resource
+def _store(folder: Path) -> Store:
+    return Store(folder)
 
 
 @st.cache_data(max_entries=50)
@@ -40,6 +95,30 @@ def chart(figure: go.Figure, key: str, alt: str) -> None:
     figure.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
     config = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
     st.plotly_chart(figure, key=key, alt=alt, config=config)
+
+
+def from_url(key: str, options: Sequence[str], default: Sequence[str]) -> None:
+    """Begin a widget of this key with what the page's address names, or with the default.
+
+    Streamlit's own binding writes labels into the address; these are names and ids, which stay the same.
+    """
+    if key not in st.session_state:
+        named = [value for value in st.query_params.get_all(key) if value in options]
+        st.session_state[key] = named or list(default)
+
+
+def one_from_url(key: str, options: Sequence[str], default: str) -> None:
+    """The same for a widget with one value; one that is no option any more gives way to the default."""
+    if st.session_state.get(key) not in options:
+        named = st.query_params.get(key)
+        st.session_state[key] = named if named in options else default
+
+
+def to_url(key: str, value: str | Sequence[str]) -> None:
+    """Write a widget's value into the page's address, so that it can be reloaded and shared."""
+    wanted = [value] if isinstance(value, str) else list(value)
+    if st.query_params.get_all(key) != wanted:
+        st.query_params[key] = wanted
 
 
 def show_runs(ids: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ from hierapp.launchers import local
 from hierapp.store import Run
 from pages import common
 
+common.through_router()
+
 REFRESH_SECONDS = 1.0
 ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
 store = common.store()
@@ -22,29 +24,38 @@ def latest(runs: Sequence[Run]) -> list[str]:
 
 def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     frame = summary.table(store, runs)
-    frame.insert(0, "name", [names[run.id] for run in runs])
+    frame["name"] = [names[run.id] for run in runs]
+    frame["state"] = [state_of(run) for run in runs]
     frame["progress"] = [run.progress for run in runs]
-    frame["time left"] = ["" if run.seconds_left is None else words(run.seconds_left) for run in runs]
-    percent = st.column_config.NumberColumn(format="percent")
+    percent, number = st.column_config.NumberColumn, st.column_config.NumberColumn
     st.dataframe(
-        frame.reset_index(),
+        frame,
         hide_index=True,
-        column_order=["run", "name", "state", "progress", "time left", "epochs", "val accuracy", *summary.TEST_FIGURES],
+        column_order=["name", "state", "progress", "epochs", "val accuracy", *summary.TEST_FIGURES],
         column_config={
-            "run": st.column_config.TextColumn(width="small"),
-            "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
-            "val accuracy": percent,
-            "test accuracy": percent,
-            "class accuracy": percent,
-            "weighted class accuracy": percent,
-            "mean distance": st.column_config.NumberColumn(format="%.4f", help="mean distance of all test predictions"),
-            "severity": st.column_config.NumberColumn(format="%.3f", help="mean distance of the mistakes only"),
+            "name": st.column_config.TextColumn(width=185),
+            "state": st.column_config.TextColumn(width=150),
+            "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=100),
+            "epochs": st.column_config.TextColumn(width=80),
+            "val accuracy": percent(format="percent", width=90),
+            "test accuracy": percent(format="percent", width=95),
+            "mean distance": number(format="%.4f", width=100, help="lca-depth distance, mean of all test images"),
+            "severity": number(format="%.3f", width=65, help="lca-depth distance, mean of the mistakes only"),
+            "class accuracy": percent(format="percent", width=100, help="mean over the classes, test images"),
+            "weighted class accuracy": percent(format="percent", help="mean over the classes, test images"),
         },
+        placeholder="",
         alt="The runs, how far they are, and their figures on the test images",
     )
     for run in runs:
         if run.error:
             st.error(f"Run {run.id} ({names[run.id]}): {run.error}", icon=":material/error:")
+
+
+def state_of(run: Run) -> str:
+    if run.cancel_requested is not None and run.is_open:
+        return "stopping"
+    return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
 
 
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -192,17 +203,17 @@ def page() -> None:
         st.page_link("pages/start.py", label="Start", icon=":material/home:")
         st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
         return
-    names = summary.labels(every)
+    names = summary.labels(every, unique=False)
     ids = [run.id for run in reversed(every)]
+    common.from_url("runs", ids, latest(every))
     shown = st.multiselect(
         "Runs shown",
         ids,
-        default=latest(every),
         format_func=lambda run: f"{run} {names[run]}",
         key="runs",
-        bind="query-params",
         placeholder="Choose the runs to see",
     )
+    common.to_url("runs", shown)
     if not shown:
         st.info("No run is chosen: choose some above.")
         return
@@ -211,8 +222,8 @@ def page() -> None:
     going = any(run.is_open for run in chosen)
     st.session_state["were-open"] = going
     refresh = REFRESH_SECONDS if going else None
-    st.fragment(live, run_every=refresh)(shown)
-    st.fragment(results, run_every=refresh)(shown)
+    common.repeated(live, refresh)(shown)
+    common.repeated(results, refresh)(shown)
     details(chosen)
 
 

@@ -10,7 +10,9 @@ from hierapp.launchers import local
 from hierapp.losses import LOSSES
 from pages import common
 
-EPOCHS = {"digits": 30}  # small images: more epochs in less time
+common.through_router()
+
+EPOCHS = {"digits": 100}  # few small images: an epoch is over in a blink
 OTHER_EPOCHS = 5
 LARGEST_PICTURE = 20  # classes that a tree in passing has room for
 
@@ -30,7 +32,7 @@ def introduction() -> None:
             default=datasets.best_ready(),
             required=True,
             format_func=common.data_title,
-            key="data",
+            key="compare-on",
         )
         data = datasets.find(chosen)
         if datasets.status(chosen).state == "ready":

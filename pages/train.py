@@ -4,12 +4,13 @@ import streamlit as st
 
 from hierapp import datasets, tree_library
 from hierapp.config import RunConfig, plan
-from hierapp.errors import HierappError
 from hierapp.estimate import estimate
 from hierapp.launchers import local
 from hierapp.losses import LOSSES
 from hierapp.models import MODELS
 from pages import common
+
+common.through_router()
 
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
 
@@ -49,25 +50,16 @@ def form() -> tuple[list[RunConfig], str]:
     left, right = st.columns(2, gap="large")
     with left:
         names = list(datasets.DATASETS)
-        data = st.selectbox(
-            "Data set",
-            names,
-            index=names.index(datasets.best_ready()),
-            format_func=common.data_title,
-            key="data-set",
-            bind="query-params",
-        )
+        common.one_from_url("data", names, datasets.best_ready())
+        data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
         trees = common.trees_for(data)
+        common.one_from_url("label-tree", list(trees), next(iter(trees)))
         tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
-        chosen = st.multiselect(
-            "Losses",
-            list(LOSSES),
-            default=DEFAULT_LOSSES,
-            format_func=lambda name: LOSSES[name].title,
-            key="losses",
-            bind="query-params",
-        )
+        common.from_url("loss", list(LOSSES), DEFAULT_LOSSES)
+        chosen = st.multiselect("Losses", list(LOSSES), format_func=lambda name: LOSSES[name].title, key="loss")
         model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
+        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen)):
+            common.to_url(key, value)
     with right:
         first, second = st.columns(2)
         fields = RunConfig.model_fields
@@ -107,11 +99,7 @@ def form() -> tuple[list[RunConfig], str]:
 
 st.title("Train")
 st.markdown("The same network, data and seeds for every loss: what differs in the results is the loss.")
-try:
-    configs, tree_name = form()
-except HierappError as error:
-    st.warning(str(error))
-    st.stop()
+configs, tree_name = form()
 
 data_set = datasets.find(configs[0].data)
 status = datasets.status(data_set.name)

@@ -8,6 +8,8 @@ from hierapp.errors import HierappError
 from hierapp.tree import DISTANCES, LabelTree
 from pages import common
 
+common.through_router()
+
 UNIFORM = (
     "All leaves have the same depth. Each level then holds probability 1, so that the second term of the hierarchical"
     " loss (2) is a constant without gradient, and the three distances agree up to a factor."
@@ -40,11 +42,15 @@ def upload() -> None:
     st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
     stem = file.name.removesuffix(tree_formats.of_name(file.name).suffix)
     name = st.text_input("Keep it as", stem)
-    if st.button("Keep this tree", type="primary", icon=":material/save:"):
-        kept = tree_library.keep(tree, name, title=name, data=data)
-        st.query_params["tree"] = kept.name
-        st.session_state.pop("tree", None)
-        st.rerun()
+    st.button("Keep this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
+
+
+def keep(tree: LabelTree, name: str, data: str | None) -> None:
+    """Keep an uploaded tree and choose it; before the page runs again, for a drawn widget's value cannot be set."""
+    try:
+        st.session_state["tree"] = tree_library.keep(tree, name, title=name, data=data).name
+    except HierappError as error:
+        st.session_state["keep-error"] = str(error)
 
 
 def describe(tree: LabelTree) -> None:
@@ -89,15 +95,18 @@ def describe(tree: LabelTree) -> None:
 st.title("Trees")
 entries = {entry.name: entry for entry in tree_library.entries()}
 choice, add = st.columns([3, 1], vertical_alignment="bottom")
+common.one_from_url("tree", list(entries), "cifar10")
 picked = choice.selectbox(
     "Tree",
     list(entries),
     format_func=lambda name: entries[name].title + ("" if entries[name].shipped else " (yours)"),
     key="tree",
-    bind="query-params",
 )
+common.to_url("tree", picked)
 with add.popover("Upload a tree", icon=":material/upload:", width="stretch"):
     upload()
+if "keep-error" in st.session_state:
+    st.error(st.session_state.pop("keep-error"), icon=":material/error:")
 entry = entries[picked]
 shown = tree_library.load(picked)
 data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
@@ -105,6 +114,6 @@ st.markdown(f"{entry.description}{data_words}")
 describe(shown)
 with st.popover("Download", icon=":material/download:"):
     for key, fmt in tree_formats.FORMATS.items():
-        st.download_button(
-            fmt.label, tree_formats.render(shown, key), f"{picked}{fmt.suffix}", key=f"as-{key}", on_click="ignore"
-        )
+        with common.told():  # a tree may be too large for a format
+            text = tree_formats.render(shown, key)
+            st.download_button(fmt.label, text, f"{picked}{fmt.suffix}", key=f"as-{key}", on_click="ignore")

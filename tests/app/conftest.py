@@ -1,0 +1,89 @@
+"""The app in AppTest, over a store of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hierapp import processes, tree_library
+from hierapp.config import RunConfig
+from hierapp.metrics import report
+from hierapp.store import Store
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HIERAPP_HOME in a new folder, and no process started from a page."""
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
+    monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return Store(home)
+
+
+@pytest.fixture
+def open_page(home: Path) -> Callable[..., AppTest]:
+    """Open a page by its name, as "runs", with query parameters."""
+
+    def opened(name: str, **query: str | list[str]) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=30)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        return app if name == "start" else app.switch_page(f"pages/{name}.py").run()
+
+    return opened
+
+
+def texts(app: AppTest) -> str:
+    """All the words on the page."""
+    kinds = (
+        app.title,
+        app.header,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.info,
+        app.warning,
+        app.error,
+        app.success,
+    )
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def add_run(
+    store: Store, state: str = "finished", loss: str = "hierarchical", tree: str = "digits", epochs: int = 3
+) -> str:
+    """A run with made-up figures, as if a worker had recorded them."""
+    epochs = 3
+    config = RunConfig.make(data="digits", tree=tree, loss=loss, epochs=epochs)
+    label_tree = tree_library.load(tree)
+    (run,) = store.add([config], label_tree)
+    if state == "queued":
+        return run
+    assert store.claim().id == run
+    store.set_process(run, os.getpid(), processes.started_at(os.getpid()))
+    store.set_start(run, "cpu", "0")
+    counts = np.random.default_rng(int(run)).integers(0, 9, (10, 10)) + 20 * np.eye(10, dtype=np.int64)
+    done = epochs if state == "finished" else 2
+    for epoch in range(1, done + 1):
+        store.report(run, epoch, {"train_loss": 2.0 / epoch}, epoch / epochs)
+        store.end_epoch(run, epoch, {"val_accuracy": 0.2 * epoch, "val_loss": 1.0, "epoch_seconds": 2.0}, counts)
+    if state == "finished":
+        store.add_test_confusion(run, epochs, counts)
+        store.end(run, "finished", test=report(counts, label_tree))
+    elif state != "running":
+        store.end(run, state, error="It went wrong for a reason." if state != "cancelled" else None)
+    return run

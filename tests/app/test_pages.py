@@ -1,0 +1,312 @@
+"""The pages, without a browser: what they say and do over every kind of store."""
+
+import json
+
+import pytest
+
+from hierapp import datasets, downloads, launchers, tree_library
+from hierapp.errors import StoreError
+from hierapp.losses import LOSSES
+from tests.app.conftest import add_run, texts
+
+PAGES = ("start", "trees", "train", "runs")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_over_an_empty_store_and_leaves_no_file(name, open_page, home):
+    page = open_page(name)
+    assert not page.exception
+    assert not page.error
+    assert len(page.title) == 1
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "finished", "failed", "cancelled", "interrupted"])
+def test_every_page_opens_over_a_run_in_any_state(state, open_page, store):
+    add_run(store, state)
+    for name in PAGES:
+        page = open_page(name)
+        assert not page.exception, name
+
+
+def test_pages_do_not_import_torch(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "from tests.app.conftest import APP, add_run\n"
+        "from hierapp.store import Store\n"
+        "add_run(Store())\n"
+        "app = AppTest.from_file(str(APP), default_timeout=60).run()\n"
+        "for page in ('runs', 'trees', 'train', 'start'):\n"
+        "    app.switch_page(f'pages/{page}.py').run()\n"
+        "    assert not app.exception, page\n"
+        "    assert 'torch' not in sys.modules, page\n"
+        "    assert 'sklearn' not in sys.modules, page\n"
+    )
+    import os
+
+    environment = {**os.environ, "HIERAPP_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+# Start
+
+
+def test_start_compares_every_loss_on_the_best_data_set_with_one_click(open_page, store):
+    page = open_page("start")
+    (button,) = [b for b in page.button if b.label.startswith("Compare")]
+    assert button.label == "Compare the losses on Digits"
+    button.click().run()
+    assert not page.exception
+    queued = store.runs()
+    assert [run.config.loss for run in queued] == list(LOSSES)
+    assert {run.config.data for run in queued} == {"digits"}
+    assert page.query_params["runs"] == [run.id for run in queued]
+
+
+def test_start_offers_to_get_what_is_not_there(open_page, monkeypatch):
+    begun = []
+    monkeypatch.setattr(downloads, "start", begun.append)
+    page = open_page("start")
+    page.button(key="get-fashion-mnist-card").click().run()
+    assert begun == ["fashion-mnist"]
+    assert "Get CIFAR-10 (170 MB)" in [button.label for button in page.button]
+
+
+def test_start_tells_of_a_download_that_failed_and_offers_it_again(open_page, monkeypatch):
+    error = "Could not download cifar10: no network; try again."
+    failed = downloads.Progress(0, 10, "Failed", running=False, error=error)
+    monkeypatch.setattr(downloads, "progress_of", lambda name: failed if name == "cifar10" else None)
+    page = open_page("start")
+    assert error in texts(page)
+    assert page.button(key="get-cifar10-card")
+
+
+def test_start_tells_of_a_broken_data_set(open_page, monkeypatch):
+    real = datasets.status
+    broken = datasets.Status("broken", "CIFAR-10 is broken: a file is missing; get it again.")
+    monkeypatch.setattr(
+        datasets, "status", lambda name, folder=None: broken if name == "cifar10" else real(name, folder)
+    )
+    page = open_page("start")
+    assert broken.detail in texts(page)
+    assert "Get CIFAR-10 again (170 MB)" in [button.label for button in page.button]
+
+
+# Trees
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in tree_library.entries()])
+def test_every_shipped_tree_is_shown_by_its_address(name, open_page):
+    page = open_page("trees", tree=name)
+    assert not page.exception
+    assert page.selectbox(key="tree").value == name
+    tree = tree_library.load(name)
+    figures = {metric.label: metric.value for metric in page.metric}
+    assert figures["Classes"] == str(len(tree.leaves))
+    assert figures["Outputs of a conditional loss"] == str(len(tree.nodes) - 1)
+    assert ("Uniform depth." if tree.is_uniform_depth else "Ragged.") in texts(page)
+
+
+def test_a_mangled_address_shows_the_default_tree(open_page):
+    assert open_page("trees", tree="no-such-tree").selectbox(key="tree").value == "cifar10"
+
+
+BAD_TREES = {
+    "cycle.csv": ("parent,child\na,b\nb,c\nc,a\n", "form a cycle"),
+    "roots.csv": ("parent,child\na,b\nc,d\n", "all roots"),
+    "twice.json": ('{"name": "r", "children": [{"name": "a"}, {"name": "a"}]}', "used twice"),
+    "broken.json": ('{"name": "r", "children": [', "line 1"),
+    "wrong.json": ("parent,child\nr,a\n", "wrong.json"),
+    "tree.txt": ("parent,child\nr,a\n", "suffix"),
+    "other.csv": ("parent,child\nr,0\nr,cat\n", "does not fit"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TREES)
+def test_a_bad_upload_is_told_in_one_sentence_and_nothing_is_kept(name, open_page, home):
+    text, message = BAD_TREES[name]
+    page = open_page("trees")
+    page.file_uploader(key="upload").upload(name, text.encode(), "text/plain").run()
+    assert not page.exception
+    (error,) = page.error
+    assert message in error.value
+    assert "\n" not in error.value
+    assert "Traceback" not in error.value
+    assert not home.exists()
+
+
+def test_a_good_upload_is_kept_chosen_and_offered_for_training(open_page, home):
+    tree = tree_library.load("digits")
+    edges = "parent,child\n" + "".join(
+        f"{tree.nodes[parent]},{tree.nodes[node]}\n" for node, parent in enumerate(tree.parents) if parent >= 0
+    )
+    page = open_page("trees")
+    page.file_uploader(key="upload").upload("my digits.csv", edges.encode(), "text/csv").run()
+    (keep,) = [button for button in page.button if button.label == "Keep this tree"]
+    keep.click().run()
+    assert not page.exception
+    assert page.selectbox(key="tree").value == "my-digits"
+    assert tree_library.load("my-digits") == tree
+    train = open_page("train", data="digits", **{"label-tree": "my-digits"})
+    assert train.selectbox(key="label-tree").value == "my-digits"
+
+
+# Train
+
+
+def test_the_form_says_what_it_queues_and_queues_that(open_page, store):
+    page = open_page("train", data="digits", loss=["simloss", "hierarchical"], **{"label-tree": "digits-flat"})
+    page.number_input(key="epochs").set_value(7)
+    page.number_input(key="seeds").set_value(3)
+    page.number_input(key="hierarchical.mass").set_value(0.0)
+    page.run()
+    assert "**6 runs**: 2 losses × 3 seeds, 7 epochs each" in texts(page)
+    (start,) = [button for button in page.button if button.label == "Start 6 runs"]
+    start.click().run()
+    assert not page.exception
+    runs = store.runs()
+    assert [(run.config.loss, run.config.seed) for run in runs] == [
+        (loss, seed) for seed in range(3) for loss in ("simloss", "hierarchical")
+    ]
+    assert {run.config.tree for run in runs} == {"digits-flat"}
+    assert runs[1].config.options["mass"] == 0.0
+    assert page.query_params["runs"] == [run.id for run in runs]
+
+
+def test_the_form_without_a_loss_says_so(open_page):
+    page = open_page("train")
+    page.multiselect(key="loss").set_value([]).run()
+    assert "No loss is chosen" in texts(page)
+    assert not [button for button in page.button if button.label.startswith("Start ")]
+
+
+def test_the_form_for_a_data_set_that_is_not_there_says_how_to_get_it(open_page):
+    page = open_page("train", data="cifar10")
+    assert "CIFAR-10 is not on this machine" in texts(page)
+    assert not [button for button in page.button if button.label.startswith("Start ")]
+
+
+def test_the_estimate_comes_from_runs_of_this_machine_when_there_are_some(open_page, store):
+    assert "on a machine of two cores" in texts(open_page("train", data="digits"))
+    add_run(store)
+    assert "by earlier runs on this machine" in texts(open_page("train", data="digits"))
+
+
+# Runs
+
+
+def test_without_a_run_the_page_says_what_to_do(open_page):
+    assert "No run yet." in texts(open_page("runs"))
+
+
+def test_runs_are_chosen_by_the_address_and_by_default_the_last_click(open_page, store, monkeypatch):
+    first = add_run(store, loss="simloss")
+    monkeypatch.setattr("hierapp.store.time.time", lambda: 4e9)
+    second, third = add_run(store), add_run(store, loss="cross-entropy")
+    assert open_page("runs").multiselect(key="runs").value == [second, third]
+    assert open_page("runs", runs=[first, "999"]).multiselect(key="runs").value == [first]
+
+
+def test_a_finished_run_shows_all_its_figures(open_page, store):
+    add_run(store)
+    page = open_page("runs")
+    assert {"Validation accuracy", "Training loss", "Confusion matrix"} <= {h.value for h in page.subheader}
+    assert "uniform depth" in texts(page)
+    table = page.dataframe[0].value
+    assert table["state"].tolist() == ["finished"]
+    assert table["weighted class accuracy"].notna().all()
+    assert page.slider(key="confusion-epoch").value == 3
+
+
+def test_the_slider_goes_back_to_an_earlier_epoch(open_page, store):
+    add_run(store)
+    page = open_page("runs")
+    page.slider(key="confusion-epoch").set_value(1).run()
+    assert not page.exception
+    assert page.slider(key="confusion-epoch").value == 1
+
+
+def test_test_images_can_be_chosen_once_the_run_is_finished(open_page, store):
+    add_run(store, "running")
+    assert page_parts(open_page("runs")) == ["validation"]
+    store.end("1", "finished", test=json.loads('{"accuracy": 0.5}') | full_report(store))
+    assert page_parts(open_page("runs")) == ["validation", "test"]
+
+
+def page_parts(page):
+    (control,) = [group for group in page.segmented_control if group.label == "Images"]
+    return [option.content if hasattr(option, "content") else option for option in control.options]
+
+
+def full_report(store):
+    from hierapp.metrics import report
+
+    run = store.run("1")
+    return report(store.confusion("1", "validation"), run.tree)
+
+
+def test_a_failed_run_says_why(open_page, store):
+    add_run(store, "failed")
+    assert "It went wrong for a reason." in texts(open_page("runs"))
+
+
+def test_runs_of_different_trees_are_shown_but_their_classes_not_compared(open_page, store):
+    add_run(store, tree="digits")
+    add_run(store, tree="digits-flat", loss="simloss")
+    page = open_page("runs", runs=["1", "2"])
+    assert not page.exception
+    assert "different trees" in texts(page)
+
+
+def test_cancel_stops_a_waiting_run_and_asks_a_running_one(open_page, store):
+    add_run(store, "running")
+    add_run(store, "queued")
+    page = open_page("runs", runs=["1", "2"])
+    page.button(key="cancel-2").click().run()
+    assert store.run("2").state == "cancelled"
+    page.button(key="cancel-1").click().run()
+    assert store.run("1").cancel_requested is not None
+    assert not page.exception
+
+
+# Errors
+
+
+def test_a_store_that_cannot_be_written_is_told_in_one_sentence(open_page, monkeypatch):
+    def refuse(*arguments):
+        raise StoreError("The store in /nowhere cannot be written (read-only); make it writable.")
+
+    monkeypatch.setattr(launchers, "submit", refuse)
+    page = open_page("start")
+    next(b for b in page.button if b.label.startswith("Compare")).click().run()
+    assert not page.exception
+    assert [error.value for error in page.error] == [
+        "The store in /nowhere cannot be written (read-only); make it writable."
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_home_that_is_no_folder_is_told_in_one_sentence(name, open_page, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "file" / "home"))
+    page = open_page(name)
+    assert not page.exception
+    if name == "start":
+        next(b for b in page.button if b.label.startswith("Compare")).click().run()
+    if name in ("start", "runs"):
+        assert len(page.error) <= 1
+    assert "Traceback" not in texts(page)
+
+
+def test_a_broken_store_is_told_and_left_as_it_is(open_page, home):
+    home.mkdir()
+    (home / "store.sqlite").write_bytes(b"this is no database" * 100)
+    page = open_page("runs")
+    assert not page.exception
+    assert "cannot be read" in page.error[0].value
+    assert (home / "store.sqlite").read_bytes() == b"this is no database" * 100
