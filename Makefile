@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
-UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet
+UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
 .PHONY: run test lint slow benchmarks lock clean
 

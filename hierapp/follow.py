@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from hierapp import summary
 from hierapp.launchers import local
@@ -20,7 +21,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
     """Show the runs' progress on standard error until all have ended; the runs as they ended."""
     console = Console(stderr=True)
     bars = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[now]}"),
@@ -47,7 +48,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
                     told.add(run.id)
                     bars.stop_task(tasks[run.id])
                     if not console.is_terminal:
-                        console.print(f"{run.id} {names[run.id]}: {shown}", highlight=False)
+                        console.print(Text(f"{run.id} {names[run.id]}: {shown}"), soft_wrap=True)
             if len(told) == len(runs):
                 return runs
             local.wake(store)
@@ -61,13 +62,13 @@ def print_table(store: Store, runs: Sequence[Run]) -> None:
     for column in frame.columns:
         shown.add_column(column, justify="right" if frame[column].dtype == float else "left")
     for row in frame.itertuples(index=False):
-        shown.add_row(*(_cell(value) for value in row))
+        shown.add_row(*(Text(_cell(value)) for value in row))  # as a str, names in [brackets] would be markup
     # A table that is cut to the width of a pipe is of no use.
     console = Console()
     console.print(shown) if console.is_terminal else Console(width=200).print(shown)
     for run in runs:
         if run.error:
-            console.print(f"run {run.id}: {run.error}", highlight=False, soft_wrap=True, markup=False)
+            console.print(Text(f"run {run.id}: {run.error}"), soft_wrap=True)
 
 
 def _cell(value: object) -> str:

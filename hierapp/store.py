@@ -1,6 +1,6 @@
 """Runs, metrics and confusion matrices: one SQLite file (WAL) and one folder a run.
 
-Every call opens its own connection, so that a Store can be shared by threads and handed to any process by its folder.
+Each thread has its own connection, so that a Store can be shared; other processes open their own by the folder.
 What a run's state may become is decided here and nowhere else:
 
     queued -> running -> finished | failed | cancelled | interrupted
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -113,6 +114,7 @@ class Store:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or paths.home()).absolute()
         self.file = self.folder / "store.sqlite"
+        self._threads = threading.local()
 
     # Runs
 
@@ -280,11 +282,16 @@ class Store:
     def _write(self) -> Iterator[sqlite3.Connection]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._open(self.file) as db:
-                self._prepare(db)
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.execute("BEGIN IMMEDIATE")
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
                 yield db
+                db.execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself where the disk is full, say.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"The store in {self.folder} cannot be written ({_reason(error)}); make the folder writable or set"
@@ -295,25 +302,28 @@ class Store:
     def _read(self) -> Iterator[sqlite3.Connection]:
         try:
             # What does not exist yet reads as empty, without leaving a file behind.
-            with self._open(self.file if self.file.exists() else Path(":memory:")) as db:
-                self._prepare(db)
-                yield db
+            empty = None if self.file.exists() else self._open(":memory:")
+            yield empty.db if empty else self._connection()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, or set HIERAPP_HOME"
                 " to another one."
             ) from error
 
-    @contextmanager
-    def _open(self, file: Path) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(file, timeout=30, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        try:
-            yield db
-            if db.in_transaction:
-                db.execute("COMMIT")
-        finally:
-            db.close()
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection. It is kept: the last one to close makes SQLite write the whole file to disk."""
+        kept: _Connection | None = getattr(self._threads, "kept", None)
+        if kept is None or kept.identity != _identity(self.file):
+            kept = self._threads.kept = self._open(str(self.file))
+        return kept.db
+
+    def _open(self, file: str) -> _Connection:
+        opened = _Connection(sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False))
+        opened.db.row_factory = sqlite3.Row
+        self._prepare(opened.db)
+        opened.db.execute("PRAGMA synchronous = NORMAL")
+        opened.identity = _identity(self.file)
+        return opened
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         """Make the tables of a new store; refuse one that a newer hierapp wrote."""
@@ -326,6 +336,26 @@ class Store:
         if version == 0:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+class _Connection:
+    """A connection that is closed with its last reference, and which file it is open on."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.identity: tuple[int, int] | None = None
+
+    def __del__(self) -> None:
+        self.db.close()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Device and number of the file, to notice that it was moved away or put back from a copy."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _insert_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
@@ -342,9 +372,10 @@ def _insert_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, 
 
 def _number(run: str) -> int:
     try:
-        return int(run)
+        number = int(run)
     except ValueError:
         return -1  # the id of no run
+    return number if abs(number) < 2**63 else -1  # SQLite takes no larger ones
 
 
 def _marks(values: Sequence[object]) -> str:

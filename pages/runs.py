@@ -61,12 +61,12 @@ def state_of(run: Run) -> str:
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
     going = [run for run in runs if run.is_open]
     with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
-        if len(going) > 1 and st.button(f"All {len(going)} that are not done", key="cancel-all"):
+        if len(going) > 1 and st.button(f"Cancel all {len(going)}", key="cancel-all"):
             for run in going:
                 store.request_cancel(run.id)
         for run in going:
             asked = run.cancel_requested is not None
-            label = f"{run.id} {names[run.id]}" + (" (stopping)" if asked else "")
+            label = f"Cancel {run.id} {names[run.id]}" + (" (stopping)" if asked else "")
             if st.button(label, key=f"cancel-{run.id}", disabled=asked):
                 store.request_cancel(run.id)
 

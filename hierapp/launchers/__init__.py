@@ -18,8 +18,10 @@ def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[
     Raises:
         DatasetError: if a data set is not there; nothing is queued.
         TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
+        ConfigError: if HIERAPP_SLOTS is no number of runs; nothing is queued.
         StoreError: if the store cannot be written.
     """
+    local.slots(store)  # the launcher would stop on it, and the runs would wait for ever
     for name in dict.fromkeys(config.data for config in configs):
         status = datasets.status(name)
         if status.state != "ready":

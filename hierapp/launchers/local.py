@@ -84,6 +84,8 @@ class Launcher:
     def step(self) -> bool:
         """Look after the running ones and start what there is room for; False when no run is open."""
         running = [run for run in self.store.runs(states=("running",)) if not self._ended(run)]
+        # Those that ended by themselves are in the way of nothing any more, their GPUs least of all.
+        self.workers = {run.id: self.workers[run.id] for run in running if run.id in self.workers}
         while len(running) < slots(self.store) and (run := self.store.claim()):
             self._start(run)
             running.append(run)

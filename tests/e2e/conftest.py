@@ -1,0 +1,141 @@
+"""A real server and a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from hierapp import processes
+from hierapp.store import Store
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCREENSHOTS = REPOSITORY / ".cache" / "screenshots"
+
+
+class Server:
+    """The app on a free port, over a home of its own."""
+
+    def __init__(self, home: Path, data: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://localhost:{self.port}"
+        self.store = Store(home)
+        self.log = home.parent / f"server-{self.port}.log"
+        self.environment = {**os.environ, "HIERAPP_HOME": str(home), "HIERAPP_DATA": str(data)}
+        self.environment.pop("HIERAPP_SLOTS", None)
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "streamlit",
+                    "run",
+                    "app.py",
+                    "--server.headless=true",
+                    f"--server.port={self.port}",
+                ],
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1)
+                return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < until, "the server does not answer"
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def clean(self) -> None:
+        """Stop the server and whatever it has left running."""
+        self.stop()
+        for run in self.store.runs(states=("queued", "running")):
+            self.store.request_cancel(run.id)
+            processes.kill(run.pid, run.pid_started)
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Make servers that are started fresh; all share one home and an empty data folder."""
+    made: list[Server] = []
+
+    def make() -> Server:
+        server = Server(tmp_path / "home", tmp_path / "data")
+        server.start()
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.clean()
+
+
+@pytest.fixture
+def server(new_server: Callable[[], Server]) -> Server:
+    return new_server()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=found, args=flags)
+        except Error as error:
+            pytest.skip(f"no Chromium to test with: {str(error).splitlines()[0]}")
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A new window; anything that the app asks of another host fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    elsewhere: list[str] = []
+    opened.on("request", lambda asked: elsewhere.append(asked.url) if _is_elsewhere(asked.url) else None)
+    yield opened
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    opened.screenshot(path=SCREENSHOTS / f"last-{request.node.name}.png")
+    context.close()
+    assert elsewhere == [], "the app fetched from another host"
+
+
+def _is_elsewhere(url: str) -> bool:
+    return url.startswith(("http", "ws")) and "//localhost:" not in url
+
+
+def points(page: Page, chart: str) -> list[int]:
+    """How many points each line of a chart has; none if the chart is not there."""
+    return page.evaluate(
+        """chart => {
+            const plots = document.querySelectorAll(`.st-key-${chart} .js-plotly-plot`);
+            const shown = [...plots].filter(plot => plot.offsetParent);
+            return shown.length ? shown[0].data.map(line => (line.x || []).length) : [];
+        }""",
+        chart,
+    )

@@ -1,0 +1,171 @@
+"""The newcomer's walk, in a real browser over real runs."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from hierapp.losses import LOSSES
+from tests.e2e.conftest import SCREENSHOTS, points
+
+TITLES = {"": "A cat taken for a dog", "trees": "Trees", "train": "Train", "runs": "Runs"}
+LONG = 120_000  # milliseconds; several real runs on a busy machine
+
+
+def wait_until(condition, what, seconds=LONG / 1000):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain: {what}"
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(600)
+def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
+    page.goto(server.url)
+    page.get_by_role("radio", name="Digits").click()
+    page.get_by_role("button", name="Compare the losses on Digits").click()
+    page.wait_for_url(re.compile(r"/runs\?runs=1&"))
+
+    # A curve gains points while its run is going on.
+    grown = []
+
+    def gains_points_while_running():
+        before = points(page, "accuracy")
+        open_before = {run.id for run in server.store.runs(states=("running",))}
+        if not before or not open_before:
+            return False
+        time.sleep(0.3)
+        after, open_after = points(page, "accuracy"), {run.id for run in server.store.runs(states=("running",))}
+        grown.append((before, after))
+        same_run = bool(open_before & open_after)
+        return same_run and len(after) == len(before) and after[-1] > before[-1] and after[-1] < 100
+
+    wait_until(gains_points_while_running, "a curve that grows while its run is going on")
+
+    wait_until(lambda: not any(run.is_open for run in server.store.runs()), "the runs' end")
+    runs = server.store.runs()
+    assert [(run.config.loss, run.state) for run in runs] == [(loss, "finished") for loss in LOSSES]
+    assert all(run.test["accuracy"] > 0.9 for run in runs), [run.test["accuracy"] for run in runs]
+
+    for _ in range(2):  # the second time after a reload
+        expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=LONG)
+        expect(page.get_by_role("heading", name="Class accuracy and weighted class accuracy")).to_be_visible()
+        expect(page.get_by_text("From the test images.")).to_be_visible(timeout=LONG)
+        wait_until(lambda: points(page, "accuracy") == [100] * len(LOSSES), "all curves whole")
+        # Two dots for each class and run: class accuracy and weighted class accuracy.
+        wait_until(lambda: points(page, "classes") == [10] * 2 * len(LOSSES), "the class accuracies")
+        confusion = page.locator(".st-key-confusion .js-plotly-plot")
+        expect(confusion).to_be_visible()
+        expect(confusion.locator("g.ytick")).to_have_count(10)
+        page.reload()
+
+    page.get_by_role("radio", name="test", exact=True).click()
+    expect(page.get_by_role("slider", name="Epoch")).to_have_count(0)
+
+
+def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
+    from hierapp import launchers, tree_library
+    from hierapp.config import RunConfig
+
+    tree = tree_library.load("digits")
+    config = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", epochs=3)
+    run = server.store.add([config], tree)[0]
+    launchers.local.wake(server.store)
+    wait_until(lambda: not server.store.run(run).is_open, "the run's end")
+    page.goto(f"{server.url}/runs?runs={run}")
+    slider = page.get_by_role("slider", name="Epoch")
+    expect(slider).to_be_visible(timeout=LONG)
+
+    def numbers_shown():
+        cells = page.locator(".st-key-confusion .js-plotly-plot .heatmaplayer text").all_text_contents()
+        return sorted(map(int, cells))
+
+    def numbers_stored(epoch):
+        return sorted(server.store.confusion(run, "validation", epoch).ravel().tolist())
+
+    assert numbers_stored(1) != numbers_stored(3)
+    wait_until(lambda: numbers_shown() == numbers_stored(3), "the last epoch's numbers", 30)
+    slider.focus()
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    wait_until(lambda: numbers_shown() == numbers_stored(1), "the first epoch's numbers", 30)
+
+
+@pytest.mark.parametrize("path", TITLES)
+def test_every_page_opens_by_its_address_on_a_fresh_server(path, server, page):
+    page.goto(f"{server.url}/{path}")
+    expect(page.get_by_role("heading", level=1, name=TITLES[path])).to_be_visible(timeout=30_000)
+    # The router's own navigation, not the one that Streamlit makes of the folder's files.
+    expect(page.get_by_test_id("stTopNavLink").get_by_text("Start")).to_be_visible()
+    expect(page.get_by_role("link", name="common")).to_have_count(0)
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+@pytest.mark.timeout(600)
+def test_the_run_goes_on_without_the_app_and_the_app_finds_it_again(new_server, page):
+    first = new_server()
+    page.goto(f"{first.url}/train?data=digits&loss=simloss")
+    page.get_by_role("spinbutton", name="Epochs").fill("10000")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
+    page.get_by_role("button", name="Start 1 run").click()
+    page.wait_for_url("**/runs?runs=1")
+    store = first.store
+    wait_until(lambda: store.run("1").epoch > 0, "the first epoch")
+    first.stop()
+    seen = store.run("1").epoch
+    wait_until(lambda: store.run("1").epoch > seen, "an epoch without the app")
+    second = new_server()
+    page.goto(f"{second.url}/runs")
+    wait_until(lambda: points(page, "accuracy") and points(page, "accuracy")[0] > seen, "the curve in the new app")
+    page.get_by_role("button", name="Cancel", exact=False).click()
+    page.get_by_role("button", name="Cancel 1 simloss").click()
+    wait_until(lambda: store.run("1").state == "cancelled", "the cancelled run")
+    expect(page.get_by_text("Confusion matrix")).to_be_visible()
+
+
+def test_a_bad_tree_is_told_and_a_good_one_kept_and_trained_on(server, page, tmp_path):
+    bad, good = tmp_path / "mine.csv", tmp_path / "mine.nwk"
+    bad.write_text("parent,child\na,b\nb,a\n")
+    good.write_text("((0,6,8,9)round,(2,3,5,1,4,7)other)digit;")
+    page.goto(f"{server.url}/trees")
+    page.get_by_role("button", name="Upload a tree").click()
+    page.locator("input[type=file]").set_input_files(bad)
+    expect(page.get_by_text("form a cycle")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(good)
+    expect(page.get_by_text("is a label tree of 13 nodes and 10 leaves")).to_be_visible()
+    page.get_by_role("button", name="Keep this tree").click()
+    expect(page).to_have_url(re.compile(r"tree=mine"))
+    expect(page.get_by_test_id("stMetricValue").get_by_text("12", exact=True)).to_be_visible()
+    page.goto(f"{server.url}/train?data=digits&label-tree=mine&loss=hierarchical")
+    page.get_by_role("button", name="Start 1 run").click()
+    page.wait_for_url("**/runs?runs=1")
+    wait_until(lambda: server.store.run("1").state == "finished", "the run's end")
+    assert set(server.store.run("1").tree.nodes) == {"digit", "round", "other", *"0123456789"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screenshots_of_every_page(scheme, server, page):
+    """Nothing sticks out to the side and no label is cut; the pictures are for people to look at."""
+    from tests.app.conftest import add_run
+
+    for loss in LOSSES:
+        add_run(server.store, loss=loss)
+    page.emulate_media(color_scheme=scheme)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for path, title in TITLES.items():
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(f"{server.url}/{path}")
+        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=30_000)
+        page.wait_for_timeout(2500)
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": 1280, "height": min(height, 5000)})
+        page.wait_for_timeout(1000)
+        page.screenshot(path=SCREENSHOTS / f"{path or 'start'}-{scheme}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert page.locator("[data-testid=stException]").count() == 0
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll('button p, label p, [data-testid=stMetricLabel] p, h1, h2, h3')]
+                .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
+        )
+        assert cut == []

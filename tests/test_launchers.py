@@ -1,0 +1,468 @@
+"""Submitting runs, the local launcher and the worker; a few tests start real processes, on the digits."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from safetensors import safe_open
+
+from hierapp import LabelTree, launchers, processes, tree_library, worker
+from hierapp.config import RunConfig
+from hierapp.errors import ConfigError, DatasetError, StoreError, TreeError
+from hierapp.launchers import local
+from hierapp.store import Run, Store
+
+DIGITS = tree_library.load("digits")
+PATIENCE = 120.0
+
+
+def configs(count: int = 1, **values: object) -> list[RunConfig]:
+    rest = {"data": "digits", "tree": "digits", "loss": "cross-entropy", **values}
+    return [RunConfig.make(seed=seed, **rest) for seed in range(count)]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
+    monkeypatch.setattr(local, "gpus", lambda: 0)
+    return Store()
+
+
+@pytest.fixture
+def spawned(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The processes that hierapp really starts here, in order; none is left after the test."""
+    begun: list[subprocess.Popen[bytes]] = []
+    really = processes.spawn
+
+    def spawn(*arguments, **options):
+        begun.append(really(*arguments, **options))
+        return begun[-1]
+
+    monkeypatch.setattr(processes, "spawn", spawn)
+    yield begun
+    for launcher in begun:
+        launcher.kill()
+    for run in store.runs(states=("running",)):
+        processes.kill(run.pid, run.pid_started)
+    for child in begun:
+        child.wait()
+
+
+class FakeProcess:
+    """Stands in for a worker; ends when the test says so."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.code = pid, None
+
+    def poll(self) -> int | None:
+        return self.code
+
+
+@pytest.fixture
+def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, dict[str, str], FakeProcess]]:
+    """What would have been started; each such process seems alive until it is given a code."""
+    begun: list[tuple[list[str], Path, dict[str, str], FakeProcess]] = []
+
+    def spawn(arguments, log, environment=None):
+        begun.append((list(arguments), log, dict(environment or {}), FakeProcess(1_000_000 + len(begun))))
+        return begun[-1][3]
+
+    monkeypatch.setattr(processes, "spawn", spawn)
+    monkeypatch.setattr(processes, "started_at", lambda pid: 5.0)
+    return begun
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def ended(store: Store, ids: list[str]) -> list[Run]:
+    wait_for(lambda: not any(run.is_open for run in store.runs(ids)), "the runs' end")
+    return store.runs(ids)
+
+
+def log_of(run: Run) -> str:
+    return local.log_file(run).read_text()
+
+
+# Submitting
+
+
+def test_runs_on_data_that_is_not_there_are_refused(store, faked):
+    both = [*configs(1), *configs(1, data="cifar10", tree="cifar10")]
+    with pytest.raises(DatasetError, match="CIFAR-10 is not on this machine"):
+        launchers.submit(store, both, DIGITS)
+    assert store.runs() == []
+    assert faked == []
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        tree_library.load("cifar10"),
+        LabelTree.from_edges([("root", name) for name in "012345678"]),
+        LabelTree.from_edges([("root", name) for name in "0123456789X"]),
+    ],
+    ids=["other classes", "a class too few", "a leaf too many"],
+)
+def test_runs_over_a_tree_that_does_not_fit_are_refused(store, faked, tree):
+    with pytest.raises(TreeError, match="does not fit the data set"):
+        launchers.submit(store, configs(2), tree)
+    assert store.runs() == []
+    assert faked == []
+
+
+def test_runs_are_refused_where_no_launcher_could_start_them(store, faked, monkeypatch):
+    monkeypatch.setenv("HIERAPP_SLOTS", "many")
+    with pytest.raises(ConfigError, match="'many'"):
+        launchers.submit(store, configs(1), DIGITS)
+    assert store.runs() == []
+    assert faked == []
+
+
+def test_a_submit_starts_a_launcher_for_this_store_and_this_data(store, faked, tmp_path):
+    ids = launchers.submit(store, configs(2), DIGITS)
+    assert [run.id for run in store.runs()] == ids
+    ((arguments, log, environment, _),) = faked
+    assert arguments == ["hierapp.launchers"]
+    assert log == store.folder / "launcher.log"
+    assert environment == {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(tmp_path / "data")}
+
+
+def test_nothing_is_started_where_nothing_waits(store, faked):
+    local.wake(store)
+    assert not store.folder.exists()
+    (run,) = store.add(configs(1), DIGITS)
+    store.request_cancel(run)
+    local.wake(store)
+    assert faked == []
+
+
+def test_no_second_launcher_starts_while_one_is_at_work(store, faked):
+    store.add(configs(1), DIGITS)
+    with local._lock(store) as taken:
+        assert taken
+        local.wake(store)
+        local.supervise(store)  # returns at once, and does not touch the queue
+        assert faked == []
+        assert [run.state for run in store.runs()] == ["queued"]
+    local.wake(store)
+    assert len(faked) == 1
+
+
+def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match=r"cannot be (read|written) \(.+\)"):
+        launchers.submit(Store(tmp_path / "file"), configs(1), DIGITS)
+
+
+# The launcher in this process, with processes that are none
+
+
+def test_no_more_runs_start_than_there_are_slots(store, faked, monkeypatch):
+    local.set_slots(store, 2)
+    monkeypatch.setattr(processes, "alive", lambda pid, started: True)
+    ids = store.add(configs(5), DIGITS)
+    launcher = local.Launcher(store)
+    assert launcher.step()
+    assert [arguments for arguments, *_ in faked] == [["hierapp.worker", ids[0]], ["hierapp.worker", ids[1]]]
+    assert launcher.step()
+    assert len(faked) == 2
+    assert [run.state for run in store.runs()] == ["running"] * 2 + ["queued"] * 3
+    assert store.run(ids[1]).pid == faked[1][3].pid
+    # One ends: the next starts, and one only.
+    store.end(ids[0], "finished")
+    faked[0][3].code = 0
+    launcher.step()
+    launcher.step()
+    assert [arguments[1] for arguments, *_ in faked] == ids[:3]
+    assert store.run(ids[0]).state == "finished"
+    # More slots count from the next look on.
+    local.set_slots(store, 4)
+    launcher.step()
+    assert len(faked) == 5
+
+
+def test_the_launcher_is_done_when_every_run_has_ended(store, faked):
+    (run,) = store.add(configs(1), DIGITS)
+    launcher = local.Launcher(store)
+    assert launcher.step()
+    store.end(run, "finished")
+    faked[0][3].code = 0
+    assert not launcher.step()
+    local.supervise(store)
+    assert len(faked) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (-9, r"ended by signal 9 \(Killed\)"),
+        (143, r"ended by signal 15 \(Terminated\)"),
+        (3, "exit code 3"),
+        (0, "exit code 0 before the run was done"),
+    ],
+)
+def test_a_worker_that_leaves_no_word_is_told_with_how_it_went(store, faked, code, message):
+    (run,) = store.add(configs(1), DIGITS)
+    launcher = local.Launcher(store)
+    launcher.step()
+    faked[0][3].code = code
+    assert not launcher.step()
+    assert store.run(run).state == "interrupted"
+    assert re.search(message, store.run(run).error)
+
+
+def test_a_running_run_whose_process_is_gone_is_interrupted(store):
+    mine = psutil.Process().create_time()
+    runs = store.add(configs(3), DIGITS)
+    for run in runs:
+        store.claim()
+        assert store.run(run).state == "running"
+    store.set_process(runs[0], 2**22 + 5, 5.0)  # nobody's
+    store.set_process(runs[1], os.getpid(), mine - 100)  # somebody else's by now
+    store.set_process(runs[2], os.getpid(), mine)
+    local.Launcher(store).step()
+    assert [run.state for run in store.runs()] == ["interrupted", "interrupted", "running"]
+    assert store.run(runs[0]).error == (
+        "The run's process is gone; the machine or the process was stopped from outside."
+    )
+
+
+def test_a_run_that_was_to_stop_and_whose_process_is_gone_is_cancelled(store, faked):
+    (run,) = store.add(configs(1), DIGITS)
+    launcher = local.Launcher(store)
+    launcher.step()
+    store.request_cancel(run)
+    faked[0][3].code = -9
+    launcher.step()
+    assert store.run(run).state == "cancelled"
+    assert store.run(run).error is None
+
+
+def test_a_worker_that_does_not_stop_when_asked_is_ended(store, monkeypatch):
+    (run,) = store.add(configs(1), DIGITS)
+    store.claim()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as deaf:
+        try:
+            store.set_process(run, deaf.pid, processes.started_at(deaf.pid))
+            store.request_cancel(run)
+            launcher = local.Launcher(store)
+            assert launcher.step()
+            assert deaf.poll() is None, "it has some seconds to stop by itself"
+            monkeypatch.setattr(local, "GRACE_SECONDS", -1.0)
+            launcher.step()
+            assert deaf.wait(PATIENCE) == -signal.SIGKILL
+        finally:
+            deaf.kill()
+    launcher.step()
+    assert store.run(run).state == "cancelled"
+
+
+def test_runs_side_by_side_share_the_cores(store, faked, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(processes, "alive", lambda pid, started: True)
+    store.add(configs(4), DIGITS)
+    launcher = local.Launcher(store)
+    launcher.step()
+    assert faked[0][2] == {"HIERAPP_HOME": str(store.folder)}, "a run alone has all cores"
+    local.set_slots(store, 3)
+    launcher.step()
+    assert [environment["OMP_NUM_THREADS"] for _, _, environment, _ in faked[1:]] == ["2", "2"]
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    local.set_slots(store, 4)
+    launcher.step()
+    assert faked[3][2]["OMP_NUM_THREADS"] == "1"
+
+
+def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
+    monkeypatch.setattr(local, "gpus", lambda: 2)
+    monkeypatch.setattr(processes, "alive", lambda pid, started: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    ids = store.add(configs(5), DIGITS)
+    launcher = local.Launcher(store)
+    launcher.step()
+    assert [environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked] == ["0", "1"]
+    store.end(ids[1], "finished")
+    faked[1][3].code = 0
+    launcher.step()
+    assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "1", "the one that became free"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    local.set_slots(store, 4)
+    launcher.step()
+    assert sorted(environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked[3:]) == ["4", "7"]
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "65", "two", "1.5", " 2", "²"])
+def test_a_number_of_slots_that_cannot_be_is_refused(store, monkeypatch, given):
+    monkeypatch.setenv("HIERAPP_SLOTS", given)
+    with pytest.raises(ConfigError, match="from 1 to 64 but got"):
+        local.slots(store)
+
+
+def test_the_environment_goes_before_the_setting_and_the_setting_before_the_gpus(store, monkeypatch):
+    assert local.slots(store) == 1
+    monkeypatch.setattr(local, "gpus", lambda: 3)
+    assert local.slots(store) == 3
+    local.set_slots(store, 2)
+    assert local.slots(store) == 2
+    monkeypatch.setenv("HIERAPP_SLOTS", "64")
+    assert local.slots(store) == 64
+    monkeypatch.setenv("HIERAPP_SLOTS", "")
+    assert local.slots(store) == 2
+    for wrong in (0, -2, 65):
+        with pytest.raises(ConfigError, match="from 1 to 64"):
+            local.set_slots(store, wrong)
+    assert local.slots(store) == 2
+
+
+# The worker in this process
+
+
+@pytest.fixture
+def claimed(store: Store) -> Iterator[Run]:
+    store.add(configs(1), DIGITS)
+    threads = torch.get_num_threads()
+    yield store.claim()
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConfigError("The training loss became nan."), "The training loss became nan."),
+        (MemoryError(), "The run needs more memory than the device has; make the batch or the model smaller."),
+        (torch.OutOfMemoryError("CUDA out of memory"), "The run needs more memory than the device has; make the"),
+        (ZeroDivisionError("first\nsecond"), "Training stopped on an unexpected ZeroDivisionError: first; the run's"),
+        (KeyError(), "Training stopped on an unexpected KeyError: ; the run's log has the details."),
+    ],
+)
+def test_a_run_that_fails_says_why_in_one_sentence(store, claimed, monkeypatch, capsys, error, message):
+    def train(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hierapp.training.train", train)
+    assert not worker.work(store, claimed)
+    run = store.run(claimed.id)
+    assert (run.state, run.error[: len(message)]) == ("failed", message)
+    assert "\n" not in run.error
+    assert type(error).__name__ in capsys.readouterr().err, "the traceback goes into the log"
+
+
+def test_a_run_that_is_asked_to_stop_ends_cancelled(store, claimed):
+    store.request_cancel(claimed.id)
+    assert not worker.work(store, claimed)
+    run = store.run(claimed.id)
+    assert (run.state, run.error, run.epoch) == ("cancelled", None, 0)
+    assert not (run.folder / "model.safetensors").exists()
+
+
+def test_a_worker_takes_only_runs_that_were_claimed(store, monkeypatch, capsys):
+    handler = signal.getsignal(signal.SIGTERM)
+    (run,) = store.add(configs(1), DIGITS)
+    monkeypatch.setattr(sys, "argv", ["worker", run])
+    try:
+        assert worker.main() == 2
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert "is queued" in capsys.readouterr().out
+    assert store.run(run).state == "queued"
+
+
+# Real processes
+
+
+def test_submitted_runs_are_trained_to_the_end(store, spawned):
+    local.set_slots(store, 2)
+    both = [*configs(1, epochs=2), *configs(1, epochs=2, loss="hierarchical")]
+    ids = launchers.submit(store, both, DIGITS)
+    runs = ended(store, ids)
+    assert [(run.state, run.error) for run in runs] == [("finished", None)] * 2, [log_of(run) for run in runs]
+    for run in runs:
+        assert (run.epoch, run.progress, run.pid is not None) == (2, 1.0, True)
+        assert run.device
+        assert run.version
+        assert run.created <= run.started <= run.ended
+        points = store.metrics([run.id])[run.id]
+        for name in ("val_loss", "val_accuracy", "images_per_second", "epoch_seconds"):
+            assert [epoch for epoch, _ in points[name]] == [1, 2]
+        assert points["train_loss"][-1][0] == 2
+        assert len(points["train_loss"]) > 4
+        for epoch in (1, 2):
+            validation = store.confusion(run.id, "validation", epoch)
+            assert np.trace(validation) / validation.sum() == pytest.approx(points["val_accuracy"][epoch - 1][1])
+        test = store.confusion(run.id, "test")
+        assert test.sum() == run.test["samples"] == 359
+        assert np.trace(test) / 359 == pytest.approx(run.test["accuracy"])
+        assert len(run.test["recall"]) == 10
+        log = log_of(run)
+        assert "epoch 2 of 2" in log
+        assert "finished: test accuracy" in log
+        with safe_open(run.folder / "model.safetensors", "pt") as weights:
+            assert RunConfig.model_validate_json(weights.metadata()["config"]) == run.config
+            tensors = {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118 - it is no dict
+        outputs = len(DIGITS.leaves) if run.config.loss == "cross-entropy" else len(DIGITS.nodes) - 1
+        assert outputs in {tensor.shape[0] for tensor in tensors.values() if tensor.ndim == 2}
+        assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+    assert len(spawned) == 1, "one launcher did it"
+    assert spawned[0].wait(PATIENCE) == 0, "and it ends when nothing is left"
+
+
+def test_a_worker_that_is_killed_leaves_an_interrupted_run(store, spawned):
+    (run,) = store.add(configs(1, epochs=10_000), DIGITS)
+    launcher = local.Launcher(store)
+    assert launcher.step()
+    os.kill(store.run(run).pid, signal.SIGKILL)
+    wait_for(lambda: not launcher.step(), "the launcher's notice")
+    assert store.run(run).state == "interrupted"
+    assert store.run(run).error == "The run's process was ended by signal 9 (Killed)."
+
+
+def test_a_run_in_training_stops_when_it_is_cancelled(store, spawned):
+    (run,) = launchers.submit(store, configs(1, epochs=10_000), DIGITS)
+    wait_for(lambda: store.run(run).epoch or not store.run(run).is_open, "the first epoch")
+    assert store.run(run).state == "running", log_of(store.run(run))
+    local.supervise(store)  # another is at work: it returns, while the run goes on
+    assert store.run(run).state == "running"
+    local.wake(store)
+    assert len(spawned) == 1
+    store.request_cancel(run)
+    (end,) = ended(store, [run])
+    assert (end.state, end.error, end.test) == ("cancelled", None, None)
+    assert 0 < end.progress < 1
+    assert log_of(end).splitlines()[-1].endswith("cancelled")
+    assert store.metrics([run])[run]["val_accuracy"]
+    wait_for(lambda: not processes.alive(end.pid, end.pid_started), "the worker's end")
+
+
+def test_a_run_outlives_its_launcher_and_the_next_one_takes_it_over(store, spawned):
+    run, waiting = launchers.submit(store, configs(2, epochs=2), DIGITS)
+    store.request_cancel(waiting)
+    wait_for(lambda: store.run(run).pid, "the worker")
+    spawned[0].kill()
+    spawned[0].wait()
+    before = store.run(run)
+    assert before.state == "running"
+    assert processes.alive(before.pid, before.pid_started)
+    local.wake(store)
+    assert len(spawned) == 2, "a launcher, and another one"
+    (end,) = ended(store, [run])
+    assert (end.state, end.pid, end.epoch) == ("finished", before.pid, 2), log_of(end)
+    assert log_of(end).count("starts on") == 1
+    assert spawned[1].wait(PATIENCE) == 0
