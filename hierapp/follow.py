@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -56,8 +57,19 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
 
 
 def print_table(store: Store, runs: Sequence[Run]) -> None:
-    """Print the runs' table on standard output."""
-    frame = summary.table(store, runs).reset_index()
+    """Print the runs' table on standard output, and means over seeds where there are several."""
+    frame = summary.table(store, runs)
+    _print_frame(frame.reset_index())
+    means = summary.over_seeds(frame)
+    if len(means):
+        print()
+        _print_frame(means)
+    for run in runs:
+        if run.error:
+            Console().print(Text(f"run {run.id}: {run.error}"), soft_wrap=True)
+
+
+def _print_frame(frame: pd.DataFrame) -> None:
     shown = Table(box=None, pad_edge=False)
     for column in frame.columns:
         shown.add_column(column, justify="right" if frame[column].dtype == float else "left")
@@ -65,10 +77,7 @@ def print_table(store: Store, runs: Sequence[Run]) -> None:
         shown.add_row(*(Text(_cell(value)) for value in row))  # as a str, names in [brackets] would be markup
     # A table that is cut to the width of a pipe is of no use.
     console = Console()
-    console.print(shown) if console.is_terminal else Console(width=200).print(shown)
-    for run in runs:
-        if run.error:
-            console.print(Text(f"run {run.id}: {run.error}"), soft_wrap=True)
+    console.print(shown) if console.is_terminal else Console(width=220).print(shown)
 
 
 def _cell(value: object) -> str:

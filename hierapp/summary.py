@@ -120,6 +120,19 @@ def table(store: Store, runs: Sequence[Run]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(["val accuracy", *TEST_FIGURES], float))
 
 
+def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean and deviation ("0.6990 ± 0.0041") of each test figure over the finished runs of the same setting in `table`,
+    one row a setting that has two or more; `n` counts them. The deviation is the sample's, over n - 1.
+    """
+    same = ["data", "tree", "loss", "model", "epochs"]
+    rows = []
+    for key, group in frame[frame["state"] == "finished"].groupby(same, sort=False):
+        if len(group) > 1:
+            figures = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in TEST_FIGURES}
+            rows.append(dict(zip(same, key, strict=True)) | {"n": len(group)} | figures)
+    return pd.DataFrame(rows, columns=[*same, "n", *TEST_FIGURES])
+
+
 def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int = 12) -> pd.DataFrame:
     """The pairs of classes confused most often, with their share of the true class and their distance (lca-depth)."""
     wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hierapp import LabelTree, datasets, estimate, summary, tree_library
@@ -223,3 +224,18 @@ def test_an_estimate_is_shared_by_the_runs_at_once(store):
 def test_durations_are_told_in_words(seconds, said):
     assert estimate.words(seconds) == said
     assert str(estimate.Estimate(seconds, measured_here=True)) == said
+
+
+def test_figures_over_seeds_are_mean_and_sample_deviation_of_the_finished_runs():
+    frame = pd.DataFrame(
+        [
+            {"state": "finished", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, 0.5)},
+            {"state": "finished", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, 0.7)},
+            {"state": "failed", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, float("nan"))},
+            {"state": "finished", "loss": "hierarchical", **dict.fromkeys(summary.TEST_FIGURES, 0.9)},
+        ]
+    ).assign(data="digits", tree="digits", model="lenet", epochs="5 of 5")
+    (row,) = summary.over_seeds(frame).to_dict("records")
+    assert (row["loss"], row["n"]) == ("simloss", 2)
+    assert {row[name] for name in summary.TEST_FIGURES} == {"0.6000 ± 0.1414"}
+    assert summary.over_seeds(frame.iloc[:0]).empty
