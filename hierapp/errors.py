@@ -4,6 +4,8 @@ Every message is one sentence: what was wrong, what was expected, what to do. Th
 line and the pages show it as it is; anything that is not a HierappError is a defect of ours.
 """
 
+import reprlib
+
 
 class HierappError(Exception):
     """Base of every error that a user can mend."""
@@ -37,3 +39,17 @@ def some(names: list[str], limit: int = 5) -> str:
     """
     quoted = ", ".join(repr(name) for name in names[:limit])
     return quoted if len(names) <= limit else f"{quoted} and {len(names) - limit} more"
+
+
+# What was got instead of what was expected may be a whole file; a sentence shows its beginning.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring = 2, 60
+
+
+def short(value: object) -> str:
+    """The beginning of a value, for a message.
+
+    >>> short("parent;child")
+    "'parent;child'"
+    """
+    return _SHORT.repr(value)

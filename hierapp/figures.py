@@ -200,7 +200,7 @@ def class_accuracy_figure(
     figure.update_xaxes(title="class accuracy", col=1)
     figure.update_xaxes(title="weighted class accuracy", col=2)
     # "category": names such as "0" would else be numbers on a line.
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
     figure = _framed(figure, height=150 + 26 * len(tree.leaves))
     return figure.update_layout(legend={"y": -0.02, "yanchor": "top"})
 

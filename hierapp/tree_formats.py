@@ -8,13 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hierapp.errors import TreeError
+from hierapp import newick
+from hierapp.errors import TreeError, short
 from hierapp.tree import LabelTree
 
 LARGEST_FILE = 10_000_000  # bytes
@@ -171,12 +171,12 @@ def _parse_json(text: str) -> LabelTree:
             node = {"name": node}
         if not isinstance(node, dict) or not isinstance(node.get("name"), str):
             where = f"below {names[parent]!r}" if names else "at the top"
-            raise TreeError(f'Expected {where} an object with a "name" and perhaps "children" but got {_short(node)}.')
+            raise TreeError(f'Expected {where} an object with a "name" and perhaps "children" but got {short(node)}.')
         below = node.get("children")
         if below is None:
             below = []
         if not isinstance(below, list):
-            raise TreeError(f'Expected the "children" of {node["name"]!r} to be a list but got {_short(below)}.')
+            raise TreeError(f'Expected the "children" of {node["name"]!r} to be a list but got {short(below)}.')
         names.append(node["name"])
         parents.append(parent)
         here = len(names) - 1
@@ -229,7 +229,7 @@ def _parse_edges(text: str) -> LabelTree:
     rows = _rows(text)
     _, header = next(rows, (0, []))
     if [cell.strip().lower() for cell in header] != ["parent", "child"]:
-        raise TreeError(f"Expected the first line to be parent,child but got {_short(','.join(header))}.")
+        raise TreeError(f"Expected the first line to be parent,child but got {short(','.join(header))}.")
     edges = []
     for line, row in rows:
         if len(row) != 2:
@@ -256,7 +256,7 @@ def _parse_adjacency(text: str) -> LabelTree:
         if len(matrix) == len(names):
             raise TreeError(f"Expected {len(names)} rows, one a name of the first line, but line {line} is another.")
         if row[0] != names[len(matrix)]:
-            raise TreeError(f"Expected line {line} to be the row of {names[len(matrix)]!r} but got {_short(row[0])}.")
+            raise TreeError(f"Expected line {line} to be the row of {names[len(matrix)]!r} but got {short(row[0])}.")
         if any(cell.strip() not in ("0", "1") for cell in row[1:]):
             raise TreeError(f"Line {line} holds cells besides 0 and 1; write 1 where the column is a child.")
         matrix.append([int(cell) for cell in row[1:]])
@@ -276,134 +276,11 @@ def _render_adjacency(tree: LabelTree) -> str:
     )
 
 
-# Newick
-
-
-_SPECIAL = set("()[]{},;:'\"= \t\r\n")
-
-
-def _parse_newick(text: str) -> LabelTree:
-    """Labels keep their underscores, for class names have them; branch lengths and [comments] are passed over."""
-    names: list[str] = []
-    parents: list[int] = []
-    groups: list[list[int]] = [[]]  # for each open parenthesis the nodes that still want a parent
-    waiting: list[int] | None = None  # the children of the node that is read next
-    named = False
-    ended = False
-    for kind, value in _tokens(text):
-        if ended:
-            raise TreeError(f"Broken Newick: {_short(value)} follows after the closing semicolon.")
-        if kind == "(":
-            if named or waiting is not None:
-                raise TreeError("Broken Newick: an opening parenthesis follows a node; put a comma between them.")
-            groups.append([])
-        elif kind == "label":
-            if named:
-                raise TreeError(f"Broken Newick: the labels {names[-1]!r} and {value!r} follow one another.")
-            for child in waiting or []:
-                parents[child] = len(names)
-            waiting, named = None, True
-            groups[-1].append(len(names))
-            names.append(value)
-            parents.append(-1)
-        else:
-            if kind == ")" and len(groups) == 1:
-                raise TreeError("Broken Newick: there are more closing parentheses than opening ones.")
-            if not named:
-                raise TreeError(f"Broken Newick: a node before {value!r} has no name; name every node, inner ones too.")
-            named = False
-            if kind == ")":
-                waiting = groups.pop()
-            elif kind == ";":
-                ended = True
-    if not ended:
-        raise TreeError("Broken Newick: the closing semicolon is missing.")
-    if len(groups) > 1:
-        raise TreeError("Broken Newick: there are more opening parentheses than closing ones.")
-    return LabelTree(names, parents)
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) of labels and punctuation; lengths and comments are left out."""
-    at, size = 0, len(text)
-    while at < size:
-        char = text[at]
-        if char.isspace():
-            at += 1
-        elif char == "[":
-            end = text.find("]", at)
-            if end < 0:
-                raise TreeError("Broken Newick: a comment in [brackets] does not end.")
-            at = end + 1
-        elif char in "(),;":
-            yield char, char
-            at += 1
-        elif char == ":":
-            at += 1
-            while at < size and text[at] not in "(),;[":
-                at += 1
-        elif char == "'":
-            label, at = _quoted(text, at + 1)
-            yield "label", label
-        else:
-            start = at
-            while at < size and text[at] not in "()[],;:'" and not text[at].isspace():
-                at += 1
-            if at == start:
-                raise TreeError(f"Broken Newick: {char!r} stands where a name was expected; quote names that hold it.")
-            yield "label", text[start:at]
-
-
-def _quoted(text: str, at: int) -> tuple[str, int]:
-    """The label that begins after a quote, and where the text goes on; two quotes stand for one."""
-    parts = []
-    while True:
-        end = text.find("'", at)
-        if end < 0:
-            raise TreeError("Broken Newick: a quoted name does not end.")
-        parts.append(text[at:end])
-        if text[end + 1 : end + 2] != "'":
-            return "'".join(parts), end + 1
-        at = end + 2
-
-
-def _render_newick(tree: LabelTree) -> str:
-    parts: list[str] = []
-    ahead: list[tuple[int, str]] = [(0, "")]
-    while ahead:
-        node, after = ahead.pop()
-        if node < 0:
-            parts.append(after)
-            continue
-        below = tree.children[node]
-        label = _newick_label(tree.nodes[node]) + after
-        if not below:
-            parts.append(label)
-            continue
-        parts.append("(")
-        ahead.append((-1, ")" + label))
-        ahead.extend((child, "" if child == below[-1] else ",") for child in reversed(below))
-    return "".join(parts) + ";\n"
-
-
-def _newick_label(name: str) -> str:
-    if any(char in _SPECIAL or char.isspace() for char in name):
-        return "'" + name.replace("'", "''") + "'"
-    return name
-
-
-def _short(value: object) -> str:
-    return _SHORT.repr(value)
-
-
 FORMATS: dict[str, TreeFormat] = {
     # The longer suffix first: .adjacency.csv ends in .csv as well.
     "json": TreeFormat(".json", "JSON", _parse_json, _render_json),
     "adjacency": TreeFormat(".adjacency.csv", "CSV of the adjacency matrix", _parse_adjacency, _render_adjacency),
     "edges": TreeFormat(".csv", "CSV of edges", _parse_edges, _render_edges),
-    "newick": TreeFormat(".nwk", "Newick", _parse_newick, _render_newick),
+    "newick": TreeFormat(".nwk", "Newick", newick.parse, newick.render),
 }
-# What was got instead may be a whole file; a sentence shows its beginning.
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxstring = 2, 60
 _BY_SUFFIX = {known.suffix: known for known in FORMATS.values()}
