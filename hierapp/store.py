@@ -12,11 +12,9 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,42 +25,13 @@ from numpy.typing import NDArray
 
 from hierapp import paths, tree_formats
 from hierapp.config import RunConfig
+from hierapp.database import Database
 from hierapp.errors import StoreError
 from hierapp.tree import LabelTree
 
 State = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 Part = Literal["validation", "test"]
 OPEN_STATES: tuple[State, ...] = ("queued", "running")
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    state TEXT NOT NULL,
-    config TEXT NOT NULL,
-    tree TEXT NOT NULL,
-    created REAL NOT NULL,
-    started REAL,
-    ended REAL,
-    pid INTEGER,
-    pid_started REAL,
-    device TEXT,
-    version TEXT,
-    epoch INTEGER NOT NULL DEFAULT 0,
-    progress REAL NOT NULL DEFAULT 0,
-    cancel_requested REAL,
-    error TEXT,
-    test TEXT
-);
-CREATE TABLE IF NOT EXISTS metrics (
-    run INTEGER NOT NULL, name TEXT NOT NULL, epoch REAL NOT NULL, value REAL, PRIMARY KEY (run, name, epoch)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS confusions (
-    run INTEGER NOT NULL, part TEXT NOT NULL, epoch INTEGER NOT NULL, counts BLOB NOT NULL,
-    PRIMARY KEY (run, part, epoch)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True)
@@ -113,15 +82,14 @@ class Store:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or paths.home()).absolute()
-        self.file = self.folder / "store.sqlite"
-        self._threads = threading.local()
+        self._database = Database(self.folder / "store.sqlite")
 
     # Runs
 
     def add(self, configs: Sequence[RunConfig], tree: LabelTree) -> list[str]:
         """Queue runs over one tree, all or none; their ids in order."""
         text = tree_formats.render(tree, "json")
-        with self._write() as db:
+        with self._database.write() as db:
             ids = [
                 db.execute(
                     "INSERT INTO runs (state, config, tree, created) VALUES ('queued', ?, ?, ?)",
@@ -143,7 +111,7 @@ class Store:
             allowed = list(states)
             where.append(f"state IN ({_marks(allowed)})")
             values += allowed
-        with self._read() as db:
+        with self._database.read() as db:
             condition = f"WHERE {' AND '.join(where)}" if where else ""
             return [self._run(row) for row in db.execute(f"SELECT * FROM runs {condition} ORDER BY id", values)]
 
@@ -156,7 +124,7 @@ class Store:
 
     def claim(self) -> Run | None:
         """Take the oldest queued run: it is running from now on, in one transaction; None when none waits."""
-        with self._write() as db:
+        with self._database.write() as db:
             row = db.execute(
                 "UPDATE runs SET state = 'running', started = ? WHERE id ="
                 " (SELECT id FROM runs WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
@@ -166,12 +134,12 @@ class Store:
 
     def set_process(self, run: str, pid: int, pid_started: float | None) -> None:
         """Note which process runs it."""
-        with self._write() as db:
+        with self._database.write() as db:
             db.execute("UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", (pid, pid_started, _number(run)))
 
     def set_start(self, run: str, device: str, version: str) -> None:
         """Note that training begins, where and by which code; time spent on imports before is not training."""
-        with self._write() as db:
+        with self._database.write() as db:
             db.execute(
                 "UPDATE runs SET started = ?, device = ?, version = ? WHERE id = ?",
                 (time.time(), device, version, _number(run)),
@@ -180,7 +148,7 @@ class Store:
     def end(self, run: str, state: State, error: str | None = None, test: Mapping[str, Any] | None = None) -> bool:
         """End a running run; False, and nothing changed, if it had ended already."""
         done = 1.0 if state == "finished" else None
-        with self._write() as db:
+        with self._database.write() as db:
             changed = db.execute(
                 "UPDATE runs SET state = ?, error = ?, test = ?, ended = ?, progress = coalesce(?, progress)"
                 " WHERE id = ? AND state = 'running'",
@@ -191,7 +159,7 @@ class Store:
     def request_cancel(self, run: str) -> Run:
         """Cancel a waiting run at once and ask a running one to stop; an ended one stays as it is."""
         self.run(run)
-        with self._write() as db:
+        with self._database.write() as db:
             db.execute(
                 "UPDATE runs SET state = 'cancelled', ended = ? WHERE id = ? AND state = 'queued'",
                 (time.time(), _number(run)),
@@ -203,7 +171,7 @@ class Store:
         return self.run(run)
 
     def is_cancel_requested(self, run: str) -> bool:
-        with self._read() as db:
+        with self._database.read() as db:
             row = db.execute("SELECT cancel_requested FROM runs WHERE id = ?", (_number(run),)).fetchone()
         return row is not None and row["cancel_requested"] is not None
 
@@ -212,26 +180,26 @@ class Store:
     def report(self, run: str, epoch: float, values: Mapping[str, float], progress: float) -> None:
         """Record values at a point in time, in epochs (1.5 = in the middle of the second), and the share of the run
         that is done; NaN is kept as NULL."""
-        with self._write() as db:
+        with self._database.write() as db:
             _insert_metrics(db, _number(run), epoch, values)
             db.execute("UPDATE runs SET progress = ? WHERE id = ?", (progress, _number(run)))
 
     def end_epoch(self, run: str, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
         """Record an epoch's values and its validation confusion matrix, all or none."""
-        with self._write() as db:
+        with self._database.write() as db:
             _insert_metrics(db, _number(run), epoch, values)
             _insert_confusion(db, _number(run), "validation", epoch, confusion)
             db.execute("UPDATE runs SET epoch = ? WHERE id = ?", (epoch, _number(run)))
 
     def add_test_confusion(self, run: str, epoch: int, confusion: NDArray[np.int64]) -> None:
-        with self._write() as db:
+        with self._database.write() as db:
             _insert_confusion(db, _number(run), "test", epoch, confusion)
 
     def metrics(self, ids: Iterable[str]) -> dict[str, dict[str, list[tuple[float, float]]]]:
         """For each run and metric name the (epoch, value) pairs in order."""
         wanted = [_number(run) for run in ids]
         found: dict[str, dict[str, list[tuple[float, float]]]] = {str(run): {} for run in wanted}
-        with self._read() as db:
+        with self._database.read() as db:
             for row in db.execute(
                 f"SELECT * FROM metrics WHERE run IN ({_marks(wanted)}) ORDER BY run, name, epoch",
                 wanted,
@@ -242,7 +210,7 @@ class Store:
 
     def confusion(self, run: str, part: Part, epoch: int | None = None) -> NDArray[np.int64] | None:
         """The confusion matrix [L, L] of an epoch, by default the last one; None if there is none yet."""
-        with self._read() as db:
+        with self._database.read() as db:
             row = db.execute(
                 "SELECT counts FROM confusions WHERE run = ? AND part = ? AND epoch = coalesce(?, epoch)"
                 " ORDER BY epoch DESC LIMIT 1",
@@ -256,18 +224,16 @@ class Store:
     # Settings
 
     def setting(self, name: str) -> str | None:
-        with self._read() as db:
+        with self._database.read() as db:
             row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row["value"])
 
     def set_setting(self, name: str, value: str) -> None:
-        with self._write() as db:
+        with self._database.write() as db:
             db.execute(
                 "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 (name, value),
             )
-
-    # Connections
 
     def _run(self, row: sqlite3.Row) -> Run:
         fields = dict(row)
@@ -277,85 +243,6 @@ class Store:
         fields["config"] = RunConfig.model_construct(**json.loads(fields["config"]))
         fields["test"] = json.loads(fields["test"]) if fields["test"] else None
         return Run(id=run, folder=self.folder / "runs" / run, **fields)
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                # SQLite has rolled back by itself where the disk is full, say.
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"The store in {self.folder} cannot be written ({_reason(error)}); make the folder writable or set"
-                " HIERAPP_HOME to one that is."
-            ) from error
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        try:
-            # What does not exist yet reads as empty, without leaving a file behind.
-            empty = None if self.file.exists() else self._open(":memory:")
-            yield empty.db if empty else self._connection()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, or set HIERAPP_HOME"
-                " to another one."
-            ) from error
-
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's connection. It is kept: the last one to close makes SQLite write the whole file to disk."""
-        kept: _Connection | None = getattr(self._threads, "kept", None)
-        if kept is None or kept.identity != _identity(self.file):
-            kept = self._threads.kept = self._open(str(self.file))
-        return kept.db
-
-    def _open(self, file: str) -> _Connection:
-        opened = _Connection(sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False))
-        opened.db.row_factory = sqlite3.Row
-        self._prepare(opened.db)
-        opened.db.execute("PRAGMA synchronous = NORMAL")
-        opened.identity = _identity(self.file)
-        return opened
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        """Make the tables of a new store; refuse one that a newer hierapp wrote."""
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"The store in {self.folder} has version {version} and this hierapp reads {SCHEMA_VERSION}; update"
-                " hierapp, or set HIERAPP_HOME to another folder."
-            )
-        if version == 0:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-
-
-class _Connection:
-    """A connection that is closed with its last reference, and which file it is open on."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self.db = db
-        self.identity: tuple[int, int] | None = None
-
-    def __del__(self) -> None:
-        self.db.close()
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    """Device and number of the file, to notice that it was moved away or put back from a copy."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _insert_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
@@ -380,7 +267,3 @@ def _number(run: str) -> int:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

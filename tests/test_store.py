@@ -14,11 +14,16 @@ import pytest
 
 from hierapp import LabelTree, summary, tree_library
 from hierapp.config import RunConfig
+from hierapp.database import SCHEMA_VERSION
 from hierapp.errors import StoreError
-from hierapp.store import SCHEMA_VERSION, Store
+from hierapp.store import Store
 
 DIGITS = tree_library.load("digits")
 ENDED = ("finished", "failed", "cancelled", "interrupted")
+
+
+def database_file(store: Store) -> Path:
+    return store.folder / "store.sqlite"
 
 
 def configs(count: int = 1, **values: object) -> list[RunConfig]:
@@ -331,7 +336,7 @@ def test_two_writers_and_a_reader_at_once_do_not_lock_each_other_out(store):
 
 def test_a_file_that_is_no_store_is_left_as_it_is(store):
     store.folder.mkdir()
-    store.file.write_bytes(b"This is a letter, and no database at all.\n" * 50)
+    database_file(store).write_bytes(b"This is a letter, and no database at all.\n" * 50)
     before = content(store.folder)
     for call in (store.runs, lambda: store.add(configs(1), DIGITS), store.claim, lambda: store.setting("slots")):
         with pytest.raises(StoreError, match="HIERAPP_HOME") as caught:
@@ -344,26 +349,26 @@ def test_a_file_that_is_no_store_is_left_as_it_is(store):
 def test_a_store_cut_in_the_middle_is_left_as_it_is(store):
     for _ in range(20):
         Store(store.folder).add(configs(5), DIGITS)  # a store that is gone has written everything into the file
-    store.file.write_bytes(store.file.read_bytes()[:6_000])
-    before = store.file.read_bytes()
+    database_file(store).write_bytes(database_file(store).read_bytes()[:6_000])
+    before = database_file(store).read_bytes()
     for call in (lambda: Store().runs(), lambda: Store().add(configs(20), DIGITS)):
         with pytest.raises(StoreError) as caught:
             call()
         assert "\n" not in str(caught.value)
-    assert store.file.read_bytes() == before
+    assert database_file(store).read_bytes() == before
 
 
 def test_a_store_of_a_newer_version_is_left_as_it_is(store):
     Store(store.folder).add(configs(1), DIGITS)
-    db = sqlite3.connect(store.file)
+    db = sqlite3.connect(database_file(store))
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
-    before = store.file.read_bytes()
+    before = database_file(store).read_bytes()
     for call in (store.runs, lambda: store.add(configs(1), DIGITS), store.claim):
         with pytest.raises(StoreError, match=f"version {SCHEMA_VERSION + 1} .* reads {SCHEMA_VERSION};") as caught:
             call()
         assert "\n" not in str(caught.value)
-    assert store.file.read_bytes() == before
+    assert database_file(store).read_bytes() == before
 
 
 def test_a_store_that_was_moved_away_is_not_written_to_any_more(store, tmp_path):
@@ -396,7 +401,7 @@ def test_a_folder_that_is_a_file_is_told_and_left_as_it_is(tmp_path, below):
 
 
 def test_a_store_file_that_is_a_folder_is_told(store):
-    store.file.mkdir(parents=True)
+    database_file(store).mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be read"):
         store.runs()
     with pytest.raises(StoreError, match="cannot be written"):
@@ -405,7 +410,7 @@ def test_a_store_file_that_is_a_folder_is_told(store):
 
 def test_a_run_whose_loss_is_no_longer_known_still_lists(store):
     (run,) = store.add(configs(1), DIGITS)
-    db = sqlite3.connect(store.file)
+    db = sqlite3.connect(database_file(store))
     old = {**json.loads(configs(1)[0].model_dump_json()), "loss": "forgotten", "options": {"strength": 2.5}}
     db.execute("UPDATE runs SET config = ?", (json.dumps(old),))
     db.commit()

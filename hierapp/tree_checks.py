@@ -1,0 +1,69 @@
+"""What makes names and parents a tree, and what is said of those that are none."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.errors import TreeError, some
+
+
+def check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
+    """Refuse what is wrong before any walk: lengths, indices, names."""
+    if parents.shape != (len(names),) or (len(names) and not np.issubdtype(parents.dtype, np.integer)):
+        raise TreeError(f"Expected one whole number per node as parents but got shape {list(parents.shape)}.")
+    if len(names) < 2:
+        raise TreeError("The tree has no leaf; it needs a root and at least one node below it.")
+    if parents.min() < -1 or parents.max() >= len(names):
+        raise TreeError(f"A parent's position is out of range; give 0 to {len(names) - 1}, or -1 for the root.")
+    for name in names:
+        if not isinstance(name, str):
+            raise TreeError(f"The node name {name!r} is not text; give every node a name in letters.")
+        if not name.strip():
+            raise TreeError("A node has an empty name; give every node a name.")
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        raise TreeError("A node's name holds half of a surrogate pair, which is no text; write it anew.") from None
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise TreeError(f"The name {twice!r} is used twice; give every node a name of its own.")
+
+
+def preorder(names: Sequence[str], parents: NDArray[Any]) -> list[int]:
+    """The positions in preorder, or a TreeError for several roots or a cycle."""
+    roots = np.flatnonzero(parents < 0).tolist()
+    if len(roots) > 1:
+        raise TreeError(
+            f"The nodes {some([names[i] for i in roots])} are all roots; a tree has one: join them under one parent."
+        )
+    children: list[list[int]] = [[] for _ in names]
+    for node, parent in enumerate(parents.tolist()):
+        if parent >= 0:
+            children[parent].append(node)
+    order: list[int] = []
+    ahead = deque(roots)
+    while ahead:
+        node = ahead.pop()
+        order.append(node)
+        ahead.extend(reversed(children[node]))
+    if len(order) < len(names):
+        lost = set(range(len(names))) - set(order)
+        raise TreeError(f"The nodes {some(_cycle(names, parents, lost))} form a cycle; remove one of its edges.")
+    return order
+
+
+def _cycle(names: Sequence[str], parents: NDArray[Any], lost: set[int]) -> list[str]:
+    """The names along a cycle, from parent to child: every node that the root does not reach leads up into one."""
+    node = min(lost)
+    for _ in names:
+        node = int(parents[node])
+    cycle = [node]
+    while (above := int(parents[cycle[-1]])) != node:
+        cycle.append(above)
+    return [names[i] for i in reversed(cycle)]
