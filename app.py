@@ -3,7 +3,7 @@
 import streamlit as st
 
 from hierapp.paths import project_folder
-from pages import common
+from pages.parts import common
 
 # Files of our own: Streamlit would fetch an icon named by a word from the network.
 assets = project_folder() / "assets"

@@ -6,12 +6,8 @@ that was killed leaves nothing that looks like data.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -95,19 +91,10 @@ def start(name: str, folder: Path | str | None = None) -> None:
         return
     with _write_errors(dataset, root):
         root.mkdir(parents=True, exist_ok=True)
-        with (root / f".get-{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "hierapp", "data", "get", name],
-                cwd=paths.project_folder(),
-                env={**os.environ, "HIERAPP_DATA": str(root)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = root / f".get-{name}.log"
+        process = processes.spawn(["hierapp", "data", "get", name], log, {"HIERAPP_DATA": str(root)})
         # The child takes a second until it holds the lock; its id tells until then that it is on its way.
         Record.now(0, dataset.download_bytes, STARTING, pid=process.pid).write(root, name)
-    threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
 
 
 def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:

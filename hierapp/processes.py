@@ -6,15 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from hierapp import paths
-
-# Processes started here and not yet seen to end: asking them keeps the system free of zombies.
-_children: list[subprocess.Popen[bytes]] = []
 
 
 def spawn(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -25,7 +23,6 @@ def spawn(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | 
         log: where its output is appended.
         environment: variables besides this process's own.
     """
-    _children[:] = [child for child in _children if child.poll() is None]
     log.parent.mkdir(parents=True, exist_ok=True)
     search = os.pathsep.join(filter(None, [str(paths.project_folder()), os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
@@ -37,7 +34,7 @@ def spawn(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | 
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": search, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
-    _children.append(child)
+    threading.Thread(target=child.wait, daemon=True).start()  # or it would stay a zombie
     return child
 
 

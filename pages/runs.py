@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hierapp import figures, metrics, summary
+from hierapp import figures, summary
 from hierapp.estimate import words
 from hierapp.launchers import local
 from hierapp.store import Run
-from pages import common
+from pages.parts import common, results
 
 common.through_router()
 
@@ -82,7 +82,7 @@ def live(ids: Sequence[str]) -> None:
     progress_table(runs, names)
     cancel_menu(runs, names)
     recorded = store.metrics(ids)
-    colors = common.colors_of(names.values())
+    colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
     training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
     left, right = st.columns(2)
@@ -102,87 +102,6 @@ def live(ids: Sequence[str]) -> None:
                 st.caption("Different losses have different scales: compare their shapes, not their heights.")
         else:
             st.caption("The first point comes with the first batches.")
-
-
-def results(ids: Sequence[str]) -> None:
-    """Confusion matrix and class accuracy, from the epochs that are done."""
-    runs = [run for run in store.runs(ids) if run.epoch > 0]
-    if not runs:
-        st.caption("Confusion matrices and class accuracy come with the end of the first epoch.")
-        return
-    names = summary.labels(store.runs(ids))
-    confusion_view(runs, names)
-    st.subheader("Class accuracy and weighted class accuracy")
-    st.markdown(
-        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to what it"
-        " was taken for, so that costly mistakes pull a class down more."
-    )
-    trees = {run.tree_text for run in runs}
-    if len(trees) > 1:
-        st.caption("The chosen runs have different trees; choose runs of one tree to compare their classes.")
-        return
-    reports = {names[run.id]: run.test or last_report(run) for run in runs}
-    finished = sum(run.test is not None for run in runs)
-    source = "test images" if finished == len(runs) else "validation images where a run is not finished"
-    st.caption(f"From the {source}.")
-    figure = figures.class_accuracy_figure(
-        {name: report["class_accuracy"] for name, report in reports.items()},
-        {name: report["weighted_class_accuracy"] for name, report in reports.items()},
-        runs[0].tree,
-        common.colors_of(names.values()),
-    )
-    common.chart(figure, "classes", "Class accuracy and weighted class accuracy of each class and run")
-
-
-def last_report(run: Run) -> dict[str, list[float]]:
-    """The figures of the last epoch's validation."""
-    return metrics.report(store.confusion(run.id, "validation"), run.tree)
-
-
-def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
-    st.subheader("Confusion matrix")
-    by_id = {run.id: run for run in runs}
-    pick, part_column = st.columns([3, 1], vertical_alignment="bottom")
-    if st.session_state.get("confusion-run") not in by_id:
-        st.session_state["confusion-run"] = runs[0].id
-    run = by_id[pick.selectbox("Run", list(by_id), format_func=names.get, key="confusion-run")]
-    parts = ["validation", "test"] if run.state == "finished" else ["validation"]
-    if st.session_state.get("confusion-part") not in parts:
-        st.session_state["confusion-part"] = parts[0]
-    part = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
-    counts = store.confusion(run.id, part, chosen_epoch(run) if part == "validation" else None)
-    if counts is None:
-        return
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        alt = f"Confusion matrix of {names[run.id]}, {part} images"
-        common.chart(figures.confusion_figure(counts, run.tree), "confusion", alt)
-    with right:
-        st.markdown("**The most frequent mistakes** and how far they go in the tree")
-        st.dataframe(
-            summary.frequent_mistakes(counts, run.tree),
-            hide_index=True,
-            column_config={"share of true": st.column_config.NumberColumn(format="percent")},
-            alt="The most frequent mistakes with their number and distance",
-        )
-    if run.tree.is_uniform_depth and run.config.loss == "hierarchical":
-        st.info(
-            "This tree is of uniform depth: the second term of the hierarchical loss is a constant here, and the loss a"
-            " weighted cross-entropy along the path.",
-            icon=":material/straighten:",
-        )
-
-
-def chosen_epoch(run: Run) -> int:
-    """The slider's epoch; as long as it stands at the end it follows the run."""
-    if run.epoch < 2:
-        return run.epoch
-    key, ends = "confusion-epoch", st.session_state.setdefault("confusion-ends", {})
-    kept = st.session_state.get(key)
-    if kept is None or kept > run.epoch or kept == ends.get(run.id):
-        st.session_state[key] = run.epoch
-    ends[run.id] = run.epoch
-    return st.slider("Epoch", 1, run.epoch, key=key)
 
 
 def details(runs: Sequence[Run]) -> None:
@@ -223,7 +142,7 @@ def page() -> None:
     st.session_state["were-open"] = going
     refresh = REFRESH_SECONDS if going else None
     common.repeated(live, refresh)(shown)
-    common.repeated(results, refresh)(shown)
+    common.repeated(results.show, refresh)(shown)
     details(chosen)
 
 

@@ -8,7 +8,7 @@ from hierapp.estimate import estimate
 from hierapp.figures import tree_figure
 from hierapp.launchers import local
 from hierapp.losses import LOSSES
-from pages import common
+from pages.parts import common
 
 common.through_router()
 

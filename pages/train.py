@@ -8,7 +8,7 @@ from hierapp.estimate import estimate
 from hierapp.launchers import local
 from hierapp.losses import LOSSES
 from hierapp.models import MODELS
-from pages import common
+from pages.parts import common
 
 common.through_router()
 

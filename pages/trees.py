@@ -6,7 +6,7 @@ from hierapp import figures, tree_formats, tree_library
 from hierapp.datasets import DATASETS, find
 from hierapp.errors import HierappError
 from hierapp.tree import DISTANCES, LabelTree
-from pages import common
+from pages.parts import common
 
 common.through_router()
 

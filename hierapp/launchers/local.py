@@ -113,6 +113,8 @@ class Launcher:
             if run.cancel_requested and time.time() - run.cancel_requested > GRACE_SECONDS:
                 processes.kill(run.pid, run.pid_started)
             return False
+        if worker and code is None:
+            code = worker.wait()  # it is gone, and how it went is known in a moment
         self.workers.pop(run.id, None)
         if run.cancel_requested:
             self.store.end(run.id, "cancelled")

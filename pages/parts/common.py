@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import runpy
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hierapp.datasets import Dataset, find
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder
-from hierapp.store import Store
+from hierapp.store import Run, Store
 from hierapp.tree import LabelTree
 
 _router = threading.local()
@@ -83,9 +83,11 @@ def shipped_tree(name: str) -> LabelTree:
     return tree_library.load(name)
 
 
-def colors_of(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each name, in order."""
-    return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
+def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each run's name; runs that differ in their seed only share one."""
+    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
+    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
+    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
