@@ -62,6 +62,7 @@ def parser() -> Parser:
     run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
     run.add_argument("--seed", type=int, default=0, help="the first seed")
     run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    run.add_argument("--slots", type=int, help="how many runs go at once, from now on; by default one a GPU, else one")
     run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
 
     _command(commands, "runs", list_runs, "list all runs", figures=True)
@@ -115,6 +116,8 @@ def run_losses(options: argparse.Namespace) -> int:
         device=options.device,
     )
     store = Store()
+    if options.slots is not None:
+        launchers.local.set_slots(store, options.slots)
     ids = launchers.submit(store, configs, tree)
     if options.detach:
         _print_runs(store, ids) if options.json else print(*ids, sep="\n")

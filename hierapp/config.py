@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hierapp import datasets, losses, models
 from hierapp.errors import ConfigError
 
+MOST_RUNS = 1_000  # of one plan
 Device = Literal["auto", "cuda", "mps", "cpu"]
 
 
@@ -71,7 +72,7 @@ class RunConfig(BaseModel):
 
 
 def plan(
-    chosen: Sequence[str], seeds: Iterable[int], options: Mapping[str, Any] | None = None, **values: Any
+    chosen: Sequence[str], seeds: Sequence[int], options: Mapping[str, Any] | None = None, **values: Any
 ) -> list[RunConfig]:
     """One configuration for each seed and loss; runs of one seed stand together, so that losses can be compared early.
 
@@ -87,11 +88,13 @@ def plan(
     >>> [run.loss for run in plan(["simloss", "hierarchical"], [0], data="digits", tree="digits")]
     ['simloss', 'hierarchical']
     """
-    names, seeds, options = list(dict.fromkeys(chosen)), list(seeds), dict(options or {})
+    names, options = list(dict.fromkeys(chosen)), dict(options or {})
     if not names:
         raise ConfigError(f"No loss is chosen; choose at least one of {', '.join(losses.LOSSES)}.")
     if not seeds:
         raise ConfigError("No seed is chosen; ask for at least one.")
+    if len(seeds) * len(names) > MOST_RUNS:
+        raise ConfigError(f"These are {len(seeds) * len(names):,} runs; ask for at most {MOST_RUNS:,} at a time.")
     given: dict[str, dict[str, Any]] = {name: {} for name in names}
     for key, value in options.items():
         loss, _, option = key.rpartition(".")

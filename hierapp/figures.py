@@ -140,7 +140,8 @@ def curves_figure(
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
     figure.update_yaxes(title=what, tickformat=".0%" if percent else None)
-    return _framed(figure, height=340)
+    # A legend of many lines must not squeeze the plot.
+    return _framed(figure, height=340 + 10 * max(0, len(curves) - 4))
 
 
 def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def as_dicts(store: Store, runs: Sequence[Run]) -> list[dict[str, Any]]:
             "epoch": run.epoch,
             "epochs": run.config.epochs,
             "progress": run.progress,
-            "metrics": {name: points[-1][1] for name, points in metrics[run.id].items()},
+            "metrics": {name: _for_json(points[-1][1]) for name, points in metrics[run.id].items()},
             "test": run.test,
             "folder": str(run.folder),
             "error": run.error,
@@ -48,6 +49,11 @@ def as_dicts(store: Store, runs: Sequence[Run]) -> list[dict[str, Any]]:
         }
         for run in runs
     ]
+
+
+def _for_json(value: float) -> float | None:
+    """JSON knows no NaN and no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def setting(run: Run) -> str:

@@ -8,7 +8,7 @@ from hierapp import figures, summary
 from hierapp.estimate import words
 from hierapp.launchers import local
 from hierapp.store import Run
-from pages.parts import common, results
+from pages.parts import common, queue, results
 
 common.through_router()
 
@@ -33,7 +33,7 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
         hide_index=True,
         column_order=["name", "state", "progress", "epochs", "val accuracy", *summary.TEST_FIGURES],
         column_config={
-            "name": st.column_config.TextColumn(width=185),
+            "name": st.column_config.TextColumn(width=max(185, min(300, 8 * max(map(len, names.values()))))),
             "state": st.column_config.TextColumn(width=150),
             "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=100),
             "epochs": st.column_config.TextColumn(width=80),
@@ -58,19 +58,6 @@ def state_of(run: Run) -> str:
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
 
 
-def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
-    going = [run for run in runs if run.is_open]
-    with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
-        if len(going) > 1 and st.button(f"Cancel all {len(going)}", key="cancel-all"):
-            for run in going:
-                store.request_cancel(run.id)
-        for run in going:
-            asked = run.cancel_requested is not None
-            label = f"Cancel {run.id} {names[run.id]}" + (" (stopping)" if asked else "")
-            if st.button(label, key=f"cancel-{run.id}", disabled=asked):
-                store.request_cancel(run.id)
-
-
 def live(ids: Sequence[str]) -> None:
     """What moves while runs go."""
     local.wake(store)
@@ -80,7 +67,11 @@ def live(ids: Sequence[str]) -> None:
         st.rerun()
     names = summary.labels(runs)
     progress_table(runs, names)
-    cancel_menu(runs, names)
+    left, right, _ = st.columns([1, 1, 6])
+    with left:
+        queue.cancel_menu(runs, names)
+    with right:
+        queue.size_menu()
     recorded = store.metrics(ids)
     colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}

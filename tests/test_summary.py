@@ -239,3 +239,10 @@ def test_figures_over_seeds_are_mean_and_sample_deviation_of_the_finished_runs()
     assert (row["loss"], row["n"]) == ("simloss", 2)
     assert {row[name] for name in summary.TEST_FIGURES} == {"0.6000 ± 0.1414"}
     assert summary.over_seeds(frame.iloc[:0]).empty
+
+
+def test_a_figure_that_is_no_number_is_null_in_json(store):
+    (run,) = store.add([config()], tree_library.load("digits"))
+    store.report(run, 0.5, {"train_loss": float("nan"), "other": float("inf"), "good": 0.5}, 0.1)
+    (found,) = summary.as_dicts(store, store.runs())
+    assert found["metrics"] == {"train_loss": None, "other": None, "good": 0.5}

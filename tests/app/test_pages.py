@@ -274,6 +274,16 @@ def test_cancel_stops_a_waiting_run_and_asks_a_running_one(open_page, store):
     assert not page.exception
 
 
+def test_the_number_of_runs_at_once_is_kept(open_page, store):
+    add_run(store, "running")
+    page = open_page("runs")
+    (field,) = [field for field in page.number_input if field.label == "Runs at once"]
+    assert field.value == 1
+    field.set_value(3).run()
+    assert not page.exception
+    assert launchers.local.slots(store) == 3
+
+
 # Errors
 
 
