@@ -33,8 +33,8 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
         hide_index=True,
         column_order=["name", "state", "progress", "epochs", "val accuracy", *summary.TEST_FIGURES],
         column_config={
-            "name": st.column_config.TextColumn(width=max(185, min(300, 8 * max(map(len, names.values()))))),
-            "state": st.column_config.TextColumn(width=150),
+            "name": st.column_config.TextColumn(width=max(185, min(300, 7 * max(map(len, names.values()))))),
+            "state": st.column_config.TextColumn(width=150 if any(run.is_open for run in runs) else 90),
             "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=100),
             "epochs": st.column_config.TextColumn(width=80),
             "val accuracy": percent(format="percent", width=90),
