@@ -39,7 +39,7 @@ clean:
 	@touch $@
 
 .venv/.app: .venv/.uv requirements.txt constraints.txt
-	@echo "Installing what the app needs into .venv (torch with CUDA is some 3 GB to download the first time) ..."
+	@echo "Installing what the app needs into .venv (some 6 GB the first time, most of it torch with CUDA) ..."
 	@$(UV) -r requirements.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements.txt -c constraints.txt
 	@touch $@
 

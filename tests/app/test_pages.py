@@ -156,6 +156,15 @@ def test_a_good_upload_is_kept_chosen_and_offered_for_training(open_page, home):
     assert train.selectbox(key="label-tree").value == "my-digits"
 
 
+def test_an_upload_is_matched_to_the_data_set_that_it_is_over(open_page):
+    text = "parent,child\n" + "".join(f"root,{name}\n" for name in datasets.find("cifar10").class_names)
+    page = open_page("trees")
+    page.file_uploader(key="upload").upload("flat.csv", text.encode(), "text/csv").run()
+    (choice,) = [box for box in page.selectbox if box.label == "Its leaves are the classes of"]
+    assert choice.value == "cifar10"
+    assert not page.error
+
+
 # Train
 
 
