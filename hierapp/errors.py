@@ -53,3 +53,12 @@ def short(value: object) -> str:
     "'parent;child'"
     """
     return _SHORT.repr(value)
+
+
+def one_line(name: object) -> str:
+    """A file's name for a message, without its line breaks.
+
+    >>> one_line("two\\nlines.json")
+    'two lines.json'
+    """
+    return " ".join(str(name).splitlines())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hierapp import newick
-from hierapp.errors import TreeError, short
+from hierapp.errors import TreeError, one_line, short
 from hierapp.tree import LabelTree
 
 LARGEST_FILE = 10_000_000  # bytes
@@ -50,12 +50,12 @@ def load(path: str | Path) -> LabelTree:
     """
     path = Path(path)
     try:
-        if path.is_dir():
-            raise TreeError(f"{path} is a folder; give a file with a label tree.")
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise TreeError(f"There is no file {path}; check its name and folder.") from None
+        raise TreeError(f"There is no file {one_line(path)}; check its name and folder.") from None
+    except IsADirectoryError:
+        raise TreeError(f"{one_line(path)} is a folder; give a file with a label tree.") from None
     except (OSError, ValueError) as error:
         raise TreeError(f"The file {str(path)!r} cannot be read ({getattr(error, 'strerror', error)}).") from None
     return parse_bytes(data, path.name)
@@ -75,6 +75,7 @@ def save(tree: LabelTree, path: str | Path) -> None:
 
 def parse_bytes(data: bytes, file_name: str) -> LabelTree:
     """Read an uploaded file; every complaint begins with its name."""
+    file_name = one_line(file_name)
     chosen = of_name(file_name)
     if len(data) > LARGEST_FILE:
         raise TreeError(

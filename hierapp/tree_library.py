@@ -90,7 +90,7 @@ def keep(tree: LabelTree, name: str, title: str = "", description: str = "", dat
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         side = file.with_suffix(".part")
-        side.write_text(text, encoding="utf-8")
+        side.write_bytes(text.encode("utf-8", "replace"))
         side.replace(file)
     except OSError as error:
         raise StoreError(

@@ -380,3 +380,15 @@ def test_mutated_files_end_as_a_tree_or_a_tree_error(name: str, tree: LabelTree,
             st.one_of(st.binary(max_size=4), st.sampled_from([*b"(),;:'\"[]{}\n\r\0"]).map(lambda byte: bytes([byte])))
         )
     outcome(bytes(content), f"t{FORMATS[name].suffix}")
+
+
+@pytest.mark.parametrize("call", [tree_formats.load, lambda name: tree_formats.parse_bytes(b"{", name)])
+def test_a_file_name_of_two_lines_is_told_in_one(call):
+    with pytest.raises(TreeError, match=r"two lines\.json") as caught:
+        call("two\nlines.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_told_as_such(tmp_path):
+    with pytest.raises(TreeError, match=r"is a folder; give a file with a label tree\.$"):
+        tree_formats.load(tmp_path)
