@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -299,3 +300,18 @@ def test_a_tree_too_deep_for_a_file_is_not_kept(home: Path) -> None:
     with pytest.raises(TreeError, match="The tree has 1000 levels"):
         tree_library.keep(chain, "chain")
     assert not home.exists()
+
+
+@pytest.mark.real_data
+def test_the_superclasses_are_those_of_the_data_itself(real_data_folder: Path) -> None:
+    def unpickle(name: str) -> dict[str, list[int]]:
+        return pickle.loads((real_data_folder / "cifar-100-python" / name).read_bytes(), encoding="latin1")
+
+    names, train = unpickle("meta"), unpickle("train")
+    pairs = set(zip(train["fine_labels"], train["coarse_labels"], strict=True))
+    assert len(pairs) == 100
+    expected = {names["fine_label_names"][fine]: names["coarse_label_names"][coarse] for fine, coarse in pairs}
+    for name in ("cifar100", "cifar100-5level"):
+        tree = tree_library.load(name)
+        above = {tree.nodes[leaf]: tree.nodes[tree.parents[leaf]] for leaf in tree.leaf_nodes}
+        assert above == expected
