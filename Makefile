@@ -5,24 +5,22 @@ PORT ?= 8501
 BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
-.PHONY: run test lint slow benchmarks lock clean
+.PHONY: run test lint benchmarks lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: .venv/.tests lint  ## every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow"
-
-slow: .venv/.tests  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+test: .venv/.tests lint  ## every test
+	$(BIN)/python -m pytest
 
 lint: .venv/.tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmarks: .venv/.app  ## what the README's figures come from
+benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.first_paint
 
 lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

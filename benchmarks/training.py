@@ -107,6 +107,9 @@ def main() -> None:
     options = parser.parse_args()
     device = choose_device("auto")
     tree = tree_library.load("cifar10")
+    status = datasets.status("cifar10")
+    if status.state != "ready":
+        parser.exit(2, f"{status.detail}\n")
     whole = Images.of(datasets.load("cifar10", "train"), tree, device)
     part = Images(whole.images[: options.images], whole.leaves[: options.images])
     loops = {f"hierapp, {name}": ours(part, name) for name in LOSSES} | {

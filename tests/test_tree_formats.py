@@ -349,7 +349,7 @@ def test_a_matrix_too_large_for_a_file_is_refused_before_it_is_made() -> None:
 # Anything at all
 
 
-def outcome(data: bytes, file_name: str) -> None:
+def check_outcome(data: bytes, file_name: str) -> None:
     """A tree that comes back from its own text, or a TreeError of one line."""
     try:
         tree = tree_formats.parse_bytes(data, file_name)
@@ -366,7 +366,7 @@ def outcome(data: bytes, file_name: str) -> None:
 @pytest.mark.parametrize("suffix", [known.suffix for known in FORMATS.values()])
 @given(data=st.one_of(st.binary(max_size=60), st.text("(),;:'\"[]{}ab01 \n\r\0ename", max_size=60).map(str.encode)))
 def test_any_bytes_end_as_a_tree_or_a_tree_error(suffix: str, data: bytes) -> None:
-    outcome(data, f"t{suffix}")
+    check_outcome(data, f"t{suffix}")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -379,7 +379,7 @@ def test_mutated_files_end_as_a_tree_or_a_tree_error(name: str, tree: LabelTree,
         content[start:stop] = data.draw(
             st.one_of(st.binary(max_size=4), st.sampled_from([*b"(),;:'\"[]{}\n\r\0"]).map(lambda byte: bytes([byte])))
         )
-    outcome(bytes(content), f"t{FORMATS[name].suffix}")
+    check_outcome(bytes(content), f"t{FORMATS[name].suffix}")
 
 
 @pytest.mark.parametrize("call", [tree_formats.load, lambda name: tree_formats.parse_bytes(b"{", name)])
