@@ -31,6 +31,13 @@ def bounded(similarity: Matrix, lower_bound: float) -> Matrix:
     return np.maximum(0.0, (similarity - lower_bound) / (1.0 - lower_bound))
 
 
+def checked_bound(lower_bound: float) -> float:
+    """The lower bound, or a ConfigError: with 1 or more nothing would be like anything."""
+    if not lower_bound < 1.0:
+        raise ConfigError(f"Expected a lower bound of similarities below 1 but got {lower_bound:g}.")
+    return lower_bound
+
+
 def checked(similarity: ArrayLike, classes: int) -> Matrix:
     """The matrix as float64 [classes, classes], or a ConfigError that says what is wrong with it."""
     try:

@@ -214,6 +214,19 @@ class LabelTree:
         return _frozen(ranges)
 
     @cached_property
+    def leaf_paths(self) -> Ints:
+        """int array [L, levels]: row i has the nodes from the root to leaf i, and the leaf again where it ends above.
+
+        >>> LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]).leaf_paths.tolist()
+        [[0, 1, 2], [0, 1, 3], [0, 4, 4]]
+        """
+        depth = self.depth[self.leaf_nodes]
+        paths = np.repeat(self.leaf_nodes[:, None], int(depth.max()), axis=1)
+        for level in range(paths.shape[1] - 2, -1, -1):
+            paths[:, level] = np.where(depth > level + 1, self.parents[paths[:, level + 1]], paths[:, level])
+        return _frozen(paths)
+
+    @cached_property
     def is_uniform_depth(self) -> bool:
         """Whether all leaves have the same depth."""
         return len(set(self.depth[self.leaf_nodes].tolist())) == 1

@@ -7,23 +7,27 @@ pages can list the losses and their options at once; `make_loss` imports the cla
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hierapp.errors import ConfigError
-from hierapp.tree import LabelTree
+from hierapp.tree import DISTANCES, LabelTree
 
 if TYPE_CHECKING:
     from hierapp.losses.base import TreeLoss
 
-OptionValue = float | str
+OptionValue = float | str | bool | tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a loss: a number with its bounds, or one of several words."""
+    """One option of a loss: a number with its bounds, one of several words, a yes or no, or a list of numbers.
+
+    The default tells which: a word has `choices`, a yes or no is a bool, and a list of numbers is None where the loss
+    finds its own.
+    """
 
     name: str
     default: OptionValue
@@ -32,29 +36,66 @@ class Option:
     high: float = math.inf
     choices: tuple[str, ...] = ()
 
-    def check(self, loss: str, value: object) -> OptionValue:
-        """The value, as a float or one of the choices, or a ConfigError."""
+    @property
+    def kind(self) -> Literal["word", "flag", "numbers", "number"]:
+        """What a value of this option is."""
         if self.choices:
-            if value not in self.choices:
-                raise ConfigError(
-                    f"Expected {self.name} of {loss} to be one of {', '.join(self.choices)} but got {value!r}."
-                )
-            return str(value)
+            return "word"
+        if self.default is None:
+            return "numbers"
+        return "flag" if isinstance(self.default, bool) else "number"
+
+    def check(self, loss: str, value: object) -> OptionValue:
+        """The value in its own type, also from the text of a form or a command line, or a ConfigError."""
+        match self.kind:
+            case "word":
+                if value in self.choices:
+                    return str(value)
+                expected = f"one of {', '.join(self.choices)}"
+            case "flag":
+                text = str(value).lower()
+                if text in _FLAGS:
+                    return _FLAGS[text]
+                expected = "true or false"
+            case "numbers":
+                if value is None or value == "":
+                    return None
+                parts = value.split(",") if isinstance(value, str) else value
+                listed: list[Any] = list(parts) if isinstance(parts, Iterable) else [None]
+                if all(self._in_bounds(part) for part in listed):
+                    return tuple(float(part) for part in listed)
+                expected = f"numbers {self._bounds()}, as in 1,0.5,0.25"
+            case "number":
+                if self._in_bounds(value):
+                    return float(cast(Any, value))
+                expected = f"a number {self._bounds()}"
+        raise ConfigError(f"Expected {self.name} of {loss} to be {expected} but got {value!r}.")
+
+    def text(self, value: OptionValue) -> str:
+        """The value as people read and type it."""
+        if isinstance(value, tuple):
+            return ",".join(f"{part:g}" for part in value)
+        return f"{value:g}" if isinstance(value, float) else str(value).lower() if value is not None else ""
+
+    def _in_bounds(self, value: object) -> bool:
         try:
             number = float(cast(Any, value))
         except (TypeError, ValueError):
-            number = math.nan
-        if isinstance(value, bool) or not self.low <= number <= self.high or math.isinf(number):
-            bounds = f"at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:g}"
-            raise ConfigError(f"Expected {self.name} of {loss} to be a number {bounds} but got {value!r}.")
-        return number
+            return False
+        return not isinstance(value, bool) and math.isfinite(number) and self.low <= number <= self.high
+
+    def _bounds(self) -> str:
+        return f"at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:g}"
+
+
+_FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
 
 
 @dataclass(frozen=True)
 class LossEntry:
     """What is known of a loss without importing torch.
 
-    `where` is "module:class" below this package; `formula` is LaTeX for one sample with true leaf y.
+    `where` is "module:class or function" below this package; `formula` is LaTeX for one sample with true leaf y.
     """
 
     where: str
@@ -109,8 +150,43 @@ LOSSES: dict[str, LossEntry] = {
         "report (4), sign mended",
         _SOFT,
     ),
+    "conditional": LossEntry(
+        "conditional:Conditional",
+        "Conditional",
+        "A softmax over each set of siblings; all decisions along the true path count alike.",
+        r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
+        "hierarchical softmax",
+    ),
+    "hxe": LossEntry(
+        "hxe:hxe",
+        "Hierarchical cross-entropy (HXE)",
+        "The decisions along the true path, counting less at each step away from the root.",
+        r"-\sum_{v \in \mathrm{path}(y)} e^{-\alpha (\mathrm{depth}(v) - 1)} \log p(v)",
+        "Bertinetto et al. 2020",
+        (
+            Option("alpha", 0.1, "how fast the weights fall from the root down"),
+            Option("normalize", True, "divide the weights by their sum over all nodes: another scale, nothing else"),
+            Option(
+                "parametrization",
+                "flat",
+                "one softmax over the leaves, as published, or one over each set of siblings",
+                choices=("flat", "conditional"),
+            ),
+        ),
+    ),
+    "soft-labels": LossEntry(
+        "pairs:SoftLabels",
+        "Soft labels",
+        "Cross-entropy against a target that is spread over the classes near the true one.",
+        r"\mathrm{KL}(t \,\|\, \mathrm{softmax}(u)),\quad t_c \propto e^{-\beta d(c, y) / d_{\max}}",
+        "Bertinetto et al. 2020",
+        (
+            Option("beta", 10.0, "how sharp the target is: 0 is uniform, large is the true class alone"),
+            Option("distance", "lca-height", "which distance spreads the target", choices=DISTANCES),
+        ),
+    ),
     "simloss": LossEntry(
-        "simloss:SimLoss",
+        "pairs:SimLoss",
         "SimLoss",
         "Cross-entropy that gives a similar class part of the credit; the similarity comes from the tree.",
         r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
@@ -120,6 +196,21 @@ LOSSES: dict[str, LossEntry] = {
                 "lower_bound", 0.0, "similarities below this count as 0, the rest is stretched", low=-1.0, high=0.999
             ),
         ),
+    ),
+    "tree-wasserstein": LossEntry(
+        "pairs:TreeWasserstein",
+        "Tree-Wasserstein",
+        "The distance along the tree that the predicted probabilities would have to travel to the true class.",
+        r"\sum_{e} \left| z(e) - [y\ \mathrm{below}\ e] \right| = \sum_c p_c\, d(c, y)",
+        "closed form of the Wasserstein distance on a tree",
+    ),
+    "level-wise": LossEntry(
+        "marginal:LevelWise",
+        "Level-wise",
+        "A cross-entropy at each level of the tree, of one softmax summed up to it.",
+        r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
+        "multi-level baseline",
+        (Option("weights", None, "one weight a level from the top, as in 1,0.5,0.25; all 1 if empty"),),
     ),
 }
 
@@ -154,8 +245,9 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
     Args:
         name: a key of `LOSSES`.
         tree: the label tree; its leaves, in the order of `tree.leaves`, are the classes.
-        options: the loss's own options (see `LOSSES[name].options`), `reduction` ("mean", "sum" or "none"), and for
-            simloss `similarity`, a matrix [L, L] in the order of `tree.leaves`.
+        options: the loss's own options (see `LOSSES[name].options`); what every loss takes, `reduction` ("mean", "sum"
+            or "none"), `weight` (class weights [L]) and `ignore_index`; for simloss also `similarity`, a matrix [L, L]
+            in the order of `tree.leaves`; for hierarchical also `matrix_form`.
 
     Returns:
         An `nn.Module` to call as `loss(logits, target)`; see `hierapp.losses.base.TreeLoss`.
@@ -163,17 +255,25 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
     Raises:
         ConfigError: for an unknown loss or option, or a value out of bounds.
 
+    Warns:
+        ImproperLossWarning: for targets and mass of hierarchical that pull away from the truth on a ragged tree.
+
     >>> import torch
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> loss = make_loss("hierarchical", tree, mass=0.5)
+    >>> loss = make_loss("hierarchical", tree)
     >>> loss.num_outputs
     4
     >>> loss(torch.zeros(2, 4), torch.tensor([0, 2])).item() > 0
     True
     """
-    module, _, class_name = find(name).where.partition(":")
-    beyond = {key: options.pop(key) for key in ("reduction", "similarity") if key in options}
-    if "similarity" in beyond and name != "simloss":
-        raise ConfigError(f"The loss {name} has no option 'similarity'; only simloss reads one.")
-    loss_class = getattr(import_module(f"hierapp.losses.{module}"), class_name)
-    return cast("TreeLoss", loss_class(tree, **check_options(name, options), **beyond))
+    module, _, maker = find(name).where.partition(":")
+    beyond = {key: options.pop(key) for key in _SHARED if key in options}
+    if "matrix_form" in options and name == "hierarchical":
+        beyond["matrix_form"] = bool(options.pop("matrix_form"))
+    if "similarity" in options and name == "simloss":
+        beyond["similarity"] = options.pop("similarity")
+    make = getattr(import_module(f"hierapp.losses.{module}"), maker)
+    return cast("TreeLoss", make(tree, **check_options(name, options), **beyond))
+
+
+_SHARED = ("reduction", "weight", "ignore_index")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor
 from torch.nn import functional as F
 
-from hierapp.losses.base import FlatLoss, Reduction
+from hierapp.losses import propriety
+from hierapp.losses.base import FlatLoss, Shared
 from hierapp.tree import LabelTree
 
 
 class CrossEntropy(FlatLoss):
-    """-log softmax(u)_y, the report's (5).
+    """-log softmax(u)_y, the report's (5): `F.cross_entropy`, class weights and label smoothing included.
 
     Args:
         label_smoothing: share of the target that is spread evenly over all leaves.
+        shared: see `TreeLoss`.
 
     >>> import torch
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
@@ -21,15 +25,17 @@ class CrossEntropy(FlatLoss):
     0.6931
     """
 
-    def __init__(self, tree: LabelTree, label_smoothing: float = 0.0, reduction: Reduction = "mean") -> None:
-        super().__init__(tree, reduction)
+    def __init__(self, tree: LabelTree, label_smoothing: float = 0.0, **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, **shared)
         self.label_smoothing = label_smoothing
+        self.propriety = propriety.cross_entropy(label_smoothing)
 
-    def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(logits, target, reduction="none", label_smoothing=self.label_smoothing)
+    def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        weight = None if self.weight is None else self.weight.to(logits.dtype)
+        return F.cross_entropy(logits, target, weight=weight, reduction="none", label_smoothing=self.label_smoothing)
 
     # F.cross_entropy tells indices from probabilities by their shape.
-    of_probabilities = of_indices
+    of_weighted_probabilities = of_weighted_indices
 
 
 class RegularizedCrossEntropy(FlatLoss):
@@ -39,6 +45,7 @@ class RegularizedCrossEntropy(FlatLoss):
 
     Args:
         penalty: weight of the negative entropy.
+        shared: see `TreeLoss`.
 
     >>> import torch
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
@@ -46,9 +53,10 @@ class RegularizedCrossEntropy(FlatLoss):
     0.0
     """
 
-    def __init__(self, tree: LabelTree, penalty: float = 0.1, reduction: Reduction = "mean") -> None:
-        super().__init__(tree, reduction)
+    def __init__(self, tree: LabelTree, penalty: float = 0.1, **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, **shared)
         self.penalty = penalty
+        self.propriety = propriety.regularized(penalty)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         log_p = F.log_softmax(logits, dim=1)

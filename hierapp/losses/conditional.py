@@ -1,0 +1,87 @@
+"""The family of one kernel: weighted cross-entropies of the decisions along the true path."""
+
+from __future__ import annotations
+
+import math
+from typing import Unpack
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hierapp.losses import propriety
+from hierapp.losses.base import ConditionalLoss, Shared
+from hierapp.losses.path import PathTables
+from hierapp.tree import LabelTree
+
+
+class PathLoss(ConditionalLoss):
+    """sum over v on path(y), v != root, of w(y, v) * (-log p(v)), where p is a softmax over each set of siblings.
+
+    Hard targets cost O(B * K), where K is the number of children of all internal nodes on the longest path; targets
+    that are probabilities cost O(B * N).
+
+    Args:
+        tree: the label tree.
+        weights: [L, D], w for each step of each leaf's path from the root down; what stands past its end is not read.
+        shared: see `TreeLoss`.
+    """
+
+    weights: Tensor
+    step_weights: Tensor
+    step_leaves: Tensor
+    step_columns: Tensor
+
+    def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, **shared)
+        self.path = PathTables(tree)
+        missing = self.path.missing.numpy()
+        leaves, steps = np.nonzero(~missing)
+        # The same steps in a row, for probabilities as targets: leaf, column and weight of each.
+        self.register_buffer("weights", torch.tensor(np.where(missing, 0.0, weights)), persistent=False)
+        self.register_buffer("step_leaves", torch.tensor(leaves), persistent=False)
+        self.register_buffer("step_columns", self.path.step_columns[leaves, steps], persistent=False)
+        self.register_buffer("step_weights", self.weights[leaves, steps], persistent=False)
+
+    def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        weights = self.weights.index_select(0, target).to(logits.dtype)
+        return (weights * self.path.step_losses(logits, target)).sum(1)
+
+    def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        return self.of_sibling_probabilities(self.nodes.sibling_log_softmax(logits), target)
+
+    def of_sibling_probabilities(self, log_p: Tensor, target: Tensor) -> Tensor:
+        """`of_probabilities` from log p [N - 1, B]."""
+        each = target.t().index_select(0, self.step_leaves) * self.step_weights.to(log_p.dtype)[:, None]
+        return -(torch.zeros_like(log_p).index_add(0, self.step_columns, each) * log_p).sum(0)
+
+
+class Conditional(PathLoss):
+    """sum over v on path(y) of -log p(v) = -log z(y): the hierarchical softmax.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> round(Conditional(tree)(torch.zeros(1, 4), torch.tensor([0])).exp().item(), 3)  # 2 choices of 2
+    4.0
+    """
+
+    def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, np.ones((len(tree.leaves), tree.leaf_paths.shape[1] - 1)), **shared)
+        self.propriety = propriety.siblings_alike()
+
+
+class ConditionalHXE(PathLoss):
+    """Hierarchical cross-entropy with a softmax over each set of siblings; see `hxe`."""
+
+    def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, np.tile(weights, (len(tree.leaves), 1)), **shared)
+        self.propriety = propriety.siblings_alike()
+
+
+def step_decay(tree: LabelTree, alpha: float, normalize: bool) -> NDArray[np.float64]:
+    """HXE's weights [D] of the steps from the root down: exp(-alpha * (depth(v) - 1)) for the node v of each step.
+
+    Normalized, they are divided by their sum over all N nodes, the root's 1 included, as in the published code.
+    """
+    weights: NDArray[np.float64] = np.exp(-alpha * np.arange(1, tree.leaf_paths.shape[1]))
+    return weights / math.fsum(np.exp(-alpha * (tree.depth - 1))) if normalize else weights

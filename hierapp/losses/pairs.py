@@ -1,0 +1,166 @@
+"""Losses that pair the true class with every class: SimLoss, soft labels, tree-Wasserstein."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn import functional as F
+
+from hierapp.losses import propriety
+from hierapp.losses.ancestors import DistanceRows
+from hierapp.losses.base import FlatLoss, Shared
+from hierapp.losses.path import MOST_KEPT
+from hierapp.similarity import bounded, checked, checked_bound, tree_similarity
+from hierapp.tree import DistanceKind, LabelTree
+
+# Up to so many classes, targets that are probabilities meet every class; above, only those with a share.
+MOST_DENSE = 256
+
+
+class PairLoss(FlatLoss):
+    """A loss of the leaves' log-probabilities and one row [L] that the true leaf chooses.
+
+    Targets that are probabilities are taken class by class: all L of them up to 256 classes; above, a row for each
+    entry that is not 0, which suits mixup and a few annotators, and is slow for labels smoothed over everything.
+    """
+
+    def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        return self.of_log_probs(F.log_softmax(logits, dim=1), target)
+
+    def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        log_p, size = F.log_softmax(logits, dim=1), self.num_leaves
+        if size <= MOST_DENSE:
+            leaves = torch.arange(size, device=target.device).repeat(len(target))
+            each = self.of_log_probs(log_p.repeat_interleave(size, dim=0), leaves)
+            return (target * each.view_as(target)).sum(1)
+        samples, leaves = target.detach().nonzero(as_tuple=True)
+        each = self.of_log_probs(log_p.index_select(0, samples), leaves) * target[samples, leaves]
+        return log_p.new_zeros(len(log_p)).index_add(0, samples, each)
+
+    def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for log-probabilities [B, L] and true leaves [B]."""
+        raise NotImplementedError
+
+
+class SimLoss(PairLoss):
+    """-log sum_c S[y, c] * softmax(u)_c, computed as -logsumexp(log softmax(u) + log S[y]) (Kobs et al. 2020).
+
+    Args:
+        tree: the label tree.
+        similarity: [L, L] in the order of `tree.leaves`, ones on the diagonal, entries in [0, 1]; the tree's own by
+            default, 1 - d / d_max with the distance "lca-depth".
+        lower_bound: similarities s become max(0, (s - lower_bound) / (1 - lower_bound)).
+        shared: see `TreeLoss`.
+
+    Raises:
+        ConfigError: as `TreeLoss`; and if the matrix has another shape or entries out of range, or is all ones: then
+            the loss is 0 for any output.
+
+    >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
+    >>> loss = SimLoss(tree, similarity=[[1.0, 0.5], [0.5, 1.0]])
+    >>> round(loss(torch.zeros(1, 2), torch.tensor([0])).item(), 4)  # -log(0.5 + 0.5 * 0.5)
+    0.2877
+    """
+
+    log_similarity: Tensor | None
+
+    def __init__(
+        self,
+        tree: LabelTree,
+        similarity: ArrayLike | None = None,
+        lower_bound: float = 0.0,
+        **shared: Unpack[Shared],
+    ) -> None:
+        super().__init__(tree, **shared)
+        self.lower_bound = checked_bound(lower_bound)
+        size = len(tree.leaves)
+        self.distances = None
+        if similarity is None and size**2 > MOST_KEPT:
+            self.log_similarity = None
+            self.distances = DistanceRows(tree, "lca-depth")
+            self.propriety = propriety.simloss(is_identity=False)
+            return
+        matrix = tree_similarity(tree) if similarity is None else checked(similarity, size)
+        table = checked(bounded(matrix, lower_bound), size)
+        self.register_buffer("log_similarity", torch.tensor(table).log(), persistent=False)
+        self.propriety = propriety.simloss(is_identity=np.count_nonzero(table) == size)
+
+    def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
+        return -torch.logsumexp(log_p + self._rows_of(target, log_p.dtype), dim=1)
+
+    def _rows_of(self, target: Tensor, dtype: torch.dtype) -> Tensor:
+        """log S[y], [B, L]."""
+        if self.log_similarity is not None:
+            return self.log_similarity.index_select(0, target).to(dtype)
+        assert self.distances is not None
+        alike: Tensor = 1.0 - self.distances(target, dtype) / self.distances.largest
+        return ((alike - self.lower_bound) / (1.0 - self.lower_bound)).clamp(min=0.0).log()
+
+
+class SoftLabels(PairLoss):
+    """KL(t || softmax(u)) with t_c proportional to exp(-beta * d(c, y) / d_max) (Bertinetto et al. 2020).
+
+    Args:
+        tree: the label tree.
+        beta: how sharp the labels are: 0 makes them uniform, infinity would make them one-hot.
+        distance: "lca-height" (as published), "lca-depth" or "edges"; see `LabelTree.distances`.
+        shared: see `TreeLoss`.
+
+    >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
+    >>> loss = SoftLabels(tree, beta=1.0)
+    >>> round(loss(torch.tensor([[1.0, 0.0]]), torch.tensor([0])).item(), 4)  # t = softmax(0, -1)
+    0.0
+    """
+
+    def __init__(
+        self, tree: LabelTree, beta: float = 10.0, distance: DistanceKind = "lca-height", **shared: Unpack[Shared]
+    ) -> None:
+        super().__init__(tree, **shared)
+        self.beta = beta
+        self.distances = DistanceRows(tree, distance)
+        self.propriety = propriety.soft_labels(beta)
+
+    def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
+        distances = self.distances(target, log_p.dtype)
+        log_t = F.log_softmax(distances * (-self.beta / self.distances.largest), dim=1)
+        return (log_t.exp() * (log_t - log_p)).sum(1)
+
+
+class TreeWasserstein(FlatLoss):
+    """sum over the edges e of |z(below e) - t(below e)|, with z from one softmax over all leaves and t the target.
+
+    It is the cost of moving the predicted probabilities along the edges, each of length 1, to the target. For a true
+    leaf y that is the expected distance, sum_c p_c * d(c, y), with the distance "edges". For probabilities as target it
+    is their distance, *not* the expectation over t: that would be more wherever t is unsure.
+
+    The loss is bounded, and so are its gradients: p_c * (d(c, y) - the loss). Where all belief is on one wrong leaf,
+    the gradient is as small as what is left for the others.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> round(TreeWasserstein(tree)(torch.zeros(1, 3), torch.tensor([0])).item(), 4)  # (0 + 2 + 3) / 3
+    1.6667
+    """
+
+    def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, **shared)
+        self.distances = DistanceRows(tree, "edges")
+        self.propriety = propriety.tree_wasserstein()
+
+    def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        p = F.softmax(logits, dim=1)
+        values: Tensor = (p * self.distances(target, p.dtype)).sum(1)
+        return values
+
+    def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        total = target.sum(1, keepdim=True)
+        # A target that sums to another total, by class weights, is met by as much probability.
+        surplus: Tensor = F.softmax(logits, dim=1) * total - target
+        return self.nodes.sum_up(surplus.t())[1:].abs().sum(0)
+
+    def of_weighted_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        values = self.of_probabilities(logits, target)
+        return values if self.weight is None else values * (target * self.weight.to(target.dtype)).sum(1)

@@ -1,0 +1,122 @@
+"""Which losses are proper: least, in expectation, where the network's probabilities are the true ones.
+
+No torch here, so that pages can say it of a choice before anything is trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hierapp.tree import LabelTree
+
+
+class ImproperLossWarning(UserWarning):
+    """The chosen options make a loss whose expectation is not least at the truth, where a proper pair is near."""
+
+
+@dataclass(frozen=True)
+class Propriety:
+    """Whether the expected loss is least where the probabilities are the true ones, and one sentence that says why."""
+
+    is_proper: bool
+    reason: str
+
+
+def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Propriety:
+    """The report's (2): on ragged trees only two pairs of targets and mass are proper.
+
+    With path targets the weight of a decision is the steps that remain below it, plus one: more on a deep branch than
+    on a shallow one. That pulls towards deep leaves by as much as mass = 1 pushes away from them. With leaf targets
+    every decision weighs 1, nothing pulls, and any mass only pushes.
+    """
+    if (away := _soft(tree, soft)) is not None:
+        return away
+    if tree.is_uniform_depth:
+        return Propriety(
+            True, "On a tree of uniform depth the second term is constant and siblings weigh alike on every path."
+        )
+    wanted = 1.0 if targets == "path" else 0.0
+    if mass == wanted:
+        return Propriety(
+            True,
+            "On a ragged tree path targets with mass 1 are a Bregman divergence."
+            if targets == "path"
+            else "Leaf targets without the second term are -log z(y), cross-entropy in other coordinates.",
+        )
+    towards = "shallow" if mass > wanted else "deep"
+    return Propriety(
+        False,
+        f"On a ragged tree {targets} targets with mass {mass:g} pull towards {towards} leaves; path targets with mass"
+        " 1, or leaf targets with mass 0, do not.",
+    )
+
+
+def convex(tree: LabelTree, soft: float) -> Propriety:
+    """The report's (4): weighted cross-entropies of the decisions, siblings alike."""
+    away = _soft(tree, soft)
+    return siblings_alike() if away is None else away
+
+
+def siblings_alike() -> Propriety:
+    """A sum of cross-entropies of decisions, each with a weight above 0 that is the same for all siblings."""
+    return Propriety(True, "Each decision is a cross-entropy whose weight is the same for all siblings.")
+
+
+def cross_entropy(label_smoothing: float) -> Propriety:
+    """Cross-entropy with label smoothing is least at the smoothed truth."""
+    if label_smoothing == 0:
+        return Propriety(True, "Cross-entropy is least at the truth.")
+    return Propriety(
+        False, f"It is least at the truth mixed with a share of {label_smoothing:g} of the uniform distribution."
+    )
+
+
+def regularized(penalty: float) -> Propriety:
+    """An entropy bonus flattens what it is least at."""
+    if penalty == 0:
+        return cross_entropy(0.0)
+    return Propriety(False, "The reward for entropy makes it least at probabilities flatter than the truth.")
+
+
+def soft_labels(beta: float) -> Propriety:
+    """Soft labels are least at the truth smeared over near classes."""
+    return Propriety(
+        False, f"It is least at the truth smeared over near classes by beta = {beta:g}; the larger beta, the less."
+    )
+
+
+def simloss(is_identity: bool) -> Propriety:
+    """SimLoss shares credit among similar classes."""
+    if is_identity:
+        return Propriety(True, "No class is like another here, so that it is cross-entropy.")
+    return Propriety(
+        False, "Similar classes share their credit: it need not tell them apart, and prefers the central ones."
+    )
+
+
+def tree_wasserstein() -> Propriety:
+    """Its expectation over hard targets is linear in the probabilities."""
+    return Propriety(
+        False,
+        "For hard targets its expectation is linear in the probabilities: least with all of it on the leaf of least"
+        " expected distance.",
+    )
+
+
+def level_wise(weights: tuple[float, ...]) -> Propriety:
+    """Cross-entropies of marginals; the last level has every leaf for itself."""
+    if weights[-1] > 0:
+        return Propriety(True, "Each level's cross-entropy is least at the truth, and the last level has every leaf.")
+    return Propriety(
+        False, "The last level has weight 0, so that leaves are told apart only as far as levels above do."
+    )
+
+
+def _soft(tree: LabelTree, soft: float) -> Propriety | None:
+    """What soft labels off the path do: nothing where every decision is on every path."""
+    deciding = [node for node in tree.internal_nodes.tolist() if len(tree.children[node]) > 1]
+    if soft == 0 or len(deciding) <= 1:
+        return None
+    return Propriety(
+        False, f"Soft labels with weight {soft:g} pull every decision off the true path towards the uniform one."
+    )

@@ -1,0 +1,74 @@
+"""The report's own ways to compute (2): the matrix form (3), and the loop over samples and nodes of its appendix A.
+
+Both are slow. They are here to teach, as oracles, and to measure against.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hierapp.losses.nodes import NodeTables
+from hierapp.tree import LabelTree
+
+
+def matrix_form(
+    nodes: NodeTables, paths: Tensor, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0
+) -> Tensor:
+    """(3): with J the matrix of paths, log z = J log p, and the loss is -y . log z + mass * (sum of z, internal nodes).
+
+    Args:
+        nodes: the tree's tables.
+        paths: J, [N, N], row i marks path(i); see `LabelTree.paths`.
+        logits: [B, N - 1].
+        target: [B, L], weights of the true leaves.
+        targets: "path", y = 1 on every node of the true path; "leaf", on the leaf only.
+        mass: weight of the second term.
+
+    Returns:
+        [B].
+    """
+    log_p = torch.nn.functional.pad(nodes.sibling_log_softmax(logits).t(), (1, 0))  # the root's p is 1
+    log_z = log_p @ paths.t()
+    y = target @ paths.index_select(0, nodes.leaf_nodes) if targets == "path" else target
+    first = log_z if targets == "path" else log_z.index_select(1, nodes.leaf_nodes)
+    second = log_z.index_select(1, nodes.internal_nodes).exp().sum(1)
+    return -(y * first).sum(1) + mass * target.sum(1) * second
+
+
+def literal_loop(tree: LabelTree, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0) -> Tensor:
+    """(2) by Python loops over samples and nodes, as one would first write it down; differentiable.
+
+    Args:
+        tree: the label tree.
+        logits: [B, N - 1].
+        target: [B], positions in `tree.leaves`.
+        targets: "path", y = 1 on every node of the true path; "leaf", on the leaf only.
+        mass: weight of the second term.
+
+    Returns:
+        [B].
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> round(literal_loop(tree, torch.zeros(1, 4), torch.tensor([0]), mass=0.0).item() / 0.693147, 3)
+    3.0
+    """
+    values = []
+    for row, leaf in zip(logits, target.tolist(), strict=True):
+        path = tree.path(int(tree.leaf_nodes[leaf]))
+        true = path[1:] if targets == "path" else path[-1:]
+        z = {0: row.new_ones(())}
+        log_z = {0: row.new_zeros(())}
+        value = row.new_zeros(())
+        for node, children in enumerate(tree.children):
+            if not children:
+                continue
+            value = value + mass * z[node]
+            log_p = torch.log_softmax(torch.stack([row[child - 1] for child in children]), 0)
+            for place, child in enumerate(children):
+                log_z[child] = log_z[node] + log_p[place]
+                z[child] = log_z[child].exp()
+                if child in true:
+                    value = value - log_z[child]
+        values.append(value)
+    return torch.stack(values)
