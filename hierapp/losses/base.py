@@ -156,7 +156,11 @@ class TreeLoss(nn.Module):
         """Apply a function of [B', C] to logits [B, C, ...], and give its columns the place of C."""
         self._check_logits(logits)
         result = function(_flat(_float(logits)))
-        return result.view(len(logits), *logits.shape[2:], result.shape[1]).movedim(-1, 1)
+        return result.reshape(len(logits), *logits.shape[2:], result.shape[1]).movedim(-1, 1)
+
+    def _in_preorder(self, rows: Tensor) -> Tensor:
+        """[B, N] in the order of `tree.nodes` from rows [N, B]."""
+        return rows.index_select(0, self.nodes.preorder).t()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # A network that is cast to half precision takes its loss along; a table of thirds must not come out as .3333.
@@ -181,7 +185,9 @@ class FlatLoss(TreeLoss):
         return F.log_softmax(_float(logits), dim=1)
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        return self._as_rows(logits, lambda rows: self.nodes.log_sum_up(F.log_softmax(rows, dim=1).t()).t())
+        return self._as_rows(
+            logits, lambda rows: self._in_preorder(self.nodes.log_sum_up(F.log_softmax(rows, dim=1).t()))
+        )
 
 
 class ConditionalLoss(TreeLoss):
@@ -192,10 +198,13 @@ class ConditionalLoss(TreeLoss):
         self.num_outputs = len(tree.nodes) - 1
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
-        return self.node_log_probs(logits).index_select(1, self.nodes.leaf_nodes)
+        return self._as_rows(logits, lambda rows: self._log_z(rows).index_select(0, self.nodes.leaves).t())
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        return self._as_rows(logits, lambda rows: self.nodes.sum_down(self.nodes.sibling_log_softmax(rows)).t())
+        return self._as_rows(logits, lambda rows: self._in_preorder(self._log_z(rows)))
+
+    def _log_z(self, logits: Tensor) -> Tensor:
+        return self.nodes.sum_down(self.nodes.sibling_log_softmax(logits))
 
 
 def _float(logits: Tensor) -> Tensor:

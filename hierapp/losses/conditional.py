@@ -31,17 +31,19 @@ class PathLoss(ConditionalLoss):
     weights: Tensor
     step_weights: Tensor
     step_leaves: Tensor
-    step_columns: Tensor
+    step_rows: Tensor
 
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.path = PathTables(tree)
         missing = self.path.missing.numpy()
         leaves, steps = np.nonzero(~missing)
-        # The same steps in a row, for probabilities as targets: leaf, column and weight of each.
-        self.register_buffer("weights", torch.tensor(np.where(missing, 0.0, weights)), persistent=False)
+        # The same steps in a row, for probabilities as targets: leaf, row and weight of each.
+        read = np.pad(np.where(missing, 0.0, weights), ((0, 0), (0, 1)))  # the kernel's last place counts for nothing
+        self.register_buffer("weights", torch.tensor(read), persistent=False)
         self.register_buffer("step_leaves", torch.tensor(leaves), persistent=False)
-        self.register_buffer("step_columns", self.path.step_columns[leaves, steps], persistent=False)
+        rows = self.nodes.preorder[self.path.step_columns[leaves, steps] + 1] - 1
+        self.register_buffer("step_rows", rows, persistent=False)
         self.register_buffer("step_weights", self.weights[leaves, steps], persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -54,7 +56,7 @@ class PathLoss(ConditionalLoss):
     def of_sibling_probabilities(self, log_p: Tensor, target: Tensor) -> Tensor:
         """`of_probabilities` from log p [N - 1, B]."""
         each = target.t().index_select(0, self.step_leaves) * self.step_weights.to(log_p.dtype)[:, None]
-        return -(torch.zeros_like(log_p).index_add(0, self.step_columns, each) * log_p).sum(0)
+        return -(torch.zeros_like(log_p).index_add(0, self.step_rows, each) * log_p).sum(0)
 
 
 class Conditional(PathLoss):

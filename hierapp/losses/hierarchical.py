@@ -35,6 +35,7 @@ class SoftPathLoss(PathLoss):
         shared: see `TreeLoss`.
     """
 
+    path_rows: Tensor
     node_weights: Tensor
     off_path: Tensor
 
@@ -52,14 +53,17 @@ class SoftPathLoss(PathLoss):
         others = len(tree.internal_nodes) - (tree.depth[tree.leaf_nodes] - 1)
         # What one node off the path of each leaf counts; a leaf whose path holds all internal nodes has none.
         share = 1.0 / np.maximum(others, 1) if soft_reduction == "mean" else np.ones(len(others))
+        self.register_buffer("path_rows", self.nodes.preorder[self.path.step_columns + 1] - 1, persistent=False)
         self.register_buffer("node_weights", torch.tensor(node_weights), persistent=False)
         self.register_buffer("off_path", torch.tensor(share), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        values = super().of_indices(logits, target)
         if not self.reads_all_nodes:
-            return values + self.constant
+            values = super().of_indices(logits, target)
+            return values + self.constant if self.constant else values
         log_p = self.nodes.sibling_log_softmax(logits)
+        along = log_p.t().gather(1, self.path_rows.index_select(0, target))
+        values = -(self.weights.index_select(0, target)[:, :-1].to(along.dtype) * along).sum(1)
         if self.soft:
             divergence = self._uniform_divergence(log_p).t()
             # The root is on every path, so that the 0 of missing steps removes nothing more.
@@ -72,7 +76,7 @@ class SoftPathLoss(PathLoss):
         values = self.of_sibling_probabilities(log_p, target)
         if self.soft:
             share = (target * self.off_path.to(target.dtype)).t()
-            off = share.sum(0) - self.nodes.sum_up(share).index_select(0, self.nodes.internal_nodes)
+            off = share.sum(0) - self.nodes.sum_up(share).index_select(0, self.nodes.internal)
             values = values + self.soft * (off * self._uniform_divergence(log_p)).sum(0)
         return values + target.sum(1) * self.everywhere(log_p)
 
@@ -168,12 +172,12 @@ class Hierarchical(SoftPathLoss):
 
     @property
     def constant(self) -> float:
-        return self.mass * (self.path.steps) if self.tree.is_uniform_depth else 0.0
+        return self.mass * self.path.steps if self.tree.is_uniform_depth else 0.0
 
     def everywhere(self, log_p: Tensor) -> Tensor | float:
         if self.mass == 0 or self.tree.is_uniform_depth:
             return self.constant
-        return self.mass * self.nodes.sum_down(log_p).index_select(0, self.nodes.internal_nodes).exp().sum(0)
+        return self.mass * self.nodes.sum_down(log_p).index_select(0, self.nodes.internal).exp().sum(0)
 
 
 class HierarchicalConvex(SoftPathLoss):

@@ -33,15 +33,16 @@ def path_log_masses(log_p: Tensor, shared: Tensor, missing: Tensor) -> Tensor:
         [B, D + 1]; 0 where missing.
     """
     fixed = log_p.detach()
-    empty = fixed.new_full(missing.shape, -torch.inf)
-    top = empty.scatter_reduce(1, shared, fixed, "amax")
-    parts = torch.zeros_like(empty).scatter_add(1, shared, (log_p - top.gather(1, shared)).exp())
+    top = fixed.new_full(missing.shape, -torch.inf).scatter_reduce(1, shared, fixed, "amax")
+    # One more part is 1 and stands for the path's missing nodes alone: log 1 = 0.
+    parts = F.pad(torch.zeros_like(top), (0, 1), value=1.0)
+    parts = parts.scatter_add(1, shared, (log_p - top.gather(1, shared)).exp())
     above = torch.ones(missing.shape[1], missing.shape[1], dtype=torch.bool, device=log_p.device).tril(-1)
     within = top[:, None, :].masked_fill(above, -torch.inf)
     most = within.amax(2).masked_fill(missing, 0.0)
-    # At least 1: the part with the greatest member has it.
-    masses = ((within - most[:, :, None]).exp() * parts[:, None, :]).sum(2)
-    return masses.masked_fill(missing, 1.0).log() + most
+    share = torch.cat([(within - most[:, :, None]).exp(), missing[:, :, None].to(log_p.dtype)], dim=2)
+    # Each sum is at least 1: the part with the greatest member has it.
+    return (share * parts[:, None, :]).sum(2).log() + most
 
 
 class MarginalLoss(FlatLoss):
@@ -49,7 +50,7 @@ class MarginalLoss(FlatLoss):
 
     Args:
         tree: the label tree.
-        coefficients: [N], c in the order of `tree.nodes`.
+        coefficients: [N], c in the order of `tree.nodes`; the root's is not read, for its log z is 0.
         shared: see `TreeLoss`.
     """
 
@@ -59,14 +60,16 @@ class MarginalLoss(FlatLoss):
     def __init__(self, tree: LabelTree, coefficients: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.shared_steps = SharedSteps(tree)
-        steps = np.where(self.shared_steps.missing.numpy(), 0.0, coefficients[tree.leaf_paths])
-        self.register_buffer("coefficients", torch.tensor(coefficients), persistent=False)
+        steps = np.where(self.shared_steps.missing.numpy(), 0.0, -coefficients[tree.leaf_paths])
+        steps[:, 0] = 0.0
+        rows = torch.tensor(coefficients)[self.nodes.preorder.argsort()]
+        self.register_buffer("coefficients", rows, persistent=False)
         self.register_buffer("step_coefficients", torch.tensor(steps), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         missing = self.shared_steps.missing.index_select(0, target)
         log_z = path_log_masses(F.log_softmax(logits, dim=1), self.shared_steps(target), missing)
-        return -(self.step_coefficients.index_select(0, target).to(logits.dtype)[:, 1:] * log_z[:, 1:]).sum(1)
+        return (self.step_coefficients.index_select(0, target).to(logits.dtype) * log_z).sum(1)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         log_z = self.nodes.log_sum_up(F.log_softmax(logits, dim=1).t())

@@ -42,76 +42,77 @@ def segment_logsumexp(rows: Tensor, segments: Tensor, count: int) -> Tensor:
 class NodeTables(nn.Module):
     """The tree's index tables for sums over all nodes, as buffers that are not saved.
 
+    The rows of nodes stand in level order: the root, its children, their children, ... Siblings are neighbours there.
+
     Attributes:
-        leaf_nodes: [L], the node of each leaf.
-        internal_nodes: [G], the nodes that have children.
-        group: [N - 1], for each column the position of its parent among the internal nodes.
+        preorder: [N], the row of each node of `tree.nodes`.
+        leaves: [L], the row of each leaf.
+        internal: [G], the row of each internal node in the order of `tree.internal_nodes`.
+        group: [N - 1], for each row but the root's the position of its parent in `internal`.
         group_size: [G], children of each internal node.
     """
 
-    leaf_nodes: Tensor
-    internal_nodes: Tensor
+    preorder: Tensor
+    leaves: Tensor
+    internal: Tensor
     group: Tensor
     group_size: Tensor
-    back: Tensor
+    columns: Tensor
+    ordered_leaves: Tensor
 
     def __init__(self, tree: LabelTree) -> None:
         super().__init__()
-        self._add("leaf_nodes", tree.leaf_nodes)
-        self._add("internal_nodes", tree.internal_nodes)
-        self._add("group", np.searchsorted(tree.internal_nodes, tree.parents[1:]))
+        levels = [np.flatnonzero(tree.depth == depth) for depth in range(1, int(tree.depth.max()) + 1)]
+        order = np.concatenate(levels)
+        row = np.argsort(order)
+        is_leaf = np.isin(order, tree.leaf_nodes)
+        self._add("preorder", row)
+        self._add("leaves", row[tree.leaf_nodes])
+        self._add("internal", row[tree.internal_nodes])
+        self._add("group", np.searchsorted(tree.internal_nodes, tree.parents[order[1:]]))
         self._add("group_size", [len(tree.children[node]) for node in tree.internal_nodes])
-        # Level by level: the nodes of one depth, where their parents stand in the level above, and for the way up
-        # which rows make each node: its children in the level below, or its leaf.
-        depths = [np.flatnonzero(tree.depth == depth) for depth in range(1, int(tree.depth.max()) + 1)]
-        position = np.empty(len(tree.nodes), np.int64)
-        for nodes in depths:
-            position[nodes] = np.arange(len(nodes))
-        self.counts = [len(nodes) for nodes in depths]
-        leaf_of_node = tree.leaf_ranges[:, 0]
-        is_leaf = np.isin(np.arange(len(tree.nodes)), tree.leaf_nodes)
-        for level, nodes in enumerate(depths):
-            ends = nodes[is_leaf[nodes]]
-            parents = position[tree.parents[nodes]] if level else np.zeros(0, np.int64)
-            self._add(f"columns_{level}", nodes - 1)
-            self._add(f"parents_{level}", parents)
-            self._add(f"leaves_{level}", leaf_of_node[ends])
-            self._add(f"ends_{level}", position[ends])
-        self._add("back", np.argsort(np.concatenate(depths)))
+        self._add("columns", order[1:] - 1)
+        self._add("ordered_leaves", tree.leaf_ranges[order[is_leaf], 0])
+        # For each level the place of each node's parent in the level above; and of its leaves in the level.
+        self.sizes = [len(nodes) for nodes in levels]
+        self.leaf_counts = [int(np.isin(nodes, tree.leaf_nodes).sum()) for nodes in levels]
+        start = 0
+        for level, nodes in enumerate(levels):
+            above = start - self.sizes[level - 1] if level else 0
+            self._add(f"parents_{level}", row[tree.parents[nodes]] - above)
+            self._add(f"ends_{level}", np.flatnonzero(is_leaf[start : start + len(nodes)]))
+            start += len(nodes)
 
     def _add(self, name: str, values: object) -> None:
         self.register_buffer(name, torch.tensor(np.asarray(values, np.int64)), persistent=False)
 
     def sibling_log_softmax(self, logits: Tensor) -> Tensor:
-        """log p(v) = log P(v | parent(v)) of every node but the root, [N - 1, B] from logits [B, N - 1].
+        """log p(v) = log P(v | parent(v)) of every node but the root, rows [N - 1, B] from logits [B, N - 1].
 
         It is 0 for an only child, whatever its logit.
         """
-        rows = logits.t()
+        rows = logits.t().index_select(0, self.columns)
         return rows - segment_logsumexp(rows, self.group, len(self.group_size)).index_select(0, self.group)
 
     def sum_down(self, log_p: Tensor) -> Tensor:
-        """log z of all nodes, [N, B]: the sums of `log_p` [N - 1, B] over the path from the root to each node."""
+        """log z of all nodes, rows [N, B]: the sums of `log_p` [N - 1, B] over the path from the root to each node."""
         levels = [log_p.new_zeros(1, log_p.shape[1])]
-        for level in range(1, len(self.counts)):
-            parents, columns = self.get_buffer(f"parents_{level}"), self.get_buffer(f"columns_{level}")
-            levels.append(levels[-1].index_select(0, parents) + log_p.index_select(0, columns))
-        return torch.cat(levels).index_select(0, self.back)
+        for level, rows in enumerate(torch.split(log_p, self.sizes[1:]), start=1):
+            levels.append(levels[-1].index_select(0, self.get_buffer(f"parents_{level}")) + rows)
+        return torch.cat(levels)
 
     def sum_up(self, leaf_rows: Tensor) -> Tensor:
-        """For every node the sum of `leaf_rows` [L, B] over the leaves below it, [N, B]."""
+        """For every node the sum of `leaf_rows` [L, B] over the leaves below it, rows [N, B]."""
         return self._up(leaf_rows, lambda rows, to, n: rows.new_zeros(n, rows.shape[1]).index_add(0, to, rows))
 
     def log_sum_up(self, leaf_rows: Tensor) -> Tensor:
-        """For every node the log of the sum of exp(`leaf_rows`) over the leaves below it, [N, B]."""
+        """For every node the log of the sum of exp(`leaf_rows`) over the leaves below it, rows [N, B]."""
         return self._up(leaf_rows, segment_logsumexp)
 
     def _up(self, leaf_rows: Tensor, join: Join) -> Tensor:
-        levels: list[Tensor] = []
-        for level in range(len(self.counts) - 1, -1, -1):
-            rows = leaf_rows.index_select(0, self.get_buffer(f"leaves_{level}"))
-            if levels:
-                to = torch.cat([self.get_buffer(f"ends_{level}"), self.get_buffer(f"parents_{level + 1}")])
-                rows = join(torch.cat([rows, levels[-1]]), to, self.counts[level])
-            levels.append(rows)
-        return torch.cat(levels[::-1]).index_select(0, self.back)
+        parts = torch.split(leaf_rows.index_select(0, self.ordered_leaves), self.leaf_counts)
+        levels = [parts[-1]]
+        for level in range(len(self.sizes) - 2, -1, -1):
+            to = torch.cat([self.get_buffer(f"ends_{level}"), self.get_buffer(f"parents_{level + 1}")])
+            levels.append(join(torch.cat([parts[level], levels[-1]]), to, self.sizes[level]))
+        return torch.cat(levels[::-1])

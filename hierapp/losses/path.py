@@ -25,18 +25,20 @@ class PathTables(nn.Module):
     `missing` marks the rest.
 
     Attributes:
+        steps: D.
+        width: K of the leaf with most.
         step_columns: [L, D], the logit that each step chooses; 0 where missing.
         step_groups: [L, D], the internal node that each step leaves, among the internal nodes; 0 where missing.
         missing: bool [L, D].
-        width: K of the leaf with most.
     """
 
     step_columns: Tensor
     step_groups: Tensor
     missing: Tensor
-    step_sizes: Tensor
+    step_ends: Tensor
     step_offsets: Tensor
     sibling_columns: Tensor
+    empty: Tensor
     kept_columns: Tensor | None
     kept_steps: Tensor | None
 
@@ -58,6 +60,9 @@ class PathTables(nn.Module):
         # For each step from a place in the packed row to one in `sibling_columns`; padding reads the first.
         self._add("step_offsets", first[groups] - (ends - sizes))
         self._add("sibling_columns", [child - 1 for node in tree.internal_nodes for child in tree.children[node]])
+        # 1 for the steps without a logit: nothing is summed there, and its log is to be 0. The last place takes the
+        # padding, which the path with most has not.
+        self._add("empty", np.column_stack([missing, ends[:, -1] == self.width]).astype(np.float64))
         keep = len(tree.leaves) * self.width <= MOST_KEPT
         columns, steps = self._pack(torch.arange(len(tree.leaves))) if keep else (None, None)
         self.register_buffer("kept_columns", columns, persistent=False)
@@ -67,35 +72,39 @@ class PathTables(nn.Module):
         self.register_buffer(name, torch.tensor(values), persistent=False)
 
     def packed(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits on the true paths: their columns, [B, width], and the step that each belongs to, D for padding."""
+        """The logits that the true paths read, and the steps they belong to, both [B, width + D + 1].
+
+        First the siblings of all steps, then padding of step D, then the logit that each step chooses.
+        """
         if self.kept_columns is None or self.kept_steps is None:
             return self._pack(target)
         return self.kept_columns.index_select(0, target), self.kept_steps.index_select(0, target)
 
     def _pack(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        ends = self.get_buffer("step_ends").index_select(0, target)
+        ends = self.step_ends.index_select(0, target)
         place = torch.arange(self.width, device=target.device).expand(len(target), -1)
         steps = torch.searchsorted(ends, place.contiguous(), right=True)
         offsets = nn.functional.pad(self.step_offsets.index_select(0, target), (0, 1))
         at = (offsets.gather(1, steps) + place).masked_fill(steps == self.steps, 0)
-        return self.sibling_columns.index_select(0, at.flatten()).view_as(at), steps
+        siblings = self.sibling_columns.index_select(0, at.flatten()).view_as(at)
+        own = nn.functional.pad(self.step_columns.index_select(0, target), (0, 1))
+        own_steps = torch.arange(self.steps + 1, device=target.device).expand(len(target), -1)
+        return torch.cat([siblings, own], dim=1), torch.cat([steps, own_steps], dim=1)
 
     def step_losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """-log p(v) of each step of the true path, [B, D] from logits [B, N - 1]; finite where missing.
+        """-log p(v) of each step of the true path, [B, D + 1] from logits [B, N - 1].
+
+        What stands at missing steps, and in the last place, is finite and means nothing.
 
         >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-        >>> PathTables(tree).step_losses(torch.zeros(1, 4), torch.tensor([0])).exp().tolist()
+        >>> PathTables(tree).step_losses(torch.zeros(1, 4), torch.tensor([0]))[:, :2].exp().tolist()
         [[2.0, 2.0]]
         """
         columns, steps = self.packed(target)
-        own = self.step_columns.index_select(0, target)
-        gathered = logits.gather(1, torch.cat([columns, own], dim=1))
-        siblings, own = torch.split(gathered, [self.width, self.steps], dim=1)
-        # One more place takes the padding.
-        empty = nn.functional.pad(self.missing.index_select(0, target).to(logits.dtype), (0, 1))
-        fixed = siblings.detach()
-        top = torch.zeros_like(empty).scatter_reduce(1, steps, fixed, "amax", include_self=False)
-        shifted = (siblings - top.gather(1, steps)).exp()
-        # The last place may be empty: its log is never taken.
-        total = empty.scatter_add(1, steps, shifted)[:, :-1]
-        return total.log() + top[:, :-1] - own
+        read = logits.gather(1, columns)
+        total = self.empty.index_select(0, target).to(logits.dtype)
+        top = torch.zeros_like(total).scatter_reduce(
+            1, steps[:, : self.width], read.detach()[:, : self.width], "amax", include_self=False
+        )
+        siblings, own = torch.split(read - top.gather(1, steps), [self.width, self.steps + 1], dim=1)
+        return total.scatter_add(1, steps[:, : self.width], siblings.exp()).log() - own

@@ -28,12 +28,14 @@ def matrix_form(
     Returns:
         [B].
     """
-    log_p = torch.nn.functional.pad(nodes.sibling_log_softmax(logits).t(), (1, 0))  # the root's p is 1
-    log_z = log_p @ paths.t()
-    y = target @ paths.index_select(0, nodes.leaf_nodes) if targets == "path" else target
-    first = log_z if targets == "path" else log_z.index_select(1, nodes.leaf_nodes)
-    second = log_z.index_select(1, nodes.internal_nodes).exp().sum(1)
-    return -(y * first).sum(1) + mass * target.sum(1) * second
+    log_p = torch.nn.functional.pad(nodes.sibling_log_softmax(logits), (0, 0, 1, 0))  # the root's p is 1
+    log_z = log_p.index_select(0, nodes.preorder).t() @ paths.t()
+    # J's diagonal tells the nodes apart, and its rows of leaves are those that no other row has below it.
+    below = paths.sum(0)
+    of_leaves = paths.index_select(0, (below == 1).nonzero()[:, 0])
+    y = target @ (of_leaves if targets == "path" else of_leaves * (below == 1))
+    second = (log_z.exp() * (below > 1)).sum(1)
+    return -(y * log_z).sum(1) + mass * target.sum(1) * second
 
 
 def literal_loop(tree: LabelTree, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0) -> Tensor:
