@@ -98,8 +98,9 @@ def time_tree(tree: LabelTree, device: torch.device, rounds: int) -> Times:
     """Seconds of everything over one tree; what is slow gets few rounds, beside cross-entropy all the same."""
     times = in_turn(ways(tree, BATCH, device, slow=False), rounds)
     slow = {name: way for name, way in ways(tree, BATCH, device, slow=True).items() if name in (MATRIX, LOOP)}
-    for name, way in slow.items():
-        times[name] = in_turn({name: way}, 3 if len(tree.nodes) > 1000 else 10, warm_up=1)[name]
+    many = len(tree.nodes) <= 1000
+    times |= in_turn({MATRIX: slow[MATRIX]}, 20 if many else 5, warm_up=1)
+    times |= in_turn({LOOP: slow[LOOP]}, 5 if many else 1, warm_up=int(many))
     return times
 
 
