@@ -22,7 +22,7 @@ class RunConfig(BaseModel):
     data: str = Field(description="the data set")
     tree: str = Field(description="the label tree, by its name or its file")
     loss: str = Field(description="the loss")
-    options: dict[str, float | str] = Field(default_factory=dict, description="options of the loss")
+    options: dict[str, losses.OptionValue] = Field(default_factory=dict, description="options of the loss")
     model: str = Field("lenet", description="the network")
     epochs: int = Field(5, ge=1, le=10_000, description="passes over the training images")
     batch_size: int = Field(128, ge=1, le=100_000, description="images in a step")

@@ -64,11 +64,11 @@ def setting(run: Run) -> str:
     from hierapp import losses
 
     entry = losses.LOSSES.get(run.config.loss)
-    defaults = {option.name: option.default for option in entry.options} if entry else {}
+    known = {option.name: option for option in entry.options} if entry else {}
     changed = [
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {known[name].text(value)}" if name in known else f"{name} {value}"
         for name, value in run.config.options.items()
-        if defaults.get(name) != value
+        if name not in known or known[name].default != value
     ]
     return ", ".join([run.config.loss, *changed])
 

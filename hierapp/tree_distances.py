@@ -63,6 +63,22 @@ def largest_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> int:
     return max(longest + second for longest, second, *_ in arms)
 
 
+def smallest_distance(tree: LabelTree) -> int:
+    """The smallest "lca-depth" between two different leaves, in O(N); 0 for one leaf.
+
+    >>> smallest_distance(LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]))
+    1
+    """
+    nearest = np.zeros(len(tree.nodes), np.int64)  # edges down to the shallowest leaf
+    found = []
+    for node in range(len(tree.nodes) - 1, -1, -1):
+        arms = sorted(int(nearest[child]) + 1 for child in tree.children[node])
+        nearest[node] = arms[0] if arms else 0
+        if len(arms) > 1:
+            found.append(arms[1])
+    return min(found, default=0)
+
+
 def mean_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> float:
     """Mean distance of two different leaves, in O(N): what a uniformly random mistake costs; 0 for one leaf.
 

@@ -1,48 +1,64 @@
 """Train: the form. It says what it will queue, and about how long that takes."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from hierapp import datasets, tree_library
 from hierapp.config import RunConfig, plan
 from hierapp.estimate import estimate
 from hierapp.launchers import local
-from hierapp.losses import LOSSES
+from hierapp.losses import LOSSES, Option, judge
 from hierapp.models import MODELS
+from hierapp.tree import LabelTree
 from pages.parts import common
 
 common.through_router()
 
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
+PROPER = "A loss is proper if its expectation is least where the network's probabilities are the true ones."
 
 
-def loss_options(chosen: list[str]) -> dict[str, object]:
+def loss_options(chosen: list[str], tree: LabelTree) -> dict[str, object]:
     """Fields for the options of the chosen losses; only what differs from the default is kept."""
     changed: dict[str, object] = {}
-    with_options = [name for name in chosen if LOSSES[name].options]
-    if not with_options:
-        return changed
     with st.expander("Options of the losses"):
-        for name in with_options:
-            st.markdown(f"**{LOSSES[name].title}**")
-            options = LOSSES[name].options
-            for column, option in zip(st.columns(4), options, strict=False):
-                key = f"{name}.{option.name}"
-                label, default = option.name.replace("_", " "), option.default
-                if option.choices:
-                    value = column.selectbox(label, option.choices, key=key, help=option.help)
-                else:
-                    value = column.number_input(
-                        label,
-                        min_value=option.low,
-                        max_value=None if option.high == float("inf") else option.high,
-                        value=default,
-                        step=0.05,
-                        key=key,
-                        help=option.help,
-                    )
-                if value != default:
-                    changed[key] = value
+        for name in chosen:
+            st.markdown(f"**{LOSSES[name].title}**", help=LOSSES[name].summary)
+            own = {
+                option.name: option_field(name, option, column)
+                for column, option in zip(st.columns(4), LOSSES[name].options, strict=False)
+            }
+            with common.told():
+                verdict = judge(name, tree, own)
+                st.caption(f"{'Proper' if verdict.is_proper else 'Not proper'}. {verdict.reason}", help=PROPER)
+            changed |= {
+                f"{name}.{option.name}": own[option.name]
+                for option in LOSSES[name].options
+                if own[option.name] != option.default
+            }
     return changed
+
+
+def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
+    """The field of one option, by its kind."""
+    key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
+    match option.kind:
+        case "word":
+            return column.selectbox(label, option.choices, key=key, help=option.help)
+        case "flag":
+            return column.checkbox(label, value=bool(option.default), key=key, help=option.help)
+        case "numbers":
+            return column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help) or None
+        case _:
+            return column.number_input(
+                label,
+                min_value=option.low,
+                max_value=None if option.high == float("inf") else option.high,
+                value=option.default,
+                step=0.05,
+                key=key,
+                help=option.help,
+            )
 
 
 def form() -> tuple[list[RunConfig], str]:
@@ -81,7 +97,7 @@ def form() -> tuple[list[RunConfig], str]:
         device = second.selectbox(
             "Device", ["auto", "cuda", "mps", "cpu"], key="device", help="auto takes cuda, else mps, else cpu"
         )
-    options = loss_options(chosen)
+    options = loss_options(chosen, tree_library.load(tree))
     configs = plan(
         chosen,
         range(start, start + seeds),

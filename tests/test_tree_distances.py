@@ -13,6 +13,7 @@ from hierapp.tree_distances import (
     largest_distance,
     mean_distance,
     pair_distances,
+    smallest_distance,
 )
 from tests.strategies import trees
 
@@ -26,6 +27,8 @@ def test_against_the_matrix(kind, tree, seed):
     first, second = np.indices((size, size)).reshape(2, -1)
     np.testing.assert_array_equal(pair_distances(tree, first, second, kind).reshape(size, size), matrix)
     assert largest_distance(tree, kind) == matrix.max()
+    if kind == "lca-depth":
+        assert smallest_distance(tree) == min(matrix[~np.eye(size, dtype=bool)], default=0)
     assert mean_distance(tree, kind) == pytest.approx(matrix.sum() / max(size * (size - 1), 1))
     p = np.random.default_rng(seed).dirichlet(np.ones(size), size=size)
     np.testing.assert_allclose(expected_distances(tree, p, np.arange(size), kind), (p * matrix).sum(1), atol=1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hierapp import datasets
+from hierapp import datasets, losses
 from hierapp.config import RunConfig
 from hierapp.errors import DatasetError
 from hierapp.launchers import local
@@ -18,7 +18,7 @@ def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[
     Raises:
         DatasetError: if a data set is not there; nothing is queued.
         TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
-        ConfigError: if HIERAPP_SLOTS is no number of runs; nothing is queued.
+        ConfigError: if a loss's options do not fit the tree, or HIERAPP_SLOTS is no number of runs; nothing is queued.
         StoreError: if the store cannot be written.
     """
     local.slots(store)  # the launcher would stop on it, and the runs would wait for ever
@@ -27,6 +27,8 @@ def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[
         if status.state != "ready":
             raise DatasetError(status.detail)
         tree.positions_of(datasets.find(name).class_names)
+    for config in configs:
+        losses.judge(config.loss, tree, config.options)
     ids = store.add(configs, tree)
     local.wake(store)
     return ids

@@ -7,12 +7,14 @@ pages can list the losses and their options at once; `make_loss` imports the cla
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hierapp.errors import ConfigError
+from hierapp.losses import propriety
+from hierapp.losses.propriety import Propriety
 from hierapp.tree import DISTANCES, LabelTree
 
 if TYPE_CHECKING:
@@ -95,7 +97,8 @@ _FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0"
 class LossEntry:
     """What is known of a loss without importing torch.
 
-    `where` is "module:class or function" below this package; `formula` is LaTeX for one sample with true leaf y.
+    `where` is "module:class or function" below this package; `formula` is LaTeX for one sample with true leaf y;
+    `judge` tells from a tree and all options whether the loss is proper.
     """
 
     where: str
@@ -103,6 +106,7 @@ class LossEntry:
     summary: str
     formula: str
     source: str
+    judge: Callable[[LabelTree, Mapping[str, Any]], Propriety]
     options: tuple[Option, ...] = ()
 
 
@@ -118,6 +122,7 @@ LOSSES: dict[str, LossEntry] = {
         "One softmax over all classes; it knows nothing of the tree.",
         r"-\log \mathrm{softmax}(u)_y",
         "report (5)",
+        lambda tree, options: propriety.cross_entropy(options["label_smoothing"]),
         (Option("label_smoothing", 0.0, "share of the target spread evenly over all classes", high=1.0),),
     ),
     "regularized-cross-entropy": LossEntry(
@@ -126,6 +131,7 @@ LOSSES: dict[str, LossEntry] = {
         "Cross-entropy that rewards unsure outputs by their entropy.",
         r"-\log p_y + \lambda \sum_i p_i \log p_i",
         "report (6); Pereyra et al. 2017",
+        lambda tree, options: propriety.regularized(options["penalty"]),
         (Option("penalty", 0.1, "weight of the negative entropy"),),
     ),
     "hierarchical": LossEntry(
@@ -134,6 +140,7 @@ LOSSES: dict[str, LossEntry] = {
         "A softmax over each set of siblings; the decisions along the true path count more the nearer the root.",
         r"-\sum_{v \in \mathrm{path}(y)} s(v) \log p(v) + m \sum_{v\ \mathrm{internal}} z(v)",
         "report (2), (3)",
+        lambda tree, options: propriety.hierarchical(tree, options["targets"], options["mass"], options["soft"]),
         (
             Option(
                 "targets", "path", "y = 1 on every node of the true path, or on the leaf only", choices=("path", "leaf")
@@ -148,6 +155,7 @@ LOSSES: dict[str, LossEntry] = {
         "The cross-entropy of each decision along the true path, divided by its depth.",
         r"-\sum_{i \in \mathrm{path}(y)\ \mathrm{internal}} \log p(\mathrm{child}_i) / \mathrm{depth}(i)",
         "report (4), sign mended",
+        lambda tree, options: propriety.convex(tree, options["soft"]),
         _SOFT,
     ),
     "conditional": LossEntry(
@@ -156,6 +164,7 @@ LOSSES: dict[str, LossEntry] = {
         "A softmax over each set of siblings; all decisions along the true path count alike.",
         r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
         "hierarchical softmax",
+        lambda tree, options: propriety.siblings_alike(),
     ),
     "hxe": LossEntry(
         "hxe:hxe",
@@ -163,6 +172,7 @@ LOSSES: dict[str, LossEntry] = {
         "The decisions along the true path, counting less at each step away from the root.",
         r"-\sum_{v \in \mathrm{path}(y)} e^{-\alpha (\mathrm{depth}(v) - 1)} \log p(v)",
         "Bertinetto et al. 2020",
+        lambda tree, options: propriety.siblings_alike(),
         (
             Option("alpha", 0.1, "how fast the weights fall from the root down"),
             Option("normalize", True, "divide the weights by their sum over all nodes: another scale, nothing else"),
@@ -180,6 +190,7 @@ LOSSES: dict[str, LossEntry] = {
         "Cross-entropy against a target that is spread over the classes near the true one.",
         r"\mathrm{KL}(t \,\|\, \mathrm{softmax}(u)),\quad t_c \propto e^{-\beta d(c, y) / d_{\max}}",
         "Bertinetto et al. 2020",
+        lambda tree, options: propriety.soft_labels(options["beta"]),
         (
             Option("beta", 10.0, "how sharp the target is: 0 is uniform, large is the true class alone"),
             Option("distance", "lca-height", "which distance spreads the target", choices=DISTANCES),
@@ -191,6 +202,7 @@ LOSSES: dict[str, LossEntry] = {
         "Cross-entropy that gives a similar class part of the credit; the similarity comes from the tree.",
         r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
         "SimLoss; Kobs et al. 2020",
+        lambda tree, options: propriety.simloss_of_tree(tree, options["lower_bound"]),
         (
             Option(
                 "lower_bound", 0.0, "similarities below this count as 0, the rest is stretched", low=-1.0, high=0.999
@@ -203,6 +215,7 @@ LOSSES: dict[str, LossEntry] = {
         "The distance along the tree that the predicted probabilities would have to travel to the true class.",
         r"\sum_{e} \left| z(e) - [y\ \mathrm{below}\ e] \right| = \sum_c p_c\, d(c, y)",
         "closed form of the Wasserstein distance on a tree",
+        lambda tree, options: propriety.tree_wasserstein(),
     ),
     "level-wise": LossEntry(
         "marginal:LevelWise",
@@ -210,6 +223,7 @@ LOSSES: dict[str, LossEntry] = {
         "A cross-entropy at each level of the tree, of one softmax summed up to it.",
         r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
         "multi-level baseline",
+        lambda tree, options: propriety.level_wise(tree, options["weights"]),
         (Option("weights", None, "one weight a level from the top, as in 1,0.5,0.25; all 1 if empty"),),
     ),
 }
@@ -237,6 +251,19 @@ def check_options(name: str, options: Mapping[str, object]) -> dict[str, OptionV
             has = f"its options are {', '.join(known)}" if known else "it has none"
             raise ConfigError(f"The loss {name} has no option {given!r}; {has}.")
     return {key: option.check(name, options.get(key, option.default)) for key, option in known.items()}
+
+
+def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = None) -> Propriety:
+    """Whether a loss with these options is proper over this tree, and why; needs no torch.
+
+    Raises:
+        ConfigError: for an unknown loss or option, a value out of bounds, or one that does not fit the tree.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> judge("hierarchical", tree).is_proper, judge("hierarchical", tree, {"mass": 0}).is_proper
+    (True, False)
+    """
+    return find(name).judge(tree, check_options(name, options or {}))
 
 
 def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:

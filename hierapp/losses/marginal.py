@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from hierapp.errors import ConfigError
 from hierapp.losses import propriety
 from hierapp.losses.ancestors import SharedSteps
 from hierapp.losses.base import FlatLoss, Shared
@@ -111,17 +110,10 @@ class LevelWise(MarginalLoss):
     """
 
     def __init__(self, tree: LabelTree, weights: Sequence[float] | None = None, **shared: Unpack[Shared]) -> None:
-        levels = tree.leaf_paths.shape[1] - 1
-        chosen = tuple(float(weight) for weight in weights) if weights is not None else (1.0,) * levels
-        if len(chosen) != levels:
-            raise ConfigError(
-                f"Expected {levels} weights of level-wise, one for each level below the root, but got {len(chosen)}."
-            )
-        if not (np.isfinite(chosen).all() and min(chosen) >= 0 and max(chosen) > 0):
-            raise ConfigError("Expected weights of level-wise that are finite, not negative and not all 0.")
+        chosen = propriety.checked_levels(tree, weights)
         of_level = np.array([0.0, *chosen])
         coefficients = of_level[tree.depth - 1]
         # A leaf's own level and all levels below it.
         coefficients[tree.leaf_nodes] = of_level[::-1].cumsum()[::-1][tree.depth[tree.leaf_nodes] - 1]
         super().__init__(tree, coefficients, **shared)
-        self.propriety = propriety.level_wise(chosen)
+        self.propriety = propriety.level_wise(tree, chosen)

@@ -82,7 +82,7 @@ class SimLoss(PairLoss):
         if similarity is None and size**2 > MOST_KEPT:
             self.log_similarity = None
             self.distances = DistanceRows(tree, "lca-depth")
-            self.propriety = propriety.simloss(is_identity=False)
+            self.propriety = propriety.simloss_of_tree(tree, lower_bound)
             return
         matrix = tree_similarity(tree) if similarity is None else checked(similarity, size)
         table = checked(bounded(matrix, lower_bound), size)

@@ -5,9 +5,13 @@ No torch here, so that pages can say it of a choice before anything is trained.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hierapp.errors import ConfigError
 from hierapp.tree import LabelTree
+from hierapp.tree_distances import largest_distance, smallest_distance
 
 
 class ImproperLossWarning(UserWarning):
@@ -103,9 +107,28 @@ def tree_wasserstein() -> Propriety:
     )
 
 
-def level_wise(weights: tuple[float, ...]) -> Propriety:
+def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
+    """SimLoss with the tree's own similarity, 1 - d / d_max."""
+    alike = 1 - smallest_distance(tree) / max(largest_distance(tree), 1)
+    return simloss(is_identity=len(tree.leaves) == 1 or alike <= lower_bound)
+
+
+def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[float, ...]:
+    """One weight for each level below the root, all 1 unless told, or a ConfigError."""
+    levels = tree.leaf_paths.shape[1] - 1
+    chosen = tuple(float(weight) for weight in weights) if weights is not None else (1.0,) * levels
+    if len(chosen) != levels:
+        raise ConfigError(
+            f"Expected {levels} weights of level-wise, one for each level below the root, but got {len(chosen)}."
+        )
+    if not all(0 <= weight < math.inf for weight in chosen) or max(chosen) == 0:
+        raise ConfigError("Expected weights of level-wise that are finite, not negative and not all 0.")
+    return chosen
+
+
+def level_wise(tree: LabelTree, weights: Iterable[float] | None) -> Propriety:
     """Cross-entropies of marginals; the last level has every leaf for itself."""
-    if weights[-1] > 0:
+    if checked_levels(tree, weights)[-1] > 0:
         return Propriety(True, "Each level's cross-entropy is least at the truth, and the last level has every leaf.")
     return Propriety(
         False, "The last level has weight 0, so that leaves are told apart only as far as levels above do."

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from hierapp import LabelTree, make_loss
+from hierapp.losses import judge
 from hierapp.losses.propriety import ImproperLossWarning
-from tests.losses.literal import RAGGED, SETTINGS, UNIFORM
+from tests.losses.literal import RAGGED, SETTINGS, UNIFORM, options_for
 
 CHAIN = LabelTree.from_edges([("root", "a"), ("a", "b"), ("b", "c"), ("b", "d")])
 
@@ -42,6 +43,17 @@ def test_a_proper_loss_is_least_at_the_truth_and_no_other(name, options, tree, m
     assert ((found - truth).abs().max() < 1e-5) == loss.is_proper, loss.propriety.reason
     assert loss.propriety.is_proper == loss.is_proper
     assert loss.propriety.reason.endswith(".")
+    # What pages say without torch.
+    assert judge(name, tree, options_for(tree, options)) == loss.propriety
+
+
+def test_simloss_is_proper_where_no_class_is_like_another():
+    flat = LabelTree.from_edges([("root", name) for name in "abc"])
+    assert make_loss("simloss", flat).is_proper
+    assert judge("simloss", flat).is_proper
+    for bound in (0.0, 0.4, 0.5, 0.6, 0.9):
+        loss = make_loss("simloss", RAGGED, lower_bound=bound)
+        assert loss.is_proper == judge("simloss", RAGGED, {"lower_bound": bound}).is_proper == (bound > 0.6)
 
 
 @pytest.mark.parametrize(
