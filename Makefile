@@ -20,6 +20,9 @@ lint: .venv/.tests
 
 benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.losses
+	$(BIN)/python -m benchmarks.losses --step
+	$(BIN)/python -m benchmarks.losses --loop
 	$(BIN)/python -m benchmarks.first_paint
 
 lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements

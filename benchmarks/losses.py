@@ -214,32 +214,42 @@ def loop() -> None:
     print(f"{seconds[MATRIX] / seconds['hierarchical']:.2f} times as the matrix form")
 
 
-def beside_a_step(rounds: int) -> None:
-    """How much of a LeNet training step each loss is, at CIFAR size."""
-    device, tree = choose_device("auto"), tree_library.load("cifar10")
+def training_step(loss: Callable[[Tensor, Tensor], Tensor], outputs: int, device: torch.device) -> Callable[[], None]:
+    """A step of LeNet with this loss, over images that stay where they are."""
+    torch.manual_seed(0)
     images = torch.randint(256, (CIFAR_BATCH, 32, 32, 3), dtype=torch.uint8, device=device)
-    network = torch.nn.Sequential(Normalizer(images), lenet((32, 32, 3), len(tree.leaves)))
-    network = network.to(device).to(memory_format=torch.channels_last)
+    target = torch.randint(10, (CIFAR_BATCH,), device=device)
+    network = torch.nn.Sequential(Normalizer(images), lenet((32, 32, 3), outputs)).to(device)
+    network = network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
-    target = torch.randint(len(tree.leaves), (CIFAR_BATCH,), device=device)
 
-    def training_step() -> None:
+    def run() -> None:
         optimizer.zero_grad()
-        F.cross_entropy(network(images), target).backward()
+        loss(network(images), target).backward()
         optimizer.step()
 
-    times = in_turn({"step": training_step, **ways(tree, CIFAR_BATCH, device, slow=False)}, rounds)
+    return run
+
+
+def beside_a_step(rounds: int) -> None:
+    """What each loss costs at CIFAR size: alone, and in a LeNet training step, beside F.cross_entropy."""
+    device, tree = choose_device("auto"), tree_library.load("cifar10")
+    steps = {FLAT: training_step(F.cross_entropy, len(tree.leaves), device)}
+    for label, (name, options) in SETTINGS.items():
+        loss = make_loss(name, tree, **options).to(device, torch.float32)
+        steps[label] = training_step(loss, loss.num_outputs, device)
+    alone = in_turn(ways(tree, CIFAR_BATCH, device, slow=False), 5 * rounds)
+    whole = in_turn(steps, rounds)
     print(machine.describe())
-    print(f"LeNet, batch {CIFAR_BATCH}, CIFAR-10's tree; a training step takes", end=" ")
-    print(f"{1e3 * statistics.median(times['step']):.2f} ms; {rounds} rounds in turn")
+    print(f"LeNet, batch {CIFAR_BATCH}, CIFAR-10's tree; a step with {FLAT} takes", end=" ")
+    print(f"{1e3 * statistics.median(whole[FLAT]):.2f} ms; {rounds} rounds in turn (alone: {5 * rounds})")
     print()
-    print("| loss | forward + backward | of the step | of F.cross_entropy, and quartiles |")
-    print("| --- | ---: | ---: | --- |")
-    for name, seconds in times.items():
-        if name != "step":
-            share, against = ratio(seconds, times["step"]), ratio(seconds, times[FLAT])
-            print(f"| {name} | {1e6 * statistics.median(seconds):.0f} µs | {100 * share[0]:.2f} % |", end=" ")
-            print("{:.2f} ({:.2f} to {:.2f}) |".format(*against))
+    print("| loss | alone | of F.cross_entropy | a training step with it, of one with F.cross_entropy |")
+    print("| --- | ---: | --- | --- |")
+    for name in steps:
+        print(f"| {name} | {1e6 * statistics.median(alone[name]):.0f} µs |", end=" ")
+        print("{:.2f} (quartiles {:.2f} to {:.2f}) |".format(*ratio(alone[name], alone[FLAT])), end=" ")
+        print("{:.3f} ({:.3f} to {:.3f}) |".format(*ratio(whole[name], whole[FLAT])))
 
 
 def main() -> None:
@@ -252,7 +262,7 @@ def main() -> None:
     if options.loop:
         loop()
     elif options.step:
-        beside_a_step(max(options.rounds, 200))
+        beside_a_step(4 * options.rounds)
     else:
         compare(options.rounds, options.plot)
 

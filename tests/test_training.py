@@ -270,7 +270,7 @@ def test_the_reported_loss_is_the_mean_over_the_images_since_the_last_report():
 
         seen = 0
 
-        def of_indices(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        def of_weighted_indices(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
             start, self.seen = self.seen, self.seen + len(target)
             return torch.arange(start, self.seen).float() + 0 * logits.sum(1)
 
@@ -309,7 +309,7 @@ def test_training_stops_when_the_recorder_asks_for_it(tmp_path):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(monkeypatch, value):
-    monkeypatch.setattr(flat.CrossEntropy, "of_weighted_indices", lambda self, logits, target: logits.sum(1) * 0 + value)
+    monkeypatch.setattr(flat.CrossEntropy, "of_weighted_indices", lambda self, logits, _: logits.sum(1) * 0 + value)
     notes = Notes()
     with pytest.raises(ConfigError) as caught:
         training.train(config(learning_rate=0.5), DIGITS, notes)

@@ -77,27 +77,26 @@ class TreeLoss(nn.Module):
         return self.propriety.is_proper
 
     def forward(self, logits: Tensor, target: Tensor, reduction: Reduction | None = None) -> Tensor:
+        way = self.reduction if reduction is None else _checked_reduction(reduction)
         if logits.ndim == 1:
-            values, count = self._values(*self._rows(logits[None], target[None]))
-            values = values[0]
-        else:
-            shape = logits.shape[:1] + logits.shape[2:]
-            values, count = self._values(*self._rows(logits, target))
-            values = values.view(shape)
-        match _checked_reduction(reduction or self.reduction):
-            case "mean":
-                return values.sum() / count
-            case "sum":
-                return values.sum()
-            case _:
-                return values
+            value = self._reduced(logits[None], target[None], way)
+            return value[0] if way == "none" else value
+        return self._reduced(logits, target, way)
+
+    def _reduced(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
+        values, count = self._values(*self._rows(logits, target))
+        if reduction == "none":
+            return values.view(logits.shape[:1] + logits.shape[2:])
+        if reduction == "sum":
+            return values.sum()
+        return values.mean() if count is None else values.sum() / count
 
     def _rows(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B', C] and target [B'] or [B', L], every further dimension counted into B'."""
         inner = logits.shape[2:]
         self._check_logits(logits)
         if not target.is_floating_point() and target.dtype != torch.bool and target.shape == logits.shape[:1] + inner:
-            return _flat(_float(logits)), target.reshape(-1).long()
+            return _flat(_float(logits)), (target if target.ndim == 1 else target.reshape(-1)).long()
         if target.is_floating_point() and target.shape == (len(logits), self.num_leaves, *inner):
             logits = _flat(_float(logits))
             return logits, _flat(target).to(logits.dtype)
@@ -106,19 +105,22 @@ class TreeLoss(nn.Module):
             f" {[len(logits), self.num_leaves, *inner]} but got {target.dtype} {list(target.shape)}."
         )
 
-    def _values(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor | int]:
-        """Values [B'], and what their sum is divided by for the mean."""
+    def _values(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Values [B'], and what their sum is divided by for the mean; None for their number."""
         if target.ndim == 2:
-            return self.of_weighted_probabilities(logits, target), len(target)
+            return self.of_weighted_probabilities(logits, target), None
         keep = target != self.ignore_index
-        target = target.where(keep, 0)
+        some = _may_be_false(keep)
+        target = target.where(keep, 0) if some else target
         try:
             values = self.of_weighted_indices(logits, target)
         except (IndexError, RuntimeError):
             _explain(target, self.num_leaves)
             raise
-        weights = keep if self.weight is None else keep * self.weight.to(values.dtype).index_select(0, target)
-        return values.where(keep, 0.0), weights.sum()
+        if self.weight is not None:
+            weights = self.weight.to(values.dtype).index_select(0, target)
+            return (values.where(keep, 0.0), (keep * weights).sum()) if some else (values, weights.sum())
+        return (values.where(keep, 0.0), keep.sum()) if some else (values, None)
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """`of_indices`, times the class weights."""
@@ -235,6 +237,16 @@ def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | No
             f"{' with other entries' if values.shape == (size,) else ''}."
         )
     return values
+
+
+def _may_be_false(flags: Tensor) -> bool:
+    """Whether one of the flags is False, or that cannot be known without waiting for a device or breaking a graph."""
+    if flags.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    try:
+        return not bool(flags.all())
+    except RuntimeError:  # torch.func.vmap has no single answer
+        return True
 
 
 def _explain(target: Tensor, size: int) -> None:

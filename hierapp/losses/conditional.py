@@ -39,7 +39,8 @@ class PathLoss(ConditionalLoss):
         missing = self.path.missing.numpy()
         leaves, steps = np.nonzero(~missing)
         # The same steps in a row, for probabilities as targets: leaf, row and weight of each.
-        read = np.pad(np.where(missing, 0.0, weights), ((0, 0), (0, 1)))  # the kernel's last place counts for nothing
+        # Where the kernel gives one place more, that counts for nothing.
+        read = np.pad(np.where(missing, 0.0, weights), ((0, 0), (0, int(self.path.masks is None))))
         self.register_buffer("weights", torch.tensor(read), persistent=False)
         self.register_buffer("step_leaves", torch.tensor(leaves), persistent=False)
         rows = self.nodes.preorder[self.path.step_columns[leaves, steps] + 1] - 1

@@ -63,7 +63,8 @@ class SoftPathLoss(PathLoss):
             return values + self.constant if self.constant else values
         log_p = self.nodes.sibling_log_softmax(logits)
         along = log_p.t().gather(1, self.path_rows.index_select(0, target))
-        values = -(self.weights.index_select(0, target)[:, :-1].to(along.dtype) * along).sum(1)
+        weights = self.weights[:, : self.path.steps].index_select(0, target).to(along.dtype)
+        values = -(weights * along).sum(1)
         if self.soft:
             divergence = self._uniform_divergence(log_p).t()
             # The root is on every path, so that the 0 of missing steps removes nothing more.

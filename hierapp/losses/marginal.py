@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from hierapp.losses import propriety
 from hierapp.losses.ancestors import SharedSteps
 from hierapp.losses.base import FlatLoss, Shared
+from hierapp.losses.path import MOST_MASKED
 from hierapp.tree import LabelTree
 
 
@@ -55,6 +56,7 @@ class MarginalLoss(FlatLoss):
 
     coefficients: Tensor
     step_coefficients: Tensor
+    masks: Tensor | None
 
     def __init__(self, tree: LabelTree, coefficients: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
@@ -64,11 +66,25 @@ class MarginalLoss(FlatLoss):
         rows = torch.tensor(coefficients)[self.nodes.preorder.argsort()]
         self.register_buffer("coefficients", rows, persistent=False)
         self.register_buffer("step_coefficients", torch.tensor(steps), persistent=False)
+        small = steps.shape[1] * len(tree.leaves) <= MOST_MASKED
+        self.register_buffer("masks", self._masks() if small else None, persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        missing = self.shared_steps.missing.index_select(0, target)
-        log_z = path_log_masses(F.log_softmax(logits, dim=1), self.shared_steps(target), missing)
+        log_p = F.log_softmax(logits, dim=1)
+        if self.masks is not None:
+            log_z = torch.logsumexp(log_p[:, None, :] + self.masks.index_select(0, target).to(log_p.dtype), dim=2)
+        else:
+            missing = self.shared_steps.missing.index_select(0, target)
+            log_z = path_log_masses(log_p, self.shared_steps(target), missing)
         return (self.step_coefficients.index_select(0, target).to(logits.dtype) * log_z).sum(1)
+
+    def _masks(self) -> Tensor:
+        """[L, D + 1, L]: 0 at the leaves below the node after so many steps, at all where it is missing; else -inf."""
+        leaves = torch.arange(self.num_leaves)
+        below = self.shared_steps(leaves)[:, None, :] >= torch.arange(self.shared_steps.steps + 1)[:, None]
+        return torch.zeros(below.shape, dtype=torch.float64).masked_fill(
+            ~(below | self.shared_steps.missing[..., None]), -torch.inf
+        )
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         log_z = self.nodes.log_sum_up(F.log_softmax(logits, dim=1).t())

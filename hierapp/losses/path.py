@@ -16,6 +16,8 @@ from hierapp.tree import LabelTree
 
 # Tables of more numbers than this are not kept but computed for each batch: 2 ** 20 int64 are 8 MiB.
 MOST_KEPT = 2**20
+# Up to so many numbers a sample, one masked sum over everything is faster than the calls that gather what is needed.
+MOST_MASKED = 128
 
 
 class PathTables(nn.Module):
@@ -39,6 +41,7 @@ class PathTables(nn.Module):
     step_offsets: Tensor
     sibling_columns: Tensor
     empty: Tensor
+    masks: Tensor | None
     kept_columns: Tensor | None
     kept_steps: Tensor | None
 
@@ -63,13 +66,22 @@ class PathTables(nn.Module):
         # 1 for the steps without a logit: nothing is summed there, and its log is to be 0. The last place takes the
         # padding, which the path with most has not.
         self._add("empty", np.column_stack([missing, ends[:, -1] == self.width]).astype(np.float64))
-        keep = len(tree.leaves) * self.width <= MOST_KEPT
+        small = self.steps * (len(tree.nodes) - 1) <= MOST_MASKED
+        self.register_buffer("masks", self._masks(tree) if small else None, persistent=False)
+        keep = not small and len(tree.leaves) * self.width <= MOST_KEPT
         columns, steps = self._pack(torch.arange(len(tree.leaves))) if keep else (None, None)
         self.register_buffer("kept_columns", columns, persistent=False)
         self.register_buffer("kept_steps", steps, persistent=False)
 
     def _add(self, name: str, values: object) -> None:
         self.register_buffer(name, torch.tensor(values), persistent=False)
+
+    def _masks(self, tree: LabelTree) -> Tensor:
+        """[L, D, N - 1]: 0 at the siblings that each step chooses from, at all where it is missing; else -inf."""
+        siblings = torch.tensor(tree.parents[1:] == tree.leaf_paths[:, :-1, None])
+        return torch.zeros(siblings.shape, dtype=torch.float64).masked_fill(
+            ~(siblings | self.missing[..., None]), -torch.inf
+        )
 
     def packed(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """The logits that the true paths read, and the steps they belong to, both [B, width + D + 1].
@@ -92,19 +104,22 @@ class PathTables(nn.Module):
         return torch.cat([siblings, own], dim=1), torch.cat([steps, own_steps], dim=1)
 
     def step_losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """-log p(v) of each step of the true path, [B, D + 1] from logits [B, N - 1].
+        """-log p(v) of each step of the true path, [B, D] or [B, D + 1] from logits [B, N - 1].
 
-        What stands at missing steps, and in the last place, is finite and means nothing.
+        What stands at missing steps, and in place D, is finite and means nothing.
 
         >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
         >>> PathTables(tree).step_losses(torch.zeros(1, 4), torch.tensor([0]))[:, :2].exp().tolist()
         [[2.0, 2.0]]
         """
+        if self.masks is not None:
+            masks = self.masks.index_select(0, target).to(logits.dtype)
+            own = logits.gather(1, self.step_columns.index_select(0, target))
+            return torch.logsumexp(logits[:, None, :] + masks, dim=2) - own
         columns, steps = self.packed(target)
         read = logits.gather(1, columns)
         total = self.empty.index_select(0, target).to(logits.dtype)
-        top = torch.zeros_like(total).scatter_reduce(
-            1, steps[:, : self.width], read.detach()[:, : self.width], "amax", include_self=False
-        )
+        # Every place has at least the logit that its step chooses.
+        top = total.scatter_reduce(1, steps, read.detach(), "amax", include_self=False)
         siblings, own = torch.split(read - top.gather(1, steps), [self.width, self.steps + 1], dim=1)
         return total.scatter_add(1, steps[:, : self.width], siblings.exp()).log() - own

@@ -6,11 +6,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.random_trees import random_tree
-from hierapp.losses import ancestors, pairs, path
+from hierapp.losses import ancestors, marginal, pairs, path
 from hierapp.losses.ancestors import DistanceRows
 from hierapp.tree import DISTANCES
 from tests.losses.literal import SETTINGS, sample
 from tests.strategies import trees
+
+LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (pairs, "MOST_DENSE")]
+LIMITS += [(path, "MOST_MASKED"), (marginal, "MOST_MASKED")]
 
 
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
@@ -19,15 +22,31 @@ from tests.strategies import trees
 def test_without_tables_the_values_are_the_same(name, options, tree, seed, make):
     kept = make(name, tree, reduction="none", **options)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (path, ancestors, pairs):
-            patch.setattr(module, "MOST_KEPT", 0)
-        patch.setattr(pairs, "MOST_DENSE", 0)
+        for module, limit in LIMITS:
+            patch.setattr(module, limit, 0)
         made = make(name, tree, reduction="none", **options)
         logits, target = sample(tree, kept, seed)
         soft = torch.softmax(torch.randn(4, len(tree.leaves), dtype=torch.float64), 1)
         values, soft_values = made(logits, target), made(logits, soft)
     torch.testing.assert_close(values, kept(logits, target))
     torch.testing.assert_close(soft_values, kept(logits, soft))
+
+
+@pytest.mark.parametrize(("name", "options"), SETTINGS)
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=trees(max_nodes=40), seed=st.integers(0, 2**31))
+def test_with_tables_but_no_masks_the_values_are_the_same(name, options, tree, seed, make):
+    masked = make(name, tree, reduction="none", **options)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (path, marginal):
+            patch.setattr(module, "MOST_MASKED", 0)
+        packed = make(name, tree, reduction="none", **options)
+    logits, target = sample(tree, masked, seed)
+    logits.requires_grad_()
+    ours, theirs = packed(logits, target), masked(logits, target)
+    torch.testing.assert_close(ours, theirs)
+    for one, other in zip(*(torch.autograd.grad(each.sum(), logits) for each in (ours, theirs)), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
