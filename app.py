@@ -14,6 +14,7 @@ page = st.navigation(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
+        st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
     ],

@@ -1,0 +1,246 @@
+"""Studio: draw a label tree, see at once what it means for the loss, and train on it."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from hierapp import figures, tree_compare, tree_formats, tree_generators, tree_library, tree_text
+from hierapp.datasets import DATASETS, find
+from hierapp.drafts import Draft
+from hierapp.errors import HierappError
+from hierapp.tree import DISTANCES, LabelTree
+from hierapp.tree_distances import mean_distance
+from hierapp.tree_editor import tree_editor
+from pages.parts import common
+
+common.through_router()
+
+GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
+    "flat": ("all right below the root", lambda classes, seed: tree_generators.flat(classes)),
+    "binary": ("halved again and again, in their order", lambda classes, seed: tree_generators.balanced(classes)),
+    "random": ("joined at random, by a seed", tree_generators.random),
+}
+LARGEST_PICTURE = 200  # leaves whose matrices are drawn
+
+
+def open_draft() -> Draft | None:
+    """The draft that the address names, as this session or the disk has it."""
+    named = st.query_params.get("draft")
+    if not named:
+        return None
+    kept: Draft | None = st.session_state.get("draft")
+    if kept is None or kept.id != named:
+        kept = Draft.load(named)
+        st.session_state["draft"] = kept
+    return kept
+
+
+def begin(tree: LabelTree, title: str, data: str | None) -> None:
+    """Start a draft and open it."""
+    draft = Draft.begin(tree, title, data)
+    st.session_state["draft"] = draft
+    st.query_params["draft"] = draft.id
+    st.rerun()
+
+
+def start() -> None:
+    """What a draft can be made from."""
+    st.markdown("Draw a label tree: which classes belong together is what the hierarchical losses learn from.")
+    way = st.segmented_control(
+        "Start from",
+        ["a data set's classes", "a tree", "text", "a file", "a run"],
+        default="a data set's classes",
+        required=True,
+        key="start-from",
+    )
+    {
+        "a data set's classes": from_classes,
+        "a tree": from_tree,
+        "text": from_text,
+        "a file": from_file,
+        "a run": from_run,
+    }[way]()
+
+
+def from_classes() -> None:
+    data = st.selectbox("Data set", list(DATASETS), format_func=common.data_title, key="studio-data")
+    kind = st.radio("Its classes", list(GENERATORS), format_func=lambda key: f"{key}: {GENERATORS[key][0]}")
+    seed = st.number_input("Seed", 0, 10**6, 0) if kind == "random" else 0
+    if st.button("Open in the studio", type="primary"):
+        begin(GENERATORS[kind][1](list(find(data).class_names), int(seed)), common.data_title(data), data)
+
+
+def from_tree() -> None:
+    entries = {entry.name: entry for entry in tree_library.entries()}
+    name = st.selectbox("Tree", list(entries), format_func=lambda key: entries[key].title, key="studio-tree")
+    against = st.checkbox(
+        "Adversarial to it: the same shape, with the nearest classes driven apart",
+        help="At each node the places below its children are shuffled together evenly; the classes take them in the"
+        " tree's order.",
+    )
+    if st.button("Open in the studio", type="primary"):
+        tree = tree_library.load(name)
+        title = entries[name].title + (", adversarial" if against else "")
+        begin(tree_generators.adversarial(tree) if against else tree, title, entries[name].data)
+
+
+def from_text() -> None:
+    text = st.text_area(
+        "Names, indented below their parents, or parent,child lines",
+        placeholder="animal\n  cat\n  dog\nvehicle\n  car\n  truck",
+        height=240,
+    )
+    if st.button("Open in the studio", type="primary"):
+        tree = tree_text.parse(text)
+        begin(tree, "Typed", likely_data(tree))
+
+
+def from_file() -> None:
+    file = st.file_uploader("Tree file", key="studio-file")
+    if file is not None:
+        tree = tree_formats.parse_bytes(file.getvalue(), file.name)
+        st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+        if st.button("Open in the studio", type="primary"):
+            begin(tree, file.name, likely_data(tree))
+
+
+def from_run() -> None:
+    store = common.store()
+    runs = {run.id: run for run in store.runs() if run.state == "finished"}
+    if not runs:
+        st.info("No run is finished yet; train one, and its tree and its mistakes can be taken from here.")
+        return
+    chosen = st.selectbox(
+        "Run",
+        list(runs)[::-1],
+        format_func=lambda key: f"{key}: {runs[key].config.loss}, {common.data_title(runs[key].config.data)}",
+    )
+    run = runs[chosen]
+    induced = st.checkbox(
+        "A tree induced from its mistakes",
+        help="Classes that are mistaken for each other are joined first: agglomerative clustering, average linkage, of"
+        " the test images' confusion matrix.",
+    )
+    if st.button("Open in the studio", type="primary"):
+        if not induced:
+            begin(run.tree, f"The tree of run {run.id}", run.config.data)
+        counts = store.confusion(run.id, "test")
+        tree = tree_generators.from_confusion(counts, run.tree.leaves)
+        begin(tree, f"Induced from run {run.id}", run.config.data)
+
+
+def likely_data(tree: LabelTree) -> str | None:
+    """The data set with the most classes among the leaves, if any."""
+    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in DATASETS.items()}
+    best = max(shared, key=shared.__getitem__)
+    return best if shared[best] else None
+
+
+def studio(draft: Draft) -> None:
+    """The editor, and beside it what the tree means."""
+    classes = find(draft.data).class_names if draft.data else None
+    left, right = st.columns([3, 1], gap="medium")
+    with left:
+        tree_editor(draft, classes)
+    with right:
+        meaning(draft.tree, classes)
+    matrices(draft)
+
+
+def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
+    """What follows from the tree as it is drawn now."""
+    one, two = st.columns(2)
+    one.metric("Classes", len(tree.leaves))
+    two.metric("Levels", int(tree.depth.max()))
+    one.metric("Outputs", len(tree.nodes) - 1, help="logits of a conditional loss: one a node but the root")
+    two.metric("Random mistake", f"{mean_distance(tree):.2f}", help="its mean distance, lca-depth")
+    if tree.is_uniform_depth:
+        st.info("Uniform depth: the second term of (2) is constant here.", icon=":material/straighten:")
+    else:
+        st.info("Ragged: the second term of (2) matters.", icon=":material/stairs:")
+    if classes:
+        missing = [name for name in classes if name not in set(tree.leaves)]
+        unknown = [name for name in tree.leaves if name not in set(classes)]
+        if missing or unknown:
+            words = [f"{len(missing)} missing"] * bool(missing) + [f"{len(unknown)} unknown"] * bool(unknown)
+            st.warning(f"Not yet the data set's classes: {', '.join(words)}.", icon=":material/rule:")
+        else:
+            st.success("The leaves are the data set's classes.", icon=":material/check:")
+    with st.expander("Depth profile"):
+        common.chart(figures.depth_figure(tree), "studio-depths", "Leaves and internal nodes at each depth")
+
+
+def matrices(draft: Draft) -> None:
+    """Distances, adjacency, siblings, and the comparison with where the draft began."""
+    tree = draft.tree
+    distance = st.segmented_control("Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance")
+    costs, adjacency, siblings, changes, text = st.tabs(
+        ["Distances", "Adjacency matrix", "Siblings", "Compared with the start", "As text"]
+    )
+    small = len(tree.leaves) <= LARGEST_PICTURE
+    with costs:
+        if small:
+            figure = figures.matrix_figure(tree.distances(distance), tree.leaves, "distance")
+            common.chart(figure, "studio-distances", "Distances between the classes")
+        else:
+            st.caption(f"Drawn for up to {LARGEST_PICTURE} classes.")
+    with adjacency:
+        if small:
+            figure = figures.matrix_figure(tree.adjacency(), tree.nodes, "child")
+            common.chart(figure, "studio-adjacency", "The adjacency matrix of the tree")
+        else:
+            st.caption(f"Drawn for up to {LARGEST_PICTURE} classes.")
+    with siblings:
+        st.dataframe(
+            [
+                {"parent": tree.nodes[node], "children": ", ".join(tree.nodes[child] for child in tree.children[node])}
+                for node in tree.internal_nodes
+            ],
+            hide_index=True,
+        )
+    with changes, common.told():
+        compared = tree_compare.compare(draft.states[0], tree, distance)
+        st.markdown(f"**{len(compared.moved)} classes moved**, {len(compared.pairs)} pairs changed their distance.")
+        first, second = st.columns(2)
+        first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
+        names = ("class", "and", "before", "after")
+        second.dataframe([dict(zip(names, row, strict=True)) for row in compared.pairs])
+    with text:
+        st.code(tree_text.render(tree), language=None)
+
+
+def keep(draft: Draft) -> None:
+    """Save, train, take away."""
+    name_column, save, train, export, close = st.columns([3, 1, 1.4, 1, 1], vertical_alignment="bottom")
+    name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
+    if save.button("Save", icon=":material/save:", width="stretch"):
+        entry = tree_library.keep(draft.tree, name, title=name, data=draft.data)
+        st.toast(f"Kept as {entry.name}.")
+    if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch"):
+        if not draft.data:
+            raise tree_library.TreeError("The draft belongs to no data set; start from one whose classes it has.")
+        draft.tree.positions_of(find(draft.data).class_names)
+        entry = tree_library.keep(draft.tree, name, title=name, data=draft.data)
+        st.switch_page("pages/train.py", query_params={"data": draft.data, "label-tree": entry.name})
+    with export.popover("Export", width="stretch"):
+        for key, fmt in tree_formats.FORMATS.items():
+            with common.told():
+                text = tree_formats.render(draft.tree, key)
+                st.download_button(fmt.label, text, f"{name}{fmt.suffix}", key=f"studio-as-{key}", on_click="ignore")
+    if close.button("Close", width="stretch", help="the draft stays on this machine, at this page's address"):
+        st.query_params.pop("draft", None)
+        st.rerun()
+
+
+st.title("Studio")
+try:
+    draft = open_draft()
+except HierappError as error:
+    st.error(str(error), icon=":material/error:")
+    draft = None
+if draft is None:
+    start()
+else:
+    with common.told():
+        keep(draft)
+    common.repeated(studio, None)(draft)

@@ -1,0 +1,239 @@
+"""The studio with a real mouse and a real keyboard."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hierapp import tree_library
+from hierapp.drafts import Draft
+from hierapp.tree import LabelTree
+from tests.e2e.test_walk import wait_until
+
+
+class Studio:
+    """What a person does in the editor."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def node(self, name: str):
+        return self.page.locator(f".node[data-name='{name}']")
+
+    def place(self, name: str) -> tuple[float, float]:
+        box = self.node(name).locator(".hit").bounding_box()
+        return box["x"] + 16, box["y"] + box["height"] / 2
+
+    def drag(self, name: str, target: str) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.place(name))
+        mouse.down()
+        x, y = self.place(target)
+        mouse.move(x + 30, y + 20, steps=6)
+        mouse.move(x, y, steps=3)
+        expect(self.node(target)).to_have_class(re.compile("target|refused"))
+        mouse.up()
+
+    def click(self, name: str, shift: bool = False) -> None:
+        if shift:
+            self.page.keyboard.down("Shift")
+        self.page.mouse.click(*self.place(name))
+        if shift:
+            self.page.keyboard.up("Shift")
+        expect(self.node(name)).to_have_attribute("aria-selected", "true")
+
+    def press(self, keys: str) -> None:
+        self.page.keyboard.press(keys)
+
+    def type_name(self, name: str) -> None:
+        field = self.page.get_by_role("textbox", name="name", exact=True)
+        expect(field).to_be_focused()
+        field.fill(name)
+        field.press("Enter")
+
+    def has_done(self, edits: int) -> None:
+        expect(self.page.locator(".editor")).to_have_attribute("data-done", str(edits))
+
+    @property
+    def tree(self) -> LabelTree:
+        """The draft as it stands on the disk."""
+        return Draft.load(re.search(r"draft=(\w+)", self.page.url)[1]).tree
+
+
+def parent(tree: LabelTree, name: str) -> str:
+    return tree.nodes[tree.parents[tree.nodes.index(name)]]
+
+
+@pytest.fixture
+def studio(server, page, monkeypatch, tmp_path):
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+
+    def open_draft(tree: LabelTree, data: str | None = None) -> Studio:
+        draft = Draft.begin(tree, "Mine", data)
+        page.goto(f"{server.url}/studio?draft={draft.id}")
+        page.wait_for_selector(".node", timeout=30_000)
+        return Studio(page)
+
+    return open_draft
+
+
+def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page, monkeypatch, tmp_path):
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+    page.goto(f"{server.url}/studio")
+    page.get_by_text("a tree", exact=True).click()
+    page.get_by_role("combobox", name="Tree").fill("Digits by shape")
+    page.get_by_role("option", name="Digits by shape").click()
+    page.get_by_role("button", name="Open in the studio").click()
+    page.wait_for_selector(".node", timeout=30_000)
+    studio = Studio(page)
+    assert studio.tree == tree_library.load("digits")
+
+    studio.drag("0", "open curve")
+    studio.has_done(1)
+    assert parent(studio.tree, "0") == "open curve"
+    studio.press("Control+z")
+    studio.has_done(2)
+    assert studio.tree == tree_library.load("digits")
+    studio.press("Control+Shift+z")
+    studio.has_done(3)
+    assert parent(studio.tree, "0") == "open curve"
+
+    studio.click("straight strokes")
+    studio.press("F2")
+    studio.type_name("strokes, straight <b>&</b>")
+    studio.has_done(4)
+    expect(page.locator(".node.selected text")).to_have_text("strokes, straight <b>…")
+
+    studio.click("6")
+    studio.click("8", shift=True)
+    studio.press("g")
+    studio.type_name("two loops")
+    studio.has_done(5)
+    assert [parent(studio.tree, name) for name in "689"] == ["two loops", "two loops", "with a loop"]
+
+    studio.click("open curve")
+    studio.press("Delete")
+    studio.has_done(6)
+    assert parent(studio.tree, "0") == "digit"
+
+    drawn = studio.tree
+    page.reload()
+    page.wait_for_selector(".node", timeout=30_000)
+    assert studio.tree == drawn
+    expect(page.locator(".node")).to_have_count(len(drawn.nodes))
+    page.get_by_role("button", name="Undo").click()
+    studio.has_done(7)
+    page.get_by_role("button", name="Redo").click()
+    studio.has_done(8)
+    assert studio.tree == drawn
+
+    page.get_by_role("button", name="Train on it").click()
+    page.wait_for_url("**/train?**")
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_be_visible()
+    page.get_by_role("spinbutton", name="Epochs").fill("1")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
+    page.get_by_role("button", name="Start 2 runs").click()
+    page.wait_for_url("**/runs?**")
+    wait_until(lambda: [run.state for run in server.store.runs()] == ["finished"] * 2, "the runs' end")
+    assert all(run.tree == drawn for run in server.store.runs())
+
+
+def test_everything_by_keyboard(studio):
+    start = LabelTree.from_edges([("r", "A"), ("r", "B"), ("A", "a"), ("A", "b"), ("B", "c")])
+    drawing = studio(start)
+    drawing.page.locator("svg[role=tree]").focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
+        drawing.press(key)
+    expect(drawing.node("a")).to_have_attribute("aria-selected", "true")
+    drawing.press("ArrowDown")
+    drawing.press("Control+x")
+    drawing.press("ArrowDown")
+    drawing.press("ArrowLeft")
+    expect(drawing.node("B")).to_have_attribute("aria-selected", "true")
+    drawing.press("Control+v")
+    drawing.has_done(1)
+    assert parent(drawing.tree, "b") == "B"
+    drawing.press("a")
+    drawing.type_name("new one")
+    drawing.has_done(2)
+    expect(drawing.node("new one")).to_have_attribute("aria-selected", "true")
+    drawing.press("p")
+    drawing.has_done(3)
+    assert parent(drawing.tree, "new one") == "r"
+    drawing.press("Alt+ArrowUp")
+    drawing.has_done(4)
+    assert [drawing.tree.nodes[child] for child in drawing.tree.children[0]] == ["A", "new one", "B"]
+    drawing.press("Shift+Delete")
+    drawing.has_done(5)
+    assert "new one" not in drawing.tree.nodes
+    for done in range(6, 11):
+        drawing.press("Control+z")
+        drawing.has_done(done)
+    assert drawing.tree == start
+
+
+def test_what_cannot_be_done_is_refused(studio):
+    drawing = studio(LabelTree.from_edges([("r", "A"), ("A", "a"), ("A", "b"), ("r", "c")]))
+    drawing.click("A")
+    drawing.drag("A", "a")
+    expect(drawing.page.locator(".status")).to_contain_text("cannot go under itself")
+    drawing.has_done(0)
+    drawing.click("c")
+    drawing.press("F2")
+    drawing.type_name("b")
+    drawing.has_done(1)
+    expect(drawing.page.locator(".status.error")).to_contain_text("There is a node 'b' already")
+    drawing.press("p")
+    drawing.has_done(2)
+    expect(drawing.page.locator(".status.error")).to_contain_text("below the root already")
+
+
+def test_no_edit_is_lost_when_they_come_faster_than_python(studio):
+    drawing = studio(LabelTree.from_edges([("r", "A"), ("r", "B"), *((("A"), f"a{i}") for i in range(12))]))
+    drawing.click("a11")
+    for _ in range(8):
+        drawing.press("Alt+ArrowUp")
+    drawing.has_done(8)
+    children = drawing.tree.children[drawing.tree.nodes.index("A")]
+    assert [drawing.tree.nodes[child] for child in children].index("a11") == 3
+
+
+def test_missing_classes_are_dragged_in(studio):
+    tree = tree_library.load("digits-flat")
+    names = [name for name in tree.nodes if name != "7"] + ["seven"]
+    drawing = studio(LabelTree(names, [-1] + [0] * (len(names) - 1)), "digits")
+    expect(drawing.node("seven")).to_have_class(re.compile("unknown"))
+    chip = drawing.page.locator(".chip")
+    expect(chip).to_have_text("7")
+    box = chip.bounding_box()
+    drawing.page.mouse.move(box["x"] + 8, box["y"] + 8)
+    drawing.page.mouse.down()
+    drawing.page.mouse.move(*drawing.place("seven"), steps=5)
+    drawing.page.mouse.up()
+    drawing.has_done(1)
+    assert parent(drawing.tree, "7") == "seven"
+    expect(drawing.page.locator(".tray")).to_be_hidden()
+
+
+def test_zoom_folds_and_selection_outlive_an_edit(studio):
+    drawing = studio(tree_library.load("cifar100"))
+    page = drawing.page
+    page.get_by_role("searchbox", name="find a node").fill("maple")
+    page.keyboard.press("Enter")
+    expect(drawing.node("maple_tree")).to_have_attribute("aria-selected", "true")
+    page.locator("svg[role=tree]").focus()
+    page.get_by_role("button", name="zoom in").click()
+    before = page.locator("svg > g").first.get_attribute("transform")
+    drawing.press("F2")
+    drawing.type_name("maple tree")
+    drawing.has_done(1)
+    assert page.locator("svg > g").first.get_attribute("transform") == before
+    expect(drawing.node("maple tree")).to_have_attribute("aria-selected", "true")
+    drawing.press("ArrowLeft")
+    drawing.press("Space")
+    expect(page.locator(".node.folded")).to_have_count(1)
+    drawing.press("Alt+ArrowUp")
+    drawing.has_done(2)
+    expect(page.locator(".node.folded")).to_have_count(1)
