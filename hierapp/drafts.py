@@ -30,6 +30,7 @@ class Draft:
         states: every tree it has been, oldest first; what was undone stands behind `at`.
         at: the present one.
         done: the number of the last edit that was asked for, so that none is done twice.
+        refused: the numbers of those that could not be done, of the last that were asked for together.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Draft:
     states: list[LabelTree] = field(default_factory=list)
     at: int = 0
     done: int = 0
+    refused: list[int] = field(default_factory=list)
 
     @classmethod
     def begin(cls, tree: LabelTree, title: str, data: str | None = None) -> Draft:
@@ -102,7 +104,7 @@ class Draft:
         Raises:
             StoreError: if the draft cannot be written; what was not written is not done.
         """
-        complaint = ""
+        complaint, self.refused = "", []
         for edit in edits:
             number = edit.get("id")
             if not isinstance(number, int) or number <= self.done:
@@ -112,6 +114,7 @@ class Draft:
                 complaint = ""
             except TreeError as error:
                 complaint = str(error)
+                self.refused.append(number)
                 self.done = number
         return complaint
 

@@ -25,9 +25,8 @@ def any_edit(draw, tree):
         return list(dict.fromkeys(name() for _ in range(draw.integers(1, 4))))
 
     def fresh():
-        return [name(), f"new {draw.integers(100)}", " ", "'\"<b>,;()", "ж" * 200][
-            draw.choice(5, p=[0.1, 0.7, 0.1, 0.05, 0.05])
-        ]
+        odd = [name(), " ", "'\"<b>,;()", "ж" * 200]
+        return f"new {draw.integers(100)}" if draw.random() < 0.7 else odd[draw.integers(len(odd))]
 
     def place():
         return [None, int(draw.integers(-2, 6))][draw.integers(2)]

@@ -54,6 +54,7 @@ def contents(draft: Draft, classes: Sequence[str] | None, message: str = "") -> 
         "unknown": [name for name in tree.leaves if name not in wanted],
         "undo": draft.can_undo,
         "redo": draft.can_redo,
+        "refused": draft.refused,
         "message": message,
         "failed": bool(message),
     }

@@ -44,7 +44,7 @@ class Editor {
     this.pending = this.pending.filter((edit) => edit.id > data.done);
     this.data = data;
     this.index = new Map(data.names.map((name, i) => [name, i]));
-    for (const edit of confirmed) this.follow(edit);
+    for (const edit of confirmed) if (!data.refused.includes(edit.id)) this.follow(edit);
     this.children = data.names.map(() => []);
     data.parents.forEach((parent, i) => parent >= 0 && this.children[parent].push(i));
     for (const set of [this.selected, this.folded]) {

@@ -224,7 +224,7 @@ def test_zoom_folds_and_selection_outlive_an_edit(studio):
     page.keyboard.press("Enter")
     expect(drawing.node("maple_tree")).to_have_attribute("aria-selected", "true")
     page.locator("svg[role=tree]").focus()
-    page.get_by_role("button", name="zoom in").click()
+    page.get_by_role("button", name="zoom in", exact=True).click()
     before = page.locator("svg > g").first.get_attribute("transform")
     drawing.press("F2")
     drawing.type_name("maple tree")
