@@ -8,7 +8,7 @@ from hierapp import figures, tree_compare, tree_formats, tree_generators, tree_l
 from hierapp.datasets import DATASETS, find
 from hierapp.drafts import Draft
 from hierapp.errors import HierappError
-from hierapp.tree import DISTANCES, LabelTree
+from hierapp.tree import DISTANCES, DistanceKind, LabelTree
 from hierapp.tree_distances import mean_distance
 from hierapp.tree_editor import tree_editor
 from pages.parts import common
@@ -144,7 +144,7 @@ def studio(draft: Draft) -> None:
         tree_editor(draft, classes)
     with right:
         meaning(draft.tree, classes)
-    matrices(draft)
+    more(draft)
 
 
 def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
@@ -166,47 +166,72 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
             st.warning(f"Not yet the data set's classes: {', '.join(words)}.", icon=":material/rule:")
         else:
             st.success("The leaves are the data set's classes.", icon=":material/check:")
-    with st.expander("Depth profile"):
-        common.chart(figures.depth_figure(tree), "studio-depths", "Leaves and internal nodes at each depth")
 
 
-def matrices(draft: Draft) -> None:
-    """Distances, adjacency, siblings, and the comparison with where the draft began."""
+def more(draft: Draft) -> None:
+    """What else the tree says, one thing at a time: figures that nobody asked for would hold up the editor."""
+    views = {
+        "Distances": distances,
+        "Adjacency matrix": adjacency,
+        "Depth profile": depths,
+        "Siblings": siblings,
+        "Compared with the start": changes,
+        "As text": as_text,
+    }
+    chosen = st.pills("Look at", list(views), key="studio-view", bind="query-params")
+    if chosen:
+        with common.told():
+            views[chosen](draft)
+
+
+def distances(draft: Draft) -> None:
+    kind = which_distance()
+    if fits(draft.tree):
+        figure = figures.matrix_figure(draft.tree.distances(kind), draft.tree.leaves, "distance")
+        common.chart(figure, "studio-distances", "Distances between the classes")
+
+
+def adjacency(draft: Draft) -> None:
+    if fits(draft.tree):
+        figure = figures.matrix_figure(draft.tree.adjacency(), draft.tree.nodes, "child")
+        common.chart(figure, "studio-adjacency", "The adjacency matrix of the tree")
+
+
+def depths(draft: Draft) -> None:
+    common.chart(figures.depth_figure(draft.tree), "studio-depths", "Leaves and internal nodes at each depth")
+
+
+def siblings(draft: Draft) -> None:
     tree = draft.tree
-    distance = st.segmented_control("Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance")
-    costs, adjacency, siblings, changes, text = st.tabs(
-        ["Distances", "Adjacency matrix", "Siblings", "Compared with the start", "As text"]
+    rows = [(tree.nodes[node], [tree.nodes[child] for child in tree.children[node]]) for node in tree.internal_nodes]
+    st.dataframe([{"parent": parent, "children": ", ".join(below)} for parent, below in rows], hide_index=True)
+
+
+def changes(draft: Draft) -> None:
+    compared = tree_compare.compare(draft.states[0], draft.tree, which_distance())
+    st.markdown(f"**{len(compared.moved)} classes moved**, {len(compared.pairs)} pairs changed their distance.")
+    first, second = st.columns(2)
+    first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
+    second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])
+
+
+def as_text(draft: Draft) -> None:
+    st.code(tree_text.render(draft.tree), language=None, height=400)
+
+
+def which_distance() -> DistanceKind:
+    kind: DistanceKind = st.segmented_control(
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance"
     )
+    return kind
+
+
+def fits(tree: LabelTree) -> bool:
+    """Whether a matrix over the tree can be drawn; says so if not."""
     small = len(tree.leaves) <= LARGEST_PICTURE
-    with costs:
-        if small:
-            figure = figures.matrix_figure(tree.distances(distance), tree.leaves, "distance")
-            common.chart(figure, "studio-distances", "Distances between the classes")
-        else:
-            st.caption(f"Drawn for up to {LARGEST_PICTURE} classes.")
-    with adjacency:
-        if small:
-            figure = figures.matrix_figure(tree.adjacency(), tree.nodes, "child")
-            common.chart(figure, "studio-adjacency", "The adjacency matrix of the tree")
-        else:
-            st.caption(f"Drawn for up to {LARGEST_PICTURE} classes.")
-    with siblings:
-        st.dataframe(
-            [
-                {"parent": tree.nodes[node], "children": ", ".join(tree.nodes[child] for child in tree.children[node])}
-                for node in tree.internal_nodes
-            ],
-            hide_index=True,
-        )
-    with changes, common.told():
-        compared = tree_compare.compare(draft.states[0], tree, distance)
-        st.markdown(f"**{len(compared.moved)} classes moved**, {len(compared.pairs)} pairs changed their distance.")
-        first, second = st.columns(2)
-        first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
-        names = ("class", "and", "before", "after")
-        second.dataframe([dict(zip(names, row, strict=True)) for row in compared.pairs])
-    with text:
-        st.code(tree_text.render(tree), language=None)
+    if not small:
+        st.caption(f"It is drawn for up to {LARGEST_PICTURE} classes.")
+    return small
 
 
 def keep(draft: Draft) -> None:
@@ -223,10 +248,7 @@ def keep(draft: Draft) -> None:
         entry = tree_library.keep(draft.tree, name, title=name, data=draft.data)
         st.switch_page("pages/train.py", query_params={"data": draft.data, "label-tree": entry.name})
     with export.popover("Export", width="stretch"):
-        for key, fmt in tree_formats.FORMATS.items():
-            with common.told():
-                text = tree_formats.render(draft.tree, key)
-                st.download_button(fmt.label, text, f"{name}{fmt.suffix}", key=f"studio-as-{key}", on_click="ignore")
+        common.tree_download(draft.tree, name, key="studio-format")
     if close.button("Close", width="stretch", help="the draft stays on this machine, at this page's address"):
         st.query_params.pop("draft", None)
         st.rerun()

@@ -122,7 +122,4 @@ data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." 
 st.markdown(f"{entry.description}{data_words}")
 describe(shown)
 with st.popover("Download", icon=":material/download:"):
-    for key, fmt in tree_formats.FORMATS.items():
-        with common.told():  # a tree may be too large for a format
-            text = tree_formats.render(shown, key)
-            st.download_button(fmt.label, text, f"{picked}{fmt.suffix}", key=f"as-{key}", on_click="ignore")
+    common.tree_download(shown, picked, key="tree-format")

@@ -51,11 +51,11 @@ class Editor {
       for (const name of set) if (!this.index.has(name)) set.delete(name);
     }
     this.cut = this.cut.filter((name) => this.index.has(name));
-    if (fresh && data.names.length > 1500) this.foldLarge();
+    if (fresh && data.names.length > 3000) this.foldLarge();
     this.root.dataset.done = data.done;
     this.say(data.message || "");
+    if (fresh) this.layout(), this.fit(true);
     this.draw();
-    if (fresh) this.fit();
   }
 
   follow(edit) {
@@ -113,11 +113,22 @@ class Editor {
       }
     }
     this.place = place;
+    this.visible = [...place.keys()].sort((a, b) => a - b);
     this.size = { w: MARGIN + (Math.max(...depth) + 1.3) * LEVEL, h: 2 * MARGIN + row * ROW };
   }
 
   draw() {
     this.layout();
+    this.paint();
+    this.tell();
+  }
+
+  // Of large trees only what is in view, and a screen above and below it.
+  paint() {
+    const height = this.svg.clientHeight || 560, { y: top, k } = this.view;
+    const all = this.place.size <= 400;
+    const from = all ? -Infinity : (-top - height) / k, to = all ? Infinity : (2 * height - top) / k;
+    this.painted = { from: (-top) / k, to: (height - top) / k, k };
     const wanted = this.filter.value.trim().toLowerCase();
     const lines = document.createElementNS(SVG, "g");
     const nodes = document.createElementNS(SVG, "g");
@@ -125,23 +136,22 @@ class Editor {
     lines.setAttribute("aria-hidden", "true");
     let path = "";
     this.drawn = new Map();
-    this.visible = [...this.place.keys()].sort((a, b) => a - b);
     for (const i of this.visible) {
       const { x, y } = this.place.get(i);
       const parent = this.data.parents[i];
       if (parent >= 0) {
         const above = this.place.get(parent), middle = (above.x + x) / 2;
-        path += `M${above.x},${above.y}C${middle},${above.y} ${middle},${y} ${x},${y}`;
+        if (Math.max(above.y, y) >= from && Math.min(above.y, y) <= to)
+          path += `M${above.x},${above.y}C${middle},${above.y} ${middle},${y} ${x},${y}`;
       }
-      nodes.append(this.node(i, x, y, wanted));
+      if (y >= from && y <= to) nodes.append(this.node(i, x, y, wanted));
     }
     const line = document.createElementNS(SVG, "path");
     line.setAttribute("d", path);
     lines.append(line);
     this.group = this.group || this.svg.appendChild(document.createElementNS(SVG, "g"));
     this.group.replaceChildren(lines, nodes);
-    this.pan();
-    this.tell();
+    this.move();
   }
 
   node(i, x, y, wanted) {
@@ -222,18 +232,29 @@ class Editor {
     this.status.classList.toggle("error", Boolean(this.data && this.data.failed && text === this.data.message));
   }
 
-  pan() {
+  move() {
     const { x, y, k } = this.view;
     this.group.setAttribute("transform", `translate(${x},${y}) scale(${k})`);
   }
 
-  fit() {
+  pan() {
+    this.move();
+    if (this.place.size <= 400 || this.waiting) return;
+    this.waiting = requestAnimationFrame(() => {
+      this.waiting = 0;
+      const height = this.svg.clientHeight, { y, k } = this.view, { painted } = this;
+      const off = Math.abs(-y / k - painted.from) * k;
+      if (off > height / 2 || painted.k !== k) this.paint();
+    });
+  }
+
+  fit(only) {
     const box = this.svg.getBoundingClientRect();
     if (!box.width) return void requestAnimationFrame(() => this.svg.isConnected && this.fit());
     const k = Math.min(1.1, Math.max(0.35, Math.min(box.width / this.size.w, box.height / this.size.h)));
     this.view = { x: 8, y: Math.max(0, (box.height - k * this.size.h) / 2), k };
     if (k * this.size.h > box.height) this.view.y = Math.min(0, box.height / 2 - k * this.place.get(0).y);
-    this.pan();
+    if (!only) this.paint();
   }
 
   zoom(factor, cx, cy) {
@@ -252,7 +273,7 @@ class Editor {
     const sx = this.view.x + k * x, sy = this.view.y + k * y;
     if (sx < 20 || sx > box.width - 120) this.view.x = box.width / 3 - k * x;
     if (sy < 20 || sy > box.height - 20) this.view.y = box.height / 2 - k * y;
-    this.pan();
+    this.paint();
   }
 
   // Selection
@@ -446,7 +467,7 @@ class Editor {
       ghost.style.transform = `translate(${move.clientX - box.left + 12}px,${move.clientY - box.top + 8}px)`;
       target = this.under(move.clientX, move.clientY, missing ? [] : [...this.selected]);
       for (const g of this.drawn.values()) g.classList.remove("target", "refused");
-      if (target) this.drawn.get(target.name).classList.add(target.allowed ? "target" : "refused");
+      if (target) this.drawn.get(target.name)?.classList.add(target.allowed ? "target" : "refused");
     };
     const up = (end) => {
       window.removeEventListener("pointermove", moved);

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from hierapp import launchers, tree_library
+from hierapp import launchers, tree_formats, tree_library, tree_svg
 from hierapp.config import RunConfig
 from hierapp.datasets import Dataset, find
 from hierapp.errors import HierappError
@@ -143,6 +143,19 @@ def trees_for(data: str) -> dict[str, str]:
 def data_title(name: str) -> str:
     entry: Dataset = find(name)
     return entry.title
+
+
+def tree_download(tree: LabelTree, name: str, key: str) -> None:
+    """Take a tree away in a format of one's choice; a matrix of a large tree is not written before it is asked for."""
+    formats = {**{each: fmt.label for each, fmt in tree_formats.FORMATS.items()}, "svg": "a drawing, SVG"}
+    chosen = st.radio("Format", list(formats), format_func=formats.__getitem__, index=None, key=key)
+    if chosen == "svg":
+        st.download_button("Download", tree_svg.render(tree), f"{name}.svg", "image/svg+xml", on_click="ignore")
+    elif chosen:
+        with told():  # a tree may be too large for a format
+            text = tree_formats.render(tree, chosen)
+            file = f"{name}{tree_formats.FORMATS[chosen].suffix}"
+            st.download_button("Download", text, file, on_click="ignore")
 
 
 def facts(values: dict[str, Any]) -> None:
