@@ -74,30 +74,101 @@ def keep(tree: LabelTree, name: str, title: str = "", description: str = "", dat
         TreeError: if the tree is too deep for a file.
         StoreError: if the folder cannot be written.
     """
-    # 60 characters are at most 240 bytes, and file names may have 255.
-    stem = re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "tree"
-    top = tree_formats.render(tree, "json")
-    about = {key: value for key, value in (("title", title), ("description", description), ("data", data)) if value}
-    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in about.items()]
-    text = "{\n" + "".join(lines) + "  " + top.removeprefix("{")
-    free, number = stem, 2
+    text = _text(tree, title, description, data)
+    stem = free = _stem(name)
+    number = 2
     while (there := _file_of(free)) is not None:
         entry = _entry(there, shipped=there.parent == paths.shipped_trees())
         if entry is not None and tree_formats.load(there) == tree:
             return entry
         free, number = f"{stem}-{number}", number + 1
     file = own_folder() / f"{free}.json"
+    _write(file, text)
+    return TreeEntry(free, title or free, description, data, file, shipped=False)
+
+
+def save(tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None) -> TreeEntry:
+    """Keep a tree under a name, in the place of the user's own tree of that name, which becomes one of its versions.
+
+    The name of a tree that ships gets a number.
+
+    Raises:
+        TreeError: if the tree is too deep for a file.
+        StoreError: if the folder cannot be written.
+    """
+    stem = _stem(name)
+    file = own_folder() / f"{stem}.json"
+    if not file.exists() or (paths.shipped_trees() / file.name).exists():
+        return keep(tree, name, title, description, data)
+    if (entry := _entry(file, shipped=False)) is not None and tree_formats.load(file) == tree:
+        return entry
+    text = _text(tree, title, description, data)
+    _put_away(file, stem)
+    _write(file, text)
+    return TreeEntry(stem, title or stem, description, data, file, shipped=False)
+
+
+def versions(name: str) -> list[TreeEntry]:
+    """What was saved or deleted under a name before, the latest first."""
+    files = sorted(_versions_folder(_stem(name)).glob("*.json"), reverse=True)
+    return [entry for file in files if (entry := _entry(file, shipped=False)) is not None]
+
+
+def delete(name: str) -> None:
+    """Delete one of the user's own trees; it stays among its name's versions, and in the runs that used it.
+
+    Raises:
+        TreeError: if there is no such tree, or it ships.
+        StoreError: if the folder cannot be written.
+    """
+    file = own_folder() / f"{name}.json"
+    if Path(name).name != name or not file.is_file():
+        raise TreeError(f"There is no tree {name!r} among your own; only those can be deleted.")
+    _put_away(file, name)
+
+
+def _stem(name: str) -> str:
+    # 60 characters are at most 240 bytes, and file names may have 255.
+    return re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "tree"
+
+
+def _text(tree: LabelTree, title: str, description: str, data: str | None) -> str:
+    top = tree_formats.render(tree, "json")
+    about = {key: value for key, value in (("title", title), ("description", description), ("data", data)) if value}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in about.items()]
+    return "{\n" + "".join(lines) + "  " + top.removeprefix("{")
+
+
+def _versions_folder(stem: str) -> Path:
+    return own_folder() / "versions" / stem
+
+
+def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         side = file.with_suffix(".part")
         side.write_bytes(text.encode("utf-8", "replace"))
         side.replace(file)
     except OSError as error:
-        raise StoreError(
-            f"The tree cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set HIERAPP_HOME"
-            " to one that is."
-        ) from None
-    return TreeEntry(free, title or free, description, data, file, shipped=False)
+        raise _unwritable(file, error) from None
+
+
+def _put_away(file: Path, stem: str) -> None:
+    """Make a file the latest version of its name."""
+    folder = _versions_folder(stem)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
+        file.replace(folder / f"{number:06d}.json")
+    except OSError as error:
+        raise _unwritable(file, error) from None
+
+
+def _unwritable(file: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"The tree cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set HIERAPP_HOME"
+        " to one that is."
+    )
 
 
 def _file_of(stem: str) -> Path | None:

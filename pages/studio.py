@@ -7,7 +7,7 @@ import streamlit as st
 from hierapp import figures, tree_compare, tree_formats, tree_generators, tree_library, tree_text
 from hierapp.datasets import DATASETS, find
 from hierapp.drafts import Draft
-from hierapp.errors import HierappError
+from hierapp.errors import HierappError, TreeError
 from hierapp.tree import DISTANCES, DistanceKind, LabelTree
 from hierapp.tree_distances import mean_distance
 from hierapp.tree_editor import tree_editor
@@ -35,14 +35,6 @@ def open_draft() -> Draft | None:
     return kept
 
 
-def begin(tree: LabelTree, title: str, data: str | None) -> None:
-    """Start a draft and open it."""
-    draft = Draft.begin(tree, title, data)
-    st.session_state["draft"] = draft
-    st.query_params["draft"] = draft.id
-    st.rerun()
-
-
 def start() -> None:
     """What a draft can be made from."""
     st.markdown("Draw a label tree: which classes belong together is what the hierarchical losses learn from.")
@@ -67,7 +59,7 @@ def from_classes() -> None:
     kind = st.radio("Its classes", list(GENERATORS), format_func=lambda key: f"{key}: {GENERATORS[key][0]}")
     seed = st.number_input("Seed", 0, 10**6, 0) if kind == "random" else 0
     if st.button("Open in the studio", type="primary"):
-        begin(GENERATORS[kind][1](list(find(data).class_names), int(seed)), common.data_title(data), data)
+        common.draw(GENERATORS[kind][1](list(find(data).class_names), int(seed)), common.data_title(data), data)
 
 
 def from_tree() -> None:
@@ -81,7 +73,7 @@ def from_tree() -> None:
     if st.button("Open in the studio", type="primary"):
         tree = tree_library.load(name)
         title = entries[name].title + (", adversarial" if against else "")
-        begin(tree_generators.adversarial(tree) if against else tree, title, entries[name].data)
+        common.draw(tree_generators.adversarial(tree) if against else tree, title, entries[name].data)
 
 
 def from_text() -> None:
@@ -92,7 +84,7 @@ def from_text() -> None:
     )
     if st.button("Open in the studio", type="primary"):
         tree = tree_text.parse(text)
-        begin(tree, "Typed", likely_data(tree))
+        common.draw(tree, "Typed", likely_data(tree))
 
 
 def from_file() -> None:
@@ -101,7 +93,7 @@ def from_file() -> None:
         tree = tree_formats.parse_bytes(file.getvalue(), file.name)
         st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
         if st.button("Open in the studio", type="primary"):
-            begin(tree, file.name, likely_data(tree))
+            common.draw(tree, file.name, likely_data(tree))
 
 
 def from_run() -> None:
@@ -123,10 +115,10 @@ def from_run() -> None:
     )
     if st.button("Open in the studio", type="primary"):
         if not induced:
-            begin(run.tree, f"The tree of run {run.id}", run.config.data)
+            common.draw(run.tree, f"The tree of run {run.id}", run.config.data)
         counts = store.confusion(run.id, "test")
         tree = tree_generators.from_confusion(counts, run.tree.leaves)
-        begin(tree, f"Induced from run {run.id}", run.config.data)
+        common.draw(tree, f"Induced from run {run.id}", run.config.data)
 
 
 def likely_data(tree: LabelTree) -> str | None:
@@ -150,9 +142,9 @@ def studio(draft: Draft) -> None:
 def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
     """What follows from the tree as it is drawn now."""
     one, two = st.columns(2)
-    one.metric("Classes", len(tree.leaves))
+    one.metric("Classes", f"{len(tree.leaves):,}")
     two.metric("Levels", int(tree.depth.max()))
-    one.metric("Outputs", len(tree.nodes) - 1, help="logits of a conditional loss: one a node but the root")
+    one.metric("Outputs", f"{len(tree.nodes) - 1:,}", help="logits of a conditional loss: one a node but the root")
     two.metric("Random mistake", f"{mean_distance(tree):.2f}", help="its mean distance, lca-depth")
     if tree.is_uniform_depth:
         st.info("Uniform depth: the second term of (2) is constant here.", icon=":material/straighten:")
@@ -239,13 +231,13 @@ def keep(draft: Draft) -> None:
     name_column, save, train, export, close = st.columns([3, 1, 1.4, 1, 1], vertical_alignment="bottom")
     name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
     if save.button("Save", icon=":material/save:", width="stretch"):
-        entry = tree_library.keep(draft.tree, name, title=name, data=draft.data)
-        st.toast(f"Kept as {entry.name}.")
+        entry = tree_library.save(draft.tree, name, title=name, data=draft.data)
+        st.toast(f"Saved as {entry.name}.")
     if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch"):
         if not draft.data:
-            raise tree_library.TreeError("The draft belongs to no data set; start from one whose classes it has.")
+            raise TreeError("The draft belongs to no data set; start from one whose classes it has.")
         draft.tree.positions_of(find(draft.data).class_names)
-        entry = tree_library.keep(draft.tree, name, title=name, data=draft.data)
+        entry = tree_library.save(draft.tree, name, title=name, data=draft.data)
         st.switch_page("pages/train.py", query_params={"data": draft.data, "label-tree": entry.name})
     with export.popover("Export", width="stretch"):
         common.tree_download(draft.tree, name, key="studio-format")

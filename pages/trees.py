@@ -120,6 +120,28 @@ entry = entries[picked]
 shown = tree_library.load(picked)
 data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
 st.markdown(f"{entry.description}{data_words}")
+studio, duplicate, earlier, remove, _ = st.columns([1.4, 1, 1, 1, 2])
+if studio.button("Edit in the studio", icon=":material/edit:", width="stretch"):
+    common.draw(shown, entry.title, entry.data)
+if duplicate.button("Duplicate", width="stretch"):
+    copy = tree_library.keep(shown, f"{picked}-copy", f"{entry.title}, copy", entry.description, entry.data)
+    st.query_params["tree"] = copy.name
+    del st.session_state["tree"]
+    st.rerun()
+with earlier.popover("Versions", width="stretch", disabled=entry.shipped):
+    found = tree_library.versions(picked)
+    if not found:
+        st.caption("What is saved over it, or deleted, stands here.")
+    for version in found:
+        if st.button(f"{version.title}, {version.path.stem.lstrip('0')}", key=f"version-{version.path.stem}"):
+            common.draw(tree_library.load(str(version.path)), version.title, version.data)
+with remove.popover("Delete", width="stretch", disabled=entry.shipped):
+    st.markdown(f"Delete **{common.escaped(entry.title)}**? Runs that used it keep it, and so do its versions.")
+    if st.button("Delete it", type="primary"):
+        tree_library.delete(picked)
+        del st.session_state["tree"]
+        st.query_params.pop("tree", None)
+        st.rerun()
 describe(shown)
 with st.popover("Download", icon=":material/download:"):
     common.tree_download(shown, picked, key="tree-format")

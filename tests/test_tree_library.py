@@ -315,3 +315,25 @@ def test_the_superclasses_are_those_of_the_data_itself(real_data_folder: Path) -
         tree = tree_library.load(name)
         above = {tree.nodes[leaf]: tree.nodes[tree.parents[leaf]] for leaf in tree.leaf_nodes}
         assert above == expected
+
+
+def test_saving_again_makes_the_former_tree_a_version():
+    first, second = (LabelTree.from_edges([("root", name), ("root", "dog")]) for name in ("cat", "lynx"))
+    assert tree_library.save(first, "Mine", title="Mine").name == "Mine"
+    assert tree_library.versions("Mine") == []
+    assert tree_library.save(first, "Mine").title == "Mine"  # the same tree is no new version
+    tree_library.save(second, "Mine", title="Mine again")
+    assert tree_library.load("Mine") == second
+    (version,) = tree_library.versions("Mine")
+    assert (version.title, tree_library.load(str(version.path))) == ("Mine", first)
+    tree_library.delete("Mine")
+    assert [entry.name for entry in tree_library.entries() if not entry.shipped] == []
+    assert [entry.title for entry in tree_library.versions("Mine")] == ["Mine again", "Mine"]
+
+
+def test_trees_that_ship_are_neither_replaced_nor_deleted():
+    tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
+    assert tree_library.save(tree, "cifar10").name == "cifar10-2"
+    for name in ("cifar10", "nothing", "../digits"):
+        with pytest.raises(TreeError, match="only those can be deleted"):
+            tree_library.delete(name)

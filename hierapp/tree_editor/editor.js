@@ -51,11 +51,12 @@ class Editor {
       for (const name of set) if (!this.index.has(name)) set.delete(name);
     }
     this.cut = this.cut.filter((name) => this.index.has(name));
-    if (fresh && data.names.length > 3000) this.foldLarge();
+    if (fresh && this.count(0) > 120) this.foldLarge();
     this.root.dataset.done = data.done;
     this.say(data.message || "");
     if (fresh) this.layout(), this.fit(true);
-    this.draw();
+    if (confirmed.length && this.current) this.reveal(this.current);
+    else this.draw();
   }
 
   follow(edit) {
@@ -67,11 +68,11 @@ class Editor {
   }
 
   foldLarge() {
-    // Open from the root down as long as some 200 rows are enough.
+    // Open from the root down as long as some 60 rows are enough.
     let rows = 1, level = [0];
-    while (level.length) {
+    for (let i0 = 0; level.length; i0++) {
       const next = level.flatMap((i) => this.children[i]);
-      if (rows + next.length > 200) {
+      if (rows + next.length > 60 && i0 !== 0) {
         level.filter((i) => this.children[i].length).forEach((i) => this.folded.add(this.data.names[i]));
         break;
       }
@@ -208,8 +209,9 @@ class Editor {
     const can = {
       undo: this.data.undo, redo: this.data.redo, add: chosen.length === 1, rename: chosen.length === 1,
       group: chosen.length > 0, promote: chosen.length > 0, remove: chosen.length > 0, "remove-all": chosen.length > 0,
-      collapse: chosen.length === 1, fold: chosen.length > 0,
+      collapse: chosen.length === 1, fold: chosen.length > 0 || this.folded.size > 0,
     };
+    this.root.querySelector("button[data-do=fold]").textContent = chosen.length || !this.folded.size ? "Fold" : "Unfold all";
     this.root.querySelectorAll("button[data-do]").forEach((b) => {
       if (b.dataset.do in can) b.disabled = !can[b.dataset.do];
     });
@@ -250,10 +252,12 @@ class Editor {
 
   fit(only) {
     const box = this.svg.getBoundingClientRect();
-    if (!box.width) return void requestAnimationFrame(() => this.svg.isConnected && this.fit());
-    const k = Math.min(1.1, Math.max(0.35, Math.min(box.width / this.size.w, box.height / this.size.h)));
+    if (!box.width) return void requestAnimationFrame(() => this.svg.isConnected && (this.fit(only), this.paint()));
+    // At first nothing is too small to read; when all of it is asked for, all of it is shown.
+    const least = only ? 0.75 : 0.05;
+    const k = Math.min(1.1, Math.max(least, Math.min(box.width / this.size.w, box.height / this.size.h)));
     this.view = { x: 8, y: Math.max(0, (box.height - k * this.size.h) / 2), k };
-    if (k * this.size.h > box.height) this.view.y = Math.min(0, box.height / 2 - k * this.place.get(0).y);
+    if (only && k * this.size.h > box.height) this.view.y = Math.min(0, box.height / 2 - k * this.place.get(0).y);
     if (!only) this.paint();
   }
 
@@ -325,6 +329,7 @@ class Editor {
         if (!this.children[this.index.get(name)].length) continue;
         if (!this.folded.delete(name)) this.folded.add(name);
       }
+      if (!chosen.length) this.folded.clear();
       this.draw();
     }
     if (!chosen.length) return;

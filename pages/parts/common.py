@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import runpy
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from streamlit.navigation.page import Page
 from hierapp import launchers, tree_formats, tree_library, tree_svg
 from hierapp.config import RunConfig
 from hierapp.datasets import Dataset, find
+from hierapp.drafts import Draft
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder
@@ -133,11 +135,21 @@ def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:
     show_runs(launchers.submit(store(), configs, tree))
 
 
+def draw(tree: LabelTree, title: str, data: str | None) -> None:
+    """Start a draft of a tree and open it in the studio."""
+    st.switch_page("pages/studio.py", query_params={"draft": Draft.begin(tree, title, data).id})
+
+
 def trees_for(data: str) -> dict[str, str]:
     """Names and titles of the trees over a data set's classes, its own default first."""
     entry = find(data)
     found = {tree.name: tree.title for tree in tree_library.entries(data)}
     return {entry.default_tree: found.pop(entry.default_tree, entry.default_tree), **found}
+
+
+def escaped(text: str) -> str:
+    """Text as Markdown that shows letter by letter."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
 
 
 def data_title(name: str) -> str:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from hierapp import tree_library
+from hierapp import tree_generators, tree_library
 from hierapp.drafts import Draft
 from hierapp.tree import LabelTree
 from tests.e2e.test_walk import wait_until
@@ -237,3 +237,59 @@ def test_zoom_folds_and_selection_outlive_an_edit(studio):
     drawing.press("Alt+ArrowUp")
     drawing.has_done(2)
     expect(page.locator(".node.folded")).to_have_count(1)
+
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def test_a_name_that_looks_like_html_is_shown_as_text(studio):
+    tree = LabelTree.from_edges([("r", EVIL), (EVIL, f"{EVIL}1"), (EVIL, "**bold** $x$"), ("r", "c")])
+    dialogs = []
+    drawing = studio(tree)
+    page = drawing.page
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    expect(page.locator(".node text").get_by_text(EVIL[:21])).to_have_count(2)
+    for view in ("Distances", "Adjacency matrix", "Depth profile", "Siblings", "Compared with the start", "As text"):
+        page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
+        page.wait_for_timeout(1200)
+        assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
+    drawing.click(EVIL)
+    drawing.press("F2")
+    drawing.type_name(EVIL + "2")
+    drawing.has_done(1)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as")).to_be_visible()
+    name = next(entry.name for entry in tree_library.entries() if not entry.shipped)
+    page.goto(page.url.split("/studio")[0] + f"/trees?tree={name}")
+    expect(page.get_by_role("heading", level=1, name="Trees")).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(2500)
+    assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("leaves", [10, 100, 1000])
+def test_pictures(scheme, leaves, studio):
+    """For people to look at; nothing sticks out to the side."""
+    trees = {
+        10: lambda: tree_library.load("cifar10"),
+        100: lambda: tree_library.load("cifar100"),
+        1000: lambda: tree_generators.random([f"class {i}" for i in range(1000)], seed=0),
+    }
+    from tests.e2e.conftest import SCREENSHOTS
+
+    drawing = studio(trees[leaves](), {10: "cifar10", 100: "cifar100"}.get(leaves))
+    page = drawing.page
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_timeout(1500)
+    if leaves == 10:
+        drawing.click("cat")
+        page.get_by_test_id("stButtonGroup").get_by_text("Distances", exact=True).click()
+        page.wait_for_timeout(2000)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1280, "height": max(900, min(height, 3000))})
+    page.wait_for_timeout(700)
+    page.screenshot(path=SCREENSHOTS / f"studio-{leaves}-{scheme}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert page.locator("[data-testid=stException]").count() == 0
