@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,6 +119,31 @@ def from_weights(weights: ArrayLike, classes: Sequence[str]) -> LabelTree:
     rows = rows - rows.mean(0)  # what all classes share tells none apart
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return _linked(1 - rows @ rows.T, classes)
+
+
+def from_classifier(file: Path, tree: LabelTree) -> LabelTree:
+    """`from_weights` of the last layer of a run's network, whose classes are the leaves of this tree.
+
+    Args:
+        file: the run's model.safetensors.
+        tree: the run's tree; a conditional head has a row for each of its nodes, of which the leaves' are taken.
+
+    Raises:
+        TreeError: if the file cannot be read, or its last matrix has other rows.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = load_file(file)
+    except (OSError, SafetensorError):
+        raise TreeError(f"The weights {file.name} of this run cannot be read; train it anew.") from None
+    matrices = [array for name, array in weights.items() if name.endswith("weight") and array.ndim == 2]
+    rows = {len(tree.leaves): np.arange(len(tree.leaves)), len(tree.nodes) - 1: tree.leaf_nodes - 1}
+    last = next((array for array in matrices[::-1] if len(array) in rows), None)
+    if last is None:
+        raise TreeError("The network's last layer has no row for each class; induce the tree from mistakes instead.")
+    return from_weights(last[rows[len(last)]], tree.leaves)
 
 
 def _linked(distances: NDArray[np.float64], classes: Sequence[str]) -> LabelTree:

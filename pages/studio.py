@@ -20,6 +20,7 @@ GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "binary": ("halved again and again, in their order", lambda classes, seed: tree_generators.balanced(classes)),
     "random": ("joined at random, by a seed", tree_generators.random),
 }
+LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
 LARGEST_PICTURE = 200  # leaves whose matrices are drawn
 
 
@@ -108,17 +109,20 @@ def from_run() -> None:
         format_func=lambda key: f"{key}: {runs[key].config.loss}, {common.data_title(runs[key].config.data)}",
     )
     run = runs[chosen]
-    induced = st.checkbox(
-        "A tree induced from its mistakes",
-        help="Classes that are mistaken for each other are joined first: agglomerative clustering, average linkage, of"
-        " the test images' confusion matrix.",
-    )
+    kinds = {
+        "its tree": "the one it was trained on",
+        "its mistakes": "classes that are mistaken for each other are joined first",
+        "its weights": "classes whose rows in the last layer point the same way are joined first",
+    }
+    kind = st.radio("Take", list(kinds), format_func=lambda key: f"{key}: {kinds[key]}", help=LINKAGE)
     if st.button("Open in the studio", type="primary"):
-        if not induced:
-            common.draw(run.tree, f"The tree of run {run.id}", run.config.data)
-        counts = store.confusion(run.id, "test")
-        tree = tree_generators.from_confusion(counts, run.tree.leaves)
-        common.draw(tree, f"Induced from run {run.id}", run.config.data)
+        if kind == "its mistakes":
+            tree = tree_generators.from_confusion(store.confusion(run.id, "test"), run.tree.leaves)
+        elif kind == "its weights":
+            tree = tree_generators.from_classifier(run.folder / "model.safetensors", run.tree)
+        else:
+            tree = run.tree
+        common.draw(tree, f"From run {run.id}, {kind}", run.config.data)
 
 
 def likely_data(tree: LabelTree) -> str | None:
@@ -167,7 +171,7 @@ def more(draft: Draft) -> None:
         "Adjacency matrix": adjacency,
         "Depth profile": depths,
         "Siblings": siblings,
-        "Compared with the start": changes,
+        "Compared": changes,
         "As text": as_text,
     }
     chosen = st.pills("Look at", list(views), key="studio-view", bind="query-params")
@@ -200,11 +204,22 @@ def siblings(draft: Draft) -> None:
 
 
 def changes(draft: Draft) -> None:
-    compared = tree_compare.compare(draft.states[0], draft.tree, which_distance())
+    entries = {entry.name: entry for entry in tree_library.entries(draft.data)}
+    other = st.selectbox(
+        "Compared with",
+        ["", *entries],
+        format_func=lambda name: entries[name].title if name else "the start of this draft",
+    )
+    first_tree = tree_library.load(other) if other else draft.states[0]
+    compared = tree_compare.compare(first_tree, draft.tree, which_distance())
     st.markdown(f"**{len(compared.moved)} classes moved**, {len(compared.pairs)} pairs changed their distance.")
     first, second = st.columns(2)
     first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
     second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])
+    if fits(first_tree) and fits(draft.tree):
+        for column, tree, key in ((first, first_tree, "before"), (second, draft.tree, "after")):
+            with column:
+                common.chart(figures.tree_figure(tree, compact=True), f"studio-{key}", f"The tree {key}")
 
 
 def as_text(draft: Draft) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -392,3 +394,30 @@ def test_a_file_name_of_two_lines_is_told_in_one(call):
 def test_a_folder_is_told_as_such(tmp_path):
     with pytest.raises(TreeError, match=r"is a folder; give a file with a label tree\.$"):
         tree_formats.load(tmp_path)
+
+
+def test_ten_thousand_mutated_files_end_as_a_tree_or_a_tree_error():
+    from hierapp import tree_library
+
+    draw = np.random.default_rng(0)
+    texts = [
+        (fmt.suffix, tree_formats.render(tree_library.load(name), key).encode())
+        for key, fmt in tree_formats.FORMATS.items()
+        for name in ("cifar10", "digits", "cifar10-binary")
+    ]
+    for turn in range(10_000):
+        suffix, text = texts[turn % len(texts)]
+        data = bytearray(text)
+        for _ in range(draw.integers(1, 5)):
+            at = int(draw.integers(len(data)))
+            match draw.integers(4):
+                case 0:
+                    data[at] = draw.integers(256)
+                case 1:
+                    del data[at : at + int(draw.integers(1, 20))]
+                case 2:
+                    data[at:at] = data[at : at + int(draw.integers(1, 20))]
+                case _:
+                    data[at:at] = b'{}[](),:;"\n\x00'[int(draw.integers(12)) :][:1]
+        with contextlib.suppress(TreeError):
+            tree_formats.parse_bytes(bytes(data), f"t{suffix}")

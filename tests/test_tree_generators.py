@@ -44,6 +44,26 @@ def test_what_is_mistaken_for_each_other_is_joined():
     assert (tree_generators.from_weights(weights, ["cat", "dog", "car", "bus"]).distances() == distances).all()
 
 
+@pytest.mark.parametrize("head", ["flat", "conditional"])
+def test_a_run_whose_last_layer_tells_classes_apart(head, tmp_path):
+    from safetensors.numpy import save_file
+
+    tree = LabelTree.from_edges([("r", "A"), ("A", "cat"), ("A", "car"), ("r", "B"), ("B", "dog"), ("B", "bus")])
+    of_class = {"cat": [1, 0.1], "dog": [1, -0.1], "car": [-1, 0.1], "bus": [-1, -0.1]}
+    names = tree.leaves if head == "flat" else tree.nodes[1:]
+    rows = np.array([of_class.get(name, [9, 9]) for name in names], np.float32)
+    file = tmp_path / "model.safetensors"
+    save_file({"1.fc.weight": np.ones((7, 3), np.float32), "1.head.weight": rows, "1.head.bias": rows[:, 0]}, file)
+    found = tree_generators.from_classifier(file, tree)
+    assert found.distances()[found.leaves.index("cat"), found.leaves.index("dog")] == 1
+    file.write_bytes(b"no weights")
+    with pytest.raises(TreeError, match="cannot be read"):
+        tree_generators.from_classifier(file, tree)
+    save_file({"weight": np.ones((3, 3), np.float32)}, file)
+    with pytest.raises(TreeError, match="no row for each class"):
+        tree_generators.from_classifier(file, tree)
+
+
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "cifar100-5level", "fashion-mnist"])
 def test_adversarial_drives_siblings_apart(name):
     tree = tree_library.load(name)

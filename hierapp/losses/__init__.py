@@ -75,7 +75,7 @@ class Option:
 
     def text(self, value: OptionValue) -> str:
         """The value as people read and type it."""
-        if isinstance(value, tuple):
+        if isinstance(value, tuple | list):  # stored, it is a list
             return ",".join(f"{part:g}" for part in value)
         return f"{value:g}" if isinstance(value, float) else str(value).lower() if value is not None else ""
 

@@ -125,9 +125,9 @@ class Editor {
   }
 
   // Of large trees only what is in view, and a screen above and below it.
-  paint() {
+  paint(whole) {
     const height = this.svg.clientHeight || 560, { y: top, k } = this.view;
-    const all = this.place.size <= 400;
+    const all = whole || this.place.size <= 400;
     const from = all ? -Infinity : (-top - height) / k, to = all ? Infinity : (2 * height - top) / k;
     this.painted = { from: (-top) / k, to: (height - top) / k, k };
     const wanted = this.filter.value.trim().toLowerCase();
@@ -261,6 +261,38 @@ class Editor {
     if (!only) this.paint();
   }
 
+  png() {
+    const { w, h } = this.size, view = this.view, look = getComputedStyle(this.root);
+    this.view = { x: 0, y: 0, k: 1 };
+    this.paint(true);
+    const copy = document.createElementNS(SVG, "svg"), style = document.createElementNS(SVG, "style");
+    copy.setAttribute("width", w);
+    copy.setAttribute("height", h);
+    style.textContent = `text{font:13px sans-serif;fill:${look.color}}.inner text{font-weight:600}.hit{fill:none}` +
+      "path{fill:none;stroke:#9aa0a6;stroke-width:1.3}";
+    copy.append(style, this.group.cloneNode(true));
+    this.view = view;
+    this.paint();
+    const image = new Image();
+    image.onload = () => {
+      const canvas = document.createElement("canvas"), scale = Math.min(2, 16000 / Math.max(w, h));
+      canvas.width = w * scale;
+      canvas.height = h * scale;
+      const pen = canvas.getContext("2d");
+      pen.fillStyle = getComputedStyle(this.svg).backgroundColor;
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(blob);
+        link.download = "tree.png";
+        link.click();
+        URL.revokeObjectURL(link.href);
+      });
+    };
+    image.src = "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(copy));
+  }
+
   zoom(factor, cx, cy) {
     const box = this.svg.getBoundingClientRect();
     const px = cx ?? box.width / 2, py = cy ?? box.height / 2, { x, y, k } = this.view;
@@ -322,6 +354,7 @@ class Editor {
     if (what === "undo" && this.data.undo) this.ask("undo", {});
     if (what === "redo" && this.data.redo) this.ask("redo", {});
     if (what === "fit") this.fit();
+    if (what === "png") this.png();
     if (what === "in") this.zoom(1.25);
     if (what === "out") this.zoom(0.8);
     if (what === "fold") {

@@ -217,6 +217,16 @@ def test_missing_classes_are_dragged_in(studio):
     expect(drawing.page.locator(".tray")).to_be_hidden()
 
 
+def test_the_drawing_is_saved_as_a_png(studio, tmp_path):
+    drawing = studio(tree_library.load("cifar10"))
+    with drawing.page.expect_download() as download:
+        drawing.page.get_by_role("button", name="PNG", exact=True).click()
+    download.value.save_as(tmp_path / "tree.png")
+    head = (tmp_path / "tree.png").read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(head[16:20], "big") > 1000
+
+
 def test_zoom_folds_and_selection_outlive_an_edit(studio):
     drawing = studio(tree_library.load("cifar100"))
     page = drawing.page
@@ -249,7 +259,7 @@ def test_a_name_that_looks_like_html_is_shown_as_text(studio):
     page = drawing.page
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     expect(page.locator(".node text").get_by_text(EVIL[:21])).to_have_count(2)
-    for view in ("Distances", "Adjacency matrix", "Depth profile", "Siblings", "Compared with the start", "As text"):
+    for view in ("Distances", "Adjacency matrix", "Depth profile", "Siblings", "Compared", "As text"):
         page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
         page.wait_for_timeout(1200)
         assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
