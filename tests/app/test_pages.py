@@ -9,7 +9,7 @@ from hierapp.errors import StoreError
 from hierapp.losses import LOSSES
 from tests.app.conftest import add_run, texts
 
-PAGES = ("start", "trees", "train", "runs")
+PAGES = ("start", "trees", "studio", "train", "runs")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -40,7 +40,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=60).run()\n"
-        "for page in ('runs', 'trees', 'train', 'start'):\n"
+        "for page in ('runs', 'trees', 'studio', 'train', 'start'):\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"

@@ -1,0 +1,97 @@
+"""The studio and what it shares with the Trees page, without a browser."""
+
+import pytest
+
+from hierapp import LabelTree, make_loss, tree_library
+from hierapp.drafts import Draft
+from tests.app.conftest import add_run, texts
+
+
+def draft_of(page) -> Draft:
+    return Draft.load(parameter(page, "draft"))
+
+
+def parameter(page, name):
+    value = page.query_params[name]
+    return value if isinstance(value, str) else value[0]
+
+
+def start_from(page, way):
+    return page.button_group(key="start-from").set_value(way).run()
+
+
+def press(page, label):
+    return next(button for button in page.button if button.label == label).click().run()
+
+
+@pytest.mark.parametrize("kind", ["flat", "binary", "random"])
+def test_from_a_data_sets_classes(kind, open_page):
+    page = open_page("studio")
+    page.radio[0].set_value(kind).run()
+    page = press(page, "Open in the studio")
+    assert not page.exception
+    assert set(draft_of(page).tree.leaves) == set("0123456789")
+
+
+def test_from_text_and_what_is_no_tree_is_told(open_page):
+    page = start_from(open_page("studio"), "text")
+    page.text_area[0].set_value("a\n  b\n  b").run()
+    page = press(page, "Open in the studio")
+    assert "Line 3: the name 'b' is used twice" in page.error[0].value
+    page.text_area[0].set_value("a\n  b\n  c").run()
+    page = press(page, "Open in the studio")
+    assert draft_of(page).tree.leaves == ("b", "c")
+
+
+@pytest.mark.parametrize("kind", ["its tree", "its mistakes"])
+def test_from_a_run(kind, open_page, store):
+    run = add_run(store)
+    page = start_from(open_page("studio"), "a run")
+    page.radio[0].set_value(kind).run()
+    page = press(page, "Open in the studio")
+    assert not page.exception
+    tree = draft_of(page).tree
+    assert set(tree.leaves) == set(store.run(run).tree.leaves)
+    assert (tree == store.run(run).tree) == (kind == "its tree")
+
+
+def test_weights_that_are_gone_are_told(open_page, store):
+    add_run(store)
+    page = start_from(open_page("studio"), "a run")
+    page.radio[0].set_value("its weights").run()
+    page = press(page, "Open in the studio")
+    assert "cannot be read" in page.error[0].value
+
+
+def test_a_draft_that_is_not_there_is_told(open_page):
+    page = open_page("studio", draft="000000000000")
+    assert "There is no draft" in page.error[0].value
+    assert "Draw a label tree" in texts(page)
+
+
+def test_a_draft_of_no_data_set_is_saved_but_not_trained_on(open_page, home):
+    draft = Draft.begin(LabelTree.from_edges([("r", "a"), ("r", "b")]), "Odd one")
+    page = open_page("studio", draft=draft.id)
+    page = press(page, "Train on it")
+    assert "belongs to no data set" in page.error[0].value
+    page = press(page, "Save")
+    assert tree_library.load("Odd-one") == draft.tree
+
+
+def test_duplicate_and_delete_on_the_trees_page(open_page, home):
+    page = press(open_page("trees", tree="digits"), "Duplicate")
+    assert not page.exception
+    assert parameter(page, "tree") == "digits-copy"
+    page = press(page, "Delete it")
+    assert not page.exception
+    assert [entry.name for entry in tree_library.entries() if not entry.shipped] == []
+    assert len(tree_library.versions("digits-copy")) == 1
+
+
+def test_the_form_says_what_is_proper(open_page):
+    page = open_page("train", data="digits", loss=["hierarchical", "level-wise"], **{"label-tree": "digits"})
+    assert "uniform depth the second term is constant" in texts(page)
+    field = next(field for field in page.text_input if field.key == "level-wise.weights")
+    page = field.set_value("1").run()
+    assert any("Expected 2 weights of level-wise" in error.value for error in page.error)
+    assert make_loss("level-wise", tree_library.load("digits"), weights="1,0.5").is_proper
