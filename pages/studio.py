@@ -85,7 +85,7 @@ def from_text() -> None:
     )
     if st.button("Open in the studio", type="primary"):
         tree = tree_text.parse(text)
-        common.draw(tree, "Typed", likely_data(tree))
+        common.draw(tree, "Typed", common.likely_data(tree))
 
 
 def from_file() -> None:
@@ -94,7 +94,7 @@ def from_file() -> None:
         tree = tree_formats.parse_bytes(file.getvalue(), file.name)
         st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
         if st.button("Open in the studio", type="primary"):
-            common.draw(tree, file.name, likely_data(tree))
+            common.draw(tree, file.name, common.likely_data(tree))
 
 
 def from_run() -> None:
@@ -123,13 +123,6 @@ def from_run() -> None:
         else:
             tree = run.tree
         common.draw(tree, f"From run {run.id}, {kind}", run.config.data)
-
-
-def likely_data(tree: LabelTree) -> str | None:
-    """The data set with the most classes among the leaves, if any."""
-    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in DATASETS.items()}
-    best = max(shared, key=shared.__getitem__)
-    return best if shared[best] else None
 
 
 def studio(draft: Draft) -> None:

@@ -33,7 +33,7 @@ def upload() -> None:
         data = st.selectbox(
             "Its leaves are the classes of",
             choices,
-            index=choices.index(likely_data(tree)),
+            index=choices.index(common.likely_data(tree)),
             format_func=lambda name: common.data_title(name) if name else "no data set of the list",
         )
         if data:
@@ -45,13 +45,6 @@ def upload() -> None:
     stem = file.name.removesuffix(tree_formats.of_name(file.name).suffix)
     name = st.text_input("Keep it as", stem)
     st.button("Keep this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
-
-
-def likely_data(tree: LabelTree) -> str | None:
-    """The data set with the most classes among the leaves; none if there is no such class."""
-    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in DATASETS.items()}
-    best = max(shared, key=shared.__getitem__)
-    return best if shared[best] else None
 
 
 def keep(tree: LabelTree, name: str, data: str | None) -> None:

@@ -17,7 +17,7 @@ from streamlit.navigation.page import Page
 
 from hierapp import launchers, tree_formats, tree_library, tree_svg
 from hierapp.config import RunConfig
-from hierapp.datasets import Dataset, find
+from hierapp.datasets import DATASETS, Dataset, find
 from hierapp.drafts import Draft
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
@@ -133,6 +133,13 @@ def show_runs(ids: Sequence[str]) -> None:
 def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:
     """Queue the runs and go and watch them."""
     show_runs(launchers.submit(store(), configs, tree))
+
+
+def likely_data(tree: LabelTree) -> str | None:
+    """The data set with the most classes among the leaves, if any."""
+    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in DATASETS.items()}
+    best = max(shared, key=shared.__getitem__)
+    return best if shared[best] else None
 
 
 def draw(tree: LabelTree, title: str, data: str | None) -> None:

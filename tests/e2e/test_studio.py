@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from hierapp import tree_generators, tree_library
 from hierapp.drafts import Draft
+from hierapp.figures import layout_positions
 from hierapp.tree import LabelTree
 from tests.e2e.test_walk import wait_until
 
@@ -140,6 +141,14 @@ def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page, monkeypatch
     assert all(run.tree == drawn for run in server.store.runs())
 
 
+def test_the_cat_goes_under_vehicle(studio):
+    drawing = studio(tree_library.load("cifar10"), "cifar10")
+    drawing.drag("cat", "vehicle")
+    drawing.has_done(1)
+    assert parent(drawing.tree, "cat") == "vehicle"
+    expect(drawing.page.get_by_text("Ragged: the second term of (2) matters.")).to_be_visible()
+
+
 def test_everything_by_keyboard(studio):
     start = LabelTree.from_edges([("r", "A"), ("r", "B"), ("A", "a"), ("A", "b"), ("B", "c")])
     drawing = studio(start)
@@ -215,6 +224,15 @@ def test_missing_classes_are_dragged_in(studio):
     drawing.has_done(1)
     assert parent(drawing.tree, "7") == "seven"
     expect(drawing.page.locator(".tray")).to_be_hidden()
+
+
+def test_the_editor_draws_what_the_figures_draw(studio):
+    tree = LabelTree.from_edges([("r", "A"), ("A", "a"), ("A", "B"), ("B", "b"), ("B", "c"), ("r", "d")])
+    drawing = studio(tree)
+    across, down = layout_positions(tree)
+    for node, name in enumerate(tree.nodes):
+        at = re.match(r"translate\(([\d.]+),([\d.]+)\)", drawing.node(name).get_attribute("transform"))
+        assert (float(at[1]), float(at[2])) == (30 + 170 * across[node], 30 + 26 * down[node])
 
 
 def test_the_drawing_is_saved_as_a_png(studio, tmp_path):
