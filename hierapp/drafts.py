@@ -64,7 +64,8 @@ class Draft:
         if not re.fullmatch(r"[0-9a-f]{12}", draft_id):
             raise missing
         try:
-            lines = _file(draft_id).read_text(encoding="utf-8").splitlines()
+            # By "\n" alone: a name may hold other line breaks.
+            lines = [line for line in _file(draft_id).read_text(encoding="utf-8").split("\n") if line]
             about = json.loads(lines[0])
             draft = cls(draft_id, str(about["title"]), about["data"])
         except (OSError, ValueError, LookupError, TypeError):
@@ -73,7 +74,7 @@ class Draft:
             try:
                 draft._follow(json.loads(line))
             except (ValueError, LookupError, TypeError):
-                break  # a line that a crash cut short; what stands before it holds
+                continue  # a line that a crash or a full disk cut short: it was never shown
         if not draft.states:
             raise missing
         return draft
@@ -119,7 +120,7 @@ class Draft:
         return complaint
 
     def do(self, operation: str, arguments: Mapping[str, Any], number: int | None = None) -> None:
-        """One edit, or "undo", "redo" or "replace" with a whole `tree`.
+        """One edit, or "undo" or "redo".
 
         Raises:
             TreeError: if it cannot be done.
@@ -133,7 +134,7 @@ class Draft:
                 self.at = at
             self.done = done
             return
-        tree = arguments["tree"] if operation == "replace" else tree_edits.apply(self.tree, operation, arguments)
+        tree = tree_edits.apply(self.tree, operation, arguments)
         if tree != self.tree:
             self._write({"tree": _as_lists(tree), "done": done})
             self._add(tree)
@@ -157,7 +158,8 @@ class Draft:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="utf-8", newline="\n") as out:
-                out.write(json.dumps(line, ensure_ascii=False) + "\n")
+                # The line break comes first, so that it ends what a crash or a full disk cut short.
+                out.write("\n" + json.dumps(line, ensure_ascii=False))
         except OSError as error:
             raise StoreError(
                 f"The draft cannot be kept in {file.parent} ({error.strerror}); make room or set HIERAPP_HOME to a"

@@ -181,8 +181,17 @@ def test_an_edit_after_undo_forgets_what_was_undone(draft):
 def test_a_line_that_a_crash_cut_short_loses_nothing_else(draft, tmp_path):
     draft.do("rename", {"node": "cat", "name": "lynx"})
     file = tmp_path / "drafts" / f"{draft.id}.jsonl"
-    file.write_text(file.read_text() + '{"tree": {"names": ["r", "x"], "par')
-    assert Draft.load(draft.id).tree == draft.tree
+    file.write_text(file.read_text() + '\n{"tree": {"names": ["r", "x"], "par')
+    again = Draft.load(draft.id)
+    assert again.tree == draft.tree
+    again.do("rename", {"node": "lynx", "name": "puma"})
+    assert Draft.load(draft.id).tree.leaves[0] == "puma"
+
+
+def test_names_with_line_breaks_of_any_kind_come_back(draft):
+    for name in ("a\u2028b", "a\x85b", "a\x0bb", "a\nb", "a\r\nb"):
+        draft.do("rename", {"node": draft.tree.leaves[0], "name": name})
+        assert Draft.load(draft.id).states == draft.states
 
 
 @pytest.mark.parametrize("named", ["", "000000000000", "../../etc/passwd", "x" * 12])
