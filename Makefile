@@ -45,7 +45,7 @@ clean:
 	@$(UV) -r requirements.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements.txt -c constraints.txt
 	@touch $@
 
-.venv/.tests: .venv/.app requirements-dev.txt tests/chromium.sh
+.venv/.tests: .venv/.app requirements-dev.txt requirements-ray.txt tests/chromium.sh
 	@$(UV) -r requirements-dev.txt -c constraints.txt || \
 		$(BIN)/python -m pip install -r requirements-dev.txt -c constraints.txt
 	@sh tests/chromium.sh $(BIN)/python
