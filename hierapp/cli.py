@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, get_args
 
-from hierapp import datasets, downloads, launchers, losses, models, tree_library
+from hierapp import datasets, devices, downloads, launchers, losses, models, slots, tree_library
 from hierapp.config import plan
-from hierapp.errors import ConfigError, HierappError, TreeError
-from hierapp.store import Store
+from hierapp.errors import ConfigError, HierappError, StoreError, TreeError
+from hierapp.runs import Run
+from hierapp.store import Place, Store
 from hierapp.tree import LabelTree
 
 DONE, RUN_FAILED, BAD_INPUT = 0, 1, 2
@@ -62,14 +63,23 @@ def parser() -> Parser:
     run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
     run.add_argument("--seed", type=int, default=0, help="the first seed")
     run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
-    run.add_argument("--slots", type=int, help="how many runs go at once, from now on; by default one a GPU, else one")
+    run.add_argument("--slots", type=int, help="how many runs go at once on each device, from now on; by default one")
+    run.add_argument("--priority", type=int, default=0, help="runs of a higher one start first")
     run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
 
     _command(commands, "runs", list_runs, "list all runs", figures=True)
     show = _command(commands, "show", show_run, "show one run", figures=True)
     show.add_argument("run")
-    cancel = _command(commands, "cancel", cancel_run, "cancel a waiting or a running run")
+    cancel = _command(commands, "cancel", cancel_run, "cancel a waiting or a running run", figures=True)
     cancel.add_argument("run")
+    resume = _command(commands, "resume", resume_run, "let a stopped run go on from its last checkpoint", figures=True)
+    resume.add_argument("run")
+    resume.add_argument("--detach", action="store_true", help="return at once; the run goes on")
+    _command(commands, "hold", hold_run, "keep a waiting run from starting").add_argument("run")
+    _command(commands, "release", release_run, "let a held run start").add_argument("run")
+    move = _command(commands, "move", move_run, "move a waiting run within the queue")
+    move.add_argument("run")
+    move.add_argument("to", choices=get_args(Place), help="among the waiting runs of its priority")
 
     data = commands.add_parser("data", help="list the data sets, or get one").add_subparsers(required=True)
     _command(data, "list", list_data, "which data sets there are, and which are ready", figures=True)
@@ -117,27 +127,21 @@ def run_losses(options: argparse.Namespace) -> int:
     )
     store = Store()
     if options.slots is not None:
-        launchers.local.set_slots(store, options.slots)
-    ids = launchers.submit(store, configs, tree)
-    if options.detach:
-        _print_runs(store, ids) if options.json else print(*ids, sep="\n")
-        return DONE
-    from hierapp import follow
-
-    runs = follow.follow(store, ids)
-    _print_runs(store, ids) if options.json else follow.print_table(store, runs)
-    return DONE if all(run.state == "finished" for run in runs) else RUN_FAILED
+        for kind in devices.kinds():
+            slots.set_slots(store, kind, options.slots)
+    ids = launchers.submit(store, configs, tree, priority=options.priority)
+    return _follow(store, ids, options)
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    store = Store()
+    store = _looked_after()
     runs = store.runs()
     if options.json:
-        _print_runs(store, [run.id for run in runs])
+        _print_runs(runs)
     elif runs:
         from hierapp import follow
 
-        follow.print_table(store, runs)
+        follow.print_table(runs)
     else:
         print("No run yet; start some with `python -m hierapp run --loss cross-entropy --loss hierarchical`.")
     return DONE
@@ -146,8 +150,7 @@ def list_runs(options: argparse.Namespace) -> int:
 def show_run(options: argparse.Namespace) -> int:
     from hierapp import summary
 
-    store = Store()
-    shown = summary.as_dicts(store, [store.run(options.run)])[0]
+    shown = summary.as_dicts([_looked_after().run(options.run)])[0]
     if options.json:
         print(json.dumps(shown))
         return DONE
@@ -158,15 +161,66 @@ def show_run(options: argparse.Namespace) -> int:
 
 
 def cancel_run(options: argparse.Namespace) -> int:
-    run = Store().request_cancel(options.run)
-    print(f"run {run.id} will stop within seconds" if run.state == "running" else f"run {run.id} is {run.state}")
+    run = _looked_after().request_cancel(options.run)
+    if options.json:
+        _print_runs([run])
+    else:
+        print(f"run {run.id} will stop within seconds" if run.state == "running" else f"run {run.id} is {run.state}")
     return DONE
 
 
-def _print_runs(store: Store, ids: Sequence[str]) -> None:
+def resume_run(options: argparse.Namespace) -> int:
+    store = _looked_after()
+    return _follow(store, [launchers.resume(store, options.run).id], options)
+
+
+def hold_run(options: argparse.Namespace) -> int:
+    return _steer(options.run, lambda store: store.hold(options.run))
+
+
+def release_run(options: argparse.Namespace) -> int:
+    return _steer(options.run, lambda store: store.release(options.run))
+
+
+def move_run(options: argparse.Namespace) -> int:
+    return _steer(options.run, lambda store: store.move(options.run, options.to))
+
+
+def _steer(run: str, call: Callable[[Store], None]) -> int:
+    """Change a waiting run's place in the queue, and print the queue."""
+    store = Store()
+    if store.run(run).state != "queued":
+        raise StoreError(f"Run {run} is {store.run(run).state}; only a waiting run has a place in the queue.")
+    call(store)
+    launchers.supervisor.wake(store)
+    for waiting in store.queue():
+        print(f"{waiting.id}{' held' if waiting.held else ''}")
+    return DONE
+
+
+def _looked_after() -> Store:
+    """The store, with what is true of runs whose processes are gone."""
+    store = Store()
+    launchers.supervisor.look_after(store)
+    return store
+
+
+def _follow(store: Store, ids: Sequence[str], options: argparse.Namespace) -> int:
+    """Follow runs to their end and print what came out; with --detach only which they are."""
+    if options.detach:
+        _print_runs(store.runs(ids)) if options.json else print(*ids, sep="\n")
+        return DONE
+    from hierapp import follow
+
+    runs = follow.follow(store, ids)
+    _print_runs(runs) if options.json else follow.print_table(runs)
+    return DONE if all(run.state == "finished" for run in runs) else RUN_FAILED
+
+
+def _print_runs(runs: Sequence[Run]) -> None:
     from hierapp import summary
 
-    print(json.dumps(summary.as_dicts(store, store.runs(ids))))
+    print(json.dumps(summary.as_dicts(runs)))
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str]:

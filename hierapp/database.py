@@ -1,7 +1,10 @@
-"""The SQLite file behind the store: its tables, its connections, its errors."""
+"""The SQLite file behind the store: its connections, its migration, its errors."""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -9,45 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hierapp.errors import StoreError
+from hierapp import schema
+from hierapp.errors import DiskFull, StoreError
+from hierapp.schema import SCHEMA_VERSION
 
 WAIT_SECONDS = 30.0  # for another writer
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    state TEXT NOT NULL,
-    config TEXT NOT NULL,
-    tree TEXT NOT NULL,
-    created REAL NOT NULL,
-    started REAL,
-    ended REAL,
-    pid INTEGER,
-    pid_started REAL,
-    device TEXT,
-    version TEXT,
-    epoch INTEGER NOT NULL DEFAULT 0,
-    progress REAL NOT NULL DEFAULT 0,
-    cancel_requested REAL,
-    error TEXT,
-    test TEXT
-);
-CREATE TABLE IF NOT EXISTS metrics (
-    run INTEGER NOT NULL, name TEXT NOT NULL, epoch REAL NOT NULL, value REAL, PRIMARY KEY (run, name, epoch)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS confusions (
-    run INTEGER NOT NULL, part TEXT NOT NULL, epoch INTEGER NOT NULL, counts BLOB NOT NULL,
-    PRIMARY KEY (run, part, epoch)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
+NO_ROOM = 1 << 20  # bytes; with less SQLite may fail for other reasons than the one it gives
 
 
 class Database:
-    """One SQLite file in WAL mode; each thread has a connection of its own.
+    """One SQLite file in WAL mode; each thread has a connection of its own to write, and one that can only read.
 
     Raises:
+        DiskFull: from `write`, if there is no room; nothing is changed.
         StoreError: from `write` and `read`, if the folder cannot be read or written, the file is no store, or a newer
             hierapp wrote it.
     """
@@ -62,7 +39,7 @@ class Database:
         """A connection inside a transaction, which is kept as a whole or not at all."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            db = self._connection()
+            db = self._connection("writer")
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -73,6 +50,11 @@ class Database:
                     db.execute("ROLLBACK")
                 raise
         except (OSError, sqlite3.Error) as error:
+            if self._is_full(error):
+                raise DiskFull(
+                    f"The disk with {self.folder} is full, so that nothing can be stored; make room, and runs go on by"
+                    " themselves."
+                ) from error
             raise StoreError(
                 f"The store in {self.folder} cannot be written ({_reason(error)}); make the folder writable or set"
                 " HIERAPP_HOME to one that is."
@@ -80,43 +62,118 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read from."""
+        """A connection that can only read, at one moment of the store."""
         try:
             # What does not exist yet reads as empty, without leaving a file behind.
-            empty = None if self.file.exists() else self._open(":memory:")
-            yield empty.db if empty else self._connection()
+            db = self._connection("reader") if self._holds_something() else _empty()
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
-                f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, or set HIERAPP_HOME"
-                " to another one."
+                f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, bring back a backup"
+                " with `python -m hierapp store restore`, or set HIERAPP_HOME to another folder."
             ) from error
 
-    def _connection(self) -> sqlite3.Connection:
+    def _holds_something(self) -> bool:
+        try:
+            return self.file.stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def _connection(self, name: str) -> sqlite3.Connection:
         """This thread's connection. It is kept: the last one to close makes SQLite write the whole file to disk."""
-        kept: _Connection | None = getattr(self._threads, "kept", None)
+        kept: _Connection | None = getattr(self._threads, name, None)
         if kept is None or kept.identity != _identity(self.file):
-            kept = self._threads.kept = self._open(str(self.file))
+            kept = _Connection(self._open_writer() if name == "writer" else self._open_reader())
+            kept.identity = _identity(self.file)
+            setattr(self._threads, name, kept)
         return kept.db
 
-    def _open(self, file: str) -> _Connection:
-        opened = _Connection(sqlite3.connect(file, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False))
-        opened.db.row_factory = sqlite3.Row
-        self._prepare(opened.db)
-        opened.db.execute("PRAGMA synchronous = NORMAL")
-        opened.identity = _identity(self.file)
-        return opened
+    def _open_writer(self) -> sqlite3.Connection:
+        db = _connect(str(self.file))
+        self._prepare(db)
+        db.execute("PRAGMA synchronous = NORMAL")
+        return db
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        """Make the tables of a new store; refuse one that a newer hierapp wrote."""
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+    def _open_reader(self) -> sqlite3.Connection:
+        db = _connect(f"{self.file.as_uri()}?{self._reading()}")
+        if self._version(db) < SCHEMA_VERSION:
+            db.close()
+            with self.write():  # makes or migrates the tables
+                pass
+            db = _connect(f"{self.file.as_uri()}?mode=ro")
+        return db
+
+    def _reading(self) -> str:
+        """How a reader opens the file. Where nobody can write, it lies still, and SQLite must not look for its log."""
+        log = self.file.with_name(f"{self.file.name}-wal")
+        still = not os.access(self.folder, os.W_OK) and not (log.exists() and log.stat().st_size)
+        return "immutable=1" if still else "mode=ro"
+
+    def _version(self, db: sqlite3.Connection) -> int:
+        """The version of the file's tables, 0 if it has none; that of a newer hierapp is refused."""
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"The store in {self.folder} has version {version} and this hierapp reads {SCHEMA_VERSION}; update"
                 " hierapp, or set HIERAPP_HOME to another folder."
             )
-        if version == 0:
-            _use_wal(db)
-            db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        return version
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        """Make the tables of a new store, or bring those of an older one up to date; a copy of that is kept."""
+        version = self._version(db)
+        if version == SCHEMA_VERSION:
+            return
+        _use_wal(db)
+        if version:
+            self._keep_copy(db, version)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            version = self._version(db)  # another process may have been faster
+            if version == 0:
+                schema.create(db)
+            for older in range(max(version, 1), SCHEMA_VERSION if version else 0):
+                schema.MIGRATIONS[older](db)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _keep_copy(self, db: sqlite3.Connection, version: int) -> None:
+        copy = self.file.with_name(f"store.version-{version}.sqlite")
+        side = copy.with_suffix(f".{os.getpid()}.part")
+        if not copy.exists():
+            side.unlink(missing_ok=True)
+            db.execute("VACUUM INTO ?", (str(side),))
+            side.replace(copy)
+
+    def _is_full(self, error: Exception) -> bool:
+        if isinstance(error, OSError):
+            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            return self.folder.exists() and shutil.disk_usage(self.folder).free < NO_ROOM
+        return code == sqlite3.SQLITE_FULL
+
+
+def _connect(file: str) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        file, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=file.startswith("file:")
+    )
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _empty() -> sqlite3.Connection:
+    db = _connect(":memory:")
+    schema.create(db)
+    return db
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
@@ -126,8 +183,11 @@ def _use_wal(db: sqlite3.Connection) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > until or error.sqlite_errorcode & 0xFF not in (
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            ):
                 raise
             time.sleep(0.02)
 

@@ -22,13 +22,13 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Record:
-    """The side file: bytes done and in all, what is being done, who does it since when, and why it failed."""
+    """The side file: bytes done and in all, what is being done, by which process, and why it failed."""
 
     done: int
     total: int
     what: str
     pid: int
-    started: float | None
+    process: str | None
     time: float
     error: str | None = None
 
@@ -36,7 +36,7 @@ class Record:
     def now(cls, done: int, total: int, what: str, pid: int | None = None, error: str | None = None) -> Record:
         """A record of this moment, by this process or by `pid`."""
         pid = pid or os.getpid()
-        return cls(done, total, what, pid, processes.started_at(pid), time.time(), error)
+        return cls(done, total, what, pid, processes.identity(pid), time.time(), error)
 
     def write(self, root: Path, name: str) -> None:
         """Replace the side file in one step, so that no reader sees half of it."""

@@ -27,6 +27,14 @@ class StoreError(HierappError):
     """The store cannot be read or written, or holds no such run."""
 
 
+class DiskFull(StoreError):  # noqa: N818 - a state of the disk, which passes
+    """There is no room to store anything."""
+
+
+class Superseded(Exception):  # noqa: N818 - not the user's: whoever meets it stops without a word
+    """The run is somebody else's by now: it was claimed again, or has ended."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Training stops because it was asked to."""
 

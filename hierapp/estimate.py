@@ -62,11 +62,8 @@ def words(seconds: float) -> str:
 
 def _epoch_seconds(store: Store) -> dict[tuple[str, str], float]:
     """Seconds an epoch took in the latest runs, by data set and model."""
-    runs = store.runs(states=("finished", "running"))[-50:]
-    metrics = store.metrics(run.id for run in runs)
-    found = {}
-    for run in runs:
-        points = metrics[run.id].get("epoch_seconds")
-        if points:
-            found[run.config.data, run.config.model] = statistics.median(value for _, value in points)
-    return found
+    found: dict[tuple[str, str], list[float]] = {}
+    for run in store.runs(states=("finished", "running"))[-50:]:
+        if "epoch_seconds" in run.last:
+            found.setdefault((run.config.data, run.config.model), []).append(run.last["epoch_seconds"])
+    return {key: statistics.median(seconds[-5:]) for key, seconds in found.items()}

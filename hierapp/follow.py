@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from hierapp import summary
-from hierapp.launchers import local
-from hierapp.store import Run, Store
+from hierapp.launchers import supervisor
+from hierapp.runs import Run
+from hierapp.store import Store
 
 POLL_SECONDS = 0.3
 
@@ -35,15 +36,14 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
     with bars:
         while True:
             runs = store.runs(ids)
-            metrics = store.metrics(ids)
             names = summary.labels(runs)
             for run in runs:
                 if run.id not in tasks:
                     tasks[run.id] = bars.add_task(f"{run.id} {names[run.id]}", total=1.0, start=False, now="queued")
                 if run.started is not None:
                     bars.start_task(tasks[run.id])
-                accuracy = metrics[run.id].get("val_accuracy", [])
-                shown = f"{run.state}, val accuracy {accuracy[-1][1]:.4f}" if accuracy else run.state
+                accuracy = run.last.get("val_accuracy")
+                shown = run.state if accuracy is None else f"{run.state}, val accuracy {accuracy:.4f}"
                 bars.update(tasks[run.id], completed=run.progress, now=shown)
                 if not run.is_open and run.id not in told:
                     told.add(run.id)
@@ -52,13 +52,13 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
                         console.print(Text(f"{run.id} {names[run.id]}: {shown}"), soft_wrap=True)
             if len(told) == len(runs):
                 return runs
-            local.wake(store)
+            supervisor.look_after(store)
             time.sleep(POLL_SECONDS)
 
 
-def print_table(store: Store, runs: Sequence[Run]) -> None:
+def print_table(runs: Sequence[Run]) -> None:
     """Print the runs' table on standard output, and means over seeds where there are several."""
-    frame = summary.table(store, runs)
+    frame = summary.table(runs)
     _print_frame(frame.reset_index())
     means = summary.over_seeds(frame)
     if len(means):

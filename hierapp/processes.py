@@ -1,13 +1,19 @@
-"""Processes known by their id *and* their start time, for ids are used again."""
+"""Processes known by their id *and* their start, for ids are used again.
+
+An identity is one word: machine, boot, namespace of ids, id, start. It does not depend on the clock, which may be set
+while a run goes on, and it tells the processes of another machine or container, of which nothing can be known here.
+"""
 
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -38,28 +44,69 @@ def spawn(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | 
     return child
 
 
-def started_at(pid: int) -> float | None:
-    """When the process started, in seconds since 1970, or None if there is none (a zombie counts as none)."""
+def identity(pid: int) -> str | None:
+    """The identity of a process, or None if there is none (a zombie counts as none)."""
+    start = _start(pid)
+    return None if start is None else " ".join((*_here(), str(pid), start))
+
+
+def alive(process: str | None) -> bool:
+    """Whether the very process of this identity still runs here."""
+    return process is not None and identity(_pid(process)) == process
+
+
+def is_foreign(process: str) -> bool:
+    """Whether it runs, if it does, where this process cannot see it: on another machine or in another container."""
+    host, boot, namespace = process.split(" ")[:3]
+    here_host, here_boot, here_namespace = _here()
+    if boot != here_boot:
+        return host != here_host  # this machine has been started anew: its processes are gone
+    return namespace != here_namespace
+
+
+def kill(process: str | None) -> None:
+    """End a worker and its children at once; each worker leads a session of its own."""
+    if process is not None and alive(process):
+        try:
+            os.killpg(_pid(process), signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def oom_kills() -> int:
+    """How many processes the system has ended so far for want of memory; 0 where it does not count them."""
+    try:
+        fields = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+    except OSError:
+        return 0
+    return int(fields.get("oom_kill", 0))
+
+
+@cache
+def _here() -> tuple[str, str, str]:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # no Linux; there are no namespaces then, and the time of boot is rounded as the clock is set
+        boot, namespace = str(round(psutil.boot_time() / 600)), "-"
+    return platform.node().replace(" ", "-") or "-", boot, namespace
+
+
+def _start(pid: int) -> str | None:
+    """When a process started, in ticks since boot."""
+    try:
+        # The name, in brackets, may hold anything; the fields after it are plain.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc/self/stat").exists():
+            return None
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+        return None if process.status() == psutil.STATUS_ZOMBIE else str(round(process.create_time()))
     except psutil.Error:
         return None
 
 
-def alive(pid: int | None, started: float | None) -> bool:
-    """Whether the very process that started then still runs."""
-    if pid is None or started is None:
-        return False
-    now = started_at(pid)
-    # The kernel's clock ticks 100 times a second, and the time of boot that psutil adds may be corrected a little.
-    return now is not None and abs(now - started) < 2.0
-
-
-def kill(pid: int | None, started: float | None) -> None:
-    """End a worker and its children at once; each worker leads a session of its own."""
-    if pid is not None and alive(pid, started):
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+def _pid(process: str) -> int:
+    return int(process.split(" ")[3])

@@ -1,76 +1,44 @@
 """Runs, metrics and confusion matrices: one SQLite file (WAL) and one folder a run.
 
-Each thread has its own connection, so that a Store can be shared; other processes open their own by the folder.
-What a run's state may become is decided here and nowhere else:
-
-    queued -> running -> finished | failed | cancelled | interrupted
-    queued -> cancelled
+Each thread has its own connections, so that a Store can be shared; other processes open their own by the folder.
+What a run's state may become is decided in `run_states`; what a worker writes stands in `attempt`.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import sqlite3
 import time
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp import paths, tree_formats
+from hierapp import paths, records, tree_formats
+from hierapp.attempt import Attempt
 from hierapp.config import RunConfig
 from hierapp.database import Database
-from hierapp.errors import StoreError
+from hierapp.errors import ConfigError, StoreError
+from hierapp.records import Part, Points, marks
+from hierapp.run_states import Event, State, move
+from hierapp.runs import Run
+from hierapp.schema import tree_hash
 from hierapp.tree import LabelTree
 
-State = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
-Part = Literal["validation", "test"]
-OPEN_STATES: tuple[State, ...] = ("queued", "running")
+Place = Literal["first", "earlier", "later", "last"]
+HIGHEST_PRIORITY = 100
+IN_ORDER = "priority DESC, place, id"
 
 
 @dataclass(frozen=True)
-class Run:
-    """One row of the store as it stood when it was read; times in seconds since 1970, progress from 0 to 1."""
+class Changes:
+    """What was recorded since a cursor: the next cursor; for runs that went back to a checkpoint the epoch after which
+    their earlier points are void; and the new rows (run, name, epoch, value)."""
 
-    id: str
-    state: State
-    config: RunConfig
-    tree_text: str
-    created: float
-    started: float | None
-    ended: float | None
-    pid: int | None
-    pid_started: float | None
-    device: str | None
-    version: str | None
-    epoch: int
-    progress: float
-    cancel_requested: float | None
-    error: str | None
-    test: dict[str, Any] | None
-    folder: Path
-
-    @cached_property
-    def tree(self) -> LabelTree:
-        """The tree that the run was queued with."""
-        return tree_formats.parse(self.tree_text, "json")
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in OPEN_STATES
-
-    @property
-    def seconds_left(self) -> float | None:
-        """What the run still takes if it goes on as so far; None until that can be told."""
-        if self.state != "running" or self.started is None or self.progress <= 0:
-            return None
-        return (time.time() - self.started) * (1 - self.progress) / self.progress
+    cursor: int
+    cuts: dict[str, float]
+    rows: list[tuple[str, str, float, float]]
 
 
 class Store:
@@ -78,24 +46,31 @@ class Store:
 
     Raises:
         StoreError: from any call, if the folder cannot be read or written or the file is no store.
+        DiskFull: a StoreError; from any call that writes.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or paths.home()).absolute()
-        self._database = Database(self.folder / "store.sqlite")
+        self.database = Database(self.folder / "store.sqlite")
 
     # Runs
 
-    def add(self, configs: Sequence[RunConfig], tree: LabelTree) -> list[str]:
+    def add(
+        self, configs: Sequence[RunConfig], tree: LabelTree, owner: str | None = None, priority: int = 0
+    ) -> list[str]:
         """Queue runs over one tree, all or none; their ids in order."""
         text = tree_formats.render(tree, "json")
-        with self._database.write() as db:
+        _check_priority(priority)
+        with self.database.write() as db:
+            db.execute("INSERT OR IGNORE INTO trees VALUES (?, ?)", (tree_hash(text), text))
+            place = float(db.execute("SELECT coalesce(max(place), 0) FROM runs").fetchone()[0])
             ids = [
                 db.execute(
-                    "INSERT INTO runs (state, config, tree, created) VALUES ('queued', ?, ?, ?)",
-                    (config.model_dump_json(), text, time.time()),
+                    "INSERT INTO runs (state, config, tree, owner, created, priority, place)"
+                    " VALUES ('queued', ?, ?, ?, ?, ?, ?)",
+                    (config.model_dump_json(), tree_hash(text), owner, time.time(), priority, place + number),
                 ).lastrowid
-                for config in configs
+                for number, config in enumerate(configs, start=1)
             ]
         return [str(run) for run in ids]
 
@@ -104,16 +79,14 @@ class Store:
         where: list[str] = []
         values: list[int | str] = []
         if ids is not None:
-            wanted = list(ids)
-            where.append(f"id IN ({_marks(wanted)})")
-            values += [_number(run) for run in wanted]
+            wanted = [number_of(run) for run in ids]
+            where.append(f"id IN ({marks(wanted)})")
+            values += wanted
         if states is not None:
             allowed = list(states)
-            where.append(f"state IN ({_marks(allowed)})")
+            where.append(f"state IN ({marks(allowed)})")
             values += allowed
-        with self._database.read() as db:
-            condition = f"WHERE {' AND '.join(where)}" if where else ""
-            return [self._run(row) for row in db.execute(f"SELECT * FROM runs {condition} ORDER BY id", values)]
+        return self._select(f"WHERE {' AND '.join(['TRUE', *where])} ORDER BY id", values)
 
     def run(self, run: str) -> Run:
         """One run, or a StoreError that says how to list them."""
@@ -122,148 +95,181 @@ class Store:
             raise StoreError(f"There is no run {run!r}; list the runs with `python -m hierapp runs`.")
         return found[0]
 
-    def claim(self) -> Run | None:
-        """Take the oldest queued run: it is running from now on, in one transaction; None when none waits."""
-        with self._database.write() as db:
-            row = db.execute(
-                "UPDATE runs SET state = 'running', started = ? WHERE id ="
-                " (SELECT id FROM runs WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
-                (time.time(),),
-            ).fetchone()
-        return None if row is None else self._run(row)
-
-    def set_process(self, run: str, pid: int, pid_started: float | None) -> None:
-        """Note which process runs it."""
-        with self._database.write() as db:
-            db.execute("UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", (pid, pid_started, _number(run)))
-
-    def set_start(self, run: str, device: str, version: str) -> None:
-        """Note that training begins, where and by which code; time spent on imports before is not training."""
-        with self._database.write() as db:
-            db.execute(
-                "UPDATE runs SET started = ?, device = ?, version = ? WHERE id = ?",
-                (time.time(), device, version, _number(run)),
-            )
-
-    def end(self, run: str, state: State, error: str | None = None, test: Mapping[str, Any] | None = None) -> bool:
-        """End a running run; False, and nothing changed, if it had ended already."""
-        done = 1.0 if state == "finished" else None
-        with self._database.write() as db:
-            changed = db.execute(
-                "UPDATE runs SET state = ?, error = ?, test = ?, ended = ?, progress = coalesce(?, progress)"
-                " WHERE id = ? AND state = 'running'",
-                (state, error, None if test is None else json.dumps(test), time.time(), done, _number(run)),
-            ).rowcount
-        return changed == 1
-
     def request_cancel(self, run: str) -> Run:
         """Cancel a waiting run at once and ask a running one to stop; an ended one stays as it is."""
         self.run(run)
-        with self._database.write() as db:
-            db.execute(
-                "UPDATE runs SET state = 'cancelled', ended = ? WHERE id = ? AND state = 'queued'",
-                (time.time(), _number(run)),
-            )
-            db.execute(
-                "UPDATE runs SET cancel_requested = coalesce(cancel_requested, ?) WHERE id = ? AND state = 'running'",
-                (time.time(), _number(run)),
+        with self.database.write() as db:
+            if not move(db, number_of(run), "cancel", time.time()):
+                db.execute(
+                    "UPDATE runs SET cancel_requested = coalesce(cancel_requested, ?)"
+                    " WHERE id = ? AND state = 'running'",
+                    (time.time(), number_of(run)),
+                )
+        return self.run(run)
+
+    def resume(self, run: str) -> Run:
+        """Queue a failed, cancelled or interrupted run again: it goes on from its last checkpoint.
+
+        Raises:
+            StoreError: if it is in another state.
+        """
+        before = self.run(run)
+        with self.database.write() as db:
+            moved = move(db, number_of(run), "resume", time.time(), lost=0, note=None)
+        if not moved:
+            raise StoreError(
+                f"Run {before.id} is {before.state}; only a failed, cancelled or interrupted run can be resumed."
             )
         return self.run(run)
 
-    def is_cancel_requested(self, run: str) -> bool:
-        with self._database.read() as db:
-            row = db.execute("SELECT cancel_requested FROM runs WHERE id = ?", (_number(run),)).fetchone()
-        return row is not None and row["cancel_requested"] is not None
+    # The queue
 
-    # What runs record
+    def queue(self) -> list[Run]:
+        """The waiting runs in the order in which they start, held ones among them."""
+        return self._select(f"WHERE state = 'queued' ORDER BY {IN_ORDER}", [])
 
-    def report(self, run: str, epoch: float, values: Mapping[str, float], progress: float) -> None:
-        """Record values at a point in time, in epochs (1.5 = in the middle of the second), and the share of the run
-        that is done; NaN is kept as NULL."""
-        with self._database.write() as db:
-            _insert_metrics(db, _number(run), epoch, values)
-            db.execute("UPDATE runs SET progress = ? WHERE id = ?", (progress, _number(run)))
+    def hold(self, run: str) -> None:
+        """Keep a waiting run from starting."""
+        self._set_waiting(run, held=1)
 
-    def end_epoch(self, run: str, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
-        """Record an epoch's values and its validation confusion matrix, all or none."""
-        with self._database.write() as db:
-            _insert_metrics(db, _number(run), epoch, values)
-            _insert_confusion(db, _number(run), "validation", epoch, confusion)
-            db.execute("UPDATE runs SET epoch = ? WHERE id = ?", (epoch, _number(run)))
+    def release(self, run: str) -> None:
+        """Let a held run start."""
+        self._set_waiting(run, held=0)
 
-    def add_test_confusion(self, run: str, epoch: int, confusion: NDArray[np.int64]) -> None:
-        with self._database.write() as db:
-            _insert_confusion(db, _number(run), "test", epoch, confusion)
+    def set_priority(self, run: str, priority: int) -> None:
+        """Waiting runs of a higher priority start first."""
+        self._set_waiting(run, priority=_check_priority(priority))
 
-    def metrics(self, ids: Iterable[str]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    def move(self, run: str, to: Place) -> None:
+        """Move a waiting run among those of its priority."""
+        with self.database.write() as db:
+            order = [
+                (int(row["id"]), float(row["place"]))
+                for row in db.execute(
+                    "SELECT id, place FROM runs WHERE state = 'queued' AND priority ="
+                    f" (SELECT priority FROM runs WHERE id = ?) ORDER BY {IN_ORDER}",
+                    (number_of(run),),
+                )
+            ]
+            ids = [number for number, _ in order]
+            if number_of(run) not in ids:
+                return
+            at = ids.index(number_of(run))
+            ids.insert({"first": 0, "earlier": max(at - 1, 0), "later": at + 1, "last": len(ids)}[to], ids.pop(at))
+            # The same places, dealt anew: those that stand elsewhere in the queue are not touched.
+            places = sorted(place for _, place in order)
+            db.executemany("UPDATE runs SET place = ? WHERE id = ?", list(zip(places, ids, strict=True)))
+
+    def claim(
+        self, devices: Sequence[str] | None = None, launcher: str = "local", placed: str | None = None
+    ) -> Run | None:
+        """Take the first waiting run that asks for one of these devices ("auto", "cpu", ...; by default any): it is
+        running from now on, in one transaction; None when none waits."""
+        wanted = "" if devices is None else f" AND json_extract(config, '$.device') IN ({marks(devices)})"
+        with self.database.write() as db:
+            row = db.execute(
+                f"SELECT id FROM runs WHERE state = 'queued' AND NOT held{wanted} ORDER BY {IN_ORDER} LIMIT 1",
+                devices or [],
+            ).fetchone()
+            if row is not None:
+                move(db, row["id"], "claim", time.time(), launcher=launcher, placed=placed)
+        return None if row is None else self.run(str(row["id"]))
+
+    def unclaim(self, run: Run) -> bool:
+        """Put a run back whose process never came to be."""
+        return self._move(run, "unclaim")
+
+    def lose(self, run: Run, error: str, again: bool = False) -> bool:
+        """Record that a run's process is gone and why; `again` queues it at once to go on from its checkpoint."""
+        with self.database.write() as db:
+            moved = move(
+                db, number_of(run.id), "lose", time.time(), attempt=run.attempt, error=error, lost=run.lost + 1
+            )
+            if moved and again:
+                move(db, number_of(run.id), "resume", time.time(), note=f"Goes on after a loss: {error}")
+        return moved
+
+    def stopped(self, run: Run) -> bool:
+        """Record that a run which was asked to stop is gone."""
+        return self._move(run, "stop")
+
+    def attempt(self, run: str) -> Attempt:
+        """What a worker writes of a run, under the number of its present attempt."""
+        return Attempt(self.database, number_of(run), self.run(run).attempt)
+
+    # What runs recorded
+
+    def metrics(self, ids: Iterable[str]) -> dict[str, Points]:
         """For each run and metric name the (epoch, value) pairs in order."""
-        wanted = [_number(run) for run in ids]
-        found: dict[str, dict[str, list[tuple[float, float]]]] = {str(run): {} for run in wanted}
-        with self._database.read() as db:
-            for row in db.execute(
-                f"SELECT * FROM metrics WHERE run IN ({_marks(wanted)}) ORDER BY run, name, epoch",
-                wanted,
-            ):
-                value = math.nan if row["value"] is None else row["value"]
-                found[str(row["run"])].setdefault(row["name"], []).append((row["epoch"], value))
-        return found
+        wanted = [number_of(run) for run in ids]
+        with self.database.read() as db:
+            return records.points(db, wanted)
+
+    def metrics_since(self, cursor: int, ids: Iterable[str]) -> Changes:
+        """What these runs recorded since an earlier call gave this cursor; 0 for everything."""
+        wanted = [number_of(run) for run in ids]
+        with self.database.read() as db:
+            if cursor:
+                return Changes(*records.new_points(db, cursor, wanted))
+            last = int(db.execute("SELECT coalesce(max(seq), 0) FROM metrics").fetchone()[0])
+            every = records.points(db, wanted)
+        return Changes(
+            last, {}, [(run, name, *at) for run, names in every.items() for name, ats in names.items() for at in ats]
+        )
 
     def confusion(self, run: str, part: Part, epoch: int | None = None) -> NDArray[np.int64] | None:
         """The confusion matrix [L, L] of an epoch, by default the last one; None if there is none yet."""
-        with self._database.read() as db:
-            row = db.execute(
-                "SELECT counts FROM confusions WHERE run = ? AND part = ? AND epoch = coalesce(?, epoch)"
-                " ORDER BY epoch DESC LIMIT 1",
-                (_number(run), part, epoch),
-            ).fetchone()
-        if row is None:
-            return None
-        flat = np.frombuffer(zlib.decompress(row["counts"]), "<i4").astype(np.int64)
-        return flat.reshape(math.isqrt(len(flat)), -1)
+        with self.database.read() as db:
+            return records.confusion(db, number_of(run), part, epoch)
 
     # Settings
 
     def setting(self, name: str) -> str | None:
-        with self._database.read() as db:
+        with self.database.read() as db:
             row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row["value"])
 
     def set_setting(self, name: str, value: str) -> None:
-        with self._database.write() as db:
+        with self.database.write() as db:
             db.execute(
                 "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 (name, value),
             )
 
-    def _run(self, row: sqlite3.Row) -> Run:
-        fields = dict(row)
-        run = str(fields.pop("id"))
-        fields["tree_text"] = fields.pop("tree")
-        # Checked when it was queued; a registry that has changed since must not hide the run.
-        fields["config"] = RunConfig.model_construct(**json.loads(fields["config"]))
-        fields["test"] = json.loads(fields["test"]) if fields["test"] else None
-        return Run(id=run, folder=self.folder / "runs" / run, **fields)
+    def _select(self, condition: str, values: Sequence[int | str]) -> list[Run]:
+        with self.database.read() as db:
+            rows = db.execute(f"SELECT * FROM runs {condition}", values).fetchall()
+            hashes = list({row["tree"] for row in rows})
+            trees = {
+                row["hash"]: row["text"]
+                for row in db.execute(f"SELECT * FROM trees WHERE hash IN ({marks(hashes)})", hashes)
+            }
+        return [Run.of_row(row, trees[row["tree"]], self.folder / "runs") for row in rows]
+
+    def _move(self, run: Run, event: Event) -> bool:
+        with self.database.write() as db:
+            return move(db, number_of(run.id), event, time.time(), attempt=run.attempt)
+
+    def _set_waiting(self, run: str, **values: int) -> None:
+        """Set columns of a run that waits; one that does not wait any more stays as it is."""
+        self.run(run)
+        changes = ", ".join(f"{name} = ?" for name in values)
+        with self.database.write() as db:
+            db.execute(
+                f"UPDATE runs SET {changes} WHERE id = ? AND state = 'queued'", (*values.values(), number_of(run))
+            )
 
 
-def _insert_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
-        [(run, name, epoch, None if math.isnan(value) else value) for name, value in values.items()],
-    )
-
-
-def _insert_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, confusion: NDArray[np.int64]) -> None:
-    blob = zlib.compress(confusion.astype("<i4").tobytes())
-    db.execute("INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)", (run, part, epoch, blob))
-
-
-def _number(run: str) -> int:
+def number_of(run: str) -> int:
+    """A run's number in the tables; -1, which no run has, for what is none."""
     try:
         number = int(run)
     except ValueError:
-        return -1  # the id of no run
+        return -1
     return number if abs(number) < 2**63 else -1  # SQLite takes no larger ones
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
+def _check_priority(priority: int) -> int:
+    if not -HIGHEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
+        raise ConfigError(f"Expected a priority from {-HIGHEST_PRIORITY} to {HIGHEST_PRIORITY} but got {priority}.")
+    return priority

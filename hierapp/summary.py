@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hierapp.store import Run, Store
+from hierapp.runs import Run
 from hierapp.tree import LabelTree
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]
@@ -25,9 +25,8 @@ TEST_FIGURES = {
 }
 
 
-def as_dicts(store: Store, runs: Sequence[Run]) -> list[dict[str, Any]]:
+def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The runs as the command line prints them with --json."""
-    metrics = store.metrics(run.id for run in runs)
     return [
         {
             "id": run.id,
@@ -37,10 +36,15 @@ def as_dicts(store: Store, runs: Sequence[Run]) -> list[dict[str, Any]]:
             "epoch": run.epoch,
             "epochs": run.config.epochs,
             "progress": run.progress,
-            "metrics": {name: _for_json(points[-1][1]) for name, points in metrics[run.id].items()},
+            "metrics": {name: _for_json(value) for name, value in run.last.items()},
             "test": run.test,
             "folder": str(run.folder),
             "error": run.error,
+            "note": run.note,
+            "owner": run.owner,
+            "priority": run.priority,
+            "held": run.held,
+            "attempt": run.attempt,
             "device": run.device,
             "version": run.version,
             "created": run.created,
@@ -100,12 +104,10 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
     return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
 
 
-def table(store: Store, runs: Sequence[Run]) -> pd.DataFrame:
+def table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a run, indexed by its id: what it is, how far it is, and its figures (NaN where there is none yet)."""
-    metrics = store.metrics(run.id for run in runs)
     rows = []
     for run in runs:
-        last = {name: points[-1][1] for name, points in metrics[run.id].items()}
         figures = {column: (run.test or {}).get(key) for column, key in TEST_FIGURES.items()}
         rows.append(
             {
@@ -117,7 +119,7 @@ def table(store: Store, runs: Sequence[Run]) -> pd.DataFrame:
                 "seed": run.config.seed,
                 "state": run.state,
                 "epochs": f"{run.epoch} of {run.config.epochs}",
-                "val accuracy": last.get("val_accuracy"),
+                "val accuracy": run.last.get("val_accuracy"),
                 **figures,
             }
         )

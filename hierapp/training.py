@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hierapp import datasets, metrics, models
+from hierapp import checkpoints, datasets, metrics, models, weights
+from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError
@@ -42,6 +42,21 @@ class Recorder(Protocol):
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: Confusion) -> None: ...
 
     def should_stop(self) -> bool: ...
+
+    def should_save(self) -> bool:
+        """Whether it is time for a checkpoint; asked between batches."""
+
+    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+        """Training begins at this point, 0 or a checkpoint's; checkpoints of these names were broken."""
+
+    def saved(self, file: Path) -> None:
+        """A file of the run's folder is written, and whole."""
+
+    def not_saved(self, error: OSError) -> None:
+        """A checkpoint could not be written; the one before is still there, and training goes on."""
+
+    def when_there_is_room(self, write: Callable[[], None]) -> None:
+        """Write a file that must be written, however long the disk is full."""
 
 
 @dataclass(frozen=True)
@@ -115,25 +130,35 @@ class Normalizer(nn.Module):
         return (images.permute(0, 3, 1, 2).float() - self.mean) * self.scale
 
 
-def train(config: RunConfig, tree: LabelTree, recorder: Recorder, folder: Path | None = None) -> dict[str, Any]:
-    """Train one run and evaluate it on the test part, which is read only then.
+Load = Callable[[str, datasets.Part], ImageSet]
+
+
+def train(
+    config: RunConfig, tree: LabelTree, recorder: Recorder, folder: Path | None = None, load: Load | None = None
+) -> dict[str, Any]:
+    """Train one run, from its last checkpoint if there is one, and evaluate it on the test part, read only then.
+
+    On a CPU a run that was stopped, in whatever way, and goes on ends with the same weights, bit for bit, as one that
+    never was.
 
     Args:
         config: what to train; `config.tree` is its name only.
         tree: the label tree.
         recorder: is told of the training loss some ten times an epoch, and of each epoch's validation.
-        folder: where `model.safetensors` goes; nowhere by default.
+        folder: where checkpoints and `model.safetensors` go; nowhere by default.
+        load: reads a part of a data set; `datasets.load` by default.
 
     Returns:
         `metrics.report` of the test part, with "loss" and "confusion".
 
     Raises:
-        Cancelled: if the recorder asked for it.
+        Cancelled: if the recorder asked for it; there is a checkpoint then.
         DatasetError, TreeError, ConfigError: if data, tree and configuration do not fit together.
     """
+    load = load or datasets.load
     device = choose_device(config.device)
     torch.manual_seed(config.seed)
-    whole = datasets.load(config.data, "train")
+    whole = load(config.data, "train")
     fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
     images = Images.of(whole, tree, device)
     training, validation = images.take(fitting), images.take(held_out)
@@ -143,25 +168,47 @@ def train(config: RunConfig, tree: LabelTree, recorder: Recorder, folder: Path |
     network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=device.type != "mps")
 
-    for epoch in range(1, config.epochs + 1):
-        started = time.perf_counter()
-        train_epoch(network, loss, optimizer, training, config, epoch, recorder)
-        seconds = time.perf_counter() - started
+    def save() -> None:
+        if folder is None or not math.isfinite(position.total):
+            return
+        try:
+            recorder.saved(checkpoints.save(folder, config, network, optimizer, position))
+        except OSError as error:
+            recorder.not_saved(error)
+
+    position, broken = checkpoints.restore(folder, config, network, optimizer) if folder else (Position(), [])
+    if position.threads:
+        torch.set_num_threads(position.threads)
+    position.threads = torch.get_num_threads()
+    recorder.went_back(position.epochs(number_of_batches(training, config)), broken)
+    while position.epoch <= config.epochs:
+        train_epoch(network, loss, optimizer, training, config, position, recorder, save)
+        seconds, started = position.seconds, time.perf_counter()
         result = evaluate(network, loss, validation)
         recorder.end_epoch(
-            epoch,
+            position.epoch,
             {
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
                 "images_per_second": len(training) / seconds,
-                "epoch_seconds": time.perf_counter() - started,
+                "epoch_seconds": seconds + time.perf_counter() - started,
             },
             result.confusion,
         )
+        position = Position(position.epoch + 1, threads=position.threads)
+        if recorder.should_save():
+            save()
     if folder is not None:
-        save_weights(network, folder / "model.safetensors", {"config": config.model_dump_json()})
-    test = evaluate(network, loss, Images.of(datasets.load(config.data, "test"), tree, device))
+        file, about = folder / "model.safetensors", {"config": config.model_dump_json()}
+        recorder.when_there_is_room(lambda: weights.write(network.state_dict(), file, about))
+        recorder.saved(file)
+    test = evaluate(network, loss, Images.of(load(config.data, "test"), tree, device))
     return {"loss": test.loss, "confusion": test.confusion.tolist(), **metrics.report(test.confusion, tree)}
+
+
+def number_of_batches(training: Images, config: RunConfig) -> int:
+    """Steps in an epoch."""
+    return math.ceil(len(training) / config.batch_size)
 
 
 def train_epoch(
@@ -170,34 +217,43 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     training: Images,
     config: RunConfig,
-    epoch: int,
+    position: Position,
     recorder: Recorder,
+    save: Callable[[], None] = lambda: None,
 ) -> None:
-    """One pass over the training images, in an order that seed and epoch decide."""
+    """The batches that an epoch has left, in an order that seed and epoch decide; `position` goes along."""
     device = training.images.device
-    shuffle = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+    shuffle = torch.Generator().manual_seed(config.seed * 1_000_003 + position.epoch)
     order = torch.randperm(len(training), generator=shuffle).to(device)
     batches = torch.split(order, config.batch_size)
     reports = {math.ceil(len(batches) * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
-    total, seen = torch.zeros((), device=device), 0
+    total = torch.tensor(position.total, device=device)
+    before, started = position.seconds, time.perf_counter()
     network.train()
-    for number, batch in enumerate(batches, start=1):
+    for batch in batches[position.batch :]:
         value = loss(network(training.images[batch]), training.leaves[batch])
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        total, seen = total + value.detach() * len(batch), seen + len(batch)
-        if number in reports:
-            mean = total.item() / seen
+        total, position.images = total + value.detach() * len(batch), position.images + len(batch)
+        position.batch += 1
+        if position.batch in reports:
+            mean = total.item() / position.images
             if not math.isfinite(mean):
                 raise ConfigError(
-                    f"The training loss became {mean} in epoch {epoch}; lower the learning rate (it is"
+                    f"The training loss became {mean} in epoch {position.epoch}; lower the learning rate (it is"
                     f" {config.learning_rate:g})."
                 )
-            recorder.report(epoch - 1 + number / len(batches), {"train_loss": mean})
-            total, seen = torch.zeros((), device=device), 0
-        if recorder.should_stop():
+            recorder.report(position.epochs(len(batches)), {"train_loss": mean})
+            total, position.images = torch.zeros((), device=device), 0
+        stop = recorder.should_stop()
+        if stop or recorder.should_save():
+            position.total = total.item()
+            position.seconds = before + time.perf_counter() - started
+            save()
+        if stop:
             raise Cancelled
+    position.seconds = before + time.perf_counter() - started
 
 
 @torch.inference_mode()
@@ -217,12 +273,3 @@ def evaluate(network: nn.Module, loss: TreeLoss, part: Images) -> Evaluation:
     if confusion.sum() != len(part):
         raise AssertionError(f"evaluated {confusion.sum()} of {len(part)} images")
     return Evaluation(total.item() / len(part), float(np.trace(confusion)) / len(part), confusion)
-
-
-def save_weights(network: nn.Module, file: Path, about: dict[str, str]) -> None:
-    """Write the weights, and words about them, beside their place and rename: a file of that name is always whole."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    side = file.with_suffix(".part")
-    weights = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    save_file(weights, side, about)
-    side.replace(file)

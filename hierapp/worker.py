@@ -1,74 +1,109 @@
-"""`python -m hierapp.worker RUN`: one run, one process. The launcher starts it once the run is claimed."""
+"""`python -m hierapp.worker RUN ATTEMPT`: one run, one process. The launcher starts it once the run is claimed."""
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
-import time
 import traceback
-from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hierapp import datasets, processes
-from hierapp.errors import Cancelled, HierappError
-from hierapp.store import Run, Store
+from hierapp.attempt import Attempt
+from hierapp.errors import Cancelled, HierappError, Superseded
+from hierapp.recorder import Desk, RunRecorder, say
+from hierapp.runs import Run
+from hierapp.store import Store, number_of
 
-SECONDS_BETWEEN_LOOKS = 0.2
+if TYPE_CHECKING:
+    from hierapp.training import Load
+
 SMALL_BATCH = 50_000  # numbers in a batch of images; the digits have 8,192, Fashion-MNIST 100,352
 
 
-class StoreRecorder:
-    """Writes what the training loop tells into the store, and a line an epoch into the log."""
+class LocalDesk(Attempt):
+    """The store itself; files of the run's folder are where they belong."""
 
-    def __init__(self, store: Store, run: Run) -> None:
-        self.store, self.run = store, run
-        self.looked = 0.0
-
-    def report(self, epoch: float, values: Mapping[str, float]) -> None:
-        self.store.report(self.run.id, epoch, values, progress=epoch / self.run.config.epochs)
-
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
-        self.store.end_epoch(self.run.id, epoch, values, confusion)
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        print(f"{time.strftime('%H:%M:%S')} epoch {epoch} of {self.run.config.epochs}: {figures}")
-
-    def should_stop(self) -> bool:
-        now = time.monotonic()
-        if now - self.looked < SECONDS_BETWEEN_LOOKS:
-            return False
-        self.looked = now
-        return self.store.is_cancel_requested(self.run.id)
+    def saved(self, file: Path) -> None:
+        """Nothing is left to do."""
 
 
-def work(store: Store, run: Run) -> bool:
-    """Train a claimed run and record how it ends; True if it finished."""
-    store.set_process(run.id, os.getpid(), processes.started_at(os.getpid()))
+def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
+    """Train a claimed run and record how it ends; True if it finished.
+
+    Args:
+        desk: who writes down what happens.
+        run: the run as it was claimed.
+        folder: where its files go.
+        load: reads data sets; `datasets.load` by default.
+    """
+    try:
+        with RunRecorder(desk, run) as recorder, _signals(recorder):
+            return _train(recorder, run, folder, load)
+    except Superseded:
+        say("the run is another worker's by now, or has ended; this one stops")
+        return False
+
+
+def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> bool:
     try:
         # Imported only now: torch takes seconds, and the page shows the process meanwhile.
-        from hierapp import training
+        from hierapp import checkpoints, training
         from hierapp.version import code_version
 
         share_cores(run)
         device = training.choose_device(run.config.device)
-        store.set_start(run.id, str(device), code_version())
-        print(f"{time.strftime('%H:%M:%S')} run {run.id} starts on {device}: {run.config.model_dump_json()}")
-        test = training.train(run.config, run.tree, StoreRecorder(store, run), run.folder)
-        store.add_test_confusion(run.id, run.config.epochs, np.array(test.pop("confusion")))
-        store.end(run.id, "finished", test=test)
-        print(f"{time.strftime('%H:%M:%S')} finished: test accuracy {test['accuracy']:.4f}")
+        recorder.desk.begin(str(device), code_version())
+        say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
+        test = training.train(run.config, run.tree, recorder, folder, load)
+        recorder.finish(run.config.epochs, test, np.array(test.pop("confusion")))
+        checkpoints.remove(folder)
+        say(f"finished: test accuracy {test['accuracy']:.4f}")
         return True
+    except Superseded:
+        raise
     except Cancelled:
-        store.end(run.id, "cancelled")
-        print(f"{time.strftime('%H:%M:%S')} cancelled")
+        if recorder.signal is None:
+            recorder.end("cancelled")
+            say("cancelled")
+        else:
+            recorder.end("interrupted", f"{_signal_words(recorder.signal)} A checkpoint was kept.")
         return False
     except Exception as error:
-        traceback.print_exc()
-        store.end(run.id, "failed", error=describe(error))
+        with suppress(OSError):
+            traceback.print_exc()
+        recorder.end("failed", error=describe(error))
         return False
+
+
+class _signals:  # noqa: N801 - reads as a verb
+    """Meanwhile SIGTERM asks the training to stop with a checkpoint; a second one ends the process."""
+
+    def __init__(self, recorder: RunRecorder) -> None:
+        self.recorder = recorder
+
+    def __enter__(self) -> None:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGTERM, self._told)
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        if self.recorder.signal is not None:
+            raise SystemExit(128 + number)
+        self.recorder.signal = number
+
+
+def _signal_words(number: int) -> str:
+    return f"The run's process was asked to end by signal {number} ({signal.strsignal(number)})."
 
 
 def share_cores(run: Run) -> None:
@@ -88,24 +123,31 @@ def describe(error: Exception) -> str:
     """One sentence for the user; the log has the traceback."""
     if isinstance(error, HierappError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "The run needs more memory than the device has; make the batch or the model smaller."
     first = (str(error).splitlines() or [""])[0]
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in first:
+        return "The run needs more memory than the device has; make the batch or the model smaller."
     return f"Training stopped on an unexpected {type(error).__name__}: {first}; the run's log has the details."
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
-    signal.signal(signal.SIGTERM, _interrupted)
+    faulthandler.enable()
+    _go_first_when_memory_is_short()
     store = Store()
     run = store.run(sys.argv[1])
-    if run.state != "running":
-        print(f"run {run.id} is {run.state}; the worker only takes runs that a launcher has claimed")
+    number = int(sys.argv[2]) if len(sys.argv) > 2 else run.attempt
+    desk = LocalDesk(store.database, number_of(run.id), number)
+    try:
+        desk.take(os.getpid(), processes.identity(os.getpid()) or "")
+    except Superseded:
+        say(f"run {run.id} is {run.state} and not this worker's; only a launcher's claim starts a run")
         return 2
-    return 0 if work(store, run) else 1
+    return 0 if work(desk, run, run.folder) else 1
+
+
+def _go_first_when_memory_is_short() -> None:
+    """Rather a run, which can go on from its checkpoint, than the app or the user's editor."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import streamlit as st
 
 from hierapp import figures, summary
 from hierapp.estimate import words
-from hierapp.launchers import local
-from hierapp.store import Run
+from hierapp.launchers import supervisor
+from hierapp.runs import Run
 from pages.parts import common, queue, results
 
 common.through_router()
@@ -23,7 +23,7 @@ def latest(runs: Sequence[Run]) -> list[str]:
 
 
 def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
-    frame = summary.table(store, runs)
+    frame = summary.table(runs)
     frame["name"] = [names[run.id] for run in runs]
     frame["state"] = [state_of(run) for run in runs]
     frame["progress"] = [run.progress for run in runs]
@@ -60,7 +60,7 @@ def state_of(run: Run) -> str:
 
 def live(ids: Sequence[str]) -> None:
     """What moves while runs go."""
-    local.wake(store)
+    supervisor.wake(store)
     runs = store.runs(ids)
     if st.session_state.get("were-open") and not any(run.is_open for run in runs):
         st.session_state["were-open"] = False
@@ -101,7 +101,7 @@ def details(runs: Sequence[Run]) -> None:
         by_id = {run.id: run for run in runs}
         run = by_id[st.selectbox("Run", list(by_id), format_func=names.get, key="details-run")]
         st.json(run.config.model_dump() | {"device": run.device, "version": run.version, "folder": str(run.folder)})
-        log = local.log_file(run)
+        log = run.log_file
         st.code(log.read_text(errors="replace")[-8000:] if log.exists() else "No log yet.", language=None)
 
 

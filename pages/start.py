@@ -6,7 +6,7 @@ from hierapp import datasets, downloads
 from hierapp.config import plan
 from hierapp.estimate import estimate
 from hierapp.figures import tree_figure
-from hierapp.launchers import local
+from hierapp.slots import at_once
 from hierapp.losses import LOSSES
 from pages.parts import common
 
@@ -60,7 +60,7 @@ def compare(data: datasets.Dataset) -> None:
     if st.button(f"Compare the losses on {data.title}", type="primary", icon=":material/play_arrow:"):
         common.submit(configs, common.shipped_tree(data.default_tree))
     store = common.store()
-    takes = estimate(store, configs, local.slots(store))
+    takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
         f"{len(configs)} runs of LeNet, {epochs} epochs each, one seed: about {takes}"
         f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."

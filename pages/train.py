@@ -3,10 +3,9 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from hierapp import datasets, tree_library
+from hierapp import datasets, slots, tree_library
 from hierapp.config import RunConfig, plan
 from hierapp.estimate import estimate
-from hierapp.launchers import local
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.models import MODELS
 from hierapp.tree import LabelTree
@@ -120,7 +119,7 @@ configs, tree_name = form()
 data_set = datasets.find(configs[0].data)
 status = datasets.status(data_set.name)
 store = common.store()
-at_once = local.slots(store)
+at_once = slots.at_once(store, configs[0].device)
 takes = estimate(store, configs, at_once)
 losses_chosen = len({config.loss for config in configs})
 

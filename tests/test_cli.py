@@ -16,7 +16,8 @@ import pytest
 from hierapp import LabelTree, cli, datasets, download_ways, processes, tree_library
 from hierapp.config import RunConfig
 from hierapp.launchers import local
-from hierapp.store import Run, Store
+from hierapp.runs import Run
+from hierapp.store import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
 DIGITS = tree_library.load("digits")

@@ -21,7 +21,8 @@ from hierapp import LabelTree, launchers, processes, tree_library, worker
 from hierapp.config import RunConfig
 from hierapp.errors import ConfigError, DatasetError, StoreError, TreeError
 from hierapp.launchers import local
-from hierapp.store import Run, Store
+from hierapp.runs import Run
+from hierapp.store import Store
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 120.0

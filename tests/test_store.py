@@ -14,7 +14,7 @@ import pytest
 
 from hierapp import LabelTree, summary, tree_library
 from hierapp.config import RunConfig
-from hierapp.database import SCHEMA_VERSION
+from hierapp.schema import SCHEMA_VERSION
 from hierapp.errors import StoreError
 from hierapp.store import Store
 

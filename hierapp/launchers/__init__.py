@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hierapp import datasets, losses
+from hierapp import datasets, losses, slots
 from hierapp.config import RunConfig
 from hierapp.errors import DatasetError
-from hierapp.launchers import local
+from hierapp.launchers import choice, supervisor
+from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.tree import LabelTree
 
 
-def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[str]:
+def submit(
+    store: Store, configs: Sequence[RunConfig], tree: LabelTree, owner: str | None = None, priority: int = 0
+) -> list[str]:
     """Queue runs over one tree and see to it that something works on the queue; their ids in order.
 
     Raises:
         DatasetError: if a data set is not there; nothing is queued.
         TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
-        ConfigError: if a loss's options do not fit the tree, or HIERAPP_SLOTS is no number of runs; nothing is queued.
+        ConfigError: if a loss's options do not fit the tree, or HIERAPP_SLOTS or HIERAPP_LAUNCHER cannot be
+            understood; nothing is queued.
         StoreError: if the store cannot be written.
     """
-    local.slots(store)  # the launcher would stop on it, and the runs would wait for ever
+    # The launcher would stop on it, and the runs would wait for ever.
+    choice.chosen(store)
+    for config in configs:
+        slots.at_once(store, config.device)
     for name in dict.fromkeys(config.data for config in configs):
         status = datasets.status(name)
         if status.state != "ready":
@@ -29,6 +36,17 @@ def submit(store: Store, configs: Sequence[RunConfig], tree: LabelTree) -> list[
         tree.positions_of(datasets.find(name).class_names)
     for config in configs:
         losses.judge(config.loss, tree, config.options)
-    ids = store.add(configs, tree)
-    local.wake(store)
+    ids = store.add(configs, tree, owner, priority)
+    supervisor.wake(store)
     return ids
+
+
+def resume(store: Store, run: str) -> Run:
+    """Queue a failed, cancelled or interrupted run again, to go on from its last checkpoint.
+
+    Raises:
+        StoreError: if it is in another state, or the store cannot be written.
+    """
+    resumed = store.resume(run)
+    supervisor.wake(store)
+    return resumed

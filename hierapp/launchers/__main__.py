@@ -1,6 +1,6 @@
 """`python -m hierapp.launchers`: work on the queue of HIERAPP_HOME until it is empty."""
 
-from hierapp.launchers.local import supervise
+from hierapp.launchers.supervisor import supervise
 from hierapp.store import Store
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from hierapp.drafts import Draft
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder
-from hierapp.store import Run, Store
+from hierapp.runs import Run
+from hierapp.store import Store
 from hierapp.tree import LabelTree
 
 _router = threading.local()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hierapp.launchers import local
-from hierapp.store import Run
+from hierapp import slots
+from hierapp.runs import Run
 from pages.parts.common import store
 
 
@@ -33,9 +33,9 @@ def size_menu() -> None:
             "Runs at once",
             1,
             64,
-            local.slots(store()),
+            slots.slots(store(), "cpu"),
             disabled=fixed,
             help="set by HIERAPP_SLOTS" if fixed else "more of them share the cores, or the GPUs",
         )
-        if count != local.slots(store()):
-            local.set_slots(store(), count)
+        if count != slots.slots(store(), "cpu"):
+            slots.set_slots(store(), "cpu", count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from hierapp import figures, metrics, summary
-from hierapp.store import Run
+from hierapp.runs import Run
 from pages.parts import common
 
 

@@ -1,0 +1,102 @@
+"""The metrics and confusion matrices of runs, inside a transaction of the store."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Part = Literal["validation", "test"]
+Points = dict[str, list[tuple[float, float]]]  # for each metric its (epoch, value) in order
+
+
+def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
+    """Record values at a point in time, once each: what was recorded there before is replaced; NaN is kept as NULL."""
+    stored = {name: None if math.isnan(value) else value for name, value in values.items()}
+    db.executemany(
+        "INSERT OR REPLACE INTO metrics (run, name, epoch, value) VALUES (?, ?, ?, ?)",
+        [(run, name, epoch, value) for name, value in stored.items()],
+    )
+    row = db.execute("SELECT last FROM runs WHERE id = ?", (run,)).fetchone()
+    if row is not None:
+        db.execute("UPDATE runs SET last = ? WHERE id = ?", (json.dumps(json.loads(row["last"]) | stored), run))
+
+
+def rewind(db: sqlite3.Connection, run: int, epoch: float) -> None:
+    """Take back what was recorded after an epoch: training goes on from there."""
+    latest = db.execute("SELECT coalesce(max(seq), 0) FROM metrics").fetchone()[0]
+    gone = db.execute("DELETE FROM metrics WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
+    gone += db.execute("DELETE FROM confusions WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
+    if gone:
+        rows = db.execute("SELECT name, value, max(epoch) FROM metrics WHERE run = ? GROUP BY name", (run,)).fetchall()
+        db.execute(
+            "UPDATE runs SET last = ?, cut_seq = ?, cut_epoch = ? WHERE id = ?",
+            (json.dumps({row["name"]: row["value"] for row in rows}), latest, epoch, run),
+        )
+    db.execute("UPDATE runs SET epoch = min(epoch, ?) WHERE id = ?", (int(epoch), run))
+
+
+def points(db: sqlite3.Connection, runs: Sequence[int]) -> dict[str, Points]:
+    """Every point of some runs."""
+    found: dict[str, Points] = {str(run): {} for run in runs}
+    for row in db.execute(
+        f"SELECT run, name, epoch, value FROM metrics WHERE run IN ({marks(runs)}) ORDER BY run, name, epoch", runs
+    ):
+        found[str(row["run"])].setdefault(row["name"], []).append((row["epoch"], _value(row)))
+    return found
+
+
+def add_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, confusion: NDArray[np.int64]) -> None:
+    blob = zlib.compress(confusion.astype("<i4").tobytes())
+    db.execute("INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)", (run, part, epoch, blob))
+
+
+def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -> NDArray[np.int64] | None:
+    """The matrix [L, L] of an epoch, by default the last one; None if there is none."""
+    row = db.execute(
+        "SELECT counts FROM confusions WHERE run = ? AND part = ? AND epoch = coalesce(?, epoch)"
+        " ORDER BY epoch DESC LIMIT 1",
+        (run, part, epoch),
+    ).fetchone()
+    if row is None:
+        return None
+    flat = np.frombuffer(zlib.decompress(row["counts"]), "<i4").astype(np.int64)
+    return flat.reshape(math.isqrt(len(flat)), -1)
+
+
+def new_points(
+    db: sqlite3.Connection, cursor: int, runs: Sequence[int]
+) -> tuple[int, dict[str, float], list[tuple[str, str, float, float]]]:
+    """What was recorded since the cursor: the new cursor, from which epoch on a run's points are void, and the rows.
+
+    By the rows' numbers, so that it costs what is new, however many rows there are.
+    """
+    last = int(db.execute("SELECT coalesce(max(seq), 0) FROM metrics").fetchone()[0])
+    cuts = {
+        str(row["id"]): float(row["cut_epoch"])
+        for row in db.execute(
+            f"SELECT id, cut_epoch FROM runs WHERE id IN ({marks(runs)}) AND cut_seq >= ?", [*runs, cursor]
+        )
+    }
+    wanted = set(runs)
+    rows = [
+        (str(row["run"]), str(row["name"]), float(row["epoch"]), _value(row))
+        for row in db.execute("SELECT run, name, epoch, value FROM metrics WHERE seq > ? ORDER BY seq", (cursor,))
+        if row["run"] in wanted
+    ]
+    return last, cuts, rows
+
+
+def _value(row: sqlite3.Row) -> float:
+    return math.nan if row["value"] is None else float(row["value"])
+
+
+def marks(values: Sequence[object]) -> str:
+    """Placeholders for a list of values."""
+    return ", ".join("?" * len(values))

@@ -1,0 +1,110 @@
+"""The tables of the store, and how those of an older hierapp become today's."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Mapping
+
+SCHEMA_VERSION = 2
+
+_TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
+
+_RUNS = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL,
+    config TEXT NOT NULL,
+    tree TEXT NOT NULL REFERENCES trees,
+    owner TEXT,
+    created REAL NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0,
+    place REAL NOT NULL DEFAULT 0,         -- within its priority
+    held INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL DEFAULT 0,    -- how often it was claimed
+    lost INTEGER NOT NULL DEFAULT 0,       -- how often its process was lost since somebody queued it
+    launcher TEXT,                         -- which one claimed it
+    placed TEXT,                           -- on which device
+    claimed REAL,
+    started REAL,
+    ended REAL,
+    pid INTEGER,
+    process TEXT,                          -- see processes.identity
+    beat REAL,
+    device TEXT,
+    version TEXT,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    progress REAL NOT NULL DEFAULT 0,
+    progress_before REAL NOT NULL DEFAULT 0, -- what was done when this attempt began
+    cancel_requested REAL,
+    error TEXT,
+    note TEXT,
+    test TEXT,
+    last TEXT NOT NULL DEFAULT '{}',       -- the last value of each metric
+    cut_seq INTEGER,                       -- rows of metrics up to here ...
+    cut_epoch REAL                         -- ... and after this epoch were taken back
+)
+"""
+
+# A row's number is given inside the writer's transaction and never again: whoever has read up to one missed nothing.
+_METRICS = """
+CREATE TABLE metrics (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL, name TEXT NOT NULL, epoch REAL NOT NULL, value REAL,
+    UNIQUE (run, name, epoch)
+)
+"""
+
+_CONFUSIONS = """
+CREATE TABLE confusions (
+    run INTEGER NOT NULL, part TEXT NOT NULL, epoch INTEGER NOT NULL, counts BLOB NOT NULL,
+    PRIMARY KEY (run, part, epoch)
+) WITHOUT ROWID
+"""
+
+_SETTINGS = "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+
+_BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make the tables of a new store, inside a transaction."""
+    for statement in (_TREES, _RUNS, _METRICS, _CONFUSIONS, _SETTINGS, _BY_STATE):
+        db.execute(statement)
+
+
+def _from_1(db: sqlite3.Connection) -> None:
+    """Trees are kept once each; metrics are numbered; the queue has an order, runs have owners and attempts."""
+    db.create_function("tree_hash", 1, tree_hash, deterministic=True)
+    db.execute("ALTER TABLE runs RENAME TO old_runs")
+    db.execute("ALTER TABLE metrics RENAME TO old_metrics")
+    for statement in (_TREES, _RUNS, _METRICS, _BY_STATE):
+        db.execute(statement)
+    db.execute("INSERT OR IGNORE INTO trees SELECT tree_hash(tree), tree FROM old_runs")
+    db.execute(
+        "INSERT INTO metrics (run, name, epoch, value) SELECT run, name, epoch, value FROM old_metrics"
+        " ORDER BY run, epoch, name"
+    )
+    same = (
+        "id, state, config, created, started, ended, pid, device, version, epoch, progress, cancel_requested, error,"
+        " test"
+    )
+    db.execute(
+        f"INSERT INTO runs ({same}, tree, place, claimed, attempt, last) SELECT {same}, tree_hash(tree), id, started,"
+        " state != 'queued', coalesce((SELECT json_group_object(name, value) FROM"
+        " (SELECT name, value, max(epoch) FROM old_metrics WHERE run = old_runs.id GROUP BY name)), '{}')"
+        " FROM old_runs"
+    )
+    db.execute("DROP TABLE old_runs")
+    db.execute("DROP TABLE old_metrics")
+    db.execute("INSERT OR IGNORE INTO settings SELECT 'slots.cpu', value FROM settings WHERE name = 'slots'")
+    db.execute("UPDATE settings SET name = 'slots.cuda' WHERE name = 'slots'")
+
+
+# From which version, how to the next.
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
+
+
+def tree_hash(text: str) -> str:
+    """The key of a tree's text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
