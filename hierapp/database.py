@@ -147,7 +147,7 @@ class Database:
 
     def _keep_copy(self, db: sqlite3.Connection, version: int) -> None:
         copy = self.file.with_name(f"store.version-{version}.sqlite")
-        side = copy.with_suffix(f".{os.getpid()}.part")
+        side = copy.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         if not copy.exists():
             side.unlink(missing_ok=True)
             db.execute("VACUUM INTO ?", (str(side),))

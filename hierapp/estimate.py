@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,9 +60,9 @@ def words(seconds: float) -> str:
 
 
 def _epoch_seconds(store: Store) -> dict[tuple[str, str], float]:
-    """Seconds an epoch took in the latest runs, by data set and model."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for run in store.runs(states=("finished", "running"))[-50:]:
-        if "epoch_seconds" in run.last:
-            found.setdefault((run.config.data, run.config.model), []).append(run.last["epoch_seconds"])
-    return {key: statistics.median(seconds[-5:]) for key, seconds in found.items()}
+    """Seconds that the last epoch of the latest run took, by data set and model."""
+    return {
+        (run.config.data, run.config.model): run.last["epoch_seconds"]
+        for run in store.runs(states=("finished", "running"))
+        if "epoch_seconds" in run.last
+    }

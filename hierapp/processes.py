@@ -38,7 +38,13 @@ def spawn(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | 
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": search, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": search,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONFAULTHANDLER": "1",
+                **(environment or {}),
+            },
         )
     threading.Thread(target=child.wait, daemon=True).start()  # or it would stay a zombie
     return child

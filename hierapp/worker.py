@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import signal
 import sys
@@ -130,8 +129,6 @@ def describe(error: Exception) -> str:
 
 
 def main() -> int:
-    faulthandler.enable()
-    _go_first_when_memory_is_short()
     store = Store()
     run = store.run(sys.argv[1])
     number = int(sys.argv[2]) if len(sys.argv) > 2 else run.attempt
@@ -151,4 +148,5 @@ def _go_first_when_memory_is_short() -> None:
 
 
 if __name__ == "__main__":
+    _go_first_when_memory_is_short()
     sys.exit(main())

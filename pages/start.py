@@ -6,8 +6,8 @@ from hierapp import datasets, downloads
 from hierapp.config import plan
 from hierapp.estimate import estimate
 from hierapp.figures import tree_figure
-from hierapp.slots import at_once
 from hierapp.losses import LOSSES
+from hierapp.slots import at_once
 from pages.parts import common
 
 common.through_router()

@@ -15,15 +15,17 @@ import pytest
 
 from hierapp import LabelTree, cli, datasets, download_ways, processes, tree_library
 from hierapp.config import RunConfig
-from hierapp.launchers import local
+from hierapp.launchers import supervisor
 from hierapp.runs import Run
 from hierapp.store import Store
+from tests.store_states import end, working
 
 PROJECT = Path(__file__).resolve().parent.parent
 DIGITS = tree_library.load("digits")
 KEYS = {
     *("id", "state", "pid", "config", "epoch", "epochs", "progress", "metrics", "test", "folder", "error"),
     *("device", "version", "created", "started", "ended"),
+    *("note", "owner", "priority", "held", "attempt"),
 }
 PATIENCE = 120.0
 
@@ -38,7 +40,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     yield made
     for run in made.runs(states=("running",)):
         if run.pid != os.getpid():
-            processes.kill(run.pid, run.pid_started)
+            processes.kill(run.process)
 
 
 @pytest.fixture
@@ -49,11 +51,9 @@ def filled(store: Store) -> Store:
         for loss in ("cross-entropy", "hierarchical", "simloss")
     ]
     done, failed, cancelled = store.add(configs, DIGITS)
-    store.claim()
-    store.end_epoch(done, 1, {"val_accuracy": 0.25, "val_loss": 2.0}, np.eye(10, dtype=np.int64))
-    store.end(done, "finished", test={"accuracy": 0.75})
-    store.claim()
-    store.end(failed, "failed", error="It would not.")
+    working(store, done).end_epoch(1, {"val_accuracy": 0.25, "val_loss": 2.0}, np.eye(10, dtype=np.int64))
+    end(store, done, "finished", test={"accuracy": 0.75})
+    end(store, failed, "failed", error="It would not.")
     store.request_cancel(cancelled)
     return store
 
@@ -66,9 +66,10 @@ def no_launcher(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def wake(store: Store) -> None:
         for state in states:
             if (run := store.claim()) is not None:
-                store.end(run.id, state, error="It would not." if state == "failed" else None)
+                end(store, run.id, state, error="It would not." if state == "failed" else None)
 
-    monkeypatch.setattr(local, "wake", wake)
+    monkeypatch.setattr(supervisor, "wake", wake)
+    monkeypatch.setattr(supervisor, "look_after", wake)
     return states
 
 
@@ -139,7 +140,7 @@ def test_a_detached_run_goes_on_when_the_command_has_returned(store):
         assert time.monotonic() < until
         time.sleep(0.05)
     end = store.run(run)
-    assert (end.state, end.error) == ("finished", None), local.log_file(end).read_text()
+    assert (end.state, end.error) == ("finished", None), end.log_file.read_text()
 
 
 # Runs, without
@@ -257,11 +258,51 @@ def test_a_run_is_cancelled(store, filled, call):
     running, waiting = store.add([RunConfig.make(data="digits", tree="digits", loss="simloss")] * 2, DIGITS)
     store.claim()
     assert call("cancel", running) == (0, f"run {running} will stop within seconds\n", "")
-    assert store.is_cancel_requested(running)
+    assert store.run(running).cancel_requested is not None
     assert call("cancel", waiting) == (0, f"run {waiting} is cancelled\n", "")
     assert store.run(waiting).state == "cancelled"
     assert call("cancel", "1") == (0, "run 1 is finished\n", "")
     assert store.run("1").state == "finished"
+    status, out, _ = call("cancel", running, "--json")
+    assert (status, json.loads(out)[0]["state"]) == (0, "running")
+
+
+@pytest.mark.parametrize("stopped", ["2", "3"])
+def test_a_stopped_run_is_resumed(store, filled, call, no_launcher, stopped):
+    before = store.run(stopped)
+    assert call("resume", stopped, "--detach") == (0, f"{stopped}\n", "")
+    assert (store.run(stopped).state, before.attempt) == ("queued", int(stopped == "2"))
+
+
+def test_a_resumed_run_is_followed_to_its_end(store, filled, call, no_launcher):
+    no_launcher.append("finished")
+    status, out, _ = call("resume", "2", "--json")
+    (run,) = json.loads(out)
+    assert (status, run["state"], run["attempt"]) == (0, "finished", 2)
+
+
+def test_only_a_stopped_run_is_resumed(store, filled, call, no_launcher):
+    sentence = "Run 1 is finished; only a failed, cancelled or interrupted run can be resumed."
+    assert call("resume", "1") == (2, "", f"hierapp: {sentence}\n")
+
+
+def test_waiting_runs_are_held_released_and_moved(store, call, no_launcher):
+    ids = store.add([RunConfig.make(data="digits", tree="digits", loss="simloss")] * 3, DIGITS)
+    assert call("hold", "2") == (0, "1\n2 held\n3\n", "")
+    assert call("move", "3", "first") == (0, "3\n1\n2 held\n", "")
+    assert call("release", "2") == (0, "3\n1\n2\n", "")
+    assert [run.id for run in store.queue()] == ["3", "1", "2"]
+    store.claim()
+    status, _, error = call("hold", ids[2])
+    assert (status, error) == (2, "hierapp: Run 3 is running; only a waiting run has a place in the queue.\n")
+
+
+def test_a_run_of_higher_priority_goes_first(store, call, no_launcher):
+    for priority in ("0", "5", "-1"):
+        assert call(*RUN, "--detach", "--priority", priority)[0] == 0
+    assert [run.id for run in store.queue()] == ["2", "1", "3"]
+    status, _, error = call(*RUN, "--detach", "--priority", "101")
+    assert (status, error) == (2, "hierapp: Expected a priority from -100 to 100 but got 101.\n")
 
 
 # Bad input

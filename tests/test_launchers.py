@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from safetensors import safe_open
 
-from hierapp import LabelTree, launchers, processes, tree_library, worker
+from hierapp import LabelTree, devices, launchers, processes, slots, tree_library, worker
 from hierapp.config import RunConfig
 from hierapp.errors import ConfigError, DatasetError, StoreError, TreeError
-from hierapp.launchers import local
+from hierapp.launchers import supervisor
+from hierapp.launchers.supervisor import Launcher
 from hierapp.runs import Run
 from hierapp.store import Store
 
@@ -38,7 +38,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
-    monkeypatch.setattr(local, "gpus", lambda: 0)
+    monkeypatch.delenv("HIERAPP_LAUNCHER", raising=False)
+    monkeypatch.setattr(devices, "cards", lambda: ())
     return Store()
 
 
@@ -57,7 +58,7 @@ def spawned(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subp
     for launcher in begun:
         launcher.kill()
     for run in store.runs(states=("running",)):
-        processes.kill(run.pid, run.pid_started)
+        processes.kill(run.process)
     for child in begun:
         child.wait()
 
@@ -82,7 +83,6 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, dict[s
         return begun[-1][3]
 
     monkeypatch.setattr(processes, "spawn", spawn)
-    monkeypatch.setattr(processes, "started_at", lambda pid: 5.0)
     return begun
 
 
@@ -99,7 +99,7 @@ def ended(store: Store, ids: list[str]) -> list[Run]:
 
 
 def log_of(run: Run) -> str:
-    return local.log_file(run).read_text()
+    return run.log_file.read_text()
 
 
 # Submitting
@@ -130,9 +130,11 @@ def test_runs_over_a_tree_that_does_not_fit_are_refused(store, faked, tree):
 
 
 def test_runs_are_refused_where_no_launcher_could_start_them(store, faked, monkeypatch):
-    monkeypatch.setenv("HIERAPP_SLOTS", "many")
-    with pytest.raises(ConfigError, match="'many'"):
-        launchers.submit(store, configs(1), DIGITS)
+    for variable in ("HIERAPP_SLOTS", "HIERAPP_LAUNCHER"):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, "many")
+            with pytest.raises(ConfigError, match="'many'"):
+                launchers.submit(store, configs(1), DIGITS)
     assert store.runs() == []
     assert faked == []
 
@@ -147,23 +149,23 @@ def test_a_submit_starts_a_launcher_for_this_store_and_this_data(store, faked, t
 
 
 def test_nothing_is_started_where_nothing_waits(store, faked):
-    local.wake(store)
+    supervisor.wake(store)
     assert not store.folder.exists()
     (run,) = store.add(configs(1), DIGITS)
     store.request_cancel(run)
-    local.wake(store)
+    supervisor.wake(store)
     assert faked == []
 
 
 def test_no_second_launcher_starts_while_one_is_at_work(store, faked):
     store.add(configs(1), DIGITS)
-    with local._lock(store) as taken:
+    with supervisor._lock(store) as taken:
         assert taken
-        local.wake(store)
-        local.supervise(store)  # returns at once, and does not touch the queue
+        supervisor.wake(store)
+        supervisor.supervise(store)  # returns at once, and does not touch the queue
         assert faked == []
         assert [run.state for run in store.runs()] == ["queued"]
-    local.wake(store)
+    supervisor.wake(store)
     assert len(faked) == 1
 
 
@@ -177,37 +179,35 @@ def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):
 
 
 def test_no_more_runs_start_than_there_are_slots(store, faked, monkeypatch):
-    local.set_slots(store, 2)
-    monkeypatch.setattr(processes, "alive", lambda pid, started: True)
+    slots.set_slots(store, "cpu", 2)
     ids = store.add(configs(5), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     assert launcher.step()
-    assert [arguments for arguments, *_ in faked] == [["hierapp.worker", ids[0]], ["hierapp.worker", ids[1]]]
+    assert [arguments for arguments, *_ in faked] == [["hierapp.worker", ids[0], "1"], ["hierapp.worker", ids[1], "1"]]
     assert launcher.step()
     assert len(faked) == 2
     assert [run.state for run in store.runs()] == ["running"] * 2 + ["queued"] * 3
-    assert store.run(ids[1]).pid == faked[1][3].pid
     # One ends: the next starts, and one only.
-    store.end(ids[0], "finished")
+    store.attempt(ids[0]).end("failed")
     faked[0][3].code = 0
     launcher.step()
     launcher.step()
     assert [arguments[1] for arguments, *_ in faked] == ids[:3]
-    assert store.run(ids[0]).state == "finished"
+    assert store.run(ids[0]).state == "failed"
     # More slots count from the next look on.
-    local.set_slots(store, 4)
+    slots.set_slots(store, "cpu", 4)
     launcher.step()
     assert len(faked) == 5
 
 
 def test_the_launcher_is_done_when_every_run_has_ended(store, faked):
     (run,) = store.add(configs(1), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     assert launcher.step()
-    store.end(run, "finished")
+    store.attempt(run).end("failed")
     faked[0][3].code = 0
     assert not launcher.step()
-    local.supervise(store)
+    supervisor.supervise(store)
     assert len(faked) == 1
 
 
@@ -222,7 +222,7 @@ def test_the_launcher_is_done_when_every_run_has_ended(store, faked):
 )
 def test_a_worker_that_leaves_no_word_is_told_with_how_it_went(store, faked, code, message):
     (run,) = store.add(configs(1), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     launcher.step()
     faked[0][3].code = code
     assert not launcher.step()
@@ -231,15 +231,21 @@ def test_a_worker_that_leaves_no_word_is_told_with_how_it_went(store, faked, cod
 
 
 def test_a_running_run_whose_process_is_gone_is_interrupted(store):
-    mine = psutil.Process().create_time()
+    mine = processes.identity(os.getpid())
+    where, _, start = mine.rpartition(" ")
     runs = store.add(configs(3), DIGITS)
-    for run in runs:
+    for run, process in zip(
+        runs,
+        [
+            f"{where.rpartition(' ')[0]} {2**22 + 5} {start}",  # nobody's
+            f"{where} {int(start) - 1}",  # somebody else's by now
+            mine,
+        ],
+        strict=True,
+    ):
         store.claim()
-        assert store.run(run).state == "running"
-    store.set_process(runs[0], 2**22 + 5, 5.0)  # nobody's
-    store.set_process(runs[1], os.getpid(), mine - 100)  # somebody else's by now
-    store.set_process(runs[2], os.getpid(), mine)
-    local.Launcher(store).step()
+        store.attempt(run).take(int(process.split()[3]), process)
+    Launcher(store, supervisor.backends()).step()
     assert [run.state for run in store.runs()] == ["interrupted", "interrupted", "running"]
     assert store.run(runs[0]).error == (
         "The run's process is gone; the machine or the process was stopped from outside."
@@ -248,7 +254,7 @@ def test_a_running_run_whose_process_is_gone_is_interrupted(store):
 
 def test_a_run_that_was_to_stop_and_whose_process_is_gone_is_cancelled(store, faked):
     (run,) = store.add(configs(1), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     launcher.step()
     store.request_cancel(run)
     faked[0][3].code = -9
@@ -262,12 +268,12 @@ def test_a_worker_that_does_not_stop_when_asked_is_ended(store, monkeypatch):
     store.claim()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as deaf:
         try:
-            store.set_process(run, deaf.pid, processes.started_at(deaf.pid))
+            store.attempt(run).take(deaf.pid, processes.identity(deaf.pid))
             store.request_cancel(run)
-            launcher = local.Launcher(store)
+            launcher = Launcher(store, supervisor.backends())
             assert launcher.step()
             assert deaf.poll() is None, "it has some seconds to stop by itself"
-            monkeypatch.setattr(local, "GRACE_SECONDS", -1.0)
+            monkeypatch.setattr(supervisor, "GRACE_SECONDS", -1.0)
             launcher.step()
             assert deaf.wait(PATIENCE) == -signal.SIGKILL
         finally:
@@ -277,60 +283,33 @@ def test_a_worker_that_does_not_stop_when_asked_is_ended(store, monkeypatch):
 
 
 def test_runs_side_by_side_share_the_cores(store, faked, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(processes, "alive", lambda pid, started: True)
+    monkeypatch.setattr(slots, "cores", lambda: 8)
     store.add(configs(4), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     launcher.step()
     assert faked[0][2] == {"HIERAPP_HOME": str(store.folder)}, "a run alone has all cores"
-    local.set_slots(store, 3)
+    slots.set_slots(store, "cpu", 3)
     launcher.step()
     assert [environment["OMP_NUM_THREADS"] for _, _, environment, _ in faked[1:]] == ["2", "2"]
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    local.set_slots(store, 4)
+    monkeypatch.setattr(slots, "cores", lambda: 2)
+    slots.set_slots(store, "cpu", 4)
     launcher.step()
     assert faked[3][2]["OMP_NUM_THREADS"] == "1"
 
 
 def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
-    monkeypatch.setattr(local, "gpus", lambda: 2)
-    monkeypatch.setattr(processes, "alive", lambda pid, started: True)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "cards", lambda: ("4", "7"))
     ids = store.add(configs(5), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     launcher.step()
-    assert [environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked] == ["0", "1"]
-    store.end(ids[1], "finished")
+    assert [environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked] == ["4", "7"]
+    store.attempt(ids[1]).end("failed")
     faked[1][3].code = 0
     launcher.step()
-    assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "1", "the one that became free"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    local.set_slots(store, 4)
+    assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "7", "the one that became free"
+    slots.set_slots(store, "cuda", 2)
     launcher.step()
     assert sorted(environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked[3:]) == ["4", "7"]
-
-
-@pytest.mark.parametrize("given", ["0", "-1", "65", "two", "1.5", " 2", "²"])
-def test_a_number_of_slots_that_cannot_be_is_refused(store, monkeypatch, given):
-    monkeypatch.setenv("HIERAPP_SLOTS", given)
-    with pytest.raises(ConfigError, match="from 1 to 64 but got"):
-        local.slots(store)
-
-
-def test_the_environment_goes_before_the_setting_and_the_setting_before_the_gpus(store, monkeypatch):
-    assert local.slots(store) == 1
-    monkeypatch.setattr(local, "gpus", lambda: 3)
-    assert local.slots(store) == 3
-    local.set_slots(store, 2)
-    assert local.slots(store) == 2
-    monkeypatch.setenv("HIERAPP_SLOTS", "64")
-    assert local.slots(store) == 64
-    monkeypatch.setenv("HIERAPP_SLOTS", "")
-    assert local.slots(store) == 2
-    for wrong in (0, -2, 65):
-        with pytest.raises(ConfigError, match="from 1 to 64"):
-            local.set_slots(store, wrong)
-    assert local.slots(store) == 2
 
 
 # The worker in this process
@@ -342,6 +321,10 @@ def claimed(store: Store) -> Iterator[Run]:
     threads = torch.get_num_threads()
     yield store.claim()
     torch.set_num_threads(threads)
+
+
+def work(store: Store, run: Run) -> bool:
+    return worker.work(worker.LocalDesk(store.database, int(run.id), run.attempt), run, run.folder)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +342,7 @@ def test_a_run_that_fails_says_why_in_one_sentence(store, claimed, monkeypatch, 
         raise error
 
     monkeypatch.setattr("hierapp.training.train", train)
-    assert not worker.work(store, claimed)
+    assert not work(store, claimed)
     run = store.run(claimed.id)
     assert (run.state, run.error[: len(message)]) == ("failed", message)
     assert "\n" not in run.error
@@ -368,7 +351,7 @@ def test_a_run_that_fails_says_why_in_one_sentence(store, claimed, monkeypatch, 
 
 def test_a_run_that_is_asked_to_stop_ends_cancelled(store, claimed):
     store.request_cancel(claimed.id)
-    assert not worker.work(store, claimed)
+    assert not work(store, claimed)
     run = store.run(claimed.id)
     assert (run.state, run.error, run.epoch) == ("cancelled", None, 0)
     assert not (run.folder / "model.safetensors").exists()
@@ -390,13 +373,13 @@ def test_a_worker_takes_only_runs_that_were_claimed(store, monkeypatch, capsys):
 
 
 def test_submitted_runs_are_trained_to_the_end(store, spawned):
-    local.set_slots(store, 2)
+    slots.set_slots(store, "cpu", 2)
     both = [*configs(1, epochs=2), *configs(1, epochs=2, loss="hierarchical")]
     ids = launchers.submit(store, both, DIGITS)
     runs = ended(store, ids)
     assert [(run.state, run.error) for run in runs] == [("finished", None)] * 2, [log_of(run) for run in runs]
     for run in runs:
-        assert (run.epoch, run.progress, run.pid is not None) == (2, 1.0, True)
+        assert (run.epoch, run.progress, run.pid is not None) == (2, 1.0, False)
         assert run.device
         assert run.version
         assert run.created <= run.started <= run.ended
@@ -427,29 +410,30 @@ def test_submitted_runs_are_trained_to_the_end(store, spawned):
 
 def test_a_worker_that_is_killed_leaves_an_interrupted_run(store, spawned):
     (run,) = store.add(configs(1, epochs=10_000), DIGITS)
-    launcher = local.Launcher(store)
+    launcher = Launcher(store, supervisor.backends())
     assert launcher.step()
+    wait_for(lambda: launcher.step() and store.run(run).pid, "the worker")
     os.kill(store.run(run).pid, signal.SIGKILL)
     wait_for(lambda: not launcher.step(), "the launcher's notice")
     assert store.run(run).state == "interrupted"
-    assert store.run(run).error == "The run's process was ended by signal 9 (Killed)."
+    assert store.run(run).error.startswith("The run's process was ended by signal 9 (Killed).")
 
 
 def test_a_run_in_training_stops_when_it_is_cancelled(store, spawned):
     (run,) = launchers.submit(store, configs(1, epochs=10_000), DIGITS)
     wait_for(lambda: store.run(run).epoch or not store.run(run).is_open, "the first epoch")
     assert store.run(run).state == "running", log_of(store.run(run))
-    local.supervise(store)  # another is at work: it returns, while the run goes on
+    supervisor.supervise(store)  # another is at work: it returns, while the run goes on
     assert store.run(run).state == "running"
-    local.wake(store)
+    supervisor.wake(store)
     assert len(spawned) == 1
-    store.request_cancel(run)
+    before = store.request_cancel(run)
     (end,) = ended(store, [run])
     assert (end.state, end.error, end.test) == ("cancelled", None, None)
     assert 0 < end.progress < 1
     assert log_of(end).splitlines()[-1].endswith("cancelled")
     assert store.metrics([run])[run]["val_accuracy"]
-    wait_for(lambda: not processes.alive(end.pid, end.pid_started), "the worker's end")
+    wait_for(lambda: not processes.alive(before.process), "the worker's end")
 
 
 def test_a_run_outlives_its_launcher_and_the_next_one_takes_it_over(store, spawned):
@@ -460,10 +444,10 @@ def test_a_run_outlives_its_launcher_and_the_next_one_takes_it_over(store, spawn
     spawned[0].wait()
     before = store.run(run)
     assert before.state == "running"
-    assert processes.alive(before.pid, before.pid_started)
-    local.wake(store)
+    assert processes.alive(before.process)
+    supervisor.wake(store)
     assert len(spawned) == 2, "a launcher, and another one"
     (end,) = ended(store, [run])
-    assert (end.state, end.pid, end.epoch) == ("finished", before.pid, 2), log_of(end)
+    assert (end.state, end.attempt, end.epoch) == ("finished", 1, 2), log_of(end)
     assert log_of(end).count("starts on") == 1
     assert spawned[1].wait(PATIENCE) == 0

@@ -14,12 +14,14 @@ import pytest
 
 from hierapp import LabelTree, summary, tree_library
 from hierapp.config import RunConfig
+from hierapp.errors import StoreError, Superseded
+from hierapp.run_states import State
 from hierapp.schema import SCHEMA_VERSION
-from hierapp.errors import StoreError
 from hierapp.store import Store
+from tests.store_states import end, working
 
 DIGITS = tree_library.load("digits")
-ENDED = ("finished", "failed", "cancelled", "interrupted")
+ENDED: tuple[State, ...] = ("finished", "failed", "cancelled", "interrupted")
 
 
 def database_file(store: Store) -> Path:
@@ -120,7 +122,6 @@ def test_an_unknown_run_is_told_in_one_sentence(store, unknown):
         with pytest.raises(StoreError, match="There is no run") as caught:
             call(unknown)
         assert "\n" not in str(caught.value)
-    assert store.is_cancel_requested(unknown) is False
     assert store.confusion(unknown, "test") is None
     assert [run.state for run in store.runs()] == ["queued"]
 
@@ -131,16 +132,18 @@ def test_an_unknown_run_is_told_in_one_sentence(store, unknown):
 @pytest.mark.parametrize("state", ENDED)
 def test_a_running_run_ends_once(store, state):
     (run,) = store.add(configs(1), DIGITS)
-    assert not store.end(run, state), "a queued run does not end"
+    with pytest.raises(Superseded):  # a queued run does not end
+        store.attempt(run).end("failed")
     assert store.run(run).state == "queued"
-    store.claim()
-    assert store.end(run, state, error="why", test={"accuracy": 0.5})
+    end(store, run, state, error="why", test={"accuracy": 0.5})
     ended = store.run(run)
-    assert (ended.state, ended.error, ended.test) == (state, "why", {"accuracy": 0.5})
+    expected = (None, {"accuracy": 0.5}) if state == "finished" else ("why", None)
+    assert (ended.state, ended.error, ended.test) == (state, *expected)
     assert ended.ended is not None
     assert not ended.is_open
-    for other in ENDED:
-        assert not store.end(run, other, error="other")
+    for other in ENDED[1:]:
+        with pytest.raises(Superseded):
+            store.attempt(run).end(other, "other")
     assert store.claim() is None
     assert store.run(run) == ended
 
@@ -148,10 +151,9 @@ def test_a_running_run_ends_once(store, state):
 def test_progress_is_whole_only_when_finished(store):
     finished, failed = store.add(configs(2), DIGITS)
     for run, state in ((finished, "finished"), (failed, "failed")):
-        store.claim()
-        store.report(run, 0.5, {"train_loss": 1.0}, progress=0.25)
+        working(store, run).report(0.5, {"train_loss": 1.0}, progress=0.25)
         assert store.run(run).progress == 0.25
-        store.end(run, state)
+        end(store, run, state)
     assert store.run(finished).progress == 1.0
     assert store.run(failed).progress == 0.25
 
@@ -166,42 +168,49 @@ def test_a_queued_run_is_cancelled_at_once(store):
 
 def test_a_running_run_is_asked_to_stop_and_the_first_request_counts(store):
     (run,) = store.add(configs(1), DIGITS)
-    store.claim()
-    assert not store.is_cancel_requested(run)
+    attempt = working(store, run)
+    assert not attempt.is_asked_to_stop()
+    assert not attempt.beat()
     first = store.request_cancel(run)
     assert first.state == "running"
-    assert store.is_cancel_requested(run)
+    assert attempt.is_asked_to_stop()
+    assert attempt.beat()
     assert store.request_cancel(run).cancel_requested == first.cancel_requested is not None
 
 
 @pytest.mark.parametrize("state", ENDED)
 def test_cancelling_an_ended_run_changes_nothing(store, state):
     (run,) = store.add(configs(1), DIGITS)
-    store.claim()
-    store.end(run, state)
+    end(store, run, state)
     before = store.run(run)
     assert store.request_cancel(run) == before
-    assert not store.is_cancel_requested(run)
+    assert before.cancel_requested is None
 
 
 def test_process_and_start_are_noted(store):
     (run,) = store.add(configs(1), DIGITS)
     claimed = store.claim()
-    store.set_process(run, 123, 4.5)
-    store.set_start(run, "cpu", "0.1.0+abc")
+    attempt = store.attempt(run)
+    attempt.take(123, "here now - 123 45")
+    attempt.take(123, "here now - 123 45")
+    attempt.begin("cpu", "0.1.0+abc")
     read = store.run(run)
-    assert (read.pid, read.pid_started, read.device, read.version) == (123, 4.5, "cpu", "0.1.0+abc")
-    assert read.started >= claimed.started
+    assert (read.pid, read.process, read.device, read.version) == (123, "here now - 123 45", "cpu", "0.1.0+abc")
+    assert read.started >= claimed.claimed
+    with pytest.raises(Superseded):  # another process has the same attempt
+        attempt.take(124, "here now - 124 46")
+    assert store.run(run) == read
 
 
 def test_seconds_left_are_told_only_while_a_run_goes_on(store):
     (run,) = store.add(configs(1), DIGITS)
     assert store.run(run).seconds_left is None
-    store.claim()
+    attempt = working(store, run)
     assert store.run(run).seconds_left is None
-    store.report(run, 1, {}, progress=0.5)
+    attempt.begin("cpu", "0")
+    attempt.report(1, {}, progress=0.5)
     assert store.run(run).seconds_left >= 0
-    store.end(run, "finished")
+    end(store, run, "finished")
     assert store.run(run).seconds_left is None
 
 
@@ -210,10 +219,10 @@ def test_seconds_left_are_told_only_while_a_run_goes_on(store):
 
 def test_metrics_come_back_in_order_with_nan_and_infinity(store):
     first, second, third = store.add(configs(3), DIGITS)
-    store.report(first, 1.5, {"train_loss": math.nan}, 0.3)
-    store.report(first, 0.5, {"train_loss": 2.25}, 0.1)
-    store.report(first, 1.0, {"train_loss": math.inf, "other": -1.0}, 0.2)
-    store.report(second, 1.0, {"train_loss": 9.0}, 0.2)
+    working(store, first).report(1.5, {"train_loss": math.nan}, 0.3)
+    working(store, first).report(0.5, {"train_loss": 2.25}, 0.1)
+    working(store, first).report(1.0, {"train_loss": math.inf, "other": -1.0}, 0.2)
+    working(store, second).report(1.0, {"train_loss": 9.0}, 0.2)
     found = store.metrics([first, third])
     assert found.keys() == {first, third}
     assert found[third] == {}
@@ -226,8 +235,8 @@ def test_metrics_come_back_in_order_with_nan_and_infinity(store):
 
 def test_a_value_reported_again_replaces_the_first(store):
     (run,) = store.add(configs(1), DIGITS)
-    store.report(run, 1, {"val_loss": 1.0}, 0.1)
-    store.report(run, 1, {"val_loss": 2.0}, 0.1)
+    working(store, run).report(1, {"val_loss": 1.0}, 0.1)
+    working(store, run).report(1, {"val_loss": 2.0}, 0.1)
     assert store.metrics([run])[run] == {"val_loss": [(1.0, 2.0)]}
 
 
@@ -235,7 +244,7 @@ def test_a_value_reported_again_replaces_the_first(store):
 def test_a_confusion_matrix_comes_back(store, size):
     (run,) = store.add(configs(1), DIGITS)
     counts = np.random.default_rng(size).integers(0, 100_000, (size, size))
-    store.end_epoch(run, 1, {}, counts)
+    working(store, run).end_epoch(1, {}, counts)
     read = store.confusion(run, "validation")
     assert read.dtype == np.int64
     assert np.array_equal(read, counts)
@@ -246,21 +255,22 @@ def test_the_last_or_a_given_epoch_of_the_confusion_is_read(store):
     run, other = store.add(configs(2), DIGITS)
     assert store.confusion(run, "validation") is None
     for epoch in (1, 2, 10):
-        store.end_epoch(run, epoch, {"val_loss": epoch}, np.full((2, 2), epoch))
-    store.add_test_confusion(run, 10, np.full((2, 2), 99))
+        working(store, run).end_epoch(epoch, {"val_loss": epoch}, np.full((2, 2), epoch))
     assert store.confusion(run, "validation")[0, 0] == 10
     assert store.confusion(run, "validation", 2)[0, 0] == 2
     assert store.confusion(run, "validation", 3) is None
-    assert store.confusion(run, "test")[0, 0] == 99
     assert store.confusion(other, "validation") is None
     assert store.run(run).epoch == 10
     assert store.metrics([run])[run]["val_loss"] == [(1, 1), (2, 2), (10, 10)]
+    working(store, run).finish(10, {}, np.full((2, 2), 99))
+    assert store.confusion(run, "test")[0, 0] == 99
 
 
 def test_an_epoch_is_recorded_whole_or_not_at_all(store):
     (run,) = store.add(configs(1), DIGITS)
+    attempt = working(store, run)
     with pytest.raises(AttributeError):
-        store.end_epoch(run, 1, {"val_loss": 1.0}, confusion=None)
+        attempt.end_epoch(1, {"val_loss": 1.0}, confusion=None)
     assert store.metrics([run]) == {run: {}}
     assert store.run(run).epoch == 0
 
@@ -281,7 +291,6 @@ def test_reading_where_nothing_is_yet_leaves_no_file_behind(store):
     assert store.metrics(["1"]) == {"1": {}}
     assert store.confusion("1", "test") is None
     assert store.setting("slots") is None
-    assert not store.is_cancel_requested("1")
     with pytest.raises(StoreError):
         store.run("1")
     assert not store.folder.exists()
@@ -303,13 +312,15 @@ def test_many_may_make_the_store_at_once(tmp_path):
 
 def test_two_writers_and_a_reader_at_once_do_not_lock_each_other_out(store):
     ids = store.add(configs(2), DIGITS)
+    for _ in ids:
+        store.claim()
     writing = threading.Event()
 
     def write(run: str) -> None:
-        mine = Store(store.folder)
+        mine = Store(store.folder).attempt(run)
         for epoch in range(1, 61):
-            mine.report(run, epoch - 0.5, {"train_loss": epoch}, epoch / 60)
-            mine.end_epoch(run, epoch, {"val_loss": epoch}, np.full((10, 10), epoch))
+            mine.report(epoch - 0.5, {"train_loss": epoch}, epoch / 60)
+            mine.end_epoch(epoch, {"val_loss": epoch}, np.full((10, 10), epoch))
 
     def read() -> int:
         mine, looks = Store(store.folder), 0
@@ -382,10 +393,10 @@ def test_a_store_that_was_moved_away_is_not_written_to_any_more(store, tmp_path)
 
 def test_a_call_that_failed_does_not_stand_in_the_way_of_the_next(store):
     (run,) = store.add(configs(1), DIGITS)
+    attempt = working(store, run)
     with pytest.raises(AttributeError):
-        store.end_epoch(run, 1, {}, confusion=None)
-    assert Store(store.folder).claim().id == run
-    assert store.end(run, "finished")
+        attempt.end_epoch(1, {}, confusion=None)
+    end(Store(store.folder), run, "finished")
 
 
 @pytest.mark.parametrize("below", ["", "further/down"])
@@ -418,5 +429,5 @@ def test_a_run_whose_loss_is_no_longer_known_still_lists(store):
     read = store.run(run)
     assert read.config.loss == "forgotten"
     assert summary.setting(read) == "forgotten, strength 2.5"
-    assert summary.table(store, [read])["loss"].tolist() == ["forgotten, strength 2.5"]
-    assert summary.as_dicts(store, [read])[0]["config"]["options"] == {"strength": 2.5}
+    assert summary.table([read])["loss"].tolist() == ["forgotten, strength 2.5"]
+    assert summary.as_dicts([read])[0]["config"]["options"] == {"strength": 2.5}

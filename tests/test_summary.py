@@ -13,6 +13,7 @@ import pytest
 from hierapp import LabelTree, datasets, estimate, summary, tree_library
 from hierapp.config import RunConfig
 from hierapp.store import Store
+from tests.store_states import end, working
 
 DIGITS = tree_library.load("digits")
 
@@ -35,9 +36,10 @@ def ended(store: Store, config: RunConfig, epoch_seconds: list[float], state: st
     (run,) = store.add([config], DIGITS)
     assert store.claim().id == run
     for epoch, seconds in enumerate(epoch_seconds, start=1):
-        store.end_epoch(run, epoch, {"epoch_seconds": seconds, "val_accuracy": epoch / 10}, np.eye(10, dtype=np.int64))
+        values = {"epoch_seconds": seconds, "val_accuracy": epoch / 10}
+        store.attempt(run).end_epoch(epoch, values, np.eye(10, dtype=np.int64))
     if state != "running":
-        store.end(run, state, test={"accuracy": 0.75, "mean_distance": 0.5, "severity": 2.0, "macro_recall": 0.7})
+        end(store, run, state, test={"accuracy": 0.75, "mean_distance": 0.5, "severity": 2.0, "macro_recall": 0.7})
     return run
 
 
@@ -97,7 +99,7 @@ def test_runs_that_nothing_tells_apart_are_labelled_with_their_ids(store):
 def test_the_table_has_a_row_a_run_and_nan_where_there_is_no_figure_yet(store):
     done = ended(store, config(epochs=3), [1.0, 1.0, 1.0])
     waiting = queued(store, config(seed=4))[0].id
-    frame = summary.table(store, store.runs())
+    frame = summary.table(store.runs())
     assert frame.index.tolist() == [done, waiting]
     assert frame.index.name == "run"
     assert frame.columns.tolist() == [
@@ -117,22 +119,22 @@ def test_the_table_has_a_row_a_run_and_nan_where_there_is_no_figure_yet(store):
 
 
 def test_the_table_of_no_runs_is_empty_but_has_its_columns(store):
-    frame = summary.table(store, [])
+    frame = summary.table([])
     assert len(frame) == 0
     assert "test accuracy" in frame.columns
 
 
 def test_the_pid_of_a_run_is_told_only_while_it_runs(store):
     running = ended(store, config(), [1.0], state="running")
-    store.set_process(running, 77, 1.0)
-    store.report(running, 1.5, {"train_loss": 0.25}, 0.3)
-    (shown,) = summary.as_dicts(store, store.runs())
+    store.attempt(running).take(77, "here")
+    store.attempt(running).report(1.5, {"train_loss": 0.25}, 0.3)
+    (shown,) = summary.as_dicts(store.runs())
     assert shown["pid"] == 77
     assert shown["metrics"] == {"epoch_seconds": 1.0, "val_accuracy": 0.1, "train_loss": 0.25}
     assert (shown["epoch"], shown["epochs"], shown["progress"], shown["test"]) == (1, 5, 0.3, None)
     assert json.loads(json.dumps(shown)) == shown
-    store.end(running, "failed", error="why")
-    (shown,) = summary.as_dicts(store, store.runs())
+    end(store, running, "failed", error="why")
+    (shown,) = summary.as_dicts(store.runs())
     assert (shown["pid"], shown["error"]) == (None, "why")
 
 
@@ -180,7 +182,7 @@ def test_an_estimate_without_runs_is_not_measured_here(store):
     assert not store.folder.joinpath("store.sqlite").exists()
 
 
-def test_an_estimate_uses_the_median_epoch_of_the_latest_run_of_this_machine(store):
+def test_an_estimate_uses_the_last_epoch_of_the_latest_run_of_this_machine(store):
     ended(store, config(), [50.0, 50.0])
     ended(store, config(loss="cross-entropy"), [90.0, 2.0, 3.0])
     ended(store, config(), [1000.0], state="failed")
@@ -243,6 +245,6 @@ def test_figures_over_seeds_are_mean_and_sample_deviation_of_the_finished_runs()
 
 def test_a_figure_that_is_no_number_is_null_in_json(store):
     (run,) = store.add([config()], tree_library.load("digits"))
-    store.report(run, 0.5, {"train_loss": float("nan"), "other": float("inf"), "good": 0.5}, 0.1)
-    (found,) = summary.as_dicts(store, store.runs())
+    working(store, run).report(0.5, {"train_loss": float("nan"), "other": float("inf"), "good": 0.5}, 0.1)
+    (found,) = summary.as_dicts(store.runs())
     assert found["metrics"] == {"train_loss": None, "other": None, "good": 0.5}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from hierapp import LabelTree, datasets, make_loss, metrics, models, training, tree_library
+from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError, TreeError
@@ -48,6 +49,10 @@ class Notes:
         self.reports: list[tuple[float, dict[str, float]]] = []
         self.epochs: list[tuple[int, dict[str, float], np.ndarray]] = []
         self.looks, self.stop_after = 0, stop_after
+        self.began: list[float] = []
+        self.broken: list[str] = []
+        self.files: list[str] = []
+        self.save_every = 0
         self.events = [] if events is None else events
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None:
@@ -60,6 +65,22 @@ class Notes:
     def should_stop(self) -> bool:
         self.looks += 1
         return self.stop_after is not None and self.looks > self.stop_after
+
+    def should_save(self) -> bool:
+        return self.save_every > 0 and self.looks % self.save_every == 0
+
+    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+        self.began.append(epoch)
+        self.broken += broken
+
+    def saved(self, file: Path) -> None:
+        self.files.append(file.name)
+
+    def not_saved(self, error: OSError) -> None:
+        self.events.append(f"not saved: {error.strerror}")
+
+    def when_there_is_room(self, write: Callable[[], None]) -> None:
+        write()
 
 
 def config(**values: object) -> RunConfig:
@@ -106,7 +127,7 @@ def test_each_epoch_has_an_order_of_its_own():
     orders = []
     for epoch in (1, 2, 1):
         batches.clear()
-        training.train_epoch(spy, loss, optimizer, images, config(batch_size=64), epoch, Notes())
+        training.train_epoch(spy, loss, optimizer, images, config(batch_size=64), Position(epoch), Notes())
         assert [len(batch) for batch in batches] == [64, 64, 64, 8]
         orders.append(torch.cat(batches).tolist())
         assert sorted(orders[-1]) == list(range(200)), "each image once"
@@ -134,8 +155,8 @@ def test_validation_images_are_held_out_and_have_the_same_share_of_each_class(mo
     evaluated: list[Images] = []
     really = training.evaluate
 
-    def train_epoch(network, loss, optimizer, images, *rest) -> None:
-        seen["training"] = images
+    def train_epoch(network, loss, optimizer, images, config, position, *rest) -> None:
+        seen["training"], position.seconds = images, 1.0
 
     def evaluate(network, loss, part):
         evaluated.append(part)
@@ -278,7 +299,7 @@ def test_the_reported_loss_is_the_mean_over_the_images_since_the_last_report():
     images = Images.of(data, DIGITS, torch.device("cpu")).take(np.arange(250))
     network, notes = network_for(data, 10), Notes()
     optimizer = torch.optim.Adam(network.parameters())
-    training.train_epoch(network, Counting(DIGITS), optimizer, images, config(batch_size=20), 1, notes)
+    training.train_epoch(network, Counting(DIGITS), optimizer, images, config(batch_size=20), Position(), notes)
     ends = [round(epoch * 13) * 20 for epoch, _ in notes.reports]
     assert ends[-1] == 260  # the last batch has but 10
     starts = [0, *ends[:-1]]
@@ -304,7 +325,7 @@ def test_training_stops_when_the_recorder_asks_for_it(tmp_path):
         training.train(config(epochs=5), DIGITS, notes, tmp_path)
     assert [epoch for epoch, *_ in notes.epochs] == [1]
     assert notes.looks == 13
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -315,23 +336,6 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(monkeypatch, val
         training.train(config(learning_rate=0.5), DIGITS, notes)
     assert str(caught.value) == (f"The training loss became {value} in epoch 1; lower the learning rate (it is 0.5).")
     assert notes.reports == []
-
-
-def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    network = network_for(datasets.load("digits", "test"), 10)
-    file = tmp_path / "new" / "model.safetensors"
-    training.save_weights(network, file, {"config": "{}"})
-    before = file.read_bytes()
-    assert load_file(file).keys() == network.state_dict().keys()
-
-    def cut(weights: object, side: Path, about: object) -> None:
-        side.write_bytes(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(training, "save_file", cut)
-    with pytest.raises(OSError, match="No space"):
-        training.save_weights(network, file, {})
-    assert file.read_bytes() == before
 
 
 # Devices

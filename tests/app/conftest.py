@@ -74,16 +74,16 @@ def add_run(
     if state == "queued":
         return run
     assert store.claim().id == run
-    store.set_process(run, os.getpid(), processes.started_at(os.getpid()))
-    store.set_start(run, "cpu", "0")
+    attempt = store.attempt(run)
+    attempt.take(os.getpid(), processes.identity(os.getpid()))
+    attempt.begin("cpu", "0")
     counts = np.random.default_rng(int(run)).integers(0, 9, (10, 10)) + 20 * np.eye(10, dtype=np.int64)
     done = epochs if state == "finished" else 2
     for epoch in range(1, done + 1):
-        store.report(run, epoch, {"train_loss": 2.0 / epoch}, epoch / epochs)
-        store.end_epoch(run, epoch, {"val_accuracy": 0.2 * epoch, "val_loss": 1.0, "epoch_seconds": 2.0}, counts)
+        attempt.report(epoch, {"train_loss": 2.0 / epoch}, epoch / epochs)
+        attempt.end_epoch(epoch, {"val_accuracy": 0.2 * epoch, "val_loss": 1.0, "epoch_seconds": 2.0}, counts)
     if state == "finished":
-        store.add_test_confusion(run, epochs, counts)
-        store.end(run, "finished", test=report(counts, label_tree))
+        attempt.finish(epochs, report(counts, label_tree), counts)
     elif state != "running":
-        store.end(run, state, error="It went wrong for a reason." if state != "cancelled" else None)
+        attempt.end(state, error="It went wrong for a reason." if state != "cancelled" else None)
     return run

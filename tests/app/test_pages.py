@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from hierapp import datasets, downloads, launchers, tree_library
+from hierapp import datasets, downloads, launchers, slots, tree_library
 from hierapp.errors import StoreError
 from hierapp.losses import LOSSES
 from tests.app.conftest import add_run, texts
+from tests.store_states import end
 
 PAGES = ("start", "trees", "studio", "train", "runs")
 
@@ -243,7 +244,7 @@ def test_the_slider_goes_back_to_an_earlier_epoch(open_page, store):
 def test_test_images_can_be_chosen_once_the_run_is_finished(open_page, store):
     add_run(store, "running")
     assert page_parts(open_page("runs")) == ["validation"]
-    store.end("1", "finished", test=json.loads('{"accuracy": 0.5}') | full_report(store))
+    end(store, "1", "finished", test=json.loads('{"accuracy": 0.5}') | full_report(store))
     assert page_parts(open_page("runs")) == ["validation", "test"]
 
 
@@ -290,7 +291,7 @@ def test_the_number_of_runs_at_once_is_kept(open_page, store):
     assert field.value == 1
     field.set_value(3).run()
     assert not page.exception
-    assert launchers.local.slots(store) == 3
+    assert slots.slots(store, "cpu") == 3
 
 
 # Errors

@@ -74,7 +74,7 @@ class Server:
         self.stop()
         for run in self.store.runs(states=("queued", "running")):
             self.store.request_cancel(run.id)
-            processes.kill(run.pid, run.pid_started)
+            processes.kill(run.process)
 
 
 @pytest.fixture
