@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -230,3 +231,15 @@ def test_a_clock_that_was_set_back_gives_no_negative_time(store, monkeypatch):
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now - 86_400)
     assert store.run("1").seconds_left == 0
+
+
+# The documentation
+
+
+def test_the_guide_draws_these_states_and_no_others():
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "runs.md").read_text()
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): (\w+)$", guide, re.MULTILINE))
+    assert drawn == {(source, target, event) for (source, event), target in ALLOWED.items()}
+    for event, transition in TRANSITIONS.items():
+        row = f"| {event} | {', '.join(transition.sources)} | {transition.target} | {transition.meaning} |"
+        assert row in guide
