@@ -59,5 +59,3 @@ def _checked(given: str) -> int:
     if not given.isdecimal() or not 1 <= int(given) <= MOST:
         raise ConfigError(f"Expected the number of runs at once to be from 1 to {MOST} but got {given!r}.")
     return int(given)
-
-

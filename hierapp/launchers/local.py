@@ -60,6 +60,18 @@ def wake(store: Store) -> None:
         processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
 
 
+def at_work(store: Store) -> bool:
+    """Whether a launcher works on the queue now; nothing is started and no file is made."""
+    if not store.runs(states=("queued", "running")):
+        return False  # without a look at the lock, which would be in the way of a `wake` at the same moment
+    try:
+        file = (store.folder / "launcher.lock").open("r+")
+    except OSError:
+        return False  # no launcher has been here, or none could be
+    with file:
+        return not _try_lock(file)
+
+
 def supervise(store: Store) -> None:
     """Work on the queue until no run is open, or another launcher does."""
     # Whoever queues a run just before the lock is released finds it held and leaves; so look once more after it.
