@@ -20,16 +20,16 @@ def machine() -> None:
     """A row for each device, with bars."""
     watch = st.session_state.setdefault("watch", health.Watch())
     for device in watch.devices():
-        name, memory, load = st.columns([2, 3, 3], gap="medium", vertical_alignment="center")
+        name, memory, load = st.columns([2, 3, 3], gap="small", vertical_alignment="center")
         name.markdown(f"**{common.escaped(device.name)}**")
+        if device.problem:
+            name.caption(f":material/error: {common.escaped(device.problem)}")
         if device.memory_used is not None and device.memory_total:
             share = min(device.memory_used / device.memory_total, 1.0)
             words = f"Memory: {disk.in_words(device.memory_used)} of {disk.in_words(device.memory_total)}"
             memory.progress(share, text=words)
         if device.load is not None:
             load.progress(min(device.load, 1.0), text=f"Load: {device.load:.0%}")
-        if device.problem:
-            st.caption(f":material/error: {common.escaped(device.problem)}")
 
 
 def launcher_state() -> None:

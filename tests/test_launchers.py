@@ -171,6 +171,7 @@ def test_whether_a_launcher_is_at_work_is_told_without_starting_one(store, faked
     assert not store.folder.exists()
     store.add(configs(1), DIGITS)
     assert not local.at_work(store)
+    assert not (store.folder / "launcher.lock").exists()
     with local._lock(store) as taken:
         assert taken
         assert local.at_work(store)
