@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
+        st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
     ],
     position="top",
 )

@@ -95,6 +95,11 @@ class Store:
             raise StoreError(f"There is no run {run!r}; list the runs with `python -m hierapp runs`.")
         return found[0]
 
+    def counts(self) -> dict[State, int]:
+        """How many runs there are in each state that has any."""
+        with self.database.read() as db:
+            return dict(db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
+
     def request_cancel(self, run: str) -> Run:
         """Cancel a waiting run at once and ask a running one to stop; an ended one stays as it is."""
         self.run(run)

@@ -169,6 +169,19 @@ def test_no_second_launcher_starts_while_one_is_at_work(store, faked):
     assert len(faked) == 1
 
 
+def test_whether_a_launcher_is_at_work_is_told_without_starting_one(store, faked):
+    assert not supervisor.is_at_work(store)
+    assert not store.folder.exists()
+    store.add(configs(1), DIGITS)
+    assert not supervisor.is_at_work(store)
+    assert not (store.folder / "launcher.lock").exists()
+    with supervisor._lock(store) as taken:
+        assert taken
+        assert supervisor.is_at_work(store)
+    assert not supervisor.is_at_work(store)
+    assert faked == []
+
+
 def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match=r"cannot be (read|written) \(.+\)"):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from hierapp import paths, processes
+from hierapp.disk import disk_of
 from hierapp.errors import DiskFull, StoreError
 from hierapp.launchers import choice
 from hierapp.runs import Run
@@ -71,7 +72,8 @@ class Launcher:
         """Look after the running ones and start what there is room for; False when nothing is left to do."""
         running = [run for run in self.store.runs(states=("running",)) if not self.ended(run)]
         waiting = [run for run in self.store.queue() if not run.held]
-        if waiting:
+        disk = disk_of(self.store.folder)
+        if waiting and not (disk and disk.room == "full"):
             self._start_some(running)
         return bool(running or waiting)
 
@@ -157,11 +159,13 @@ def look_after(store: Store) -> None:
 
 
 def is_at_work(store: Store) -> bool:
-    """Whether a launcher works on the queue."""
-    if not store.folder.exists():
-        return False
-    with _lock(store) as free:
-        return not free
+    """Whether a launcher works on the queue now; nothing is started and no file is made."""
+    try:
+        file = (store.folder / "launcher.lock").open("r+")
+    except OSError:
+        return False  # no launcher has been here, or none could be
+    with file:
+        return not _try_lock(file)
 
 
 def supervise(store: Store) -> None:

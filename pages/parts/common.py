@@ -18,6 +18,7 @@ from streamlit.navigation.page import Page
 from hierapp import launchers, tree_formats, tree_library, tree_svg
 from hierapp.config import RunConfig
 from hierapp.datasets import DATASETS, Dataset, find
+from hierapp.disk import FULL_BYTES, disk_of, in_words
 from hierapp.drafts import Draft
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
@@ -42,6 +43,7 @@ def show(page: Page) -> None:
     _router.at_work = True
     try:
         with told():
+            disk_notice()
             page.run()
     finally:
         _router.at_work = False
@@ -54,6 +56,24 @@ def told() -> Iterator[None]:
         yield
     except HierappError as error:
         st.error(str(error), icon=":material/error:")
+
+
+def disk_notice() -> None:
+    """Say so when the disk with the runs is nearly full."""
+    disk = disk_of(home())
+    if disk is None or disk.room == "enough":
+        return
+    if disk.room == "full":
+        st.error(
+            "The disk with the runs is full: runs wait until there is room; delete what you do not need from the disk"
+            f" of {escaped(str(disk.folder))}, or set HIERAPP_HOME to a folder on another one.",
+            icon=":material/hard_drive:",
+        )
+    else:
+        st.warning(
+            f"The disk with the runs has {in_words(disk.free)} left: with less than {in_words(FULL_BYTES)} runs wait.",
+            icon=":material/hard_drive:",
+        )
 
 
 def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., None]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
-from hierapp import slots
+from hierapp import devices, slots
 from hierapp.runs import Run
 from pages.parts.common import store
+from pages.parts.kept import kept
+
+RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
 
 
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -28,14 +31,19 @@ def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
 def size_menu() -> None:
     """How many runs go at once, for the whole queue."""
     with st.popover("Queue", icon=":material/format_list_numbered:"):
-        fixed = "HIERAPP_SLOTS" in os.environ
-        count = st.number_input(
-            "Runs at once",
-            1,
-            64,
-            slots.slots(store(), "cpu"),
-            disabled=fixed,
-            help="set by HIERAPP_SLOTS" if fixed else "more of them share the cores, or the GPUs",
-        )
-        if count != slots.slots(store(), "cpu"):
-            slots.set_slots(store(), "cpu", count)
+        slot_fields()
+
+
+def slot_fields() -> None:
+    """How many runs go at once on each kind of device."""
+    for kind in devices.kinds():
+        fixed = slots.is_fixed(kind)
+        with kept(f"slots-{kind}", slots.slots(store(), kind), partial(slots.set_slots, store(), kind)) as bound:
+            st.number_input(
+                RUNS_AT_ONCE[kind],
+                1,
+                slots.MOST,
+                disabled=fixed,
+                help=f"set by {slots.VARIABLE}" if fixed else "more of them share the device",
+                **bound,
+            )

@@ -1,6 +1,7 @@
 """The pages, without a browser: what they say and do over every kind of store."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,7 @@ from hierapp.losses import LOSSES
 from tests.app.conftest import add_run, texts
 from tests.store_states import end
 
-PAGES = ("start", "trees", "studio", "train", "runs")
+PAGES = ("start", "trees", "studio", "train", "runs", "settings")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -41,7 +42,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=60).run()\n"
-        "for page in ('runs', 'trees', 'studio', 'train', 'start'):\n"
+        "for page in ('runs', 'trees', 'studio', 'train', 'settings', 'start'):\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"
@@ -287,7 +288,7 @@ def test_cancel_stops_a_waiting_run_and_asks_a_running_one(open_page, store):
 def test_the_number_of_runs_at_once_is_kept(open_page, store):
     add_run(store, "running")
     page = open_page("runs")
-    (field,) = [field for field in page.number_input if field.label == "Runs at once"]
+    field = page.number_input(key="slots-cpu")
     assert field.value == 1
     field.set_value(3).run()
     assert not page.exception
@@ -321,6 +322,24 @@ def test_a_home_that_is_no_folder_is_told_in_one_sentence(name, open_page, tmp_p
     if name in ("start", "runs"):
         assert len(page.error) <= 1
     assert "Traceback" not in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("free", "told"), [(49 << 20, "is full: runs wait"), (51 << 20, "has 51.0 MiB left"), (1 << 30, "")]
+)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_says_when_the_disk_with_the_runs_is_nearly_full(name, free, told, open_page, home, monkeypatch):
+    def usage(folder):
+        if not folder.exists():
+            raise FileNotFoundError
+        return SimpleNamespace(total=1 << 40, free=free)
+
+    monkeypatch.setattr("hierapp.disk.shutil.disk_usage", usage)
+    page = open_page(name)
+    assert not page.exception
+    notices = [each.value for each in (*page.error, *page.warning) if "The disk with the runs" in each.value]
+    assert [told in notice for notice in notices] == ([True] if told else [])
+    assert not home.exists()
 
 
 def test_a_broken_store_is_told_and_left_as_it_is(open_page, home):

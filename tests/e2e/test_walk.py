@@ -9,7 +9,14 @@ from playwright.sync_api import expect
 from hierapp.losses import LOSSES
 from tests.e2e.conftest import SCREENSHOTS, points
 
-TITLES = {"": "A cat taken for a dog", "trees": "Trees", "studio": "Studio", "train": "Train", "runs": "Runs"}
+TITLES = {
+    "": "A cat taken for a dog",
+    "trees": "Trees",
+    "studio": "Studio",
+    "train": "Train",
+    "runs": "Runs",
+    "settings": "Settings",
+}
 LONG = 120_000  # milliseconds; several real runs on a busy machine
 
 
