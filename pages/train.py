@@ -43,11 +43,12 @@ def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
     key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
     match option.kind:
         case "word":
-            return column.selectbox(label, option.choices, key=key, help=option.help)
+            return column.selectbox(label, option.choices, key=key, help=option.help, bind="query-params")
         case "flag":
-            return column.checkbox(label, value=bool(option.default), key=key, help=option.help)
+            return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
         case "numbers":
-            return column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help) or None
+            field = column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help, bind="query-params")
+            return field or None
         case _:
             return column.number_input(
                 label,
@@ -57,6 +58,7 @@ def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
                 step=0.05,
                 key=key,
                 help=option.help,
+                bind="query-params",
             )
 
 
@@ -72,8 +74,9 @@ def form() -> tuple[list[RunConfig], str]:
         tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
         common.from_url("loss", list(LOSSES), DEFAULT_LOSSES)
         chosen = st.multiselect("Losses", list(LOSSES), format_func=lambda name: LOSSES[name].title, key="loss")
+        common.one_from_url("model", list(MODELS), "lenet")
         model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
-        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen)):
+        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
     with right:
         first, second = st.columns(2)
@@ -88,13 +91,26 @@ def form() -> tuple[list[RunConfig], str]:
             bind="query-params",
             help="how many runs of each loss, each with its own seed",
         )
-        batch = first.number_input("Batch size", 1, 100_000, fields["batch_size"].default, key="batch-size")
-        rate = second.number_input(
-            "Learning rate", 1e-6, 10.0, fields["learning_rate"].default, step=1e-4, format="%.6g", key="learning-rate"
+        batch = first.number_input(
+            "Batch size", 1, 100_000, fields["batch_size"].default, key="batch-size", bind="query-params"
         )
-        start = first.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed")
+        rate = second.number_input(
+            "Learning rate",
+            1e-6,
+            10.0,
+            fields["learning_rate"].default,
+            step=1e-4,
+            format="%.6g",
+            key="learning-rate",
+            bind="query-params",
+        )
+        start = first.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
         device = second.selectbox(
-            "Device", ["auto", "cuda", "mps", "cpu"], key="device", help="auto takes cuda, else mps, else cpu"
+            "Device",
+            ["auto", "cuda", "mps", "cpu"],
+            key="device",
+            help="auto takes cuda, else mps, else cpu",
+            bind="query-params",
         )
     options = loss_options(chosen, tree_library.load(tree))
     configs = plan(
