@@ -27,6 +27,10 @@ class StoreError(HierappError):
     """The store cannot be read or written, or holds no such run."""
 
 
+class AccessError(HierappError):
+    """Who asks may not do this, or the app is not open to them."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Training stops because it was asked to."""
 
