@@ -3,21 +3,20 @@
 import streamlit as st
 
 from hierapp.paths import project_folder
-from pages.parts import common
+from pages.parts import common, entrance
 
 # Files of our own: Streamlit would fetch an icon named by a word from the network.
 assets = project_folder() / "assets"
 st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
 st.logo(assets / "logo.svg", size="large")
 
-page = st.navigation(
+page = entrance.navigate(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
         st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
-    ],
-    position="top",
+    ]
 )
 common.show(page)

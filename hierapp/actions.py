@@ -1,7 +1,7 @@
 """The one way by which pages change anything: each action asks first whether the person may.
 
-What a browser sends is not to be trusted: a button that was never shown can be pressed by a forged message, and an id in
-it can be anybody's run. So the pages ask here at every change; which buttons they show is a courtesy.
+What a browser sends is not to be trusted: a button that was never shown can be pressed by a forged message, and an id
+in it can be anybody's run. So the pages ask here at every change; which buttons they show is a courtesy.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Actions:
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree, priority: int = 0) -> list[str]:
         """Queue runs that are theirs; their ids in order. Raises what `launchers.submit` does, too."""
         self._need_runner("start runs")
-        if priority > 0 and not self.may_steer:
-            raise AccessError("Only an admin may put runs before those of others; start them with priority 0.")
+        if priority > 0:
+            self.need_admin("put runs before those of others")
         self._check_epochs(configs)
         with _counting:
             self._check_room(len(configs))
@@ -95,14 +95,13 @@ class Actions:
     def move(self, run: str, where: Direction) -> None:
         """Give a waiting run another place in the queue; a runner may let others pass, and not pass them."""
         self._own(run, "move")
-        if where not in BACKWARDS and not self.may_steer:
-            raise AccessError("Only an admin may put a run before those of others; it can be moved later or last.")
+        if where not in BACKWARDS:
+            self.need_admin("put runs before those of others")
         self.store.move(run, where)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set how many runs go at once on one device of a kind."""
-        if not self.may_steer:
-            raise AccessError("Only an admin may say how many runs go at once; ask one.")
+        self.need_admin("say how many runs go at once")
         slots.set_slots(self.store, kind, count)
 
     # Trees, drafts, data sets
@@ -112,7 +111,9 @@ class Actions:
         self._need_runner("upload files")
         most = self.person.limits.upload_mb
         if most is not None and size > most * 1e6:
-            raise AccessError(f"The file has {size / 1e6:.2f} MB, and {most:g} MB are allowed here; take a smaller one.")
+            raise AccessError(
+                f"The file has {size / 1e6:.2f} MB, and {most:g} MB are allowed here; take a smaller one."
+            )
 
     def keep_tree(
         self, tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None
@@ -154,6 +155,11 @@ class Actions:
         downloads.start(name)
 
     # The rules
+
+    def need_admin(self, what: str) -> None:
+        """Refuse a change that concerns everybody, as "set how many runs go at once", to all but admins."""
+        if not self.may_steer:
+            raise AccessError(f"Only an admin may {what}; ask one.")
 
     def _need_runner(self, what: str) -> None:
         if not self.may_run:

@@ -27,13 +27,24 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     frame["name"] = [names[run.id] for run in runs]
     frame["state"] = [state_of(run) for run in runs]
     frame["progress"] = [run.progress for run in runs]
+    several_owners = len({run.owner for run in runs}) > 1
+    frame["owner"] = [run.owner or "command line" for run in runs]
     percent, number = st.column_config.NumberColumn, st.column_config.NumberColumn
     st.dataframe(
         frame,
         hide_index=True,
-        column_order=["name", "state", "progress", "epochs", "val accuracy", *summary.TEST_FIGURES],
+        column_order=[
+            "name",
+            *["owner"] * several_owners,
+            "state",
+            "progress",
+            "epochs",
+            "val accuracy",
+            *summary.TEST_FIGURES,
+        ],
         column_config={
             "name": st.column_config.TextColumn(width=max(185, min(300, 7 * max(map(len, names.values()))))),
+            "owner": st.column_config.TextColumn(width=130),
             "state": st.column_config.TextColumn(width=150 if any(run.is_open for run in runs) else 90),
             "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=100),
             "epochs": st.column_config.TextColumn(width=80),
