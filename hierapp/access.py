@@ -5,6 +5,7 @@ A policy that is not understood as a whole is refused as a whole, so that a slip
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -13,6 +14,7 @@ from typing import Any
 from hierapp.errors import AccessError, some
 
 EVERYONE = "*"
+SPECIAL = frozenset('()<>[]:;@\\,"' + string.whitespace)  # what RFC 5322 has no place for in a plain e-mail
 
 
 class Role(IntEnum):
@@ -150,7 +152,7 @@ def normal(email: str) -> str:
 
 def _is_email(text: str) -> bool:
     name, at, domain = text.rpartition("@")
-    return bool(name and at and domain) and text.isprintable() and not any(letter.isspace() for letter in text)
+    return bool(name and at and domain and text.isprintable()) and not SPECIAL & {*name, *domain}
 
 
 def _table(section: object, name: str, known: list[str]) -> dict[str, Any]:

@@ -52,10 +52,12 @@ def refusal(visit: Visit) -> str | None:
             "Streamlit's protection against other sites' requests is turned off; turn server.enableXsrfProtection and"
             " server.enableCORS on again, or bind the app to localhost."
         )
-    if visit.login or opened:
+    if visit.login:
         return None
     if visit.policy:
         return "The secrets have [access] but no [auth], so that nobody can log in; add [auth] or remove [access]."
+    if opened:
+        return None
     if not local:
         return f"This app has no login and listens to more than this machine: bind it to localhost, {HOW_TO}."
     if any(name in visit.headers for name in FORWARDED) or not is_local(_host(visit.headers.get("host", "localhost"))):

@@ -65,7 +65,9 @@ def test_an_email_is_taken_as_verified_if_the_login_says_so_or_nothing(claims):
     assert POLICY.person({"email": "Ada@x.edu", **claims}) == Person("ada@x.edu", Role.ADMIN)
 
 
-@pytest.mark.parametrize("email", [None, 7, "", "ada", "@x.edu", "ada@", "a da@x.edu", "ada@x.edu\n", ["ada@x.edu"]])
+@pytest.mark.parametrize(
+    "email", [None, 7, "", "ada", "@x.edu", "ada@", "a da@x.edu", "ada@x.edu\n", "a@b@x.edu", "[a](b)@x.edu", 5.0]
+)
 def test_what_is_no_email_is_none(email):
     assert verified_email({"email": email}) is None
 
@@ -99,6 +101,7 @@ def test_letters_that_unicode_takes_for_others_do_not_make_one_email_of_two():
         ({"admins": [""]}, "Entry 1 of admins"),
         ({"admins": [7]}, "Entry 1 of admins"),
         ({"admins": ["@"]}, "Entry 1 of admins"),
+        ({"admins": ["@x@y.edu"]}, "Entry 1 of admins"),
         ({"admins": ["*@x.edu"]}, 'has a "*" among other letters'),
         ({"limits": 3}, "no table"),
         ({"limits": {"runs": 3}}, "it may have waiting, epochs, upload_mb"),
@@ -220,6 +223,8 @@ def test_without_streamlits_protections_only_this_machine_is_served(off, monkeyp
 
 
 def test_a_policy_without_a_login_is_a_slip(monkeypatch):
+    assert "[access] but no [auth]" in refusal(visit(policy=True))
+    monkeypatch.setenv(OPEN, "1")
     assert "[access] but no [auth]" in refusal(visit(policy=True))
 
 
