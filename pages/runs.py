@@ -28,7 +28,8 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     frame["state"] = [state_of(run) for run in runs]
     frame["progress"] = [run.progress for run in runs]
     several_owners = len({run.owner for run in runs}) > 1
-    frame["owner"] = [run.owner or "command line" for run in runs]
+    if several_owners:
+        frame["owner"] = [run.owner or "command line" for run in runs]
     percent, number = st.column_config.NumberColumn, st.column_config.NumberColumn
     st.dataframe(
         frame,

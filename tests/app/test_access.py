@@ -164,11 +164,17 @@ def test_a_runner_sees_whose_a_run_is_and_cancels_their_own(store):
     of_bob, of_eve, of_nobody = add(store, "bob@x.edu"), add(store, "eve@x.edu"), add(store, None)
     app = page_of("runs", "bob@x.edu", runs=[of_bob, of_eve, of_nobody])
     assert app.dataframe[0].value["owner"].tolist() == ["bob@x.edu", "eve@x.edu", "command line"]
+    assert "owner" in app.dataframe[0].proto.column_order
     assert not app.button(key=f"cancel-{of_bob}").disabled
     assert app.button(key=f"cancel-{of_eve}").disabled
     assert app.button(key=f"cancel-{of_nobody}").disabled
     app.button(key=f"cancel-{of_bob}").click().run()
     assert [run.state for run in store.runs()] == ["cancelled", "queued", "queued"]
+
+
+def test_one_owner_alone_is_not_worth_a_column(store):
+    add(store, "bob@x.edu")
+    assert "owner" not in page_of("runs", "bob@x.edu").dataframe[0].proto.column_order
 
 
 def test_an_admin_cancels_everybodys(store):
