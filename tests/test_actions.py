@@ -1,5 +1,6 @@
 """Who may change what: every action by every role, over real stores and folders."""
 
+import functools
 import re
 import threading
 
@@ -197,6 +198,7 @@ def test_whatever_is_asked_for_no_more_runs_are_open_than_the_limit(asked, most)
 def test_two_clicks_at_once_do_not_pass_the_limit_together(store, monkeypatch):
     real, at_door = launchers.submit, threading.Barrier(2)
 
+    @functools.wraps(real)
     def slow(*arguments, **named):
         with pytest.raises(threading.BrokenBarrierError):  # the other is not let in meanwhile
             at_door.wait(0.3)
