@@ -3,14 +3,14 @@
 import streamlit as st
 
 from hierapp.paths import project_folder
-from pages.parts import common
+from pages.parts import common, entrance
 
 # Files of our own: Streamlit would fetch an icon named by a word from the network.
 assets = project_folder() / "assets"
 st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
 st.logo(assets / "logo.svg", size="large")
 
-page = st.navigation(
+page = entrance.navigate(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
@@ -18,7 +18,6 @@ page = st.navigation(
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
-    ],
-    position="top",
+    ]
 )
 common.show(page)

@@ -27,6 +27,10 @@ class StoreError(HierappError):
     """The store cannot be read or written, or holds no such run."""
 
 
+class AccessError(HierappError):
+    """Who asks may not do this, or the app is not open to them."""
+
+
 class DiskFull(StoreError):  # noqa: N818 - a state of the disk, which passes
     """There is no room to store anything."""
 

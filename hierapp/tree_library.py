@@ -15,7 +15,8 @@ from hierapp.tree import LabelTree
 
 @dataclass(frozen=True)
 class TreeEntry:
-    """A tree's file and what it says of itself; `data` is the data set whose classes are its leaves, if it says so."""
+    """A tree's file and what it says of itself; `data` is the data set whose classes are its leaves, if it says so,
+    and `owner` the e-mail of who kept it, if they had logged in."""
 
     name: str
     title: str
@@ -23,6 +24,7 @@ class TreeEntry:
     data: str | None
     path: Path
     shipped: bool
+    owner: str | None = None
 
 
 def own_folder() -> Path:
@@ -65,7 +67,20 @@ def load(name_or_path: str) -> LabelTree:
     raise TreeError(f"There is no tree {name_or_path!r}; give a file, or one of {names}.")
 
 
-def keep(tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None) -> TreeEntry:
+def own(name: str) -> TreeEntry | None:
+    """The user's own tree of this very name, if there is one."""
+    file = own_folder() / f"{name}.json"
+    return _entry(file, shipped=False) if Path(name).name == name else None
+
+
+def keep(
+    tree: LabelTree,
+    name: str,
+    title: str = "",
+    description: str = "",
+    data: str | None = None,
+    owner: str | None = None,
+) -> TreeEntry:
     """Keep a tree among the user's own; a name that another tree has gets a number.
 
     A tree that is there under that name already is left as it is, its title and description too.
@@ -74,8 +89,8 @@ def keep(tree: LabelTree, name: str, title: str = "", description: str = "", dat
         TreeError: if the tree is too deep for a file.
         StoreError: if the folder cannot be written.
     """
-    text = _text(tree, title, description, data)
-    stem = free = _stem(name)
+    text = _text(tree, title, description, data, owner)
+    stem = free = stem_of(name)
     number = 2
     while (there := _file_of(free)) is not None:
         entry = _entry(there, shipped=there.parent == paths.shipped_trees())
@@ -84,10 +99,17 @@ def keep(tree: LabelTree, name: str, title: str = "", description: str = "", dat
         free, number = f"{stem}-{number}", number + 1
     file = own_folder() / f"{free}.json"
     _write(file, text)
-    return TreeEntry(free, title or free, description, data, file, shipped=False)
+    return TreeEntry(free, title or free, description, data, file, shipped=False, owner=owner)
 
 
-def save(tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None) -> TreeEntry:
+def save(
+    tree: LabelTree,
+    name: str,
+    title: str = "",
+    description: str = "",
+    data: str | None = None,
+    owner: str | None = None,
+) -> TreeEntry:
     """Keep a tree under a name, in the place of the user's own tree of that name, which becomes one of its versions.
 
     The name of a tree that ships gets a number.
@@ -96,21 +118,21 @@ def save(tree: LabelTree, name: str, title: str = "", description: str = "", dat
         TreeError: if the tree is too deep for a file.
         StoreError: if the folder cannot be written.
     """
-    stem = _stem(name)
+    stem = stem_of(name)
     file = own_folder() / f"{stem}.json"
     if not file.exists() or (paths.shipped_trees() / file.name).exists():
-        return keep(tree, name, title, description, data)
+        return keep(tree, name, title, description, data, owner)
     if (entry := _entry(file, shipped=False)) is not None and tree_formats.load(file) == tree:
         return entry
-    text = _text(tree, title, description, data)
+    text = _text(tree, title, description, data, owner)
     _put_away(file, stem)
     _write(file, text)
-    return TreeEntry(stem, title or stem, description, data, file, shipped=False)
+    return TreeEntry(stem, title or stem, description, data, file, shipped=False, owner=owner)
 
 
 def versions(name: str) -> list[TreeEntry]:
     """What was saved or deleted under a name before, the latest first."""
-    files = sorted(_versions_folder(_stem(name)).glob("*.json"), reverse=True)
+    files = sorted(_versions_folder(stem_of(name)).glob("*.json"), reverse=True)
     return [entry for file in files if (entry := _entry(file, shipped=False)) is not None]
 
 
@@ -127,14 +149,16 @@ def delete(name: str) -> None:
     _put_away(file, name)
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """The name of the file in which a tree of this name is kept, without its suffix."""
     # 60 characters are at most 240 bytes, and file names may have 255.
     return re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "tree"
 
 
-def _text(tree: LabelTree, title: str, description: str, data: str | None) -> str:
+def _text(tree: LabelTree, title: str, description: str, data: str | None, owner: str | None) -> str:
     top = tree_formats.render(tree, "json")
-    about = {key: value for key, value in (("title", title), ("description", description), ("data", data)) if value}
+    said = (("title", title), ("description", description), ("data", data), ("owner", owner))
+    about = {key: value for key, value in said if value}
     lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in about.items()]
     return "{\n" + "".join(lines) + "  " + top.removeprefix("{")
 
@@ -189,4 +213,5 @@ def _entry(path: Path, shipped: bool) -> TreeEntry | None:
     def word(key: str) -> str:
         return about[key] if isinstance(about.get(key), str) else ""
 
-    return TreeEntry(path.stem, word("title") or path.stem, word("description"), word("data") or None, path, shipped)
+    title, data, owner = word("title") or path.stem, word("data") or None, word("owner") or None
+    return TreeEntry(path.stem, title, word("description"), data, path, shipped, owner)

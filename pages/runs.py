@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from hierapp import figures, summary
+from hierapp.actions import owner_of
 from hierapp.estimate import words
 from hierapp.launchers import supervisor
 from hierapp.runs import Run
@@ -27,13 +28,25 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     frame["name"] = [names[run.id] for run in runs]
     frame["state"] = [state_of(run) for run in runs]
     frame["progress"] = [run.progress for run in runs]
+    several_owners = len({owner_of(run) for run in runs}) > 1
+    if several_owners:
+        frame["owner"] = [owner_of(run) or "command line" for run in runs]
     percent, number = st.column_config.NumberColumn, st.column_config.NumberColumn
     st.dataframe(
         frame,
         hide_index=True,
-        column_order=["name", "state", "progress", "epochs", "val accuracy", *summary.TEST_FIGURES],
+        column_order=[
+            "name",
+            *["owner"] * several_owners,
+            "state",
+            "progress",
+            "epochs",
+            "val accuracy",
+            *summary.TEST_FIGURES,
+        ],
         column_config={
             "name": st.column_config.TextColumn(width=max(185, min(300, 7 * max(map(len, names.values()))))),
+            "owner": st.column_config.TextColumn(width=130),
             "state": st.column_config.TextColumn(width=150 if any(run.is_open for run in runs) else 90),
             "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=100),
             "epochs": st.column_config.TextColumn(width=80),

@@ -57,7 +57,8 @@ def compare(data: datasets.Dataset) -> None:
     """The one click."""
     epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
     configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs)
-    if st.button(f"Compare the losses on {data.title}", type="primary", icon=":material/play_arrow:"):
+    label, may = f"Compare the losses on {data.title}", common.actions().may_run
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not may):
         common.submit(configs, common.shipped_tree(data.default_tree))
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
@@ -67,7 +68,6 @@ def compare(data: datasets.Dataset) -> None:
     )
 
 
-@st.fragment(run_every=1.0)
 def while_downloading(name: str) -> None:
     """A download's progress, until it ends."""
     now = downloads.progress_of(name)
@@ -81,7 +81,7 @@ def get_button(data: datasets.Dataset, place: str) -> None:
     """What is to be said and done about a data set that is not ready."""
     status, last = datasets.status(data.name), downloads.progress_of(data.name)
     if last is not None and last.running:
-        while_downloading(data.name)
+        common.repeated(while_downloading, 1.0)(data.name)
         return
     if last is not None and last.error:
         st.error(last.error)
@@ -89,8 +89,9 @@ def get_button(data: datasets.Dataset, place: str) -> None:
         st.warning(status.detail)
     again = " again" if status.state == "broken" else ""
     label = f"Get {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
-    if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:"):
-        downloads.start(data.name)
+    may = common.actions().may_run
+    if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:", disabled=not may):
+        common.actions().get_data(data.name)
         st.rerun()
 
 

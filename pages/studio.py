@@ -84,6 +84,7 @@ def from_text() -> None:
         height=240,
     )
     if st.button("Open in the studio", type="primary"):
+        common.actions().check_upload(len(text.encode("utf-8", "replace")))
         tree = tree_text.parse(text)
         common.draw(tree, "Typed", common.likely_data(tree))
 
@@ -91,6 +92,7 @@ def from_text() -> None:
 def from_file() -> None:
     file = st.file_uploader("Tree file", key="studio-file")
     if file is not None:
+        common.actions().check_upload(file.size)
         tree = tree_formats.parse_bytes(file.getvalue(), file.name)
         st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
         if st.button("Open in the studio", type="primary"):
@@ -126,11 +128,14 @@ def from_run() -> None:
 
 
 def studio(draft: Draft) -> None:
-    """The editor, and beside it what the tree means."""
+    """The editor, and beside it what the tree means; whoever may only look gets a picture."""
     classes = find(draft.data).class_names if draft.data else None
     left, right = st.columns([3, 1], gap="medium")
     with left:
-        tree_editor(draft, classes)
+        if common.actions().may_run:
+            tree_editor(draft, classes, lambda edits: common.actions().edit_draft(draft, edits))
+        elif fits(draft.tree):
+            common.chart(figures.tree_figure(draft.tree), "studio-tree-picture", "The tree of the draft")
     with right:
         meaning(draft.tree, classes)
     more(draft)
@@ -236,16 +241,17 @@ def fits(tree: LabelTree) -> bool:
 
 def keep(draft: Draft) -> None:
     """Save, train, take away."""
+    no = not common.actions().may_run
     name_column, save, train, export, close = st.columns([3, 1, 1.4, 1, 1], vertical_alignment="bottom")
     name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
-    if save.button("Save", icon=":material/save:", width="stretch"):
-        entry = tree_library.save(draft.tree, name, title=name, data=draft.data)
+    if save.button("Save", icon=":material/save:", width="stretch", disabled=no):
+        entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
         st.toast(f"Saved as {entry.name}.")
-    if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch"):
+    if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
         if not draft.data:
             raise TreeError("The draft belongs to no data set; start from one whose classes it has.")
         draft.tree.positions_of(find(draft.data).class_names)
-        entry = tree_library.save(draft.tree, name, title=name, data=draft.data)
+        entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
         st.switch_page("pages/train.py", query_params={"data": draft.data, "label-tree": entry.name})
     with export.popover("Export", width="stretch"):
         common.tree_download(draft.tree, name, key="studio-format")

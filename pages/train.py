@@ -154,5 +154,5 @@ st.markdown(
 if status.state != "ready":
     st.warning(status.detail, icon=":material/download:")
     st.page_link("pages/start.py", label="Get it on the Start page", icon=":material/home:")
-elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:"):
+elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not common.actions().may_run):
     common.submit(configs, tree_library.load(tree_name))

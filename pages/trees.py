@@ -28,6 +28,7 @@ def upload() -> None:
     if file is None:
         return
     try:
+        common.actions().check_upload(file.size)
         tree = tree_formats.parse_bytes(file.getvalue(), file.name)
         choices = [*DATASETS, None]
         data = st.selectbox(
@@ -50,7 +51,7 @@ def upload() -> None:
 def keep(tree: LabelTree, name: str, data: str | None) -> None:
     """Keep an uploaded tree and choose it; before the page runs again, for a drawn widget's value cannot be set."""
     try:
-        st.session_state["tree"] = tree_library.keep(tree, name, title=name, data=data).name
+        st.session_state["tree"] = common.actions().keep_tree(tree, name, title=name, data=data).name
     except HierappError as error:
         st.session_state["keep-error"] = str(error)
 
@@ -105,7 +106,7 @@ picked = choice.selectbox(
     key="tree",
 )
 common.to_url("tree", picked)
-with add.popover("Upload a tree", icon=":material/upload:", width="stretch"):
+with add.popover("Upload a tree", icon=":material/upload:", width="stretch", disabled=not common.actions().may_run):
     upload()
 if "keep-error" in st.session_state:
     st.error(st.session_state.pop("keep-error"), icon=":material/error:")
@@ -114,10 +115,12 @@ shown = tree_library.load(picked)
 data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
 st.markdown(f"{entry.description}{data_words}")
 studio, duplicate, earlier, remove, _ = st.columns([1.4, 1, 1, 1, 2])
-if studio.button("Edit in the studio", icon=":material/edit:", width="stretch"):
+actions = common.actions()
+no_draft, not_mine = not actions.may_run, entry.shipped or not actions.may_change(entry.owner)
+if studio.button("Edit in the studio", icon=":material/edit:", width="stretch", disabled=no_draft):
     common.draw(shown, entry.title, entry.data)
-if duplicate.button("Duplicate", width="stretch"):
-    copy = tree_library.keep(shown, f"{picked}-copy", f"{entry.title}, copy", entry.description, entry.data)
+if duplicate.button("Duplicate", width="stretch", disabled=no_draft):
+    copy = actions.keep_tree(shown, f"{picked}-copy", f"{entry.title}, copy", entry.description, entry.data)
     st.query_params["tree"] = copy.name
     del st.session_state["tree"]
     st.rerun()
@@ -126,12 +129,14 @@ with earlier.popover("Versions", width="stretch", disabled=entry.shipped):
     if not found:
         st.caption("What is saved over it, or deleted, stands here.")
     for version in found:
-        if st.button(f"{version.title}, {version.path.stem.lstrip('0')}", key=f"version-{version.path.stem}"):
+        if st.button(
+            f"{version.title}, {version.path.stem.lstrip('0')}", key=f"version-{version.path.stem}", disabled=no_draft
+        ):
             common.draw(tree_library.load(str(version.path)), version.title, version.data)
-with remove.popover("Delete", width="stretch", disabled=entry.shipped):
+with remove.popover("Delete", width="stretch", disabled=not_mine):
     st.markdown(f"Delete **{common.escaped(entry.title)}**? Runs that used it keep it, and so do its versions.")
-    if st.button("Delete it", type="primary"):
-        tree_library.delete(picked)
+    if st.button("Delete it", type="primary", disabled=not_mine):
+        actions.delete_tree(picked)
         del st.session_state["tree"]
         st.query_params.pop("tree", None)
         st.rerun()

@@ -15,17 +15,18 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from hierapp import launchers, tree_formats, tree_library, tree_svg
+from hierapp import tree_formats, tree_library, tree_svg
+from hierapp.actions import Actions
 from hierapp.config import RunConfig
 from hierapp.datasets import DATASETS, Dataset, find
 from hierapp.disk import FULL_BYTES, disk_of, in_words
-from hierapp.drafts import Draft
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder
 from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.tree import LabelTree
+from pages.parts.entrance import person
 
 _router = threading.local()
 
@@ -81,6 +82,7 @@ def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., 
 
     def run(*arguments: Any) -> None:
         with told():
+            person()  # these do not come by app.py
             part(*arguments)
 
     # Streamlit tells fragments apart by their names.
@@ -98,6 +100,11 @@ def store() -> Store:
 @st.cache_resource
 def _store(folder: Path) -> Store:
     return Store(folder)
+
+
+def actions() -> Actions:
+    """What whoever asks may change, and the only way to change it; not to be kept, for rights may go."""
+    return Actions(store(), person())
 
 
 @st.cache_data(max_entries=50)
@@ -153,7 +160,7 @@ def show_runs(ids: Sequence[str]) -> None:
 
 def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:
     """Queue the runs and go and watch them."""
-    show_runs(launchers.submit(store(), configs, tree))
+    show_runs(actions().launch(configs, tree))
 
 
 def likely_data(tree: LabelTree) -> str | None:
@@ -165,7 +172,7 @@ def likely_data(tree: LabelTree) -> str | None:
 
 def draw(tree: LabelTree, title: str, data: str | None) -> None:
     """Start a draft of a tree and open it in the studio."""
-    st.switch_page("pages/studio.py", query_params={"draft": Draft.begin(tree, title, data).id})
+    st.switch_page("pages/studio.py", query_params={"draft": actions().begin_draft(tree, title, data).id})
 
 
 def trees_for(data: str) -> dict[str, str]:

@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
-from hierapp import devices, slots
-from hierapp.runs import Run
-from pages.parts.common import store
-from pages.parts.kept import kept
-
-RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
+from hierapp.actions import owner_of
+from hierapp.launchers import local
+from hierapp.store import Run
+from pages.parts.common import actions, store
 
 
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
     going = [run for run in runs if run.is_open]
+    may = actions()
+    mine = [run.id for run in going if may.may_change(owner_of(run))]
     with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
-        if len(going) > 1 and st.button(f"Cancel all {len(going)}", key="cancel-all"):
-            for run in going:
-                store().request_cancel(run.id)
+        if len(mine) > 1 and st.button(f"Cancel all {len(mine)}", key="cancel-all"):
+            for run in mine:
+                may.cancel(run)
         for run in going:
             asked = run.cancel_requested is not None
             label = f"Cancel {run.id} {names[run.id]}" + (" (stopping)" if asked else "")
-            if st.button(label, key=f"cancel-{run.id}", disabled=asked):
-                store().request_cancel(run.id)
+            if st.button(label, key=f"cancel-{run.id}", disabled=asked or run.id not in mine):
+                may.cancel(run.id)
 
 
 def size_menu() -> None:
     """How many runs go at once, for the whole queue."""
     with st.popover("Queue", icon=":material/format_list_numbered:"):
-        slot_fields()
-
-
-def slot_fields() -> None:
-    """How many runs go at once on each kind of device."""
-    for kind in devices.kinds():
-        fixed = slots.is_fixed(kind)
-        with kept(f"slots-{kind}", slots.slots(store(), kind), partial(slots.set_slots, store(), kind)) as bound:
-            st.number_input(
-                RUNS_AT_ONCE[kind],
-                1,
-                slots.MOST,
-                disabled=fixed,
-                help=f"set by {slots.VARIABLE}" if fixed else "more of them share the device",
-                **bound,
-            )
+        fixed = "HIERAPP_SLOTS" in os.environ
+        count = st.number_input(
+            "Runs at once",
+            1,
+            64,
+            local.slots(store()),
+            disabled=fixed or not actions().may_steer,
+            help="set by HIERAPP_SLOTS" if fixed else "more of them share the cores, or the GPUs",
+        )
+        if count != local.slots(store()):
+            actions().need_admin("say how many runs go at once")
+            local.set_slots(store(), count)

@@ -299,7 +299,7 @@ def test_the_number_of_runs_at_once_is_kept(open_page, store):
 
 
 def test_a_store_that_cannot_be_written_is_told_in_one_sentence(open_page, monkeypatch):
-    def refuse(*arguments):
+    def refuse(*arguments, **named):
         raise StoreError("The store in /nowhere cannot be written (read-only); make it writable.")
 
     monkeypatch.setattr(launchers, "submit", refuse)

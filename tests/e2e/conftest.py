@@ -24,9 +24,9 @@ SCREENSHOTS = REPOSITORY / ".cache" / "screenshots"
 
 
 class Server:
-    """The app on a free port, over a home of its own."""
+    """The app on a free port, over a home and secrets of its own; with further options of Streamlit's."""
 
-    def __init__(self, home: Path, data: Path) -> None:
+    def __init__(self, home: Path, data: Path, *options: str) -> None:
         with socket.socket() as free:
             free.bind(("localhost", 0))
             self.port = free.getsockname()[1]
@@ -35,6 +35,9 @@ class Server:
         self.log = home.parent / f"server-{self.port}.log"
         self.environment = {**os.environ, "HIERAPP_HOME": str(home), "HIERAPP_DATA": str(data)}
         self.environment.pop("HIERAPP_SLOTS", None)
+        self.environment.pop("HIERAPP_OPEN", None)
+        self.secrets = home.parent / "secrets.toml"
+        self.options = [f"--secrets.files={self.secrets}", *options]
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -47,6 +50,7 @@ class Server:
                     "app.py",
                     "--server.headless=true",
                     f"--server.port={self.port}",
+                    *self.options,
                 ],
                 cwd=REPOSITORY,
                 env=self.environment,
@@ -78,12 +82,12 @@ class Server:
 
 
 @pytest.fixture
-def new_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
-    """Make servers that are started fresh; all share one home and an empty data folder."""
+def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Make servers that are started fresh; all share one home, an empty data folder and tmp_path/secrets.toml."""
     made: list[Server] = []
 
-    def make() -> Server:
-        server = Server(tmp_path / "home", tmp_path / "data")
+    def make(*options: str) -> Server:
+        server = Server(tmp_path / "home", tmp_path / "data", *options)
         server.start()
         made.append(server)
         return server
@@ -94,7 +98,7 @@ def new_server(tmp_path: Path) -> Iterator[Callable[[], Server]]:
 
 
 @pytest.fixture
-def server(new_server: Callable[[], Server]) -> Server:
+def server(new_server: Callable[..., Server]) -> Server:
     return new_server()
 
 

@@ -1,0 +1,214 @@
+"""The one way by which pages change anything: each action asks first whether the person may.
+
+What a browser sends is not to be trusted: a button that was never shown can be pressed by a forged message, and an id
+in it can be anybody's run. So the pages ask here at every change; which buttons they show is a courtesy.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from hierapp import downloads, launchers, slots, tree_library
+from hierapp.access import Person, Role
+from hierapp.config import RunConfig
+from hierapp.drafts import Draft
+from hierapp.errors import AccessError
+from hierapp.store import OPEN_STATES, Run, Store
+from hierapp.tree import LabelTree
+from hierapp.tree_library import TreeEntry
+
+Direction = Literal["first", "earlier", "later", "last"]
+BACKWARDS: tuple[Direction, ...] = ("later", "last")  # what costs nobody else their turn
+
+# Two clicks at once must not each count the runs before the other's are there.
+_counting = threading.Lock()
+
+
+class Actions:
+    """What a person does to a store and to what is kept beside it.
+
+    Args:
+        store: the runs.
+        person: who asks, as they are now: make a new one for each run of a page's script.
+
+    Raises:
+        AccessError: from every action that the person may not do; nothing is changed then.
+    """
+
+    def __init__(self, store: Store, person: Person) -> None:
+        self.store = store
+        self.person = person
+
+    # What may be shown
+
+    @property
+    def may_run(self) -> bool:
+        """Whether they may start runs, draw and keep trees, get data sets."""
+        return self.person.role >= Role.RUNNER
+
+    @property
+    def may_steer(self) -> bool:
+        """Whether everything is theirs to change, the queue too."""
+        return self.person.role >= Role.ADMIN
+
+    def may_change(self, owner: str | None) -> bool:
+        """Whether they may change what belongs to `owner`."""
+        return self.may_steer or (self.may_run and self.person.owns(owner))
+
+    # Runs
+
+    def launch(self, configs: Sequence[RunConfig], tree: LabelTree, priority: int = 0) -> list[str]:
+        """Queue runs that are theirs; their ids in order. Raises what `launchers.submit` does, too."""
+        self._need_runner("start runs")
+        if priority > 0:
+            self.need_admin("put runs before those of others")
+        self._check_epochs(configs)
+        with _counting:
+            self._check_room(len(configs))
+            return launchers.submit(self.store, configs, tree, **_named(owner=self.person.email, priority=priority))
+
+    def cancel(self, run: str) -> Run:
+        """Cancel a waiting run, ask a running one to stop."""
+        self._own(run, "cancel")
+        return self.store.request_cancel(run)
+
+    def resume(self, run: str) -> None:
+        """Queue an ended run again, to go on where it stopped."""
+        found = self._own(run, "resume")
+        self._check_epochs([found.config])
+        with _counting:
+            self._check_room(1)
+            _later(self.store).resume(run)
+
+    def hold(self, run: str) -> None:
+        """Keep a waiting run from starting."""
+        self._own(run, "hold")
+        _later(self.store).hold(run)
+
+    def release(self, run: str) -> None:
+        """Let a held run start when its turn comes."""
+        self._own(run, "release")
+        _later(self.store).release(run)
+
+    def move(self, run: str, where: Direction) -> None:
+        """Give a waiting run another place in the queue; a runner may let others pass, and not pass them."""
+        self._own(run, "move")
+        if where not in BACKWARDS:
+            self.need_admin("put runs before those of others")
+        _later(self.store).move(run, where)
+
+    def set_slots(self, kind: str, count: int) -> None:
+        """Set how many runs go at once on one device of a kind."""
+        self.need_admin("say how many runs go at once")
+        slots.set_slots(self.store, kind, count)
+
+    # Trees, drafts, data sets
+
+    def check_upload(self, size: int) -> None:
+        """Refuse an upload of so many bytes if it is not theirs to make, or too large."""
+        self._need_runner("upload files")
+        most = self.person.limits.upload_mb
+        if most is not None and size > most * 1e6:
+            raise AccessError(
+                f"The file has {size / 1e6:.2f} MB, and {most:g} MB are allowed here; take a smaller one."
+            )
+
+    def keep_tree(
+        self, tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None
+    ) -> TreeEntry:
+        """Keep a tree under a name, or the name with a number where it is taken; see `tree_library.keep`."""
+        self._need_runner("keep trees")
+        return tree_library.keep(tree, name, title, description, data, self.person.email)
+
+    def save_tree(self, tree: LabelTree, name: str, title: str = "", data: str | None = None) -> TreeEntry:
+        """Keep a tree in the place of their own of that name; somebody else's stays, as one that ships does."""
+        self._need_runner("keep trees")
+        there = tree_library.own(tree_library.stem_of(name))
+        if there is not None and not self.may_change(there.owner):
+            return tree_library.keep(tree, name, title, data=data, owner=self.person.email)
+        owner = there.owner if there is not None else self.person.email
+        return tree_library.save(tree, name, title, data=data, owner=owner)
+
+    def delete_tree(self, name: str) -> None:
+        """Delete a tree of theirs; it stays among its name's versions."""
+        self._need_runner("delete trees")
+        there = tree_library.own(name)
+        if not self.may_change(there.owner if there else None):
+            raise AccessError(f"The tree {name!r} is not yours; ask its owner or an admin to delete it.")
+        tree_library.delete(name)
+
+    def begin_draft(self, tree: LabelTree, title: str, data: str | None = None) -> Draft:
+        """Start a draft of a tree."""
+        self._need_runner("draw trees")
+        return Draft.begin(tree, title, data)
+
+    def edit_draft(self, draft: Draft, edits: Sequence[Mapping[str, Any]]) -> str:
+        """Edit a draft, which belongs to whoever has its address; returns what `Draft.ask` does."""
+        self._need_runner("draw trees")
+        return draft.ask(edits)
+
+    def get_data(self, name: str) -> None:
+        """Begin to download a data set of the catalogue."""
+        self._need_runner("get data sets")
+        downloads.start(name)
+
+    # The rules
+
+    def need_admin(self, what: str) -> None:
+        """Refuse a change that concerns everybody, as "set how many runs go at once", to all but admins."""
+        if not self.may_steer:
+            raise AccessError(f"Only an admin may {what}; ask one.")
+
+    def _need_runner(self, what: str) -> None:
+        if not self.may_run:
+            raise AccessError(f"You may look here but not {what}; ask an admin to make you a runner.")
+
+    def _own(self, run: str, what: str) -> Run:
+        """The run, if it is theirs to change."""
+        self._need_runner(f"{what} runs")
+        found = self.store.run(run)
+        if not self.may_change(owner_of(found)):
+            raise AccessError(f"Run {run} belongs to {_whom(owner_of(found))}; ask them or an admin to {what} it.")
+        return found
+
+    def _check_epochs(self, configs: Sequence[RunConfig]) -> None:
+        most, wanted = self.person.limits.epochs, max((config.epochs for config in configs), default=0)
+        if most is not None and wanted > most:
+            raise AccessError(f"A run may have {most:,} epochs here, and {wanted:,} were asked for; take fewer.")
+
+    def _check_room(self, more: int) -> None:
+        """Whether so many more runs fit under the limit. Held ones count: they hold a place."""
+        most = self.person.limits.waiting
+        if most is None:
+            return
+        open_now = sum(self.person.owns(owner_of(run)) for run in self.store.runs(states=OPEN_STATES))
+        if open_now + more > most:
+            raise AccessError(
+                f"You may have {most:,} runs waiting or running here; {open_now:,} are, and {more:,} more are too many:"
+                " wait for some to end, cancel some, or ask for fewer."
+            )
+
+
+def _whom(owner: str | None) -> str:
+    return owner or "the command line"
+
+
+# Until the store knows owners, the queue's order and held runs: then this part goes.
+
+
+def owner_of(run: Run) -> str | None:
+    """Whose a run is."""
+    owner: str | None = getattr(run, "owner", None)
+    return owner
+
+
+def _named(**values: Any) -> dict[str, Any]:
+    known = inspect.signature(launchers.submit).parameters
+    return {name: value for name, value in values.items() if name in known}
+
+
+def _later(store: Any) -> Any:
+    return store
