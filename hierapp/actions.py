@@ -6,7 +6,6 @@ in it can be anybody's run. So the pages ask here at every change; which buttons
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -68,7 +67,7 @@ class Actions:
         self._check_epochs(configs)
         with _counting:
             self._check_room(len(configs))
-            return launchers.submit(self.store, configs, tree, **_named(owner=self.person.email, priority=priority))
+            return launchers.submit(self.store, configs, tree, owner=self.person.email, priority=priority)
 
     def cancel(self, run: str) -> Run:
         """Cancel a waiting run, ask a running one to stop."""
@@ -81,24 +80,24 @@ class Actions:
         self._check_epochs([found.config])
         with _counting:
             self._check_room(1)
-            _later(self.store).resume(run)
+            self.store.resume(run)
 
     def hold(self, run: str) -> None:
         """Keep a waiting run from starting."""
         self._own(run, "hold")
-        _later(self.store).hold(run)
+        self.store.hold(run)
 
     def release(self, run: str) -> None:
         """Let a held run start when its turn comes."""
         self._own(run, "release")
-        _later(self.store).release(run)
+        self.store.release(run)
 
     def move(self, run: str, where: Direction) -> None:
         """Give a waiting run another place in the queue; a runner may let others pass, and not pass them."""
         self._own(run, "move")
         if where not in BACKWARDS:
             self.need_admin("put runs before those of others")
-        _later(self.store).move(run, where)
+        self.store.move(run, where)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set how many runs go at once on one device of a kind."""
@@ -170,8 +169,8 @@ class Actions:
         """The run, if it is theirs to change."""
         self._need_runner(f"{what} runs")
         found = self.store.run(run)
-        if not self.may_change(owner_of(found)):
-            raise AccessError(f"Run {run} belongs to {_whom(owner_of(found))}; ask them or an admin to {what} it.")
+        if not self.may_change(found.owner):
+            raise AccessError(f"Run {run} belongs to {_whom(found.owner)}; ask them or an admin to {what} it.")
         return found
 
     def _check_epochs(self, configs: Sequence[RunConfig]) -> None:
@@ -184,7 +183,7 @@ class Actions:
         most = self.person.limits.waiting
         if most is None:
             return
-        open_now = sum(self.person.owns(owner_of(run)) for run in self.store.runs(states=OPEN_STATES))
+        open_now = sum(self.person.owns(run.owner) for run in self.store.runs(states=OPEN_STATES))
         if open_now + more > most:
             raise AccessError(
                 f"You may have {most:,} runs waiting or running here; {open_now:,} are, and {more:,} more are too many:"
@@ -194,21 +193,3 @@ class Actions:
 
 def _whom(owner: str | None) -> str:
     return owner or "the command line"
-
-
-# Until the store knows owners, the queue's order and held runs: then this part goes.
-
-
-def owner_of(run: Run) -> str | None:
-    """Whose a run is."""
-    owner: str | None = getattr(run, "owner", None)
-    return owner
-
-
-def _named(**values: Any) -> dict[str, Any]:
-    known = inspect.signature(launchers.submit).parameters
-    return {name: value for name, value in values.items() if name in known}
-
-
-def _later(store: Any) -> Any:
-    return store

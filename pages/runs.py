@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from hierapp import figures, summary
-from hierapp.actions import owner_of
 from hierapp.estimate import words
 from hierapp.launchers import supervisor
 from hierapp.runs import Run
@@ -28,9 +27,9 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     frame["name"] = [names[run.id] for run in runs]
     frame["state"] = [state_of(run) for run in runs]
     frame["progress"] = [run.progress for run in runs]
-    several_owners = len({owner_of(run) for run in runs}) > 1
+    several_owners = len({run.owner for run in runs}) > 1
     if several_owners:
-        frame["owner"] = [owner_of(run) or "command line" for run in runs]
+        frame["owner"] = [run.owner or "command line" for run in runs]
     percent, number = st.column_config.NumberColumn, st.column_config.NumberColumn
     st.dataframe(
         frame,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hierapp.actions import owner_of
 from hierapp.launchers import local
 from hierapp.store import Run
 from pages.parts.common import actions, store
@@ -16,7 +15,7 @@ from pages.parts.common import actions, store
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
     going = [run for run in runs if run.is_open]
     may = actions()
-    mine = [run.id for run in going if may.may_change(owner_of(run))]
+    mine = [run.id for run in going if may.may_change(run.owner)]
     with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
         if len(mine) > 1 and st.button(f"Cancel all {len(mine)}", key="cancel-all"):
             for run in mine:

@@ -15,12 +15,9 @@ from playwright.sync_api import expect
 
 from hierapp import tree_library
 from hierapp.config import RunConfig
-from hierapp.store import Run
 from tests.e2e.conftest import SCREENSHOTS
 from tests.e2e.forged import button, entered, errors, field, pressed, session
 from tests.e2e.test_walk import TITLES, wait_until
-
-pytestmark = pytest.mark.skipif("owner" not in Run.__dataclass_fields__, reason="the store knows no owners yet")
 
 SECRETS = """
 [auth]
