@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from hierapp import downloads, launchers, slots, tree_library
 from hierapp.access import Person, Role
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
 from hierapp.errors import AccessError
-from hierapp.store import OPEN_STATES, Run, Store
+from hierapp.launchers import choice
+from hierapp.run_states import OPEN_STATES
+from hierapp.runs import Run
+from hierapp.store import Place, Store
 from hierapp.tree import LabelTree
 from hierapp.tree_library import TreeEntry
 
-Direction = Literal["first", "earlier", "later", "last"]
-BACKWARDS: tuple[Direction, ...] = ("later", "last")  # what costs nobody else their turn
+BACKWARDS: tuple[Place, ...] = ("later", "last")  # what costs nobody else their turn
 
 # Two clicks at once must not each count the runs before the other's are there.
 _counting = threading.Lock()
@@ -80,7 +82,7 @@ class Actions:
         self._check_epochs([found.config])
         with _counting:
             self._check_room(1)
-            self.store.resume(run)
+            launchers.resume(self.store, run)
 
     def hold(self, run: str) -> None:
         """Keep a waiting run from starting."""
@@ -92,7 +94,7 @@ class Actions:
         self._own(run, "release")
         self.store.release(run)
 
-    def move(self, run: str, where: Direction) -> None:
+    def move(self, run: str, where: Place) -> None:
         """Give a waiting run another place in the queue; a runner may let others pass, and not pass them."""
         self._own(run, "move")
         if where not in BACKWARDS:
@@ -103,6 +105,16 @@ class Actions:
         """Set how many runs go at once on one device of a kind."""
         self.need_admin("say how many runs go at once")
         slots.set_slots(self.store, kind, count)
+
+    def choose_launcher(self, value: str) -> None:
+        """Choose where runs go; see `launchers.choice.choose`."""
+        self.need_admin("choose where runs go")
+        choice.choose(self.store, value)
+
+    def set_retries(self, count: int) -> None:
+        """Set how often an interrupted run is resumed by itself."""
+        self.need_admin("say how often runs are resumed by themselves")
+        choice.set_retries(self.store, count)
 
     # Trees, drafts, data sets
 

@@ -129,9 +129,9 @@ class Store:
 
     # The queue
 
-    def queue(self) -> list[Run]:
-        """The waiting runs in the order in which they start, held ones among them."""
-        return self._select(f"WHERE state = 'queued' ORDER BY {IN_ORDER}", [])
+    def queue(self, limit: int = -1) -> list[Run]:
+        """The waiting runs in the order in which they start, held ones among them; all, or the first ones."""
+        return self._select(f"WHERE state = 'queued' ORDER BY {IN_ORDER} LIMIT ?", [limit])
 
     def hold(self, run: str) -> None:
         """Keep a waiting run from starting."""

@@ -1,10 +1,12 @@
 """Runs: live curves, confusion matrices, class accuracy beside weighted class accuracy, logs, cancel."""
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
 
-from hierapp import figures, summary
+from hierapp import figures, logs, summary
+from hierapp.curves import Curves
 from hierapp.estimate import words
 from hierapp.launchers import supervisor
 from hierapp.runs import Run
@@ -13,6 +15,7 @@ from pages.parts import common, queue, results
 common.through_router()
 
 REFRESH_SECONDS = 1.0
+SILENCE_SECONDS = 30.0  # a worker gives a sign of life every two
 ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
 store = common.store()
 
@@ -60,14 +63,28 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
         alt="The runs, how far they are, and their figures on the test images",
     )
     for run in runs:
-        if run.error:
+        if run.error and not run.is_open:
             st.error(f"Run {run.id} ({names[run.id]}): {run.error}", icon=":material/error:")
+        elif run.note:
+            st.caption(f":material/history: Run {run.id} ({names[run.id]}): {common.escaped(run.note)}")
 
 
 def state_of(run: Run) -> str:
     if run.cancel_requested is not None and run.is_open:
         return "stopping"
+    if run.held and run.state == "queued":
+        return "queued, held"
+    if run.state == "running" and run.beat is not None and time.time() - run.beat > SILENCE_SECONDS:
+        return f"running, silent for {words(time.time() - run.beat)}"
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
+
+
+def curves() -> Curves:
+    """The shown runs' curves; each look reads only what is new."""
+    kept = st.session_state.get("curves")
+    if kept is None or kept.store is not store:
+        kept = st.session_state["curves"] = Curves(store)
+    return kept
 
 
 def live(ids: Sequence[str]) -> None:
@@ -79,12 +96,14 @@ def live(ids: Sequence[str]) -> None:
         st.rerun()
     names = summary.labels(runs)
     progress_table(runs, names)
-    left, right, _ = st.columns([1, 1, 6])
+    left, middle, right, _ = st.columns([1, 1, 1.2, 5])
     with left:
         queue.cancel_menu(runs, names)
+    with middle:
+        queue.resume_menu(runs, names)
     with right:
-        queue.size_menu()
-    recorded = store.metrics(ids)
+        queue.queue_menu()
+    recorded = curves().look(ids)
     colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
     training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
@@ -113,8 +132,9 @@ def details(runs: Sequence[Run]) -> None:
         by_id = {run.id: run for run in runs}
         run = by_id[st.selectbox("Run", list(by_id), format_func=names.get, key="details-run")]
         st.json(run.config.model_dump() | {"device": run.device, "version": run.version, "folder": str(run.folder)})
-        log = run.log_file
-        st.code(log.read_text(errors="replace")[-8000:] if log.exists() else "No log yet.", language=None)
+        queue.clone_button(run)
+        found = logs.tail(run.log_file)
+        st.code("\n".join(found) if found else "No log yet.", language=None)
 
 
 def page() -> None:

@@ -1,7 +1,5 @@
 """Settings: how the machine does, how many runs go at once and where, what is stored, versions, logs."""
 
-from functools import partial
-
 import streamlit as st
 
 from hierapp import devices, disk, health, logs, paths, slots
@@ -46,10 +44,11 @@ def launcher_state() -> None:
 
 def launcher_fields() -> None:
     fixed, now = choice.is_fixed(), choice.chosen(store)
+    frozen = fixed or not common.actions().may_steer
     kind = choice.kind_of(now)
 
     def go_to(wanted: str) -> None:
-        choice.choose(store, choice.LOCAL if wanted == choice.LOCAL else choice.last_ray(store))
+        common.actions().choose_launcher(choice.LOCAL if wanted == choice.LOCAL else choice.last_ray(store))
 
     with kept("launcher", kind, go_to) as bound:
         st.segmented_control(
@@ -57,24 +56,32 @@ def launcher_fields() -> None:
             [choice.LOCAL, choice.RAY],
             format_func={choice.LOCAL: "This machine", choice.RAY: "Ray cluster"}.__getitem__,
             required=True,
-            disabled=fixed,
+            disabled=frozen,
             help=f"set by {choice.VARIABLE}" if fixed else None,
             **bound,
         )
     if kind == choice.RAY:
         address = "" if now == choice.RAY else now
-        with kept("ray-address", address, lambda typed: choice.choose(store, choice.ray_at(typed))) as bound:
+        with kept(
+            "ray-address", address, lambda typed: common.actions().choose_launcher(choice.ray_at(typed))
+        ) as bound:
             st.text_input(
                 "Address of the cluster",
                 placeholder="ray://host:10001",
-                disabled=fixed,
+                disabled=frozen,
                 help="left empty: the cluster that this machine belongs to, or one that is started on it",
                 **bound,
             )
         if not health.installed("ray"):
             st.warning("Ray is not installed here: `pip install -r requirements-ray.txt`.", icon=":material/package_2:")
-    with kept("retries", choice.retries(store), partial(choice.set_retries, store)) as bound:
-        st.number_input("Resume interrupted runs by themselves, at most so many times", 0, choice.MOST_RETRIES, **bound)
+    with kept("retries", choice.retries(store), lambda count: common.actions().set_retries(count)) as bound:
+        st.number_input(
+            "Resume interrupted runs by themselves, at most so many times",
+            0,
+            choice.MOST_RETRIES,
+            disabled=not common.actions().may_steer,
+            **bound,
+        )
 
 
 def slots_section() -> None:

@@ -1,44 +1,150 @@
-"""The part of the Runs page that steers the queue: cancel runs, set how many go at once."""
+"""The part of the Runs page that steers: cancel and resume runs, order the queue, set how many go at once."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
-from hierapp.launchers import local
-from hierapp.store import Run
+from hierapp import devices, losses, slots, summary
+from hierapp.actions import BACKWARDS
+from hierapp.errors import HierappError
+from hierapp.runs import Run
+from hierapp.store import Place
 from pages.parts.common import actions, store
+from pages.parts.kept import kept
+
+RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
+SHOWN = 20  # waiting runs
+MOVES: dict[Place, str] = {
+    "first": ":material/vertical_align_top:",
+    "earlier": ":material/keyboard_arrow_up:",
+    "later": ":material/keyboard_arrow_down:",
+    "last": ":material/vertical_align_bottom:",
+}
+
+
+def pressed(label: str, key: str, act: Callable[[], object], **look: object) -> None:
+    """A button that acts before anything is drawn anew; a refusal is told below it."""
+    refused = f"{key}-refused"
+
+    def press() -> None:
+        try:
+            act()
+        except HierappError as error:
+            st.session_state[refused] = str(error)
+
+    st.button(label, key=key, on_click=press, **look)
+    if refused in st.session_state:
+        st.error(st.session_state.pop(refused), icon=":material/error:")
 
 
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
     going = [run for run in runs if run.is_open]
-    may = actions()
-    mine = [run.id for run in going if may.may_change(run.owner)]
+    mine = [run.id for run in going if actions().may_change(run.owner)]
     with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
-        if len(mine) > 1 and st.button(f"Cancel all {len(mine)}", key="cancel-all"):
-            for run in mine:
-                may.cancel(run)
+        if len(mine) > 1:
+            pressed(f"Cancel all {len(mine)}", "cancel-all", lambda: [actions().cancel(run) for run in mine])
         for run in going:
             asked = run.cancel_requested is not None
             label = f"Cancel {run.id} {names[run.id]}" + (" (stopping)" if asked else "")
-            if st.button(label, key=f"cancel-{run.id}", disabled=asked or run.id not in mine):
-                may.cancel(run.id)
+            no = asked or run.id not in mine
+            pressed(label, f"cancel-{run.id}", partial(_act, "cancel", run.id), disabled=no)
 
 
-def size_menu() -> None:
-    """How many runs go at once, for the whole queue."""
-    with st.popover("Queue", icon=":material/format_list_numbered:"):
-        fixed = "HIERAPP_SLOTS" in os.environ
-        count = st.number_input(
-            "Runs at once",
-            1,
-            64,
-            local.slots(store()),
-            disabled=fixed or not actions().may_steer,
-            help="set by HIERAPP_SLOTS" if fixed else "more of them share the cores, or the GPUs",
-        )
-        if count != local.slots(store()):
-            actions().need_admin("say how many runs go at once")
-            local.set_slots(store(), count)
+def resume_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+    stopped = [run for run in runs if run.can_resume]
+    mine = [run.id for run in stopped if actions().may_change(run.owner)]
+    with st.popover("Resume", icon=":material/resume:", disabled=not stopped):
+        if len(mine) > 1:
+            pressed(f"Resume all {len(mine)}", "resume-all", lambda: [actions().resume(run) for run in mine])
+        for run in stopped:
+            label = f"Resume {run.id} {names[run.id]}"
+            pressed(label, f"resume-{run.id}", partial(_act, "resume", run.id), disabled=run.id not in mine)
+
+
+def queue_menu() -> None:
+    """The waiting runs of everybody in their order, and how many go at once."""
+    counts = store().counts()
+    waiting = counts.get("queued", 0)
+    with st.popover(f"Queue ({waiting})" if waiting else "Queue", icon=":material/format_list_numbered:"):
+        slot_fields()
+        if not waiting:
+            st.caption("No run waits.")
+            return
+        st.markdown(f"**{waiting} waiting**, the next one first")
+        shown = store().queue(SHOWN)
+        names = summary.labels(shown)
+        for run in shown:
+            _waiting_run(run, names[run.id])
+        if waiting > len(shown):
+            st.caption(f"and {waiting - len(shown):,} more")
+
+
+def _waiting_run(run: Run, name: str) -> None:
+    may = actions()
+    mine = may.may_change(run.owner)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        words = [f"**{run.id}** {name}"]
+        words += [f"priority {run.priority}"] if run.priority else []
+        words += [":gray-badge[held]"] if run.held else []
+        st.markdown(" · ".join(words), width="stretch")
+        for place, icon in MOVES.items():
+            allowed = mine and (may.may_steer or place in BACKWARDS)
+            look = {"icon": icon, "help": f"Move {place}", "type": "tertiary", "disabled": not allowed}
+            pressed("", f"move-{place}-{run.id}", partial(_act, "move", run.id, place), **look)
+        event, icon = ("release", ":material/play_arrow:") if run.held else ("hold", ":material/pause:")
+        look = {"icon": icon, "help": event.capitalize(), "type": "tertiary", "disabled": not mine}
+        pressed("", f"{event}-{run.id}", partial(_act, event, run.id), **look)
+
+
+def clone_button(run: Run) -> None:
+    """Open the Train form filled with what a run was configured with."""
+    if st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
+        st.switch_page("pages/train.py", query_params=_form(run))
+
+
+def _form(run: Run) -> dict[str, str | list[str]]:
+    """A run's configuration as the Train page's address has it."""
+    config = run.config
+    known = {option.name: option for option in losses.find(config.loss).options}
+    changed = {
+        f"{config.loss}.{name}": known[name].text(value).lower()
+        for name, value in config.options.items()
+        if name in known and known[name].default != value
+    }
+    return {
+        "data": config.data,
+        "label-tree": config.tree,
+        "loss": [config.loss],
+        "model": config.model,
+        "epochs": str(config.epochs),
+        "batch-size": str(config.batch_size),
+        "learning-rate": f"{config.learning_rate:g}",
+        "first-seed": str(config.seed),
+        "device": config.device,
+        **changed,
+    }
+
+
+def slot_fields() -> None:
+    """How many runs go at once on each kind of device."""
+    may_steer = actions().may_steer
+    for kind in devices.kinds():
+        fixed = slots.is_fixed(kind)
+        change = partial(_act, "set_slots", kind)
+        with kept(f"slots-{kind}", slots.slots(store(), kind), change) as bound:
+            st.number_input(
+                RUNS_AT_ONCE[kind],
+                1,
+                slots.MOST,
+                disabled=fixed or not may_steer,
+                help=f"set by {slots.VARIABLE}" if fixed else "more of them share the device",
+                **bound,
+            )
+
+
+def _act(name: str, *arguments: object) -> object:
+    """An action of whoever asks at that moment: rights may have gone since the button was drawn."""
+    return getattr(actions(), name)(*arguments)
