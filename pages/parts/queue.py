@@ -101,7 +101,7 @@ def _waiting_run(run: Run, name: str) -> None:
 
 def clone_button(run: Run) -> None:
     """Open the Train form filled with what a run was configured with."""
-    if st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
+    if actions().may_run and st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
         st.switch_page("pages/train.py", query_params=_form(run))
 
 
