@@ -103,6 +103,7 @@ def live(ids: Sequence[str]) -> None:
         queue.resume_menu(runs, names)
     with right:
         queue.queue_menu()
+    queue.refusal()
     recorded = curves().look(ids)
     colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}

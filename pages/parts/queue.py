@@ -17,6 +17,7 @@ from pages.parts.kept import kept
 
 RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
 SHOWN = 20  # waiting runs
+REFUSED = "queue-refused"
 MOVES: dict[Place, str] = {
     "first": ":material/vertical_align_top:",
     "earlier": ":material/keyboard_arrow_up:",
@@ -26,18 +27,21 @@ MOVES: dict[Place, str] = {
 
 
 def pressed(label: str, key: str, act: Callable[[], object], **look: object) -> None:
-    """A button that acts before anything is drawn anew; a refusal is told below it."""
-    refused = f"{key}-refused"
+    """A button that acts before anything is drawn anew; what is refused is told by `refusal`."""
 
     def press() -> None:
         try:
             act()
         except HierappError as error:
-            st.session_state[refused] = str(error)
+            st.session_state[REFUSED] = str(error)
 
     st.button(label, key=key, on_click=press, **look)
-    if refused in st.session_state:
-        st.error(st.session_state.pop(refused), icon=":material/error:")
+
+
+def refusal() -> None:
+    """Say why the last press did nothing, if so: its button may be gone by now."""
+    if REFUSED in st.session_state:
+        st.error(st.session_state.pop(REFUSED), icon=":material/error:")
 
 
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -68,7 +72,7 @@ def queue_menu() -> None:
     """The waiting runs of everybody in their order, and how many go at once."""
     counts = store().counts()
     waiting = counts.get("queued", 0)
-    with st.popover(f"Queue ({waiting})" if waiting else "Queue", icon=":material/format_list_numbered:"):
+    with st.popover("Queue", icon=":material/format_list_numbered:"):
         slot_fields()
         if not waiting:
             st.caption("No run waits.")
@@ -77,12 +81,14 @@ def queue_menu() -> None:
         shown = store().queue(SHOWN)
         names = summary.labels(shown)
         for run in shown:
-            _waiting_run(run, names[run.id])
+            _waiting_run(
+                run, names[run.id], is_first=run is shown[0], is_last=run is shown[-1] and len(shown) == waiting
+            )
         if waiting > len(shown):
             st.caption(f"and {waiting - len(shown):,} more")
 
 
-def _waiting_run(run: Run, name: str) -> None:
+def _waiting_run(run: Run, name: str, is_first: bool, is_last: bool) -> None:
     may = actions()
     mine = may.may_change(run.owner)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -92,6 +98,7 @@ def _waiting_run(run: Run, name: str) -> None:
         st.markdown(" · ".join(words), width="stretch")
         for place, icon in MOVES.items():
             allowed = mine and (may.may_steer or place in BACKWARDS)
+            allowed &= not (is_last if place in BACKWARDS else is_first)
             look = {"icon": icon, "help": f"Move {place}", "type": "tertiary", "disabled": not allowed}
             pressed("", f"move-{place}-{run.id}", partial(_act, "move", run.id, place), **look)
         event, icon = ("release", ":material/play_arrow:") if run.held else ("hold", ":material/pause:")

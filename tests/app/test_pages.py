@@ -295,6 +295,49 @@ def test_the_number_of_runs_at_once_is_kept(open_page, store):
     assert slots.slots(store, "cpu") == 3
 
 
+def test_stopped_runs_are_resumed(open_page, store):
+    add_run(store, "failed")
+    add_run(store, "cancelled")
+    page = open_page("runs", runs=["1", "2"])
+    page.button(key="resume-1").click().run()
+    assert [run.state for run in store.runs()] == ["queued", "cancelled"]
+    assert "It went wrong" not in texts(page)
+    page.button(key="resume-2").click().run()
+    assert [run.state for run in store.runs()] == ["queued", "queued"]
+    assert not page.exception
+
+
+def test_a_run_that_cannot_be_resumed_any_more_is_told_in_one_sentence(open_page, store):
+    add_run(store, "failed")
+    page = open_page("runs")
+    store.resume("1")
+    page.button(key="resume-1").click().run()
+    assert "Run 1 is queued; only a failed, cancelled or interrupted run can be resumed." in texts(page)
+
+
+def test_the_queue_is_ordered_by_buttons(open_page, store):
+    for _ in range(3):
+        add_run(store, "queued")
+    page = open_page("runs")
+    page.button(key="move-later-1").click().run()
+    assert [run.id for run in store.queue()] == ["2", "1", "3"]
+    page.button(key="move-first-3").click().run()
+    page.button(key="hold-2").click().run()
+    assert [(run.id, run.held) for run in store.queue()] == [("3", False), ("2", True), ("1", False)]
+    assert page.button(key="move-first-3").disabled
+    assert page.button(key="move-last-1").disabled
+    assert not page.button(key="move-later-3").disabled
+    page.button(key="release-2").click().run()
+    assert not store.run("2").held
+    assert not page.exception
+
+
+def test_the_note_of_a_run_is_shown(open_page, store):
+    add_run(store, "running")
+    store.attempt("1").rewind(1.5, 0.5, "Training goes on from epoch 1.50.")
+    assert "Training goes on from epoch 1" in texts(open_page("runs"))
+
+
 # Errors
 
 
