@@ -91,9 +91,8 @@ def live(ids: Sequence[str]) -> None:
     """What moves while runs go."""
     supervisor.wake(store)
     runs = store.runs(ids)
-    if st.session_state.get("were-open") and not any(run.is_open for run in runs):
-        st.session_state["were-open"] = False
-        st.rerun()
+    if st.session_state["going"] != any(run.is_open for run in runs):
+        st.rerun()  # with or without a refresh by itself
     names = summary.labels(runs)
     progress_table(runs, names)
     left, middle, right, _ = st.columns([1, 1, 1.2, 5])
@@ -163,7 +162,7 @@ def page() -> None:
     shown.sort(key=int)
     chosen = store.runs(shown)
     going = any(run.is_open for run in chosen)
-    st.session_state["were-open"] = going
+    st.session_state["going"] = going
     refresh = REFRESH_SECONDS if going else None
     common.repeated(live, refresh)(shown)
     common.repeated(results.show, refresh)(shown)

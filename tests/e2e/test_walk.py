@@ -72,13 +72,14 @@ def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
 
 
 def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
-    from hierapp import launchers, tree_library
+    from hierapp import tree_library
     from hierapp.config import RunConfig
+    from hierapp.launchers import supervisor
 
     tree = tree_library.load("digits")
     config = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", epochs=3)
     run = server.store.add([config], tree)[0]
-    launchers.local.wake(server.store)
+    supervisor.wake(server.store)
     wait_until(lambda: not server.store.run(run).is_open, "the run's end")
     page.goto(f"{server.url}/runs?runs={run}")
     slider = page.get_by_role("slider", name="Epoch")

@@ -1,0 +1,73 @@
+"""The queue and stopped runs, steered from the Runs page, in a real browser with real runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+from playwright.sync_api import expect
+
+from hierapp import tree_library
+from hierapp.config import RunConfig
+from tests.e2e.test_walk import LONG, wait_until
+
+
+def config(**values):
+    return RunConfig.make(**{"data": "digits", "tree": "digits", "loss": "hierarchical", "epochs": 150, **values})
+
+
+def visible(page, key):
+    """A button by its key; one with a tooltip stands in the page twice, once hidden."""
+    return page.locator(f".st-key-{key} button").locator("visible=true")
+
+
+def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
+    store = server.store
+    (run,) = store.add([config()], tree_library.load("digits"))
+    page.goto(f"{server.url}/runs")
+    wait_until(lambda: (store.run(run).folder / "checkpoint.safetensors").exists(), "a checkpoint")
+    os.kill(store.run(run).pid, signal.SIGKILL)
+    expect(page.get_by_text("ended by signal 9 (Killed)")).to_be_visible(timeout=10_000)
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name=f"Resume {run}").click()
+    wait_until(lambda: store.run(run).state == "finished", "the resumed run")
+    assert store.run(run).attempt == 2
+    expect(page.get_by_text(re.compile(r"Training goes on from epoch \d+\.\d\d\."))).to_be_visible(timeout=LONG)
+    assert [epoch for epoch, _ in store.metrics([run])[run]["val_loss"]] == list(range(1, 151))
+
+
+def test_waiting_runs_are_ordered_and_held(server, page):
+    store = server.store
+    ids = store.add([config(seed=seed, epochs=10_000) for seed in range(3)], tree_library.load("digits"))
+    for run in ids:
+        store.hold(run)
+    page.goto(f"{server.url}/runs")
+    page.get_by_role("button", name="Queue").click()
+    expect(page.get_by_text("3 waiting")).to_be_visible()
+    visible(page, f"move-first-{ids[2]}").click()
+    wait_until(lambda: [run.id for run in store.queue()] == [ids[2], ids[0], ids[1]], "the new order")
+    visible(page, f"release-{ids[0]}").click()
+    wait_until(lambda: store.run(ids[0]).state == "running", "the released run")
+    wait_until(lambda: store.run(ids[0]).epoch > 0, "its first epoch")
+    assert [run.held for run in store.runs(ids[1:])] == [True, True]
+    expect(page.get_by_text("2 waiting")).to_be_visible()
+
+
+def test_a_run_is_cloned_into_the_form(server, page):
+    given = config(
+        loss="hxe", options={"alpha": 0.25, "normalize": False}, epochs=7, batch_size=64, learning_rate=0.02, seed=5,
+        tree="digits-flat", device="cpu",
+    )  # fmt: skip
+    (run,) = server.store.add([given], tree_library.load("digits-flat"))
+    server.store.request_cancel(run)
+    page.goto(f"{server.url}/runs")
+    page.get_by_text("Configuration and log").click()
+    page.get_by_role("button", name="Clone and edit").click()
+    expect(page.get_by_role("heading", level=1, name="Train")).to_be_visible(timeout=LONG)
+    page.get_by_role("spinbutton", name="Epochs").fill("1")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
+    expect(page.get_by_text("1 epoch each")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Start 1 run").click()
+    page.wait_for_url("**/runs?runs=2")
+    assert server.store.run("2").config == given.model_copy(update={"epochs": 1})
