@@ -5,7 +5,7 @@ PORT ?= 8501
 BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
-.PHONY: run test lint benchmarks lock clean
+.PHONY: run test lint faults benchmarks lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -17,6 +17,9 @@ lint: .venv/.tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+faults: .venv/.tests  ## kill workers, launchers and the app at random moments while runs go on; some minutes
+	$(BIN)/python -m pytest -m faults
 
 benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
