@@ -104,8 +104,12 @@ class RunRecorder:
 
     def went_back(self, epoch: float, broken: Sequence[str]) -> None:
         notes = [f"The file {name} was broken and is left aside." for name in broken]
-        if epoch > 0 or broken:
-            notes.append(f"Training goes on from epoch {epoch:.2f}." if epoch > 0 else "Training begins anew.")
+        if epoch > 0:
+            notes.append(f"Training goes on from epoch {epoch:.2f}.")
+        elif broken:
+            notes.append("Training begins anew.")
+        elif self.run.progress > 0:
+            notes.append("There was no checkpoint any more, or none yet; training begins anew.")
         for note in notes:
             say(note)
         progress = epoch / self.run.config.epochs
