@@ -176,8 +176,8 @@ def fill(folder: Path) -> Path:
             try:
                 while True:
                     filler.write(b"x" * size)
-            except OSError as error:
-                assert error.errno == errno.ENOSPC
+            except OSError:
+                continue
     assert shutil.disk_usage(folder).free == 0
     return file
 
@@ -275,6 +275,33 @@ def test_a_run_whose_process_cannot_be_started_says_why(store, monkeypatch):
     assert store.run(run).error == (
         "The run's process could not be started (Resource temporarily unavailable); mend that and resume the run."
     )
+
+
+def test_a_disk_that_was_slow_once_does_not_put_off_the_next_checkpoints(store, monkeypatch):
+    clock = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    store.add([config()], DIGITS)
+    run = claimed(store)
+    writing = recorder.RunRecorder(Desk(store, run), run)
+    writing.went_back(0, [])
+
+    def interval(seconds: float) -> float:
+        """How long after the last checkpoint the next one is due, which takes so many seconds."""
+        nonlocal clock
+        before = clock
+        while not writing.should_save():
+            clock += 0.25
+        after = clock - before
+        clock += seconds
+        writing.saved(run.folder / checkpoints.FILE)
+        return after
+
+    least = recorder.CHECKPOINT_SECONDS
+    assert [interval(0.01), interval(2.0), interval(0.01), interval(0.01)] == [least, least, 0, least]
+    # Where each takes that long, they become rare.
+    for _ in range(3):
+        interval(2.0)
+    assert interval(2.0) == pytest.approx(2.0 / recorder.CHECKPOINT_SHARE - 2.0)
 
 
 # A folder that cannot be written
