@@ -4,6 +4,7 @@ file without pickle.
 A checkpoint is written to a side file and renamed, and the one before it is kept: whatever moment a process dies at, a
 whole one is left. Each tensor has a checksum, and so have the words about them, so that a file that was damaged later
 is noticed.
+"""
 
 from __future__ import annotations
 
