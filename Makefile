@@ -28,6 +28,7 @@ benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.losses --loop
 	$(BIN)/python -m benchmarks.first_paint
 	$(BIN)/python -m benchmarks.studio
+	$(BIN)/python -m benchmarks.store
 
 lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
