@@ -22,9 +22,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Victim(Protocol):
-    """A kind of process to kill."""
+    """A kind of process to kill. Ray's nodes would be one more."""
 
     name: str
+
+    def open(self) -> None:
+        """Start what the test starts itself; called once the runs are queued."""
 
     def kill(self, chance: random.Random) -> str | None:
         """Kill one that is alive and say which: "worker 3"; None if none is alive at present."""
@@ -41,6 +44,8 @@ class Hierapp:
 
     def __init__(self, home: Path, name: str) -> None:
         self.home, self.name = home, name
+
+    def open(self) -> None: ...
 
     def kill(self, chance: random.Random) -> str | None:
         found = census.of_home(self.home)
@@ -67,6 +72,9 @@ class App:
             self.port = free.getsockname()[1]
         self.home = home
         self._playwright: Playwright | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def open(self) -> None:
         self._start()
         self._playwright = sync_playwright().start()
         found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -97,9 +105,13 @@ class App:
                 time.sleep(0.1)
 
     def kill(self, chance: random.Random) -> str | None:
-        self._server.kill()
-        self._server.wait()
+        self._end()
         return "app"
+
+    def _end(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait()
 
     def bring_back(self) -> None:
         self._start()
@@ -108,8 +120,6 @@ class App:
         self._page.wait_for_selector("h1")
 
     def close(self) -> None:
-        self._browser.close()
         if self._playwright is not None:
             self._playwright.stop()
-        self._server.kill()
-        self._server.wait()
+        self._end()
