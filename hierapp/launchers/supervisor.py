@@ -147,12 +147,22 @@ def backends() -> Mapping[str, Callable[[Store], Backend]]:
 
 
 def wake(store: Store) -> None:
-    """See to it that open runs are looked after: start the launcher if none is at work."""
+    """See to it that open runs are looked after: start the launcher if none is at work.
+
+    Raises:
+        StoreError: if its process cannot be started; the runs wait.
+    """
     if not _something_to_do(store) or _is_read_only(store):
         return
     if not is_at_work(store):
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-        processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+        try:
+            processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+        except OSError as error:
+            raise StoreError(
+                f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
+                " wait go on with the next command."
+            ) from error
 
 
 def look_after(store: Store) -> None:

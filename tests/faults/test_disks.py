@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hierapp import launchers
+from hierapp.errors import StoreError
 from hierapp.launchers import supervisor
 from hierapp.launchers.local import LocalBackend
 from hierapp.launchers.supervisor import Launcher
@@ -153,6 +154,16 @@ def test_a_run_that_cannot_start_on_a_full_disk_waits_on(store, monkeypatch):
     for _ in range(3):
         assert supervisor._step(launcher), "the launcher lives"
         assert store.run(run).state == "queued"
+
+
+def test_a_launcher_that_cannot_be_started_is_told_and_the_runs_wait(store, monkeypatch):
+    def spawn(*arguments: object) -> None:
+        raise NoRoom.error
+
+    monkeypatch.setattr("hierapp.processes.spawn", spawn)
+    with pytest.raises(StoreError, match=r"could not be started \(No space left on device\)"):
+        launchers.submit(store, [config()], DIGITS)
+    assert [run.state for run in store.runs()] == ["queued"]
 
 
 def test_a_run_whose_process_cannot_be_started_says_why(store, monkeypatch):
