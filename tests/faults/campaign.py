@@ -204,7 +204,7 @@ class Campaign:
     def table(self) -> str:
         """The kills, as Markdown."""
         lines = [
-            "| kill | what | after | reads as interrupted after | resumed by | goes on after | epochs lost |",
+            "| kill | what | after | reads as interrupted after | resumed by | at work again after | epochs lost |",
             "| ---: | --- | ---: | ---: | --- | ---: | ---: |",
         ]
         for number, kill in enumerate(self.kills, start=1):
@@ -221,11 +221,13 @@ class Campaign:
         return "\n".join([*lines, "", *self._spreads()])
 
     def _spreads(self) -> list[str]:
+        workers = [kill for kill in self.kills if kill.reached is not None]
+        launchers_back = [kill.back_after for kill in self.kills if kill.what == "launcher"]
         columns = {
-            "reads as interrupted after": ([kill.seen_after for kill in self.kills], "s"),
-            "goes on after (worker)": ([kill.back_after for kill in self.kills if kill.reached is not None], "s"),
-            "a launcher is back after": ([kill.back_after for kill in self.kills if kill.what == "launcher"], "s"),
-            "lost": ([kill.lost for kill in self.kills], "epochs"),
+            "reads as interrupted after": ([kill.seen_after for kill in workers], "s"),
+            "trains again after, a wait for a slot included": ([kill.back_after for kill in workers], "s"),
+            "a launcher is at work again after": (launchers_back, "s"),
+            "lost": ([kill.lost for kill in workers], "epochs"),
         }
         return [
             f"- {name}: median {statistics.median(known):.2f} {unit}, {min(known):.2f} to {max(known):.2f},"

@@ -6,20 +6,12 @@ make faults    # the full form: 20 kills, 6 runs, the app among what is killed; 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from benchmarks import machine
 from tests.faults.campaign import Campaign, configs, undisturbed
 from tests.faults.victims import App, Hierapp
-
-
-@pytest.fixture(autouse=True)
-def _plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for variable in ("HIERAPP_SLOTS", "HIERAPP_LAUNCHER", "HIERAPP_HOME"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
 
 
 def test_runs_finish_once_and_alike_whatever_is_killed_meanwhile(tmp_path):
