@@ -5,7 +5,7 @@ PORT ?= 8501
 BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
-.PHONY: run test lint benchmarks lock clean
+.PHONY: run test lint faults benchmarks lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -18,6 +18,9 @@ lint: .venv/.tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+faults: .venv/.tests  ## kill workers, launchers and the app at random moments while runs go on; some minutes
+	$(BIN)/python -m pytest -m faults
+
 benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.losses
@@ -25,6 +28,7 @@ benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.losses --loop
 	$(BIN)/python -m benchmarks.first_paint
 	$(BIN)/python -m benchmarks.studio
+	$(BIN)/python -m benchmarks.store
 
 lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -2,7 +2,8 @@
 file without pickle.
 
 A checkpoint is written to a side file and renamed, and the one before it is kept: whatever moment a process dies at, a
-whole one is left. Each tensor has a checksum, so that a file that was damaged later is noticed.
+whole one is left. Each tensor has a checksum, and so have the words about them, so that a file that was damaged later
+is noticed.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def save(
     file = folder / FILE
     if file.exists():
         _link(file, folder / PREVIOUS)
-    weights.write(tensors, file, {"checkpoint": json.dumps(about)})
+    text = json.dumps(about)
+    weights.write(tensors, file, {"checkpoint": text, "checksum": str(zlib.crc32(text.encode()))})
     return file
 
 
@@ -127,9 +129,11 @@ def _link(file: Path, to: Path) -> None:
 def _read(file: Path, config: RunConfig) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(file, framework="pt") as opened:
-            about: dict[str, Any] = json.loads((opened.metadata() or {})["checkpoint"])
+            words = opened.metadata() or {}
+            about: dict[str, Any] = json.loads(words["checkpoint"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
-        sound = about["version"] == VERSION and json.loads(about["config"]) == json.loads(config.model_dump_json())
+        sound = words["checksum"] == str(zlib.crc32(words["checkpoint"].encode())) and about["version"] == VERSION
+        sound = sound and json.loads(about["config"]) == json.loads(config.model_dump_json())
         sound = sound and about["checksums"] == {name: _checksum(tensor) for name, tensor in tensors.items()}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BrokenCheckpoint from error
@@ -168,4 +172,5 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    shape = zlib.crc32(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,7 +70,8 @@ class RunRecorder:
         self._over = threading.Event()
         self._pulse = threading.Thread(target=self._live, daemon=True)
         self._saved_at = time.monotonic()
-        self._save_seconds = 0.0
+        # The shortest of the last ones counts: a disk that was busy once must not put off the next checkpoints.
+        self._save_seconds = deque([0.0], maxlen=3)
 
     def __enter__(self) -> RunRecorder:
         self._pulse.start()
@@ -97,23 +99,28 @@ class RunRecorder:
     def should_save(self) -> bool:
         """As often as it costs little of the time."""
         waited = time.monotonic() - self._saved_at
-        if waited < max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_SHARE):
+        if waited < max(CHECKPOINT_SECONDS, min(self._save_seconds) / CHECKPOINT_SHARE):
             return False
         self._saved_at = time.monotonic()
         return True
 
     def went_back(self, epoch: float, broken: Sequence[str]) -> None:
         notes = [f"The file {name} was broken and is left aside." for name in broken]
-        if epoch > 0 or broken:
-            notes.append(f"Training goes on from epoch {epoch:.2f}." if epoch > 0 else "Training begins anew.")
+        if epoch > 0:
+            notes.append(f"Training goes on from epoch {epoch:.2f}.")
+        elif broken:
+            notes.append("Training begins anew.")
+        elif self.run.progress > 0:
+            notes.append("There was no checkpoint any more, or none yet; training begins anew.")
         for note in notes:
             say(note)
         progress = epoch / self.run.config.epochs
         self._patiently(lambda: self.desk.rewind(epoch, progress, " ".join(notes) or None))
+        self._saved_at = time.monotonic()
 
     def saved(self, file: Path) -> None:
         self._patiently(lambda: self.desk.saved(file))
-        self._save_seconds = time.monotonic() - self._saved_at
+        self._save_seconds.append(time.monotonic() - self._saved_at)
 
     def not_saved(self, error: OSError) -> None:
         say(f"no checkpoint could be written ({error.strerror or error}); the one before is kept")

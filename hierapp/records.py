@@ -30,7 +30,7 @@ def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[
 
 def rewind(db: sqlite3.Connection, run: int, epoch: float) -> None:
     """Take back what was recorded after an epoch: training goes on from there."""
-    latest = db.execute("SELECT coalesce(max(seq), 0) FROM metrics").fetchone()[0]
+    latest = last_number(db)
     gone = db.execute("DELETE FROM metrics WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
     gone += db.execute("DELETE FROM confusions WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
     if gone:
@@ -70,6 +70,13 @@ def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -
     return flat.reshape(math.isqrt(len(flat)), -1)
 
 
+def last_number(db: sqlite3.Connection) -> int:
+    """The highest number that a row of metrics was ever given; that of the last row goes down where rows are taken
+    back, and whoever has read further would not hear of the next cut."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'metrics'").fetchone()
+    return 0 if row is None else int(row["seq"])
+
+
 def new_points(
     db: sqlite3.Connection, cursor: int, runs: Sequence[int]
 ) -> tuple[int, dict[str, float], list[tuple[str, str, float, float]]]:
@@ -77,7 +84,7 @@ def new_points(
 
     By the rows' numbers, so that it costs what is new, however many rows there are.
     """
-    last = int(db.execute("SELECT coalesce(max(seq), 0) FROM metrics").fetchone()[0])
+    last = last_number(db)
     cuts = {
         str(row["id"]): float(row["cut_epoch"])
         for row in db.execute(

@@ -40,7 +40,8 @@ class Transition:
     fields: str = ""
 
 
-_ENDED = "ended = :now, pid = NULL, process = NULL, beat = NULL"
+# A clock that was set back must not make a run end before it began.
+_ENDED = "ended = max(:now, coalesce(started, 0)), pid = NULL, process = NULL, beat = NULL"
 
 TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
     {

@@ -216,7 +216,7 @@ class Store:
         with self.database.read() as db:
             if cursor:
                 return Changes(*records.new_points(db, cursor, wanted))
-            last = int(db.execute("SELECT coalesce(max(seq), 0) FROM metrics").fetchone()[0])
+            last = records.last_number(db)
             every = records.points(db, wanted)
         return Changes(
             last, {}, [(run, name, *at) for run, names in every.items() for name, ats in names.items() for at in ats]

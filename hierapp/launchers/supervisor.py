@@ -7,7 +7,9 @@ them over.
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -102,10 +104,20 @@ class Launcher:
             for room in backend.rooms(running):
                 run = self.store.claim(room.devices, name, room.placed)
                 if run is not None:
-                    backend.start(run)
+                    self._start(run, backend)
                     running.append(run)
                     started = True
                     break
+
+    def _start(self, run: Run, backend: Backend) -> None:
+        try:
+            backend.start(run)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                self.store.unclaim(run)
+                raise DiskFull(f"The disk with {run.folder} is full, so that no run can start; make room.") from error
+            why = error.strerror or str(error)
+            self.store.lose(run, f"The run's process could not be started ({why}); mend that and resume the run.")
 
     def _stop_by_force(self, run: Run, backend: Backend) -> None:
         if run.cancel_requested is None:
@@ -137,17 +149,27 @@ def backends() -> Mapping[str, Callable[[Store], Backend]]:
 
 
 def wake(store: Store) -> None:
-    """See to it that open runs are looked after: start the launcher if none is at work."""
-    if not _something_to_do(store):
+    """See to it that open runs are looked after: start the launcher if none is at work.
+
+    Raises:
+        StoreError: if its process cannot be started; the runs wait.
+    """
+    if not _something_to_do(store) or _is_read_only(store):
         return
     if not is_at_work(store):
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-        processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+        try:
+            processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+        except OSError as error:
+            raise StoreError(
+                f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
+                " wait go on with the next command."
+            ) from error
 
 
 def look_after(store: Store) -> None:
     """The same, and what can be said at once of runs whose processes are gone is said before this returns."""
-    if not _something_to_do(store):
+    if not _something_to_do(store) or _is_read_only(store):
         return
     with _lock(store) as taken:
         if taken:
@@ -191,6 +213,11 @@ def _step(launcher: Launcher) -> bool:
 
 def _something_to_do(store: Store) -> bool:
     return any(run.state == "running" or not run.held for run in store.runs(states=("queued", "running")))
+
+
+def _is_read_only(store: Store) -> bool:
+    """Whether nobody can be at work here; what the store holds can still be shown."""
+    return store.folder.is_dir() and not os.access(store.folder, os.W_OK)
 
 
 @contextmanager

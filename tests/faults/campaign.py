@@ -1,0 +1,266 @@
+"""Runs that go on while their workers, their launcher and the app are killed at random moments."""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hierapp import launchers, slots, tree_library
+from hierapp.config import RunConfig
+from hierapp.launchers import choice, supervisor
+from hierapp.store import Store
+from tests.faults import census
+from tests.faults.ledger import Ledger, recorded
+from tests.faults.victims import REPOSITORY, Victim
+
+PATIENCE = 240.0
+SLOTS = 2
+LOSSES = ("cross-entropy", "hierarchical", "conditional", "soft-labels", "hxe", "tree-wasserstein")
+
+
+@dataclass
+class Kill:
+    """One kill: what, when (seconds since the runs were queued), and what came of it; epochs and seconds."""
+
+    what: str
+    at: float
+    clock: float
+    reached: float | None = None  # the epoch that a killed worker had recorded
+    seen_after: float | None = None  # until the run read as interrupted
+    resumed_by: str = ""
+    went_on_from: float | None = None
+    back_after: float | None = None  # until the next worker trained, the next launcher was at work, the app answered
+
+    @property
+    def lost(self) -> float | None:
+        if self.reached is None or self.went_on_from is None:
+            return None
+        return max(0.0, self.reached - self.went_on_from)  # it trained on while its epoch was looked up
+
+
+def configs(runs: int, epochs: int) -> list[RunConfig]:
+    """Short runs on the digits, each with another loss and seed."""
+    return [
+        RunConfig.make(
+            data="digits", tree="digits", loss=LOSSES[number % len(LOSSES)], seed=number, epochs=epochs, device="cpu"
+        )
+        for number in range(runs)
+    ]
+
+
+def undisturbed(home: Path, planned: Sequence[RunConfig]) -> Store:
+    """The same runs, and nobody touches them."""
+    store = Store(home)
+    slots.set_slots(store, "cpu", SLOTS)
+    ids = launchers.submit(store, planned, tree_library.load("digits"))
+    _wait(lambda: not any(run.is_open for run in store.runs(ids)), "the undisturbed runs")
+    _wait(lambda: not census.of_home(home), "their processes' end")
+    return store
+
+
+class Campaign:
+    """Runs in a home of their own, with kills.
+
+    Args:
+        home: a folder that does not exist yet.
+        planned: what to train.
+        kills: how many.
+        seed: decides what is killed and when.
+    """
+
+    def __init__(self, home: Path, planned: Sequence[RunConfig], kills: int, seed: int) -> None:
+        self.store = Store(home)
+        self.planned = planned
+        self.chance = random.Random(seed)
+        # Moments by how far the runs are, so that they hit any machine's runs in the middle, and some time more, so
+        # that they hit starts and ends as well.
+        self.moments = sorted(self.chance.uniform(0.02, 0.9) for _ in range(kills))
+        self.kills: list[Kill] = []
+        self.ids: list[str] = []
+
+    def go(self, victims: Sequence[Victim]) -> None:
+        """Queue, kill, resume, until every run has finished."""
+        slots.set_slots(self.store, "cpu", SLOTS)
+        self.ids = self.store.add(self.planned, tree_library.load("digits"))
+        self.ledger = Ledger(self.store)
+        self.watch = census.Watch(self.store.folder)
+        self.watch.start()
+        self.began = time.time()
+        # An open page wakes the launcher; without one the test does, as the command line would.
+        self.wakes = all(victim.name != "app" for victim in victims)
+        try:
+            for victim in dict.fromkeys(victims):
+                victim.open()
+            supervisor.wake(self.store)
+            for number, moment in enumerate(self.moments):
+                delay = self.chance.uniform(0, 1.5)
+                self._go_on(lambda moment=moment: self._progress() >= moment)
+                until = time.monotonic() + delay
+                self._go_on(lambda until=until: time.monotonic() > until)
+                # Each kind gets its turn, in an order drawn anew each time.
+                if number % len(victims) == 0:
+                    turn = self.chance.sample(list(victims), len(victims))
+                # Half of the time hierapp resumes by itself, half of the time somebody does.
+                choice.set_retries(self.store, self.chance.choice([0, choice.MOST_RETRIES]))
+                self._kill(turn[number % len(victims)])
+                if self.chance.random() < 0.5:  # or the next kill may come before this one is noticed
+                    until = time.monotonic() + 1.0
+                    self._go_on(lambda until=until: time.monotonic() > until)
+            self._go_on(lambda: all(run.state == "finished" for run in self.store.runs(self.ids)))
+        finally:
+            for victim in dict.fromkeys(victims):
+                victim.close()
+            self._fill_in()
+        _wait(lambda: not census.of_home(self.store.folder), "the end of every process")
+        self.watch.stop()
+
+    def _progress(self) -> float:
+        return statistics.fmean(run.progress for run in self.store.runs(self.ids))
+
+    def _kill(self, victim: Victim) -> None:
+        """Kill one of a kind as soon as one is alive."""
+        killed: list[str] = []
+
+        def hit() -> bool:
+            reached.update({run: self.ledger.reached(run) for run in self.ids})
+            what = victim.kill(self.chance)
+            if what:
+                killed.append(what)
+            return bool(what)
+
+        reached: dict[str, float] = {}
+        self._go_on(hit)
+        now = time.time()
+        kill = Kill(killed[0], now - self.began, now)
+        if killed[0].startswith("worker"):
+            kill.reached = reached[killed[0].split()[1]]
+        self.kills.append(kill)
+        victim.bring_back()
+        if victim.name == "app":
+            kill.back_after = time.time() - now
+
+    def _go_on(self, done: Callable[[], object]) -> None:
+        """Until something is so, do as users do: look at the runs now and then, and resume what was interrupted."""
+        until, looked = time.monotonic() + PATIENCE, 0.0
+        while not done():
+            assert time.monotonic() < until, (
+                f"stuck: {[(run.id, run.state, run.progress, run.error) for run in self.store.runs(self.ids)]},"
+                f" processes {census.of_home(self.store.folder)}, kills {self.kills}"
+            )
+            if time.monotonic() - looked > 0.5:
+                self._resume()
+                if self.wakes:
+                    supervisor.wake(self.store)
+                looked = time.monotonic()
+            time.sleep(0.02)
+
+    def _resume(self) -> None:
+        for run in self.store.runs(self.ids, states=("interrupted",)):
+            if self.chance.random() < 0.5:
+                launchers.resume(self.store, run.id)
+            else:
+                subprocess.run(
+                    [sys.executable, "-m", "hierapp", "resume", run.id, "--detach"],
+                    cwd=REPOSITORY,
+                    env={**os.environ, "HIERAPP_HOME": str(self.store.folder)},
+                    check=True,
+                    capture_output=True,
+                )
+
+    def _fill_in(self) -> None:
+        """What came of each kill, from what the store noted meanwhile."""
+        changes, begins = self.ledger.changes(), self.ledger.begins()
+        for kill in self.kills:
+            if kill.what == "launcher":
+                seen = self.watch.next_seen("launcher", kill.clock)
+                kill.back_after = None if seen is None else seen - kill.clock
+            if kill.reached is None:
+                continue
+            run = kill.what.split()[1]
+            until = min(
+                (later.clock for later in self.kills if later.what == kill.what and later.clock > kill.clock),
+                default=float("inf"),
+            )
+            after = [change for change in changes if change.run == run and kill.clock - 0.01 <= change.at < until]
+            for first, second in zip(after, [*after[1:], None], strict=True):
+                if first.after == "interrupted":
+                    kill.seen_after = first.at - kill.clock
+                    # In one transaction with its interruption, or later.
+                    by_itself = second is not None and second.at - first.at < 0.005
+                    kill.resumed_by = "hierapp" if by_itself else "a user"
+                    break
+            for begun, epoch, at in begins:
+                if begun == run and kill.clock < at < until:
+                    kill.went_on_from, kill.back_after = epoch, at - kill.clock
+                    break
+
+    def table(self) -> str:
+        """The kills, as Markdown."""
+        lines = [
+            "| kill | what | after | reads as interrupted after | resumed by | at work again after | epochs lost |",
+            "| ---: | --- | ---: | ---: | --- | ---: | ---: |",
+        ]
+        for number, kill in enumerate(self.kills, start=1):
+            cells = [
+                str(number),
+                kill.what,
+                f"{kill.at:.1f} s",
+                _seconds(kill.seen_after),
+                kill.resumed_by,
+                _seconds(kill.back_after),
+                "" if kill.lost is None else f"{kill.lost:.1f} of {kill.reached:.1f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        return "\n".join([*lines, "", *self._spreads()])
+
+    def _spreads(self) -> list[str]:
+        workers = [kill for kill in self.kills if kill.reached is not None]
+        launchers_back = [kill.back_after for kill in self.kills if kill.what == "launcher"]
+        columns = {
+            "reads as interrupted after": ([kill.seen_after for kill in workers], "s"),
+            "trains again after, a wait for a slot included": ([kill.back_after for kill in workers], "s"),
+            "a launcher is at work again after": (launchers_back, "s"),
+            "lost": ([kill.lost for kill in workers], "epochs"),
+        }
+        return [
+            f"- {name}: median {statistics.median(known):.2f} {unit}, {min(known):.2f} to {max(known):.2f},"
+            f" n = {len(known)}"
+            for name, (values, unit) in columns.items()
+            if (known := [value for value in values if value is not None])
+        ]
+
+    def check(self, reference: Store) -> None:
+        """Nothing was lost, nothing was done twice."""
+        assert len(self.kills) == len(self.moments)
+        assert self.watch.looks > 20, "the processes were watched"
+        assert self.watch.doubles == [], f"two workers of a run at a moment: {self.watch.doubles}"
+        changes = self.ledger.changes()
+        for run, planned_as in zip(self.ids, [run.id for run in reference.runs()], strict=True):
+            ends = [change for change in changes if change.run == run and change.after == "finished"]
+            assert len(ends) == 1, f"run {run} finished {len(ends)} times"
+            log = self.store.run(run).log_file.read_text()
+            assert log.count(" finished: ") == 1, log
+            assert self.store.run(run).error is None
+            ours, theirs = recorded(self.store, run), recorded(reference, planned_as)
+            for what, value in theirs.items():
+                assert ours[what] == value, f"{what} of run {run} is not what it is undisturbed"
+        interruptions = sum(change.after == "interrupted" for change in changes)
+        assert interruptions == sum(kill.seen_after is not None for kill in self.kills), "none but the killed"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s"
+
+
+def _wait(condition: Callable[[], object], what: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain for {what}"
+        time.sleep(0.05)
