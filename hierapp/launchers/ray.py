@@ -80,7 +80,10 @@ class RayBackend:
         if run.process is not None or run.cancel_requested is not None or self._is_there(run):
             return False
         self._starts[run.id] = self._starts.get(run.id, 0) + 1
-        return self._starts[run.id] < MOST_STARTS
+        if self._starts[run.id] == MOST_STARTS:
+            return False  # and `lost` says why
+        self._say(f"run {run.id} is queued again: {self._why(run)}")
+        return True
 
     def lost(self, run: Run) -> str | None:
         """Why the run's worker is gone; None while it lives, waits for its place, or where that cannot be told yet."""
