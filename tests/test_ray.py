@@ -20,10 +20,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hierapp import datasets, launchers, paths, processes, tree_library
+from hierapp import datasets, launchers, processes, tree_library
 from hierapp.config import RunConfig
 from hierapp.errors import DatasetError, Superseded
-from hierapp.launchers import choice, ray_ready, supervisor
+from hierapp.launchers import choice, supervisor
 from hierapp.runs import Run
 from hierapp.store import Store
 
@@ -227,21 +227,102 @@ def assert_complete(store: Store, run: Run) -> None:
     assert store.confusion(run.id, "validation", epochs).sum() > 0
 
 
-def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes):
-    ids = launchers.submit(store, configs(4, epochs=150), DIGITS)
+def other_node(cluster: Cluster) -> str:
+    """The name of the node that is not the head."""
+    (name,) = (node.name for node in cluster.nodes() if node.id != ray.get_runtime_context().get_node_id())
+    return name
 
-    def spread() -> bool:
-        running = store.runs(states=("running",))
-        return len({run.placed for run in running if run.epoch > 20}) == 2
 
-    wait_for(spread, "runs on both nodes")
-    before = store.runs(ids)
+def as_arguments(config: RunConfig) -> list[str]:
+    return [
+        *("run", "--data", config.data, "--loss", config.loss),
+        *("--seed", str(config.seed), "--epochs", str(config.epochs)),
+    ]
+
+
+def test_a_cancelled_run_stops_and_leaves_its_node(store, cluster):
+    (run,) = launchers.submit(store, configs(epochs=10_000), DIGITS)
+    wait_for(lambda: store.run(run).epoch, "the first epoch")
+    assert f"run-{run}-1" in cluster.actors()
+    store.request_cancel(run)
+    (end,) = ended(store, [run])
+    assert (end.state, end.error) == ("cancelled", None)
+    assert log_of(end).splitlines()[-1].endswith("cancelled")
+    wait_for(lambda: f"run-{run}-1" not in cluster.actors(), "the worker's end")
+
+
+def test_a_run_that_does_not_stop_when_it_is_asked_to_is_stopped_by_force(store, cluster):
+    (run,) = launchers.submit(store, configs(epochs=10_000), DIGITS)
+    wait_for(lambda: store.run(run).epoch, "the first epoch")
+    worker = psutil.Process(store.run(run).pid)
+    worker.suspend()
+    store.request_cancel(run)
+    (end,) = ended(store, [run])
+    assert (end.state, end.error) == ("cancelled", None)
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "the worker's end")
+
+
+def test_runs_go_to_a_cluster_by_its_address(store, nodes):
+    (run,) = command_line(
+        store, "run", "--data", "digits", "--loss", "hierarchical", "--epochs", "1", launcher=nodes.client
+    )
+    assert run["state"] == "finished"
+
+
+def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster):
+    store.add(configs(), DIGITS)
+    run = store.claim(launcher="ray")
+    cluster.nodes()
+    desk = FarDesk(
+        cluster.handle(next(name for name in cluster.actors() if name.startswith("desk-"))), Job(run, "1.0", 1)
+    )
+    desk.take()
+    desk.begin("cpu", "another code's")
+    desk.report(0.5, {"train_loss": 2.0}, 0.1)
+    assert not desk.beat()
+    store.request_cancel(run.id)
+    assert desk.is_asked_to_stop()
+    images = desk._images("digits", "test")
+    here = datasets.load("digits", "test")
+    assert torch.equal(torch.from_numpy(images[0].copy()), here.images)
+    assert torch.equal(torch.from_numpy(images[1].copy()), here.labels)
+    assert images[2] == here.class_names
+    with pytest.raises(DatasetError, match=r"CIFAR-10 is not on this machine"):
+        desk._images("cifar10", "test")
+    desk.end("cancelled")
+    assert store.run(run.id).state == "cancelled"
+    assert store.run(run.id).version == "1.0"
+    assert store.metrics([run.id])[run.id]["train_loss"] == [(0.5, 2.0)]
+    with pytest.raises(Superseded):
+        desk.report(0.6, {"train_loss": 2.0}, 0.1) or desk.end("failed", "too late")
+    with pytest.raises(Superseded):
+        desk.beat()
+
+
+def test_a_desk_that_would_write_another_store_is_refused(store, cluster, monkeypatch):
+    monkeypatch.setattr(processes, "machine", lambda: "another one")
+    with pytest.raises(
+        Unreachable, match=r"The head of the Ray cluster is not the machine with the store in .*; run the"
+    ):
+        cluster.nodes()
+    assert not cluster._desk
+
+
+def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
+    ids = launchers.submit(store, configs(4, epochs=60), DIGITS)
+    node = other_node(cluster)
+
+    def there() -> list[Run]:
+        return [run for run in store.runs(states=("running",)) if run.placed == f"cpu on {node}" and run.epoch > 5]
+
+    wait_for(there, "a run in training on the other node")
     end_node(nodes.other)
+    (before,) = there()
     after = ended(store, ids)
     assert [run.state for run in after] == ["finished"] * 4, [run.error for run in after]
     (moved,) = (run for run in after if run.lost)
-    assert moved.attempt == 2
-    assert moved.placed != before[int(moved.id) - 1].placed
+    assert (moved.id, moved.attempt) == (before.id, 2)
+    assert not any(run.placed == before.placed for run in after if run.ended > moved.claimed)
     assert "Training goes on from epoch" in moved.note
     for run in after:
         assert_complete(store, run)
@@ -250,10 +331,3 @@ def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes):
     assert_same_weights(Path(same["folder"]), moved.folder)
     points = {name: store.metrics([moved.id])[moved.id][name] for name in ("train_loss", "val_loss", "val_accuracy")}
     assert points == {name: alone.metrics(["1"])["1"][name] for name in points}
-
-
-def as_arguments(config: RunConfig) -> list[str]:
-    return [
-        *("run", "--data", config.data, "--loss", config.loss),
-        *("--seed", str(config.seed), "--epochs", str(config.epochs)),
-    ]
