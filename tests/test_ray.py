@@ -114,7 +114,12 @@ def answers(port: int) -> bool:
 @pytest.fixture
 def store(nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store whose runs go to the cluster."""
-    for name, value in {**nodes.environment, "HIERAPP_HOME": str(tmp_path), choice.VARIABLE: "ray"}.items():
+    for name, value in {
+        **nodes.environment,
+        "HIERAPP_HOME": str(tmp_path),
+        "HIERAPP_DATA": str(tmp_path),
+        choice.VARIABLE: "ray",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
     store = Store()
@@ -269,7 +274,7 @@ def test_runs_go_to_a_cluster_by_its_address(store, nodes):
     assert run["state"] == "finished"
 
 
-def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster):
+def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster, monkeypatch):
     store.add(configs(), DIGITS)
     run = store.claim(launcher="ray")
     cluster.nodes()
@@ -282,13 +287,14 @@ def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster)
     assert not desk.beat()
     store.request_cancel(run.id)
     assert desk.is_asked_to_stop()
-    images = desk._images("digits", "test")
     here = datasets.load("digits", "test")
-    assert torch.equal(torch.from_numpy(images[0].copy()), here.images)
-    assert torch.equal(torch.from_numpy(images[1].copy()), here.labels)
-    assert images[2] == here.class_names
+    monkeypatch.setattr(datasets, "status", lambda name: datasets.Status("absent", "not on this node"))
+    there = desk.load("digits", "test")
+    assert torch.equal(there.images, here.images)
+    assert torch.equal(there.labels, here.labels)
+    assert there.class_names == here.class_names
     with pytest.raises(DatasetError, match=r"CIFAR-10 is not on this machine"):
-        desk._images("cifar10", "test")
+        desk.load("cifar10", "test")
     desk.end("cancelled")
     assert store.run(run.id).state == "cancelled"
     assert store.run(run.id).version == "1.0"
