@@ -203,7 +203,7 @@ def test_a_run_goes_on_when_its_launcher_and_the_desk_are_killed(store, cluster,
     begun: list[subprocess.Popen[bytes]] = []
     really = processes.spawn
     monkeypatch.setattr(processes, "spawn", lambda *given: begun.append(really(*given)) or begun[-1])
-    (run,) = launchers.submit(store, configs(epochs=150), DIGITS)
+    (run,) = launchers.submit(store, configs(epochs=100), DIGITS)
     wait_for(lambda: store.run(run).epoch, "the first epoch")
     begun[0].kill()
     begun[0].wait()

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from hierapp import slots
 from hierapp.launchers import choice
@@ -145,17 +146,10 @@ class RayBackend:
     def _fits(self, kind: str, node: Node, running: Sequence[Run]) -> bool:
         """Whether one more run has room on a node, with those that were sent there and are not counted yet."""
         cpus, gpus = self._needs(kind, node)
-        here = [run for run in running if _node(run) == node.name]
-        if kind == "cuda":
-            mine = sum(run.placed == f"cuda on {node.name}" for run in here)
-            if mine >= math.floor(node.gpus) * slots.slots(self.store, "cuda"):
-                return False
-        for run in here:
-            if not self._is_settled(run):
-                taken = self._needs((run.placed or "").partition(" ")[0], node)
-                node = Node(
-                    **{**vars(node), "free_cpus": node.free_cpus - taken[0], "free_gpus": node.free_gpus - taken[1]}
-                )
+        for run in running:
+            if _node(run) == node.name and not self._is_settled(run):
+                cpus_taken, gpus_taken = self._needs((run.placed or "").partition(" ")[0], node)
+                node = replace(node, free_cpus=node.free_cpus - cpus_taken, free_gpus=node.free_gpus - gpus_taken)
         return node.free_cpus + EPSILON >= cpus and node.free_gpus + EPSILON >= gpus
 
     def _needs(self, kind: str, node: Node) -> tuple[float, float]:
