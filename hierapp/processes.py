@@ -70,6 +70,11 @@ def is_foreign(process: str) -> bool:
     return namespace != here_namespace
 
 
+def machine() -> str:
+    """What tells this machine, since its last start, from others; its containers have it in common."""
+    return _here()[1]
+
+
 def kill(process: str | None) -> None:
     """End a worker and its children at once; each worker leads a session of its own."""
     if process is not None and alive(process):

@@ -18,9 +18,14 @@ def slots(store: Store, kind: str) -> int:
     Raises:
         ConfigError: if HIERAPP_SLOTS is neither.
     """
+    return chosen(store, kind) or 1
+
+
+def chosen(store: Store, kind: str) -> int | None:
+    """The same, or None where neither HIERAPP_SLOTS nor anybody said so."""
     given = _environment().get(kind)
     kept = store.setting(f"slots.{kind}") if given is None else given
-    return 1 if kept is None else _checked(kept)
+    return None if kept is None else _checked(kept)
 
 
 def set_slots(store: Store, kind: str, count: int) -> None:

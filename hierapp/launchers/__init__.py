@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hierapp import datasets, losses, slots
 from hierapp.config import RunConfig
 from hierapp.errors import DatasetError
-from hierapp.launchers import choice, supervisor
+from hierapp.launchers import choice, ray_ready, supervisor
 from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.tree import LabelTree
@@ -22,11 +22,11 @@ def submit(
         DatasetError: if a data set is not there; nothing is queued.
         TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
         ConfigError: if a loss's options do not fit the tree, or HIERAPP_SLOTS or HIERAPP_LAUNCHER cannot be
-            understood; nothing is queued.
+            understood, or there is no such cluster; nothing is queued.
         StoreError: if the store cannot be written.
     """
     # The launcher would stop on it, and the runs would wait for ever.
-    choice.chosen(store)
+    _check_launcher(store)
     for config in configs:
         slots.at_once(store, config.device)
     for name in dict.fromkeys(config.data for config in configs):
@@ -45,8 +45,16 @@ def resume(store: Store, run: str) -> Run:
     """Queue a failed, cancelled or interrupted run again, to go on from its last checkpoint.
 
     Raises:
+        ConfigError: if HIERAPP_LAUNCHER cannot be understood or there is no such cluster; nothing is queued.
         StoreError: if it is in another state, or the store cannot be written.
     """
+    _check_launcher(store)
     resumed = store.resume(run)
     supervisor.wake(store)
     return resumed
+
+
+def _check_launcher(store: Store) -> None:
+    chosen = choice.chosen(store)
+    if choice.kind_of(chosen) == choice.RAY:
+        ray_ready.address(chosen)

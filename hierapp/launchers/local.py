@@ -85,6 +85,9 @@ class LocalBackend:
         """End the worker and its children at once."""
         processes.kill(run.process)
 
+    def close(self) -> None:
+        """Nothing is held: workers are processes of their own."""
+
     def _unchanged(self, run: Run, seconds: float) -> bool:
         """Whether the run has given no sign of life for so long, as far as this launcher has watched."""
         key, sign = (run.id, run.attempt), (run.process, run.beat)

@@ -54,6 +54,9 @@ class Backend(Protocol):
     def kill(self, run: Run) -> None:
         """End the run's worker at once."""
 
+    def close(self) -> None:
+        """Let go of what is held between runs: none is left."""
+
 
 class Launcher:
     """One launcher's view of the queue.
@@ -94,6 +97,11 @@ class Launcher:
             again = run.lost < choice.retries(self.store)
             self.store.lose(run, why, again)
         return True
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+        for backend in self._made.values():
+            backend.close()
 
     def _start_some(self, running: list[Run]) -> None:
         name = choice.kind_of(choice.chosen(self.store))
@@ -201,6 +209,7 @@ def supervise(store: Store) -> None:
             launcher = Launcher(store, backends())
             while _step(launcher):
                 time.sleep(POLL_SECONDS)
+            launcher.close()
 
 
 def _step(launcher: Launcher) -> bool:
