@@ -69,8 +69,8 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         raise
     except Cancelled:
         if recorder.signal is None:
-            recorder.end("cancelled")
             say("cancelled")
+            recorder.end("cancelled")
         else:
             recorder.end("interrupted", f"{_signal_words(recorder.signal)} A checkpoint was kept.")
         return False

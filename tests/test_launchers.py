@@ -182,6 +182,19 @@ def test_whether_a_launcher_is_at_work_is_told_without_starting_one(store, faked
     assert faked == []
 
 
+def test_one_launcher_is_started_however_often_a_page_looks(store, faked, monkeypatch):
+    store.add(configs(1), DIGITS)
+    for _ in range(5):
+        supervisor.wake(store)
+    assert len(faked) == 1
+    faked[0][3].code = 1  # it died before it took the lock
+    supervisor.wake(store)
+    assert len(faked) == 2
+    monkeypatch.setattr(supervisor, "ON_ITS_WAY_SECONDS", -1.0)  # it hangs
+    supervisor.wake(store)
+    assert len(faked) == 3
+
+
 def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match=r"cannot be (read|written) \(.+\)"):
@@ -408,9 +421,8 @@ def test_submitted_runs_are_trained_to_the_end(store, spawned):
         assert test.sum() == run.test["samples"] == 359
         assert np.trace(test) / 359 == pytest.approx(run.test["accuracy"])
         assert len(run.test["recall"]) == 10
-        log = log_of(run)
-        assert "epoch 2 of 2" in log
-        assert "finished: test accuracy" in log
+        assert "epoch 2 of 2" in log_of(run)
+        wait_for(lambda run=run: "finished: test accuracy" in log_of(run), "the log's last line")
         with safe_open(run.folder / "model.safetensors", "pt") as weights:
             assert RunConfig.model_validate_json(weights.metadata()["config"]) == run.config
             tensors = {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118 - it is no dict

@@ -10,10 +10,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Protocol
 
 from hierapp import paths, processes
@@ -26,6 +28,9 @@ from hierapp.store import Store
 POLL_SECONDS = 0.2
 ROOM_SECONDS = 2.0  # between looks while the disk is full
 GRACE_SECONDS = 10.0  # for a run that was asked to stop
+ON_ITS_WAY_SECONDS = 10.0  # for a launcher to take its lock
+
+_started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}  # by the store's folder
 
 
 @dataclass(frozen=True)
@@ -164,15 +169,22 @@ def wake(store: Store) -> None:
     """
     if not _something_to_do(store) or _is_read_only(store):
         return
-    if not is_at_work(store):
+    if not is_at_work(store) and not _is_on_its_way(store):
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
         try:
-            processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+            started = processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+            _started[store.folder] = (started, time.monotonic())
         except OSError as error:
             raise StoreError(
                 f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
                 " wait go on with the next command."
             ) from error
+
+
+def _is_on_its_way(store: Store) -> bool:
+    """Whether this process has started a launcher that does not hold the lock yet: Python takes a second to begin."""
+    launcher, since = _started.get(store.folder, (None, 0.0))
+    return launcher is not None and launcher.poll() is None and time.monotonic() - since < ON_ITS_WAY_SECONDS
 
 
 def look_after(store: Store) -> None:
