@@ -27,6 +27,10 @@ class StoreError(HierappError):
     """The store cannot be read or written, or holds no such run."""
 
 
+class ArchiveError(HierappError):
+    """An archive, or a file in it, is broken or not safe to read."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Training stops because it was asked to."""
 
