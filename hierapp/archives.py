@@ -147,7 +147,10 @@ class _Box:
     def _count(self, size: int) -> None:
         self.written += size
         if self.written > self.limits.size:
-            raise Refused(f"unpacks to more than {self.limits.size / 1e6:,.6g} MB; leave out what is not needed")
+            raise Refused(
+                f"unpacks to more than the {self.limits.size / 1e6:,.6g} MB that there is room for; leave out what"
+                " is not needed"
+            )
         if self.written > self.most_by_ratio:
             raise Refused(
                 f"unpacks to more than {self.limits.ratio} times its size, as bombs do; pack the files themselves again"

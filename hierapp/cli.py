@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from hierapp import datasets, downloads, launchers, losses, models, tree_library
+from hierapp import cli_store, datasets, downloads, launchers, losses, models, tree_library
 from hierapp.config import plan
 from hierapp.errors import ConfigError, HierappError, TreeError
 from hierapp.store import Store
@@ -85,6 +85,8 @@ def parser() -> Parser:
     convert = _command(tree, "convert", convert_tree, "write a tree in the format of the second file's suffix")
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
+
+    cli_store.add(commands, _command)
     return top
 
 
