@@ -191,8 +191,6 @@ def _prepare(side: Path, name: str) -> int:
                     end_running(db, created)
                 return int(db.execute("SELECT count(*) FROM runs").fetchone()[0])
         except sqlite3.DatabaseError as error:
-            if _is_full(error):
-                raise
             found = [f"Its store cannot be read ({error})."]
     raise StoreError(f"The backup {name} cannot be restored: {found[0]}")
 

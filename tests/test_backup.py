@@ -156,7 +156,9 @@ def test_weights_may_be_left_out(store, home, new, tmp_path):
     backup.backup(tmp_path / "with.zip")
     backup.backup(tmp_path / "without.zip", weights=False)
     assert (tmp_path / "without.zip").stat().st_size < 100_000 < (tmp_path / "with.zip").stat().st_size
-    backup.restore(tmp_path / "without.zip", new)
+    (store.run("1").folder / "log.txt").unlink()
+    backup.backup(tmp_path / "nothing.zip", weights=False)
+    backup.restore(tmp_path / "nothing.zip", new)
     assert {path.name for path in (new / "runs").rglob("*") if path.is_file()} == {"log.txt"}
     assert len(list((new / "runs").iterdir())) == 5
 
@@ -240,6 +242,9 @@ def test_a_file_that_is_there_is_never_replaced(store, tmp_path, monkeypatch):
         assert "is there already" in told(lambda name=name: backup.backup(tmp_path / name), StoreError)
 
     really = backup._copy_store
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_copy_store", None)  # is not even begun
+        assert "is there already" in told(lambda: backup.backup(tmp_path / "b.zip"), StoreError)
 
     def slow(*arguments):
         (tmp_path / "late.zip").write_text("mine")
@@ -309,6 +314,13 @@ def test_pipes_side_files_and_the_backup_itself_are_not_in_it(store, home, new):
         names = opened.namelist()
     assert not [name for name in names if name.endswith((".part", ".zip", "pipe", "gone", ".part/"))]
     assert len([name for name in names if not name.endswith("/")]) == 2 + 5 * 2 + 3 + 1
+
+
+def test_whatever_was_put_beside_a_runs_files_comes_back(store, new, tmp_path):
+    (store.run("1").folder / "mine.pkl").write_bytes(b"cos\nsystem\n(S'ls'\ntR.")
+    backup.backup(tmp_path / "b.zip")
+    backup.restore(tmp_path / "b.zip", new)
+    assert (new / "runs" / "1" / "mine.pkl").exists()
 
 
 def test_a_folder_without_a_run_is_not_in_it(store, home, new, tmp_path):
@@ -410,7 +422,8 @@ def test_a_backup_that_is_not_there_is_told(home, new, tmp_path):
 def test_a_home_that_holds_something_already_is_not_touched(made, new, there):
     (new / there).parent.mkdir(parents=True)
     (new / there).write_text("mine")
-    assert "move it away, or set HIERAPP_HOME" in told(lambda: backup.restore(made, new), StoreError)
+    for file in (made, made.with_name("missing.zip")):  # nothing is unpacked for nothing
+        assert "move it away, or set HIERAPP_HOME" in told(lambda file=file: backup.restore(file, new), StoreError)
     assert content(new) == {there: b"mine"}
     assert {path.name for path in new.iterdir()} == {there.split("/")[0]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,11 @@ def test_a_sound_store_is_sound_while_it_is_used(store, home):
     assert report == store_check.Report(str(home), runs=3, weights=2, problems=())
     assert report.is_sound
     assert {name: data for name, data in files(home).items() if "sqlite-" not in name} == before
+
+
+def test_its_connection_can_change_nothing(store, home):
+    with closing(store_check.open_readonly(home / "store.sqlite")) as db, pytest.raises(sqlite3.OperationalError):
+        db.execute("DELETE FROM runs")
 
 
 def test_no_store_is_told(home):
