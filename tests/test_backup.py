@@ -26,6 +26,7 @@ from hierapp.database import SCHEMA_VERSION
 from hierapp.drafts import Draft
 from hierapp.errors import ArchiveError, HierappError, StoreError
 from hierapp.store import Store
+from tests import recording
 
 PROJECT = Path(__file__).resolve().parent.parent
 DIGITS = tree_library.load("digits")
@@ -69,13 +70,13 @@ def store(home: Path) -> Store:
     ids = made.add(configs(6), DIGITS)
     for run, state in zip(ids, (*STATES, "running"), strict=False):
         made.claim()
-        made.end_epoch(run, 1, {"val_accuracy": 0.5, "val_loss": float("nan")}, np.eye(10, dtype=np.int64))
+        recording.epoch(made, run, 1, np.eye(10, dtype=np.int64), val_accuracy=0.5, val_loss=float("nan"))
         made.run(run).folder.mkdir(parents=True)
         (made.run(run).folder / "log.txt").write_text(f"epoch 1 of run {run}\n" * 1000)
         save_file({"w": np.zeros((400, 400), np.float32)}, made.run(run).folder / "checkpoint.safetensors")
         if state != "running":
-            made.end(run, state, error="It would not." if state == "failed" else None, test={"accuracy": 0.75})
-    made.set_process("5", 1, 1.0)
+            recording.end(made, run, state, {"accuracy": 0.75}, "It would not." if state == "failed" else None)
+    recording.process(made, "5", 1)
     for leaf in ("a", "b"):
         tree_library.save(LabelTree.from_edges([("root", leaf), ("root", "c")]), "mine")
     tree_library.save(DIGITS, "Mine")
@@ -196,7 +197,7 @@ def test_a_backup_while_others_write_is_of_one_moment(store, home, new, tmp_path
         folder.mkdir(parents=True, exist_ok=True)
         while not stop.is_set():
             epoch += 1
-            mine.end_epoch(run, epoch, {"val_loss": float(epoch)}, np.full((10, 10), epoch))
+            recording.epoch(mine, run, epoch, np.full((10, 10), epoch), val_loss=float(epoch))
             with (folder / "log.txt").open("a") as log:
                 log.write(f"epoch {epoch}\n" * 50)
             save_file({"w": np.full((50, 50), epoch)}, folder / "model.part")

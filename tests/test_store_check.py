@@ -15,6 +15,7 @@ from hierapp.config import RunConfig
 from hierapp.database import SCHEMA_VERSION
 from hierapp.errors import StoreError
 from hierapp.store import Store
+from tests import recording
 
 DIGITS = tree_library.load("digits")
 
@@ -34,7 +35,7 @@ def store(home: Path) -> Store:
     )
     for run in ids[:2]:
         made.claim()
-        made.end_epoch(run, 1, {"val_loss": 1.0}, np.eye(10, dtype=np.int64))
+        recording.epoch(made, run, 1, np.eye(10, dtype=np.int64), val_loss=1.0)
         made.run(run).folder.mkdir(parents=True)
         save_file({"w": np.zeros(1000)}, made.run(run).folder / "model.safetensors")
     return made
@@ -98,12 +99,12 @@ def test_weights_with_another_header_are_found(store):
 
 
 def test_records_of_no_run_are_found(store, home):
-    store.report("1", 0.5, {"train_loss": 1.0}, 0.1)
+    recording.epoch(store, "1", 2, np.eye(10, dtype=np.int64), val_loss=0.5)
     execute(home, "PRAGMA foreign_keys = OFF", "DELETE FROM runs WHERE id = 1")
     folder = home / "runs" / "1"
     assert problems() == (
         "Rows of metrics that belong to no run: 2.",
-        "Rows of confusions that belong to no run: 1.",
+        "Rows of confusions that belong to no run: 2.",
         f"The folder {folder} belongs to no run.",
     )
 
