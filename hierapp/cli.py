@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_args
 
-from hierapp import datasets, devices, downloads, launchers, losses, models, slots, tree_library
+from hierapp import cli_store, datasets, devices, downloads, launchers, losses, models, slots, tree_library
 from hierapp.config import plan
 from hierapp.errors import ConfigError, HierappError, StoreError, TreeError
 from hierapp.runs import Run
@@ -95,6 +95,8 @@ def parser() -> Parser:
     convert = _command(tree, "convert", convert_tree, "write a tree in the format of the second file's suffix")
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
+
+    cli_store.add(commands, _command)
     return top
 
 

@@ -27,6 +27,10 @@ class StoreError(HierappError):
     """The store cannot be read or written, or holds no such run."""
 
 
+class ArchiveError(HierappError):
+    """An archive, or a file in it, is broken or not safe to read."""
+
+
 class AccessError(HierappError):
     """Who asks may not do this, or the app is not open to them."""
 

@@ -1,0 +1,106 @@
+"""Whether files that strangers made are what they should be, told by their content."""
+
+from __future__ import annotations
+
+import io
+import pickletools
+from pathlib import Path
+
+import numpy as np
+
+from hierapp.errors import ArchiveError, one_line
+
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+
+# Opcodes by which a pickle calls something.
+_CALLS = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
+_LOOKED_AT = 64 * 1024
+
+
+def check_image(file: Path, most_pixels: int) -> None:
+    """See that a file is a picture that decodes whole.
+
+    Raises:
+        ArchiveError: if it is no PNG, JPEG, GIF, BMP or WebP whatever its name, is broken, or has more than
+            `most_pixels` pixels or than Pillow's own limit.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    name = one_line(file.name)
+    most = min(most_pixels, Image.MAX_IMAGE_PIXELS or most_pixels)
+    too_large = ArchiveError(f"The picture {name} has more than {most:,} pixels; make it smaller or leave it out.")
+    try:
+        with Image.open(file, formats=IMAGE_FORMATS) as image:
+            if image.width * image.height > most:
+                raise too_large
+            image.load()
+    except ArchiveError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_large from None
+    except UnidentifiedImageError:
+        raise ArchiveError(f"The file {name} is no PNG, JPEG, GIF, BMP or WebP; convert it or leave it out.") from None
+    except Exception as error:  # Pillow's decoders raise anything on broken files
+        raise ArchiveError(f"The picture {name} is broken or was cut short; mend it or leave it out.") from error
+
+
+def refuse_pickle(file: Path) -> None:
+    """See that a file is no pickle, by its name and its content.
+
+    Raises:
+        ArchiveError: if it is one, or an .npy of Python objects.
+    """
+    if file.suffix.lower() in PICKLE_SUFFIXES or _is_pickle(file):
+        raise ArchiveError(
+            f"The file {one_line(file.name)} is a Python pickle, which can run any program when it is read; save"
+            " weights as .safetensors and arrays as .npy or .csv."
+        )
+
+
+def _is_pickle(file: Path) -> bool:
+    with file.open("rb") as opened:
+        beginning = opened.read(_LOOKED_AT)
+        opened.seek(max(0, file.stat().st_size - _LOOKED_AT))
+        end = opened.read()
+    if beginning.startswith(b"\x93NUMPY"):
+        return _holds_objects(file)
+    if beginning.startswith(b"PK\x03\x04"):  # torch.save writes a zip with a pickle in it
+        return b".pkl" in end  # its directory
+    # From protocol 2 on a pickle says so; older ones are text, and text is taken for one only if it works as one.
+    if beginning[:1] == b"\x80" and beginning[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        return _opcodes(beginning) is not None
+    return bool(_CALLS & (_opcodes(beginning) or set())) and _is_sound(beginning)
+
+
+def _opcodes(beginning: bytes) -> set[str] | None:
+    """The names of the opcodes until STOP, or until a long file goes on; None if something else stands there."""
+    found = set()
+    try:
+        for opcode, _, _ in pickletools.genops(beginning):
+            found.add(opcode.name)
+    except ValueError as error:
+        if "unknown" in str(error) or len(beginning) < _LOOKED_AT:
+            return None
+    return found
+
+
+def _is_sound(pickled: bytes) -> bool:
+    """Whether each opcode finds on the stack what it needs."""
+    try:
+        pickletools.dis(pickled, out=io.StringIO())
+    except (ValueError, LookupError):
+        return False
+    return True
+
+
+def _holds_objects(file: Path) -> bool:
+    """Whether an .npy has pickled objects in it; a broken one has not."""
+    with file.open("rb") as opened:
+        try:
+            version = np.lib.format.read_magic(opened)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            _, _, dtype = read(opened)
+        except ValueError:
+            return False
+    return bool(dtype.hasobject)
