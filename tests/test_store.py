@@ -14,8 +14,8 @@ import pytest
 
 from hierapp import LabelTree, summary, tree_library
 from hierapp.config import RunConfig
-from hierapp.errors import StoreError
 from hierapp.schema import SCHEMA_VERSION
+from hierapp.errors import StoreError
 from hierapp.store import Store
 
 DIGITS = tree_library.load("digits")
