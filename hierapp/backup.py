@@ -21,8 +21,10 @@ from typing import Any
 
 from hierapp import archives, paths
 from hierapp.archive_readers import Refused
-from hierapp.database import SCHEMA_VERSION, Database
+from hierapp.database import Database
 from hierapp.errors import StoreError, one_line
+from hierapp.run_states import move
+from hierapp.schema import SCHEMA_VERSION
 from hierapp.store_check import RUNS, STORE, damaged, faults, open_readonly
 
 ABOUT = "hierapp-backup.json"
@@ -187,9 +189,9 @@ def _prepare(side: Path, name: str) -> int:
         try:
             found = faults(db)
             if not found:
-                with db:
-                    end_running(db, created)
-                return int(db.execute("SELECT count(*) FROM runs").fetchone()[0])
+                runs = int(db.execute("SELECT count(*) FROM runs").fetchone()[0])
+                end_running(side, created)
+                return runs
         except sqlite3.DatabaseError as error:
             found = [f"Its store cannot be read ({error})."]
     raise StoreError(f"The backup {name} cannot be restored: {found[0]}")
@@ -209,14 +211,13 @@ def _about(side: Path, name: str) -> dict[str, Any]:
     return dict(about)
 
 
-def end_running(db: sqlite3.Connection, at: float) -> None:
+def end_running(side: Path, at: float) -> None:
     """The processes of runs that were running are of another machine or another time: end those runs as of then, as a
-    launcher does that finds a process gone."""
-    db.execute(
-        "UPDATE runs SET state = iif(cancel_requested IS NULL, 'interrupted', 'cancelled'),"
-        " error = iif(cancel_requested IS NULL, ?, NULL), ended = ?, pid = NULL WHERE state = 'running'",
-        (INTERRUPTED, at),
-    )
+    launcher does that finds a process gone. A store of an older version is brought up to date on the way."""
+    with Database(side / STORE).write() as db:
+        for row in db.execute("SELECT id, cancel_requested FROM runs WHERE state = 'running'").fetchall():
+            asked = row["cancel_requested"] is not None
+            move(db, row["id"], "stop" if asked else "lose", at, error=None if asked else INTERRUPTED)
 
 
 def _refuse_full(home: Path) -> None:

@@ -26,8 +26,8 @@ class Disk:
 
     @property
     def room(self) -> Room:
-        """ "low" below 1 GiB, "full" below 50 MiB: then runs wait."""
-        if self.free < FULL_BYTES:
+        """ "low" below 1 GiB, "full" below 50 MiB, or a twentieth of a disk that is small: then runs wait."""
+        if self.free < min(FULL_BYTES, self.total // 20):
             return "full"
         return "low" if self.free < LOW_BYTES else "enough"
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp import paths
-from hierapp.database import SCHEMA_VERSION, WAIT_SECONDS
+from hierapp.database import WAIT_SECONDS
 from hierapp.errors import StoreError, one_line
+from hierapp.schema import SCHEMA_VERSION
 
 STORE = "store.sqlite"
 RUNS = "runs"

@@ -22,11 +22,11 @@ from safetensors.numpy import load_file, save_file
 from hierapp import LabelTree, backup, tree_library
 from hierapp.archives import Limits
 from hierapp.config import RunConfig
-from hierapp.database import SCHEMA_VERSION
 from hierapp.drafts import Draft
 from hierapp.errors import ArchiveError, HierappError, StoreError
+from hierapp.schema import SCHEMA_VERSION
 from hierapp.store import Store
-from tests import recording
+from tests.store_states import end, working
 
 PROJECT = Path(__file__).resolve().parent.parent
 DIGITS = tree_library.load("digits")
@@ -70,13 +70,13 @@ def store(home: Path) -> Store:
     ids = made.add(configs(6), DIGITS)
     for run, state in zip(ids, (*STATES, "running"), strict=False):
         made.claim()
-        recording.epoch(made, run, 1, np.eye(10, dtype=np.int64), val_accuracy=0.5, val_loss=float("nan"))
+        working(made, run).end_epoch(1, {"val_accuracy": 0.5, "val_loss": float("nan")}, np.eye(10, dtype=np.int64))
         made.run(run).folder.mkdir(parents=True)
         (made.run(run).folder / "log.txt").write_text(f"epoch 1 of run {run}\n" * 1000)
         save_file({"w": np.zeros((400, 400), np.float32)}, made.run(run).folder / "checkpoint.safetensors")
         if state != "running":
-            recording.end(made, run, state, {"accuracy": 0.75}, "It would not." if state == "failed" else None)
-    recording.process(made, "5", 1)
+            end(made, run, state, "It would not." if state == "failed" else None, {"accuracy": 0.75})
+    made.attempt("5").take(1, "of another machine")
     for leaf in ("a", "b"):
         tree_library.save(LabelTree.from_edges([("root", leaf), ("root", "c")]), "mine")
     tree_library.save(DIGITS, "Mine")
@@ -197,7 +197,7 @@ def test_a_backup_while_others_write_is_of_one_moment(store, home, new, tmp_path
         folder.mkdir(parents=True, exist_ok=True)
         while not stop.is_set():
             epoch += 1
-            recording.epoch(mine, run, epoch, np.full((10, 10), epoch), val_loss=float(epoch))
+            working(mine, run).end_epoch(epoch, {"val_loss": float(epoch)}, np.full((10, 10), epoch))
             with (folder / "log.txt").open("a") as log:
                 log.write(f"epoch {epoch}\n" * 50)
             save_file({"w": np.full((50, 50), epoch)}, folder / "model.part")

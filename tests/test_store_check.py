@@ -12,10 +12,10 @@ from safetensors.numpy import save_file
 
 from hierapp import store_check, tree_library
 from hierapp.config import RunConfig
-from hierapp.database import SCHEMA_VERSION
 from hierapp.errors import StoreError
+from hierapp.schema import SCHEMA_VERSION
 from hierapp.store import Store
-from tests import recording
+from tests.store_states import working
 
 DIGITS = tree_library.load("digits")
 
@@ -35,7 +35,7 @@ def store(home: Path) -> Store:
     )
     for run in ids[:2]:
         made.claim()
-        recording.epoch(made, run, 1, np.eye(10, dtype=np.int64), val_loss=1.0)
+        working(made, run).end_epoch(1, {"val_loss": 1.0}, np.eye(10, dtype=np.int64))
         made.run(run).folder.mkdir(parents=True)
         save_file({"w": np.zeros(1000)}, made.run(run).folder / "model.safetensors")
     return made
@@ -99,7 +99,7 @@ def test_weights_with_another_header_are_found(store):
 
 
 def test_records_of_no_run_are_found(store, home):
-    recording.epoch(store, "1", 2, np.eye(10, dtype=np.int64), val_loss=0.5)
+    working(store, "1").end_epoch(2, {"val_loss": 0.5}, np.eye(10, dtype=np.int64))
     execute(home, "PRAGMA foreign_keys = OFF", "DELETE FROM runs WHERE id = 1")
     folder = home / "runs" / "1"
     assert problems() == (
