@@ -23,6 +23,7 @@ from torchvision.datasets import CIFAR10
 
 from benchmarks import machine
 from hierapp import datasets, paths, tree_library
+from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
 from hierapp.losses import LOSSES, make_loss
 from hierapp.models import lenet
@@ -40,6 +41,9 @@ class Quiet:
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None: ...
 
     def should_stop(self) -> bool:
+        return False
+
+    def should_save(self) -> bool:
         return False
 
 
@@ -67,7 +71,7 @@ def ours(part: Images, loss_name: str) -> Callable[[], None]:
     model = network(part.images.device, loss.num_outputs, Normalizer(part.images), channels_last=True)
     optimizer = adam(model)
     config = RunConfig.make(data="cifar10", tree="cifar10", loss=loss_name, batch_size=BATCH)
-    return lambda: train_epoch(model, loss, optimizer, part, config, 1, Quiet())
+    return lambda: train_epoch(model, loss, optimizer, part, config, Position(), Quiet())
 
 
 def bare(part: Images, channels_last: bool) -> Callable[[], None]:

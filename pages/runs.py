@@ -15,6 +15,7 @@ from pages.parts import common, queue, results
 common.through_router()
 
 REFRESH_SECONDS = 1.0
+FIRST_SECONDS = 0.2  # from the first look to the whole page: drawing figures takes a browser longer than all else
 SILENCE_SECONDS = 30.0  # a worker gives a sign of life every two
 ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
 store = common.store()
@@ -87,12 +88,13 @@ def curves() -> Curves:
     return kept
 
 
-def live(ids: Sequence[str]) -> None:
-    """What moves while runs go."""
+def live(ids: Sequence[str], whole: bool) -> None:
+    """What moves while runs go; at the very first look only the table, which is there a second before the figures."""
     supervisor.wake(store)
     runs = store.runs(ids)
-    if st.session_state["going"] != any(run.is_open for run in runs):
+    if st.session_state["going"] != any(run.is_open for run in runs) or st.session_state.pop("whole-next", False):
         st.rerun()  # with or without a refresh by itself
+    st.session_state["whole-next"] = not whole
     names = summary.labels(runs)
     progress_table(runs, names)
     left, middle, right, _ = st.columns([1, 1, 1.2, 5])
@@ -103,7 +105,12 @@ def live(ids: Sequence[str]) -> None:
     with right:
         queue.queue_menu()
     queue.refusal()
-    recorded = curves().look(ids)
+    if whole:
+        show_curves(runs, names)
+
+
+def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
+    recorded = curves().look([run.id for run in runs])
     colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
     training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
@@ -164,9 +171,13 @@ def page() -> None:
     going = any(run.is_open for run in chosen)
     st.session_state["going"] = going
     refresh = REFRESH_SECONDS if going else None
-    common.repeated(live, refresh)(shown)
-    common.repeated(results.show, refresh)(shown)
-    details(chosen)
+    whole = st.session_state.get("seen", False)
+    st.session_state["seen"] = True
+    st.session_state["whole-next"] = False
+    common.repeated(live, refresh if whole else FIRST_SECONDS)(shown, whole)
+    if whole:
+        common.repeated(results.show, refresh)(shown)
+        details(chosen)
 
 
 page()

@@ -42,7 +42,10 @@ def open_page(home: Path) -> Callable[..., AppTest]:
         for key, value in query.items():
             app.query_params[key] = value
         app.run()
-        return app if name == "start" else app.switch_page(f"pages/{name}.py").run()
+        if name == "start":
+            return app
+        page = app.switch_page(f"pages/{name}.py").run()
+        return page.run() if name == "runs" else page  # its first look is the table alone
 
     return opened
 
