@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from hierapp.errors import DatasetError, Superseded
 from hierapp.launchers import choice, supervisor
 from hierapp.runs import Run
 from hierapp.store import Store
+from tests.ray_nodes import answers, end_node, free_port, start_node
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
@@ -34,13 +34,6 @@ from hierapp.launchers.ray_worker import FarDesk, Job  # noqa: E402
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 120.0
-SMALL = ["--num-cpus=1", "--object-store-memory=150000000", "--disable-usage-stats", "--block"]
-# A node that is gone is noticed within seconds, instead of within half a minute.
-WATCHFUL = {
-    "RAY_health_check_initial_delay_ms": "1000",
-    "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_failure_threshold": "4",
-}
 
 
 @dataclass
@@ -78,37 +71,6 @@ def nodes() -> Iterator[Nodes]:
             ray.shutdown()
             for node in reversed(begun):
                 end_node(node)
-
-
-def start_node(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments, *SMALL]
-    return subprocess.Popen(
-        command,
-        env={**os.environ, **environment, **WATCHFUL},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def end_node(node: subprocess.Popen[bytes]) -> None:
-    """As if its power failed: everything that belongs to it at once."""
-    with suppress(psutil.NoSuchProcess):
-        for process in [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-    node.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
 
 
 @pytest.fixture
