@@ -35,7 +35,7 @@ def cluster(patch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], subpro
         environment = {"RAY_TMPDIR": folder, "RAY_ADDRESS": f"127.0.0.1:{port}", "RAY_USAGE_STATS_ENABLED": "0"}
         for name, value in environment.items():
             patch.setenv(name, value)
-        alone = ["--include-dashboard=false", f"--temp-dir={folder}/head", "--ray-client-server-port=0"]
+        alone = ["--include-dashboard=false", f"--temp-dir={folder}/head", f"--ray-client-server-port={free_port()}"]
         head = start_node(environment, "--head", f"--port={port}", *alone, cores=0)
         started: list[subprocess.Popen[bytes]] = []
 
