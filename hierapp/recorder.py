@@ -74,6 +74,8 @@ class RunRecorder:
         self._save_seconds = deque([0.0], maxlen=3)
 
     def __enter__(self) -> RunRecorder:
+        # A short run would be over before the first look of the thread.
+        self._asked = self.desk.is_asked_to_stop()
         self._pulse.start()
         return self
 

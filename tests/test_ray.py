@@ -277,11 +277,15 @@ def test_a_desk_that_would_write_another_store_is_refused(store, cluster, monkey
 
 
 def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
-    ids = launchers.submit(store, configs(4, epochs=60), DIGITS)
+    ids = launchers.submit(store, configs(4, epochs=100), DIGITS)
     node = other_node(cluster)
 
     def there() -> list[Run]:
-        return [run for run in store.runs(states=("running",)) if run.placed == f"cpu on {node}" and run.epoch > 5]
+        return [
+            run
+            for run in store.runs(states=("running",))
+            if run.placed == f"cpu on {node}" and (run.folder / "checkpoint.safetensors").exists()
+        ]
 
     wait_for(there, "a run in training on the other node")
     end_node(nodes.other)

@@ -17,7 +17,7 @@ TITLES = {
     "runs": "Runs",
     "settings": "Settings",
 }
-LONG = 120_000  # milliseconds; several real runs on a busy machine
+LONG = 240_000  # milliseconds; several real runs on a busy machine
 
 
 def wait_until(condition, what, seconds=LONG / 1000):
