@@ -75,6 +75,8 @@ def state_of(run: Run) -> str:
         return "stopping"
     if run.held and run.state == "queued":
         return "queued, held"
+    if run.state == "running" and run.started is None:
+        return "starting"
     if run.state == "running" and run.beat is not None and time.time() - run.beat > SILENCE_SECONDS:
         return f"running, silent for {words(time.time() - run.beat)}"
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"

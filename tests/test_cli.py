@@ -281,6 +281,17 @@ def test_a_resumed_run_is_followed_to_its_end(store, filled, call, no_launcher):
     assert (status, run["state"], run["attempt"]) == (0, "finished", 2)
 
 
+def test_a_run_whose_process_is_gone_reads_as_interrupted_at_once(store, call):
+    store.add([RunConfig.make(data="digits", tree="digits", loss="simloss")], DIGITS)
+    store.claim()
+    where = processes.identity(os.getpid()).rsplit(" ", 2)[0]
+    store.attempt("1").take(2**22 + 5, f"{where} {2**22 + 5} 7")
+    status, out, _ = call("show", "1", "--json")
+    shown = json.loads(out)
+    assert (status, shown["state"], shown["pid"]) == (0, "interrupted", None)
+    assert shown["error"] == "The run's process is gone; the machine or the process was stopped from outside."
+
+
 def test_only_a_stopped_run_is_resumed(store, filled, call, no_launcher):
     sentence = "Run 1 is finished; only a failed, cancelled or interrupted run can be resumed."
     assert call("resume", "1") == (2, "", f"hierapp: {sentence}\n")

@@ -22,6 +22,7 @@ from hierapp import paths, processes
 from hierapp.disk import disk_of
 from hierapp.errors import DiskFull, StoreError
 from hierapp.launchers import choice
+from hierapp.recorder import say
 from hierapp.runs import Run
 from hierapp.store import Store
 
@@ -69,10 +70,17 @@ class Launcher:
     Args:
         store: where the queue is.
         backends: the ways to start runs, made when they are first needed.
+        tell: is given each word for the log.
     """
 
-    def __init__(self, store: Store, backends: Mapping[str, Callable[[Store], Backend]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        backends: Mapping[str, Callable[[Store], Backend]],
+        tell: Callable[[str], None] = lambda words: None,
+    ) -> None:
         self.store = store
+        self._tell = tell
         self._make = backends
         self._made: dict[str, Backend] = {}
         # By this process's clock, which cannot be set: when each run was first seen to be asked to stop.
@@ -91,6 +99,7 @@ class Launcher:
         """Whether the run's worker is gone; if it left no word, the store says so."""
         backend = self._backend(run.launcher or "local")
         if backend.never_began(run):
+            self._tell(f"run {run.id} never began, and waits again")
             return self.store.unclaim(run)
         why = backend.lost(run)
         if why is None:
@@ -100,6 +109,7 @@ class Launcher:
             self.store.stopped(run)
         else:
             again = run.lost < choice.retries(self.store)
+            self._tell(f"run {run.id} is lost{', and waits again' if again else ''}: {why}")
             self.store.lose(run, why, again)
         return True
 
@@ -125,6 +135,7 @@ class Launcher:
     def _start(self, run: Run, backend: Backend) -> None:
         try:
             backend.start(run)
+            self._tell(f"run {run.id} starts, attempt {run.attempt}, {run.placed or 'anywhere'}")
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self.store.unclaim(run)
@@ -137,6 +148,7 @@ class Launcher:
             return
         since = self._asked.setdefault((run.id, run.attempt), time.monotonic())
         if time.monotonic() - since > GRACE_SECONDS:
+            self._tell(f"run {run.id} did not stop when asked, and is ended")
             backend.kill(run)
 
     def _backend(self, name: str) -> Backend:
@@ -218,10 +230,12 @@ def supervise(store: Store) -> None:
         with _lock(store, patience=1.0) as taken:
             if not taken:
                 return
-            launcher = Launcher(store, backends())
+            say(f"at work, process {os.getpid()}")
+            launcher = Launcher(store, backends(), say)
             while _step(launcher):
                 time.sleep(POLL_SECONDS)
             launcher.close()
+            say("nothing is left to do")
 
 
 def _step(launcher: Launcher) -> bool:
