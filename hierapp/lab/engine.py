@@ -53,7 +53,7 @@ def read(scene: Scene, loss: TreeLoss) -> Floats:
 
 
 def scene_of(logits: Floats, loss: TreeLoss, like: Scene) -> Scene:
-    """The scene with these logits, as the loss reads them; flat ones keep the mean of each set of siblings of `like`."""
+    """The scene with these logits, as the loss reads them; flat ones leave the siblings' means as in `like`."""
     if reads_nodes(loss):
         return Scene(like.tree, tuple(logits.tolist()), like.target)
     return Scene(like.tree, tuple(centred(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target)

@@ -1,4 +1,4 @@
-"""What a loss says of a scene: its value, split by term and node, the gradient on each logit, and what it never touches."""
+"""What a loss says of a scene: its value by term and node, the gradient on each logit, and what it never touches."""
 
 from __future__ import annotations
 

@@ -226,4 +226,5 @@ def centred(tree: LabelTree, logits: ArrayLike, means_of: ArrayLike | None = Non
         if below:
             group = [child - 1 for child in below]
             moved[group] += (0.0 if like is None else like[group].mean()) - moved[group].mean()
-    return moved.clip(-LIMIT, LIMIT).tolist()
+    clipped: list[float] = moved.clip(-LIMIT, LIMIT).tolist()
+    return clipped
