@@ -1,4 +1,4 @@
-"""Values and gradients from hierapp's own losses, in double precision: the one place of the lab that needs torch."""
+"""Values and gradients from hierapp's own losses, in double precision. It imports torch; import it inside functions."""
 
 from __future__ import annotations
 
