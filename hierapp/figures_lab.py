@@ -42,7 +42,7 @@ def slice_figure(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Fi
             name="above the chord",
             line={"color": COLORS[4], "width": 4},
             text=["", f"+{number(line.excess)}"],
-            textposition="top center",
+            textposition="top left",
             hoverinfo="skip",
         )
     figure.update_xaxes(
@@ -72,13 +72,15 @@ def surface_figure(surface: Surface) -> go.Figure:
     figure.add_scatter(
         x=[0, 1, 0],
         y=[0, 0, 1],
-        mode="markers+text",
-        text=["start", "end", "third"],
-        textposition="top center",
+        mode="markers",
         marker={"size": 11, "color": ORANGE, "line": {"color": "#1b2430", "width": 1}},
         hoverinfo="skip",
         showlegend=False,
     )
+    for name, x, y in (("start", 0, 0), ("end", 1, 0), ("third", 0, 1)):
+        figure.add_annotation(
+            x=x, y=y, text=name, showarrow=False, yshift=16, bgcolor="rgba(255,255,255,0.8)", font={"color": "#1b2430"}
+        )
     figure.update_xaxes(title="towards the end", zeroline=False)
     figure.update_yaxes(title="towards the third", zeroline=False)
     figure.update_coloraxes(showscale=True, colorbar={"thickness": 12})

@@ -8,7 +8,7 @@ from hierapp.lab import moves, ready
 from hierapp.lab.lessons import Step
 from hierapp.loss_board import loss_board
 from hierapp.loss_board.contents import contents, frames
-from pages.parts import common, lab_controls, lab_figures, lab_state
+from pages.parts import common, lab_controls, lab_figures, lab_saved, lab_state, lab_stories
 from pages.parts.lab_state import Lab
 
 common.through_router()
@@ -32,14 +32,14 @@ def lab_part(was_ready: bool) -> None:
     left, right = st.columns([1, 2.7], gap="medium")
     at = moves.setting(lab.state)
     with left:
-        lab_controls.choose_story(lab)
+        lab_stories.choose_story(lab)
         if lab.state.lesson is not None:
-            lab_controls.steps(lab, at)
+            lab_stories.steps(lab, at)
         lab_controls.controls(lab, at)
         if "descent" not in at.controls and at.controls:
             lab_controls.reset(st)
         with common.told():
-            lab_controls.saved(lab)
+            lab_saved.saved(lab)
     with right:
         show(lab, at)
     lab_state.write_address(lab)

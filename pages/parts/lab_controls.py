@@ -11,77 +11,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hierapp import tree_library
-from hierapp.errors import HierappError
-from hierapp.lab import moves, ready, saved_views, trees, views
+from hierapp.lab import moves, ready, trees
 from hierapp.lab.choices import DECODERS
 from hierapp.lab.landscape import SPACES
 from hierapp.lab.lessons import Step
-from hierapp.lab.stories import STORIES, story
 from hierapp.lab.views import State
 from hierapp.losses import LOSSES, Option
 from hierapp.tree import DISTANCES
-from pages.parts import common
-from pages.parts.lab_state import Lab, current
+from pages.parts.lab_state import Lab, bound, current
 
-FREE = "the free lab"
 POINT_TITLES = {"first": "start", "second": "end", "third": "third"}
-Change = Callable[[State, Any], State]
-
-
-def bound(key: str, value: object, change: Change) -> dict[str, Any]:
-    """The arguments of a widget that shows `value` and, when touched, changes the view."""
-    st.session_state[key] = value
-    return {"key": key, "on_change": _touched, "args": (key, change)}
-
-
-def _touched(key: str, change: Change) -> None:
-    lab = current()
-    lab.attempt(lambda state: change(state, st.session_state[key]))
-
-
-# Stories
-
-
-def choose_story(lab: Lab) -> None:
-    """Which story is told, or none."""
-    names = ["", *(each.id for each in STORIES)]
-    titles = {"": FREE} | {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
-    st.selectbox(
-        "Story",
-        names,
-        format_func=titles.__getitem__,
-        **bound("lab-story", lab.state.lesson or "", lambda state, name: views.start(name or None)),
-    )
-
-
-def steps(lab: Lab, at: Step) -> None:
-    """The words of the step, the way on, and the list of steps."""
-    told = story(lab.state.lesson or "")
-    count, here = len(told.steps), lab.state.step
-    st.markdown(f"#### {here}. {at.title}")
-    st.markdown(common.escaped(at.text))
-    back, on = st.columns(2)
-    for column, label, by, end in ((back, "Back", -1, 1), (on, "Next", 1, count)):
-        column.button(
-            label,
-            key=f"lab-{label.lower()}",
-            width="stretch",
-            type="primary" if by == 1 else "secondary",
-            disabled=here == end,
-            on_click=lambda by=by: lab.attempt(lambda state: moves.gone(state, by)),
-        )
-    st.caption("Keys: → and ←, or n and b.")
-    with st.expander(f"Step {here} of {count}"):
-        st.radio(
-            "Steps",
-            range(1, count + 1),
-            format_func=lambda number: f"{number}. {told.steps[number - 1].title}",
-            label_visibility="collapsed",
-            **bound("lab-steps", here, lambda state, number: views.start(state.lesson, number)),
-        )
-
-
-# What a step lets one touch
 
 
 def controls(lab: Lab, at: Step) -> None:
@@ -318,39 +257,3 @@ CONTROLS: dict[str, Callable[[Lab], None]] = {
     "threshold": _threshold,
     "descent": _descent,
 }
-
-
-# Saved views
-
-
-def saved(lab: Lab) -> None:
-    """Keep this view, and open those that were kept."""
-    with st.expander("Saved views"):
-        name = st.text_input("Name", key="lab-view-name", placeholder="my example")
-        no = not common.actions().may_run
-        if st.button("Save this view", icon=":material/save:", disabled=no, width="stretch"):
-            kept = common.actions().save_view(lab.state, name or "view")
-            lab.view = (kept.name, lab.state)
-            lab.settled = True
-            st.toast(f"Saved as {kept.name}.")
-        entries = {entry.name: entry for entry in saved_views.entries()}
-        for entry in entries.values():
-            if entry.problem:
-                st.caption(common.escaped(entry.problem))
-        good = [name for name, entry in entries.items() if entry.problem is None]
-        if good:
-            st.selectbox("Open", good, index=None, format_func=lambda key: entries[key].title, key="lab-open",
-                         on_change=_open, placeholder="a saved view")  # fmt: skip
-
-
-def _open() -> None:
-    lab, name = current(), st.session_state["lab-open"]
-    if not name:
-        return
-    try:
-        state = saved_views.load(name)
-    except HierappError as error:
-        lab.message = str(error)
-        return
-    lab.put(state)
-    lab.view = (name, state)

@@ -16,6 +16,7 @@ from hierapp.lab.descent import Descent
 from hierapp.lab.views import State
 
 KEY = "lab"
+Change = Callable[[State, Any], State]
 OURS = (*views.PARAMETERS, "view")
 
 
@@ -127,3 +128,14 @@ def _from_address(given: dict[str, str]) -> Lab:
             return Lab(views.start(), given, told=(str(error),))
     found = views.from_params(given)
     return Lab(found.state, given, told=found.complaints)
+
+
+def bound(key: str, value: object, change: Change) -> dict[str, Any]:
+    """The arguments of a widget that shows `value` and, when touched, changes the view."""
+    st.session_state[key] = value
+    return {"key": key, "on_change": _touched, "args": (key, change)}
+
+
+def _touched(key: str, change: Change) -> None:
+    lab = current()
+    lab.attempt(lambda state: change(state, st.session_state[key]))
