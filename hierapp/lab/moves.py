@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -70,7 +69,7 @@ def with_logit(state: State, which: str, node: object, value: object) -> State:
     scene = point(state, which)
     if type(node) is not int or not 1 <= node < len(scene.tree.nodes):
         raise ConfigError("Expected the logit of a node below the root.")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > LIMIT:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LIMIT:
         raise ConfigError(f"Expected a logit from {-LIMIT:g} to {LIMIT:g}.")
     return with_point(state, which, scene.with_logit(node, float(value)))
 

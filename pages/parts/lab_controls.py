@@ -199,11 +199,16 @@ def _descent(lab: Lab) -> None:
     if not lab.state.losses:
         return
     titles = [choice.title for choice in lab.state.losses]
-    place = 0
+    place = lab.down = min(lab.down, len(titles) - 1)
     if len(titles) > 1:
-        if st.session_state.get("lab-down", 0) >= len(titles):
-            st.session_state["lab-down"] = 0
-        place = st.selectbox("Steps go down", range(len(titles)), format_func=titles.__getitem__, key="lab-down")
+        st.session_state["lab-down"] = place
+        st.selectbox(
+            "Steps go down",
+            range(len(titles)),
+            format_func=titles.__getitem__,
+            key="lab-down",
+            on_change=lambda: setattr(lab, "down", st.session_state["lab-down"] or 0),
+        )
     one, many, last = st.columns(3)
     wait = not ready.is_ready()
     for column, label, count in ((one, "One step", 1), (many, "100 steps", 100)):

@@ -30,6 +30,7 @@ class Lab:
         told: what was wrong with the address, or with a move.
         look: the node whose formulas are shown.
         point: which point of a slice the board shows.
+        down: which loss's place gradient steps go down.
         play: a descent to be played once.
         session, done: by which the board knows its moves done.
         settled: whether the address is to follow; not while a bar is dragged.
@@ -41,6 +42,7 @@ class Lab:
     message: str = ""
     look: int | None = None
     point: str = "first"
+    down: int = 0
     play: Descent | None = None
     plays: int = 0
     view: tuple[str, State] | None = None
@@ -51,7 +53,7 @@ class Lab:
     def put(self, state: State) -> None:
         """Another view."""
         if (state.lesson, state.step) != (self.state.lesson, self.state.step):
-            self.point = "first"
+            self.point, self.down = "first", 0
         if state.scene.tree != self.state.scene.tree or state.lesson != self.state.lesson:
             self.look = None
         self.state, self.settled, self.told, self.message = state, True, (), ""
