@@ -167,7 +167,7 @@ def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
 def test_a_link_is_short_or_none():
     lab = Lab(views.start("cat-truck", 2), {})
     assert parse_qs(lab.link()) == {"lesson": ["cat-truck"], "step": ["2"]}
-    lab.put(views.State(Scene.random(tree_generators.random([f"class {i}" for i in range(900)]), 0), None))
+    lab.put(views.State(Scene.random(tree_generators.random([f"class {i}" for i in range(900)], 0), 0), None))
     assert lab.link() is None
     tree = named("cifar100")
     lab.put(views.State(Scene.level(tree), "cifar100"))
