@@ -22,6 +22,7 @@ def lab_part(was_ready: bool) -> None:
     if ready.is_ready() and not was_ready:
         st.rerun()  # from now on it no longer runs by itself
     lab = lab_state.current()
+    lab.concerns_all = False
     for sentence in lab.told:
         st.warning(
             f"{common.escaped(sentence)} What it could not say is shown as it is by default.",
@@ -41,12 +42,16 @@ def lab_part(was_ready: bool) -> None:
         with common.told():
             lab_saved.saved(lab)
     with right:
-        show(lab, at)
-    lab_state.write_address(lab)
+        common.repeated(show, None)()
 
 
-def show(lab: Lab, at: Step) -> None:
-    """The board and the step's figures, whatever stands first in front."""
+def show() -> None:
+    """The board and the step's figures, whatever stands first in front. A bar that moves runs this alone again: the
+    switches beside it stay as they are."""
+    lab = lab_state.current()
+    if lab.concerns_all:
+        st.rerun()
+    at = moves.setting(lab.state)
     figures = [name for name in at.shows if name in lab_figures.FIGURES]
     ahead = bool(figures) and at.shows[0] == figures[0]
     if not ahead:
@@ -56,6 +61,7 @@ def show(lab: Lab, at: Step) -> None:
             lab_figures.show(name, lab.state, at)
     if ahead:
         board(lab, at)
+    lab_state.write_address(lab)
 
 
 def board(lab: Lab, at: Step) -> None:

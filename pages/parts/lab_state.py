@@ -33,6 +33,7 @@ class Lab:
         down: which loss's place gradient steps go down.
         play: a descent to be played once.
         session, done: by which the board knows its moves done.
+        concerns_all: whether the board's last moves change more than what is beside the switches.
         settled: whether the address is to follow; not while a bar is dragged.
     """
 
@@ -46,6 +47,7 @@ class Lab:
     play: Descent | None = None
     plays: int = 0
     view: tuple[str, State] | None = None
+    concerns_all: bool = False
     settled: bool = True
     done: int = 0
     session: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -78,6 +80,7 @@ class Lab:
                 continue
             self.attempt(lambda state, move=move: moves.edited(state, self.point, move))
             self.settled = move.get("final") is not False
+            self.concerns_all |= move.get("op") != "logit"
 
     def link(self) -> str | None:
         """The query of the link to this view; None if it is too large for one."""
