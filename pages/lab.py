@@ -50,6 +50,7 @@ def show() -> None:
     switches beside it stay as they are."""
     lab = lab_state.current()
     if lab.concerns_all:
+        lab_state.write_address(lab)  # before what it stands for is drawn
         st.rerun()
     at = moves.setting(lab.state)
     figures = [name for name in at.shows if name in lab_figures.FIGURES]

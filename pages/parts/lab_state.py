@@ -100,6 +100,8 @@ def opened() -> Lab:
     """The lab as the address has it: as it was left, unless the address was changed meanwhile."""
     given = {key: value for key, value in st.query_params.items() if key in OURS}
     kept: Lab | None = st.session_state.get(KEY)
+    if kept is not None and kept.concerns_all:
+        return kept  # the board asked for this run, maybe before the browser had the last address
     if kept is None or given != kept.params:
         fresh = _from_address(given)
         if kept is not None:

@@ -16,6 +16,7 @@ from hierapp.lab.numbers import number, of_log, signed
 from hierapp.lab.scene import Scene
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
+from tests.e2e.conftest import Server
 from tests.e2e.test_walk import wait_until
 
 
@@ -80,9 +81,19 @@ class Lab:
                     expect(row).to_have_text(signed(slope))
 
 
+@pytest.fixture(scope="module")
+def lab_server(tmp_path_factory):
+    """One for all, for PyTorch takes its time to load."""
+    folder = tmp_path_factory.mktemp("lab")
+    server = Server(folder / "home", folder / "data")
+    server.start()
+    yield server
+    server.clean()
+
+
 @pytest.fixture
-def lab(server, page) -> Lab:
-    return Lab(page, server.url)
+def lab(lab_server, page) -> Lab:
+    return Lab(page, lab_server.url)
 
 
 def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
