@@ -15,6 +15,7 @@ page = entrance.navigate(
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
         st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),
+        st.Page("pages/lab.py", title="Lab", icon=":material/experiment:"),
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),

@@ -15,6 +15,9 @@ from hierapp.access import Person, Role
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
 from hierapp.errors import AccessError
+from hierapp.lab import saved_views
+from hierapp.lab.saved_views import SavedView
+from hierapp.lab.views import State
 from hierapp.launchers import choice
 from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
@@ -160,6 +163,11 @@ class Actions:
         """Edit a draft, which belongs to whoever has its address; returns what `Draft.ask` does."""
         self._need_runner("draw trees")
         return draft.ask(edits)
+
+    def save_view(self, state: State, name: str) -> SavedView:
+        """Keep a view of the Loss lab under a name, or the name with a number where it is taken."""
+        self._need_runner("save views")
+        return saved_views.keep(state, name)
 
     def get_data(self, name: str) -> None:
         """Begin to download a data set of the catalogue."""

@@ -14,6 +14,7 @@ from hierapp.actions import Actions
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
 from hierapp.errors import AccessError, StoreError, TreeError
+from hierapp.lab import saved_views, views
 from hierapp.paths import project_folder
 from hierapp.store import Store
 
@@ -279,13 +280,16 @@ def test_viewers_keep_draw_and_get_nothing(store, monkeypatch):
         (vic.delete_tree, "mine"),
         (vic.begin_draft, TREE, "A draft"),
         (vic.edit_draft, draft, edits),
+        (vic.save_view, views.start(), "mine"),
         (vic.get_data, "cifar10"),
     ):
         refused(what, *arguments)
     assert begun == []
+    assert not saved_views.folder().exists()
     assert Draft.load(draft.id).tree == TREE
     assert not tree_library.own_folder().exists()
     bob.get_data("cifar10")
+    assert bob.save_view(views.start(), "mine").name == "mine"
     bob.edit_draft(draft, edits)
     assert begun == ["cifar10"]
     assert Draft.load(draft.id).tree.nodes[0] == "other"
@@ -303,7 +307,7 @@ def test_a_tree_says_who_keeps_it_and_is_read_as_before(store):
 
 CHANGES = (
     r"\b(launchers\.submit|tree_library\.(keep|save|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
-    r"|slots\.set_slots|request_cancel|set_setting|choice\.(choose|set_retries)"
+    r"|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|choice\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

@@ -11,7 +11,7 @@ from hierapp.losses import LOSSES
 from tests.app.conftest import add_run, texts
 from tests.store_states import end
 
-PAGES = ("start", "trees", "studio", "train", "runs", "settings")
+PAGES = ("start", "trees", "studio", "lab", "train", "runs", "settings")
 
 
 @pytest.mark.parametrize("name", PAGES)

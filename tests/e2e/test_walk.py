@@ -13,6 +13,7 @@ TITLES = {
     "": "A cat taken for a dog",
     "trees": "Trees",
     "studio": "Studio",
+    "lab": "Loss lab",
     "train": "Train",
     "runs": "Runs",
     "settings": "Settings",

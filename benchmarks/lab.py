@@ -1,0 +1,110 @@
+"""The Loss lab in headless Chromium: how long from a bar's move to the frame with Python's numbers.
+
+    python -m benchmarks.lab [--drags 60]
+
+A fresh server. A move is one of a drag across a bar: from the pointer's event to the frame that has the answer to it,
+by the browser's clock; while it is waited for, the pointer rests. The page opens before PyTorch is there: "readable" is
+until the story's words and tree are drawn, "numbers" until the losses are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import tempfile
+import time
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks import machine
+from benchmarks.studio import started
+
+VIEWS = {
+    "five classes, ten losses, four decoders": "",
+    "ten classes, ten losses, four decoders": "tree=cifar10",
+    "a story with one decoder": "lesson=one-path&step=3",
+    "slice of three losses and their surfaces": "lesson=convex&step=2",
+}
+BOARD = """function find(root) {
+    return root.querySelector('.board') ||
+        [...root.querySelectorAll('*')].map(e => e.shadowRoot && find(e.shadowRoot)).find(Boolean);
+}"""
+WATCH = """() => {
+    const board = (FIND)(document);
+    window.took = null;
+    const before = board.dataset.done, start = performance.now();
+    new MutationObserver((_, watch) => {
+        if (board.dataset.done === before) return;
+        watch.disconnect();
+        requestAnimationFrame(() => { window.took = performance.now() - start; });
+    }).observe(board, { attributes: true });
+}""".replace("FIND", BOARD)
+
+
+def drags(page: Page, count: int) -> list[float]:
+    """Milliseconds of each move of drags to and fro over the first bar."""
+    bar = page.locator(".board .bar").first.locator(".track")
+    bar.scroll_into_view_if_needed()
+    track = bar.bounding_box()
+    assert track is not None
+    y = track["y"] + track["height"] / 2
+    page.mouse.move(track["x"] + track["width"] / 2, y)
+    page.mouse.down()
+    page.wait_for_timeout(500)
+    found = []
+    for number in range(count):
+        share = 0.2 + 0.6 * ((number * 7) % 20) / 20 + 0.001 * number
+        # From the next event on; the watch is set in the page as the pointer moves.
+        page.evaluate(
+            "() => window.addEventListener('pointermove', WATCH, { once: true, capture: true })".replace("WATCH", WATCH)
+        )
+        page.mouse.move(track["x"] + track["width"] * share, y)
+        page.wait_for_function("window.took !== null", polling=10, timeout=20_000)
+        found.append(float(page.evaluate("window.took")))
+        page.evaluate("window.took = null")
+        page.wait_for_timeout(60)
+    page.mouse.up()
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--drags", type=int, default=60)
+    options = parser.parse_args()
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    print(machine.describe())
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        os.environ["HIERAPP_HOME"] = home
+        server = started(port)
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            start = time.perf_counter()
+            page.goto(f"http://localhost:{port}/lab?lesson=cat-truck&step=3")
+            page.wait_for_function(f"({BOARD})(document)?.querySelector('.node')", polling=20, timeout=60_000)
+            readable = time.perf_counter() - start
+            page.wait_for_function(f"({BOARD})(document)?.dataset.ready === 'yes'", polling=20, timeout=60_000)
+            print(
+                f"The first visit: readable after {readable:.2f} s, numbers after {time.perf_counter() - start:.2f} s"
+            )
+            print()
+            print(f"| view | a move shows: median of {options.drags}, least to most |")
+            print("| --- | --- |")
+            for name, query in VIEWS.items():
+                page.goto(f"http://localhost:{port}/lab?{query}")
+                page.wait_for_function(f"({BOARD})(document)?.dataset.ready === 'yes'", polling=20, timeout=60_000)
+                page.wait_for_timeout(2500)
+                took = drags(page, options.drags)
+                print(f"| {name} | {statistics.median(took):.0f} ms ({min(took):.0f} to {max(took):.0f}) |", flush=True)
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main()

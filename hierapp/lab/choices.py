@@ -1,0 +1,115 @@
+"""What one can choose in the lab: losses and decoders with their options, as plain values that compare and hash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from hierapp import losses
+from hierapp.errors import ConfigError
+from hierapp.losses import OptionValue
+from hierapp.tree import DISTANCES
+
+# The names and options of hierapp.decoders, which needs torch; the tests hold them together.
+DECODERS = ("leaf", "top-down", "min-risk", "threshold")
+DECODER_DEFAULTS: dict[str, dict[str, str | float]] = {
+    "leaf": {},
+    "top-down": {},
+    "min-risk": {"distance": "lca-depth"},
+    "threshold": {"threshold": 0.5},
+}
+
+
+@dataclass(frozen=True)
+class LossChoice:
+    """A loss and those of its options that differ from the defaults, in the registry's order; make it by `of`."""
+
+    name: str
+    options: tuple[tuple[str, OptionValue], ...] = ()
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, object] | None = None) -> LossChoice:
+        """The choice, checked.
+
+        Raises:
+            ConfigError: for an unknown loss or option, or a value out of bounds.
+
+        >>> LossChoice.of("hierarchical", {"mass": "0", "targets": "path"}).options
+        (('mass', 0.0),)
+        """
+        settings = losses.check_options(name, options or {})
+        default = {option.name: option.default for option in losses.find(name).options}
+        return cls(name, tuple((key, value) for key, value in settings.items() if value != default[key]))
+
+    @property
+    def settings(self) -> dict[str, OptionValue]:
+        """All options, defaults included."""
+        return losses.check_options(self.name, dict(self.options))
+
+    @property
+    def title(self) -> str:
+        """The loss's title, with the options that differ: `Hierarchical (mass 0)`.
+
+        >>> LossChoice.of("hierarchical", {"mass": 0}).title
+        'Hierarchical (mass 0)'
+        """
+        entry = losses.find(self.name)
+        texts = {option.name: option.text for option in entry.options}
+        said = ", ".join(f"{key.replace('_', ' ')} {texts[key](value)}" for key, value in self.options)
+        return f"{entry.title} ({said})" if said else entry.title
+
+
+@dataclass(frozen=True)
+class DecoderChoice:
+    """A decoder and those of its options that differ from the defaults; make it by `of`."""
+
+    rule: str
+    options: tuple[tuple[str, str | float], ...] = ()
+
+    @classmethod
+    def of(cls, rule: str, options: Mapping[str, object] | None = None) -> DecoderChoice:
+        """The choice, checked.
+
+        Raises:
+            ConfigError: for an unknown decoder or option, or a value out of bounds.
+
+        >>> DecoderChoice.of("threshold", {"threshold": "0.7"}).settings
+        {'threshold': 0.7}
+        """
+        if rule not in DECODER_DEFAULTS:
+            raise ConfigError(f"Unknown decoder {rule!r}; choose one of {', '.join(DECODERS)}.")
+        default, chosen = DECODER_DEFAULTS[rule], []
+        for key, value in (options or {}).items():
+            if key not in default:
+                raise ConfigError(f"The decoder {rule} has no option {key!r}.")
+            checked = _distance(value) if key == "distance" else _threshold(value)
+            if checked != default[key]:
+                chosen.append((key, checked))
+        return cls(rule, tuple(chosen))
+
+    @property
+    def settings(self) -> dict[str, str | float]:
+        """All options, defaults included."""
+        return {**DECODER_DEFAULTS[self.rule], **dict(self.options)}
+
+
+def _distance(value: object) -> str:
+    if value not in DISTANCES:
+        raise ConfigError(f"Expected the distance of min-risk to be one of {', '.join(DISTANCES)} but got {value!r}.")
+    return str(value)
+
+
+def _threshold(value: object) -> float:
+    try:
+        number = float(cast(Any, value))
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ConfigError(f"Expected a threshold from 0 to 1 but got {value!r}.")
+    return number
+
+
+EVERY_LOSS = tuple(LossChoice(name) for name in losses.LOSSES)
+EVERY_DECODER = tuple(DecoderChoice(rule) for rule in DECODERS)

@@ -1,0 +1,143 @@
+"""What each decoder predicts from a scene, with its arithmetic; the prediction itself is hierapp's own decoder's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+
+from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
+from hierapp.lab.numbers import latex, number, of_log
+from hierapp.lab.scene import Scene
+from hierapp.tree import DistanceKind
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of the arithmetic: what it says of a node, and whether the decoder takes that node."""
+
+    node: int
+    value: float
+    text: str
+    latex: str
+    taken: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decoder's prediction.
+
+    Attributes:
+        choice: the decoder.
+        node: what it predicts, a position in `tree.nodes`.
+        name: its name.
+        right: whether that is the true leaf, or an inner node above it.
+        exact: whether it is the true leaf.
+        lines: the arithmetic. leaf: z of each leaf; top-down: the children at each choice; min-risk: the risk of each
+            leaf; threshold: z of each node.
+        summary: one sentence.
+    """
+
+    choice: DecoderChoice
+    node: int
+    name: str
+    right: bool
+    exact: bool
+    lines: tuple[Line, ...]
+    summary: str
+
+
+def decide(scene: Scene, choice: DecoderChoice) -> Decision:
+    """One decoder on a scene; imports torch.
+
+    Raises:
+        ConfigError: for an unknown decoder or a wrong option.
+    """
+    import torch
+
+    from hierapp import decoders
+
+    log_probs = torch.tensor([scene.leaf_log_probs], dtype=torch.float64)
+    node = int(decoders.decode(log_probs, scene.tree, choice.rule, **choice.settings)[0])
+    lines, summary = _ARITHMETIC[choice.rule](scene, choice, node)
+    return Decision(
+        choice=choice,
+        node=node,
+        name=scene.tree.nodes[node],
+        right=node in scene.true_path,
+        exact=node == scene.target_node,
+        lines=tuple(lines),
+        summary=summary,
+    )
+
+
+def decide_all(scene: Scene, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> tuple[Decision, ...]:
+    """Each decoder on the same scene, in order."""
+    return tuple(decide(scene, choice) for choice in choices)
+
+
+def _line(node: int, value: float, symbols: str, put_in: str, taken: bool, name: str) -> Line:
+    """The name stands before the formula in text alone: LaTeX would read signs in it."""
+    return Line(node, value, f"{name}: {symbols}{put_in}", latex(f"{symbols}{put_in}"), taken)
+
+
+def _leaf(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    lines = []
+    for leaf in scene.tree.leaf_nodes.tolist():
+        factors = " · ".join(of_log(scene.log_p[v]) for v in scene.tree.path(leaf)[1:])
+        shown = of_log(scene.log_z[leaf])
+        put_in = f"{factors} = {shown}" if factors != shown else shown
+        lines.append(_line(leaf, scene.z[leaf], "z = ", put_in, leaf == node, scene.tree.nodes[leaf]))
+    return lines, f"The likeliest leaf is {scene.tree.nodes[node]}, with {of_log(scene.log_z[node])}."
+
+
+def _top_down(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    tree, lines = scene.tree, []
+    path = tree.path(node)
+    for above, taken in pairwise(path):
+        for child in tree.children[above]:
+            shown = of_log(scene.log_p[child])
+            lines.append(_line(child, scene.p[child], "p = ", shown, child == taken, tree.nodes[child]))
+    steps = ", then ".join(f"{tree.nodes[v]} ({of_log(scene.log_p[v])})" for v in path[1:])
+    return lines, f"From the root down the likeliest child each time: {steps}."
+
+
+def _min_risk(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    kind = cast(DistanceKind, choice.settings["distance"])
+    tree, p, lines = scene.tree, np.array(scene.leaf_probabilities), []
+    risk = 0.0
+    for place, distances in enumerate(tree.distances(kind)):
+        leaf = int(tree.leaf_nodes[place])
+        # Classes at the same distance cost the same: their probabilities are added first.
+        steps = [int(step) for step in np.unique(distances) if step > 0]
+        shares = [math.fsum(p[distances == step]) for step in steps]
+        value = math.fsum(step * share for step, share in zip(steps, shares, strict=True))
+        put_in = " + ".join(f"{step} · {number(share)}" for step, share in zip(steps, shares, strict=True)) or "0"
+        risk = value if leaf == node else risk
+        shown = f"{put_in} = {number(value)}" if steps else put_in
+        lines.append(_line(leaf, value, "risk = ", shown, leaf == node, tree.nodes[leaf]))
+    return lines, f"The leaf of least expected distance ({kind}) is {tree.nodes[node]}, with {number(risk)}."
+
+
+def _threshold(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    tree, least = scene.tree, float(choice.settings["threshold"])
+    depths, lines = tree.depth.tolist(), []
+    for v in range(len(tree.nodes)):
+        # The same rounding as the decoder's: what is nearer to the threshold than this is at it.
+        sign = "≥" if v == 0 or scene.z[v] >= least - 1e-6 else "<"
+        put_in = f"{of_log(scene.log_z[v])} {sign} {number(least)}, depth {depths[v]}"
+        lines.append(_line(v, scene.z[v], "z = ", put_in, v == node, tree.nodes[v]))
+    likely = of_log(scene.log_z[node])
+    return lines, f"The deepest node with z ≥ {number(least)} is {tree.nodes[node]}, with {likely}."
+
+
+_ARITHMETIC: dict[str, Callable[[Scene, DecoderChoice, int], tuple[list[Line], str]]] = {
+    "leaf": _leaf,
+    "top-down": _top_down,
+    "min-risk": _min_risk,
+    "threshold": _threshold,
+}

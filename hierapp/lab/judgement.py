@@ -1,0 +1,99 @@
+"""What a loss says of a scene: its value by term and node, the gradient on each logit, and what it never touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hierapp import losses
+from hierapp.errors import ConfigError
+from hierapp.lab.choices import EVERY_LOSS, LossChoice
+from hierapp.lab.parts import Part, Term
+from hierapp.lab.scene import Scene
+from hierapp.lab.splits import split
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A loss's word on a scene.
+
+    Attributes:
+        choice: the loss.
+        title: its title with its options.
+        formula: LaTeX, for a true leaf y.
+        reads: "nodes" if it reads a logit a node, "leaves" if one a leaf (log z of the scene).
+        value: hierapp's own loss.
+        terms: whose parts add up to the value.
+        gradient: by node in the order of `tree.nodes`, on the logits that the loss itself reads; None where it reads
+            none: at the root, and for a flat loss at inner nodes.
+        untouched: the nodes whose logits the loss reads but never changes for this true leaf.
+        is_proper: whether the expected loss is least at the truth, with this tree and these options.
+        reason: one sentence that says why.
+    """
+
+    choice: LossChoice
+    title: str
+    formula: str
+    reads: str
+    value: float
+    terms: tuple[Term, ...]
+    gradient: tuple[float | None, ...]
+    untouched: tuple[int, ...]
+    is_proper: bool
+    reason: str
+
+    def parts_of(self, node: int) -> tuple[tuple[Term, Part], ...]:
+        """What a node adds, with the term it adds to."""
+        return tuple((term, part) for term in self.terms for part in term.parts if part.node == node)
+
+    def share_of(self, node: int) -> float:
+        """The sum of what a node adds."""
+        return sum(part.value for _, part in self.parts_of(node))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A loss that cannot be had over this tree with these options, and the sentence that says why."""
+
+    choice: LossChoice
+    title: str
+    reason: str
+
+
+def judge(scene: Scene, choice: LossChoice) -> Judgement:
+    """What a loss says of a scene; imports torch.
+
+    Raises:
+        ConfigError: if the loss's options do not fit the tree.
+    """
+    from hierapp.lab import engine
+
+    loss = engine.loss_of(choice, scene.tree)
+    found, slopes = engine.gradients(loss, engine.read(scene, loss)[None], scene.target)
+    value = float(found[0])
+    gradient: list[float | None] = [None] * len(scene.tree.nodes)
+    for node, slope in zip(engine.logit_nodes(loss), slopes[0].tolist(), strict=True):
+        gradient[node] = slope
+    return Judgement(
+        choice=choice,
+        title=choice.title,
+        formula=losses.find(choice.name).formula,
+        reads="nodes" if engine.reads_nodes(loss) else "leaves",
+        value=value,
+        terms=split(choice.name, scene, choice.settings, value),
+        gradient=tuple(gradient),
+        untouched=engine.untouched(choice, scene.tree, scene.target),
+        is_proper=loss.propriety.is_proper,
+        reason=loss.propriety.reason,
+    )
+
+
+def judge_all(scene: Scene, choices: Iterable[LossChoice] = EVERY_LOSS) -> tuple[Judgement | Refusal, ...]:
+    """Each loss's word, in order; a refusal where the tree does not allow one."""
+    words: list[Judgement | Refusal] = []
+    for choice in choices:
+        try:
+            words.append(judge(scene, choice))
+        except ConfigError as error:
+            words.append(Refusal(choice, choice.title, str(error)))
+    return tuple(words)

@@ -1,0 +1,171 @@
+"""Views of the lab that are too large for an address, kept as files in HIERAPP_HOME/views; none is ever overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hierapp import paths
+from hierapp.errors import HierappError, StoreError, one_line
+from hierapp.lab import trees, views
+from hierapp.lab.codes import checked_tree
+from hierapp.lab.scene import Scene
+from hierapp.lab.views import State
+from hierapp.tree import LabelTree
+from hierapp.tree_library import stem_of
+
+# A larger file is no view.
+LARGEST_FILE = 10_000_000
+
+
+@dataclass(frozen=True)
+class SavedView:
+    """A saved view's name and title, and the sentence that says why it cannot be opened, if it cannot."""
+
+    name: str
+    title: str
+    problem: str | None = None
+
+
+def folder() -> Path:
+    """Where views are kept."""
+    return paths.home() / "views"
+
+
+def keep(state: State, name: str, title: str = "") -> SavedView:
+    """Keep a state, its logits to the last digit; a name that is taken gets a number.
+
+    The very same view under the very same name is kept once.
+
+    Raises:
+        StoreError: if the folder cannot be written.
+    """
+    text = json.dumps(_as_dict(state, title or name), ensure_ascii=False, indent=1)
+    content = text.encode("utf-8", "surrogatepass")
+    stem = free = stem_of(name) if name.strip() else "view"
+    number = 2
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(error) from None
+    while True:
+        file = folder() / f"{free}.json"
+        try:
+            with file.open("xb") as out:  # never over what is there
+                try:
+                    out.write(content)
+                    out.flush()
+                except OSError:
+                    file.unlink()  # a full disk cut it short, and nobody has seen it
+                    raise
+            return SavedView(free, title or name)
+        except FileExistsError:
+            if _bytes(file) == content:
+                return SavedView(free, title or name)
+            free, number = f"{stem}-{number}", number + 1
+        except OSError as error:
+            raise _unwritable(error) from None
+
+
+def load(name: str) -> State:
+    """The state that was kept under this name.
+
+    Raises:
+        StoreError: if there is none, or its file is broken; a broken file is left as it is.
+    """
+    file = folder() / f"{name}.json"
+    # os.path, for pathlib raises where a name is too long for a file's.
+    if Path(name).name != name or not os.path.isfile(file):  # noqa: PTH113
+        raise StoreError(f"There is no saved view {one_line(name)[:60]!r} on this machine; copy the link again.")
+    return _read(file)[0]
+
+
+def entries() -> tuple[SavedView, ...]:
+    """All saved views by name, the broken ones with what is wrong with them."""
+    found = []
+    for file in sorted(folder().glob("*.json")):
+        try:
+            found.append(SavedView(file.stem, _read(file)[1]))
+        except StoreError as error:
+            found.append(SavedView(file.stem, file.stem, str(error)))
+    return tuple(found)
+
+
+def _unwritable(error: OSError) -> StoreError:
+    return StoreError(
+        f"The view cannot be kept in {folder()} ({error.strerror}); make the folder writable or set HIERAPP_HOME to one"
+        " that is."
+    )
+
+
+def _as_dict(state: State, title: str) -> dict[str, Any]:
+    # Losses, decoders, lesson and space as an address says them; tree and logits whole.
+    said = {key: value for key, value in views.to_params(state).items() if key in _SAID}
+    tree = state.scene.tree
+    return {
+        "title": title,
+        "tree": {"name": state.tree_name, "names": list(tree.nodes), "parents": tree.parents.tolist()},
+        "true": state.scene.target_name,
+        "logits": list(state.scene.logits),
+        "second": None if state.second is None else list(state.second),
+        "third": None if state.third is None else list(state.third),
+        "params": said,
+    }
+
+
+_SAID = ("lesson", "step", "space", "loss", "decoder")
+
+
+def _read(file: Path) -> tuple[State, str]:
+    def broken(why: str) -> StoreError:
+        return StoreError(f"The saved view {one_line(file.stem)!r} is broken ({why}); it is left as it is.")
+
+    content = _bytes(file)
+    if content is None:
+        raise broken("it cannot be read, or is too large")
+    try:
+        about = json.loads(content.decode("utf-8", "surrogatepass"))
+        tree = checked_tree(about["tree"]["names"], about["tree"]["parents"])
+        scene = Scene(tree, _numbers(about["logits"]), tree.leaves.index(about["true"]))
+        points = [
+            None if about[key] is None else replace(scene, logits=_numbers(about[key])).logits
+            for key in ("second", "third")
+        ]
+        opened = views.from_params({str(key): str(about["params"][key]) for key in about["params"] if key in _SAID})
+        name, title = about["tree"]["name"], str(about["title"])
+    except HierappError as error:
+        raise broken(str(error).rstrip(".")) from None
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise broken("it is no view, or was cut short") from None
+    if opened.complaints:
+        raise broken(opened.complaints[0].rstrip("."))
+    known = name if isinstance(name, str) and _is(name, tree) else None
+    base = opened.state
+    state = State(scene, known, base.losses, base.decoders, base.lesson, base.step, points[0], points[1], base.space)
+    return state, title
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    if not (isinstance(values, list) and all(isinstance(value, float | int) for value in values)):
+        raise TypeError(values)
+    return tuple(values)
+
+
+def _is(name: str, tree: LabelTree) -> bool:
+    """Whether a name still stands for the tree."""
+    try:
+        return trees.named(name) == tree
+    except HierappError:
+        return False
+
+
+def _bytes(file: Path) -> bytes | None:
+    try:
+        with file.open("rb") as source:
+            content = source.read(LARGEST_FILE + 1)
+    except OSError:
+        return None
+    return content if len(content) <= LARGEST_FILE else None

@@ -1,0 +1,43 @@
+"""How the value of each loss splits into terms and parts, computed beside hierapp's own losses and tested against them.
+
+One function a loss, from a scene and all of its options; a loss that is not listed has one part, its whole value. No
+torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hierapp.lab import splits_flat, splits_path
+from hierapp.lab.parts import Part, Term
+from hierapp.lab.scene import Scene
+
+Split = Callable[[Scene, Mapping[str, Any]], list[Term]]
+
+SPLITS: dict[str, Split] = {
+    "cross-entropy": splits_flat.cross_entropy,
+    "regularized-cross-entropy": splits_flat.regularized,
+    "hierarchical": splits_path.hierarchical,
+    "hierarchical-convex": splits_path.convex,
+    "conditional": splits_path.conditional,
+    "hxe": splits_path.hxe,
+    "soft-labels": splits_flat.soft_labels,
+    "simloss": splits_flat.simloss,
+    "tree-wasserstein": splits_flat.tree_wasserstein,
+    "level-wise": splits_flat.level_wise,
+}
+
+
+def split(name: str, scene: Scene, settings: Mapping[str, Any], value: float) -> tuple[Term, ...]:
+    """The terms of a loss, whose parts add up to its value.
+
+    Args:
+        name: of the loss.
+        scene: the example.
+        settings: all options of the loss.
+        value: what hierapp's own loss says, for a loss that has no split here.
+    """
+    if name in SPLITS:
+        return tuple(SPLITS[name](scene, settings))
+    return (Term("value", "value", (Part(scene.target_node, value, "", ""),), "This loss has no split of its own."),)

@@ -1,0 +1,246 @@
+"""The lab's whole state, and its way into an address and back.
+
+An address says only what differs from where one would start: a lesson's step, or the lab's default. What it says
+wrongly is left out and told in a sentence; the rest of it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from urllib.parse import urlencode
+
+from hierapp.errors import ConfigError, HierappError
+from hierapp.lab import codes, stories, trees
+from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
+from hierapp.lab.landscape import SPACES, Space
+from hierapp.lab.scene import Scene, on_slider
+from hierapp.tree import LabelTree
+
+# Longer addresses do not survive mail and chat; such a state is kept as a saved view.
+LONGEST = 1800
+PARAMETERS = ("lesson", "step", "tree", "nodes", "y", "x", "x2", "x3", "space", "loss", "decoder")
+_LOGITS = ("x", "x2", "x3")
+
+
+@dataclass(frozen=True)
+class State:
+    """What the lab shows.
+
+    Attributes:
+        scene: the example: tree, node logits, true leaf.
+        tree_name: the tree's name for `trees.named`; None for a tree without one.
+        losses: those shown, in order.
+        decoders: those shown, in order.
+        lesson: the story that is told, if any.
+        step: its step, from 1; 1 without a story.
+        second: node logits of a slice's other end, None if there is none.
+        third: node logits of a surface's other direction.
+        space: of slice and surface.
+    """
+
+    scene: Scene
+    tree_name: str | None
+    losses: tuple[LossChoice, ...] = EVERY_LOSS
+    decoders: tuple[DecoderChoice, ...] = EVERY_DECODER
+    lesson: str | None = None
+    step: int = 1
+    second: tuple[float, ...] | None = None
+    third: tuple[float, ...] | None = None
+    space: Space = "logits"
+
+    def second_scene(self) -> Scene | None:
+        """The other end of a slice, if there is one."""
+        return None if self.second is None else replace(self.scene, logits=self.second)
+
+    def third_scene(self) -> Scene | None:
+        """The other direction of a surface, if there is one."""
+        return None if self.third is None else replace(self.scene, logits=self.third)
+
+    def on_tree(self, tree: LabelTree, name: str | None) -> State:
+        """The same over another tree: the true leaf and the leaves' probabilities stay, if the classes are the same
+        ones; else all logits are 0."""
+        return replace(self, scene=_moved(self.scene, tree), tree_name=name, second=None, third=None)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What an address stands for, and a sentence for each part of it that was left out."""
+
+    state: State
+    complaints: tuple[str, ...] = field(default=())
+
+
+@cache
+def start(lesson: str | None = None, step: int = 1) -> State:
+    """Where one starts: a story's step, or without one the lab's default, figure 7 with every loss and decoder.
+
+    Raises:
+        ConfigError: if there is no such story or step.
+    """
+    if lesson is None:
+        first = stories.step("cat-truck", 1)
+        return State(first.scene(), first.tree)
+    at = stories.step(lesson, step)
+    second, third = at.second_scene(), at.third_scene()
+    return State(
+        at.scene(),
+        at.tree,
+        at.losses,
+        at.decoders,
+        lesson,
+        step,
+        None if second is None else second.logits,
+        None if third is None else third.logits,
+        at.space,
+    )
+
+
+def on_sliders(state: State) -> State:
+    """The state as its address tells it: logits that were moved are rounded to the slider's step."""
+    return from_params(to_params(state)).state
+
+
+def to_params(state: State) -> dict[str, str]:
+    """The parameters of the state's address; see `fits` for whether they are short enough."""
+    base = start(state.lesson, state.step)
+    params: dict[str, str] = {}
+    if state.lesson is not None:
+        params |= {"lesson": state.lesson, "step": str(state.step)}
+    if state.scene.tree != base.scene.tree or state.tree_name != base.tree_name:
+        named = state.tree_name is not None
+        params |= {"tree": str(state.tree_name)} if named else {"nodes": codes.pack_tree(state.scene.tree)}
+        base = base.on_tree(state.scene.tree, state.tree_name)
+    if state.scene.target != base.scene.target:
+        params["y"] = state.scene.target_name
+    own = state.scene.logits
+    for key, logits, was in (
+        ("x", own, base.scene.logits),
+        ("x2", state.second, base.second),
+        ("x3", state.third, base.third),
+    ):
+        if logits != was:
+            params[key] = "" if logits is None else codes.pack_logits(logits, base.scene.logits if was is None else was)
+    if state.space != base.space:
+        params["space"] = state.space
+    if state.losses != base.losses:
+        params["loss"] = "!".join(_text(each.name, each.options) for each in state.losses)
+    if state.decoders != base.decoders:
+        params["decoder"] = "!".join(_text(each.rule, each.options) for each in state.decoders)
+    return params
+
+
+def fits(params: Mapping[str, str]) -> bool:
+    """Whether an address with these parameters is short enough to be sent around."""
+    return len(urlencode(params)) <= LONGEST
+
+
+def from_params(params: Mapping[str, str]) -> Opened:
+    """The state of an address. Never raises: what is wrong is told and left out, other parameters are not looked at."""
+    state, complaints = start(), list[str]()
+
+    def attempt(change: Callable[[State], State]) -> bool:
+        nonlocal state
+        try:
+            state = change(state)
+        except HierappError as error:
+            complaints.append(str(error))
+            return False
+        return True
+
+    if "lesson" in params:
+        attempt(lambda _: start(params["lesson"], _step(params.get("step", "1"))))
+    named = "tree" in params or "nodes" in params
+    # Without their tree the true leaf and the logits mean nothing.
+    if not named or attempt(lambda now: _with_tree(now, params)):
+        if "y" in params:
+            attempt(lambda now: _with_target(now, params["y"]))
+        for key in (key for key in _LOGITS if key in params):
+            attempt(partial(_with_logits, key=key, text=params[key]))
+    if "space" in params:
+        attempt(lambda now: _with_space(now, params["space"]))
+    if "loss" in params:
+        attempt(lambda now: replace(now, losses=_losses(params["loss"])))
+    if "decoder" in params:
+        attempt(lambda now: replace(now, decoders=_decoders(params["decoder"])))
+    return Opened(state, tuple(complaints))
+
+
+def _step(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 4):
+        raise ConfigError(f"The address asks for step {text[:20]!r} of the story, which is no number of a step.")
+    return int(text)
+
+
+def _with_tree(state: State, params: Mapping[str, str]) -> State:
+    if "tree" in params:
+        return state.on_tree(trees.named(params["tree"]), params["tree"])
+    return state.on_tree(codes.unpack_tree(params["nodes"]), None)
+
+
+def _with_target(state: State, name: str) -> State:
+    leaves = state.scene.tree.leaves
+    if name not in leaves:
+        raise ConfigError(f"The tree has no class {name[:60]!r}, which the address names as the true one.")
+    return replace(state, scene=state.scene.with_target(leaves.index(name)))
+
+
+def _with_logits(state: State, key: str, text: str) -> State:
+    own = state.scene.logits
+    if key == "x":
+        return replace(state, scene=replace(state.scene, logits=codes.unpack_logits(text, own)))
+    # The points are told beside the start's, whatever the scene's own logits became.
+    start_of_it = start(state.lesson, state.step)
+    if state.scene.tree != start_of_it.scene.tree or state.tree_name != start_of_it.tree_name:
+        start_of_it = start_of_it.on_tree(state.scene.tree, state.tree_name)
+    was = start_of_it.second if key == "x2" else start_of_it.third
+    found = codes.unpack_logits(text, start_of_it.scene.logits if was is None else was) if text else None
+    return replace(state, second=found) if key == "x2" else replace(state, third=found)
+
+
+def _with_space(state: State, name: str) -> State:
+    for space in SPACES:
+        if space == name:
+            return replace(state, space=space)
+    raise ConfigError(f"Expected the space of slices to be one of {', '.join(SPACES)} but got {name[:60]!r}.")
+
+
+def _losses(text: str) -> tuple[LossChoice, ...]:
+    return tuple(LossChoice.of(*_parsed(each)) for each in text.split("!")) if text else ()
+
+
+def _decoders(text: str) -> tuple[DecoderChoice, ...]:
+    return tuple(DecoderChoice.of(*_parsed(each)) for each in text.split("!")) if text else ()
+
+
+def _text(name: str, options: tuple[tuple[str, object], ...]) -> str:
+    """`hierarchical:mass=0:targets=leaf`."""
+    return ":".join([name, *(f"{key}={_value(value)}" for key, value in options)])
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(_value(each) for each in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _parsed(text: str) -> tuple[str, dict[str, str]]:
+    name, *pairs = text.split(":")
+    options = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        options[key] = value
+    return name, options
+
+
+def _moved(scene: Scene, tree: LabelTree) -> Scene:
+    if tree == scene.tree:
+        return scene
+    if set(tree.leaves) != set(scene.tree.leaves):
+        return Scene.level(tree)
+    z = dict(zip(scene.tree.leaves, scene.leaf_log_probs, strict=True))
+    moved = Scene.from_leaf_log_probs(tree, [z[leaf] for leaf in tree.leaves], tree.leaves.index(scene.target_name))
+    return replace(moved, logits=tuple(on_slider(logit) for logit in moved.logits))

@@ -1,0 +1,100 @@
+"""Loss lab: one example, one tree, and what each loss and each decoder makes of it, at once and without a training."""
+
+from typing import Any
+
+import streamlit as st
+
+from hierapp.lab import moves, ready
+from hierapp.lab.lessons import Step
+from hierapp.loss_board import loss_board
+from hierapp.loss_board.contents import contents, frames
+from pages.parts import common, lab_controls, lab_figures, lab_saved, lab_state, lab_stories
+from pages.parts.lab_state import Lab
+
+common.through_router()
+
+BOARD = ("tree", "losses", "formulas", "decoders")
+WAITING = "Getting the losses ready ..."
+
+
+def lab_part(was_ready: bool) -> None:
+    """Everything below the title: what is touched here runs this part again and nothing else."""
+    if ready.is_ready() and not was_ready:
+        st.rerun()  # from now on it no longer runs by itself
+    lab = lab_state.current()
+    lab.concerns_all = False
+    for sentence in lab.told:
+        st.warning(
+            f"{common.escaped(sentence)} What it could not say is shown as it is by default.",
+            icon=":material/link_off:",
+        )
+    if ready.failure():
+        st.error(ready.failure() or "", icon=":material/error:")
+    left, right = st.columns([1, 2.7], gap="medium")
+    at = moves.setting(lab.state)
+    with left:
+        lab_stories.choose_story(lab)
+        if lab.state.lesson is not None:
+            lab_stories.steps(lab, at)
+        lab_controls.controls(lab, at)
+        if "descent" not in at.controls and at.controls:
+            lab_controls.reset(st)
+        with common.told():
+            lab_saved.saved(lab)
+    with right:
+        common.repeated(show, None)()
+
+
+def show() -> None:
+    """The board and the step's figures, whatever stands first in front. A bar that moves runs this alone again: the
+    switches beside it stay as they are."""
+    lab = lab_state.current()
+    if lab.concerns_all:
+        lab_state.write_address(lab)  # before what it stands for is drawn
+        st.rerun()
+    at = moves.setting(lab.state)
+    figures = [name for name in at.shows if name in lab_figures.FIGURES]
+    ahead = bool(figures) and at.shows[0] == figures[0]
+    if not ahead:
+        board(lab, at)
+    for name in figures:
+        if ready.is_ready() or name not in lab_figures.NEED_TORCH:
+            lab_figures.show(name, lab.state, at)
+    if ahead:
+        board(lab, at)
+    lab_state.write_address(lab)
+
+
+def board(lab: Lab, at: Step) -> None:
+    """The component: the tree, and the cards of losses and decoders."""
+    usable = ready.is_ready() and not ready.failure()
+    shows = [name for name in at.shows if name in BOARD]
+    if "points" in at.controls and "tree" not in shows:
+        shows.append("tree")  # whose bars move the points
+    scene = moves.point(lab.state, lab.point)
+    chosen = (lab.state.losses, lab.state.decoders, shows)
+    data: dict[str, Any] = contents(scene, *chosen, look=lab.look, ready=usable)
+    if lab.play is not None:
+        lab.plays += 1
+        data["play"] = {"id": lab.plays, "frames": frames(lab.play, *chosen)}
+        lab.play = None
+    order = list(dict.fromkeys("losses" if name == "formulas" else name for name in shows))
+    data |= {
+        "session": lab.session,
+        "done": lab.done,
+        "order": order,
+        "sliders": bool({"logits", "points"} & set(at.controls)),
+        "targets": "target" in at.controls,
+        "story": lab.state.lesson is not None,
+        "link": lab.link(),
+        "message": lab.message,
+        "waiting": "" if usable or ready.failure() else WAITING,
+    }
+    loss_board(data, lab_state.current().ask)
+
+
+st.title("Loss lab")
+ready.begin()
+lab_state.opened()
+loaded = ready.is_ready()
+common.repeated(lab_part, None if loaded else 0.4)(loaded)

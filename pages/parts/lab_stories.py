@@ -1,0 +1,52 @@
+"""The Loss lab's stories: which one is told, its words, and the way through its steps."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hierapp.lab import moves, views
+from hierapp.lab.lessons import Step
+from hierapp.lab.stories import STORIES, story
+from pages.parts import common
+from pages.parts.lab_state import Lab, bound
+
+FREE = "the free lab"
+
+
+def choose_story(lab: Lab) -> None:
+    """Which story is told, or none."""
+    names = ["", *(each.id for each in STORIES)]
+    titles = {"": FREE} | {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
+    st.selectbox(
+        "Story",
+        names,
+        format_func=titles.__getitem__,
+        **bound("lab-story", lab.state.lesson or "", lambda state, name: views.start(name or None)),
+    )
+
+
+def steps(lab: Lab, at: Step) -> None:
+    """The words of the step, the way on, and the list of steps."""
+    told = story(lab.state.lesson or "")
+    count, here = len(told.steps), lab.state.step
+    st.markdown(f"#### {here}. {at.title}")
+    st.markdown(common.escaped(at.text))
+    row = st.container(horizontal=True)
+    for label, by, end in (("Back", -1, 1), ("Next", 1, count)):
+        row.button(
+            label,
+            key=f"lab-{label.lower()}",
+            width="stretch",
+            type="primary" if by == 1 else "secondary",
+            disabled=here == end,
+            on_click=lambda by=by: lab.attempt(lambda state: moves.gone(state, by)),
+        )
+    st.caption("Keys: → and ←, or n and b.")
+    with st.expander(f"Step {here} of {count}"):
+        st.radio(
+            "Steps",
+            range(1, count + 1),
+            format_func=lambda number: f"{number}. {told.steps[number - 1].title}",
+            label_visibility="collapsed",
+            **bound("lab-steps", here, lambda state, number: views.start(state.lesson, number)),
+        )

@@ -1,0 +1,206 @@
+"""The Loss lab's page without a browser: its switches, its address, what is kept."""
+
+import subprocess
+import sys
+from urllib.parse import parse_qs
+
+import pytest
+
+from hierapp import tree_generators
+from hierapp.access import Person, Role
+from hierapp.lab import ready, saved_views, views
+from hierapp.lab.choices import LossChoice
+from hierapp.lab.scene import Scene
+from hierapp.lab.stories import STORIES
+from hierapp.lab.trees import named
+from pages.parts import entrance
+from pages.parts.lab_state import Lab
+from tests.app.conftest import texts
+
+
+@pytest.fixture
+def lab(open_page):
+    """Open the lab at an address, with the losses there."""
+    ready.begin()
+    ready._done.wait(60)
+    return lambda **query: open_page("lab", **query)
+
+
+def state_of(page):
+    return page.session_state["lab"].state
+
+
+def address_of(page):
+    params = {key: value if isinstance(value, str) else value[0] for key, value in page.query_params.items()}
+    return views.from_params(params)
+
+
+def press(page, label):
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+STEPS = [(story.id, number) for story in STORIES for number in range(1, len(story.steps) + 1)]
+
+
+@pytest.mark.parametrize(("story", "step"), STEPS)
+def test_every_step_opens_by_its_address(story, step, lab):
+    page = lab(lesson=story, step=str(step))
+    assert not page.exception
+    assert not page.error
+    assert state_of(page) == views.start(story, step)
+    at = next(each for each in STORIES if each.id == story).steps[step - 1]
+    assert f"{step}. {at.title}" in texts(page)
+
+
+def test_next_and_back_and_the_list_of_steps_walk_through_a_story(lab):
+    page = press(lab(lesson="cat-truck"), "Next")
+    assert state_of(page) == views.start("cat-truck", 2)
+    assert address_of(page).state == state_of(page)
+    page.radio(key="lab-steps").set_value(7).run()
+    assert state_of(page).step == 7
+    assert press(page, "Back").session_state["lab"].state.step == 6
+    page.selectbox(key="lab-story").set_value("convex").run()
+    assert state_of(page) == views.start("convex", 1)
+    page.selectbox(key="lab-story").set_value("").run()
+    assert state_of(page) == views.start()
+
+
+def test_switches_change_the_view_and_its_address(lab):
+    page = lab()
+    page.selectbox(key="lab-tree").set_value("cifar10-flat").run()
+    page.selectbox(key="lab-target").set_value(3).run()
+    page.multiselect(key="lab-losses").set_value(["hierarchical", "cross-entropy"]).run()
+    page.multiselect(key="lab-decoders").set_value(["threshold"]).run()
+    page.slider(key="lab-threshold").set_value(0.7).run()
+    page.number_input(key="lab-0-hierarchical-mass").set_value(0.5).run()
+    assert not page.exception
+    state = state_of(page)
+    assert state.scene.tree == named("cifar10-flat")
+    assert state.scene.target == 3
+    assert state.losses == (LossChoice.of("hierarchical", {"mass": 0.5}), LossChoice("cross-entropy"))
+    assert state.decoders[0].settings == {"threshold": 0.7}
+    assert address_of(page).state == state
+
+
+def test_soft_labels_mass_targets_and_the_unbalanced_tree(lab):
+    page = lab(lesson="second-term", step="6")
+    page.slider(key="lab-unbalance").set_value(3).run()
+    page.slider(key="lab-mass").set_value(0.0).run()
+    page.button_group(key="lab-targets").set_value("path").run()
+    assert not page.exception
+    assert state_of(page).tree_name == "lab:unbalanced-3"
+    assert state_of(page).losses == (LossChoice.of("hierarchical", {"mass": 0.0}),)
+    page = lab(lesson="pushes", step="5")
+    page.slider(key="lab-soft").set_value(0.5).run()
+    assert state_of(page).losses == (LossChoice.of("hierarchical", {"soft": 0.5}), LossChoice("hierarchical"))
+
+
+def test_steps_go_down_the_chosen_loss(lab):
+    from hierapp.lab.descent import descend
+
+    page = lab(lesson="pushes", step="2")
+    page.selectbox(key="lab-down").set_value(1).run()
+    start = state_of(page)
+    page = press(page, "One step")
+    assert state_of(page).scene == descend(start.scene, start.losses[1]).last
+    assert state_of(press(page, "Reset")) == start
+
+
+def test_a_mangled_address_is_told_and_the_rest_of_it_holds(lab):
+    page = lab(lesson="cat-truck", step="99", loss="simloss")
+    assert "there is no step 99" in page.warning[0].value
+    assert state_of(page).losses == (LossChoice("simloss"),)
+    assert "no saved view" in lab(view="../store").warning[0].value
+
+
+def test_a_view_is_saved_listed_and_opened_by_its_address(lab, home):
+    page = lab(lesson="cat-truck", step="2")
+    page.text_input(key="lab-view-name").set_value("my cat").run()
+    press(page, "Save this view")
+    assert saved_views.load("my-cat") == views.start("cat-truck", 2)
+    assert page.query_params["view"] in ("my-cat", ["my-cat"])
+    other = lab()
+    other.selectbox(key="lab-open").set_value("my-cat").run()
+    assert state_of(other) == views.start("cat-truck", 2)
+    assert state_of(lab(view="my-cat")) == views.start("cat-truck", 2)
+
+
+def test_a_viewer_may_play_and_not_save(lab, monkeypatch, home):
+    monkeypatch.setattr(entrance, "person", lambda: Person("vic@x.edu", Role.VIEWER))
+    monkeypatch.setattr("pages.parts.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
+    page = press(lab(lesson="cat-truck"), "Next")
+    (save,) = [button for button in page.button if button.label == "Save this view"]
+    assert save.disabled
+
+
+def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
+    lab = Lab(views.start("cat-truck", 1), {})
+    lab.ask([{"id": 1, "op": "logit", "node": 2, "value": 1.5, "final": True}, {"id": 2, "op": "look", "node": 2}])
+    assert (lab.state.scene.logits[1], lab.look, lab.done, lab.message) == (1.5, 2, 2, "")
+    lab.ask([{"id": 2, "op": "look", "node": 3}])
+    assert lab.look == 2
+    before = lab.state
+    bad = [
+        {"op": "logit", "node": 0, "value": 1},
+        {"op": "logit", "node": 99, "value": 1},
+        {"op": "logit", "node": 1, "value": float("nan")},
+        {"op": "logit", "node": 1, "value": 10**400},
+        {"op": "logit", "node": 1, "value": "1"},
+        {"op": "target", "node": 1},
+        {"op": "target", "node": [2]},
+        {"op": ["go"]},
+        {"op": "delete"},
+        {},
+    ]
+    for number, move in enumerate(bad, 3):
+        lab.message = ""
+        lab.ask([{"id": number, **move}])
+        assert lab.message.endswith("."), move
+        assert lab.state == before
+    for nonsense in (None, 3, "moves", [None], [{"id": "7"}], [{"id": True}]):
+        lab.ask(nonsense)
+    assert lab.state == before
+
+
+def test_a_link_is_short_or_none():
+    lab = Lab(views.start("cat-truck", 2), {})
+    assert parse_qs(lab.link()) == {"lesson": ["cat-truck"], "step": ["2"]}
+    lab.put(views.State(Scene.random(tree_generators.random([f"class {i}" for i in range(900)], 0), 0), None))
+    assert lab.link() is None
+    tree = named("cifar100")
+    lab.put(views.State(Scene.level(tree), "cifar100"))
+    assert len(lab.link()) < views.LONGEST
+
+
+def test_the_page_is_readable_before_torch_is_there(tmp_path):
+    import os
+
+    code = (
+        "import sys, threading\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "from hierapp.lab import ready\n"
+        "from tests.app.conftest import APP, texts\n"
+        "threads, held = [], threading.Event()\n"
+        "load = ready._load\n"
+        "ready._load = lambda: (threads.append(threading.current_thread().name), held.wait(60), load())\n"
+        "app = AppTest.from_file(str(APP), default_timeout=60)\n"
+        "app.query_params['lesson'] = 'second-term'\n"
+        "app.run()\n"
+        "app.switch_page('pages/lab.py')\n"
+        "for step in ('1', '2', '4', '6'):\n"
+        "    app.query_params['lesson'], app.query_params['step'] = 'second-term', step\n"
+        "    app.run()\n"
+        "    assert not app.exception and not app.error, step\n"
+        "    assert f'#### {step}. ' in texts(app), texts(app)\n"
+        "    assert 'torch' not in sys.modules, step\n"
+        "held.set()\n"
+        "ready._done.wait(60)\n"
+        "app.run()\n"
+        "assert not app.exception and ready.failure() is None\n"
+        "assert 'torch' in sys.modules and threads == ['hierapp-lab'], threads\n"
+    )
+    environment = {**os.environ, "HIERAPP_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

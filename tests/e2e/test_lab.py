@@ -1,0 +1,220 @@
+"""The Loss lab with a real mouse and a real keyboard: what is on screen is what the library says."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hierapp import LabelTree
+from hierapp.lab import codes, views
+from hierapp.lab.choices import LossChoice
+from hierapp.lab.judgement import judge
+from hierapp.lab.numbers import number, of_log, signed
+from hierapp.lab.scene import Scene
+from hierapp.lab.stories import STORIES
+from hierapp.lab.views import State
+from tests.e2e.conftest import Server
+from tests.e2e.test_walk import wait_until
+
+
+class Lab:
+    """What a person does at the board."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = f"{url}/lab"
+        self.board = page.locator(".board")
+
+    def open(self, query: str = "") -> Lab:
+        self.page.goto(f"{self.url}?{query}")
+        self.is_ready()
+        return self
+
+    def is_ready(self) -> None:
+        expect(self.board).to_have_attribute("data-ready", "yes", timeout=30_000)
+
+    def bar(self, name: str):
+        return self.page.get_by_role("slider", name=f"logit of {name}", exact=True)
+
+    def node(self, name: str):
+        return self.board.locator(f".node[data-name='{name}']")
+
+    def value(self, name: str) -> float:
+        return float(self.bar(name).get_attribute("aria-valuenow"))
+
+    def state(self) -> State:
+        """What the address says."""
+        address = self.page.evaluate("location.href")
+        params = {key: value[0] for key, value in parse_qs(urlsplit(address).query, True).items()}
+        opened = views.from_params(params)
+        assert opened.complaints == ()
+        return opened.state
+
+    def words(self) -> str:
+        """All the text on the page, the board's too."""
+        return self.page.locator("[data-testid=stMain]").inner_text() + "\n" + self.drawn()
+
+    def drawn(self) -> str:
+        """The board's text, with that of its drawings, which innerText leaves out; what is hidden is left out."""
+        found = self.board.locator("text, li, header span, .terms, .summary, .look div")
+        return "\n".join(found.filter(visible=True).all_text_contents())
+
+    def agrees_with(self, state: State) -> None:
+        """Each p, z, value, gradient on the board is the library's."""
+        scene = state.scene
+        for place, name in enumerate(scene.tree.nodes):
+            expect(self.node(name).locator(".z")).to_have_text(f"z {of_log(scene.log_z[place])}")
+            if place:
+                expect(self.node(name).locator(".p")).to_have_text(f"p {of_log(scene.log_p[place])}")
+        for choice in state.losses:
+            said = judge(scene, choice)
+            card = self.board.locator(f".loss[data-title='{choice.title}']")
+            expect(card.locator(".value")).to_have_text(number(said.value))
+            for place, slope in enumerate(said.gradient):
+                row = card.locator(f".slope[data-name='{scene.tree.nodes[place]}'] > text").last
+                if place and place in said.untouched:
+                    expect(row).to_have_text("untouched")
+                elif slope is not None:
+                    expect(row).to_have_text(signed(slope))
+
+
+@pytest.fixture(scope="module")
+def lab_server(tmp_path_factory):
+    """One for all, for PyTorch takes its time to load."""
+    folder = tmp_path_factory.mktemp("lab")
+    server = Server(folder / "home", folder / "data")
+    server.start()
+    yield server
+    server.clean()
+
+
+@pytest.fixture
+def lab(lab_server, page) -> Lab:
+    return Lab(page, lab_server.url)
+
+
+def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
+    lab.open()
+    before = lab.state()
+    lab.agrees_with(before)
+
+    box = lab.bar("cat").bounding_box()
+    track = lab.bar("cat").locator(".track").bounding_box()
+    mouse, y = lab.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(track["x"] + track["width"] / 2, y)
+    mouse.down()
+    mouse.move(track["x"] + track["width"] * 0.8, y, steps=8)
+    assert lab.value("cat") == pytest.approx(3, abs=0.2)  # at once, whatever Python does
+    mouse.up()
+    wait_until(lambda: lab.state() != before, "the address follows", 10)
+    assert lab.state().scene.logits[1] == pytest.approx(lab.value("cat"))
+    lab.agrees_with(lab.state())
+
+    lab.bar("truck").focus()
+    old = lab.value("truck")
+    for _ in range(3):
+        lab.page.keyboard.press("ArrowLeft")
+    wait_until(lambda: lab.state().scene.logits[5] == pytest.approx(old - 0.3), "three steps down", 10)
+    lab.agrees_with(lab.state())
+    expect(lab.bar("truck")).to_be_focused()
+    assert lab.state().lesson is None
+
+    lab.node("vehicle").locator(".name").click()
+    state = lab.state()
+    place = state.scene.tree.nodes.index("vehicle")
+    expect(lab.board.locator(".look")).to_contain_text(f"z = {of_log(state.scene.log_p[place])}")
+    lab.node("ship").locator(".name").click()
+    wait_until(lambda: lab.state().scene.target_name == "ship", "another true class", 10)
+    lab.agrees_with(lab.state())
+
+    # The same view in a browser that was never here.
+    other = browser.new_context().new_page()
+    again = Lab(other, lab.url.removesuffix("/lab"))
+    other.goto(lab.page.url)
+    again.is_ready()
+    again.agrees_with(lab.state())
+    other.context.close()
+
+
+def test_a_gradient_step_and_a_hundred_are_the_librarys(lab):
+    from hierapp.lab.descent import descend
+
+    lab.open("lesson=pushes&step=2")
+    start = lab.state()
+    lab.page.get_by_role("button", name="One step").click()
+    wait_until(lambda: lab.state() != start, "one step", 10)
+    one = descend(start.scene, start.losses[0]).last
+    assert lab.state().scene.logits == pytest.approx(one.logits, abs=0.006)
+    lab.page.get_by_role("button", name="100 steps").click()
+    expect(lab.board).to_have_attribute("data-done", "playing", timeout=10_000)
+    expect(lab.board).not_to_have_attribute("data-done", "playing", timeout=15_000)
+    many = descend(one, start.losses[0], steps=100).last
+    expect(lab.node("cat").locator(".z")).to_have_text(f"z {of_log(many.log_z[many.target_node])}")
+    lab.page.get_by_role("button", name="Reset").click()
+    expect(lab.node("cat").locator(".z")).to_have_text("z 0.4")
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
+def test_each_story_goes_by_keyboard_and_shows_its_numbers(story, lab):
+    lab.open(f"lesson={story.id}&step=1")
+    for number_of_step, at in enumerate(story.steps, 1):
+        expect(lab.page.get_by_role("heading", name=f"{number_of_step}. {at.title}")).to_be_visible()
+        missing = list(at.must_show)
+
+        def all_shown(at=at, missing=missing):
+            # The step's own words do not count.
+            text = lab.words().replace(at.text, "")
+            missing[:] = [each for each in at.must_show if not stands(each, text)]
+            return not missing
+
+        wait_until(all_shown, f"{story.id} {number_of_step}: {missing}", 15)
+        hidden = {"logits", "points"}.isdisjoint(at.controls)
+        expect(lab.board.get_by_role("slider")).to_have_count(0 if hidden else len(at.scene().tree.nodes) - 1)
+        expect(lab.page.get_by_role("button", name="100 steps")).to_have_count(int("descent" in at.controls))
+        assert lab.page.locator("[data-testid=stException]").count() == 0
+        if number_of_step < len(story.steps):
+            lab.page.keyboard.press("n" if number_of_step % 2 else "ArrowRight")
+    lab.page.keyboard.press("b")
+    expect(lab.page).to_have_url(re.compile(rf"step={len(story.steps) - 1}\b"))
+
+
+def stands(wanted: str, text: str) -> bool:
+    more = r"\d?" if wanted in ("0.61", "0.11") else ""
+    return re.search(rf"(?<![\w.−+]){re.escape(wanted)}{more}(?!\.?\d)", text) is not None
+
+
+def test_a_mangled_link_says_so_and_shows_the_default(lab):
+    lab.open("lesson=cat-truck&step=99&loss=nobody")
+    expect(lab.page.get_by_text("there is no step 99")).to_be_visible()
+    expect(lab.page.get_by_text("Unknown loss 'nobody'")).to_be_visible()
+    lab.agrees_with(views.start())
+
+
+def test_a_class_may_be_called_anything(lab):
+    evil = "<img src=x onerror=alert(1)>"
+    dialogs = []
+    lab.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    tree = LabelTree.from_edges([("root", evil), ("root", "<b>in</b>"), ("<b>in</b>", "a"), ("<b>in</b>", "*b*")])
+    state = State(Scene.level(tree), None, losses=(LossChoice("hierarchical"),))
+    lab.open(urlencode(views.to_params(state)))
+    expect(lab.board.locator(".name").filter(has_text="<img src=x onerro")).to_have_count(1)
+    lab.board.locator(".name").filter(has_text="<img").click()
+    expect(lab.board.locator(".look")).to_contain_text(evil)
+    expect(lab.page.get_by_role("combobox", name="True class")).to_be_visible()
+    assert lab.page.locator("[data-testid=stMain] img[src=x]").count() == 0
+    assert dialogs == []
+    assert codes.unpack_tree(parse_qs(urlsplit(lab.page.url).query)["nodes"][0]) == tree
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out_to_the_side(width, lab):
+    lab.page.set_viewport_size({"width": width, "height": 720})
+    lab.open("lesson=pushes&step=5")
+    assert lab.page.evaluate("document.documentElement.scrollWidth") <= width
+    right = lab.board.bounding_box()
+    for text in lab.board.locator("svg.tree text").all():
+        box = text.bounding_box()
+        assert box["x"] + box["width"] <= right["x"] + right["width"], text.text_content()

@@ -1,0 +1,96 @@
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hierapp import decoders
+from hierapp.errors import ConfigError
+from hierapp.lab.choices import DECODER_DEFAULTS, DECODERS, EVERY_DECODER, DecoderChoice
+from hierapp.lab.decoding import decide, decide_all
+from hierapp.lab.scene import Scene
+from hierapp.tree import DISTANCES
+from tests.losses.literal import RAGGED
+from tests.strategies import trees
+
+CHOICES = [
+    *EVERY_DECODER,
+    *(DecoderChoice.of("min-risk", {"distance": kind}) for kind in DISTANCES),
+    *(DecoderChoice.of("threshold", {"threshold": least}) for least in (0, 0.2, 0.9, 1)),
+]
+
+
+def test_the_names_and_options_are_the_librarys():
+    assert tuple(decoders.DECODERS) == DECODERS
+    assert {rule: tuple(options) for rule, options in DECODER_DEFAULTS.items() if options} == decoders.OPTIONS
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+@settings(max_examples=40)
+@given(tree=trees(max_nodes=25), seed=st.integers(0, 2**31))
+def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree, seed):
+    scene = Scene.random(tree, seed)
+    decision = decide(scene, choice)
+    log_probs = torch.tensor([scene.leaf_log_probs], dtype=torch.float64)
+    assert decision.node == int(decoders.decode(log_probs, tree, choice.rule, **choice.settings)[0])
+    assert decision.name == tree.nodes[decision.node]
+    taken = [line for line in decision.lines if line.taken]
+    assert taken[-1].node == decision.node
+    match choice.rule:
+        case "leaf":
+            assert taken[0].value == pytest.approx(max(line.value for line in decision.lines))
+        case "top-down":
+            groups = {}
+            for line in decision.lines:
+                groups.setdefault(int(tree.parents[line.node]), []).append(line.value)
+            assert [line.value for line in taken] == pytest.approx([max(group) for group in groups.values()])
+        case "min-risk":
+            risks = decoders.leaf_risks(log_probs, tree, choice.settings["distance"])[0]
+            assert [line.value for line in decision.lines] == pytest.approx(risks.tolist(), abs=1e-9)
+            assert taken[0].value == pytest.approx(min(line.value for line in decision.lines), abs=1e-5)
+        case "threshold":
+            reached = [line for line in decision.lines if "≥" in line.text]
+            assert max(int(tree.depth[line.node]) for line in reached) == tree.depth[decision.node]
+            assert "≥" in taken[0].text
+
+
+def test_the_arithmetic_is_written_out():
+    scene = Scene.from_conditionals(RAGGED, {"A": 0.6, "a": 0.3, "b": 0.5}, "d")
+    leaf, top_down, risk, least = decide_all(scene)
+    assert [line.text for line in leaf.lines] == [
+        "a: z = 0.6 · 0.3 = 0.18",
+        "b: z = 0.6 · 0.7 · 0.5 = 0.21",
+        "c: z = 0.6 · 0.7 · 0.5 = 0.21",
+        "d: z = 0.4",
+    ]
+    assert leaf.summary == "The likeliest leaf is d, with 0.4."
+    assert (leaf.right, leaf.exact) == (True, True)
+    assert top_down.summary == "From the root down the likeliest child each time: A (0.6), then B (0.7), then b (0.5)."
+    assert risk.lines[0].text == "a: risk = 2 · 0.82 = 1.64"
+    assert risk.lines[0].latex == r"\mathrm{risk} = 2 \cdot 0.82 = 1.64"
+    assert least.summary == "The deepest node with z ≥ 0.5 is A, with 0.6."
+    assert least.lines[0].text == "root: z = 1 ≥ 0.5, depth 1"
+    assert not least.right
+    above = decide(scene.with_target(0), DecoderChoice.of("threshold"))
+    assert (above.right, above.exact) == (True, False)
+
+
+def test_every_summary_is_a_sentence():
+    for decision in decide_all(Scene.random(RAGGED, 0), CHOICES):
+        assert re.fullmatch(r"[A-Z].*\.", decision.summary)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [
+        ("nobody", {}),
+        ("leaf", {"threshold": 0.5}),
+        ("threshold", {"threshold": 2}),
+        ("threshold", {"threshold": "much"}),
+        ("min-risk", {"distance": "far"}),
+    ],
+)
+def test_a_wrong_decoder_is_refused_in_a_sentence(rule, options):
+    with pytest.raises(ConfigError, match=r"^[A-Z].*\.$"):
+        DecoderChoice.of(rule, options)
