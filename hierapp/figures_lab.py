@@ -65,7 +65,7 @@ def surface_figure(surface: Surface) -> go.Figure:
             coloraxis="coloraxis",
             ncontours=16,
             contours={"showlabels": True},
-            line={"width": 1},
+            line={"width": 1, "color": COLORS[7]},
             hovertemplate="loss %{z:.3g}<extra></extra>",
         )
     )
@@ -83,7 +83,7 @@ def surface_figure(surface: Surface) -> go.Figure:
         )
     figure.update_xaxes(title="towards the end", zeroline=False)
     figure.update_yaxes(title="towards the third", zeroline=False)
-    figure.update_coloraxes(showscale=True, colorbar={"thickness": 12})
+    figure.update_coloraxes(showscale=False)  # the lines say how high they are
     return _framed(figure, 330, showlegend=False)
 
 

@@ -187,7 +187,7 @@ class Board {
     const high = this.data.sliders || Object.keys(tree.marks).length ? 44 : 34;
     if (narrow || (this.width - 340) / Math.max(1, levels) < 110) {
       rows.forEach((i, row) => place.set(i, { x: MARGIN + depth.get(i) * 20, y: 24 + row * high }));
-      return { place, children, folded: true, height: 8 + rows.length * high };
+      return { place, children, folded: true, height: 14 + rows.length * high };
     }
     const step = Math.min(230, (this.width - 340) / Math.max(1, levels));
     let row = 0;

@@ -209,10 +209,10 @@ def _descent(lab: Lab) -> None:
             key="lab-down",
             on_change=lambda: setattr(lab, "down", st.session_state["lab-down"] or 0),
         )
-    one, many, last = st.columns(3)
+    row = st.container(horizontal=True)
     wait = not ready.is_ready()
-    for column, label, count in ((one, "One step", 1), (many, "100 steps", 100)):
-        column.button(
+    for label, count in (("One step", 1), ("100 steps", 100)):
+        row.button(
             label,
             key=f"lab-descend-{count}",
             width="stretch",
@@ -221,7 +221,7 @@ def _descent(lab: Lab) -> None:
             on_click=descend,
             args=(place, count),
         )
-    reset(last)
+    reset(row)
 
 
 def descend(place: int, count: int) -> None:
