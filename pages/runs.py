@@ -15,7 +15,6 @@ from pages.parts import common, queue, results
 common.through_router()
 
 REFRESH_SECONDS = 1.0
-FIRST_SECONDS = 0.2  # from the first look to the whole page: drawing figures takes a browser longer than all else
 SILENCE_SECONDS = 30.0  # a worker gives a sign of life every two
 ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
 store = common.store()
@@ -90,13 +89,14 @@ def curves() -> Curves:
     return kept
 
 
-def live(ids: Sequence[str], whole: bool) -> None:
-    """What moves while runs go; at the very first look only the table, which is there a second before the figures."""
+def live(ids: Sequence[str], going: bool) -> None:
+    """What moves while runs go."""
     supervisor.wake(store)
     runs = store.runs(ids)
-    if st.session_state["going"] != any(run.is_open for run in runs) or st.session_state.pop("whole-next", False):
-        st.rerun()  # with or without a refresh by itself
-    st.session_state["whole-next"] = not whole
+    # Not while the page is drawn: a browser that gets two pages at once may take the second one's widgets for empty.
+    by_itself = not st.session_state.pop("page-is-drawn", False)
+    if by_itself and going != any(run.is_open for run in runs):
+        st.rerun()  # with or without a refresh
     names = summary.labels(runs)
     progress_table(runs, names)
     left, middle, right, _ = st.columns([1, 1, 1.2, 5])
@@ -107,8 +107,11 @@ def live(ids: Sequence[str], whole: bool) -> None:
     with right:
         queue.queue_menu()
     queue.refusal()
-    if whole:
-        show_curves(runs, names)
+    if "seen" not in st.session_state:
+        # The table is there a second before the figures, whose drawing takes a browser longer than all else.
+        st.session_state["seen"] = True
+        time.sleep(results.FIRST_SECONDS)
+    show_curves(runs, names)
 
 
 def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -171,15 +174,11 @@ def page() -> None:
     shown.sort(key=int)
     chosen = store.runs(shown)
     going = any(run.is_open for run in chosen)
-    st.session_state["going"] = going
     refresh = REFRESH_SECONDS if going else None
-    whole = st.session_state.get("seen", False)
-    st.session_state["seen"] = True
-    st.session_state["whole-next"] = False
-    common.repeated(live, refresh if whole else FIRST_SECONDS)(shown, whole)
-    if whole:
-        common.repeated(results.show, refresh)(shown)
-        details(chosen)
+    st.session_state["page-is-drawn"] = True
+    common.repeated(live, refresh)(shown, going)
+    common.repeated(results.show, refresh)(shown)
+    details(chosen)
 
 
 page()

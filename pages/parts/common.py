@@ -137,6 +137,8 @@ def from_url(key: str, options: Sequence[str], default: Sequence[str]) -> None:
     if key not in st.session_state:
         named = [value for value in st.query_params.get_all(key) if value in options]
         st.session_state[key] = named or list(default)
+    else:  # once more: a browser that missed the page which set it would take the widget for empty
+        st.session_state[key] = st.session_state[key]
 
 
 def one_from_url(key: str, options: Sequence[str], default: str) -> None:

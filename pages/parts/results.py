@@ -10,6 +10,8 @@ from hierapp import figures, metrics, summary
 from hierapp.runs import Run
 from pages.parts import common
 
+FIRST_SECONDS = 0.4  # that figures wait at the first look
+
 
 def show(ids: Sequence[str]) -> None:
     """Confusion matrix and class accuracy, from the epochs that are done."""

@@ -25,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
     monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
+    monkeypatch.setattr("pages.parts.results.FIRST_SECONDS", 0.0)
     return tmp_path / "home"
 
 
@@ -42,10 +43,7 @@ def open_page(home: Path) -> Callable[..., AppTest]:
         for key, value in query.items():
             app.query_params[key] = value
         app.run()
-        if name == "start":
-            return app
-        page = app.switch_page(f"pages/{name}.py").run()
-        return page.run() if name == "runs" else page  # its first look is the table alone
+        return app if name == "start" else app.switch_page(f"pages/{name}.py").run()
 
     return opened
 

@@ -40,8 +40,7 @@ def app_of(email=None, access=ACCESS, **query):
 
 def page_of(name, email, **query):
     app = app_of(email, **query)
-    page = app if name == "start" else app.switch_page(f"pages/{name}.py").run()
-    return page.run() if name == "runs" else page
+    return app if name == "start" else app.switch_page(f"pages/{name}.py").run()
 
 
 def button(app, start):

@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from hierapp import slots
 from hierapp.losses import LOSSES
 from tests.e2e.conftest import SCREENSHOTS, points
 
@@ -30,6 +31,7 @@ def wait_until(condition, what, seconds=LONG / 1000):
 
 @pytest.mark.timeout(600)
 def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
+    slots.set_slots(server.store, "cpu", 2)
     page.goto(server.url)
     page.get_by_role("radio", name="Digits").click()
     page.get_by_role("button", name="Compare the losses on Digits").click()
