@@ -100,6 +100,13 @@ class Store:
         with self.database.read() as db:
             return dict(db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
 
+    def is_work_left(self, running: bool = True) -> bool:
+        """Whether a run waits that is not held, or, if asked for, one is running; without reading the runs."""
+        going = "state = 'running' OR " if running else ""
+        with self.database.read() as db:
+            found = db.execute(f"SELECT 1 FROM runs WHERE {going}(state = 'queued' AND NOT held) LIMIT 1").fetchone()
+        return found is not None
+
     def request_cancel(self, run: str) -> Run:
         """Cancel a waiting run at once and ask a running one to stop; an ended one stays as it is."""
         self.run(run)

@@ -256,6 +256,21 @@ def test_a_worker_that_leaves_no_word_is_told_with_how_it_went(store, faked, cod
     assert re.search(message, store.run(run).error)
 
 
+def test_a_worker_that_the_system_ended_for_want_of_memory_is_told_as_such(store, faked, monkeypatch):
+    store.add(configs(2), DIGITS)
+    slots.set_slots(store, "cpu", 2)
+    kills = 5
+    monkeypatch.setattr(processes, "oom_kills", lambda: kills)
+    launcher = Launcher(store, supervisor.backends())
+    launcher.step()
+    faked[0][3].code = -9
+    launcher.step()
+    assert "ended by signal 9" in store.run("1").error, "somebody else's doing"
+    kills, faked[1][3].code = 6, -9
+    launcher.step()
+    assert store.run("2").error.startswith("The machine ran out of memory, and the system ended the run's process;")
+
+
 def test_a_running_run_whose_process_is_gone_is_interrupted(store):
     mine = processes.identity(os.getpid())
     where, _, start = mine.rpartition(" ")

@@ -89,11 +89,11 @@ class Launcher:
     def step(self) -> bool:
         """Look after the running ones and start what there is room for; False when nothing is left to do."""
         running = [run for run in self.store.runs(states=("running",)) if not self.ended(run)]
-        waiting = [run for run in self.store.queue() if not run.held]
+        waiting = self.store.is_work_left(running=False)
         disk = disk_of(self.store.folder)
         if waiting and not (disk and disk.room == "full"):
             self._start_some(running)
-        return bool(running or waiting)
+        return bool(running) or waiting
 
     def ended(self, run: Run) -> bool:
         """Whether the run's worker is gone; if it left no word, the store says so."""
@@ -179,7 +179,7 @@ def wake(store: Store) -> None:
     Raises:
         StoreError: if its process cannot be started; the runs wait.
     """
-    if not _something_to_do(store) or _is_read_only(store):
+    if not store.is_work_left() or _is_read_only(store):
         return
     if not is_at_work(store) and not _is_on_its_way(store):
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
@@ -201,7 +201,7 @@ def _is_on_its_way(store: Store) -> bool:
 
 def look_after(store: Store) -> None:
     """The same, and what can be said at once of runs whose processes are gone is said before this returns."""
-    if not _something_to_do(store) or _is_read_only(store):
+    if not store.is_work_left() or _is_read_only(store):
         return
     with _lock(store) as taken:
         if taken:
@@ -225,7 +225,7 @@ def is_at_work(store: Store) -> bool:
 def supervise(store: Store) -> None:
     """Work on the queue until nothing is left to do, or another launcher does."""
     # Whoever queues a run just before the lock is released finds it held and leaves; so look once more after it.
-    while _something_to_do(store):
+    while store.is_work_left():
         # `wake` holds the lock for a moment when it looks.
         with _lock(store, patience=1.0) as taken:
             if not taken:
@@ -244,10 +244,6 @@ def _step(launcher: Launcher) -> bool:
     except DiskFull:
         time.sleep(ROOM_SECONDS)
         return True
-
-
-def _something_to_do(store: Store) -> bool:
-    return any(run.state == "running" or not run.held for run in store.runs(states=("queued", "running")))
 
 
 def _is_read_only(store: Store) -> bool:
