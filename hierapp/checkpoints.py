@@ -19,10 +19,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from hierapp import weights
+from hierapp.best import Best
 from hierapp.config import RunConfig
 
 FILE, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
@@ -30,8 +31,8 @@ class Position:
     """How far a training is: `batch` batches of `epoch` (from 1) are done.
 
     total and images are the sum of the losses and the number of the images since the last report; seconds is the time
-    that the epoch's batches took so far. threads is how many CPU threads computed it: another number would add in
-    another order, and give other last bits.
+    that the epoch's batches took so far. threads is how many CPU threads computed it, precision in which precision:
+    with others the last bits would be others.
     """
 
     epoch: int = 1
@@ -40,6 +41,11 @@ class Position:
     images: int = 0
     seconds: float = 0.0
     threads: int = 0
+    precision: str = ""
+
+    def next(self) -> Position:
+        """The beginning of the next epoch."""
+        return Position(self.epoch + 1, threads=self.threads, precision=self.precision)
 
     def epochs(self, batches: int) -> float:
         """The same in epochs, as reports count them."""
@@ -51,7 +57,12 @@ class BrokenCheckpoint(Exception):  # noqa: N818 - met and dealt with in here
 
 
 def save(
-    folder: Path, config: RunConfig, network: nn.Module, optimizer: torch.optim.Optimizer, position: Position
+    folder: Path,
+    config: RunConfig,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    position: Position,
+    best: Best | None = None,
 ) -> Path:
     """Write a checkpoint into a run's folder, whole or not at all; its file.
 
@@ -67,6 +78,8 @@ def save(
                 tensors[f"optimizer.{index}.{name}"] = value
             else:
                 plain.setdefault(str(index), {})[name] = value
+    best = best or Best()
+    tensors |= {f"best.{name}": tensor for name, tensor in best.weights.items()}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -75,6 +88,7 @@ def save(
         "version": VERSION,
         "config": config.model_dump_json(),
         "position": asdict(position),
+        "best": {"epoch": best.epoch, "value": best.value},
         "groups": state["param_groups"],
         "plain": plain,
         "checksums": {name: _checksum(tensor) for name, tensor in tensors.items()},
@@ -89,11 +103,12 @@ def save(
 
 def restore(
     folder: Path, config: RunConfig, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Position, list[str]]:
+) -> tuple[Position, Best, list[str]]:
     """Bring network, optimizer and random states to the last whole checkpoint of a run's folder.
 
     Returns:
-        Where training goes on (the beginning if there is no checkpoint), and the names of files that were broken.
+        Where training goes on (the beginning if there is no checkpoint), the best epoch before that, and the names of
+        files that were broken.
     """
     broken: list[str] = []
     for name in (FILE, PREVIOUS):
@@ -101,12 +116,12 @@ def restore(
             continue
         try:
             about, tensors = _read(folder / name, config)
-            return _apply(about, tensors, network, optimizer), broken
+            return _apply(about, tensors, network, optimizer), _best(about, tensors, network), broken
         except BrokenCheckpoint:
             broken.append(name)
             # Out of the way: it must not take the place of a whole one at the next save.
             (folder / name).replace(folder / f"{name}.broken")
-    return Position(), broken
+    return Position(), Best(), broken
 
 
 def remove(folder: Path) -> None:
@@ -165,6 +180,13 @@ def _apply(
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     return Position(**about["position"])
+
+
+def _best(about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module) -> Best:
+    """The best epoch, its weights beside those of the network."""
+    kept, now = _below("best.", tensors), network.state_dict()
+    weights = {name: torch.empty_like(now[name]).copy_(tensor) for name, tensor in kept.items()}
+    return Best(about["best"]["epoch"], about["best"]["value"], weights)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

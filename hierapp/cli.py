@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_args
 
-from hierapp import cli_store, datasets, devices, downloads, launchers, losses, models, slots, tree_library
+from hierapp import cli_fields, cli_store, datasets, devices, downloads, launchers, losses, models, slots, tree_library
 from hierapp.config import plan
 from hierapp.errors import ConfigError, HierappError, StoreError, TreeError
 from hierapp.runs import Run
@@ -56,13 +56,10 @@ def parser() -> Parser:
         "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
     )
     run.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the losses")
-    run.add_argument("--model", default="lenet", help=", ".join(models.MODELS))
-    run.add_argument("--epochs", type=int, default=5)
-    run.add_argument("--batch-size", type=int, default=128)
-    run.add_argument("--learning-rate", type=float, default=1e-3)
+    run.add_argument("--model", default="lenet", help=f"{', '.join(models.MODELS)}, or your own as module:factory")
+    cli_fields.add(run)
     run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
     run.add_argument("--seed", type=int, default=0, help="the first seed")
-    run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     run.add_argument("--slots", type=int, help="how many runs go at once on each device, from now on; by default one")
     run.add_argument("--priority", type=int, default=0, help="runs of a higher one start first")
     run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
@@ -122,10 +119,7 @@ def run_losses(options: argparse.Namespace) -> int:
         data=data.name,
         tree=name,
         model=options.model,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        device=options.device,
+        **cli_fields.given(options),
     )
     store = Store()
     if options.slots is not None:

@@ -12,6 +12,17 @@ from hierapp.errors import ConfigError
 
 MOST_RUNS = 1_000  # of one plan
 Device = Literal["auto", "cuda", "mps", "cpu"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["constant", "step", "cosine", "one-cycle"]
+Select = Literal["val_accuracy", "val_loss", "val_distance", "last"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Deterministic = Literal["auto", "on", "off"]
+Group = Literal["training", "optimization", "augmentation", "evaluation", "machine"]
+
+
+def _field(group: Group, default: Any, description: str, short: str = "", **limits: Any) -> Any:
+    """A field that the form shows in a group; `short` names it where runs that differ in it are told apart."""
+    return Field(default, description=description, json_schema_extra={"group": group, "short": short}, **limits)
 
 
 class RunConfig(BaseModel):
@@ -23,12 +34,37 @@ class RunConfig(BaseModel):
     tree: str = Field(description="the label tree, by its name or its file")
     loss: str = Field(description="the loss")
     options: dict[str, losses.OptionValue] = Field(default_factory=dict, description="options of the loss")
-    model: str = Field("lenet", description="the network")
-    epochs: int = Field(5, ge=1, le=10_000, description="passes over the training images")
-    batch_size: int = Field(128, ge=1, le=100_000, description="images in a step")
-    learning_rate: float = Field(1e-3, gt=0, le=100, allow_inf_nan=False, description="Adam's step size")
+    model: str = Field("lenet", description="the network, or one's own as module:factory")
+    epochs: int = _field("training", 5, "passes over the training images", ge=1, le=10_000)
+    batch_size: int = _field("training", 128, "images in a step", "batch", ge=1, le=100_000)
+    learning_rate: float = _field(
+        "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="decides the split, the first weights and the order of images")
-    device: Device = Field("auto", description="auto takes cuda, else mps, else cpu")
+
+    optimizer: Optimizer = _field("optimization", "adam", "what turns gradients into steps")
+    momentum: float = _field("optimization", 0.9, "of sgd, Nesterov's", ge=0, lt=1)
+    weight_decay: float = _field(
+        "optimization", 0.0, "L2 regularisation; decoupled in adamw", "decay", ge=0, le=10, allow_inf_nan=False
+    )
+    schedule: Schedule = _field("optimization", "step", "how the learning rate goes along")
+    step_epochs: int = _field("optimization", 5, "epochs between the steps of the step schedule", ge=1, le=10_000)
+    step_factor: float = _field("optimization", 0.8, "by which each step multiplies the rate", gt=0, le=1)
+    warmup_epochs: float = _field(
+        "optimization", 0.0, "in which the rate grows; one-cycle has its own", "warm-up", ge=0, le=1_000
+    )
+    flip: bool = _field("augmentation", False, "mirror half of the training images, left to right")
+    crop: int = _field("augmentation", 0, "pixels by which training images are shifted at most", ge=0, le=256)
+    cutout: int = _field("augmentation", 0, "side of a square that is blanked in training images", ge=0, le=1_024)
+    mixup: float = _field("augmentation", 0.0, "alpha of mixup; pairs of images become one", ge=0, le=10)
+    label_smoothing: float = _field(
+        "augmentation", 0.0, "part of the target that is shared among all classes", "smoothing", ge=0, lt=1
+    )
+    select: Select = _field("evaluation", "val_accuracy", "by what the epoch that is tested is chosen")
+    patience: int = _field("evaluation", 0, "epochs without a better one after which a run ends; 0: never", ge=0)
+    device: Device = _field("machine", "auto", "auto takes cuda, else mps, else cpu")
+    precision: Precision = _field("machine", "auto", "auto takes bfloat16 where the hardware is made for it")
+    deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU")
 
     @field_validator("data")
     @classmethod
@@ -46,6 +82,14 @@ class RunConfig(BaseModel):
     def _options(self) -> Self:
         # Frozen for everyone else: the checked options carry the defaults, so that a stored run says all it used.
         self.__dict__["options"] = losses.check_options(self.loss, self.options)
+        if self.label_smoothing and self.options.get("label_smoothing"):
+            raise ConfigError("Labels would be smoothed twice, by the loss and by the run; set one of the two to 0.")
+        if self.patience and self.select == "last":
+            raise ConfigError("Patience needs a figure by which epochs are better; choose another select than last.")
+        if self.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"The warm-up of {self.warmup_epochs:g} epochs leaves nothing of {self.epochs}; make it shorter."
+            )
         return self
 
     @classmethod

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.tree import DistanceKind, LabelTree
-from hierapp.tree_distances import common_depths, largest_distance, mean_distance, pair_distances
+from hierapp.tree_distances import common_depths, largest_distance, pair_distances
+from hierapp.tree_distances import mean_distance as mean_pair_distance
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -94,7 +95,7 @@ def report(
         raise ConfigError(f"Expected scale to be one of {', '.join(SCALES)} but got {scale!r}.")
     true, predicted, counts = _triplets(confusion, len(tree.leaves))
     distances = pair_distances(tree, true, predicted, distance).astype(np.float64)
-    random_mistake = mean_distance(tree, distance)
+    random_mistake = mean_pair_distance(tree, distance)
     unit = {"none": 1.0, "max": largest_distance(tree, distance), "mean": random_mistake}[scale] or 1.0
     total, right = counts.sum(), counts[true == predicted].sum()
     paid = float((counts * distances).sum())
@@ -113,6 +114,17 @@ def report(
         **_of_paths(true, predicted, counts, tree),
         "undefined": undefined,
     }
+
+
+def mean_distance(confusion: ArrayLike | csr_array, tree: LabelTree, distance: DistanceKind = "lca-depth") -> float:
+    """`report`'s mean_distance alone: the mean over all samples of the distance from true to predicted leaf.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> mean_distance([[8, 2, 0], [1, 8, 1], [0, 0, 10]], tree)
+    0.16666666666666666
+    """
+    true, predicted, counts = _triplets(confusion, len(tree.leaves))
+    return _share(float((counts * pair_distances(tree, true, predicted, distance)).sum()), counts.sum())
 
 
 def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,15 +14,24 @@ if TYPE_CHECKING:
     from torch import nn
 
 ImageShape = tuple[int, int, int]
+Build = Callable[[ImageShape, int], "nn.Module"]
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A network: a title, a sentence, and `build(image_shape, num_outputs)` with the shape as (H, W, C)."""
+    """A network.
+
+    Attributes:
+        title, summary: for people.
+        build: `build(image_shape, num_outputs)` with the shape as (H, W, C) in pixels and channels.
+        speed: images a second in training at 32 x 32 pixels in float32 on two CPU cores, to tell how long runs take
+            before one has run here; see `benchmarks/models.py`.
+    """
 
     title: str
     summary: str
-    build: Callable[[ImageShape, int], nn.Module]
+    build: Build
+    speed: float
 
 
 def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
@@ -36,26 +47,168 @@ def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
     >>> lenet((32, 32, 3), 18)(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 18])
     """
+    return _plain("lenet", [(16,), (32,), (64,)], [512], image_shape, num_outputs)
+
+
+def cnn6(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+    """The report's larger network (its table 1, where it is called ResNet): 6 convolutions of 32, 64, 128, 128, 256 and
+    256 filters, max pooling after every second one, ReLU, 3 dense layers of 1,024, 512 and the outputs.
+
+    Args:
+        image_shape: (H, W, C); each side at least 8, for it is halved three times.
+        num_outputs: columns of the logits.
+
+    >>> import torch
+    >>> cnn6((8, 8, 1), 10)(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
+    """
+    return _plain("cnn6", [(32, 64), (128, 128), (256, 256)], [1024, 512], image_shape, num_outputs)
+
+
+def resnet20(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+    """The small residual network for 32 x 32 images of He et al. (2016), section 4.2: a convolution, 9 blocks of two
+    with 16, 32 and 64 filters, the mean over the image, one dense layer; 0.27 million weights.
+
+    Where a block halves the image its shortcut is a convolution of 1 x 1.
+
+    >>> import torch
+    >>> resnet20((32, 32, 3), 10)(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+    from torch import nn
+
+    stem = [nn.Conv2d(image_shape[2], 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
+    stages = [_stage(before, filters, blocks=3) for before, filters in ((16, 16), (16, 32), (32, 64))]
+    network = nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_outputs))
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network
+
+
+def resnet18(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+    """torchvision's ResNet-18 with the stem that is usual for CIFAR: a 3 x 3 convolution of stride 1, no pooling.
+
+    >>> import torch
+    >>> resnet18((32, 32, 1), 100)(torch.zeros(2, 1, 32, 32)).shape
+    torch.Size([2, 100])
+    """
+    from torch import nn
+    from torchvision.models import resnet
+
+    network: nn.Module = resnet.resnet18(num_classes=num_outputs)
+    network.conv1 = nn.Conv2d(image_shape[2], 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network.maxpool = nn.Identity()
+    return network
+
+
+def _plain(
+    name: str, stages: list[tuple[int, ...]], dense: list[int], image_shape: ImageShape, num_outputs: int
+) -> nn.Module:
+    """Stages of 3 x 3 convolutions, each ended by pooling that halves the image, then dense layers; ReLU after all."""
     from torch import nn
 
     height, width, channels = image_shape
-    if min(height, width) < 8:
-        raise ConfigError(f"The model lenet needs images of at least 8 x 8 pixels but got {height} x {width}.")
+    least = 2 ** len(stages)
+    if min(height, width) < least:
+        raise ConfigError(
+            f"The model {name} needs images of at least {least} x {least} pixels but got {height} x {width}."
+        )
     layers: list[nn.Module] = []
-    for filters in (16, 32, 64):
-        layers += [nn.Conv2d(channels, filters, kernel_size=3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
-        channels = filters
-    flat = channels * (height // 8) * (width // 8)
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 512), nn.ReLU(), nn.Linear(512, num_outputs))
+    for stage in stages:
+        for place, filters in enumerate(stage, start=1):
+            layers.append(nn.Conv2d(channels, filters, kernel_size=3, padding=1))
+            layers += [nn.MaxPool2d(2), nn.ReLU()] if place == len(stage) else [nn.ReLU()]
+            channels = filters
+    layers.append(nn.Flatten())
+    width_before = channels * (height // least) * (width // least)
+    for size in dense:
+        layers += [nn.Linear(width_before, size), nn.ReLU()]
+        width_before = size
+    return nn.Sequential(*layers, nn.Linear(width_before, num_outputs))
+
+
+def _stage(before: int, filters: int, blocks: int) -> nn.Module:
+    """Residual blocks, the first of which halves the image where the number of filters changes."""
+    from torch import nn
+    from torchvision.models.resnet import BasicBlock
+
+    shortcut = None
+    if before != filters:
+        shortcut = nn.Sequential(nn.Conv2d(before, filters, 1, stride=2, bias=False), nn.BatchNorm2d(filters))
+    first = BasicBlock(before, filters, stride=1 if shortcut is None else 2, downsample=shortcut)
+    return nn.Sequential(first, *(BasicBlock(filters, filters) for _ in range(blocks - 1)))
 
 
 MODELS: dict[str, ModelEntry] = {
-    "lenet": ModelEntry("LeNet", "3 convolutions (16, 32, 64), max pooling, ReLU, 2 dense layers.", lenet),
+    "lenet": ModelEntry("LeNet", "3 convolutions (16, 32, 64), max pooling, ReLU, 2 dense layers.", lenet, 8_500),
+    "cnn6": ModelEntry(
+        "CNN-6", "6 convolutions (32 to 256), max pooling, ReLU, 3 dense layers; the report's larger one.", cnn6, 400
+    ),
+    "resnet20": ModelEntry("ResNet-20", "A small residual network for 32 x 32 pixels.", resnet20, 900),
+    "resnet18": ModelEntry("ResNet-18", "torchvision's, with a stem for small images; best on a GPU.", resnet18, 65),
 }
 
 
 def find(name: str) -> ModelEntry:
-    """The registry's entry, or a ConfigError that lists the names."""
-    if name not in MODELS:
-        raise ConfigError(f"Unknown model {name!r}; choose one of {', '.join(MODELS)}.")
-    return MODELS[name]
+    """The registry's entry, or one's own network by "module:factory".
+
+    The factory is called as `build` is, with (H, W, C) and the number of outputs. It is imported by `build` only.
+
+    Raises:
+        ConfigError: for a name that is none, listing them, or a module that is not there.
+
+    >>> find("torchvision.ops:MLP").title
+    'torchvision.ops:MLP'
+    """
+    if name in MODELS:
+        return MODELS[name]
+    module, colon, factory = name.partition(":")
+    if not colon:
+        raise ConfigError(
+            f"Unknown model {name!r}; choose one of {', '.join(MODELS)}, or name your own as module:factory."
+        )
+    if not factory.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise ConfigError(f"The model {name!r} is not of the form module:factory, as in my_nets.small:build.")
+    if not _is_there(module):
+        raise ConfigError(
+            f"There is no module {module!r} for the model {name!r}; put it where Python finds it, PYTHONPATH for one."
+        )
+    return ModelEntry(name, "A network of one's own.", lambda *shape: _imported(name)(*shape), MODELS["lenet"].speed)
+
+
+def is_own(name: str) -> bool:
+    """Whether the name stands for code that is none of hierapp's."""
+    return name not in MODELS
+
+
+def _is_there(module: str) -> bool:
+    """Whether the module can be found; only its packages are imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _imported(name: str) -> Build:
+    module, _, factory = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), factory)
+    except Exception as error:
+        raise ConfigError(
+            f"The model {name!r} cannot be imported ({type(error).__name__}: {error}); mend the module."
+        ) from error
+
+    def build(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+        from torch import nn
+
+        made = found(image_shape, num_outputs)
+        if not isinstance(made, nn.Module):
+            raise ConfigError(
+                f"The model {name!r} gave a {type(made).__name__}; it must return a torch.nn.Module for (H, W, C) and"
+                " the number of outputs."
+            )
+        return made
+
+    return build

@@ -1,8 +1,8 @@
 """The whole training loop, readable top to bottom.
 
-The data set lies on the device as one uint8 tensor; batches are indexed and normalised there, and nothing in the loop
-waits for the device but the reports of the training loss. What happens is told to a Recorder: this file knows nothing
-of the store.
+The data set lies on the device as one uint8 tensor; batches are indexed, augmented and normalised there, and nothing in
+the loop waits for the device but the reports of the training loss. What happens is told to a Recorder: this file knows
+nothing of the store.
 """
 
 from __future__ import annotations
@@ -19,19 +19,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hierapp import checkpoints, datasets, metrics, models, weights
+from hierapp import checkpoints, compute, datasets, metrics, models, outputs, weights
+from hierapp.batches import Feed, Images, Normalizer
+from hierapp.best import Best
 from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
+from hierapp.optimizers import make_optimizer
+from hierapp.outputs import Outputs
+from hierapp.probability_metrics import probability_report
+from hierapp.schedules import Place, learning_rate
 from hierapp.tree import LabelTree
 
 REPORTS_PER_EPOCH = 10
 EVALUATION_BATCH = 1_000
 
 Confusion = NDArray[np.int64]
+Load = Callable[[str, datasets.Part], ImageSet]
 
 
 class Recorder(Protocol):
@@ -60,83 +67,50 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
+class Learner:
+    """A network with its loss, its optimizer and the precision of its convolutions and matrix products."""
+
+    network: nn.Module
+    loss: TreeLoss
+    optimizer: torch.optim.Optimizer
+    precision: compute.Precision = "float32"
+
+    def step(self, images: Tensor, targets: Tensor, rate: float) -> Tensor:
+        """One step on a batch; its loss, on the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        value = self.loss(self.logits(images), targets)
+        self.optimizer.zero_grad()
+        value.backward()
+        self.optimizer.step()
+        done: Tensor = value.detach()
+        return done
+
+    def logits(self, images: Tensor) -> Tensor:
+        """float32 [B, C] of images [B, H, W, C]."""
+        with compute.half(self.precision, images.device):
+            found: Tensor = self.network(images)
+        return found.float()
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """A model's figures on one part of the data; confusion [L, L] in the order of `tree.leaves`, rows true."""
+    """A model's figures on one part of the data.
+
+    confusion [L, L] in the order of `tree.leaves`, rows true; log_probs [n, L] where they were asked for.
+    """
 
     loss: float
     accuracy: float
     confusion: Confusion
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device for "auto" (cuda, else mps, else cpu) or the one that is asked for.
-
-    Raises:
-        ConfigError: if this machine does not have it.
-    """
-    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return torch.device(next(name for name, there in has.items() if there))
-    if not has.get(wanted):
-        raise ConfigError(
-            f"The device {wanted!r} is not to be had here; choose one of"
-            f" {', '.join(['auto', *(name for name, there in has.items() if there)])}."
-        )
-    return torch.device(wanted)
-
-
-@dataclass
-class Images:
-    """One part of a data set on a device: uint8 images [n, H, W, C] and their leaves [n]."""
-
-    images: Tensor
-    leaves: Tensor
-
-    @classmethod
-    def of(cls, part: ImageSet, tree: LabelTree, device: torch.device) -> Images:
-        """Classes become leaves by their names."""
-        leaf_of_class = torch.as_tensor(tree.positions_of(part.class_names))
-        return cls(part.images.to(device), leaf_of_class[part.labels].to(device))
-
-    def take(self, indices: NDArray[np.int64]) -> Images:
-        chosen = torch.as_tensor(indices, device=self.images.device)
-        return Images(self.images[chosen], self.leaves[chosen])
-
-    def __len__(self) -> int:
-        return len(self.leaves)
-
-
-class Normalizer(nn.Module):
-    """uint8 images [B, H, W, C] to floats [B, C, H, W] of mean 0 and deviation 1 a channel, by the training images.
-
-    Permuting [B, H, W, C] gives the channels_last layout, on which convolutions run twice as fast on a CPU.
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, images: Tensor) -> None:
-        super().__init__()
-        # From counts of the 256 values: exact, and no float copy of the data set.
-        counts = torch.stack([images[..., c].flatten().int().bincount(minlength=256) for c in range(images.shape[-1])])
-        values = torch.arange(256, dtype=torch.float64)
-        share = counts.cpu().double() / counts[0].sum().item()
-        mean = share @ values
-        deviation = ((share @ values.square()) - mean.square()).clamp(min=1e-6).sqrt()
-        self.register_buffer("mean", mean.float().view(-1, 1, 1))
-        self.register_buffer("scale", (1 / deviation).float().view(-1, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return (images.permute(0, 3, 1, 2).float() - self.mean) * self.scale
-
-
-Load = Callable[[str, datasets.Part], ImageSet]
+    log_probs: Tensor | None = None
 
 
 def train(
     config: RunConfig, tree: LabelTree, recorder: Recorder, folder: Path | None = None, load: Load | None = None
 ) -> dict[str, Any]:
-    """Train one run, from its last checkpoint if there is one, and evaluate it on the test part, read only then.
+    """Train one run, from its last checkpoint if there is one, and evaluate its best epoch on the test part, read only
+    then.
 
     On a CPU a run that was stopped, in whatever way, and goes on ends with the same weights, bit for bit, as one that
     never was.
@@ -145,97 +119,147 @@ def train(
         config: what to train; `config.tree` is its name only.
         tree: the label tree.
         recorder: is told of the training loss some ten times an epoch, and of each epoch's validation.
-        folder: where checkpoints and `model.safetensors` go; nowhere by default.
+        folder: where checkpoints, `model.safetensors` and `outputs.safetensors` go; nowhere by default.
         load: reads a part of a data set; `datasets.load` by default.
 
     Returns:
-        `metrics.report` of the test part, with "loss" and "confusion".
+        `metrics.report` and `probability_report` of the test part, with "loss", "confusion", "epoch", the one whose
+        weights were tested, and "epochs", how many there were.
 
     Raises:
         Cancelled: if the recorder asked for it; there is a checkpoint then.
         DatasetError, TreeError, ConfigError: if data, tree and configuration do not fit together.
     """
-    load = load or datasets.load
-    device = choose_device(config.device)
-    torch.manual_seed(config.seed)
-    whole = load(config.data, "train")
-    fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
-    images = Images.of(whole, tree, device)
-    training, validation = images.take(fitting), images.take(held_out)
-    loss = make_loss(config.loss, tree, **config.options).to(device, torch.float32)
-    height, width, channels = whole.images.shape[1:]
-    model = models.find(config.model).build((height, width, channels), loss.num_outputs)
-    network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=device.type != "mps")
+    device = compute.choose_device(config.device)
+    with compute.determinism(config.deterministic, device):
+        run = _Run(config, tree, recorder, folder, load or datasets.load, device)
+        run.fit()
+        return run.test()
 
-    def save() -> None:
-        if folder is None or not math.isfinite(position.total):
-            return
-        try:
-            recorder.saved(checkpoints.save(folder, config, network, optimizer, position))
-        except OSError as error:
-            recorder.not_saved(error)
 
-    position, broken = checkpoints.restore(folder, config, network, optimizer) if folder else (Position(), [])
-    if position.threads:
-        torch.set_num_threads(position.threads)
-    position.threads = torch.get_num_threads()
-    recorder.went_back(position.epochs(number_of_batches(training, config)), broken)
-    while position.epoch <= config.epochs:
-        train_epoch(network, loss, optimizer, training, config, position, recorder, save)
-        seconds, started = position.seconds, time.perf_counter()
-        result = evaluate(network, loss, validation)
-        recorder.end_epoch(
-            position.epoch,
-            {
+class _Run:
+    """What `train` works on."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        tree: LabelTree,
+        recorder: Recorder,
+        folder: Path | None,
+        load: Load,
+        device: torch.device,
+    ) -> None:
+        self.config, self.tree, self.recorder, self.folder, self.load = config, tree, recorder, folder, load
+        torch.manual_seed(config.seed)
+        whole = load(config.data, "train")
+        fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
+        images = Images.of(whole, tree, device)
+        self.validation = images.take(held_out)
+        training = images.take(fitting)
+        self.feed = Feed(training, config, len(tree.leaves))
+        loss = make_loss(config.loss, tree, **config.options).to(device, torch.float32)
+        height, width, channels = whole.images.shape[1:]
+        model = models.find(config.model).build((height, width, channels), loss.num_outputs)
+        network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
+        optimizer = make_optimizer(config, network.parameters())
+        self.position, self.best = Position(), Best()
+        broken: list[str] = []
+        if folder:
+            self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
+        # A run that goes on does so with the threads and the precision that it began with.
+        if self.position.threads:
+            torch.set_num_threads(self.position.threads)
+        self.position.threads = torch.get_num_threads()
+        numbers = height * width * channels * config.batch_size
+        precision = compute.choose_precision(self.position.precision or config.precision, device, numbers)
+        self.position.precision = precision
+        self.learner = Learner(network, loss, optimizer, precision)
+        recorder.went_back(self.position.epochs(len(self.feed)), broken)
+
+    def fit(self) -> None:
+        """The epochs, until there are enough or none gets better any more."""
+        config = self.config
+        while self.position.epoch <= config.epochs and not self.best.is_hopeless(config, self.position.epoch - 1):
+            rate = train_epoch(self.learner, self.feed, config, self.position, self.recorder, self.save)
+            epoch, seconds, started = self.position.epoch, self.position.seconds, time.perf_counter()
+            result = evaluate(self.learner, self.validation)
+            figures = {
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
-                "images_per_second": len(training) / seconds,
+                "val_distance": metrics.mean_distance(result.confusion, self.tree),
+                "learning_rate": rate,
+                "images_per_second": len(self.feed.part) / seconds,
                 "epoch_seconds": seconds + time.perf_counter() - started,
-            },
-            result.confusion,
+            }
+            self.best.see(config, epoch, figures, self.learner.network)
+            self.recorder.end_epoch(epoch, figures, result.confusion)
+            self.position = self.position.next()
+            if self.recorder.should_save():
+                self.save()
+
+    def test(self) -> dict[str, Any]:
+        """Write the best epoch's weights, then read and evaluate the test part, for the only time."""
+        network, epoch = self.learner.network, self.best.epoch
+        self.best.restore(network)
+        about = {"config": self.config.model_dump_json(), "epoch": str(epoch)}
+        self._write("model.safetensors", network.state_dict(), about)
+        part = Images.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
+        result = evaluate(self.learner, part, keep=True)
+        assert result.log_probs is not None
+        said = Outputs(
+            result.log_probs.exp().half().cpu().numpy(),
+            part.leaves.int().cpu().numpy(),
+            self.tree.leaves,
+            self.config.data,
+            epoch,
         )
-        position = Position(position.epoch + 1, threads=position.threads)
-        if recorder.should_save():
-            save()
-    if folder is not None:
-        file, about = folder / "model.safetensors", {"config": config.model_dump_json()}
-        recorder.when_there_is_room(lambda: weights.write(network.state_dict(), file, about))
-        recorder.saved(file)
-    test = evaluate(network, loss, Images.of(load(config.data, "test"), tree, device))
-    return {"loss": test.loss, "confusion": test.confusion.tolist(), **metrics.report(test.confusion, tree)}
+        tensors = {name: torch.from_numpy(values) for name, values in said.tensors().items()}
+        self._write(outputs.FILE, tensors, said.about())
+        return {
+            "loss": result.loss,
+            "epoch": epoch,
+            "epochs": self.position.epoch - 1,
+            "confusion": result.confusion.tolist(),
+            **probability_report(result.log_probs, said.target, self.tree),
+            **metrics.report(result.confusion, self.tree),
+        }
 
+    def save(self) -> None:
+        """Write a checkpoint, if there is room."""
+        if self.folder is None or not math.isfinite(self.position.total):
+            return
+        network, optimizer = self.learner.network, self.learner.optimizer
+        try:
+            file = checkpoints.save(self.folder, self.config, network, optimizer, self.position, self.best)
+            self.recorder.saved(file)
+        except OSError as error:
+            self.recorder.not_saved(error)
 
-def number_of_batches(training: Images, config: RunConfig) -> int:
-    """Steps in an epoch."""
-    return math.ceil(len(training) / config.batch_size)
+    def _write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+        if self.folder is not None:
+            file = self.folder / name
+            self.recorder.when_there_is_room(lambda: weights.write(tensors, file, about))
+            self.recorder.saved(file)
 
 
 def train_epoch(
-    network: nn.Module,
-    loss: TreeLoss,
-    optimizer: torch.optim.Optimizer,
-    training: Images,
+    learner: Learner,
+    feed: Feed,
     config: RunConfig,
     position: Position,
     recorder: Recorder,
     save: Callable[[], None] = lambda: None,
-) -> None:
-    """The batches that an epoch has left, in an order that seed and epoch decide; `position` goes along."""
-    device = training.images.device
-    shuffle = torch.Generator().manual_seed(config.seed * 1_000_003 + position.epoch)
-    order = torch.randperm(len(training), generator=shuffle).to(device)
-    batches = torch.split(order, config.batch_size)
-    reports = {math.ceil(len(batches) * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
-    total = torch.tensor(position.total, device=device)
-    before, started = position.seconds, time.perf_counter()
-    network.train()
-    for batch in batches[position.batch :]:
-        value = loss(network(training.images[batch]), training.leaves[batch])
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        total, position.images = total + value.detach() * len(batch), position.images + len(batch)
+) -> float:
+    """The batches that an epoch has left; `position` goes along. Returns the last step's learning rate."""
+    count = len(feed)
+    reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
+    total = torch.tensor(position.total, device=feed.part.images.device)
+    before, started, rate = position.seconds, time.perf_counter(), config.learning_rate
+    learner.network.train()
+    for images, targets in feed.epoch(position.epoch, position.batch):
+        rate = learning_rate(config, Place((position.epoch - 1) * count + position.batch, count, config.epochs * count))
+        value = learner.step(images, targets, rate)
+        total, position.images = total + value * len(images), position.images + len(images)
         position.batch += 1
         if position.batch in reports:
             mean = total.item() / position.images
@@ -244,8 +268,8 @@ def train_epoch(
                     f"The training loss became {mean} in epoch {position.epoch}; lower the learning rate (it is"
                     f" {config.learning_rate:g})."
                 )
-            recorder.report(position.epochs(len(batches)), {"train_loss": mean})
-            total, position.images = torch.zeros((), device=device), 0
+            recorder.report(position.epochs(count), {"train_loss": mean})
+            total, position.images = torch.zeros_like(total), 0
         stop = recorder.should_stop()
         if stop or recorder.should_save():
             position.total = total.item()
@@ -254,22 +278,34 @@ def train_epoch(
         if stop:
             raise Cancelled
     position.seconds = before + time.perf_counter() - started
+    return rate
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, loss: TreeLoss, part: Images) -> Evaluation:
-    """Loss, accuracy and confusion of the likeliest leaves, over every image of the part once."""
-    network.eval()
+def evaluate(learner: Learner, part: Images, keep: bool = False) -> Evaluation:
+    """Loss, accuracy and confusion of the likeliest leaves, over every image of the part once, as it is.
+
+    Args:
+        learner: the network and its loss.
+        part: the images; they are never augmented.
+        keep: return the log-probabilities of the leaves, too.
+    """
+    loss = learner.loss
+    learner.network.eval()
     size = len(loss.tree.leaves)
     counts = torch.zeros(size * size, dtype=torch.int64, device=part.images.device)
     total = torch.zeros((), device=part.images.device)
+    kept: list[Tensor] = []
     for start in range(0, len(part), EVALUATION_BATCH):
         leaves = part.leaves[start : start + EVALUATION_BATCH]
-        logits = network(part.images[start : start + EVALUATION_BATCH])
-        predicted = loss.leaf_log_probs(logits).argmax(dim=1)
-        counts += torch.bincount(leaves * size + predicted, minlength=size * size)
+        logits = learner.logits(part.images[start : start + EVALUATION_BATCH])
+        log_probs = loss.leaf_log_probs(logits)
+        counts += torch.bincount(leaves * size + log_probs.argmax(dim=1), minlength=size * size)
         total += loss(logits, leaves, reduction="sum")
+        if keep:
+            kept.append(log_probs)
     confusion = counts.view(size, size).cpu().numpy()
     if confusion.sum() != len(part):
         raise AssertionError(f"evaluated {confusion.sum()} of {len(part)} images")
-    return Evaluation(total.item() / len(part), float(np.trace(confusion)) / len(part), confusion)
+    accuracy = float(np.trace(confusion)) / len(part)
+    return Evaluation(total.item() / len(part), accuracy, confusion, torch.cat(kept) if keep else None)

@@ -23,8 +23,6 @@ from hierapp.store import Store, number_of
 if TYPE_CHECKING:
     from hierapp.training import Load
 
-SMALL_BATCH = 50_000  # numbers in a batch of images; the digits have 8,192, Fashion-MNIST 100,352
-
 
 class LocalDesk(Attempt):
     """The store itself; files of the run's folder are where they belong."""
@@ -53,17 +51,17 @@ def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
 def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> bool:
     try:
         # Imported only now: torch takes seconds, and the page shows the process meanwhile.
-        from hierapp import checkpoints, training
+        from hierapp import checkpoints, compute, training
         from hierapp.version import code_version
 
         share_cores(run)
-        device = training.choose_device(run.config.device)
+        device = compute.choose_device(run.config.device)
         recorder.desk.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
         test = training.train(run.config, run.tree, recorder, folder, load)
-        recorder.finish(run.config.epochs, test, np.array(test.pop("confusion")))
+        recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
         checkpoints.remove(folder)
-        say(f"finished: test accuracy {test['accuracy']:.4f}")
+        say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")
         return True
     except Superseded:
         raise
@@ -112,6 +110,8 @@ def share_cores(run: Run) -> None:
     process 101 and 28.
     """
     import torch
+
+    from hierapp.compute import SMALL_BATCH
 
     height, width, channels = datasets.find(run.config.data).image_shape
     if height * width * channels * run.config.batch_size < SMALL_BATCH:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from hierapp import checkpoints, training, tree_library
+from hierapp.best import Best
 from hierapp.checkpoints import FILE, PREVIOUS, Position
 from hierapp.config import RunConfig
 from hierapp.errors import Cancelled
@@ -191,7 +192,7 @@ def test_a_disk_without_room_costs_a_checkpoint_and_not_the_run(tmp_path, monkey
     notes.save_every = 5
     training.train(config(epochs=1), DIGITS, notes, tmp_path)
     assert notes.events == ["not saved: No space left on device", "epoch 1"]
-    assert notes.files == ["model.safetensors"]
+    assert notes.files == ["model.safetensors", "outputs.safetensors"]
 
 
 def test_the_checkpoint_keeps_what_decides_the_next_step(tmp_path):
@@ -208,11 +209,17 @@ def test_the_checkpoint_keeps_what_decides_the_next_step(tmp_path):
     network(torch.randn(2, 3, 8, 8)).square().sum().backward()
     optimizer.step()
     position = Position(epoch=4, batch=2, total=1 / 3, images=7, seconds=0.1, threads=1)
-    checkpoints.save(tmp_path, config(), network, optimizer, position)
+    best = Best(3, 0.75, {name: tensor + 1 for name, tensor in network.state_dict().items()})
+    checkpoints.save(tmp_path, config(), network, optimizer, position, best)
     drawn = torch.rand(5)
     other, its_optimizer = make()
-    found, broken = checkpoints.restore(tmp_path, config(), other, its_optimizer)
+    found, its_best, broken = checkpoints.restore(tmp_path, config(), other, its_optimizer)
     assert (found, broken) == (position, [])
+    assert (its_best.epoch, its_best.value) == (3, 0.75)
+    assert best.weights.keys() == its_best.weights.keys()
+    for name, tensor in best.weights.items():
+        assert torch.equal(its_best.weights[name], tensor), name
+        assert its_best.weights[name].stride() == network.state_dict()[name].stride(), name
     assert torch.equal(torch.rand(5), drawn)
     for name, tensor in network.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor), name

@@ -1,0 +1,80 @@
+"""What a network said of every test image, kept with its run: so decoders, trees and metrics can be changed afterwards
+without training.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.errors import StoreError
+
+FILE = "outputs.safetensors"
+# Half of the least number that float16 has: what a stored 0 may have been at most.
+LEAST = 2.0**-25
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """Probabilities of the test images, in the order of the data set's test part.
+
+    Attributes:
+        probabilities: float16 [n, L], columns in the order of `classes`; 3 digits, and 0 below 3e-8.
+        target: int32 [n], the true classes as positions in `classes`.
+        classes: L names, the leaves of the run's tree.
+        data: the data set's name.
+        epoch: the epoch whose weights said it.
+    """
+
+    probabilities: NDArray[np.float16]
+    target: NDArray[np.int32]
+    classes: tuple[str, ...]
+    data: str
+    epoch: int
+
+    def log_probs(self, rows: slice | NDArray[Any] = slice(None)) -> NDArray[np.float32]:
+        """Their logarithms [n, L], of rows that sum to 1; what was stored as 0 counts as 2 ** -25."""
+        p = np.maximum(self.probabilities[rows].astype(np.float32), LEAST)
+        values: NDArray[np.float32] = np.log(p / p.sum(-1, keepdims=True))
+        return values
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """What is stored, by name."""
+        return {"probabilities": self.probabilities, "target": self.target}
+
+    def about(self) -> dict[str, str]:
+        """The words that are stored beside it."""
+        return {"classes": json.dumps(self.classes), "data": self.data, "epoch": str(self.epoch)}
+
+
+def read(folder: Path) -> Outputs | None:
+    """The outputs in a run's folder; None if there are none: the run is not finished, or older than this file.
+
+    Raises:
+        StoreError: if the file is broken.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    file = folder / FILE
+    if not file.exists():
+        return None
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            words = opened.metadata()
+            found = Outputs(
+                opened.get_tensor("probabilities"),
+                opened.get_tensor("target"),
+                tuple(json.loads(words["classes"])),
+                words["data"],
+                int(words["epoch"]),
+            )
+        if found.probabilities.shape != (len(found.target), len(found.classes)):
+            raise ValueError("shapes")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"The file {file} is broken; train the run again to have its test outputs.") from error
+    return found
