@@ -37,6 +37,17 @@ class Outputs:
     data: str
     epoch: int
 
+    @classmethod
+    def of(
+        cls, probabilities: NDArray[np.float32], target: NDArray[Any], classes: tuple[str, ...], data: str, epoch: int
+    ) -> Outputs:
+        """Round the probabilities; of two that become alike the likelier one stays ahead, so that the likeliest leaves
+        are the same."""
+        rounded, best = probabilities.astype(np.float16), probabilities.argmax(1)
+        tied = rounded.argmax(1) != best
+        rounded[tied, best[tied]] = np.nextafter(rounded[tied].max(1, initial=0), np.float16(2))
+        return cls(rounded, target.astype(np.int32), classes, data, epoch)
+
     def log_probs(self, rows: slice | NDArray[Any] = slice(None)) -> NDArray[np.float32]:
         """Their logarithms [n, L], of rows that sum to 1; what was stored as 0 counts as 2 ** -25."""
         p = np.maximum(self.probabilities[rows].astype(np.float32), LEAST)

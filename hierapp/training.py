@@ -206,13 +206,8 @@ class _Run:
         part = Images.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
         result = evaluate(self.learner, part, keep=True)
         assert result.log_probs is not None
-        said = Outputs(
-            result.log_probs.exp().half().cpu().numpy(),
-            part.leaves.int().cpu().numpy(),
-            self.tree.leaves,
-            self.config.data,
-            epoch,
-        )
+        probabilities, target = result.log_probs.exp().cpu().numpy(), part.leaves.cpu().numpy()
+        said = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
         tensors = {name: torch.from_numpy(values) for name, values in said.tensors().items()}
         self._write(outputs.FILE, tensors, said.about())
         return {

@@ -12,13 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from hierapp import LabelTree, datasets, make_loss, metrics, models, training, tree_library
+from hierapp import LabelTree, datasets, make_loss, metrics, models, outputs, training, tree_library
+from hierapp.batches import Feed, Images, Normalizer
 from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError, TreeError
 from hierapp.losses import flat
-from hierapp.training import Images, Normalizer
+from hierapp.training import Learner
 
 DIGITS = tree_library.load("digits")
 # The same groups with everything in another order, and ragged.
@@ -123,11 +124,12 @@ def test_each_epoch_has_an_order_of_its_own():
 
     images = Images(torch.arange(200, dtype=torch.uint8).view(-1, 1, 1, 1), torch.zeros(200, dtype=torch.int64))
     spy = Spy()
-    loss, optimizer = make_loss("cross-entropy", DIGITS), torch.optim.Adam(spy.parameters())
+    learner = Learner(spy, make_loss("cross-entropy", DIGITS), torch.optim.Adam(spy.parameters()))
+    wanted = config(batch_size=64)
     orders = []
     for epoch in (1, 2, 1):
         batches.clear()
-        training.train_epoch(spy, loss, optimizer, images, config(batch_size=64), Position(epoch), Notes())
+        training.train_epoch(learner, Feed(images, wanted, 10), wanted, Position(epoch), Notes())
         assert [len(batch) for batch in batches] == [64, 64, 64, 8]
         orders.append(torch.cat(batches).tolist())
         assert sorted(orders[-1]) == list(range(200)), "each image once"
@@ -155,12 +157,13 @@ def test_validation_images_are_held_out_and_have_the_same_share_of_each_class(mo
     evaluated: list[Images] = []
     really = training.evaluate
 
-    def train_epoch(network, loss, optimizer, images, config, position, *rest) -> None:
-        seen["training"], position.seconds = images, 1.0
+    def train_epoch(learner, feed, config, position, *rest) -> float:
+        seen["training"], position.seconds = feed.part, 1.0
+        return 0.0
 
-    def evaluate(network, loss, part):
+    def evaluate(learner, part, **how):
         evaluated.append(part)
-        return really(network, loss, part)
+        return really(learner, part, **how)
 
     monkeypatch.setattr(training, "train_epoch", train_epoch)
     monkeypatch.setattr(training, "evaluate", evaluate)
@@ -219,7 +222,7 @@ def test_evaluate_counts_each_image_once_as_a_loop_over_single_images_does(monke
     part = Images.of(data, SHUFFLED, torch.device("cpu")).take(np.arange(60))
     loss = make_loss(name, SHUFFLED)
     network = network_for(data, loss.num_outputs)
-    result = training.evaluate(network, loss, part)
+    result = training.evaluate(Learner(network, loss, torch.optim.Adam(network.parameters())), part)
     counts, total = np.zeros((10, 10), np.int64), 0.0
     with torch.no_grad():
         for image, leaf in zip(part.images, part.leaves, strict=True):
@@ -298,8 +301,8 @@ def test_the_reported_loss_is_the_mean_over_the_images_since_the_last_report():
     data = datasets.load("digits", "train")
     images = Images.of(data, DIGITS, torch.device("cpu")).take(np.arange(250))
     network, notes = network_for(data, 10), Notes()
-    optimizer = torch.optim.Adam(network.parameters())
-    training.train_epoch(network, Counting(DIGITS), optimizer, images, config(batch_size=20), Position(), notes)
+    learner, wanted = Learner(network, Counting(DIGITS), torch.optim.Adam(network.parameters())), config(batch_size=20)
+    training.train_epoch(learner, Feed(images, wanted, 10), wanted, Position(), notes)
     ends = [round(epoch * 13) * 20 for epoch, _ in notes.reports]
     assert ends[-1] == 260  # the last batch has but 10
     starts = [0, *ends[:-1]]
@@ -312,7 +315,14 @@ def test_each_epoch_ends_with_figures_and_the_confusion_of_the_validation_part()
     training.train(config(epochs=3), DIGITS, notes)
     assert [epoch for epoch, *_ in notes.epochs] == [1, 2, 3]
     for _, values, confusion in notes.epochs:
-        assert set(values) == {"val_loss", "val_accuracy", "images_per_second", "epoch_seconds"}
+        assert set(values) == {
+            "val_loss",
+            "val_accuracy",
+            "val_distance",
+            "learning_rate",
+            "images_per_second",
+            "epoch_seconds",
+        }
         assert confusion.sum() == 288
         assert values["val_accuracy"] == pytest.approx(np.trace(confusion) / 288)
         assert values["images_per_second"] * values["epoch_seconds"] >= 1150
@@ -338,22 +348,114 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(monkeypatch, val
     assert notes.reports == []
 
 
-# Devices
+# Augmentation, and which epoch counts
 
 
-def test_the_best_device_is_chosen_and_an_absent_one_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert training.choose_device("auto").type == training.choose_device("cpu").type == "cpu"
-    for absent in ("cuda", "mps", "tpu"):
-        with pytest.raises(ConfigError) as caught:
-            training.choose_device(absent)
-        assert str(caught.value) == f"The device '{absent}' is not to be had here; choose one of auto, cpu."
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert training.choose_device("auto").type == "mps"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert training.choose_device("auto").type == "cuda"
-    assert training.choose_device("mps").type == "mps"
+def test_validation_and_test_images_are_never_augmented(monkeypatch):
+    """What the network is shown when it is evaluated are the images as they are, each once and in order."""
+    shown: list[torch.Tensor] = []
+    really = Normalizer.forward
+
+    def forward(self: Normalizer, images: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            shown.append(images.clone())
+        return really(self, images)
+
+    monkeypatch.setattr(Normalizer, "forward", forward)
+    training.train(config(flip=True, crop=2, cutout=4, mixup=0.5, label_smoothing=0.1), DIGITS, Notes())
+    whole, test = datasets.load("digits", "train"), datasets.load("digits", "test")
+    validation = whole.images[datasets.split(whole.labels, seed=0)[1]]
+    assert torch.equal(torch.cat(shown), torch.cat([validation, test.images]))
+
+
+def test_training_images_are_augmented_where_it_is_asked_for(monkeypatch):
+    """So that the test before could fail."""
+    shown: list[torch.Tensor] = []
+    really = Learner.step
+
+    def step(self, images, targets, rate):
+        shown.append(images)
+        return really(self, images, targets, rate)
+
+    monkeypatch.setattr(Learner, "step", step)
+    training.train(config(crop=2), DIGITS, Notes())
+    known = {image.numpy().tobytes() for image in datasets.load("digits", "train").images}
+    changed = sum(image.numpy().tobytes() not in known for batch in shown for image in batch)
+    assert changed > 0.8 * sum(map(len, shown))
+
+
+ALL_AT_ONCE = {
+    "flip": True, "crop": 1, "cutout": 2, "mixup": 0.4, "label_smoothing": 0.1, "batch_size": 200, "epochs": 4,
+    "optimizer": "sgd", "learning_rate": 0.1, "schedule": "one-cycle", "weight_decay": 1e-3, "precision": "bfloat16",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stop", [0, 8, 17])
+def test_a_stopped_run_with_everything_on_goes_on_bit_for_bit(tmp_path, stop):
+    wanted = config(**ALL_AT_ONCE)
+    report = training.train(wanted, DIGITS, Notes(), tmp_path / "whole")
+    with pytest.raises(Cancelled):
+        training.train(wanted, DIGITS, Notes(stop_after=stop), tmp_path / "stopped")
+    assert training.train(wanted, DIGITS, Notes(), tmp_path / "stopped") == report
+    expected, found = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
+@pytest.mark.parametrize("select", ["val_accuracy", "val_loss", "val_distance", "last"])
+def test_the_epoch_that_is_tested_is_the_best_one_of_validation(tmp_path, monkeypatch, select):
+    """With a rate so high that later epochs are often worse; each epoch's weights are kept by hand."""
+    kept: dict[int, dict[str, torch.Tensor]] = {}
+    really = training.train_epoch
+
+    def train_epoch(learner, feed, wanted, position, *rest):
+        rate = really(learner, feed, wanted, position, *rest)
+        kept[position.epoch] = {name: value.clone() for name, value in learner.network.state_dict().items()}
+        return rate
+
+    monkeypatch.setattr(training, "train_epoch", train_epoch)
+    notes = Notes()
+    report = training.train(config(epochs=8, learning_rate=0.01, select=select), DIGITS, notes, tmp_path)
+    by_epoch = {epoch: values for epoch, values, _ in notes.epochs}
+    if select == "last":
+        best = 8
+    else:
+        sign = 1 if select == "val_accuracy" else -1
+        best = max(by_epoch, key=lambda epoch: (sign * by_epoch[epoch][select], -epoch))
+        assert len({values[select] for values in by_epoch.values()}) > 1
+    assert (report["epoch"], report["epochs"]) == (best, 8)
+    for name, tensor in load_file(tmp_path / "model.safetensors").items():
+        assert torch.equal(tensor, kept[best][name]), name
+
+
+def test_training_ends_when_its_patience_does(tmp_path):
+    wanted = config(epochs=60, learning_rate=0.01, patience=3, select="val_loss")
+    notes = Notes()
+    report = training.train(wanted, DIGITS, notes, tmp_path)
+    assert report["epochs"] == len(notes.epochs) == report["epoch"] + 3 < 60
+    # Stopped after the last epoch and before the test, it has nothing left to train.
+    (tmp_path / "model.safetensors").unlink()
+    saving = Notes()
+    saving.save_every = 1
+    training.train(wanted, DIGITS, saving, tmp_path / "saving")
+    again = Notes()
+    assert training.train(wanted, DIGITS, again, tmp_path / "saving") == report
+    assert again.began == [float(report["epochs"])]
+    assert again.epochs == []
+
+
+def test_the_test_outputs_are_kept_and_give_the_reported_figures_again(tmp_path):
+    report = training.train(config(epochs=3, loss="hierarchical"), SHUFFLED, Notes(), tmp_path)
+    kept = outputs.read(tmp_path)
+    assert kept is not None
+    assert (kept.classes, kept.data, kept.epoch) == (SHUFFLED.leaves, "digits", report["epoch"])
+    assert kept.probabilities.shape == (359, 10)
+    assert np.allclose(kept.probabilities.sum(1, dtype=np.float64), 1, atol=2e-3)
+    labels = datasets.load("digits", "test").labels
+    assert [kept.classes[i] for i in kept.target] == [str(label) for label in labels.tolist()]
+    counts = metrics.confusion_matrix(kept.target, kept.probabilities.argmax(1), 10)
+    assert counts.tolist() == report["confusion"]
+    assert report["log_loss"] == pytest.approx(-kept.log_probs()[np.arange(359), kept.target].mean(), abs=1e-3)
 
 
 # That it learns
