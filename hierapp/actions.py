@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hierapp import downloads, launchers, slots, tree_library
+from hierapp import downloads, launchers, models, slots, tree_library
 from hierapp.access import Person, Role
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
@@ -69,6 +69,8 @@ class Actions:
         self._need_runner("start runs")
         if priority > 0:
             self.need_admin("put runs before those of others")
+        if any(models.is_own(config.model) for config in configs):
+            self.need_admin("run code of their own as a model")
         self._check_epochs(configs)
         with _counting:
             self._check_room(len(configs))

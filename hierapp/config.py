@@ -35,7 +35,7 @@ class RunConfig(BaseModel):
     loss: str = Field(description="the loss")
     options: dict[str, losses.OptionValue] = Field(default_factory=dict, description="options of the loss")
     model: str = Field("lenet", description="the network, or one's own as module:factory")
-    epochs: int = _field("training", 5, "passes over the training images", ge=1, le=10_000)
+    epochs: int = _field("training", 5, "passes over the training images", "epochs", ge=1, le=10_000)
     batch_size: int = _field("training", 128, "images in a step", "batch", ge=1, le=100_000)
     learning_rate: float = _field(
         "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
@@ -43,28 +43,36 @@ class RunConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="decides the split, the first weights and the order of images")
 
     optimizer: Optimizer = _field("optimization", "adam", "what turns gradients into steps")
-    momentum: float = _field("optimization", 0.9, "of sgd, Nesterov's", ge=0, lt=1)
+    momentum: float = _field("optimization", 0.9, "of sgd, Nesterov's", "momentum", ge=0, lt=1)
     weight_decay: float = _field(
         "optimization", 0.0, "L2 regularisation; decoupled in adamw", "decay", ge=0, le=10, allow_inf_nan=False
     )
     schedule: Schedule = _field("optimization", "step", "how the learning rate goes along")
-    step_epochs: int = _field("optimization", 5, "epochs between the steps of the step schedule", ge=1, le=10_000)
-    step_factor: float = _field("optimization", 0.8, "by which each step multiplies the rate", gt=0, le=1)
+    step_epochs: int = _field(
+        "optimization", 5, "epochs between the steps of the step schedule", "step every", ge=1, le=10_000
+    )
+    step_factor: float = _field(
+        "optimization", 0.8, "by which each step multiplies the rate", "step factor", gt=0, le=1
+    )
     warmup_epochs: float = _field(
         "optimization", 0.0, "in which the rate grows; one-cycle has its own", "warm-up", ge=0, le=1_000
     )
-    flip: bool = _field("augmentation", False, "mirror half of the training images, left to right")
-    crop: int = _field("augmentation", 0, "pixels by which training images are shifted at most", ge=0, le=256)
-    cutout: int = _field("augmentation", 0, "side of a square that is blanked in training images", ge=0, le=1_024)
-    mixup: float = _field("augmentation", 0.0, "alpha of mixup; pairs of images become one", ge=0, le=10)
+    flip: bool = _field("augmentation", False, "mirror half of the training images, left to right", "flip")
+    crop: int = _field("augmentation", 0, "pixels by which training images are shifted at most", "crop", ge=0, le=256)
+    cutout: int = _field(
+        "augmentation", 0, "side of a square that is blanked in training images", "cutout", ge=0, le=1_024
+    )
+    mixup: float = _field("augmentation", 0.0, "alpha of mixup; pairs of images become one", "mixup", ge=0, le=10)
     label_smoothing: float = _field(
         "augmentation", 0.0, "part of the target that is shared among all classes", "smoothing", ge=0, lt=1
     )
-    select: Select = _field("evaluation", "val_accuracy", "by what the epoch that is tested is chosen")
-    patience: int = _field("evaluation", 0, "epochs without a better one after which a run ends; 0: never", ge=0)
+    select: Select = _field("evaluation", "val_accuracy", "by what the epoch that is tested is chosen", "best by")
+    patience: int = _field(
+        "evaluation", 0, "epochs without a better one after which a run ends; 0: never", "patience", ge=0
+    )
     device: Device = _field("machine", "auto", "auto takes cuda, else mps, else cpu")
     precision: Precision = _field("machine", "auto", "auto takes bfloat16 where the hardware is made for it")
-    deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU")
+    deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU", "deterministic")
 
     @field_validator("data")
     @classmethod

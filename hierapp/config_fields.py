@@ -41,7 +41,17 @@ class FormField:
         """
         if self.kind is bool:
             return "on" if value else "off"
-        return f"{value:g}" if self.kind is float else str(value)
+        return f"{value:.6g}" if self.kind is float else str(value)
+
+    def words(self, value: Any) -> str:
+        """A value with what tells which field it is of.
+
+        >>> fields_of("augmentation")["crop"].words(4), fields_of("optimization")["optimizer"].words("sgd")
+        ('crop 4', 'sgd')
+        """
+        if self.kind is bool:
+            return self.short if value else f"no {self.short}"
+        return f"{self.short} {self.text(value)}".strip()
 
 
 GROUPS: tuple[Group, ...] = get_args(Group)
@@ -66,6 +76,17 @@ def fields_of(group: Group) -> dict[str, FormField]:
                 high=_bound(field, "le", "lt"),
             )
     return found
+
+
+def changed_fields(config: RunConfig) -> list[FormField]:
+    """Those of these fields in which a configuration differs from the defaults.
+
+    >>> run = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", optimizer="sgd", crop=1)
+    >>> [field.name for field in changed_fields(run)]
+    ['optimizer', 'crop']
+    """
+    every = [field for group in GROUPS for field in fields_of(group).values()]
+    return [field for field in every if getattr(config, field.name) != field.default]
 
 
 def _bound(field: FieldInfo, *kinds: str) -> float | None:

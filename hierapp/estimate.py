@@ -6,14 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hierapp import datasets
+from hierapp import datasets, models
 from hierapp.config import RunConfig
 from hierapp.store import Store
 
-# LeNet's images a second in training at 32 x 32 pixels on two CPU cores, from benchmarks/training.py; the first run
-# on a machine takes its place.
-REFERENCE_SPEED = 8_500.0
-REFERENCE_PIXELS = 32 * 32
+REFERENCE_PIXELS = 32 * 32  # at which the models' speeds were measured; the first run on a machine takes their place
 START_SECONDS = 5.0  # a worker's imports and the loading of the data
 
 
@@ -38,7 +35,7 @@ def estimate(store: Store, configs: Sequence[RunConfig], at_once: int) -> Estima
             here = False
             entry = datasets.find(config.data)
             height, width, _ = entry.image_shape
-            speed = REFERENCE_SPEED * REFERENCE_PIXELS / (height * width)
+            speed = models.find(config.model).speed * REFERENCE_PIXELS / (height * width)
             seconds = entry.train_size / speed
         total += config.epochs * seconds + START_SECONDS
     return Estimate(total / max(1, min(at_once, len(configs))), here)

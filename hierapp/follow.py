@@ -59,14 +59,19 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
 def print_table(runs: Sequence[Run]) -> None:
     """Print the runs' table on standard output, and means over seeds where there are several."""
     frame = summary.table(runs)
-    _print_frame(frame.reset_index())
+    _print_frame(_without_blanks(frame.reset_index()))
     means = summary.over_seeds(frame)
     if len(means):
         print()
-        _print_frame(means)
+        _print_frame(_without_blanks(means))
     for run in runs:
         if run.error:
             Console().print(Text(f"run {run.id}: {run.error}"), soft_wrap=True)
+
+
+def _without_blanks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Where all runs have the usual settings there is nothing to say of them."""
+    return frame if frame["settings"].any() else frame.drop(columns="settings")
 
 
 def _print_frame(frame: pd.DataFrame) -> None:

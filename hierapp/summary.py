@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hierapp.config_fields import GROUPS, changed_fields, fields_of
 from hierapp.runs import Run
 from hierapp.tree import LabelTree
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]
+
+# What tells runs apart beside data, tree, loss, model and seed.
+FIELDS = [field for group in GROUPS for field in fields_of(group).values()]
 
 # Columns of the table that hold figures of the test part, and where they stand in `metrics.report`.
 TEST_FIGURES = {
@@ -77,6 +81,12 @@ def setting(run: Run) -> str:
     return ", ".join([run.config.loss, *changed])
 
 
+def settings(run: Run) -> str:
+    """What else differs from the defaults, as "sgd, crop 4"; without epochs, which tables have a column for."""
+    changed = [field for field in changed_fields(run.config) if field.name != "epochs"]
+    return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
+
+
 def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
     """For each run's id a short name: the loss, and whatever else differs among these runs.
 
@@ -88,15 +98,14 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
             "data": run.config.data,
             "tree": run.config.tree,
             "model": run.config.model,
-            "learning_rate": f"lr {run.config.learning_rate:g}",
-            "batch_size": f"batch {run.config.batch_size}",
+            **{field.name: field.words(getattr(run.config, field.name)) for field in FIELDS},
             "seed": f"seed {run.config.seed}",
         }
         for run in runs
     }
     varied = [
         key
-        for key in ("data", "tree", "model", "learning_rate", "batch_size", "seed")
+        for key in ("data", "tree", "model", *(field.name for field in FIELDS), "seed")
         if len({part[key] for part in parts.values()}) > 1
     ]
     named = {run: " · ".join([part["setting"], *(part[key] for key in varied)]) for run, part in parts.items()}
@@ -119,11 +128,24 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
                 "seed": run.config.seed,
                 "state": run.state,
                 "epochs": f"{run.epoch} of {run.config.epochs}",
+                "settings": settings(run),
                 "val accuracy": run.last.get("val_accuracy"),
                 **figures,
             }
         )
-    columns = ["run", "data", "tree", "loss", "model", "seed", "state", "epochs", "val accuracy", *TEST_FIGURES]
+    columns = [
+        "run",
+        "data",
+        "tree",
+        "loss",
+        "model",
+        "seed",
+        "settings",
+        "state",
+        "epochs",
+        "val accuracy",
+        *TEST_FIGURES,
+    ]
     frame = pd.DataFrame(rows, columns=columns).set_index("run")
     return frame.astype(dict.fromkeys(["val accuracy", *TEST_FIGURES], float))
 
@@ -132,9 +154,12 @@ def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     """Mean and deviation ("0.6990 ± 0.0041") of each test figure over the finished runs of the same setting in `table`,
     one row a setting that has two or more; `n` counts them. The deviation is the sample's, over n - 1.
     """
-    same = ["data", "tree", "loss", "model", "epochs"]
+    same = ["data", "tree", "loss", "model", "settings", "epochs"]
+    finished = frame[frame["state"] == "finished"]
+    # Of "7 of 9" the 9: seeds may end early at different epochs.
+    finished = finished.assign(epochs=finished["epochs"].str.split(" ").str[-1])
     rows = []
-    for key, group in frame[frame["state"] == "finished"].groupby(same, sort=False):
+    for key, group in finished.groupby(same, sort=False):
         if len(group) > 1:
             figures = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in TEST_FIGURES}
             rows.append(dict(zip(same, key, strict=True)) | {"n": len(group)} | figures)

@@ -4,16 +4,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hierapp import datasets, slots, tree_library
-from hierapp.config import RunConfig, plan
+from hierapp.config import Group, RunConfig, plan
 from hierapp.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.models import MODELS
 from hierapp.tree import LabelTree
-from pages.parts import common
+from pages.parts import common, run_fields
 
 common.through_router()
 
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
+FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
+    ("Optimizer and learning rate", "optimization"),
+    ("Augmentation of the training images", "augmentation"),
+    ("Which epoch counts, and what computes", "evaluation", "machine"),
+)
+OWN_MODEL = "Or type your own as module:factory; it is called with (height, width, channels) and the number of outputs."
 PROPER = "A loss is proper if its expectation is least where the network's probabilities are the true ones."
 
 
@@ -62,6 +68,22 @@ def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
             )
 
 
+def model_field() -> str:
+    """The network; whoever runs the app themselves may name one of their own as module:factory."""
+    own = common.actions().may_steer
+    named = st.session_state.get("model") or st.query_params.get("model") or ""
+    options = list(MODELS) + ([named] if own and ":" in named else [])
+    common.one_from_url("model", options, "lenet")
+    return st.selectbox(
+        "Model",
+        options,
+        format_func=lambda name: MODELS[name].title if name in MODELS else name,
+        key="model",
+        accept_new_options=own,
+        help=OWN_MODEL if own else None,
+    )
+
+
 def form() -> tuple[list[RunConfig], str]:
     """All fields; the runs that they ask for, and the tree's name."""
     left, right = st.columns(2, gap="large")
@@ -74,57 +96,28 @@ def form() -> tuple[list[RunConfig], str]:
         tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
         common.from_url("loss", list(LOSSES), DEFAULT_LOSSES)
         chosen = st.multiselect("Losses", list(LOSSES), format_func=lambda name: LOSSES[name].title, key="loss")
-        common.one_from_url("model", list(MODELS), "lenet")
-        model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
-        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
-            common.to_url(key, value)
     with right:
-        first, second = st.columns(2)
-        fields = RunConfig.model_fields
-        epochs = first.number_input("Epochs", 1, 10_000, fields["epochs"].default, key="epochs", bind="query-params")
-        seeds = second.number_input(
+        model = model_field()
+        values = run_fields.group("training", 3)
+        first, second, _ = st.columns(3)
+        seeds = first.number_input(
             "Seeds",
             1,
             100,
             1,
             key="seeds",
             bind="query-params",
-            help="how many runs of each loss, each with its own seed",
+            help="How many runs of each loss, each with its own seed.",
         )
-        batch = first.number_input(
-            "Batch size", 1, 100_000, fields["batch_size"].default, key="batch-size", bind="query-params"
-        )
-        rate = second.number_input(
-            "Learning rate",
-            1e-6,
-            10.0,
-            fields["learning_rate"].default,
-            step=1e-4,
-            format="%.6g",
-            key="learning-rate",
-            bind="query-params",
-        )
-        start = first.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
-        device = second.selectbox(
-            "Device",
-            ["auto", "cuda", "mps", "cpu"],
-            key="device",
-            help="auto takes cuda, else mps, else cpu",
-            bind="query-params",
-        )
+        start = second.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
+        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
+            common.to_url(key, value)
     options = loss_options(chosen, tree_library.load(tree))
-    configs = plan(
-        chosen,
-        range(start, start + seeds),
-        options,
-        data=data,
-        tree=tree,
-        model=model,
-        epochs=epochs,
-        batch_size=batch,
-        learning_rate=rate,
-        device=device,
-    )
+    for title, *groups in FURTHER:
+        with st.expander(title):
+            for group in groups:
+                values |= run_fields.group(group, 4)
+    configs = plan(chosen, range(start, start + seeds), options, data=data, tree=tree, model=model, **values)
     return configs, tree
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from hierapp import LabelTree, datasets, estimate, summary, tree_library
 from hierapp.config import RunConfig
+from hierapp.models import MODELS
 from hierapp.store import Store
 from tests.store_states import end, working
 
@@ -89,8 +90,14 @@ def test_runs_that_nothing_tells_apart_are_labelled_with_their_ids(store):
     runs = queued(store, config(), config(), config(loss="simloss"), config(epochs=9))
     names = summary.labels(runs)
     assert len(set(names.values())) == 4
-    assert names[runs[0].id] == f"hierarchical (run {runs[0].id})"
-    assert names[runs[2].id] == "simloss"
+    assert names[runs[0].id] == f"hierarchical · epochs 5 (run {runs[0].id})"
+    assert names[runs[2].id] == "simloss · epochs 5"
+    assert names[runs[3].id] == "hierarchical · epochs 9"
+
+
+def test_settings_are_what_differs_from_the_defaults(store):
+    plain, other = queued(store, config(epochs=9, seed=4), config(optimizer="sgd", flip=True, learning_rate=0.05))
+    assert (summary.settings(plain), summary.settings(other)) == ("", "lr 0.05, sgd, flip")
 
 
 # The table and the dicts
@@ -103,7 +110,7 @@ def test_the_table_has_a_row_a_run_and_nan_where_there_is_no_figure_yet(store):
     assert frame.index.tolist() == [done, waiting]
     assert frame.index.name == "run"
     assert frame.columns.tolist() == [
-        *("data", "tree", "loss", "model", "seed", "state", "epochs", "val accuracy"),
+        *("data", "tree", "loss", "model", "seed", "settings", "state", "epochs", "val accuracy"),
         *("test accuracy", "mean distance", "severity", "class accuracy", "weighted class accuracy"),
     ]
     row = frame.loc[done]
@@ -177,7 +184,7 @@ def test_an_estimate_without_runs_is_not_measured_here(store):
     assert short.seconds > estimate.START_SECONDS
     more = estimate.estimate(store, [config(epochs=11)], 1)
     assert more.seconds > short.seconds
-    size = datasets.find("digits").train_size * 64 / (32 * 32) / estimate.REFERENCE_SPEED
+    size = datasets.find("digits").train_size * 64 / (32 * 32) / MODELS["lenet"].speed
     assert more.seconds - short.seconds == pytest.approx(10 * size)
     assert not store.folder.joinpath("store.sqlite").exists()
 
@@ -196,7 +203,7 @@ def test_an_estimate_with_a_data_set_that_was_never_run_is_not_measured_here(sto
     both = [config(epochs=10), config(data="cifar10", tree="cifar10", epochs=1)]
     found = estimate.estimate(store, both, 1)
     assert not found.measured_here
-    assert found.seconds == pytest.approx(20 + 2 * estimate.START_SECONDS + 50_000 / estimate.REFERENCE_SPEED)
+    assert found.seconds == pytest.approx(20 + 2 * estimate.START_SECONDS + 50_000 / MODELS["lenet"].speed)
 
 
 def test_an_estimate_is_shared_by_the_runs_at_once(store):
@@ -236,7 +243,7 @@ def test_figures_over_seeds_are_mean_and_sample_deviation_of_the_finished_runs()
             {"state": "failed", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, float("nan"))},
             {"state": "finished", "loss": "hierarchical", **dict.fromkeys(summary.TEST_FIGURES, 0.9)},
         ]
-    ).assign(data="digits", tree="digits", model="lenet", epochs="5 of 5")
+    ).assign(data="digits", tree="digits", model="lenet", settings="", epochs="5 of 5")
     (row,) = summary.over_seeds(frame).to_dict("records")
     assert (row["loss"], row["n"]) == ("simloss", 2)
     assert {row[name] for name in summary.TEST_FIGURES} == {"0.6000 ± 0.1414"}

@@ -9,11 +9,13 @@ import streamlit as st
 
 from hierapp import devices, losses, slots, summary
 from hierapp.actions import BACKWARDS
+from hierapp.config_fields import FormField, changed_fields
 from hierapp.errors import HierappError
 from hierapp.runs import Run
 from hierapp.store import Place
 from pages.parts.common import actions, store
 from pages.parts.kept import kept
+from pages.parts.run_fields import key_of
 
 RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
 SHOWN = 20  # waiting runs
@@ -126,13 +128,14 @@ def _form(run: Run) -> dict[str, str | list[str]]:
         "label-tree": config.tree,
         "loss": [config.loss],
         "model": config.model,
-        "epochs": str(config.epochs),
-        "batch-size": str(config.batch_size),
-        "learning-rate": f"{config.learning_rate:g}",
         "first-seed": str(config.seed),
-        "device": config.device,
+        **{key_of(field.name): _written(field, getattr(config, field.name)) for field in changed_fields(config)},
         **changed,
     }
+
+
+def _written(field: FormField, value: object) -> str:
+    return str(value).lower() if field.kind is bool else field.text(value)
 
 
 def slot_fields() -> None:

@@ -1,0 +1,65 @@
+"""The fields of a run on the Train form: each by its kind, as RunConfig describes it, in the address of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hierapp.config_fields import FormField, Group, fields_of
+
+# Shown only where another field has a value.
+ONLY_WITH = {
+    "momentum": ("optimizer", "sgd"),
+    "step_epochs": ("schedule", "step"),
+    "step_factor": ("schedule", "step"),
+}
+STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number
+OTHER_STEP = 0.1
+
+
+def key_of(name: str) -> str:
+    """A field's name in the page's address."""
+    return name.replace("_", "-")
+
+
+def group(name: Group, columns: int = 2) -> dict[str, Any]:
+    """Draw a group's fields side by side; their values by field. Those that are not shown keep their defaults."""
+    values: dict[str, Any] = {}
+    places = st.columns(columns)
+    shown = 0
+    for field in fields_of(name).values():
+        other, needed = ONLY_WITH.get(field.name, ("", ""))
+        if other and values[other] != needed:
+            values[field.name] = field.default
+            continue
+        values[field.name] = _widget(field, places[shown % columns])
+        shown += 1
+    return values
+
+
+def _widget(field: FormField, column: DeltaGenerator) -> Any:
+    label, key = field.name.replace("_", " ").capitalize(), key_of(field.name)
+    about = field.description[0].upper() + field.description[1:] + "."
+    if field.kind is bool:
+        return column.checkbox(label, field.default, key=key, help=about, bind="query-params")
+    if field.choices:
+        index = field.choices.index(field.default)
+        return column.selectbox(label, field.choices, index, key=key, help=about, bind="query-params")
+    if field.kind is int:
+        bounds = [None if limit is None else int(limit) for limit in (field.low, field.high)]
+        return column.number_input(label, *bounds, field.default, key=key, help=about, bind="query-params")
+    step = STEPS.get(field.name, OTHER_STEP)
+    low, high = field.low, field.high
+    return column.number_input(
+        label,
+        None if low is None else float(low),
+        None if high is None else float(high),
+        field.default,
+        step=step,
+        format="%.6g",
+        key=key,
+        help=about,
+        bind="query-params",
+    )
