@@ -28,9 +28,10 @@ from benchmarks import machine
 from benchmarks.random_trees import random_tree
 from benchmarks.timing import Times, in_turn, ratio
 from hierapp import LabelTree, make_loss, tree_library
+from hierapp.batches import Normalizer
+from hierapp.compute import choose_device
 from hierapp.losses import LOSSES, reference
 from hierapp.models import lenet
-from hierapp.training import Normalizer, choose_device
 
 BATCH = 64
 CIFAR_BATCH = 128

@@ -3,105 +3,85 @@
     python -m benchmarks.training [--images 20000] [--rounds 7]
 
 All loops train the same network with the same optimizer and batch, in turn, round by round, so that the ratios hold on
-a machine whose speed drifts. The bare loop reads float images that are normalised and in memory already, in order, and
-does nothing else. The usual loops read torchvision's data set through ToTensor, Normalize and a DataLoader.
+a machine whose speed drifts. The second table says what else a run spends its time on: the losses, validation, and
+writing down what happens.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, Subset
-from torchvision import transforms
-from torchvision.datasets import CIFAR10
 
-from benchmarks import machine
-from hierapp import datasets, paths, tree_library
+from benchmarks import loops, machine
+from hierapp import checkpoints, compute, datasets, tree_library
+from hierapp.attempt import Attempt
+from hierapp.batches import Feed, Images
 from hierapp.checkpoints import Position
-from hierapp.config import RunConfig
-from hierapp.losses import LOSSES, make_loss
-from hierapp.models import lenet
-from hierapp.training import Images, Normalizer, choose_device, train_epoch
+from hierapp.losses import LOSSES
+from hierapp.recorder import RunRecorder
+from hierapp.store import Store, number_of
+from hierapp.training import evaluate, train_epoch
 
-BATCH = 128
-MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-
-
-class Quiet:
-    """A recorder that keeps nothing; the reports of the loss are still computed."""
-
-    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
-
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None: ...
-
-    def should_stop(self) -> bool:
-        return False
-
-    def should_save(self) -> bool:
-        return False
+TREE = tree_library.load("cifar10")
 
 
-def network(device: torch.device, outputs: int, *before: nn.Module, channels_last: bool) -> nn.Module:
-    torch.manual_seed(0)
-    made = nn.Sequential(*before, lenet((32, 32, 3), outputs)).to(device)
-    return made.to(memory_format=torch.channels_last) if channels_last else made
+class HereAttempt(Attempt):
+    """A desk beside the training, as a worker's is."""
+
+    def saved(self, file: Path) -> None: ...
 
 
-def adam(model: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-
-
-def step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
-    loss = F.cross_entropy(model(images), labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-
-def ours(part: Images, loss_name: str) -> Callable[[], None]:
-    """hierapp's epoch: uint8 in memory, shuffled, normalised on the device, loss reported ten times."""
-    tree = tree_library.load("cifar10")
-    loss = make_loss(loss_name, tree).to(part.images.device, torch.float32)
-    model = network(part.images.device, loss.num_outputs, Normalizer(part.images), channels_last=True)
-    optimizer = adam(model)
-    config = RunConfig.make(data="cifar10", tree="cifar10", loss=loss_name, batch_size=BATCH)
-    return lambda: train_epoch(model, loss, optimizer, part, config, Position(), Quiet())
-
-
-def bare(part: Images, channels_last: bool) -> Callable[[], None]:
-    device = part.images.device
-    model = network(device, 10, channels_last=channels_last)
-    optimizer = adam(model)
-    images = Normalizer(part.images)(part.images)
-    images = images.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+def recorded(part: Images, precision: compute.Precision, folder: Path) -> loops.Epoch:
+    """hierapp's epoch with all that a worker does beside it: metrics and signs of life into the store, checkpoints."""
+    config = loops.configuration()
+    store = Store(folder)
+    (run,) = store.add([config], TREE)
+    store.claim()
+    made, feed = loops.learner(part, config, TREE, precision), Feed(part, config, len(TREE.leaves))
 
     def epoch() -> None:
-        model.train()
-        for start in range(0, len(images), BATCH):
-            step(model, optimizer, images[start : start + BATCH], part.leaves[start : start + BATCH])
+        found = store.run(run)
+        position = Position()
+        desk = HereAttempt(store.database, number_of(run), found.attempt)
+        with RunRecorder(desk, found) as recorder:
+
+            def save() -> None:
+                recorder.saved(checkpoints.save(folder, config, made.network, made.optimizer, position))
+
+            train_epoch(made, feed, config, position, recorder, save)
 
     return epoch
 
 
-def usual(count: int, device: torch.device, workers: int) -> Callable[[], None]:
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)])
-    data = CIFAR10(str(paths.data_folder()), transform=transform, download=False)
-    loader = DataLoader(Subset(data, range(count)), batch_size=BATCH, shuffle=True, num_workers=workers)
-    model = network(device, 10, channels_last=False)
-    optimizer = adam(model)
+def validation(part: Images, held_out: Images, precision: compute.Precision) -> loops.Epoch:
+    """The evaluation that follows an epoch: a quarter as many images as it trains on."""
+    made = loops.learner(part, loops.configuration(), TREE, precision)
 
     def epoch() -> None:
-        model.train()
-        for images, labels in loader:
-            step(model, optimizer, images.to(device), labels.to(device))
+        evaluate(made, held_out)
 
     return epoch
+
+
+def measure(loops_by_name: Mapping[str, loops.Epoch], device: torch.device, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each loop, round by round; the first round warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in loops_by_name}
+    for turn in range(rounds + 1):
+        for name, epoch in loops_by_name.items():
+            started = time.perf_counter()
+            epoch()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
 
 
 def main() -> None:
@@ -109,38 +89,67 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    device = choose_device("auto")
-    tree = tree_library.load("cifar10")
+    device = compute.choose_device("auto")
     status = datasets.status("cifar10")
     if status.state != "ready":
         parser.exit(2, f"{status.detail}\n")
-    whole = Images.of(datasets.load("cifar10", "train"), tree, device)
-    part = Images(whole.images[: options.images], whole.leaves[: options.images])
-    loops = {f"hierapp, {name}": ours(part, name) for name in LOSSES} | {
-        "bare loop, channels_last": bare(part, channels_last=True),
-        "bare loop, contiguous": bare(part, channels_last=False),
-        "DataLoader, no workers": usual(options.images, device, workers=0),
-        "DataLoader, 2 workers": usual(options.images, device, workers=2),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in loops}
-    for turn in range(options.rounds + 1):
-        for name, epoch in loops.items():
-            started = time.perf_counter()
-            epoch()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if turn:  # the first round warms up
-                seconds[name].append(time.perf_counter() - started)
-    print(f"LeNet, batch {BATCH}, Adam, {len(part):,} CIFAR-10 images an epoch, median of {options.rounds} rounds")
+    whole = Images.of(datasets.load("cifar10", "train"), TREE, device)
+    count = options.images
+    part = Images(whole.images[:count], whole.leaves[:count])
+    held_out = Images(whole.images[-count // 4 :], whole.leaves[-count // 4 :])
+    precision = compute.choose_precision("auto", device, loops.BATCH * 32 * 32 * 3)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder, compute.determinism("auto", device):
+        table = {
+            f"hierapp, {precision}": loops.ours(part, precision),
+            "hierapp, float32": loops.ours(part, "float32"),
+            f"hierapp, {precision}, flip and crop": loops.ours(part, precision, flip=True, crop=4),
+            f"bare loop, {precision}": loops.bare(part, precision),
+            "bare loop, float32": loops.bare(part, "float32"),
+            "bare loop, float32, contiguous": loops.bare(part, "float32", channels_last=False),
+            "DataLoader, no workers": loops.usual(count, device, 0),
+            "DataLoader, 2 workers": loops.usual(count, device, 2),
+            "DataLoader, 2 workers, flip and crop": loops.usual(count, device, 2, augmented=True),
+            "recorded": recorded(part, precision, Path(folder)),
+            "validation": validation(part, held_out, precision),
+            **{f"loss {name}": loops.ours(part, precision, loss=name) for name in LOSSES if name != "cross-entropy"},
+        }
+        seconds = measure(table, device, options.rounds)
+    reference = seconds[f"hierapp, {precision}"]
+
+    def ratio(name: str) -> tuple[float, float, float]:
+        pairs = sorted(theirs / mine for theirs, mine in zip(seconds[name], reference, strict=True))
+        return statistics.median(pairs), pairs[0], pairs[-1]
+
+    print(f"LeNet, batch {loops.BATCH}, Adam, {count:,} CIFAR-10 images an epoch, median of {options.rounds} rounds")
     print(machine.describe())
     print()
-    print("| loop | images a second | least to most | hierapp's cross-entropy is so many times as fast |")
-    print("| --- | ---: | --- | ---: |")
-    reference = seconds["hierapp, cross-entropy"]
-    for name, times in seconds.items():
-        speeds = sorted(len(part) / each for each in times)
-        ratio = statistics.median(theirs / mine for theirs, mine in zip(times, reference, strict=True))
-        print(f"| {name} | {statistics.median(speeds):,.0f} | {speeds[0]:,.0f} to {speeds[-1]:,.0f} | {ratio:.2f} |")
+    print(f"| loop | images a second | time against hierapp, {precision} (least to most) |")
+    print("| --- | ---: | ---: |")
+    for name in table:
+        if name.startswith(("hierapp", "bare", "DataLoader")):
+            middle, least, most = ratio(name)
+            speed = statistics.median(count / each for each in seconds[name])
+            print(f"| {name} | {speed:,.0f} | {middle:.2f} ({least:.2f} to {most:.2f}) |")
+    print()
+    print("| beside the steps of cross-entropy | share of an epoch (least to most) |")
+    print("| --- | ---: |")
+    middle, least, most = ratio("validation")
+    print(f"| validation, a quarter as many images | {middle:.1%} ({least:.1%} to {most:.1%}) |")
+    for name in table:
+        if name.startswith("loss ") or name == "recorded":
+            middle, least, most = (each - 1 for each in ratio(name))
+            said = "store, signs of life, checkpoints" if name == "recorded" else name
+            print(f"| {said} | {middle:+.1%} ({least:+.1%} to {most:+.1%}) |")
+    print()
+    if device.type == "cuda":
+        memory, what = torch.cuda.max_memory_allocated(), "at most on the device, with the whole training part"
+    else:
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory, what = (after - before) * 1024, "more than before, all loops and their copies of the images together"
+    print(
+        f"Memory: {memory / 1e6:,.0f} MB {what}; the {len(whole):,} images have {whole.images.numel() / 1e6:,.0f} MB."
+    )
 
 
 if __name__ == "__main__":

@@ -67,6 +67,10 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
     with left:
         alt = f"Confusion matrix of {names[run.id]}, {part} images"
         common.chart(figures.confusion_figure(counts, run.tree), "confusion", alt)
+        if part == "test" and run.test and "epoch" in run.test:
+            figure = run.config.select.replace("val_", "validation ")
+            why = "the last one" if figure == "last" else f"the best one by {figure}"
+            st.caption(f"With the weights of epoch {run.test['epoch']}, {why}.")
     with right:
         st.markdown("**The most frequent mistakes** and how far they go in the tree")
         st.dataframe(

@@ -15,6 +15,12 @@ ONLY_WITH = {
     "step_epochs": ("schedule", "step"),
     "step_factor": ("schedule", "step"),
 }
+LABELS = {
+    "select": "Best epoch by",
+    "crop": "Crop (pixels)",
+    "cutout": "Cutout (pixels)",
+    "warmup_epochs": "Warm-up epochs",
+}
 STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number
 OTHER_STEP = 0.1
 
@@ -27,20 +33,19 @@ def key_of(name: str) -> str:
 def group(name: Group, columns: int = 2) -> dict[str, Any]:
     """Draw a group's fields side by side; their values by field. Those that are not shown keep their defaults."""
     values: dict[str, Any] = {}
-    places = st.columns(columns)
-    shown = 0
+    places: list[DeltaGenerator] = []
     for field in fields_of(name).values():
         other, needed = ONLY_WITH.get(field.name, ("", ""))
         if other and values[other] != needed:
             values[field.name] = field.default
             continue
-        values[field.name] = _widget(field, places[shown % columns])
-        shown += 1
+        places = places or list(st.columns(columns, vertical_alignment="bottom"))
+        values[field.name] = _widget(field, places.pop(0))
     return values
 
 
 def _widget(field: FormField, column: DeltaGenerator) -> Any:
-    label, key = field.name.replace("_", " ").capitalize(), key_of(field.name)
+    label, key = LABELS.get(field.name, field.name.replace("_", " ").capitalize()), key_of(field.name)
     about = field.description[0].upper() + field.description[1:] + "."
     if field.kind is bool:
         return column.checkbox(label, field.default, key=key, help=about, bind="query-params")

@@ -1,0 +1,123 @@
+"""The loops that the benchmarks of training compare, each as a function that trains an epoch and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Subset
+from torchvision import transforms
+from torchvision.datasets import CIFAR10
+
+from hierapp import compute, models, paths, tree_library
+from hierapp.batches import Feed, Images, Normalizer
+from hierapp.checkpoints import Position
+from hierapp.config import RunConfig
+from hierapp.losses import make_loss
+from hierapp.optimizers import make_optimizer
+from hierapp.training import Learner, train_epoch
+from hierapp.tree import LabelTree
+
+BATCH = 128
+MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+Epoch = Callable[[], None]
+
+
+class Quiet:
+    """A recorder that keeps nothing; the reports of the loss are still computed."""
+
+    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
+
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None: ...
+
+    def should_stop(self) -> bool:
+        return False
+
+    def should_save(self) -> bool:
+        return False
+
+    def went_back(self, epoch: float, broken: Sequence[str]) -> None: ...
+
+    def saved(self, file: Path) -> None: ...
+
+    def not_saved(self, error: OSError) -> None:
+        raise error
+
+    def when_there_is_room(self, write: Callable[[], None]) -> None:
+        write()
+
+
+def configuration(loss: str = "cross-entropy", **values: Any) -> RunConfig:
+    """A run on CIFAR-10 by default."""
+    return RunConfig.make(**{"data": "cifar10", "tree": "cifar10", "loss": loss, "batch_size": BATCH, **values})
+
+
+def learner(part: Images, config: RunConfig, tree: LabelTree, precision: compute.Precision) -> Learner:
+    """What hierapp trains, made as a run makes it."""
+    torch.manual_seed(0)
+    loss = make_loss(config.loss, tree, **config.options).to(part.images.device, torch.float32)
+    height, width, channels = part.images.shape[1:]
+    model = models.find(config.model).build((height, width, channels), loss.num_outputs)
+    network = nn.Sequential(Normalizer(part.images), model).to(part.images.device)
+    network = network.to(memory_format=torch.channels_last)
+    return Learner(network, loss, make_optimizer(config, network.parameters()), precision)
+
+
+def ours(part: Images, precision: compute.Precision, tree: LabelTree | None = None, **values: Any) -> Epoch:
+    """hierapp's epoch: uint8 in memory, shuffled, augmented, normalised on the device, loss reported ten times."""
+    config, tree = configuration(**values), tree or tree_library.load("cifar10")
+    made, feed = learner(part, config, tree, precision), Feed(part, config, len(tree.leaves))
+    return lambda: _done(train_epoch(made, feed, config, Position(), Quiet()))
+
+
+def bare(part: Images, precision: compute.Precision, model: str = "lenet", channels_last: bool = True) -> Epoch:
+    """The least that trains: float images that are normalised and in memory already, in order, and nothing else."""
+    device = part.images.device
+    torch.manual_seed(0)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network = models.find(model).build((32, 32, 3), 10).to(device).to(memory_format=layout)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+    images = Normalizer(part.images)(part.images).contiguous(memory_format=layout)
+
+    def epoch() -> None:
+        network.train()
+        for start in range(0, len(images), BATCH):
+            with compute.half(precision, device):
+                logits = network(images[start : start + BATCH])
+            step(logits.float(), part.leaves[start : start + BATCH], optimizer)
+
+    return epoch
+
+
+def usual(count: int, device: torch.device, workers: int, augmented: bool = False) -> Epoch:
+    """The recipe of most tutorials: torchvision's data set through transforms and a DataLoader, in float32."""
+    chances = [transforms.RandomCrop(32, 4), transforms.RandomHorizontalFlip()] if augmented else []
+    transform = transforms.Compose([*chances, transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)])
+    data = CIFAR10(str(paths.data_folder()), transform=transform, download=False)
+    loader = DataLoader(Subset(data, range(count)), batch_size=BATCH, shuffle=True, num_workers=workers)
+    torch.manual_seed(0)
+    network = models.find("lenet").build((32, 32, 3), 10).to(device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+
+    def epoch() -> None:
+        network.train()
+        for images, labels in loader:
+            step(network(images.to(device)), labels.to(device), optimizer)
+
+    return epoch
+
+
+def step(logits: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def _done(rate: float) -> None:
+    return None
