@@ -26,6 +26,7 @@ from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
+from hierapp.similarity import Matrix
 from hierapp.tree import LabelTree
 
 REPORTS_PER_EPOCH = 10
@@ -134,7 +135,12 @@ Load = Callable[[str, datasets.Part], ImageSet]
 
 
 def train(
-    config: RunConfig, tree: LabelTree, recorder: Recorder, folder: Path | None = None, load: Load | None = None
+    config: RunConfig,
+    tree: LabelTree,
+    recorder: Recorder,
+    folder: Path | None = None,
+    load: Load | None = None,
+    similarity: Matrix | None = None,
 ) -> dict[str, Any]:
     """Train one run, from its last checkpoint if there is one, and evaluate it on the test part, read only then.
 
@@ -147,6 +153,8 @@ def train(
         recorder: is told of the training loss some ten times an epoch, and of each epoch's validation.
         folder: where checkpoints and `model.safetensors` go; nowhere by default.
         load: reads a part of a data set; `datasets.load` by default.
+        similarity: what the option `similarity` of SimLoss stands for, [L, L] in the order of `tree.leaves`; the word
+            "tree" needs none.
 
     Returns:
         `metrics.report` of the test part, with "loss" and "confusion".
@@ -162,7 +170,8 @@ def train(
     fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
     images = Images.of(whole, tree, device)
     training, validation = images.take(fitting), images.take(held_out)
-    loss = make_loss(config.loss, tree, **config.options).to(device, torch.float32)
+    alike = {} if similarity is None else {"similarity": similarity}
+    loss = make_loss(config.loss, tree, **{**config.options, **alike}).to(device, torch.float32)
     height, width, channels = whole.images.shape[1:]
     model = models.find(config.model).build((height, width, channels), loss.num_outputs)
     network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
