@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from hierapp.errors import ConfigError, StoreError
 from hierapp.similarity import Similarity
 
 DONE = 0
-DIGITS = 5
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -64,13 +62,19 @@ def show_one(options: argparse.Namespace) -> int:
 def keep_file(options: argparse.Namespace) -> int:
     path = Path(options.file)
     found, about = read(path)
-    data = options.data or about.get("data") or None
+    data = options.data or about.get("data") or _data_of(found)
     if data:
         found.over(datasets.find(data).class_names)
     name = options.name or path.stem
     entry = similarity_library.keep(found, name, about.get("title", name), about.get("description", ""), data)
     print(f"{entry.name}: {len(found.classes)} classes; train with --option similarity={entry.name}")
     return DONE
+
+
+def _data_of(found: Similarity) -> str | None:
+    """The data set of just these classes, if there is one."""
+    classes = set(found.classes)
+    return next((name for name, entry in datasets.DATASETS.items() if set(entry.class_names) == classes), None)
 
 
 def delete_one(options: argparse.Namespace) -> int:
@@ -84,8 +88,7 @@ def embed_names(options: argparse.Namespace) -> int:
     if options.out and Path(options.out).exists():
         raise StoreError(f"The file {options.out} is there already; remove it or choose another name.")
     found = text_embeddings.of_names(data.class_names, options.model, options.prompt)
-    found = Similarity.of(found.classes, found.matrix.round(DIGITS))
-    about = about_embedding(options.data, options.model, options.prompt, options.out)
+    about = text_embeddings.about(options.data, data.title, options.model, options.prompt, options.out)
     if options.out:
         try:
             Path(options.out).write_text(similarity_csv.render(found, about), encoding="utf-8", newline="")
@@ -97,23 +100,6 @@ def embed_names(options: argparse.Namespace) -> int:
     entry = similarity_library.keep(found, f"{options.data}-names", title, description, options.data, more=about)
     print(f"{entry.name}: {len(found.classes)} classes; train with --option similarity={entry.name}")
     return DONE
-
-
-def about_embedding(data: str, model: str, prompt: str, out: str | None = None) -> dict[str, str]:
-    """What a file of embedded class names says of itself."""
-    title = datasets.find(data).title
-    words = [*(["--model", model] if model != text_embeddings.PACKAGED else [])]
-    words += ["--prompt", prompt] if prompt != text_embeddings.PLAIN else []
-    words += ["-o", out] if out else []
-    command = shlex.join(["python", "-m", "hierapp", "similarity", "embed", "--data", data, *words])
-    return {
-        "title": f"{title}, by class names",
-        "description": f"Cosines between the embeddings of the class names by {model}; no lower bound, below 0 as 0.",
-        "data": data,
-        "prompt": prompt,
-        "made with": text_embeddings.versions(model),
-        "command": command,
-    }
 
 
 def read(path: Path) -> tuple[Similarity, dict[str, str]]:

