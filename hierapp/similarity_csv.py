@@ -16,7 +16,7 @@ import numpy as np
 from hierapp.errors import ConfigError, one_line, short, some
 from hierapp.similarity import Similarity
 
-LARGEST_FILE = 25_000_000  # bytes
+LARGEST_FILE = 20_000_000  # bytes
 MOST_CLASSES = 1_000
 
 

@@ -31,9 +31,9 @@ class Facts:
         is_degenerate: everything is like everything: SimLoss is 0 for any output, and refused.
         uniform_loss: SimLoss of a prediction that gives every class the same, mean over the true classes.
         right_loss: of one that is sure and right.
-        near_loss: of one that is sure of the likest wrong class, mean over the true classes; infinite where that is
+        near_loss: of one that is sure of the most similar wrong class, mean over the true classes; infinite where it is
             not alike at all.
-        far_loss: of one that is sure of the least like class, mean over the true classes.
+        far_loss: of one that is sure of the least similar class, mean over the true classes.
     """
 
     classes: int
@@ -85,15 +85,15 @@ def of(matrix: Matrix) -> Facts:
     )
 
 
-def pairs(matrix: Matrix, names: Sequence[str], most: int = 10) -> pd.DataFrame:
-    """The likest and the least like pairs of classes: columns kind, first, second, similarity (the mean of both ways);
+def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> pd.DataFrame:
+    """The most and the least alike pairs of classes: columns kind, first, second, similarity (the mean of both ways);
     at most so many of each kind, and no pair in both."""
     one, other = np.triu_indices(len(matrix), 1)
     values = (matrix[one, other] + matrix[other, one]) / 2
     most = min(most, len(values) // 2) if len(values) > 1 else len(values)
     order = np.argsort(-values, kind="stable")
-    rows = [("likest", at) for at in order[:most]] + [
-        ("least like", at) for at in order[::-1][: min(most, len(order) - most)]
+    rows = [("most alike", at) for at in order[:most]] + [
+        ("least alike", at) for at in order[::-1][: min(most, len(order) - most)]
     ]
     return pd.DataFrame(
         [(kind, names[one[at]], names[other[at]], float(values[at])) for kind, at in rows],

@@ -7,6 +7,7 @@ from hierapp.datasets import DATASETS, best_ready, find
 from hierapp.errors import HierappError
 from hierapp.figures_similarity import similarity_figure
 from hierapp.similarity import Similarity, bounded, ordinal, tree_similarity
+from hierapp.similarity_library import SimilarityEntry
 from hierapp.similarity_words import TREE, ordinal_word
 from hierapp.tree import DISTANCES
 from pages.parts import common
@@ -23,10 +24,14 @@ SOURCES = {
 }
 
 
+def shipped_for(data: str) -> SimilarityEntry | None:
+    """What ships for the class names of a data set, if anything."""
+    return next((entry for entry in similarity_library.entries(data) if entry.shipped), None)
+
+
 def by_names(data: str) -> Chosen | None:
     """The similarity that ships for the class names; by the extra, another prompt's."""
-    name = f"{data}-names"
-    shipped = next((entry for entry in similarity_library.entries(data) if entry.name == name), None)
+    shipped = shipped_for(data)
     if text_embeddings.is_installed():
         with st.popover("Compute anew", icon=":material/calculate:"):
             prompt = st.text_input("Text", text_embeddings.PLAIN, help="{} stands for the class name", key="prompt")
@@ -39,7 +44,7 @@ def by_names(data: str) -> Chosen | None:
             )
     if shipped is not None:
         st.caption(shipped.description)
-        return Chosen(similarity_library.load(name), name, name)
+        return Chosen(similarity_library.load(shipped.name), shipped.name, shipped.name)
     st.info(
         f"None ships for the class names of {common.data_title(data)}."
         + ("" if text_embeddings.is_installed() else f" To compute one, {text_embeddings.HOW_TO_INSTALL}."),
@@ -155,7 +160,7 @@ tree_name = second.selectbox(
     key="label-tree",
     help="orders the classes, and is what the similarity is compared with",
 )
-common.one_from_url("source", list(SOURCES), "names")
+common.one_from_url("source", list(SOURCES), "names" if shipped_for(data) else "ordinal")
 source = st.segmented_control(
     "Where it comes from", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source"
 )

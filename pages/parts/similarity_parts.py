@@ -29,17 +29,17 @@ def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
     """The figures of the matrix with its lower bound."""
     common.facts(
         {
-            "Mean of two classes": f"{facts.mean_off_diagonal:.3f}",
+            "Mean likeness": f"{facts.mean_off_diagonal:.3f}",
             "Not alike at all": f"{facts.share_of_zeros:.1%}",
             "Correlation with the tree": _number(agreement.correlation),
-            "The same by ranks": _number(agreement.rank_correlation),
+            "Correlation by ranks": _number(agreement.rank_correlation),
         }
     )
     st.markdown(
         f"SimLoss of a sure and right prediction is **{facts.right_loss:g}**, of a uniform one"
         f" **{facts.uniform_loss:.3f}** (cross-entropy: {math.log(facts.classes):.3f}), of one that is sure of the"
-        f" likest wrong class **{_loss(facts.near_loss)}**, of the least like one **{_loss(facts.far_loss)}**; means"
-        " over the true classes."
+        f" most similar wrong class **{_loss(facts.near_loss)}**, of the least similar **{_loss(facts.far_loss)}**;"
+        " means over the true classes."
     )
     if facts.is_degenerate:
         st.error("**Degenerate.** All classes are the same, so that SimLoss is 0 for any output; it is refused.")
