@@ -3,8 +3,8 @@
     python -m benchmarks.simloss_bounds --data cifar100 --bounds 0 0.15 0.3 0.45 0.6 --epochs 40 --seeds 3 --out FILE
 
 Real runs, one after another in this process; each is written to the file when it ends, and what is in the file is not
-trained again. At the end it prints a Markdown table and, with --svg, draws the three figures. Of the class names of CIFAR-100 no two
-are more alike than 0.736: with a higher bound SimLoss is cross-entropy, and the table says that no pair is alike.
+trained again. At the end it prints a Markdown table and, with --svg, draws the three figures. Of the class names of
+CIFAR-100 no two are more alike than 0.736: with a higher bound SimLoss is cross-entropy, and no pair is alike.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def _panel(found: Mapping[tuple[str, float | None], Mapping[str, Any]], figure: 
             f'<rect x="{LEFT}" y="{y(most):.1f}" width="{WIDTH - LEFT}" height="{y(least) - y(most):.1f}"'
             f' fill="{GREY}" opacity="0.2"/>'
             f'<path d="M{LEFT} {y(mean):.1f}H{WIDTH}" stroke="{GREY}" stroke-dasharray="5 3"/>'
-            f'<text x="{WIDTH}" y="{y(mean) - 4:.1f}" text-anchor="end" fill="{GREY}">{escape(plain)}</text>'
+            f'<text x="{WIDTH}" y="18" text-anchor="end" fill="{GREY}">╌ {escape(plain)}</text>'
         )
     line = "L".join(f"{x(bound):.1f} {y(mean):.1f}" for bound, mean, _, _ in points)
     if points:

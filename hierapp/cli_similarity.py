@@ -54,8 +54,8 @@ def show_one(options: argparse.Namespace) -> int:
         return DONE
     for name, value in facts.as_dict().items():
         print(f"{name:28} {value}")
-    for row in pairs.itertuples():
-        print(f"{row.kind:28} {row.first}, {row.second}: {row.similarity:.3f}")
+    for pair in pairs:
+        print(f"{pair.kind:28} {pair.first}, {pair.second}: {pair.similarity:.3f}")
     return DONE
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hierapp.similarity import Matrix
@@ -75,7 +74,7 @@ def of(matrix: Matrix) -> Facts:
         mean_off_diagonal=float(others.mean()) if size > 1 else math.nan,
         share_of_zeros=float((others == 0).mean()) if size > 1 else math.nan,
         same=int(same),
-        is_symmetric=bool(np.allclose(matrix, matrix.T, atol=1e-9)),
+        is_symmetric=bool(np.allclose(matrix, matrix.T, rtol=0, atol=1e-9)),
         is_identity=bool((others == 0).all()),
         is_degenerate=size > 1 and bool((matrix == 1.0).all()),
         uniform_loss=abs(uniform),  # not -0
@@ -85,20 +84,31 @@ def of(matrix: Matrix) -> Facts:
     )
 
 
-def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> pd.DataFrame:
-    """The most and the least alike pairs of classes: columns kind, first, second, similarity (the mean of both ways);
-    at most so many of each kind, and no pair in both."""
+class Pair(NamedTuple):
+    """Two classes, "most alike" or "least alike" of all; the similarity is the mean of both ways."""
+
+    kind: str
+    first: str
+    second: str
+    similarity: float
+
+
+def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> list[Pair]:
+    """The most and the least alike pairs of classes, at most so many of each kind, and no pair in both.
+
+    >>> pairs(np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]]), ["cat", "dog", "truck"], most=1)[1]
+    Pair(kind='least alike', first='cat', second='truck', similarity=0.1)
+    """
     one, other = np.triu_indices(len(matrix), 1)
     values = (matrix[one, other] + matrix[other, one]) / 2
-    most = min(most, len(values) // 2) if len(values) > 1 else len(values)
-    order = np.argsort(-values, kind="stable")
-    rows = [("most alike", at) for at in order[:most]] + [
-        ("least alike", at) for at in order[::-1][: min(most, len(order) - most)]
+    order = np.argsort(-values, kind="stable").tolist()
+    top = order[: min(most, (len(order) + 1) // 2)]
+    bottom = order[len(top) :][::-1][:most]
+    return [
+        Pair(kind, names[one[at]], names[other[at]], float(values[at]))
+        for kind, places in (("most alike", top), ("least alike", bottom))
+        for at in places
     ]
-    return pd.DataFrame(
-        [(kind, names[one[at]], names[other[at]], float(values[at])) for kind, at in rows],
-        columns=["kind", "first", "second", "similarity"],
-    )
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ if chosen is not None:
         )
     with words:
         st.dataframe(
-            similarity_facts.pairs(matrix, tree.leaves),
+            [pair._asdict() for pair in similarity_facts.pairs(matrix, tree.leaves)],
             hide_index=True,
             height=458,
             column_config={"similarity": st.column_config.NumberColumn(format="%.3f")},
