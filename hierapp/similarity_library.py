@@ -13,6 +13,7 @@ from hierapp.similarity import Similarity
 
 # Words that mean something else where a similarity is named.
 RESERVED = frozenset({"tree", "ordinal", ""})
+NAME = re.compile(r"[\w-]{1,60}")
 _ABOUT = 4_096  # bytes; what a file says of itself stands at its beginning
 
 
@@ -41,7 +42,7 @@ def entries(data: str | None = None) -> list[SimilarityEntry]:
         path.stem: entry
         for folder, shipped in ((own_folder(), False), (paths.shipped_similarities(), True))
         for path in sorted(folder.glob("*.csv"))
-        if (entry := _entry(path, shipped)) is not None
+        if NAME.fullmatch(path.stem) and (entry := _entry(path, shipped)) is not None
     }
     wanted = [entry for entry in found.values() if data is None or entry.data == data]
     return sorted(wanted, key=lambda entry: (not entry.shipped, entry.name))
@@ -57,7 +58,7 @@ def load(name: str) -> Similarity:
     >>> len(load("cifar10-names").classes)
     10
     """
-    file = _file_of(name) if re.fullmatch(r"[\w-]{1,60}", name) else None
+    file = _file_of(name) if NAME.fullmatch(name) else None
     if file is None:
         names = ", ".join(entry.name for entry in entries())
         raise ConfigError(f"There is no similarity {name!r}; give tree, ordinal:0.5, or one of {names}.")
@@ -128,7 +129,7 @@ def delete(name: str) -> None:
 
 def own(name: str) -> SimilarityEntry | None:
     """The user's own similarity of this very name, if there is one."""
-    return _entry(own_folder() / f"{name}.csv", shipped=False) if re.fullmatch(r"[\w-]{1,60}", name) else None
+    return _entry(own_folder() / f"{name}.csv", shipped=False) if NAME.fullmatch(name) else None
 
 
 def stem_of(name: str) -> str:

@@ -6,7 +6,6 @@ Any other word is the name of a similarity that ships or is kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from hierapp import similarity_csv, similarity_library
@@ -16,8 +15,6 @@ from hierapp.similarity_csv import MOST_CLASSES
 
 TREE = "tree"
 ORDINAL = "ordinal:"
-
-_NAME = re.compile(r"[\w-]{1,60}")
 
 
 def canonical(word: object) -> str:
@@ -32,7 +29,7 @@ def canonical(word: object) -> str:
     text = word.strip() if isinstance(word, str) else ""
     if text.startswith(ORDINAL):
         return ordinal_word(_ratio(text))
-    if text not in similarity_library.RESERVED - {TREE} and _NAME.fullmatch(text):
+    if text not in similarity_library.RESERVED - {TREE} and similarity_library.NAME.fullmatch(text):
         return text
     raise ConfigError(
         "Expected the similarity of simloss to be tree, ordinal:R with R of at least 0 and below 1 as in ordinal:0.5,"
