@@ -13,6 +13,7 @@ COPY .streamlit/config.toml .streamlit/
 COPY app.py ./
 COPY assets assets
 COPY trees trees
+COPY similarities similarities
 COPY pages pages
 COPY hierapp hierapp
 

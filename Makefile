@@ -32,7 +32,7 @@ benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 
 lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-		requirements.txt requirements-dev.txt -o constraints.txt --upgrade
+		requirements.txt requirements-dev.txt requirements-text.txt -o constraints.txt --upgrade
 
 clean:
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ page = entrance.navigate(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
+        st.Page("pages/similarities.py", title="Similarities", icon=":material/grid_on:"),
         st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),
         st.Page("pages/lab.py", title="Lab", icon=":material/experiment:"),
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hierapp import downloads, launchers, models, slots, tree_library
+from hierapp import datasets, downloads, launchers, models, similarity_library, slots, text_embeddings, tree_library
 from hierapp.access import Person, Role
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
@@ -21,6 +21,8 @@ from hierapp.lab.views import State
 from hierapp.launchers import choice
 from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
+from hierapp.similarity import Similarity
+from hierapp.similarity_library import SimilarityEntry
 from hierapp.store import Place, Store
 from hierapp.tree import LabelTree
 from hierapp.tree_library import TreeEntry
@@ -121,7 +123,7 @@ class Actions:
         self.need_admin("say how often runs are resumed by themselves")
         choice.set_retries(self.store, count)
 
-    # Trees, drafts, data sets
+    # Trees, similarities, drafts, data sets
 
     def check_upload(self, size: int) -> None:
         """Refuse an upload of so many bytes if it is not theirs to make, or too large."""
@@ -155,6 +157,36 @@ class Actions:
         if not self.may_change(there.owner if there else None):
             raise AccessError(f"The tree {name!r} is not yours; ask its owner or an admin to delete it.")
         tree_library.delete(name)
+
+    def keep_similarity(
+        self,
+        similarity: Similarity,
+        name: str,
+        title: str = "",
+        description: str = "",
+        data: str | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> SimilarityEntry:
+        """Keep a similarity under a name, or that with a number where it is taken; see `similarity_library.keep`."""
+        self._need_runner("keep similarities")
+        return similarity_library.keep(similarity, name, title, description, data, self.person.email, more)
+
+    def keep_names(self, data: str, prompt: str = text_embeddings.PLAIN) -> SimilarityEntry:
+        """Compute the similarity of a data set's class names by the packaged model, and keep it; takes seconds."""
+        self._need_runner("compute similarities")
+        entry = datasets.find(data)
+        found = text_embeddings.of_names(entry.class_names, prompt=prompt)
+        about = text_embeddings.about(data, entry.title, prompt=prompt)
+        title, description = about.pop("title"), about.pop("description")
+        return self.keep_similarity(found, f"{data}-names", title, description, data, about)
+
+    def delete_similarity(self, name: str) -> None:
+        """Delete a similarity of theirs; runs that used it keep it."""
+        self._need_runner("delete similarities")
+        there = similarity_library.own(name)
+        if not self.may_change(there.owner if there else None):
+            raise AccessError(f"The similarity {name!r} is not yours; ask its owner or an admin to delete it.")
+        similarity_library.delete(name)
 
     def begin_draft(self, tree: LabelTree, title: str, data: str | None = None) -> Draft:
         """Start a draft of a tree."""

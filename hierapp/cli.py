@@ -11,7 +11,19 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_args
 
-from hierapp import cli_fields, cli_store, datasets, devices, downloads, launchers, losses, models, slots, tree_library
+from hierapp import (
+    cli_fields,
+    cli_similarity,
+    cli_store,
+    datasets,
+    devices,
+    downloads,
+    launchers,
+    losses,
+    models,
+    slots,
+    tree_library,
+)
 from hierapp.config import plan
 from hierapp.errors import ConfigError, HierappError, StoreError, TreeError
 from hierapp.runs import Run
@@ -93,6 +105,7 @@ def parser() -> Parser:
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
 
+    cli_similarity.add(commands, _command)
     cli_store.add(commands, _command)
     return top
 

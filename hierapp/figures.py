@@ -96,12 +96,12 @@ def matrix_figure(values: NDArray[np.int64], names: Sequence[str], what: str) ->
             coloraxis="coloraxis",
             xgap=1,
             ygap=1,
-            customdata=_pairs(labels, labels),
+            customdata=cell_names(labels, labels),
             hovertemplate="%{customdata[0]}, %{customdata[1]}<br>" + what + " %{z}<extra></extra>",
             **_numbers(values),
         )
     )
-    return _square(figure, labels)
+    return square_axes(figure, labels)
 
 
 def depth_figure(tree: LabelTree) -> go.Figure:
@@ -151,7 +151,7 @@ def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure
     """
     labels = [plain(name) for name in tree.leaves]
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    data = np.dstack([_pairs(labels, labels), confusion.astype(object)])
+    data = np.dstack([cell_names(labels, labels), confusion.astype(object)])
     figure = go.Figure(
         go.Heatmap(
             z=share,
@@ -168,7 +168,7 @@ def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure
         edge = tree.leaf_ranges[node, 0] - 0.5
         figure.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
         figure.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
-    _square(figure, labels)
+    square_axes(figure, labels)
     figure.update_coloraxes(cmin=0, cmax=1)
     figure.update_xaxes(title="predicted")
     figure.update_yaxes(title="true")
@@ -216,7 +216,7 @@ def _framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figur
     )
 
 
-def _square(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
+def square_axes(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
     """Axes of positions with names as ticks: two nodes may be shown alike, two positions never."""
     ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": list(labels)}
     # Beyond this, names would overlap: hovering still tells them.
@@ -231,7 +231,7 @@ def _square(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
     return _framed(figure, height=560, showlegend=False)
 
 
-def _pairs(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:
+def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:
     """[rows, columns, 2]: the names of each cell's row and column."""
     pairs = np.empty((len(rows), len(columns), 2), object)
     pairs[..., 0] = np.array(rows, object)[:, None]

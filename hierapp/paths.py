@@ -22,3 +22,8 @@ def project_folder() -> Path:
 def shipped_trees() -> Path:
     """The folder of the trees that ship."""
     return project_folder() / "trees"
+
+
+def shipped_similarities() -> Path:
+    """The folder of the similarities that ship."""
+    return project_folder() / "similarities"

@@ -1,4 +1,4 @@
-"""The metrics and confusion matrices of runs, inside a transaction of the store."""
+"""The metrics and confusion matrices of runs and the texts they share, inside a transaction of the store."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hierapp import schema
+
 Part = Literal["validation", "test"]
+TextTable = Literal["trees", "similarities"]
 Points = dict[str, list[tuple[float, float]]]  # for each metric its (epoch, value) in order
 
 
@@ -102,6 +105,19 @@ def new_points(
 
 def _value(row: sqlite3.Row) -> float:
     return math.nan if row["value"] is None else float(row["value"])
+
+
+def keep_text(db: sqlite3.Connection, table: TextTable, text: str) -> str:
+    """Keep what many runs share once; the hash by which they name it."""
+    key = schema.tree_hash(text)
+    db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (key, text))
+    return key
+
+
+def kept_texts(db: sqlite3.Connection, table: TextTable, hashes: Collection[str | None]) -> dict[str, str]:
+    """The texts of these hashes; None is no hash."""
+    wanted = [key for key in hashes if key is not None]
+    return dict(db.execute(f"SELECT hash, text FROM {table} WHERE hash IN ({marks(wanted)})", wanted).fetchall())
 
 
 def marks(values: Sequence[object]) -> str:

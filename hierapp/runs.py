@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hierapp import tree_formats
+from hierapp import similarity_csv, tree_formats
 from hierapp.config import RunConfig
 from hierapp.run_states import OPEN_STATES, State
+from hierapp.similarity import Matrix
 from hierapp.tree import LabelTree
 
 
@@ -26,6 +27,7 @@ class Run:
     state: State
     config: RunConfig
     tree_text: str
+    similarity_text: str | None
     owner: str | None
     created: float
     priority: int
@@ -54,9 +56,10 @@ class Run:
     folder: Path
 
     @classmethod
-    def of_row(cls, row: sqlite3.Row, tree_text: str, folder: Path) -> Run:
+    def of_row(cls, row: sqlite3.Row, tree_text: str, similarity_text: str | None, folder: Path) -> Run:
         """The run that a row of the table tells; `folder` is where all runs have theirs."""
-        fields = {name: row[name] for name in row.keys() if name not in ("tree", "cut_seq", "cut_epoch")}  # noqa: SIM118 - a row iterates over its values
+        elsewhere = ("tree", "similarity", "cut_seq", "cut_epoch")
+        fields = {name: row[name] for name in row.keys() if name not in elsewhere}  # noqa: SIM118 - a row iterates over its values
         run = str(fields.pop("id"))
         # Checked when it was queued; a registry that has changed since must not hide the run.
         fields["config"] = RunConfig.model_construct(**json.loads(fields["config"]))
@@ -65,12 +68,19 @@ class Run:
             name: math.nan if value is None else value for name, value in json.loads(fields["last"]).items()
         }
         fields["held"] = bool(fields["held"])
-        return cls(id=run, tree_text=tree_text, folder=folder / run, **fields)
+        return cls(id=run, tree_text=tree_text, similarity_text=similarity_text, folder=folder / run, **fields)
 
     @cached_property
     def tree(self) -> LabelTree:
         """The tree that the run was queued with."""
         return tree_formats.parse(self.tree_text, "json")
+
+    @cached_property
+    def similarity(self) -> Matrix | None:
+        """The similarity it was queued with, [L, L] in the order of `tree.leaves`; None for the tree's own."""
+        if self.similarity_text is None:
+            return None
+        return similarity_csv.parse(self.similarity_text).over(self.tree.leaves)
 
     @property
     def is_open(self) -> bool:

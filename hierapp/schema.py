@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 
@@ -64,12 +64,25 @@ CREATE TABLE confusions (
 
 _SETTINGS = "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
+# Of version 3: the matrices of SimLoss as CSV, each kept once, and which one a run has: none, for the tree's own.
+_SIMILARITIES = "CREATE TABLE similarities (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
+_SIMILARITY_OF_RUN = "ALTER TABLE runs ADD COLUMN similarity TEXT REFERENCES similarities"
+
 _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables of a new store, inside a transaction."""
-    for statement in (_TREES, _RUNS, _METRICS, _CONFUSIONS, _SETTINGS, _BY_STATE):
+    for statement in (
+        _TREES,
+        _RUNS,
+        _METRICS,
+        _CONFUSIONS,
+        _SETTINGS,
+        _BY_STATE,
+        _SIMILARITIES,
+        _SIMILARITY_OF_RUN,
+    ):
         db.execute(statement)
 
 
@@ -101,10 +114,19 @@ def _from_1(db: sqlite3.Connection) -> None:
     db.execute("UPDATE settings SET name = 'slots.cuda' WHERE name = 'slots'")
 
 
+def _from_2(db: sqlite3.Connection) -> None:
+    """Runs may have a similarity, kept once each; what older runs did stands in their configurations."""
+    db.execute(_SIMILARITIES)
+    db.execute(_SIMILARITY_OF_RUN)
+    db.execute(
+        'UPDATE runs SET config = json_patch(\'{"schedule":"constant","select":"last","precision":"float32"}\', config)'
+    )
+
+
 # From which version, how to the next.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2}
 
 
 def tree_hash(text: str) -> str:
-    """The key of a tree's text."""
+    """The key of a text that is kept once: a tree's, a similarity's."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

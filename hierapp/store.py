@@ -23,7 +23,6 @@ from hierapp.errors import ConfigError, StoreError
 from hierapp.records import Part, Points, marks
 from hierapp.run_states import Event, State, move
 from hierapp.runs import Run
-from hierapp.schema import tree_hash
 from hierapp.tree import LabelTree
 
 Place = Literal["first", "earlier", "later", "last"]
@@ -56,21 +55,37 @@ class Store:
     # Runs
 
     def add(
-        self, configs: Sequence[RunConfig], tree: LabelTree, owner: str | None = None, priority: int = 0
+        self,
+        configs: Sequence[RunConfig],
+        tree: LabelTree,
+        owner: str | None = None,
+        priority: int = 0,
+        similarities: Sequence[str | None] | None = None,
     ) -> list[str]:
-        """Queue runs over one tree, all or none; their ids in order."""
+        """Queue runs over one tree, all or none; their ids in order. `similarities` says for each of them what its
+        option `similarity` stands for, as CSV; None, for the tree's own, by default."""
         text = tree_formats.render(tree, "json")
+        similarities = similarities or [None] * len(configs)
         _check_priority(priority)
         with self.database.write() as db:
-            db.execute("INSERT OR IGNORE INTO trees VALUES (?, ?)", (tree_hash(text), text))
+            kept_tree = records.keep_text(db, "trees", text)
+            alike = {csv: records.keep_text(db, "similarities", csv) for csv in set(similarities) if csv is not None}
             place = float(db.execute("SELECT coalesce(max(place), 0) FROM runs").fetchone()[0])
             ids = [
                 db.execute(
-                    "INSERT INTO runs (state, config, tree, owner, created, priority, place)"
-                    " VALUES ('queued', ?, ?, ?, ?, ?, ?)",
-                    (config.model_dump_json(), tree_hash(text), owner, time.time(), priority, place + number),
+                    "INSERT INTO runs (state, config, tree, similarity, owner, created, priority, place)"
+                    " VALUES ('queued', ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        config.model_dump_json(),
+                        kept_tree,
+                        None if csv is None else alike[csv],
+                        owner,
+                        time.time(),
+                        priority,
+                        place + number,
+                    ),
                 ).lastrowid
-                for number, config in enumerate(configs, start=1)
+                for number, (config, csv) in enumerate(zip(configs, similarities, strict=True), start=1)
             ]
         return [str(run) for run in ids]
 
@@ -251,12 +266,10 @@ class Store:
     def _select(self, condition: str, values: Sequence[int | str]) -> list[Run]:
         with self.database.read() as db:
             rows = db.execute(f"SELECT * FROM runs {condition}", values).fetchall()
-            hashes = list({row["tree"] for row in rows})
-            trees = {
-                row["hash"]: row["text"]
-                for row in db.execute(f"SELECT * FROM trees WHERE hash IN ({marks(hashes)})", hashes)
-            }
-        return [Run.of_row(row, trees[row["tree"]], self.folder / "runs") for row in rows]
+            trees = records.kept_texts(db, "trees", {row["tree"] for row in rows})
+            similarities = records.kept_texts(db, "similarities", {row["similarity"] for row in rows})
+        folder = self.folder / "runs"
+        return [Run.of_row(row, trees[row["tree"]], similarities.get(row["similarity"]), folder) for row in rows]
 
     def _move(self, run: Run, event: Event) -> bool:
         with self.database.write() as db:

@@ -98,6 +98,18 @@ def _strays(db: sqlite3.Connection) -> Iterator[str]:
         count = db.execute(f"SELECT count(*) FROM {table} WHERE run NOT IN (SELECT id FROM runs)").fetchone()[0]
         if count:
             yield f"Rows of {table} that belong to no run: {count}."
+    if db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        return  # it becomes today's when it is next opened
+    for column, table in (("tree", "trees"), ("similarity", "similarities")):
+        lacking = [
+            str(run)
+            for (run,) in db.execute(
+                f"SELECT id FROM runs WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT hash FROM {table})"
+                " ORDER BY id"
+            )
+        ]
+        if lacking:
+            yield f"Runs whose {column} is not there: {', '.join(lacking[:10])}{' and more' * (len(lacking) > 10)}."
 
 
 def _unmatched(home: Path, runs: dict[str, int], folders: list[Path]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -81,10 +82,27 @@ def setting(run: Run) -> str:
     return ", ".join([run.config.loss, *changed])
 
 
-def settings(run: Run) -> str:
+def recipe(run: Run) -> str:
     """What else differs from the defaults, as "sgd, crop 4"; without epochs, which tables have a column for."""
     changed = [field for field in changed_fields(run.config) if field.name != "epochs"]
     return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
+
+
+def settings(runs: Sequence[Run]) -> dict[str, str]:
+    """`setting` of each run by its id; similarities of one name whose numbers differ are told apart by a mark of them,
+    as "simloss, similarity mine (3fa2c1)": a kept file may have changed between two runs."""
+    texts: dict[object, set[str]] = {}
+    for run in runs:
+        if run.similarity_text is not None:
+            texts.setdefault(run.config.options.get("similarity"), set()).add(run.similarity_text)
+    said = {}
+    for run in runs:
+        word = run.config.options.get("similarity")
+        mark = ""
+        if run.similarity_text is not None and len(texts[word]) > 1:
+            mark = f" ({hashlib.sha256(run.similarity_text.encode()).hexdigest()[:6]})"
+        said[run.id] = setting(run).replace(f"similarity {word}", f"similarity {word}{mark}")
+    return said
 
 
 def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
@@ -92,9 +110,10 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
 
     Runs that are alike in all of it are told apart by their ids, if `unique`.
     """
+    said = settings(runs)
     parts = {
         run.id: {
-            "setting": setting(run),
+            "setting": said[run.id],
             "data": run.config.data,
             "tree": run.config.tree,
             "model": run.config.model,
@@ -116,6 +135,7 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a run, indexed by its id: what it is, how far it is, and its figures (NaN where there is none yet)."""
     rows = []
+    said = settings(runs)
     for run in runs:
         figures = {column: (run.test or {}).get(key) for column, key in TEST_FIGURES.items()}
         rows.append(
@@ -123,12 +143,12 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
                 "run": run.id,
                 "data": run.config.data,
                 "tree": run.config.tree,
-                "loss": setting(run),
+                "loss": said[run.id],
                 "model": run.config.model,
                 "seed": run.config.seed,
                 "state": run.state,
                 "epochs": f"{run.epoch} of {run.config.epochs}",
-                "settings": settings(run),
+                "settings": recipe(run),
                 "val accuracy": run.last.get("val_accuracy"),
                 **figures,
             }

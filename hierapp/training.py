@@ -32,6 +32,7 @@ from hierapp.optimizers import make_optimizer
 from hierapp.outputs import Outputs
 from hierapp.probability_metrics import probability_report
 from hierapp.schedules import Place, learning_rate
+from hierapp.similarity import Matrix
 from hierapp.tree import LabelTree
 
 REPORTS_PER_EPOCH = 10
@@ -107,7 +108,12 @@ class Evaluation:
 
 
 def train(
-    config: RunConfig, tree: LabelTree, recorder: Recorder, folder: Path | None = None, load: Load | None = None
+    config: RunConfig,
+    tree: LabelTree,
+    recorder: Recorder,
+    folder: Path | None = None,
+    load: Load | None = None,
+    similarity: Matrix | None = None,
 ) -> dict[str, Any]:
     """Train one run, from its last checkpoint if there is one, and evaluate its best epoch on the test part, read only
     then.
@@ -121,6 +127,8 @@ def train(
         recorder: is told of the training loss some ten times an epoch, and of each epoch's validation.
         folder: where checkpoints, `model.safetensors` and `outputs.safetensors` go; nowhere by default.
         load: reads a part of a data set; `datasets.load` by default.
+        similarity: what the option `similarity` of SimLoss stands for, [L, L] in the order of `tree.leaves`; the word
+            "tree" needs none.
 
     Returns:
         `metrics.report` and `probability_report` of the test part, with "loss", "confusion", "epoch", the one whose
@@ -132,7 +140,9 @@ def train(
     """
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
-        run = _Run(config, tree, recorder, folder, load or datasets.load, device)
+        alike = {} if similarity is None else {"similarity": similarity}
+        loss = make_loss(config.loss, tree, **{**config.options, **alike}).to(device, torch.float32)
+        run = _Run(config, loss, recorder, folder, load or datasets.load, device)
         run.fit()
         return run.test()
 
@@ -143,13 +153,14 @@ class _Run:
     def __init__(
         self,
         config: RunConfig,
-        tree: LabelTree,
+        loss: TreeLoss,
         recorder: Recorder,
         folder: Path | None,
         load: Load,
         device: torch.device,
     ) -> None:
-        self.config, self.tree, self.recorder, self.folder, self.load = config, tree, recorder, folder, load
+        self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
+        self.tree = tree = loss.tree
         torch.manual_seed(config.seed)
         whole = load(config.data, "train")
         fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
@@ -157,7 +168,6 @@ class _Run:
         self.validation = images.take(held_out)
         training = images.take(fitting)
         self.feed = Feed(training, config, len(tree.leaves))
-        loss = make_loss(config.loss, tree, **config.options).to(device, torch.float32)
         height, width, channels = whole.images.shape[1:]
         model = models.find(config.model).build((height, width, channels), loss.num_outputs)
         network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)

@@ -58,7 +58,7 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         device = compute.choose_device(run.config.device)
         recorder.desk.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
-        test = training.train(run.config, run.tree, recorder, folder, load)
+        test = training.train(run.config, run.tree, recorder, folder, load, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
         checkpoints.remove(folder)
         say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")

@@ -52,6 +52,8 @@ def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
             return column.selectbox(label, option.choices, key=key, help=option.help, bind="query-params")
         case "flag":
             return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
+        case "text":
+            return column.text_input(label, str(option.default), key=key, help=option.help, bind="query-params")
         case "numbers":
             field = column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help, bind="query-params")
             return field or None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hierapp import LabelTree, actions, downloads, launchers, processes, slots, tree_library
+from hierapp import LabelTree, actions, downloads, launchers, processes, similarity_library, slots, tree_library
 from hierapp.access import LOCAL, Limits, Person, Role
 from hierapp.actions import Actions
 from hierapp.config import RunConfig
@@ -16,10 +16,12 @@ from hierapp.drafts import Draft
 from hierapp.errors import AccessError, StoreError, TreeError
 from hierapp.lab import saved_views, views
 from hierapp.paths import project_folder
+from hierapp.similarity import Similarity, ordinal
 from hierapp.store import Store
 
 TREE = tree_library.load("digits")
 OTHER = tree_library.load("digits-flat")
+PLACES = Similarity.of(tuple("0123456789"), ordinal(10, 0.5))
 ADA, BOB = Person("ada@x.edu", Role.ADMIN), Person("bob@x.edu", Role.RUNNER)
 EVE, NOBODY = Person("eve@x.edu", Role.RUNNER), Person("vic@x.edu", Role.VIEWER)
 ANYONE = [ADA, BOB, EVE, NOBODY, LOCAL, Person(None, Role.VIEWER)]
@@ -248,6 +250,17 @@ def test_a_runner_replaces_and_deletes_their_own_trees_alone(store):
         ada.delete_tree("mine")
 
 
+def test_a_similarity_is_its_keepers_and_an_admins(store):
+    ada, bob, eve = (Actions(store, person) for person in (ADA, BOB, EVE))
+    assert bob.keep_similarity(PLACES, "mine", data="digits").owner == "bob@x.edu"
+    refused(eve.delete_similarity, "mine")
+    refused(eve.delete_similarity, "nobody-s")
+    bob.delete_similarity("mine")
+    bob.keep_similarity(PLACES, "mine")
+    ada.delete_similarity("mine")
+    assert [entry for entry in similarity_library.entries() if not entry.shipped] == []
+
+
 def test_a_tree_without_an_owner_is_an_admins(store):
     tree_library.save(TREE, "old one")
     refused(Actions(store, BOB).delete_tree, "old-one")
@@ -278,6 +291,9 @@ def test_viewers_keep_draw_and_get_nothing(store, monkeypatch):
         (vic.keep_tree, TREE, "mine"),
         (vic.save_tree, TREE, "mine"),
         (vic.delete_tree, "mine"),
+        (vic.keep_similarity, PLACES, "mine"),
+        (vic.keep_names, "digits"),
+        (vic.delete_similarity, "mine"),
         (vic.begin_draft, TREE, "A draft"),
         (vic.edit_draft, draft, edits),
         (vic.save_view, views.start(), "mine"),
@@ -288,6 +304,7 @@ def test_viewers_keep_draw_and_get_nothing(store, monkeypatch):
     assert not saved_views.folder().exists()
     assert Draft.load(draft.id).tree == TREE
     assert not tree_library.own_folder().exists()
+    assert not similarity_library.own_folder().exists()
     bob.get_data("cifar10")
     assert bob.save_view(views.start(), "mine").name == "mine"
     bob.edit_draft(draft, edits)
@@ -306,7 +323,7 @@ def test_a_tree_says_who_keeps_it_and_is_read_as_before(store):
 # The pages
 
 CHANGES = (
-    r"\b(launchers\.submit|tree_library\.(keep|save|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
+    r"\b(launchers\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
     r"|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|choice\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )

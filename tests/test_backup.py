@@ -19,17 +19,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from hierapp import LabelTree, backup, tree_library
+from hierapp import LabelTree, backup, similarity_library, tree_library
 from hierapp.archives import Limits
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
 from hierapp.errors import ArchiveError, HierappError, StoreError
 from hierapp.schema import SCHEMA_VERSION
+from hierapp.similarity import Similarity, ordinal
 from hierapp.store import Store
 from tests.store_states import end, working
 
 PROJECT = Path(__file__).resolve().parent.parent
 DIGITS = tree_library.load("digits")
+ALIKE = ",a,b\na,1,0.5\nb,0.5,1\n"
 STATES = ("finished", "failed", "cancelled", "interrupted")
 
 
@@ -67,7 +69,7 @@ def new(tmp_path: Path) -> Path:
 def store(home: Path) -> Store:
     """A run of each state, each with what runs leave; two trees that differ by case, one with versions; a draft."""
     made = Store()
-    ids = made.add(configs(6), DIGITS)
+    ids = made.add(configs(6), DIGITS, similarities=[None, ALIKE, ALIKE, None, ALIKE, ALIKE])
     for run, state in zip(ids, (*STATES, "running"), strict=False):
         made.claim()
         working(made, run).end_epoch(1, {"val_accuracy": 0.5, "val_loss": float("nan")}, np.eye(10, dtype=np.int64))
@@ -80,6 +82,7 @@ def store(home: Path) -> Store:
     for leaf in ("a", "b"):
         tree_library.save(LabelTree.from_edges([("root", leaf), ("root", "c")]), "mine")
     tree_library.save(DIGITS, "Mine")
+    similarity_library.keep(Similarity.of(DIGITS.leaves, ordinal(10, 0.5)), "mine")
     Draft.begin(DIGITS, "a draft")
     (home / "data").mkdir()
     (home / "data" / "large").write_bytes(b"of a data set")
@@ -90,7 +93,10 @@ def rows(home: Path) -> list[object]:
     at = Store(home)
     runs = at.runs()
     ids = [run.id for run in runs]
-    told = [(run.id, run.state, run.config, run.tree_text, run.created, run.epoch, run.error, run.test) for run in runs]
+    told = [
+        (run.id, run.state, run.config, run.tree_text, run.similarity_text, run.created, run.epoch, run.error, run.test)
+        for run in runs
+    ]
     return [told, repr(at.metrics(ids)), [at.confusion(run, "validation") is not None for run in ids]]
 
 
@@ -107,8 +113,8 @@ def test_all_that_is_the_users_comes_back(store, home, new, tmp_path):
         run for run in before[0] if run[1] not in ("interrupted", "running")
     ]
     assert after[1:] == before[1:]
-    kept = {name: data for name, data in content(home).items() if name.split("/")[0] in ("trees", "drafts", "runs")}
-    assert len(kept) == 5 * 2 + 3 + 1
+    kept = {name: data for name, data in content(home).items() if name.split("/")[0] in (*backup.KEPT, "runs")}
+    assert len(kept) == 5 * 2 + 3 + 1 + 1
     assert {name: data for name, data in content(new).items() if name in kept} == kept
     assert set(content(new)) - set(kept) <= {"store.sqlite", "store.sqlite-wal", "store.sqlite-shm"}
     assert {path.name for path in tmp_path.iterdir()} == {"home", "b.zip", "far"}
@@ -314,7 +320,7 @@ def test_pipes_side_files_and_the_backup_itself_are_not_in_it(store, home, new):
     with zipfile.ZipFile(home / "trees" / "b.zip") as opened:
         names = opened.namelist()
     assert not [name for name in names if name.endswith((".part", ".zip", "pipe", "gone", ".part/"))]
-    assert len([name for name in names if not name.endswith("/")]) == 2 + 5 * 2 + 3 + 1
+    assert len([name for name in names if not name.endswith("/")]) == 2 + 5 * 2 + 3 + 1 + 1
 
 
 def test_whatever_was_put_beside_a_runs_files_comes_back(store, new, tmp_path):

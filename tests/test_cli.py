@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hierapp import LabelTree, cli, datasets, download_ways, processes, tree_library
+from hierapp import LabelTree, cli, datasets, download_ways, processes, similarity_csv, tree_library
 from hierapp.config import RunConfig
 from hierapp.launchers import supervisor
 from hierapp.runs import Run
+from hierapp.similarity import Similarity, ordinal
 from hierapp.store import Store
 from tests.store_states import end, working
 
@@ -158,7 +159,7 @@ def test_run_plans_every_loss_for_every_seed(store, call, no_launcher):
     assert [(run.config.seed, run.config.loss) for run in runs] == [
         (seed, loss) for seed in (7, 8) for loss in ("simloss", "hierarchical")
     ]
-    assert runs[0].config.options == {"lower_bound": 0.25}
+    assert runs[0].config.options == {"similarity": "tree", "lower_bound": 0.25}
     assert runs[1].config.options["mass"] == 0.5
     for run in runs:
         config = run.config
@@ -381,10 +382,20 @@ FILES = {
         (("show", "99"), "There is no run '99'"),
         (("show", "one"), "There is no run 'one'"),
         (("cancel", "99999999999999999999"), "There is no run"),
+        (("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=nope"), "no similarity 'nope'"),
+        (("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=cifar10-names"), "does not fit: The"),
+        (("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=ordinal:1"), "below 1"),
+        (("similarity", "show", "nope"), "There is no similarity 'nope'"),
+        (("similarity", "keep", "nowhere.csv"), "'nowhere.csv' cannot be read (No such file or directory)"),
+        (("similarity", "keep", "few.csv"), "few.csv: Line 2 is the row of 'root'"),
+        (("similarity", "delete", "cifar10-names"), "only those can be deleted"),
+        (("similarity", "embed", "--data", "digits", "--prompt", "x"), "Expected a prompt with one {}"),
+        (("similarity", "embed", "--data", "digits", "-o", "few.csv"), "few.csv is there already"),
         (("train",), "invalid choice: 'train'"),
         (("tree", "grow"), "invalid choice: 'grow'"),
         ((), "required: COMMAND"),
         (("tree",), "required: {check,show,convert}"),
+        (("similarity",), "required: {list,show,keep,delete,embed}"),
         (("data",), "required: {list,get}"),
         (("show",), "required: run"),
     ],
@@ -492,6 +503,26 @@ def test_convert_overwrites_nothing(call):
 
 
 # The process itself
+
+
+def test_a_similarity_is_kept_shown_trained_with_and_deleted(store, call, no_launcher):
+    classes = tuple("0123456789")
+    Path("alike.csv").write_text(similarity_csv.render(Similarity.of(classes[::-1], ordinal(10, 0.25))))
+    status, out, _ = call("similarity", "keep", "alike.csv")
+    assert (status, out) == (0, "alike: 10 classes; train with --option similarity=alike\n")
+    listed = json.loads(call("similarity", "list", "--json")[1])
+    assert listed[-1] == {"name": "alike", "title": "alike", "data": "digits", "shipped": False}
+    assert "alike                    digits         alike (yours)" in call("similarity", "list")[1]
+    shown = json.loads(call("similarity", "show", "alike", "--json")[1])
+    assert shown["matrix"] == ordinal(10, 0.25).tolist()
+    assert shown["far_loss"] > shown["near_loss"] > shown["right_loss"] == 0
+    assert "most alike" in call("similarity", "show", "alike")[1]
+    status, *_ = call("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=alike", "--detach")
+    assert status == 0
+    assert call("similarity", "delete", "alike")[0] == 0
+    (run,) = store.runs()
+    assert run.config.options["similarity"] == "alike"
+    assert run.similarity[run.tree.leaves.index("3"), run.tree.leaves.index("5")] == 0.25**2
 
 
 def test_the_command_line_starts_without_torch_streamlit_and_plotly():

@@ -40,6 +40,57 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 PRAGMA user_version = 1;
 """
 
+# The second version's, as they were.
+SECOND = """
+CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL,
+    config TEXT NOT NULL,
+    tree TEXT NOT NULL REFERENCES trees,
+    owner TEXT,
+    created REAL NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0,
+    place REAL NOT NULL DEFAULT 0,         -- within its priority
+    held INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL DEFAULT 0,    -- how often it was claimed
+    lost INTEGER NOT NULL DEFAULT 0,       -- how often its process was lost since somebody queued it
+    launcher TEXT,                         -- which one claimed it
+    placed TEXT,                           -- on which device
+    claimed REAL,
+    started REAL,
+    ended REAL,
+    pid INTEGER,
+    process TEXT,                          -- see processes.identity
+    beat REAL,
+    device TEXT,
+    version TEXT,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    progress REAL NOT NULL DEFAULT 0,
+    progress_before REAL NOT NULL DEFAULT 0, -- what was done when this attempt began
+    cancel_requested REAL,
+    error TEXT,
+    note TEXT,
+    test TEXT,
+    last TEXT NOT NULL DEFAULT '{}',       -- the last value of each metric
+    cut_seq INTEGER,                       -- rows of metrics up to here ...
+    cut_epoch REAL                         -- ... and after this epoch were taken back
+);
+CREATE TABLE metrics (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL, name TEXT NOT NULL, epoch REAL NOT NULL, value REAL,
+    UNIQUE (run, name, epoch)
+);
+CREATE TABLE confusions (
+    run INTEGER NOT NULL, part TEXT NOT NULL, epoch INTEGER NOT NULL, counts BLOB NOT NULL,
+    PRIMARY KEY (run, part, epoch)
+) WITHOUT ROWID;
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX runs_by_state ON runs (state);
+PRAGMA user_version = 2;
+"""
+ALIKE = ",a,b\na,1,0.5\nb,0.5,1\n"
+
 
 @pytest.fixture
 def first(tmp_path: Path) -> Path:
@@ -103,14 +154,41 @@ def test_a_store_of_the_first_version_becomes_todays_with_everything_in_it(first
     kept.close()
 
 
-def test_the_migrated_tables_are_those_of_a_new_store(first, tmp_path_factory):
-    def tables(folder: Path) -> dict[str, str]:
-        Store(folder).set_setting("x", "1")
-        db = sqlite3.connect(folder / "store.sqlite")
-        found = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
-        db.close()
-        return {name: " ".join(sql.replace('"', "").split()) for name, sql in found.items()}
+def test_a_store_of_the_second_version_becomes_todays_and_its_runs_have_the_trees_similarity(tmp_path):
+    db = sqlite3.connect(tmp_path / "store.sqlite")
+    db.executescript(SECOND)
+    text = tree_formats.render(DIGITS, "json")
+    db.execute("INSERT INTO trees VALUES ('abc', ?)", (text,))
+    simloss = CONFIG.model_dump() | {"loss": "simloss", "options": {"lower_bound": 0.5}}
+    for config in (CONFIG.model_dump(), simloss):
+        db.execute(
+            "INSERT INTO runs (state, config, tree, created, place) VALUES ('queued', ?, 'abc', 1.5, 1)",
+            (json.dumps(config),),
+        )
+    db.commit()
+    db.close()
+    store = Store(tmp_path)
+    plain, alike = store.runs()
+    assert (plain.config, plain.tree, plain.similarity) == (CONFIG, DIGITS, None)
+    assert (alike.config.options, alike.similarity) == ({"lower_bound": 0.5}, None)
+    assert store.add([CONFIG], DIGITS, similarities=[ALIKE]) == ["3"]
+    assert store.run("3").similarity_text == ALIKE
+    kept = sqlite3.connect(tmp_path / "store.version-2.sqlite")
+    assert kept.execute("PRAGMA user_version").fetchone() == (2,)
+    assert kept.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    kept.close()
+    assert tables(tmp_path) == tables(tmp_path / "new")
 
+
+def tables(folder: Path) -> dict[str, str]:
+    Store(folder).set_setting("x", "1")
+    db = sqlite3.connect(folder / "store.sqlite")
+    found = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
+    db.close()
+    return {name: " ".join(sql.replace('"', "").split()) for name, sql in found.items()}
+
+
+def test_the_migrated_tables_are_those_of_a_new_store(first, tmp_path_factory):
     assert tables(first) == tables(tmp_path_factory.mktemp("new"))
 
 
@@ -130,7 +208,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(first, monkeypatch):
         schema._from_1(db)
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: fail})
+    monkeypatch.setattr(schema, "MIGRATIONS", {**schema.MIGRATIONS, 1: fail})
     with pytest.raises(StoreError, match="cannot be"):
         Store(first).runs()
     monkeypatch.undo()

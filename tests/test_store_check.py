@@ -18,6 +18,7 @@ from hierapp.store import Store
 from tests.store_states import working
 
 DIGITS = tree_library.load("digits")
+CONFIG = RunConfig.make(data="digits", tree="digits", loss="simloss", options={"similarity": "mine"})
 
 
 @pytest.fixture
@@ -107,6 +108,15 @@ def test_records_of_no_run_are_found(store, home):
         "Rows of confusions that belong to no run: 2.",
         f"The folder {folder} belongs to no run.",
     )
+
+
+def test_a_similarity_and_a_tree_that_are_not_there_are_found(store, home):
+    (run,) = store.add([CONFIG], DIGITS, similarities=[",a\na,1\n"])
+    assert problems() == ()
+    execute(home, "PRAGMA foreign_keys = OFF", "DELETE FROM similarities")
+    assert problems() == (f"Runs whose similarity is not there: {run}.",)
+    execute(home, "PRAGMA foreign_keys = OFF", "DELETE FROM trees")
+    assert problems() == ("Runs whose tree is not there: 1, 2, 3, 4.", f"Runs whose similarity is not there: {run}.")
 
 
 def test_a_damaged_store_is_found_and_left_as_it_is(store, home, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,29 @@ def ended(store: Store, config: RunConfig, epoch_seconds: list[float], state: st
 
 
 # Names
+
+
+def test_similarities_and_lower_bounds_are_told_apart_also_two_of_one_name(store):
+    def of(bound, word):
+        return config(loss="simloss", options={"lower_bound": bound, "similarity": word})
+
+    configs = [of(0, "tree"), of(0.5, "tree"), of(0, "ordinal:0.5"), of(0, "mine"), of(0.5, "mine"), of(0, "mine")]
+    one, other = ",a,b\na,1,0.5\nb,0.5,1\n", ",a,b\na,1,0.4\nb,0.4,1\n"
+    runs = store.runs(store.add(configs, DIGITS, similarities=[None, None, one, one, one, one]))
+    assert list(summary.settings(runs).values()) == [
+        "simloss",
+        "simloss, lower_bound 0.5",
+        "simloss, similarity ordinal:0.5",
+        "simloss, similarity mine",
+        "simloss, similarity mine, lower_bound 0.5",
+        "simloss, similarity mine",
+    ]
+    changed = store.runs(store.add([of(0, "mine")], DIGITS, similarities=[other]))
+    said = summary.settings([*runs, *changed])
+    assert said["4"] == said["6"] != said["7"]
+    assert all(re.fullmatch(r"simloss, similarity mine \([0-9a-f]{6}\)", said[run]) for run in "47")
+    assert set(summary.table([*runs, *changed])["loss"]) == set(said.values())
+    assert len(set(summary.labels([*runs[:5], *changed]).values())) == 6
 
 
 @pytest.mark.parametrize(
@@ -97,7 +121,7 @@ def test_runs_that_nothing_tells_apart_are_labelled_with_their_ids(store):
 
 def test_settings_are_what_differs_from_the_defaults(store):
     plain, other = queued(store, config(epochs=9, seed=4), config(optimizer="sgd", flip=True, learning_rate=0.05))
-    assert (summary.settings(plain), summary.settings(other)) == ("", "lr 0.05, sgd, flip")
+    assert (summary.recipe(plain), summary.recipe(other)) == ("", "lr 0.05, sgd, flip")
 
 
 # The table and the dicts

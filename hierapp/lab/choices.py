@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from hierapp import losses
+from hierapp import losses, similarity_words
 from hierapp.errors import ConfigError
 from hierapp.losses import OptionValue
 from hierapp.tree import DISTANCES
@@ -40,6 +40,8 @@ class LossChoice:
         (('mass', 0.0),)
         """
         settings = losses.check_options(name, options or {})
+        if settings.get("similarity", similarity_words.TREE) != similarity_words.TREE:
+            raise ConfigError("The lab shows SimLoss with the similarity of the tree; leave the option similarity out.")
         default = {option.name: option.default for option in losses.find(name).options}
         return cls(name, tuple((key, value) for key, value in settings.items() if value != default[key]))
 

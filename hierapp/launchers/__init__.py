@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hierapp import datasets, losses, slots
+from hierapp import datasets, losses, similarity_words, slots
 from hierapp.config import RunConfig
 from hierapp.errors import DatasetError
 from hierapp.launchers import choice, ray_ready, supervisor
@@ -21,8 +21,8 @@ def submit(
     Raises:
         DatasetError: if a data set is not there; nothing is queued.
         TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
-        ConfigError: if a loss's options do not fit the tree, or HIERAPP_SLOTS or HIERAPP_LAUNCHER cannot be
-            understood, or there is no such cluster; nothing is queued.
+        ConfigError: if a loss's options do not fit the tree, a similarity is not there or over other classes, or
+            HIERAPP_SLOTS or HIERAPP_LAUNCHER cannot be understood, or there is no such cluster; nothing is queued.
         StoreError: if the store cannot be written.
     """
     # The launcher would stop on it, and the runs would wait for ever.
@@ -36,9 +36,17 @@ def submit(
         tree.positions_of(datasets.find(name).class_names)
     for config in configs:
         losses.judge(config.loss, tree, config.options)
-    ids = store.add(configs, tree, owner, priority)
+    ids = store.add(configs, tree, owner, priority, _similarities(configs))
     supervisor.wake(store)
     return ids
+
+
+def _similarities(configs: Sequence[RunConfig]) -> list[str | None]:
+    """What each configuration's similarity stands for. Read now and kept with the run: the file may change, and other
+    machines may not have it."""
+    words = [(config.data, str(config.options.get("similarity", similarity_words.TREE))) for config in configs]
+    texts = {(data, word): similarity_words.text_of(word, datasets.find(data).class_names) for data, word in set(words)}
+    return [texts[each] for each in words]
 
 
 def resume(store: Store, run: str) -> Run:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from hierapp import similarity_words
 from hierapp.errors import ConfigError
 from hierapp.losses import propriety
 from hierapp.losses.propriety import Propriety
@@ -25,10 +26,10 @@ OptionValue = float | str | bool | tuple[float, ...] | None
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a loss: a number with its bounds, one of several words, a yes or no, or a list of numbers.
+    """One option of a loss: a number with its bounds, one of several words, a yes or no, a list of numbers, or a text.
 
     The default tells which: a word has `choices`, a yes or no is a bool, and a list of numbers is None where the loss
-    finds its own.
+    finds its own. A text has `reads`, which gives it as it is stored or raises a ConfigError.
     """
 
     name: str
@@ -37,10 +38,13 @@ class Option:
     low: float = 0.0
     high: float = math.inf
     choices: tuple[str, ...] = ()
+    reads: Callable[[object], str] | None = None
 
     @property
-    def kind(self) -> Literal["word", "flag", "numbers", "number"]:
+    def kind(self) -> Literal["word", "flag", "numbers", "number", "text"]:
         """What a value of this option is."""
+        if self.reads:
+            return "text"
         if self.choices:
             return "word"
         if self.default is None:
@@ -49,6 +53,8 @@ class Option:
 
     def check(self, loss: str, value: object) -> OptionValue:
         """The value in its own type, also from the text of a form or a command line, or a ConfigError."""
+        if self.reads:
+            return self.reads(value)
         match self.kind:
             case "word":
                 if value in self.choices:
@@ -77,6 +83,8 @@ class Option:
         """The value as people read and type it."""
         if isinstance(value, tuple | list):  # stored, it is a list
             return ",".join(f"{part:g}" for part in value)
+        if self.reads:
+            return str(value)
         return f"{value:g}" if isinstance(value, float) else str(value).lower() if value is not None else ""
 
     def _in_bounds(self, value: object) -> bool:
@@ -199,11 +207,18 @@ LOSSES: dict[str, LossEntry] = {
     "simloss": LossEntry(
         "pairs:SimLoss",
         "SimLoss",
-        "Cross-entropy that gives a similar class part of the credit; the similarity comes from the tree.",
+        "Cross-entropy that gives a similar class part of the credit; by default the tree says which are similar.",
         r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
         "SimLoss; Kobs et al. 2020",
-        lambda tree, options: propriety.simloss_of_tree(tree, options["lower_bound"]),
+        lambda tree, options: propriety.simloss_of_word(tree, options["similarity"], options["lower_bound"]),
         (
+            Option(
+                "similarity",
+                similarity_words.TREE,
+                "tree for the tree's own, ordinal:0.5 for 0.5 ** |i - j| in the order of the data set's classes, or the"
+                " name of one that ships or is kept",
+                reads=similarity_words.canonical,
+            ),
             Option(
                 "lower_bound", 0.0, "similarities below this count as 0, the rest is stretched", low=-1.0, high=0.999
             ),
@@ -273,8 +288,8 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
         name: a key of `LOSSES`.
         tree: the label tree; its leaves, in the order of `tree.leaves`, are the classes.
         options: the loss's own options (see `LOSSES[name].options`); what every loss takes, `reduction` ("mean", "sum"
-            or "none"), `weight` (class weights [L]) and `ignore_index`; for simloss also `similarity`, a matrix [L, L]
-            in the order of `tree.leaves`; for hierarchical also `matrix_form`.
+            or "none"), `weight` (class weights [L]) and `ignore_index`; for simloss `similarity` is a matrix [L, L] in
+            the order of `tree.leaves`, or None or "tree" for the tree's; for hierarchical also `matrix_form`.
 
     Returns:
         An `nn.Module` to call as `loss(logits, target)`; see `hierapp.losses.base.TreeLoss`.
@@ -298,9 +313,23 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
     if "matrix_form" in options and name == "hierarchical":
         beyond["matrix_form"] = bool(options.pop("matrix_form"))
     if "similarity" in options and name == "simloss":
-        beyond["similarity"] = options.pop("similarity")
+        beyond["similarity"] = _matrix(options.pop("similarity"))
     make = getattr(import_module(f"hierapp.losses.{module}"), maker)
-    return cast("TreeLoss", make(tree, **check_options(name, options), **beyond))
+    checked = check_options(name, options)
+    checked.pop("similarity", None)  # a word; the matrix goes beside
+    return cast("TreeLoss", make(tree, **checked, **beyond))
+
+
+def _matrix(similarity: Any) -> Any:
+    """The matrix, or None for the tree's own; other words say nothing without a data set."""
+    if not isinstance(similarity, str):
+        return similarity
+    if similarity != similarity_words.TREE:
+        raise ConfigError(
+            f"The similarity {similarity!r} is a word of a run's configuration; give the loss the matrix, as in"
+            f" hierapp.similarity_words.find({similarity!r}, classes).over(tree.leaves)."
+        )
+    return None
 
 
 _SHARED = ("reduction", "weight", "ignore_index")

@@ -9,7 +9,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from hierapp import similarity_words
 from hierapp.errors import ConfigError
+from hierapp.similarity import bounded, checked
 from hierapp.tree import LabelTree
 from hierapp.tree_distances import largest_distance, smallest_distance
 
@@ -111,6 +115,19 @@ def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
     """SimLoss with the tree's own similarity, 1 - d / d_max."""
     alike = 1 - smallest_distance(tree) / max(largest_distance(tree), 1)
     return simloss(is_identity=len(tree.leaves) == 1 or alike <= lower_bound)
+
+
+def simloss_of_word(tree: LabelTree, word: str, lower_bound: float) -> Propriety:
+    """SimLoss with the similarity that a run's configuration names; a kept one must be over the tree's leaves."""
+    if word == similarity_words.TREE:
+        return simloss_of_tree(tree, lower_bound)
+    size = len(tree.leaves)
+    if (ratio := similarity_words.ratio_of(word)) is not None:
+        return simloss(is_identity=size == 1 or ratio <= lower_bound)
+    found = similarity_words.find(word, tree.leaves)
+    assert found is not None
+    table = checked(bounded(found.matrix, lower_bound), size)
+    return simloss(is_identity=np.count_nonzero(table) == size)
 
 
 def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[float, ...]:

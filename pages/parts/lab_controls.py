@@ -88,6 +88,8 @@ def _option(place: int, loss: str, option: Option, value: Any) -> None:
             st.selectbox(label, option.choices, help=option.help, **bound(key, value, changed))
         case "flag":
             st.checkbox(label, help=option.help, **bound(key, value, changed))
+        case "text":
+            pass  # the lab's SimLoss is that of the tree
         case "numbers":
             text = option.text(value)
             st.text_input(label, placeholder="1, 0.5, ...", help=option.help, **bound(key, text, changed))

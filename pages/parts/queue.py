@@ -119,7 +119,7 @@ def _form(run: Run) -> dict[str, str | list[str]]:
     config = run.config
     known = {option.name: option for option in losses.find(config.loss).options}
     changed = {
-        f"{config.loss}.{name}": known[name].text(value).lower()
+        f"{config.loss}.{name}": known[name].text(value)
         for name, value in config.options.items()
         if name in known and known[name].default != value
     }

@@ -13,6 +13,7 @@ from tests.e2e.conftest import SCREENSHOTS, points
 TITLES = {
     "": "A cat taken for a dog",
     "trees": "Trees",
+    "similarities": "Similarities",
     "studio": "Studio",
     "lab": "Loss lab",
     "train": "Train",
