@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from hierapp import datasets, slots, tree_library
+from hierapp import datasets, similarity_library, slots, tree_library
 from hierapp.config import Group, RunConfig, plan
 from hierapp.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
@@ -20,17 +20,20 @@ FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Which epoch counts, and what computes", "evaluation", "machine"),
 )
 OWN_MODEL = "Or type your own as module:factory; it is called with (height, width, channels) and the number of outputs."
+WORDS = {
+    "similarity": lambda data: ["tree", "ordinal:0.5", *(entry.name for entry in similarity_library.entries(data))]
+}
 PROPER = "A loss is proper if its expectation is least where the network's probabilities are the true ones."
 
 
-def loss_options(chosen: list[str], tree: LabelTree) -> dict[str, object]:
+def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, object]:
     """Fields for the options of the chosen losses; only what differs from the default is kept."""
     changed: dict[str, object] = {}
     with st.expander("Options of the losses"):
         for name in chosen:
             st.markdown(f"**{LOSSES[name].title}**", help=LOSSES[name].summary)
             own = {
-                option.name: option_field(name, option, column)
+                option.name: option_field(name, option, column, data)
                 for column, option in zip(st.columns(4), LOSSES[name].options, strict=False)
             }
             with common.told():
@@ -44,7 +47,7 @@ def loss_options(chosen: list[str], tree: LabelTree) -> dict[str, object]:
     return changed
 
 
-def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
+def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -> object:
     """The field of one option, by its kind."""
     key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
     match option.kind:
@@ -53,7 +56,13 @@ def option_field(loss: str, option: Option, column: DeltaGenerator) -> object:
         case "flag":
             return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
         case "text":
-            return column.text_input(label, str(option.default), key=key, help=option.help, bind="query-params")
+            # One's own words are kept among the options, or a rerun would lose them.
+            named = st.session_state.get(key) or st.query_params.get(key) or str(option.default)
+            options = list(dict.fromkeys([*WORDS[option.name](data), named]))
+            common.one_from_url(key, options, str(option.default))
+            chosen = column.selectbox(label, options, key=key, help=option.help, accept_new_options=True)
+            common.to_url(key, chosen)
+            return chosen
         case "numbers":
             field = column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help, bind="query-params")
             return field or None
@@ -114,7 +123,7 @@ def form() -> tuple[list[RunConfig], str]:
         start = second.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
-    options = loss_options(chosen, tree_library.load(tree))
+    options = loss_options(chosen, tree_library.load(tree), data)
     for title, *groups in FURTHER:
         with st.expander(title):
             for group in groups:
