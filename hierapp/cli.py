@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_args
 
-from hierapp import cli_store, datasets, devices, downloads, launchers, losses, models, slots, tree_library
+from hierapp import cli_compare, cli_store, datasets, devices, downloads, launchers, losses, models, slots, tree_library
 from hierapp.config import plan
 from hierapp.errors import ConfigError, HierappError, StoreError, TreeError
 from hierapp.runs import Run
@@ -97,6 +97,7 @@ def parser() -> Parser:
     convert.add_argument("out", metavar="OUT")
 
     cli_store.add(commands, _command)
+    cli_compare.add(commands, _command)
     return top
 
 

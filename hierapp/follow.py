@@ -59,17 +59,18 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
 def print_table(runs: Sequence[Run]) -> None:
     """Print the runs' table on standard output, and means over seeds where there are several."""
     frame = summary.table(runs)
-    _print_frame(frame.reset_index())
+    print_frame(frame.reset_index())
     means = summary.over_seeds(frame)
     if len(means):
         print()
-        _print_frame(means)
+        print_frame(means)
     for run in runs:
         if run.error:
             Console().print(Text(f"run {run.id}: {run.error}"), soft_wrap=True)
 
 
-def _print_frame(frame: pd.DataFrame) -> None:
+def print_frame(frame: pd.DataFrame) -> None:
+    """Print a table on standard output: floats by four digits, None and NaN as nothing."""
     shown = Table(box=None, pad_edge=False)
     for column in frame.columns:
         shown.add_column(column, justify="right" if frame[column].dtype == float else "left")

@@ -33,11 +33,11 @@ def p_value(p: float, alpha: float = 0.05) -> str:
     """p as people write it, with as many digits as tell on which side of alpha it is.
 
     >>> p_value(0.1), p_value(0.0286), p_value(0.0004), p_value(0.04996), p_value(1.0)
-    ('0.10', '0.029', 'less than 0.001', '0.04996', '1')
+    ('0.10', '0.0286', 'less than 0.001', '0.04996', '1')
     """
     if p < 0.001 and alpha >= 0.001:
         return "less than 0.001"
-    digits = 2
+    digits = 3 if float(f"{p:.3g}") == p else 2
     while float(f"{p:.{digits}g}") != p and (float(f"{p:.{digits}g}") < alpha) != (p < alpha):
         digits += 1
     text = f"{p:.{digits}g}"
@@ -82,10 +82,15 @@ def _shown(found: Comparison) -> str:
 
 
 def _size(found: Comparison) -> str:
-    share = f"{50 + 50 * abs(found.cliffs_delta.value):.0f} times of 100"
-    way = "higher" if found.cliffs_delta.value > 0 else "lower"
-    one = "fold" if found.replicates == "test folds" else "run"
-    text = f"Taken at random, a {one} of {found.first} is {way} than one of {found.second} {share}."
+    if found.wins is not None:
+        wins = found.wins if found.effect > 0 else found.a.n - found.wins - found.test.zeros
+        way = "higher" if found.effect > 0 else "lower"
+        text = f"It is {way} in {wins} of {_count(found)}."
+    else:
+        share = f"{50 + 50 * abs(found.effect):.0f} times of 100"
+        way = "higher" if found.effect > 0 else "lower"
+        one = "fold" if found.replicates == "test folds" else "run"
+        text = f"Taken at random, a {one} of {found.first} is {way} than one of {found.second} {share}."
     if _is_within(found):
         text += f" A difference of {found.relevant:g}, which would matter, is excluded."
     return text
@@ -113,8 +118,9 @@ def _range(found: Comparison) -> str:
 
 
 def _needed(found: Comparison) -> str:
-    needed = found.seeds_needed
-    if needed is None or needed <= max(found.a.n, found.b.n):
+    """Nothing where the effect seen means nothing: of one or two seeds, or where all that matters is excluded."""
+    needed, fewest, most = found.seeds_needed, min(found.a.n, found.b.n), max(found.a.n, found.b.n)
+    if needed is None or needed <= most or fewest < 3 or _is_within(found):
         return ""
     each = "paired seeds" if found.paired else "seeds each"
     return f"If the true difference were as clear as the one seen, about {needed:,} {each} would show it 4 times of 5."
