@@ -17,7 +17,7 @@ Figures = Sequence[float] | Floats | Mapping[int, float]  # a mapping tells whic
 Replicates = Literal["seeds", "test folds"]
 NAMES = ("the first", "the second")
 
-# Figures that differ by less than rounding are equal: 0.71 - 0.7 is to tie with 0.72 - 0.71.
+# Figures that differ by less than rounding are equal: 0.3 - 0.2 is to tie with 0.2 - 0.1.
 _DIGITS = 12
 
 
@@ -94,7 +94,7 @@ def matched(
 def levelled(values: Floats, scale: float | None = None) -> Floats:
     """In whole units of the 12th digit of the scale, by default the largest value: what differs by less is a tie.
 
-    >>> difference = levelled(np.array([0.71, 0.72]) - np.array([0.7, 0.71]), scale=0.72)
+    >>> difference = levelled(np.array([0.3, 0.2]) - np.array([0.2, 0.1]), scale=0.3)
     >>> bool(difference[0] == difference[1])
     True
     """
