@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hierapp import grouping
 from hierapp.errors import ConfigError, some
-from hierapp.grouping import Group
 from hierapp.runs import Run
 from hierapp.store import Store
+
+if TYPE_CHECKING:  # it needs pandas, without which the rest of the command line starts
+    from hierapp.grouping import Group
 
 DONE = 0
 
@@ -35,7 +36,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def compare_runs(options: argparse.Namespace) -> int:
-    from hierapp import statistics
+    from hierapp import grouping, statistics
 
     runs = _finished(options.runs)
     groups = grouping.groups(runs)

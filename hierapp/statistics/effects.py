@@ -14,7 +14,7 @@ from hierapp.statistics.ranks import doubled_ranks
 from hierapp.statistics.samples import Figures, Floats, differences, levelled, matched, read
 
 # Below this many figures on a side the bootstrap draws from too few to tell how they scatter: of 95 % intervals of
-# Cliff's delta no more than 62 % held the truth at n = 5 (docs/statistics.md).
+# Cliff's delta no more than 61 % held the truth at n = 5 (docs/statistics.md).
 FEWEST_BOOTSTRAP = 10
 DRAWS = 2_000
 
@@ -46,7 +46,8 @@ def cliffs_delta(a: Figures, b: Figures, level: float = 0.95) -> Effect:
 
     1 if all of `a` are above all of `b`, 0 if neither is, -1 the other way round. The interval is Newcombe's (2006, his
     method 5): it is good for few figures too, and not of width 0 where the lists do not overlap. It takes the two as
-    independent; for pairs that is on the safe side. The bootstrap interval is the bias-corrected and accelerated one.
+    independent, which for pairs that go along with each other is on the safe side. The bootstrap interval is the
+    bias-corrected and accelerated one.
 
     Raises:
         ConfigError: for an empty list or a figure that is not finite.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from hierapp.errors import ConfigError
+from hierapp.paths import project_folder
 from hierapp.statistics import Comparison, compare, compare_all, mann_whitney, wilcoxon
 
 LOW = [0.60, 0.61, 0.62, 0.63, 0.64, 0.65]
@@ -194,3 +197,10 @@ def test_the_sentence_never_says_shown_where_p_is_not_below_alpha():
         shown = "(p " in found.sentence and " was shown" not in found.sentence
         assert shown == (found.p < 0.05)
         assert ("no difference could have" in found.sentence) == (found.least_p >= 0.05)
+
+
+def test_what_pages_import_brings_neither_torch_nor_scipy():
+    code = "import sys, hierapp.statistics, hierapp.grouping, hierapp.equivalence;"
+    code += " print([name for name in ('torch', 'scipy', 'streamlit') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=project_folder())
+    assert (done.stdout, done.stderr) == ("[]\n", "")
