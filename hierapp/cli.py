@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_args
 
 from hierapp import (
+    cli_compare,
     cli_fields,
     cli_similarity,
     cli_store,
@@ -107,6 +108,7 @@ def parser() -> Parser:
 
     cli_similarity.add(commands, _command)
     cli_store.add(commands, _command)
+    cli_compare.add(commands, _command)
     return top
 
 

@@ -59,11 +59,11 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
 def print_table(runs: Sequence[Run]) -> None:
     """Print the runs' table on standard output, and means over seeds where there are several."""
     frame = summary.table(runs)
-    _print_frame(_without_blanks(frame.reset_index()))
+    print_frame(_without_blanks(frame.reset_index()))
     means = summary.over_seeds(frame)
     if len(means):
         print()
-        _print_frame(_without_blanks(means))
+        print_frame(_without_blanks(means))
     for run in runs:
         if run.error:
             Console().print(Text(f"run {run.id}: {run.error}"), soft_wrap=True)
@@ -74,7 +74,8 @@ def _without_blanks(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame["settings"].any() else frame.drop(columns="settings")
 
 
-def _print_frame(frame: pd.DataFrame) -> None:
+def print_frame(frame: pd.DataFrame) -> None:
+    """Print a table on standard output: floats by four digits, None and NaN as nothing."""
     shown = Table(box=None, pad_edge=False)
     for column in frame.columns:
         shown.add_column(column, justify="right" if frame[column].dtype == float else "left")

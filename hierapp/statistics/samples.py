@@ -1,0 +1,111 @@
+"""Lists of figures: read, checked, paired by seed, described."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Figures = Sequence[float] | Floats | Mapping[int, float]  # a mapping tells which seed has which figure
+Replicates = Literal["seeds", "test folds"]
+NAMES = ("the first", "the second")
+
+# Figures that differ by less than rounding are equal: 0.3 - 0.2 is to tie with 0.2 - 0.1.
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How many figures there are, and what they are like; the deviation is the sample's, None of a single figure."""
+
+    n: int
+    mean: float
+    median: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, figures: Figures, name: str = "the list") -> Sample:
+        """Describe a list of figures.
+
+        >>> Sample.of([1.0, 2.0, 6.0])
+        Sample(n=3, mean=3.0, median=2.0, deviation=2.6457513110645907)
+        """
+        values = read(figures, name)
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else None
+        return cls(len(values), float(values.mean()), float(np.median(values)), deviation)
+
+
+def read(figures: Figures, name: str = "the list") -> Floats:
+    """The figures as an array [n]; those of a mapping in the order of their seeds.
+
+    Raises:
+        ConfigError: if there is none, or one that is no finite number.
+    """
+    given = [figures[seed] for seed in sorted(figures)] if isinstance(figures, Mapping) else figures
+    try:
+        values = np.array(given, np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(f"The figures of {name} hold what is no number; give a list of numbers.") from None
+    if values.ndim != 1 or not len(values):
+        raise ConfigError(f"Expected a list of figures of {name} but got {list(values.shape)}; give one or more.")
+    if not np.isfinite(values).all():
+        raise ConfigError(f"The figures of {name} hold one that is not finite; leave out the runs that have none.")
+    return values
+
+
+def matched(
+    a: Figures, b: Figures, paired: bool | None = None, names: tuple[str, str] = NAMES
+) -> tuple[Floats, Floats, bool]:
+    """Both lists as arrays, and whether they are pairs.
+
+    Args:
+        a: figures, or for each seed its figure.
+        b: likewise.
+        paired: None pairs where both tell their seeds and these are the same; True demands it, by seed, or by place
+            for two lists without seeds; False never does.
+        names: for the message.
+
+    Raises:
+        ConfigError: as `read`; and if pairs are demanded of what cannot be paired.
+    """
+    x, y = read(a, names[0]), read(b, names[1])
+    by_seed = isinstance(a, Mapping), isinstance(b, Mapping)
+    same = all(by_seed) and cast("Mapping[int, float]", a).keys() == cast("Mapping[int, float]", b).keys()
+    if not paired:
+        return x, y, paired is None and same
+    if by_seed[0] != by_seed[1] or (all(by_seed) and not same):
+        raise ConfigError(
+            f"The seeds of {names[0]} and {names[1]} are not the same; train what is missing, or compare unpaired."
+        )
+    if len(x) != len(y):
+        raise ConfigError(
+            f"Pairs need as many figures on either side, but {names[0]} has {len(x)} and {names[1]} {len(y)}."
+        )
+    return x, y, True
+
+
+def levelled(values: Floats, scale: float | None = None) -> Floats:
+    """In whole units of the 12th digit of the scale, by default the largest value: what differs by less is a tie.
+
+    >>> difference = levelled(np.array([0.3, 0.2]) - np.array([0.2, 0.1]), scale=0.3)
+    >>> bool(difference[0] == difference[1])
+    True
+    """
+    most = float(np.abs(values).max()) if scale is None else scale
+    if most < 1e-280:  # all 0, or without so many digits
+        return values
+    unit = 10.0 ** (math.floor(math.log10(most)) + 1 - _DIGITS)
+    rounded: Floats = np.rint(values / unit)
+    return rounded
+
+
+def differences(x: Floats, y: Floats) -> Floats:
+    """x - y in whole units of rounding, so that equal differences are equal; for ranks, not for reading."""
+    return levelled(x - y, float(max(np.abs(x).max(), np.abs(y).max())))
