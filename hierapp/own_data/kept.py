@@ -9,13 +9,13 @@ import functools
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hierapp import tree_library
 from hierapp.dataset_files import Arrays, Dataset, File, Part, how_to_mend
 from hierapp.errors import DatasetError, short
+from hierapp.own_data.report import Report
 
 FOLDER = "own"
 DESCRIPTION = "dataset.json"
@@ -103,13 +103,20 @@ def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
     return np.asarray(images), labels
 
 
-def report_of(name: str, root: Path) -> dict[str, Any] | None:
+def report_of(name: str, root: Path) -> Report | None:
     """What was found when it was imported; None if that cannot be read."""
     try:
-        found: dict[str, Any] = json.loads((own_folder(root) / name / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Report.from_dict(json.loads((own_folder(root) / name / REPORT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return found
+
+
+def stamp(name: str, root: Path) -> int:
+    """A number that changes when another data set takes the name; 0 if there is none."""
+    try:
+        return (own_folder(root) / name / DESCRIPTION).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _entry(root: Path, name: str) -> Dataset | None:
