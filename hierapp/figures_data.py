@@ -30,7 +30,7 @@ def counts_figure(classes: Sequence[str], train: Sequence[int], test: Sequence[i
         barmode="stack",
         height=90 + ROW * len(classes),
         margin={"l": 0, "r": 10, "t": 30, "b": 0},
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        legend={"orientation": "h", "traceorder": "normal", "x": 0, "y": 1, "yanchor": "bottom"},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )

@@ -55,7 +55,7 @@ def propose(
         return Proposal(
             tree, "From the classes' mean pictures, by Ward's clustering: what looks alike stands together."
         )
-    return Proposal(tree_generators.flat(classes), "Flat: so few classes have no groups.")
+    return Proposal(tree_generators.flat(classes), "Flat: nothing tells which classes belong together.")
 
 
 def by_order(classes: Sequence[str]) -> LabelTree:

@@ -10,6 +10,8 @@ from pages.parts import common, data_import, data_report, downloading
 
 common.through_router()
 
+SET = data_import.SET
+
 
 @st.cache_data(max_entries=20, show_spinner="Drawing the pictures")
 def sheet_of(name: str, stamp: int, theme: str, sheet: int) -> bytes:
@@ -27,15 +29,15 @@ def counts_of(name: str, stamp: int) -> tuple[list[int], list[int]]:
 def choose() -> Dataset:
     """The data set that is looked at."""
     entries = datasets.catalogue()
-    common.one_from_url("data", list(entries), datasets.best_ready())
+    common.one_from_url(SET, list(entries), datasets.best_ready())
     states = {name: datasets.status(name).state for name in entries}
 
     def words(name: str) -> str:
         said = [word for word in ("yours" * entries[name].own, states[name] * (states[name] != "ready")) if word]
         return entries[name].title + (f" ({', '.join(said)})" if said else "")
 
-    picked = st.selectbox("Data set", list(entries), format_func=words, key="data")
-    common.to_url("data", picked)
+    picked = st.selectbox("Data set", list(entries), format_func=words, key=SET)
+    common.to_url(SET, picked)
     return entries[picked]
 
 
@@ -55,23 +57,27 @@ def describe(data: Dataset) -> None:
 
 def way_on(data: Dataset, ready: bool) -> None:
     """Train, tree, delete."""
-    train, tree, studio, delete, _ = st.columns([1.2, 1.2, 1.6, 1, 1], vertical_alignment="center")
-    may = common.actions()
+    may, row = common.actions(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
     if ready:
-        train.page_link(
-            "pages/train.py", label="Train on it", icon=":material/play_circle:", query_params={"data": data.name}
+        row.page_link(
+            "pages/train.py",
+            label="Train on it",
+            icon=":material/play_circle:",
+            query_params={"data": data.name},
+            width="content",
         )
     if tree_library.has(data.default_tree):
-        tree.page_link(
+        row.page_link(
             "pages/trees.py",
             label="See its tree",
             icon=":material/account_tree:",
             query_params={"tree": data.default_tree},
+            width="content",
         )
-    if studio.button("Edit its tree", icon=":material/edit:", disabled=not may.may_run):
+    if row.button("Edit its tree", icon=":material/edit:", disabled=not may.may_run):
         common.draw(common.the_tree(data.default_tree), f"{data.title}'s tree", data.name)
     if data.own or data.files:
-        with delete.popover("Delete", icon=":material/delete:"):
+        with row.popover("Delete", icon=":material/delete:"):
             deleting(data)
 
 
@@ -95,8 +101,8 @@ def deleting(data: Dataset) -> None:
         st.caption("Only its owner or an admin may." if data.own else "Only an admin may.")
     if st.button("Delete it", type="primary", disabled=bool(reason) or not mine):
         may.delete_data(data.name)
-        st.query_params.pop("data", None)
-        del st.session_state["data"]
+        st.query_params.pop(SET, None)
+        del st.session_state[SET]
         st.rerun()
 
 

@@ -26,7 +26,7 @@ def introduction() -> None:
             " load a tree, train the same network with each loss side by side, and see what the tree changed: not only"
             " how many images are wrong, but **how wrong** they are."
         )
-        chosen = st.segmented_control(
+        chosen = st.pills(
             "Data set",
             list(datasets.catalogue()),
             default=datasets.best_ready(),

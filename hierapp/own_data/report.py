@@ -142,7 +142,9 @@ class Report:
         """
         kept = {key: values[key] for key in cls.__dataclass_fields__}
         copies = {key: Copies(**kept[key]) for key in ("within", "between", "two_classes")}
-        return cls(**{**kept, **copies, "broken": [(file, why) for file, why in kept["broken"]]})
+        broken = [(file, why) for file, why in kept["broken"]]
+        sizes = {key: tuple(kept[key]) for key in ("smallest", "largest")}
+        return cls(**{**kept, **copies, **sizes, "broken": broken})
 
 
 def _counted(number: int, one: str, more: str) -> str:

@@ -93,15 +93,15 @@ def find(root: Path, options: Options) -> Source:
             _take_ages(folder, part, source)
         else:
             _take_folders(folder, part, source)
+    if len(source.by_folders) > MOST_CLASSES:
+        raise DatasetError(
+            f"There are {len(source.by_folders):,} class folders, and at most {MOST_CLASSES:,} classes are taken, for"
+            " every epoch of a run keeps a matrix of classes by classes; leave some out or put classes together."
+        )
     if options.utkface:
         _bin_ages(source, options.bin)
     else:
-        _make_names_differ(source)
-    if len(source.classes) > MOST_CLASSES:
-        raise DatasetError(
-            f"There are {len(source.classes):,} class folders, and at most {MOST_CLASSES:,} classes are taken, for"
-            " every epoch of a run keeps a matrix of classes by classes; leave some out or put classes together."
-        )
+        _settle_classes(source)
     if not source.pictures:
         raise DatasetError(_nothing(source, options))
     source.pictures.sort(key=lambda picture: (picture.label, natural(picture.shown)))
@@ -110,7 +110,7 @@ def find(root: Path, options: Options) -> Source:
 
 def natural(text: str) -> list[tuple[int, str]]:
     """A key that sorts names as people do, "class 2" before "class 10"."""
-    return [(int(digits or 0), other) for digits, other in re.findall(r"(\d{1,18})|(\D+|\d+)", text)]
+    return [(int(digits or 0), other) for digits, other in re.findall(r"(\d{1,18})|(\D+)", text.casefold())]
 
 
 # Reading folders
@@ -183,7 +183,7 @@ def _take_folders(top: _Folder, part: Part | None, source: Source) -> None:
     depth = len(top.names)
     for folder in _class_folders(top):
         inner = folder.names[depth:]
-        label = _label_of(source, inner)
+        label = source.by_folders.setdefault(inner, len(source.by_folders))
         for name in folder.pictures:
             shown = "/".join((*folder.names, plain(name)))
             source.pictures.append(Picture(folder.path / name, shown, label, part))
@@ -202,23 +202,16 @@ def _class_folders(folder: _Folder) -> Iterator[_Folder]:
             yield from _class_folders(inner)
 
 
-def _label_of(source: Source, inner: tuple[str, ...]) -> int:
-    """The position of the class that these folders stand for; two classes of one name get their groups before it."""
-    if inner not in source.by_folders:
-        source.by_folders[inner] = len(source.classes)
-        *groups, name = inner
-        source.classes.append(name)
-        source.groups.append(tuple(groups))
-    return source.by_folders[inner]
-
-
-def _make_names_differ(source: Source) -> None:
-    times = Counter(source.classes)
-    taken: set[str] = set()
-    for label, (name, groups) in enumerate(zip(source.classes, source.groups, strict=True)):
-        longer = "/".join((*groups, name)) if times[name] > 1 else name
-        source.classes[label] = free_name(taken, longer)
-        taken.add(source.classes[label])
+def _settle_classes(source: Source) -> None:
+    """Put the classes into the order of their folders' names, whichever part they were met in, each under one name."""
+    paths = sorted(source.by_folders, key=lambda path: [natural(name) for name in path])
+    place = {source.by_folders[path]: position for position, path in enumerate(paths)}
+    source.pictures = [Picture(each.file, each.shown, place[each.label], each.part) for each in source.pictures]
+    times = Counter(path[-1] for path in paths)
+    source.classes, source.groups = [], []
+    for path in paths:
+        source.classes.append(free_name(source.classes, "/".join(path) if times[path[-1]] > 1 else path[-1]))
+        source.groups.append(path[:-1])
 
 
 # Classes by ages

@@ -4,6 +4,7 @@ import re
 
 import streamlit as st
 
+from hierapp.errors import DatasetError
 from hierapp.figures import tree_figure
 from hierapp.own_data import staging
 from hierapp.own_data.options import SIDES, Options
@@ -11,6 +12,7 @@ from hierapp.own_data.staging import Staged
 from pages.parts import common, data_report
 
 IMPORT = "import"  # in the page's address
+SET = "set"  # the same, and the key of the data set that is looked at
 LARGEST_PICTURE = 60  # classes that the proposed tree is drawn with
 ARCHIVES = ["zip", "tar", "gz", "tgz", "xz", "bz2"]
 
@@ -18,12 +20,12 @@ ARCHIVES = ["zip", "tar", "gz", "tgz", "xz", "bz2"]
 def section() -> None:
     """The whole of it, folded up while nothing is imported."""
     token = st.query_params.get(IMPORT)
-    with st.expander("Bring your own pictures", expanded=bool(token), icon=":material/add_photo_alternate:"):
-        with common.told():
-            if token:
-                in_work(token)
-            else:
-                form()
+    folded = st.expander("Bring your own pictures", expanded=bool(token), icon=":material/add_photo_alternate:")
+    with folded, common.told():
+        if token:
+            in_work(token)
+        else:
+            form()
 
 
 def form() -> None:
@@ -70,7 +72,7 @@ def leave() -> None:
 def in_work(token: str) -> None:
     try:
         now = staging.look(token)
-    except Exception:
+    except DatasetError:
         leave()
         raise
     if now.state == "running":
@@ -110,8 +112,8 @@ def found(now: Staged) -> None:
         with common.told():
             entry = may.keep_data(now.token, name.strip())
             leave()
-            st.session_state["data"] = entry.name
-            st.query_params["data"] = entry.name
+            st.session_state[SET] = entry.name
+            st.query_params[SET] = entry.name
             st.rerun()
 
 
