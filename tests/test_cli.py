@@ -385,7 +385,7 @@ FILES = {
         (("tree", "grow"), "invalid choice: 'grow'"),
         ((), "required: COMMAND"),
         (("tree",), "required: {check,show,convert}"),
-        (("data",), "required: {list,get}"),
+        (("data",), "required: {list,get,check,import,delete}"),
         (("show",), "required: run"),
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, tuple) else "",
