@@ -36,7 +36,7 @@ def test_the_best_set_is_shown_with_its_pictures_and_counts(open_page):
     assert page.selectbox(key="set").value == "digits"
     assert {metric.label: metric.value for metric in page.metric}["Training images"] == "1,438"
     assert [tab.label for tab in page.tabs] == ["Pictures", "Class counts"]
-    (sheet,) = page.get("imgs")
+    (sheet,) = page.get("image")
     assert sheet.proto.imgs[0].alt.startswith("Training images of each class: 0, 1")
 
 
