@@ -55,10 +55,10 @@ def describe(data: Dataset) -> None:
     st.caption(common.escaped(data.source))
 
 
-def way_on(data: Dataset, ready: bool) -> None:
+def way_on(data: Dataset, state: str) -> None:
     """Train, tree, delete."""
     may, row = common.actions(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    if ready:
+    if state == "ready":
         row.page_link(
             "pages/train.py",
             label="Train on it",
@@ -76,7 +76,7 @@ def way_on(data: Dataset, ready: bool) -> None:
         )
     if row.button("Edit its tree", icon=":material/edit:", disabled=not may.may_run):
         common.draw(common.the_tree(data.default_tree), f"{data.title}'s tree", data.name)
-    if data.own or data.files:
+    if data.own or (data.files and state != "absent"):
         with row.popover("Delete", icon=":material/delete:"):
             deleting(data)
 
@@ -137,7 +137,7 @@ data_import.section()
 chosen = choose()
 status = datasets.status(chosen.name)
 describe(chosen)
-way_on(chosen, status.state == "ready")
+way_on(chosen, status.state)
 if status.state == "ready":
     now = kept.stamp(chosen.name, paths.data_folder()) if chosen.own else 0
     report = kept.report_of(chosen.name, paths.data_folder()) if chosen.own else None

@@ -33,6 +33,7 @@ def introduction() -> None:
             required=True,
             format_func=common.data_title,
             key="compare-on",
+            wrap=True,
         )
         data = datasets.find(chosen)
         if datasets.status(chosen).state == "ready":
