@@ -13,6 +13,7 @@ st.logo(assets / "logo.svg", size="large")
 page = entrance.navigate(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
         st.Page("pages/trees.py", title="Trees", icon=":material/account_tree:"),
         st.Page("pages/similarities.py", title="Similarities", icon=":material/grid_on:"),
         st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),

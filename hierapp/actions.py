@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hierapp import datasets, downloads, launchers, models, similarity_library, slots, text_embeddings, tree_library
 from hierapp.access import Person, Role
 from hierapp.config import RunConfig
+from hierapp.dataset_files import Dataset
 from hierapp.drafts import Draft
 from hierapp.errors import AccessError
 from hierapp.lab import saved_views
 from hierapp.lab.saved_views import SavedView
 from hierapp.lab.views import State
 from hierapp.launchers import choice
+from hierapp.own_data import adoption, deletion, staging
+from hierapp.own_data.options import Options
+from hierapp.own_data.staging import Request
 from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
 from hierapp.similarity import Similarity
@@ -207,6 +212,47 @@ class Actions:
         """Begin to download a data set of the catalogue."""
         self._need_runner("get data sets")
         downloads.start(name)
+
+    def import_upload(self, upload: bytes | memoryview, shown: str, options: Options) -> str:
+        """Begin to read an uploaded archive of pictures; the import's token."""
+        self.check_upload(len(upload))
+        return self._import(Request(shown, options, owner=self.person.email), upload)
+
+    def import_path(self, path: str, options: Options) -> str:
+        """Begin to read a folder or an archive on the server's disk; the import's token."""
+        self.need_admin("read folders of the server")
+        return self._import(Request(Path(path).name or path, options, path, self.person.email))
+
+    def keep_data(self, token: str, name: str) -> Dataset:
+        """Make a data set of an import of theirs."""
+        self._own_import(token)
+        return adoption.adopt(token, name)
+
+    def discard_import(self, token: str) -> None:
+        """End an import of theirs."""
+        self._own_import(token)
+        staging.discard(token)
+
+    def delete_data(self, name: str) -> None:
+        """Delete a data set of theirs; those that ship are everybody's, and got again by a download."""
+        dataset = datasets.find(name)
+        self._need_runner("delete data sets")
+        if not dataset.own:
+            self.need_admin("delete downloaded data sets")
+        if not self.may_change(dataset.owner):
+            raise AccessError(f"The data set {name!r} is not yours; ask its owner or an admin to delete it.")
+        deletion.delete(name, self.store)
+
+    def _import(self, request: Request, upload: bytes | memoryview | None = None) -> str:
+        self._need_runner("import data sets")
+        token = staging.begin(request, upload)
+        staging.start(token)
+        return token
+
+    def _own_import(self, token: str) -> None:
+        self._need_runner("import data sets")
+        if not self.may_change(staging.look(token).request.owner):
+            raise AccessError("This import is somebody else's; begin one of your own.")
 
     # The rules
 

@@ -13,12 +13,12 @@ from typing import Any, NoReturn, get_args
 
 from hierapp import (
     cli_compare,
+    cli_data,
     cli_fields,
     cli_similarity,
     cli_store,
     datasets,
     devices,
-    downloads,
     launchers,
     losses,
     models,
@@ -63,7 +63,9 @@ def parser() -> Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     run = _command(commands, "run", run_losses, "queue runs, follow them, print the table", figures=True)
-    run.add_argument("--data", help=f"the data set: {', '.join(datasets.DATASETS)}; by default the best that is ready")
+    run.add_argument(
+        "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best that is ready"
+    )
     run.add_argument("--tree", help="a tree's name or file; by default the data set's own")
     run.add_argument(
         "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
@@ -91,10 +93,7 @@ def parser() -> Parser:
     move.add_argument("run")
     move.add_argument("to", choices=get_args(Place), help="among the waiting runs of its priority")
 
-    data = commands.add_parser("data", help="list the data sets, or get one").add_subparsers(required=True)
-    _command(data, "list", list_data, "which data sets there are, and which are ready", figures=True)
-    get = _command(data, "get", get_data, "download a data set, or mend a broken one")
-    get.add_argument("name")
+    cli_data.add(commands, _command)
 
     tree = commands.add_parser("tree", help="check, show or convert label trees").add_subparsers(required=True)
     check = _command(tree, "check", check_tree, "say whether a file is a label tree, and what it is like", figures=True)
@@ -239,34 +238,6 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
         if "=" not in pair:
             raise ConfigError(f"Expected an option as NAME=VALUE, as in --option mass=0, but got {pair!r}.")
     return dict(pair.split("=", 1) for pair in given)
-
-
-# Data sets
-
-
-def list_data(options: argparse.Namespace) -> int:
-    rows = [(entry, datasets.status(name)) for name, entry in datasets.DATASETS.items()]
-    if options.json:
-        print(json.dumps([{"name": entry.name, "state": at.state, "detail": at.detail} for entry, at in rows]))
-    else:
-        for entry, at in rows:
-            print(f"{entry.name:14} {at.state:7} {entry.title}: {len(entry.class_names)} classes. {at.detail}")
-    return DONE
-
-
-def get_data(options: argparse.Namespace) -> int:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    entry = datasets.find(options.name)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns) as bars:
-        task = bars.add_task(entry.title, total=None)
-        downloads.get(
-            entry.name,
-            progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
-        )
-    print(f"{entry.name} is ready.")
-    return DONE
 
 
 # Trees

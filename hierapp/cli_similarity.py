@@ -27,7 +27,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     keep.add_argument("--data", help="check the classes against this data set's")
     command(group, "delete", delete_one, "delete a kept one; runs that used it keep it").add_argument("name")
     embed = command(group, "embed", embed_names, "compute one from the class names of a data set, by a language model")
-    embed.add_argument("--data", required=True, help=f"the data set: {', '.join(datasets.DATASETS)}")
+    embed.add_argument("--data", required=True, help=f"the data set: {', '.join(datasets.catalogue())}")
     embed.add_argument("--model", default=text_embeddings.PACKAGED, help="a sentence-transformers model")
     embed.add_argument("--prompt", default=text_embeddings.PLAIN, help="the text, with {} for the name")
     embed.add_argument("-o", "--out", metavar="FILE.csv", help="write a file; by default it is kept under a name")
@@ -74,7 +74,7 @@ def keep_file(options: argparse.Namespace) -> int:
 def _data_of(found: Similarity) -> str | None:
     """The data set of just these classes, if there is one."""
     classes = set(found.classes)
-    return next((name for name, entry in datasets.DATASETS.items() if set(entry.class_names) == classes), None)
+    return next((name for name, entry in datasets.catalogue().items() if set(entry.class_names) == classes), None)
 
 
 def delete_one(options: argparse.Namespace) -> int:

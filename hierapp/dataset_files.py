@@ -46,7 +46,7 @@ class Dataset:
         class_names: in the order of the labels, spelled as torchvision spells them.
         image_shape: (H, W, C) in pixels and channels.
         train_size, test_size: images in each part.
-        default_tree: name of the shipped label tree that fits.
+        default_tree: name of the label tree that fits; for a user's own set it may be the tree's file.
         source: who made it, one sentence.
         read: `read(dataset, part, folder)` gives images uint8 [n, H, W, C] and labels int64 [n].
         files: what `read` and torchvision need, relative to the data folder; none for a set that comes with a package.
@@ -54,6 +54,9 @@ class Dataset:
         torchvision_class: the class in torchvision.datasets that downloads the archives.
         debian_package: the Debian package that holds the files as .gz, another way to get them.
         debian_folder: where that package puts them.
+        own: whether a user brought it; then its files lie in own/NAME of the data folder.
+        owner: the e-mail of who brought it, if they had logged in.
+        ordinal: whether the classes stand in an order that means something, as ages do.
     """
 
     name: str
@@ -70,6 +73,9 @@ class Dataset:
     torchvision_class: str | None = None
     debian_package: str | None = None
     debian_folder: str | None = None
+    own: bool = False
+    owner: str | None = None
+    ordinal: bool = False
 
     @property
     def download_bytes(self) -> int:
@@ -93,6 +99,11 @@ def how_to_get(name: str) -> str:
     'click Get on the Start page or run `python -m hierapp data get cifar10`'
     """
     return f"click Get on the Start page or run `python -m hierapp data get {name}`"
+
+
+def how_to_mend(dataset: Dataset) -> str:
+    """What a user does about a broken data set, the end of a sentence."""
+    return "delete it on the Data page and import it again" if dataset.own else how_to_get(dataset.name)
 
 
 def size_on_disk(file: File, path: Path) -> int | None:

@@ -1,26 +1,40 @@
-"""The data sets by name, and each of them as one ImageSet of uint8 tensors.
+"""The data sets by name, those that ship and the user's own, and each of them as one ImageSet of uint8 tensors.
 
-A new data set is one function that reads it and one entry in DATASETS. Nothing here needs torch before `load`.
+A new data set that ships is one entry in DATASETS and, if its files are of a new kind, a function in `dataset_readers`.
+Nothing here needs torch before `load`.
 """
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hierapp import paths
-from hierapp.dataset_files import Arrays, Dataset, File, Part, how_to_get, read, size_on_disk
+from hierapp.dataset_files import Arrays, Dataset, File, Part, how_to_get, how_to_mend, size_on_disk
+from hierapp.dataset_readers import read_cifar, read_cifar_coarse, read_digits, read_idx
 from hierapp.errors import DatasetError
 from hierapp.image_set import ImageSet, split
+from hierapp.own_data import kept
 
-__all__ = ["DATASETS", "Dataset", "ImageSet", "Part", "Status", "best_ready", "find", "load", "split", "status"]
-
-# scikit-learn's digits come as one set; this seed draws the fifth that is their test part, the same for everyone.
-DIGITS_SEED = 20240229
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "ImageSet",
+    "Part",
+    "Status",
+    "arrays",
+    "best_ready",
+    "catalogue",
+    "class_counts",
+    "find",
+    "load",
+    "split",
+    "status",
+]
 
 
 @dataclass(frozen=True)
@@ -29,46 +43,6 @@ class Status:
 
     state: Literal["ready", "absent", "broken"]
     detail: str
-
-
-# One function a kind of files
-
-
-def read_digits(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """scikit-learn's digits, 0..16 scaled to 0..255; the test part is a stratified fifth drawn by DIGITS_SEED."""
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, *dataset.image_shape)
-    chosen = split(labels, 0.2, DIGITS_SEED)[0 if part == "train" else 1]
-    return images[chosen], labels[chosen].astype(np.int64)
-
-
-def read_idx(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """The format of MNIST: a file of pixels after 16 bytes of header, a file of labels after 8."""
-    pixels, labels = (
-        read(file, path, dataset.name) for file, path in dataset.places(folder).items() if file.part == part
-    )
-    images = np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, *dataset.image_shape)
-    return images.copy(), np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
-
-
-def read_cifar(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """The "python version" of CIFAR: pickles of rows of 3,072 bytes, a plane a colour.
-
-    torchvision.datasets.CIFAR10 gives the same, but hashes the test part too, and its import takes seconds.
-    """
-    height, width, channels = dataset.image_shape
-    planes, labels = [], []
-    for file, path in dataset.places(folder).items():
-        if file.part == part:
-            # Safe to unpickle: `read` gives nothing but the published bytes. "latin1" would be slower.
-            batch: dict[bytes, Any] = pickle.loads(read(file, path, dataset.name), encoding="bytes")  # noqa: S301
-            planes.append(batch[b"data"].reshape(-1, channels, height, width))
-            labels += batch[b"labels"] if b"labels" in batch else batch[b"fine_labels"]
-    images = np.empty((len(labels), height, width, channels), np.uint8)
-    np.concatenate([batch.transpose(0, 2, 3, 1) for batch in planes], out=images)
-    return images, np.array(labels, np.int64)
 
 
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
@@ -81,8 +55,21 @@ _CIFAR100 = """
     snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout
     tulip turtle wardrobe whale willow_tree wolf woman worm
 """
+_CIFAR100_COARSE = """
+    aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
+    household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes
+    large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people reptiles small_mammals trees
+    vehicles_1 vehicles_2
+"""
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 _KRIZHEVSKY = "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, technical report."
+
+_CIFAR100_FILES = (
+    File("cifar-100-python/train", 155_249_918, "16019d7e3df5f24257cddd939b257f8d", "train"),
+    File("cifar-100-python/test", 31_049_707, "f0ef6b0ae62326f3e7ffdfab6717acfc", "test"),
+    File("cifar-100-python/meta", 1_473, "7973b15100ade9c7d40fb424638fde48"),
+)
+_CIFAR100_ARCHIVES = (File("cifar-100-python.tar.gz", 169_001_437, "eb9058c3a382ffc7106e4002c42a8d85"),)
 
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
@@ -154,45 +141,67 @@ DATASETS: dict[str, Dataset] = {
         default_tree="cifar100",
         source=_KRIZHEVSKY,
         read=read_cifar,
-        files=(
-            File("cifar-100-python/train", 155_249_918, "16019d7e3df5f24257cddd939b257f8d", "train"),
-            File("cifar-100-python/test", 31_049_707, "f0ef6b0ae62326f3e7ffdfab6717acfc", "test"),
-            File("cifar-100-python/meta", 1_473, "7973b15100ade9c7d40fb424638fde48"),
-        ),
-        archives=(File("cifar-100-python.tar.gz", 169_001_437, "eb9058c3a382ffc7106e4002c42a8d85"),),
+        files=_CIFAR100_FILES,
+        archives=_CIFAR100_ARCHIVES,
+        torchvision_class="CIFAR100",
+    ),
+    "cifar100-coarse": Dataset(
+        name="cifar100-coarse",
+        title="CIFAR-100, 20 superclasses",
+        class_names=tuple(_CIFAR100_COARSE.split()),
+        image_shape=(32, 32, 3),
+        train_size=50_000,
+        test_size=10_000,
+        default_tree="cifar100-coarse",
+        source=_KRIZHEVSKY,
+        read=read_cifar_coarse,
+        files=_CIFAR100_FILES,
+        archives=_CIFAR100_ARCHIVES,
         torchvision_class="CIFAR100",
     ),
 }
 
 # The app starts on the first of these that is ready.
-BEST_FIRST = ("cifar10", "cifar100", "fashion-mnist", "digits")
+BEST_FIRST = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "digits")
 
 
-def find(name: str) -> Dataset:
+def catalogue(folder: Path | str | None = None) -> dict[str, Dataset]:
+    """All data sets by name: those that ship in the order of DATASETS, then the user's own by name.
+
+    Args:
+        folder: the data folder; by default paths.data_folder().
+    """
+    return {**DATASETS, **_own(folder)}
+
+
+def find(name: str, folder: Path | str | None = None) -> Dataset:
     """The catalogue's entry, or a DatasetError that lists the names."""
-    if name not in DATASETS:
-        raise DatasetError(f"Unknown data set {name!r}; choose one of {', '.join(DATASETS)}.")
-    return DATASETS[name]
+    if name in DATASETS:
+        return DATASETS[name]
+    own = _own(folder)
+    if name not in own:
+        raise DatasetError(f"Unknown data set {name!r}; choose one of {', '.join([*DATASETS, *own])}.")
+    return own[name]
 
 
 def status(name: str, folder: Path | str | None = None) -> Status:
     """Whether the data set can be loaded, told from presence and size of its files alone: fast, for every page asks.
 
     Args:
-        name: a key of DATASETS.
+        name: a key of the catalogue.
         folder: the data folder; by default paths.data_folder().
     """
-    dataset = find(name)
+    dataset = find(name, folder)
     places = dataset.places(_data_folder(folder))
     if not places:
         return Status("ready", "Comes with scikit-learn.")
     sizes = {file: size_on_disk(file, path) for file, path in places.items()}
-    if all(size is None for size in sizes.values()):
+    if all(size is None for size in sizes.values()) and not dataset.own:
         return Status("absent", f"{dataset.title} is not on this machine; to get it, {how_to_get(name)}.")
     for file, size in sizes.items():
         if size != file.size:
             fault = "is missing" if size is None else f"has {size:,} bytes instead of {file.size:,}"
-            mend = f"getting it again mends it: {how_to_get(name)}"
+            mend = how_to_mend(dataset) if dataset.own else f"getting it again mends it: {how_to_get(name)}"
             return Status("broken", f"{dataset.title} is broken: {places[file]} {fault}; {mend}.")
     return Status("ready", f"Ready in {next(iter(places.values())).parent}.")
 
@@ -202,20 +211,21 @@ def best_ready(folder: Path | str | None = None) -> str:
     return next(name for name in BEST_FIRST if status(name, folder).state == "ready")
 
 
-def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
-    """Load one part of a data set; the other part's files are not opened.
+def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
+    """One part of a data set without torch: what `load` makes its tensors from; the other part's files are not opened.
 
     Args:
-        name: a key of DATASETS.
+        name: a key of the catalogue.
         part: "train" or "test".
         folder: the data folder; by default paths.data_folder().
+
+    Returns:
+        (images, labels): uint8 [n, H, W, C], contiguous, and int64 [n], positions in the data set's class_names.
 
     Raises:
         DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
     """
-    import torch
-
-    dataset = find(name)
+    dataset = find(name, folder)
     if part not in ("train", "test"):
         raise DatasetError(f"Unknown part {part!r} of the data set {name!r}; choose train or test.")
     root = _data_folder(folder)
@@ -227,9 +237,42 @@ def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
     if len(images) != expected or len(labels) != expected:
         raise DatasetError(
             f"The {part} part of {name!r} has {len(images)} images and {len(labels)} labels instead of {expected};"
-            f" get it again: {how_to_get(name)}."
+            f" {'' if dataset.own else 'get it again: '}{how_to_mend(dataset)}."
         )
-    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), dataset.class_names)
+    return images, labels
+
+
+def class_counts(name: str, folder: Path | str | None = None) -> dict[Part, NDArray[np.int64]]:
+    """How many images each class has in each part: [L] in the order of the data set's class_names. Reads both parts.
+
+    Raises:
+        DatasetError: as `arrays`.
+    """
+    size = len(find(name, folder).class_names)
+    parts: tuple[Part, Part] = ("train", "test")
+    return {part: np.bincount(arrays(name, part, folder)[1], minlength=size) for part in parts}
+
+
+def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
+    """Load one part of a data set; the other part's files are not opened.
+
+    Args:
+        name: a key of the catalogue.
+        part: "train" or "test".
+        folder: the data folder; by default paths.data_folder().
+
+    Raises:
+        DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
+    """
+    import torch
+
+    images, labels = arrays(name, part, folder)
+    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), find(name, folder).class_names)
+
+
+def _own(folder: Path | str | None) -> dict[str, Dataset]:
+    # A name that ships from now on hides the user's set of that name, and nothing else.
+    return {name: entry for name, entry in kept.found(_data_folder(folder)).items() if name not in DATASETS}
 
 
 def _data_folder(folder: Path | str | None) -> Path:

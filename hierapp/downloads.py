@@ -41,14 +41,15 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
     A second get of the same data set waits for the first.
 
     Args:
-        name: a key of datasets.DATASETS.
+        name: a key of datasets.DATASETS; a user's own set is nowhere to be got.
         folder: the data folder; by default paths.data_folder().
         progress: called as progress(done_bytes, total_bytes, what) five times a second.
 
     Raises:
         DatasetError: if it cannot be downloaded or the folder cannot be written; nothing half is left.
     """
-    dataset, root = datasets.find(name), _root(folder)
+    root = _root(folder)
+    dataset = _downloadable(name, root)
     if _is_whole(dataset, root):
         return
 
@@ -85,7 +86,8 @@ def start(name: str, folder: Path | str | None = None) -> None:
     Raises:
         DatasetError: if the data set is unknown or the folder cannot be written.
     """
-    dataset, root = datasets.find(name), _root(folder)
+    root = _root(folder)
+    dataset = _downloadable(name, root)
     before = progress_of(name, root)
     if before and before.running:
         return
@@ -99,7 +101,8 @@ def start(name: str, folder: Path | str | None = None) -> None:
 
 def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
     """How far the get of a data set is, in whichever process; None if none was begun, or the last one did its work."""
-    dataset, root = datasets.find(name), _root(folder)
+    root = _root(folder)
+    dataset = datasets.find(name, root)
     locked, record = download_state.is_locked(root, name), download_state.read_record(root, name)
     ready = datasets.status(name, root).state == "ready"
     if record is None:
@@ -115,6 +118,13 @@ def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
 def _root(folder: Path | str | None) -> Path:
     # Absolute, for `start` hands it to a process that begins in another folder.
     return (paths.data_folder() if folder is None else Path(folder)).absolute()
+
+
+def _downloadable(name: str, root: Path) -> Dataset:
+    dataset = datasets.find(name, root)
+    if dataset.own:
+        raise DatasetError(f"{name} is a data set of your own, which is nowhere to be downloaded; import it again.")
+    return dataset
 
 
 def _is_whole(dataset: Dataset, root: Path) -> bool:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hierapp.errors import ArchiveError, one_line
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
@@ -25,16 +30,33 @@ def check_image(file: Path, most_pixels: int) -> None:
         ArchiveError: if it is no PNG, JPEG, GIF, BMP or WebP whatever its name, is broken, or has more than
             `most_pixels` pixels or than Pillow's own limit.
     """
+    decoded(file, most_pixels).close()
+
+
+def decoded(file: Path, most_pixels: int) -> Image.Image:
+    """The picture in a file, decoded whole, in the mode that the file has; of several the first.
+
+    Raises:
+        ArchiveError: as `check_image`.
+    """
     from PIL import Image, UnidentifiedImageError
 
     name = one_line(file.name)
     most = min(most_pixels, Image.MAX_IMAGE_PIXELS or most_pixels)
     too_large = ArchiveError(f"The picture {name} has more than {most:,} pixels; make it smaller or leave it out.")
     try:
-        with Image.open(file, formats=IMAGE_FORMATS) as image:
-            if image.width * image.height > most:
-                raise too_large
-            image.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow finds odd and reads all the same
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=IMAGE_FORMATS)
+            try:
+                if image.width * image.height > most:
+                    raise too_large
+                image.load()
+            except BaseException:
+                image.close()
+                raise
+            return image
     except ArchiveError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

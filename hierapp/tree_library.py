@@ -67,6 +67,11 @@ def load(name_or_path: str) -> LabelTree:
     raise TreeError(f"There is no tree {name_or_path!r}; give a file, or one of {names}.")
 
 
+def has(name: str) -> bool:
+    """Whether there is a file for a tree of this name, sound or not; cheap, for catalogues ask it often."""
+    return Path(name).name == name and _file_of(name) is not None
+
+
 def own(name: str) -> TreeEntry | None:
     """The user's own tree of this very name, if there is one."""
     file = own_folder() / f"{name}.json"

@@ -113,7 +113,10 @@ def share_cores(run: Run) -> None:
 
     from hierapp.compute import SMALL_BATCH
 
-    height, width, channels = datasets.find(run.config.data).image_shape
+    entry = datasets.catalogue().get(run.config.data)
+    if entry is None:  # a user's own, on a node of a cluster that has it not
+        return
+    height, width, channels = entry.image_shape
     if height * width * channels * run.config.batch_size < SMALL_BATCH:
         torch.set_num_threads(1)
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from hierapp import similarity_csv, similarity_facts, similarity_library, text_embeddings, tree_library
-from hierapp.datasets import DATASETS, best_ready, find
+from hierapp.datasets import best_ready, catalogue, find
 from hierapp.errors import HierappError
 from hierapp.figures_similarity import similarity_figure
 from hierapp.similarity import Similarity, bounded, ordinal, tree_similarity
@@ -147,7 +147,7 @@ st.title("Similarities")
 st.markdown("SimLoss gives a class that is like the true one part of the credit: which classes, and how much of it?")
 if "similarity-error" in st.session_state:
     st.error(st.session_state.pop("similarity-error"), icon=":material/error:")
-names = list(DATASETS)
+names = list(catalogue())
 first, second = st.columns(2)
 common.one_from_url("data", names, best_ready())
 data = first.selectbox("Data set", names, format_func=common.data_title, key="data")

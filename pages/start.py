@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from hierapp import datasets, downloads
+from hierapp import datasets
 from hierapp.config import plan
 from hierapp.estimate import estimate
 from hierapp.figures import tree_figure
 from hierapp.losses import LOSSES
 from hierapp.slots import at_once
-from pages.parts import common
+from pages.parts import common, downloading
 
 common.through_router()
 
@@ -26,21 +26,22 @@ def introduction() -> None:
             " load a tree, train the same network with each loss side by side, and see what the tree changed: not only"
             " how many images are wrong, but **how wrong** they are."
         )
-        chosen = st.segmented_control(
+        chosen = st.pills(
             "Data set",
-            list(datasets.DATASETS),
+            list(datasets.catalogue()),
             default=datasets.best_ready(),
             required=True,
             format_func=common.data_title,
             key="compare-on",
+            wrap=True,
         )
         data = datasets.find(chosen)
         if datasets.status(chosen).state == "ready":
             compare(data)
         else:
-            get_button(data, "hero")
+            downloading.get_button(data, "hero")
     with picture:
-        tree = common.shipped_tree(data.default_tree)
+        tree = common.the_tree(data.default_tree)
         if len(tree.leaves) <= LARGEST_PICTURE:
             alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
             common.chart(tree_figure(tree, compact=True), "tree", alt)
@@ -59,40 +60,13 @@ def compare(data: datasets.Dataset) -> None:
     configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs)
     label, may = f"Compare the losses on {data.title}", common.actions().may_run
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not may):
-        common.submit(configs, common.shipped_tree(data.default_tree))
+        common.submit(configs, common.the_tree(data.default_tree))
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
         f"{len(configs)} runs of LeNet, {epochs} epochs each, one seed: about {takes}"
         f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."
     )
-
-
-def while_downloading(name: str) -> None:
-    """A download's progress, until it ends."""
-    now = downloads.progress_of(name)
-    if now is None or not now.running:
-        st.rerun()
-    share = min(now.done / now.total, 1.0) if now.total else 0.0
-    st.progress(share, text=f"{now.what}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
-
-
-def get_button(data: datasets.Dataset, place: str) -> None:
-    """What is to be said and done about a data set that is not ready."""
-    status, last = datasets.status(data.name), downloads.progress_of(data.name)
-    if last is not None and last.running:
-        common.repeated(while_downloading, 1.0)(data.name)
-        return
-    if last is not None and last.error:
-        st.error(last.error)
-    elif status.state == "broken":
-        st.warning(status.detail)
-    again = " again" if status.state == "broken" else ""
-    label = f"Get {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
-    may = common.actions().may_run
-    if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:", disabled=not may):
-        common.actions().get_data(data.name)
-        st.rerun()
 
 
 def data_card(data: datasets.Dataset) -> None:
@@ -105,7 +79,7 @@ def data_card(data: datasets.Dataset) -> None:
     if datasets.status(data.name).state == "ready":
         st.badge("ready", icon=":material/check:", color="green")
     else:
-        get_button(data, "card")
+        downloading.get_button(data, "card")
 
 
 introduction()
@@ -114,6 +88,12 @@ st.subheader("Data sets")
 for column, entry in zip(st.columns(len(datasets.DATASETS)), datasets.DATASETS.values(), strict=True):
     with column.container(border=True, height="stretch"):
         data_card(entry)
+
+st.page_link(
+    "pages/data.py",
+    label="Your own pictures, pictures of each class, what to delete: see the Data page",
+    icon=":material/photo_library:",
+)
 
 st.subheader("The losses")
 st.caption(

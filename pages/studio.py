@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from hierapp import figures, tree_compare, tree_formats, tree_generators, tree_library, tree_text
-from hierapp.datasets import DATASETS, find
+from hierapp.datasets import catalogue, find
 from hierapp.drafts import Draft
 from hierapp.errors import HierappError, TreeError
 from hierapp.tree import DISTANCES, DistanceKind, LabelTree
@@ -56,7 +56,7 @@ def start() -> None:
 
 
 def from_classes() -> None:
-    data = st.selectbox("Data set", list(DATASETS), format_func=common.data_title, key="studio-data")
+    data = st.selectbox("Data set", list(catalogue()), format_func=common.data_title, key="studio-data")
     kind = st.radio("Its classes", list(GENERATORS), format_func=lambda key: f"{key}: {GENERATORS[key][0]}")
     seed = st.number_input("Seed", 0, 10**6, 0) if kind == "random" else 0
     if st.button("Open in the studio", type="primary"):
@@ -129,7 +129,8 @@ def from_run() -> None:
 
 def studio(draft: Draft) -> None:
     """The editor, and beside it what the tree means; whoever may only look gets a picture."""
-    classes = find(draft.data).class_names if draft.data else None
+    entry = catalogue().get(draft.data or "")  # a user's own set may be gone by now
+    classes = entry.class_names if entry else None
     left, right = st.columns([3, 1], gap="medium")
     with left:
         if common.actions().may_run:

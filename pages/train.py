@@ -99,7 +99,7 @@ def form() -> tuple[list[RunConfig], str]:
     """All fields; the runs that they ask for, and the tree's name."""
     left, right = st.columns(2, gap="large")
     with left:
-        names = list(datasets.DATASETS)
+        names = list(datasets.catalogue())
         common.one_from_url("data", names, datasets.best_ready())
         data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
         trees = common.trees_for(data)
@@ -157,6 +157,6 @@ st.markdown(
 )
 if status.state != "ready":
     st.warning(status.detail, icon=":material/download:")
-    st.page_link("pages/start.py", label="Get it on the Start page", icon=":material/home:")
+    st.page_link("pages/data.py", label="Get it on the Data page", icon=":material/photo_library:")
 elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not common.actions().may_run):
     common.submit(configs, tree_library.load(tree_name))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from hierapp import figures, tree_formats, tree_library
-from hierapp.datasets import DATASETS, find
+from hierapp.datasets import catalogue, find
 from hierapp.errors import HierappError
 from hierapp.tree import DISTANCES, LabelTree
 from pages.parts import common
@@ -30,7 +30,7 @@ def upload() -> None:
     try:
         common.actions().check_upload(file.size)
         tree = tree_formats.parse_bytes(file.getvalue(), file.name)
-        choices = [*DATASETS, None]
+        choices = [*catalogue(), None]
         data = st.selectbox(
             "Its leaves are the classes of",
             choices,

@@ -8,16 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hierapp import LabelTree, actions, downloads, launchers, processes, similarity_library, slots, tree_library
+from hierapp import (
+    LabelTree,
+    actions,
+    datasets,
+    downloads,
+    launchers,
+    processes,
+    similarity_library,
+    slots,
+    tree_library,
+)
 from hierapp.access import LOCAL, Limits, Person, Role
 from hierapp.actions import Actions
 from hierapp.config import RunConfig
 from hierapp.drafts import Draft
 from hierapp.errors import AccessError, StoreError, TreeError
 from hierapp.lab import saved_views, views
+from hierapp.own_data import staging
+from hierapp.own_data.options import Options
 from hierapp.paths import project_folder
 from hierapp.similarity import Similarity, ordinal
 from hierapp.store import Store
+from tests.own_data.conftest import classes, pack
 
 TREE = tree_library.load("digits")
 OTHER = tree_library.load("digits-flat")
@@ -320,11 +333,56 @@ def test_a_tree_says_who_keeps_it_and_is_read_as_before(store):
     assert tree_library.load("t").leaves == ("a", "b")
 
 
+# Own data sets
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """An archive; and imports are read at once, not by another process."""
+    monkeypatch.delenv("HIERAPP_DATA", raising=False)
+    monkeypatch.setattr(staging, "start", staging.work)
+    return pack(tmp_path / "lot.zip", classes(5))
+
+
+def test_a_viewer_brings_no_pictures_and_a_runner_reads_no_folder_of_the_server(store, pictures):
+    upload = pictures.read_bytes()
+    refused(Actions(store, NOBODY).import_upload, upload, "lot.zip", Options())
+    refused(Actions(store, limited(upload_mb=0.001)).import_upload, upload, "lot.zip", Options())
+    for person in (NOBODY, BOB):
+        assert "Only an admin may read folders" in refused(Actions(store, person).import_path, str(pictures), Options())
+    assert not (store.folder / "data" / "own").exists()
+    for person in (ADA, LOCAL):
+        assert staging.look(Actions(store, person).import_path(str(pictures), Options())).state == "ready"
+
+
+def test_an_import_belongs_to_whoever_began_it(store, pictures):
+    token = Actions(store, BOB).import_upload(pictures.read_bytes(), "lot.zip", Options())
+    for what in (lambda who: (who.keep_data, token, "lot"), lambda who: (who.discard_import, token)):
+        for person in (EVE, NOBODY):
+            refused(*what(Actions(store, person)))
+    assert Actions(store, BOB).keep_data(token, "lot").owner == "bob@x.edu"
+    assert tree_library.own("lot").owner == "bob@x.edu"
+    other = Actions(store, BOB).import_upload(pictures.read_bytes(), "lot.zip", Options())
+    Actions(store, ADA).discard_import(other)
+
+
+def test_a_runner_deletes_their_own_data_alone(store, pictures):
+    bob = Actions(store, BOB)
+    for name in ("one", "two"):
+        bob.keep_data(bob.import_upload(pictures.read_bytes(), "lot.zip", Options()), name)
+    for person in (EVE, NOBODY, Person(None, Role.VIEWER)):
+        refused(Actions(store, person).delete_data, "one")
+    assert "Only an admin may delete downloaded data sets" in refused(bob.delete_data, "cifar10")
+    bob.delete_data("one")
+    Actions(store, ADA).delete_data("two")
+    assert list(datasets.catalogue()) == list(datasets.DATASETS)
+
+
 # The pages
 
 CHANGES = (
     r"\b(launchers\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
-    r"|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|choice\.(choose|set_retries)"
+    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|choice\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

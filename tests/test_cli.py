@@ -396,7 +396,7 @@ FILES = {
         ((), "required: COMMAND"),
         (("tree",), "required: {check,show,convert}"),
         (("similarity",), "required: {list,show,keep,delete,embed}"),
-        (("data",), "required: {list,get}"),
+        (("data",), "required: {list,get,check,import,delete}"),
         (("show",), "required: run"),
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, tuple) else "",

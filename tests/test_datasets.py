@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import pickle
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hierapp import dataset_files, datasets
+from hierapp import dataset_files, datasets, tree_library
+from hierapp.dataset_files import File
 from hierapp.errors import ConfigError, DatasetError
 from hierapp.image_set import ImageSet
 
@@ -46,11 +48,11 @@ def test_every_entry_is_consistent(name: str) -> None:
 
 
 def test_the_order_of_the_catalogue() -> None:
-    assert list(datasets.DATASETS) == ["digits", "fashion-mnist", "cifar10", "cifar100"]
+    assert list(datasets.DATASETS) == ["digits", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse"]
     assert sorted(datasets.BEST_FIRST) == sorted(datasets.DATASETS)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "cifar100-coarse"])
 def test_cifar_agrees_with_torchvision(name: str) -> None:
     import torchvision
 
@@ -159,6 +161,10 @@ def test_load_gives_every_image_in_order(kind: str, part, tmp_path: Path, reques
     assert loaded.labels.tolist() == tiny.labels[part].tolist()
     assert loaded.class_names == tiny.entry.class_names
     assert loaded.images.permute(0, 3, 1, 2).is_contiguous(memory_format=torch.channels_last)
+    images, labels = datasets.arrays(tiny.entry.name, part, tmp_path)
+    assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
+    assert np.array_equal(images, tiny.images[part])
+    assert np.array_equal(labels, tiny.labels[part])
 
 
 @pytest.mark.parametrize("kind", ["tiny_cifar", "tiny_fashion"])
@@ -198,6 +204,11 @@ def test_a_foreign_pickle_is_not_executed(tiny_cifar, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is broken"):
         datasets.load("cifar10", "train", tmp_path)
     assert not (tmp_path / "executed").exists()
+
+
+def test_arrays_need_no_torch(tiny_cifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it raises
+    assert len(datasets.arrays("cifar10", "test", tiny_cifar.write(tmp_path))[1]) == 10
 
 
 def test_load_of_an_absent_set_says_how_to_get_it(tmp_path: Path) -> None:
@@ -261,6 +272,39 @@ def test_digits_are_whole_and_stratified(tmp_path: Path) -> None:
     assert share.tolist() == pytest.approx([0.2] * 10, abs=1 / 170)
     again = datasets.load("digits", "test", tmp_path)
     assert torch.equal(test.images, again.images)
+
+
+def test_coarse_labels_are_taken_by_the_names_in_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = datasets.find("cifar100-coarse")
+    shifted = [*entry.class_names[1:], entry.class_names[0]]  # an order that is not the catalogue's
+    rows = {b"data": np.zeros((3, 3072), np.uint8), b"fine_labels": [7, 8, 9], b"coarse_labels": [0, 19, 4]}
+    content = {
+        "cifar-100-python/train": pickle.dumps(rows, 2),
+        "cifar-100-python/meta": pickle.dumps({b"coarse_label_names": [name.encode() for name in shifted]}, 2),
+    }
+    files = tuple(
+        File(path, len(data), hashlib.md5(data).hexdigest(), "train" if path.endswith("train") else None)
+        for path, data in content.items()
+    )
+    monkeypatch.setitem(datasets.DATASETS, entry.name, replace(entry, files=files, train_size=3))
+    (tmp_path / "cifar-100-python").mkdir()
+    for path, data in content.items():
+        (tmp_path / path).write_bytes(data)
+    _, labels = datasets.arrays(entry.name, "train", tmp_path)
+    assert [entry.class_names[label] for label in labels] == [shifted[0], shifted[19], shifted[4]]
+    assert datasets.class_counts("digits")["test"].sum() == datasets.find("digits").test_size
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_the_real_superclass_of_every_image_is_the_shipped_trees(part, real_data_folder: Path) -> None:
+    tree, coarse = tree_library.load("cifar100"), datasets.load("cifar100-coarse", part, real_data_folder)
+    fine = datasets.load("cifar100", part, real_data_folder)
+    pairs = set(zip(fine.labels.tolist(), coarse.labels.tolist(), strict=True))
+    assert len(pairs) == 100
+    for one, above in pairs:
+        parent = tree.parents[tree.nodes.index(fine.class_names[one])]
+        assert tree.nodes[parent] == coarse.class_names[above]
 
 
 @pytest.mark.real_data

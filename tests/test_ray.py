@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -23,8 +24,12 @@ from hierapp import datasets, launchers, processes, tree_library
 from hierapp.config import RunConfig
 from hierapp.errors import DatasetError, Superseded
 from hierapp.launchers import choice, supervisor
+from hierapp.own_data import adoption, staging
+from hierapp.own_data.options import Options
+from hierapp.own_data.staging import Request
 from hierapp.runs import Run
 from hierapp.store import Store
+from tests.own_data.conftest import classes, write
 from tests.ray_nodes import answers, end_node, free_port, start_node
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
@@ -237,7 +242,7 @@ def test_runs_go_to_a_cluster_by_its_address(store, nodes):
     assert run["state"] == "finished"
 
 
-def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster, monkeypatch):
+def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster, tmp_path, monkeypatch):
     store.add(configs(), DIGITS)
     run = store.claim(launcher="ray")
     cluster.nodes()
@@ -251,13 +256,24 @@ def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster,
     store.request_cancel(run.id)
     assert desk.is_asked_to_stop()
     here = datasets.load("digits", "test")
-    monkeypatch.setattr(datasets, "status", lambda name: datasets.Status("absent", "not on this node"))
+    real, absent = datasets.status, datasets.Status("absent", "not on this node")
+    monkeypatch.setattr(
+        datasets, "status", lambda name, folder=None: absent if name == "digits" else real(name, folder)
+    )
     there = desk.load("digits", "test")
     assert torch.equal(there.images, here.images)
     assert torch.equal(there.labels, here.labels)
     assert there.class_names == here.class_names
     with pytest.raises(DatasetError, match=r"CIFAR-10 is not on this machine"):
         desk.load("cifar10", "test")
+    token = staging.begin(Request("lot", Options(), str(write(tmp_path / "lot", classes(5)))))
+    staging.work(token)
+    adoption.adopt(token, "lot")
+    images, labels = datasets.arrays("lot", "train")
+    monkeypatch.setattr(datasets, "load", None)  # this node's own set of that name might be another one
+    own = desk.load("lot", "train")
+    assert np.array_equal(own.images, images)
+    assert own.labels.tolist() == labels.tolist()
     desk.end("cancelled")
     assert store.run(run.id).state == "cancelled"
     assert store.run(run.id).version == "1.0"

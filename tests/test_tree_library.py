@@ -72,6 +72,8 @@ def test_the_trees_that_ship() -> None:
         "cifar10-wide",
         "cifar100",
         "cifar100-5level",
+        "cifar100-coarse",
+        "cifar100-coarse-flat",
         "cifar100-flat",
         "digits",
         "digits-flat",
@@ -98,7 +100,10 @@ def test_every_data_set_has_its_default_tree_and_a_flat_one(data: str) -> None:
     names = [entry.name for entry in tree_library.entries(data)]
     assert DATASETS[data].default_tree in names
     assert f"{data}-flat" in names
-    assert names == [name for name in SHIPPED if name == data or name.startswith(f"{data}-")]
+    longer = tuple(f"{other}-" for other in DATASETS if other.startswith(f"{data}-"))
+    assert names == [
+        name for name in SHIPPED if f"{name}-".startswith(f"{data}-") and not f"{name}-".startswith(longer)
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name.endswith("-flat")])
@@ -165,6 +170,14 @@ def test_cifar100_5level_is_the_published_tree() -> None:
         for fine, coarse in zip(classes, COARSE_OF_FINE.split(), strict=True):
             groups.setdefault(FIVE_LEVELS[int(coarse)][column], set()).add(fine)
         assert partition(tree, level) == set(map(frozenset, groups.values())), level
+
+
+def test_the_tree_of_the_superclasses_is_the_five_level_one_without_its_last_level() -> None:
+    coarse, fine = tree_library.load("cifar100-coarse"), tree_library.load("cifar100-5level")
+    kept = [name for name, depth in zip(fine.nodes, fine.depth, strict=True) if depth < fine.depth.max()]
+    assert list(coarse.nodes) == kept
+    above = {fine.nodes[i]: fine.nodes[parent] for i, parent in enumerate(fine.parents) if parent >= 0}
+    assert all(above[coarse.nodes[i]] == coarse.nodes[parent] for i, parent in enumerate(coarse.parents) if parent >= 0)
 
 
 # Finding one

@@ -96,12 +96,13 @@ class FarDesk:
             (folder / name).write_bytes(content)
 
     def load(self, name: str, part: Part) -> ImageSet:
-        """A part of a data set: this node's own copy if it has one, else the desk's.
+        """A part of a data set: this node's own copy if it ships and is here, else the desk's.
 
         Raises:
             DatasetError: if the desk has none either.
         """
-        if datasets.status(name).state == "ready":
+        # A user's own set of this name may be another one here.
+        if name in datasets.DATASETS and datasets.status(name).state == "ready":
             return datasets.load(name, part)
         import torch
 

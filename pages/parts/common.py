@@ -18,11 +18,11 @@ from streamlit.navigation.page import Page
 from hierapp import tree_formats, tree_library, tree_svg
 from hierapp.actions import Actions
 from hierapp.config import RunConfig
-from hierapp.datasets import DATASETS, Dataset, find
+from hierapp.datasets import catalogue, find
 from hierapp.disk import FULL_BYTES, disk_of, in_words
 from hierapp.errors import HierappError
 from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
-from hierapp.paths import home, project_folder
+from hierapp.paths import home, project_folder, shipped_trees
 from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.tree import LabelTree
@@ -167,7 +167,7 @@ def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:
 
 def likely_data(tree: LabelTree) -> str | None:
     """The data set with the most classes among the leaves, if any."""
-    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in DATASETS.items()}
+    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in catalogue().items()}
     best = max(shared, key=shared.__getitem__)
     return best if shared[best] else None
 
@@ -181,7 +181,9 @@ def trees_for(data: str) -> dict[str, str]:
     """Names and titles of the trees over a data set's classes, its own default first."""
     entry = find(data)
     found = {tree.name: tree.title for tree in tree_library.entries(data)}
-    return {entry.default_tree: found.pop(entry.default_tree, entry.default_tree), **found}
+    # The default of a user's own set may be a file: the tree that was proposed for it.
+    title = f"{entry.title}, proposed" if entry.own else entry.default_tree
+    return {entry.default_tree: found.pop(entry.default_tree, title), **found}
 
 
 def escaped(text: str) -> str:
@@ -190,8 +192,14 @@ def escaped(text: str) -> str:
 
 
 def data_title(name: str) -> str:
-    entry: Dataset = find(name)
-    return entry.title
+    """A data set's title; the name of one that was deleted since."""
+    entry = catalogue().get(name)
+    return name if entry is None else entry.title
+
+
+def the_tree(name: str) -> LabelTree:
+    """A tree by its name; those that ship are read once."""
+    return shipped_tree(name) if (shipped_trees() / f"{name}.json").is_file() else tree_library.load(name)
 
 
 def tree_download(tree: LabelTree, name: str, key: str) -> None:

@@ -12,6 +12,7 @@ from tests.e2e.conftest import SCREENSHOTS, points
 
 TITLES = {
     "": "A cat taken for a dog",
+    "data": "Data",
     "trees": "Trees",
     "similarities": "Similarities",
     "studio": "Studio",

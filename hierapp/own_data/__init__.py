@@ -1,0 +1,1 @@
+"""The user's own data sets: read from folders and archives, checked, kept, deleted."""
