@@ -17,7 +17,19 @@ from hierapp.dataset_files import Arrays, Dataset, File, Part, how_to_get, read,
 from hierapp.errors import DatasetError
 from hierapp.image_set import ImageSet, split
 
-__all__ = ["DATASETS", "Dataset", "ImageSet", "Part", "Status", "best_ready", "find", "load", "split", "status"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "ImageSet",
+    "Part",
+    "Status",
+    "arrays",
+    "best_ready",
+    "find",
+    "load",
+    "split",
+    "status",
+]
 
 # scikit-learn's digits come as one set; this seed draws the fifth that is their test part, the same for everyone.
 DIGITS_SEED = 20240229
@@ -202,19 +214,20 @@ def best_ready(folder: Path | str | None = None) -> str:
     return next(name for name in BEST_FIRST if status(name, folder).state == "ready")
 
 
-def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
-    """Load one part of a data set; the other part's files are not opened.
+def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
+    """One part of a data set without torch: what `load` makes its tensors from; the other part's files are not opened.
 
     Args:
         name: a key of DATASETS.
         part: "train" or "test".
         folder: the data folder; by default paths.data_folder().
 
+    Returns:
+        (images, labels): uint8 [n, H, W, C], contiguous, and int64 [n], positions in the data set's class_names.
+
     Raises:
         DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
     """
-    import torch
-
     dataset = find(name)
     if part not in ("train", "test"):
         raise DatasetError(f"Unknown part {part!r} of the data set {name!r}; choose train or test.")
@@ -229,7 +242,24 @@ def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
             f"The {part} part of {name!r} has {len(images)} images and {len(labels)} labels instead of {expected};"
             f" get it again: {how_to_get(name)}."
         )
-    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), dataset.class_names)
+    return images, labels
+
+
+def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
+    """Load one part of a data set; the other part's files are not opened.
+
+    Args:
+        name: a key of DATASETS.
+        part: "train" or "test".
+        folder: the data folder; by default paths.data_folder().
+
+    Raises:
+        DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
+    """
+    import torch
+
+    images, labels = arrays(name, part, folder)
+    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), find(name).class_names)
 
 
 def _data_folder(folder: Path | str | None) -> Path:

@@ -159,6 +159,10 @@ def test_load_gives_every_image_in_order(kind: str, part, tmp_path: Path, reques
     assert loaded.labels.tolist() == tiny.labels[part].tolist()
     assert loaded.class_names == tiny.entry.class_names
     assert loaded.images.permute(0, 3, 1, 2).is_contiguous(memory_format=torch.channels_last)
+    images, labels = datasets.arrays(tiny.entry.name, part, tmp_path)
+    assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
+    assert np.array_equal(images, tiny.images[part])
+    assert np.array_equal(labels, tiny.labels[part])
 
 
 @pytest.mark.parametrize("kind", ["tiny_cifar", "tiny_fashion"])
@@ -198,6 +202,11 @@ def test_a_foreign_pickle_is_not_executed(tiny_cifar, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is broken"):
         datasets.load("cifar10", "train", tmp_path)
     assert not (tmp_path / "executed").exists()
+
+
+def test_arrays_need_no_torch(tiny_cifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it raises
+    assert len(datasets.arrays("cifar10", "test", tiny_cifar.write(tmp_path))[1]) == 10
 
 
 def test_load_of_an_absent_set_says_how_to_get_it(tmp_path: Path) -> None:
