@@ -101,14 +101,14 @@ class Comparison:
     @property
     def summary(self) -> str:
         """Three plain sentences."""
-        one, other = self.first, self.second
-        change = self.mended - self.spoilt
-        balance = "none more or less" if change == 0 else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
+        one, other, change = self.first, self.second, self.mended - self.spoilt
+        balance = "as many" if change == 0 else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
+        mistakes = f"{self.mended:,} mistake{'s' * (self.mended != 1)}"
         return (
             f"{one.rule} and {other.rule} differ on {self.differ:,} of {self.images:,} test images. {other.rule} mends"
-            f" {self.mended:,} mistakes of {one.rule} and makes {self.spoilt:,} that {one.rule} does not: {balance}"
-            f" exactly right. The mean distance from the truth is {one.distance:.4f} with {one.rule} and"
-            f" {other.distance:.4f} with {other.rule}."
+            f" {mistakes} of {one.rule} and makes {self.spoilt:,} that {one.rule} does not: {balance} exactly right."
+            f" The mean distance from the truth is {one.distance:.4f} with {one.rule} and {other.distance:.4f} with"
+            f" {other.rule}."
         )
 
 

@@ -38,11 +38,10 @@ def _runs(folder: Path) -> dict[str, Run]:
 
 
 def begin(state: State) -> State:
-    """The newest run's first mistake; where no run has any, the free lab, and the page says so."""
+    """The newest run's first mistake; where no run has outputs, the free lab."""
     there = runs()
     if not there:
-        current().asks_real = True
-        return state if state.lesson is None else views.start()
+        return views.start()
     return _image(next(iter(there.values())), None, state)
 
 

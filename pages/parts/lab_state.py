@@ -65,7 +65,7 @@ class Lab:
         """Another view."""
         if (state.lesson, state.step) != (self.state.lesson, self.state.step):
             self.point, self.down = "first", 0
-        self.asks_real = state.real is not None
+        self.asks_real = False
         if state.real != self.state.real:
             self.finding, self.own = False, None
         if state.scene.tree != self.state.scene.tree or state.lesson != self.state.lesson:
