@@ -36,6 +36,7 @@ class Lab:
         session, done: by which the board knows its moves done.
         concerns_all: whether the board's last moves change more than what is beside the switches.
         settled: whether the address is to follow; not while a bar is dragged.
+        rested: the view before the drag that goes on, or of now.
         asks_real: whether a real image was asked for, also where no run has any.
         finding: whether images are looked for, instead of one on the board.
         found_from: the first of the images found that is shown.
@@ -54,6 +55,7 @@ class Lab:
     view: tuple[str, State] | None = None
     concerns_all: bool = False
     settled: bool = True
+    rested: State | None = None
     asks_real: bool = False
     finding: bool = False
     found_from: int = 0
@@ -93,6 +95,13 @@ class Lab:
             self.attempt(lambda state, move=move: moves.edited(state, self.point, move))
             self.settled = move.get("final") is not False
             self.concerns_all |= move.get("op") != "logit"
+
+    def at_rest(self, state: State) -> State:
+        """This state, or while a bar is dragged the one before the drag."""
+        before = self.rested
+        if self.settled or before is None or (before.lesson, before.step) != (state.lesson, state.step):
+            self.rested = before = state
+        return before
 
     @property
     def real(self) -> bool:
