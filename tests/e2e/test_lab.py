@@ -210,9 +210,10 @@ def test_a_class_may_be_called_anything(lab):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_sticks_out_to_the_side(width, lab):
+@pytest.mark.parametrize("query", ["lesson=pushes&step=5", "tree=cifar10", "lesson=tree-matters&step=4"])
+def test_nothing_sticks_out_to_the_side(query, width, lab):
     lab.page.set_viewport_size({"width": width, "height": 720})
-    lab.open("lesson=pushes&step=5")
+    lab.open(query)
     assert lab.page.evaluate("document.documentElement.scrollWidth") <= width
     right = lab.board.bounding_box()
     for text in lab.board.locator("svg.tree text").all():
