@@ -78,9 +78,10 @@ def show() -> None:
     at = moves.setting(lab.state)
     figures = [name for name in at.shows if name in lab_figures.FIGURES]
     ahead = bool(figures) and at.shows[0] == figures[0]
-    above, below = st.container(), st.container()
-    # The board is sent first wherever it stands: a browser takes longer for figures.
-    with below if ahead else above:
+    above, middle, below = (st.container() for _ in range(3))
+    # The board is sent first, for a browser takes longer for figures, and is always in the same place: one that moved
+    # would be made anew, and miss keys meanwhile.
+    with middle:
         board(lab, at)
     with above if ahead else below:
         for name in figures:
