@@ -82,7 +82,8 @@ def nothing_yet() -> None:
 
 def title(run: Run) -> str:
     """A run in a list."""
-    data = datasets.DATASETS[run.config.data].title if run.config.data in datasets.DATASETS else run.config.data
+    entry = datasets.catalogue().get(run.config.data)
+    data = entry.title if entry else run.config.data
     loss = LOSSES[run.config.loss].title if run.config.loss in LOSSES else run.config.loss
     accuracy = f", accuracy {run.test['accuracy']:.3f}" if run.test else ""
     return f"{run.id}: {data}, {loss}, {run.config.model}{accuracy}"
