@@ -108,7 +108,8 @@ def _pager(start: int, count: int) -> None:
     if not count:
         row.markdown("No such image.")
         return
-    row.markdown(f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {count:,} images**, the worst mistakes first; its words open one")
+    shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {count:,} images**"
+    row.markdown(f"{shown}, the worst mistakes first; the words below one open it")
     for label, to, no in (
         ("Earlier", start - AT_ONCE, start == 0),
         ("Later", start + AT_ONCE, start + AT_ONCE >= count),
