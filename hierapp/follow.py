@@ -83,7 +83,7 @@ def print_frame(frame: pd.DataFrame) -> None:
         shown.add_row(*(Text(_cell(value)) for value in row))  # as a str, names in [brackets] would be markup
     # A table that is cut to the width of a pipe is of no use.
     console = Console()
-    console.print(shown) if console.is_terminal else Console(width=220).print(shown)
+    console.print(shown) if console.is_terminal else Console(width=260).print(shown)
 
 
 def _cell(value: object) -> str:
