@@ -14,6 +14,7 @@ from typing import Any, NoReturn, get_args
 from hierapp import (
     cli_compare,
     cli_data,
+    cli_export,
     cli_fields,
     cli_similarity,
     cli_store,
@@ -108,6 +109,7 @@ def parser() -> Parser:
     cli_similarity.add(commands, _command)
     cli_store.add(commands, _command)
     cli_compare.add(commands, _command)
+    cli_export.add(commands, _command)
     return top
 
 

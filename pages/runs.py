@@ -116,7 +116,7 @@ def live(ids: Sequence[str], going: bool) -> None:
 
 def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
     recorded = curves().look([run.id for run in runs])
-    colors = common.colors_of(runs, names)
+    colors = summary.colors(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
     training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
     left, right = st.columns(2)

@@ -6,7 +6,7 @@ import functools
 import re
 import runpy
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ from hierapp.config import RunConfig
 from hierapp.datasets import catalogue, find
 from hierapp.disk import FULL_BYTES, disk_of, in_words
 from hierapp.errors import HierappError
-from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
+from hierapp.figures import ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder, shipped_trees
-from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.tree import LabelTree
 from pages.parts.entrance import person
@@ -111,13 +110,6 @@ def actions() -> Actions:
 def shipped_tree(name: str) -> LabelTree:
     """A tree that ships, read once."""
     return tree_library.load(name)
-
-
-def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each run's name; runs that differ in their seed only share one."""
-    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
-    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
-    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
