@@ -20,7 +20,7 @@ _CSS = """
 :root { color-scheme: light dark; --ink: #1b2430; --paper: #ffffff; --line: #d5dbe3; --soft: #5b6675; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8edf3; --paper: #10161e; --line: #34404f; --soft: #9fabba; } }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 720px; margin: 0 auto; padding: 2rem 1rem 4rem; }
+main { max-width: 900px; margin: 0 auto; padding: 2rem 1rem 4rem; }
 h1 { font-size: 1.8rem; line-height: 1.2; overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin-bottom: 0.3rem; overflow-wrap: anywhere; }
@@ -28,10 +28,10 @@ p { overflow-wrap: anywhere; } .soft { color: var(--soft); font-size: 0.9rem; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem 0.25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
-  max-width: 24rem; overflow-wrap: anywhere; }
+  max-width: 24rem; overflow-wrap: break-word; }
 th { font-weight: 600; }
 figure { margin: 0.5rem 0 1.5rem; overflow-x: auto; }
-figcaption { color: var(--soft); font-size: 0.9rem; }
+figcaption { margin-top: 0.4rem; color: var(--soft); font-size: 0.9rem; }
 svg { max-width: 100%; height: auto; } .js-plotly-plot svg { max-width: none; }
 @page { size: A4; margin: 12mm; }
 @media print {
@@ -39,6 +39,7 @@ svg { max-width: 100%; height: auto; } .js-plotly-plot svg { max-width: none; }
   body { font-size: 11pt; } main { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; } figure, tr { break-inside: avoid; }
   .table, figure { overflow: visible; } table { font-size: 7.5pt; }
+  th, td { padding-right: 0.4rem; }
   .modebar-container { display: none !important; }
 }
 """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from hierapp import (
     datasets,
@@ -136,6 +138,8 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
         shown = [group.run for group in groups][:MOST_CURVES] or shown[:MOST_CURVES]
     names = summary.labels(shown)
     colors, recorded = summary.colors(shown, names), store.metrics(run.id for run in shown)
+    alike = [replace(run, config=run.config.model_copy(update={"seed": 0})) for run in shown]
+    settings = summary.labels(alike, unique=False)
     page.heading("Curves")
     if len(shown) < len(runs):
         page.text(f"Of {len(runs)} runs {len(shown)}, one of each setting.", soft=True)
@@ -143,11 +147,22 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
         curves = {names[run]: values[metric] for run, values in recorded.items() if metric in values}
         if curves:
             figure = figures.curves_figure(curves, words, colors, percent=metric == "val_accuracy")
+            _name_settings(figure, {names[run]: label for run, label in settings.items()})
             page.figure(figure, f"{words.capitalize()} of each run over the epochs.")
         else:
             page.text(f"No {words} is recorded yet.", soft=True)
     if len({run.config.loss for run in shown}) > 1:
         page.text("Different losses have different scales: compare their shapes, not their heights.", soft=True)
+
+
+def _name_settings(figure: go.Figure, settings: Mapping[str, str]) -> None:
+    """One entry of the legend for the runs of a setting, which share a colour."""
+    labels = {figures.plain(name): figures.plain(label) for name, label in settings.items()}
+    told: set[str] = set()
+    for line in figure.data:
+        label = labels[line.name]
+        line.update(name=label, legendgroup=label, showlegend=label not in told)
+        told.add(label)
 
 
 def _classes(page: Page, runs: Sequence[Run]) -> None:
@@ -207,8 +222,8 @@ def _configuration(page: Page, runs: Sequence[Run]) -> None:
     rows = []
     for run in runs:
         config = run.config.model_dump()
-        options = {f"{config['loss']}: {name}": value for name, value in config.pop("options").items()}
-        rows.append({**config, **options})
+        options = [f"{name} {value}" for name, value in config.pop("options").items()]
+        rows.append({**config, "options of the loss": ", ".join(options)})
     names = list(dict.fromkeys(name for row in rows for name in row))
     same = [name for name in names if len({json.dumps(row.get(name), default=str) for row in rows}) == 1]
     differing = [name for name in names if name not in same]

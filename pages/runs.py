@@ -10,7 +10,7 @@ from hierapp.curves import Curves
 from hierapp.estimate import words
 from hierapp.launchers import supervisor
 from hierapp.runs import Run
-from pages.parts import common, queue, results
+from pages.parts import common, export_menu, queue, results
 
 common.through_router()
 
@@ -99,13 +99,15 @@ def live(ids: Sequence[str], going: bool) -> None:
         st.rerun()  # with or without a refresh
     names = summary.labels(runs)
     progress_table(runs, names)
-    left, middle, right, _ = st.columns([1, 1, 1.2, 5])
+    left, middle, right, last, _ = st.columns([1, 1, 1, 1, 4])
     with left:
         queue.cancel_menu(runs, names)
     with middle:
         queue.resume_menu(runs, names)
     with right:
         queue.queue_menu()
+    with last:
+        export_menu.export_menu(runs)
     queue.refusal()
     if "seen" not in st.session_state:
         # The table is there a second before the figures, whose drawing takes a browser longer than all else.

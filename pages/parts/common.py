@@ -117,7 +117,11 @@ def chart(figure: go.Figure, key: str, alt: str) -> None:
     dark = st.context.theme.type == "dark"
     figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
     figure.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
-    config = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+    config = {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "toImageButtonOptions": {"filename": key, "scale": 3},  # a PNG for print
+    }
     st.plotly_chart(figure, key=key, alt=alt, config=config)
 
 
