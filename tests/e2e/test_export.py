@@ -56,12 +56,13 @@ def test_runs_are_taken_away_from_their_page(server, page):
     page.goto(f"{server.url}/runs?runs=1&runs=2")
     page.get_by_role("button", name="Export").click(timeout=LONG)
     expect(page.get_by_text("Take these 2 runs away")).to_be_visible()
-    page.screenshot(path=SCREENSHOTS / "export.png")
     got = {}
     for name in ("Bundle, ZIP", "Report, HTML", "Table, CSV"):
         with page.expect_download(timeout=LONG) as download:
             page.get_by_role("button", name=name).locator("visible=true").click()
         got[name] = (download.value.suggested_filename, download.value.path().read_bytes())
+    page.wait_for_timeout(1_000)
+    page.screenshot(path=SCREENSHOTS / "export.png")
     assert [file for file, _ in got.values()] == [f"hierapp-2-runs-1-to-2.{kind}" for kind in ("zip", "html", "csv")]
     packed = zipfile.ZipFile(io.BytesIO(got["Bundle, ZIP"][1]))
     assert packed.testzip() is None
