@@ -18,6 +18,7 @@ from hierapp import (
     cli_fields,
     cli_similarity,
     cli_store,
+    cli_tag,
     datasets,
     devices,
     launchers,
@@ -108,6 +109,7 @@ def parser() -> Parser:
 
     cli_similarity.add(commands, _command)
     cli_store.add(commands, _command)
+    cli_tag.add(commands, _command)
     cli_compare.add(commands, _command)
     cli_export.add(commands, _command)
     return top

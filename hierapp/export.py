@@ -92,7 +92,8 @@ def as_bytes(store: Store, ids: Sequence[str], wanted: Wanted | None = None) -> 
 
 def table(runs: Sequence[Run]) -> str:
     """All runs with what they are and their figures, as CSV."""
-    return summary.table([export_run.nameless(run) for run in runs]).to_csv(lineterminator="\n")
+    frame = summary.table([export_run.nameless(run) for run in runs])
+    return frame.assign(tags=[" ".join(run.tags) for run in runs]).to_csv(lineterminator="\n")
 
 
 def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], wanted: Wanted) -> None:

@@ -136,6 +136,7 @@ def _facts(run: Run) -> dict[str, Any]:
         **{name: None if at is None else datetime.fromtimestamp(at, UTC).isoformat() for name, at in times.items()},
         "error": run.error,
         "note": run.note,
+        "tags": list(run.tags),
         "trained_with": conditions(run),
     }
 

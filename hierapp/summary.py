@@ -46,6 +46,7 @@ def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "folder": str(run.folder),
             "error": run.error,
             "note": run.note,
+            "tags": list(run.tags),
             "owner": run.owner,
             "priority": run.priority,
             "held": run.held,

@@ -6,7 +6,7 @@ import functools
 import re
 import runpy
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from hierapp import tree_formats, tree_library, tree_svg
+from hierapp import summary, tree_formats, tree_library, tree_svg
 from hierapp.actions import Actions
 from hierapp.config import RunConfig
 from hierapp.datasets import catalogue, find
@@ -23,6 +23,7 @@ from hierapp.disk import FULL_BYTES, disk_of, in_words
 from hierapp.errors import HierappError
 from hierapp.figures import ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder, shipped_trees
+from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.tree import LabelTree
 from pages.parts.entrance import person
@@ -110,6 +111,11 @@ def actions() -> Actions:
 def shipped_tree(name: str) -> LabelTree:
     """A tree that ships, read once."""
     return tree_library.load(name)
+
+
+def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each run's name; see `summary.colors`."""
+    return summary.colors(runs, names)
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:

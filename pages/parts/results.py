@@ -39,7 +39,7 @@ def show(ids: Sequence[str]) -> None:
         {name: report["class_accuracy"] for name, report in reports.items()},
         {name: report["weighted_class_accuracy"] for name, report in reports.items()},
         runs[0].tree,
-        summary.colors(chosen, names),
+        common.colors_of(chosen, names),
     )
     common.chart(figure, "classes", "Class accuracy and weighted class accuracy of each class and run")
 
