@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -180,7 +179,10 @@ def _classes(page: Page, runs: Sequence[Run]) -> None:
         if not kept:
             continue
         plain, weighted = (
-            {name: np.nanmean(np.array([test[key] for test in found], float), axis=0) for name, found in kept.items()}
+            {
+                name: pd.DataFrame([test[key] for test in found], dtype=float).mean().tolist()
+                for name, found in kept.items()
+            }
             for key in ("class_accuracy", "weighted_class_accuracy")
         )
         colors = {name: figures.COLORS[number % len(figures.COLORS)] for number, name in enumerate(reports)}

@@ -55,7 +55,7 @@ def test_runs_are_taken_away_from_their_page(server, page):
     ids = [add_run(store), add_run(store, "failed", loss="hxe")]
     page.goto(f"{server.url}/runs?runs=1&runs=2")
     page.get_by_role("button", name="Export").click(timeout=LONG)
-    expect(page.get_by_text("Take these 2 runs away")).to_be_visible()
+    expect(page.get_by_text("Export these 2 runs")).to_be_visible()
     got = {}
     for name in ("Bundle, ZIP", "Report, HTML", "Table, CSV"):
         with page.expect_download(timeout=LONG) as download:
