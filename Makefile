@@ -11,7 +11,7 @@ run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/.tests lint  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.tests
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from hierapp.lab import moves, ready
 from hierapp.lab.lessons import Step
 from hierapp.loss_board import loss_board
 from hierapp.loss_board.contents import contents, frames
-from pages.parts import common, lab_controls, lab_figures, lab_saved, lab_state, lab_stories
+from pages.parts import common, lab_controls, lab_figures, lab_finding, lab_real, lab_saved, lab_state, lab_stories
 from pages.parts.lab_state import Lab
 
 common.through_router()
@@ -36,13 +36,36 @@ def lab_part(was_ready: bool) -> None:
         lab_stories.choose_story(lab)
         if lab.state.lesson is not None:
             lab_stories.steps(lab, at)
+        if lab.real:
+            with common.told():
+                lab_real.choose(lab)
         lab_controls.controls(lab, at)
         if "descent" not in at.controls and at.controls:
             lab_controls.reset(st)
         with common.told():
             lab_saved.saved(lab)
     with right:
-        common.repeated(show, None)()
+        if lab.state.real is not None:
+            look(lab)
+        if lab.finding:
+            lab_finding.show(lab, WAITING)
+            lab_state.write_address(lab)
+        else:
+            common.repeated(show, None)()
+
+
+def look(lab: Lab) -> None:
+    """One image on the board, or a search among all."""
+    st.session_state["lab-look"] = lab.finding
+    st.segmented_control(
+        "Look at",
+        [False, True],
+        format_func=lambda finding: "Find the cats that became trucks" if finding else "One image",
+        required=True,
+        label_visibility="collapsed",
+        key="lab-look",
+        on_change=lambda: setattr(lab, "finding", bool(st.session_state["lab-look"])),
+    )
 
 
 def show() -> None:
@@ -55,13 +78,15 @@ def show() -> None:
     at = moves.setting(lab.state)
     figures = [name for name in at.shows if name in lab_figures.FIGURES]
     ahead = bool(figures) and at.shows[0] == figures[0]
-    if not ahead:
+    above, middle, below = (st.container() for _ in range(3))
+    # The board is sent first, for a browser takes longer for figures, and is always in the same place: one that moved
+    # would be made anew, and miss keys meanwhile.
+    with middle:
         board(lab, at)
-    for name in figures:
-        if ready.is_ready() or name not in lab_figures.NEED_TORCH:
-            lab_figures.show(name, lab.state, at)
-    if ahead:
-        board(lab, at)
+    with above if ahead else below:
+        for name in figures:
+            if ready.is_ready() or name not in lab_figures.NEED_TORCH:
+                lab_figures.show(name, lab.state, at)
     lab_state.write_address(lab)
 
 

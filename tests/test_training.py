@@ -487,3 +487,24 @@ def test_digits_are_learned_on_cuda(loss, tmp_path):
     assert report["accuracy"] > 0.85
     assert np.array(report["confusion"]).sum() == 359
     assert {tensor.device.type for tensor in load_file(tmp_path / "model.safetensors").values()} == {"cpu"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+@pytest.mark.parametrize("loss", ["cross-entropy", "hierarchical", "conditional", "hxe", "simloss", "level-wise"])
+def test_the_same_seed_gives_the_same_weights_where_it_is_asked_for_on_cuda(loss, tmp_path):
+    wanted = config(epochs=2, loss=loss, device="cuda", deterministic="on")
+    for name in "ab":
+        training.train(wanted, DIGITS, Notes(), tmp_path / name)
+    first, again = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
+    for name, tensor in first.items():
+        assert torch.equal(tensor, again[name]), name
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_everything_at_once_goes_on_after_a_stop_on_cuda(tmp_path):
+    wanted = config(**{**ALL_AT_ONCE, "device": "cuda"})
+    with pytest.raises(Cancelled):
+        training.train(wanted, DIGITS, Notes(stop_after=8), tmp_path)
+    report = training.train(wanted, DIGITS, Notes(), tmp_path)
+    assert report["epochs"] == 4
+    assert outputs.read(tmp_path) is not None

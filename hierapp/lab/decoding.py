@@ -57,12 +57,9 @@ def decide(scene: Scene, choice: DecoderChoice) -> Decision:
     Raises:
         ConfigError: for an unknown decoder or a wrong option.
     """
-    import torch
+    from hierapp.lab import engine
 
-    from hierapp import decoders
-
-    log_probs = torch.tensor([scene.leaf_log_probs], dtype=torch.float64)
-    node = int(decoders.decode(log_probs, scene.tree, choice.rule, **choice.settings)[0])
+    node = int(engine.predicted([scene.leaf_log_probs], scene.tree, choice)[0])
     lines, summary = _ARITHMETIC[choice.rule](scene, choice, node)
     return Decision(
         choice=choice,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -105,6 +106,7 @@ def cut(first: Scene, second: Scene, choice: LossChoice, space: Space = "logits"
     return _judged(choice.title, space, at.tolist(), curve.tolist())
 
 
+@lru_cache(maxsize=16)
 def plane(
     origin: Scene, first: Scene, second: Scene, choice: LossChoice, space: Space = "logits", points: int = 31
 ) -> Surface:

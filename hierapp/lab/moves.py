@@ -23,10 +23,15 @@ FREE = Step("", "", "", "", STORIES[0].steps[0].point, shows=("tree", "losses", 
     "logits", "target", "tree", "losses", "decoders", "descent",
 ))  # fmt: skip
 
+# The same before what a network said of an image: what becomes of it stands first.
+REAL = replace(FREE, shows=("tree", "decoders", "losses"))
+
 
 def setting(state: State) -> Step:
-    """The step of the story that is told, or what stands for it in the free lab."""
-    return FREE if state.lesson is None else step(state.lesson, state.step)
+    """The step of the story that is told, or what stands for it in the free lab and with a real image."""
+    if state.lesson is not None:
+        return step(state.lesson, state.step)
+    return FREE if state.real is None else REAL
 
 
 def gone(state: State, by: int) -> State:
@@ -38,8 +43,8 @@ def gone(state: State, by: int) -> State:
 
 
 def reset(state: State) -> State:
-    """The step as it starts; in the free lab the logits and the true class alone."""
-    begun = views.start(state.lesson, state.step)
+    """The step as it starts; in the free lab and with a real image the logits and the true class alone."""
+    begun = views.begun(state)
     if state.lesson is not None:
         return begun
     return replace(state, scene=begun.on_tree(state.scene.tree, state.tree_name).scene)

@@ -10,8 +10,9 @@ from typing import Any
 
 from hierapp import paths
 from hierapp.errors import HierappError, StoreError, one_line
-from hierapp.lab import trees, views
+from hierapp.lab import real, trees, views
 from hierapp.lab.codes import checked_tree
+from hierapp.lab.real import Real
 from hierapp.lab.scene import Scene
 from hierapp.lab.views import State
 from hierapp.tree import LabelTree
@@ -113,6 +114,7 @@ def _as_dict(state: State, title: str) -> dict[str, Any]:
         "second": None if state.second is None else list(state.second),
         "third": None if state.third is None else list(state.third),
         "params": said,
+        "real": None if state.real is None else {"run": state.real.run, "image": state.real.image},
     }
 
 
@@ -144,7 +146,9 @@ def _read(file: Path) -> tuple[State, str]:
         raise broken(opened.complaints[0].rstrip("."))
     known = name if isinstance(name, str) and _is(name, tree) else None
     base = opened.state
-    state = State(scene, known, base.losses, base.decoders, base.lesson, base.step, points[0], points[1], base.space)
+    state = replace(
+        base, scene=scene, tree_name=known, second=points[0], third=points[1], real=_image(about.get("real"), base)
+    )
     return state, title
 
 
@@ -152,6 +156,16 @@ def _numbers(values: object) -> tuple[float, ...]:
     if not (isinstance(values, list) and all(isinstance(value, float | int) for value in values)):
         raise TypeError(values)
     return tuple(values)
+
+
+def _image(named: object, base: State) -> Real | None:
+    """The test image that a view started from, if it is still there; its numbers are the view's in any case."""
+    if base.lesson is not None or not isinstance(named, dict) or named.get("image") is None:
+        return None
+    try:
+        return real.find(str(named.get("run")), str(named["image"]))
+    except HierappError:
+        return None
 
 
 def _is(name: str, tree: LabelTree) -> bool:

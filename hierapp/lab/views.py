@@ -1,7 +1,7 @@
 """The lab's whole state, and its way into an address and back.
 
-An address says only what differs from where one would start: a lesson's step, or the lab's default. What it says
-wrongly is left out and told in a sentence; the rest of it holds.
+An address says only what differs from where one would start: a lesson's step, a test image of a run, or the lab's
+default. What it says wrongly is left out and told in a sentence; the rest of it holds.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from functools import cache, partial
 from urllib.parse import urlencode
 
 from hierapp.errors import ConfigError, HierappError
-from hierapp.lab import codes, stories, trees
+from hierapp.lab import codes, real, stories, trees
 from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
 from hierapp.lab.landscape import SPACES, Space
+from hierapp.lab.real import Real
 from hierapp.lab.scene import Scene, on_slider
 from hierapp.tree import LabelTree
 
 # Longer addresses do not survive mail and chat; such a state is kept as a saved view.
 LONGEST = 1800
-PARAMETERS = ("lesson", "step", "tree", "nodes", "y", "x", "x2", "x3", "space", "loss", "decoder")
+PARAMETERS = ("lesson", "step", "run", "image", "tree", "nodes", "y", "x", "x2", "x3", "space", "loss", "decoder")
 _LOGITS = ("x", "x2", "x3")
 
 
@@ -38,6 +39,7 @@ class State:
         second: node logits of a slice's other end, None if there is none.
         third: node logits of a surface's other direction.
         space: of slice and surface.
+        real: what a network said of an image, if that is where one started; never along with a lesson.
     """
 
     scene: Scene
@@ -49,6 +51,7 @@ class State:
     second: tuple[float, ...] | None = None
     third: tuple[float, ...] | None = None
     space: Space = "logits"
+    real: Real | None = None
 
     def second_scene(self) -> Scene | None:
         """The other end of a slice, if there is one."""
@@ -97,17 +100,29 @@ def start(lesson: str | None = None, step: int = 1) -> State:
     )
 
 
-def on_sliders(state: State) -> State:
-    """The state as its address tells it: logits that were moved are rounded to the slider's step."""
-    return from_params(to_params(state)).state
+def of_real(said: Real) -> State:
+    """Where one starts with what a network said of an image: its own numbers, with every loss and decoder."""
+    return State(said.scene, said.tree_name, real=said)
+
+
+def begun(state: State) -> State:
+    """Where one started to come to this state."""
+    return start(state.lesson, state.step) if state.real is None else of_real(state.real)
+
+
+def _address_base(state: State) -> State:
+    """The same, as far as an address can name it: a picture of one's own stays on the machine it was shown."""
+    return start() if state.real is not None and state.real.image is None else begun(state)
 
 
 def to_params(state: State) -> dict[str, str]:
     """The parameters of the state's address; see `fits` for whether they are short enough."""
-    base = start(state.lesson, state.step)
+    base = _address_base(state)
     params: dict[str, str] = {}
     if state.lesson is not None:
         params |= {"lesson": state.lesson, "step": str(state.step)}
+    if base.real is not None:
+        params |= {"run": base.real.run, "image": str(base.real.image)}
     if state.scene.tree != base.scene.tree or state.tree_name != base.tree_name:
         named = state.tree_name is not None
         params |= {"tree": str(state.tree_name)} if named else {"nodes": codes.pack_tree(state.scene.tree)}
@@ -149,11 +164,14 @@ def from_params(params: Mapping[str, str]) -> Opened:
             return False
         return True
 
-    if "lesson" in params:
+    there = True
+    if "run" in params:
+        there = attempt(lambda _: of_real(real.find(params["run"], params.get("image", "0"))))
+    elif "lesson" in params:
         attempt(lambda _: start(params["lesson"], _step(params.get("step", "1"))))
     named = "tree" in params or "nodes" in params
-    # Without their tree the true leaf and the logits mean nothing.
-    if not named or attempt(lambda now: _with_tree(now, params)):
+    # Without their tree, or their image, the true leaf and the logits mean nothing.
+    if attempt(lambda now: _with_tree(now, params)) if named and there else there:
         if "y" in params:
             attempt(lambda now: _with_target(now, params["y"]))
         for key in (key for key in _LOGITS if key in params):
@@ -191,7 +209,7 @@ def _with_logits(state: State, key: str, text: str) -> State:
     if key == "x":
         return replace(state, scene=replace(state.scene, logits=codes.unpack_logits(text, own)))
     # The points are told beside the start's, whatever the scene's own logits became.
-    start_of_it = start(state.lesson, state.step)
+    start_of_it = begun(state)
     if state.scene.tree != start_of_it.scene.tree or state.tree_name != start_of_it.tree_name:
         start_of_it = start_of_it.on_tree(state.scene.tree, state.tree_name)
     was = start_of_it.second if key == "x2" else start_of_it.third

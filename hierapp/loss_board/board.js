@@ -2,7 +2,7 @@
 // moves before they come. One request is on its way at a time, and of what waits meanwhile the last position wins.
 
 const SVG = "http://www.w3.org/2000/svg";
-const LOW = -10, HIGH = 10, MARGIN = 16, BAR = 104;
+const LOW = -10, HIGH = 10, MARGIN = 16, BAR = 104, SHORT_BAR = 56;
 const FIELDS = "input, textarea, select, [contenteditable], [role=slider], [role=combobox], [role=listbox], [role=radio], [role=tab], .js-plotly-plot";
 
 export default function (component) {
@@ -184,12 +184,15 @@ class Board {
       if (parent >= 0) children.get(parent).push(i);
     }
     const levels = Math.max(...depth.values()), place = new Map();
+    // What stands to the right of a leaf: less of it leaves room for the words between many levels.
+    this.tight = levels > 2;
+    const room = !this.data.sliders ? 240 : this.tight ? 300 : 340;
     const high = this.data.sliders || Object.keys(tree.marks).length ? 44 : 34;
-    if (narrow || (this.width - 340) / Math.max(1, levels) < 110) {
+    if (narrow || (this.width - room) / Math.max(1, levels) < 110) {
       rows.forEach((i, row) => place.set(i, { x: MARGIN + depth.get(i) * 20, y: 24 + row * high }));
       return { place, children, folded: true, height: 14 + rows.length * high };
     }
-    const step = Math.min(230, (this.width - 340) / Math.max(1, levels));
+    const step = Math.min(230, (this.width - room) / Math.max(1, levels));
     let row = 0;
     for (const i of rows) if (!children.get(i).length) place.set(i, { x: MARGIN + depth.get(i) * step, y: 28 + row++ * 48 });
     for (const i of [...rows].reverse()) {
@@ -252,10 +255,11 @@ class Board {
     label.setAttribute("aria-label", `${name}, z ${tree.z[i]}${i ? `, p ${tree.p[i]}` : ""}${i === tree.target ? ", the true class" : onPath ? ", on the true path" : ""}${mark ? `, predicted by ${mark}` : ""}`);
     g.append(label);
     if (i === tree.target || mark) {
-      const many = mark && mark.split(", ").length, most = this.width < 640 ? 1 : 2;
+      const many = mark && mark.split(", ").length, most = this.width < 640 || this.tight ? 1 : 2;
       const by = many > most ? `${many} decoders` : mark;
       const said = [i === tree.target && "true", mark && `◂ ${by}`].filter(Boolean).join(" ");
-      const own = svg("text", { class: "mark", x: this.data.sliders && i ? BAR + 66 : 13, y: 13 });
+      const beside = this.data.sliders && i, below = beside && this.tight && !leaf && !folded;
+      const own = svg("text", { class: "mark", x: beside && !below ? BAR + 66 : 13, y: below ? 28 : 13 });
       own.textContent = said;
       g.append(own);
     }
@@ -267,20 +271,21 @@ class Board {
         inLine.textContent = `p ${tree.p[i]}`;
         title.append(inLine);
       } else g.append(p);
-      if (this.data.sliders) g.append(this.bar(tree, i, name));
+      if (this.data.sliders) g.append(this.bar(tree, i, name, folded));
     }
     return g;
   }
 
-  bar(tree, i, name) {
+  bar(tree, i, name, folded) {
     const held = this.held.get(i), value = held ? held.value : tree.logits[i];
-    const g = svg("g", { class: "bar", role: "slider", tabindex: 0, transform: "translate(13,9)" });
+    const long = this.tight && !folded && tree.parents.includes(i) ? SHORT_BAR : BAR;
+    const g = svg("g", { class: "bar", "data-long": long, role: "slider", tabindex: 0, transform: "translate(13,9)" });
     g.dataset.node = i;
     g.dataset.kind = "bar";
-    const number = svg("text", { class: "x", x: BAR + 9, y: 4 });
+    const number = svg("text", { class: "x", x: long + 9, y: 4 });
     g.append(
-      svg("rect", { class: "hit", x: -8, y: -9, width: BAR + 16, height: 18 }),
-      svg("rect", { class: "track", x: 0, y: -2.5, width: BAR, height: 5, rx: 2.5 }),
+      svg("rect", { class: "hit", x: -8, y: -9, width: long + 16, height: 18 }),
+      svg("rect", { class: "track", x: 0, y: -2.5, width: long, height: 5, rx: 2.5 }),
       svg("rect", { class: "fill", y: -2.5, height: 5 }),
       svg("circle", { class: "handle", r: 6.5 }), number,
     );
@@ -292,10 +297,10 @@ class Board {
   }
 
   place(g, value, text) {
-    const share = Math.min(1, Math.max(0, (value + this.range) / (2 * this.range))), x = share * BAR;
+    const share = Math.min(1, Math.max(0, (value + this.range) / (2 * this.range))), long = Number(g.dataset.long), x = share * long;
     g.querySelector(".handle").setAttribute("cx", x);
-    g.querySelector(".fill").setAttribute("x", Math.min(x, BAR / 2));
-    g.querySelector(".fill").setAttribute("width", Math.abs(x - BAR / 2));
+    g.querySelector(".fill").setAttribute("x", Math.min(x, long / 2));
+    g.querySelector(".fill").setAttribute("width", Math.abs(x - long / 2));
     const said = text ?? String(+value.toFixed(2)).replace("-", "−");
     g.querySelector("text").textContent = `x ${said}`;
     g.setAttribute("aria-valuenow", +value.toFixed(2));

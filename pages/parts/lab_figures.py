@@ -15,6 +15,7 @@ from hierapp.lab.numbers import number
 from hierapp.lab.truth import least, walk
 from hierapp.lab.views import State
 from pages.parts import common
+from pages.parts.lab_state import current
 
 NEED_TORCH = ("slice", "surface", "printed")
 
@@ -40,15 +41,18 @@ def _slice(state: State, at: Step) -> None:
 
 
 def _surface(state: State, at: Step) -> None:
+    # To draw surfaces takes a browser longer than all the rest: while a bar is dragged they stay as they were.
+    state = current().at_rest(state)
     second, third = state.second_scene(), state.third_scene()
     if second is None or third is None:
         return
+    follows = "; it follows when a bar is let go" if "points" in at.controls else ""
     for column, choice in zip(st.columns(len(state.losses)), state.losses, strict=True):
         with column:
             drawn = plane(state.scene, second, third, choice, state.space)
             alt = f"{choice.title} over two directions, as lines of equal height"
             common.chart(figures_lab.surface_figure(drawn), f"lab-surface-{choice.title}", alt)
-            st.caption(f"{common.escaped(choice.title)} over the plane through the three points.")
+            st.caption(f"{common.escaped(choice.title)} over the plane through the three points{follows}.")
 
 
 def _printed(state: State, at: Step) -> None:

@@ -14,6 +14,7 @@ from hierapp.errors import HierappError
 from hierapp.lab import moves, saved_views, views
 from hierapp.lab.descent import Descent
 from hierapp.lab.views import State
+from hierapp.pictures import Pixels
 
 KEY = "lab"
 Change = Callable[[State, Any], State]
@@ -35,6 +36,11 @@ class Lab:
         session, done: by which the board knows its moves done.
         concerns_all: whether the board's last moves change more than what is beside the switches.
         settled: whether the address is to follow; not while a bar is dragged.
+        rested: the view before the drag that goes on, or of now.
+        asks_real: whether a real image was asked for, also where no run has any.
+        finding: whether images are looked for, instead of one on the board.
+        found_from: the first of the images found that is shown.
+        own: name and pixels of a picture of one's own that is on the board.
     """
 
     state: State
@@ -49,6 +55,11 @@ class Lab:
     view: tuple[str, State] | None = None
     concerns_all: bool = False
     settled: bool = True
+    rested: State | None = None
+    asks_real: bool = False
+    finding: bool = False
+    found_from: int = 0
+    own: tuple[str, Pixels] | None = None
     done: int = 0
     session: str = field(default_factory=lambda: secrets.token_hex(4))
 
@@ -56,6 +67,9 @@ class Lab:
         """Another view."""
         if (state.lesson, state.step) != (self.state.lesson, self.state.step):
             self.point, self.down = "first", 0
+        self.asks_real = False
+        if state.real != self.state.real:
+            self.finding, self.own = False, None
         if state.scene.tree != self.state.scene.tree or state.lesson != self.state.lesson:
             self.look = None
         self.state, self.settled, self.told, self.message = state, True, (), ""
@@ -81,6 +95,18 @@ class Lab:
             self.attempt(lambda state, move=move: moves.edited(state, self.point, move))
             self.settled = move.get("final") is not False
             self.concerns_all |= move.get("op") != "logit"
+
+    def at_rest(self, state: State) -> State:
+        """This state, or while a bar is dragged the one before the drag."""
+        before = self.rested
+        if self.settled or before is None or (before.lesson, before.step) != (state.lesson, state.step):
+            self.rested = before = state
+        return before
+
+    @property
+    def real(self) -> bool:
+        """Whether this is about the images of runs."""
+        return self.asks_real or self.state.real is not None
 
     def link(self) -> str | None:
         """The query of the link to this view; None if it is too large for one."""

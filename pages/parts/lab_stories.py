@@ -7,22 +7,24 @@ import streamlit as st
 from hierapp.lab import moves, views
 from hierapp.lab.lessons import Step
 from hierapp.lab.stories import STORIES, story
-from pages.parts import common
-from pages.parts.lab_state import Lab, bound
+from pages.parts import common, lab_real
+from pages.parts.lab_state import Lab, bound, current
 
-FREE = "the free lab"
+FREE, REAL = "", "real"
 
 
 def choose_story(lab: Lab) -> None:
-    """Which story is told, or none."""
-    names = ["", *(each.id for each in STORIES)]
-    titles = {"": FREE} | {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
-    st.selectbox(
-        "Story",
-        names,
-        format_func=titles.__getitem__,
-        **bound("lab-story", lab.state.lesson or "", lambda state, name: views.start(name or None)),
-    )
+    """Which story is told, or none: then the lab is free, or starts from a real image."""
+    titles = {FREE: "the free lab", REAL: "a real image"}
+    titles |= {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
+    st.session_state["lab-story"] = lab.state.lesson or (REAL if lab.real else FREE)
+    st.selectbox("Story", list(titles), format_func=titles.__getitem__, key="lab-story", on_change=_chosen)
+
+
+def _chosen() -> None:
+    lab, name = current(), st.session_state["lab-story"]
+    lab.attempt(lambda state: lab_real.begin(state) if name == REAL else views.start(name or None))
+    lab.asks_real = name == REAL
 
 
 def steps(lab: Lab, at: Step) -> None:

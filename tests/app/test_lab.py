@@ -204,3 +204,19 @@ def test_the_page_is_readable_before_torch_is_there(tmp_path):
     environment = {**os.environ, "HIERAPP_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_surfaces_wait_until_a_bar_is_let_go_and_other_steps_do_not_wait():
+    lab = Lab(views.start("convex", 2), {})
+    before = lab.state
+    assert lab.at_rest(lab.state) == before
+    lab.ask([{"id": 1, "op": "logit", "node": 1, "value": 1.5, "final": False}])
+    assert lab.state != before
+    assert lab.at_rest(lab.state) == before
+    lab.ask([{"id": 2, "op": "logit", "node": 1, "value": 1.75, "final": False}])
+    assert lab.at_rest(lab.state) == before
+    lab.ask([{"id": 3, "op": "logit", "node": 1, "value": 2.0, "final": True}])
+    assert lab.at_rest(lab.state) == lab.state
+    lab.ask([{"id": 4, "op": "logit", "node": 1, "value": 2.5, "final": False}])
+    lab.state = views.start("convex", 3)
+    assert lab.at_rest(lab.state) == lab.state

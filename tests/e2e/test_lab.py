@@ -210,11 +210,53 @@ def test_a_class_may_be_called_anything(lab):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_sticks_out_to_the_side(width, lab):
+@pytest.mark.parametrize("query", ["lesson=pushes&step=5", "tree=cifar10", "lesson=tree-matters&step=4"])
+def test_nothing_sticks_out_to_the_side(query, width, lab):
     lab.page.set_viewport_size({"width": width, "height": 720})
-    lab.open("lesson=pushes&step=5")
+    lab.open(query)
     assert lab.page.evaluate("document.documentElement.scrollWidth") <= width
     right = lab.board.bounding_box()
     for text in lab.board.locator("svg.tree text").all():
         box = text.bounding_box()
         assert box["x"] + box["width"] <= right["x"] + right["width"], text.text_content()
+
+
+def test_the_link_is_copied_and_opens_the_same_view(lab, browser):
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.open("lesson=cat-truck&step=2")
+    lab.board.get_by_role("button", name="Copy link").click()
+    expect(lab.board.get_by_role("button", name="Copied")).to_be_visible()
+    link = lab.page.evaluate("navigator.clipboard.readText()")
+    assert parse_qs(urlsplit(link).query) == {"lesson": ["cat-truck"], "step": ["2"]}
+    expect(lab.board.get_by_role("button", name="Copy link")).to_be_visible()  # after a moment, for the next time
+    other = browser.new_context().new_page()
+    other.goto(link)
+    Lab(other, lab.url.removesuffix("/lab")).is_ready()
+    expect(other.get_by_role("heading", name=re.compile(r"^2\. "))).to_be_visible()
+    other.context.close()
+
+
+def test_a_link_that_cannot_be_copied_can_be_taken_by_hand(lab):
+    lab.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    lab.open("lesson=cat-truck&step=2")
+    lab.board.get_by_role("button", name="Copy link").click()
+    field = lab.board.get_by_label("the link to this view")
+    expect(field).to_have_value(re.compile(r"/lab\?lesson=cat-truck&step=2$"))
+    assert lab.board.evaluate("board => board.getRootNode().activeElement?.className") == "link"
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_whoever_wants_no_motion_sees_the_end_of_a_descent_at_once(motion, lab):
+    lab.page.emulate_media(reduced_motion=motion)
+    lab.open("lesson=pushes&step=2")
+    lab.board.evaluate(
+        """board => {
+            window.seen = [];
+            new MutationObserver(() => window.seen.push(board.dataset.done)).observe(board, { attributes: true });
+        }"""
+    )
+    expect(lab.node("cat").locator(".z")).to_have_text("z 0.4")
+    lab.page.get_by_role("button", name="100 steps").click()
+    wait_until(lambda: lab.node("cat").locator(".z").text_content() != "z 0.4", "the descent", 10)
+    wait_until(lambda: lab.board.get_attribute("data-done") != "playing", "its end", 15)
+    assert ("playing" in lab.page.evaluate("window.seen")) is (motion != "reduce")

@@ -1,0 +1,32 @@
+"""Runs that were really trained, for tests of what is kept of them."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from hierapp import processes, tree_library, worker
+from hierapp.config import RunConfig
+from hierapp.runs import Run
+from hierapp.store import Store, number_of
+
+
+def digits_run(store: Store, loss: str = "cross-entropy", epochs: int = 1, **values: object) -> Run:
+    """Train the digits in this process, into a store; it makes enough mistakes to look for some."""
+    config = RunConfig.make(
+        data="digits", tree="digits", loss=loss, epochs=epochs, precision="float32", device="cpu", **values
+    )
+    (run,) = store.add([config], tree_library.load("digits"))
+    claimed = store.claim()
+    assert claimed is not None
+    assert claimed.id == run
+    desk = worker.LocalDesk(store.database, number_of(run), claimed.attempt)
+    desk.take(os.getpid(), processes.identity(os.getpid()) or "")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert worker.work(desk, claimed, claimed.folder)
+    finally:
+        torch.set_num_threads(threads)
+    return store.run(run)
