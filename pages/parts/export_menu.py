@@ -17,7 +17,7 @@ def export_menu(runs: Sequence[Run]) -> None:
     where = store()
     name = f"hierapp-run-{ids[0]}" if len(ids) == 1 else f"hierapp-{len(ids)}-runs-{ids[0]}-to-{ids[-1]}"
     with st.popover("Export", icon=":material/download:"):
-        st.markdown(f"**Export {'this run' if len(ids) == 1 else f'these {len(ids)} runs'}**, as far as it goes")
+        st.markdown(f"**Export {'this run' if len(ids) == 1 else f'these {len(ids)} runs'}**")
         weights = st.toggle("Weights in the bundle", key="export-weights")
         st.download_button(
             "Bundle, ZIP",
