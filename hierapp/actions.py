@@ -29,6 +29,7 @@ from hierapp.runs import Run
 from hierapp.similarity import Similarity
 from hierapp.similarity_library import SimilarityEntry
 from hierapp.store import Place, Store
+from hierapp.tags import put as put_tags
 from hierapp.tree import LabelTree
 from hierapp.tree_library import TreeEntry
 
@@ -112,6 +113,11 @@ class Actions:
         if where not in BACKWARDS:
             self.need_admin("put runs before those of others")
         self.store.move(run, where)
+
+    def tag(self, run: str, words: Sequence[str]) -> None:
+        """Give a run these tags."""
+        self._own(run, "tag")
+        put_tags(self.store, run, words)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set how many runs go at once on one device of a kind."""

@@ -6,7 +6,6 @@ sets are not in it.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
@@ -14,16 +13,15 @@ import shutil
 import sqlite3
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hierapp import archives, paths
 from hierapp.archive_readers import Refused
 from hierapp.database import Database
 from hierapp.errors import StoreError, one_line
+from hierapp.new_files import beside, put_in_place, told
 from hierapp.run_states import move
 from hierapp.schema import SCHEMA_VERSION
 from hierapp.store_check import RUNS, STORE, damaged, faults, open_readonly
@@ -54,13 +52,8 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
     home = home or paths.home()
     if not any((home / name).exists() for name in (STORE, *KEPT)):
         raise StoreError(f"There is nothing to back up in {home}; set HIERAPP_HOME to the folder that has a store.")
-    _refuse_existing(file)
-    with (
-        _told(f"The backup cannot be written to {file.parent}"),
-        # Beside its place, for it gets there by a rename.
-        TemporaryDirectory(prefix=".", suffix=".part", dir=file.parent) as folder,
-    ):
-        store, side = Path(folder, STORE), Path(folder, "backup.zip")
+    with told(f"The backup cannot be written to {file.parent}"), beside(file) as folder:
+        store, side = folder / STORE, folder / "backup.zip"
         runs = _copy_store(home / STORE, store)
         about = {"format": FORMAT, "schema": SCHEMA_VERSION, "created": time.time(), "weights": weights}
         with side.open("xb") as raw:
@@ -71,7 +64,7 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
                     _add_folder(out, home, name, weights)
             raw.flush()
             os.fsync(raw.fileno())
-        _put_in_place(side, file)
+        put_in_place(side, file)
     return len(runs)
 
 
@@ -95,7 +88,7 @@ def restore(file: Path, home: Path | None = None) -> int:
     _refuse_full(home)
     missing = [folder for folder in (home, *home.parents) if not folder.exists()]
     try:
-        with _told(f"The backup cannot be restored into {home}"):
+        with told(f"The backup cannot be restored into {home}"):
             home.mkdir(parents=True, exist_ok=True)
             side = home / f".{secrets.token_hex(8)}.part"
             try:
@@ -170,16 +163,6 @@ def _checked(name: str) -> str:
     return name
 
 
-def _put_in_place(side: Path, file: Path) -> None:
-    try:
-        os.link(side, file)  # never replaces, as a rename would
-    except FileExistsError:
-        _refuse_existing(file)
-    except OSError:  # a disk without hard links
-        _refuse_existing(file)
-        side.rename(file)
-
-
 # Bringing one back
 
 
@@ -241,25 +224,3 @@ def _move_in(side: Path, home: Path) -> None:
         for name in reversed(moved):
             (home / name).rename(side / name)
         raise
-
-
-def _refuse_existing(file: Path) -> None:
-    if file.exists() or file.is_symlink():
-        raise StoreError(f"The file {file} is there already; remove it or choose another name.")
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        full = _is_full(error)
-        why = "no room left on the disk" if full else getattr(error, "strerror", None) or error
-        do = "make room" if full else "see that the folders can be read and written"
-        raise StoreError(f"{what} ({why}); {do}.") from error
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

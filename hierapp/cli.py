@@ -14,9 +14,11 @@ from typing import Any, NoReturn, get_args
 from hierapp import (
     cli_compare,
     cli_data,
+    cli_export,
     cli_fields,
     cli_similarity,
     cli_store,
+    cli_tag,
     datasets,
     devices,
     launchers,
@@ -107,7 +109,9 @@ def parser() -> Parser:
 
     cli_similarity.add(commands, _command)
     cli_store.add(commands, _command)
+    cli_tag.add(commands, _command)
     cli_compare.add(commands, _command)
+    cli_export.add(commands, _command)
     return top
 
 

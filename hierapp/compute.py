@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
 
+from hierapp import devices
 from hierapp.errors import ConfigError
 
 # Below so many numbers in a batch of images, half precision costs more than it saves on a CPU.
@@ -61,6 +63,22 @@ def half(precision: Precision, device: torch.device) -> AbstractContextManager[o
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def conditions(device: torch.device, precision: str) -> dict[str, str]:
+    """What decides, beside configuration, data and code, which bits a training ends with."""
+    on_gpu = device.type == "cuda"
+    return {
+        "kind": device.type,
+        **({"gpu": torch.cuda.get_device_name(device)} if on_gpu else {}),
+        "processor": devices.processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+        "precision": precision,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class Run:
     cancel_requested: float | None
     error: str | None
     note: str | None
+    tags: tuple[str, ...]
     test: dict[str, Any] | None
     last: Mapping[str, float]
     folder: Path
@@ -67,6 +68,7 @@ class Run:
         fields["last"] = {
             name: math.nan if value is None else value for name, value in json.loads(fields["last"]).items()
         }
+        fields["tags"] = tuple(fields["tags"].split())
         fields["held"] = bool(fields["held"])
         return cls(id=run, tree_text=tree_text, similarity_text=similarity_text, folder=folder / run, **fields)
 

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 
@@ -68,6 +68,9 @@ _SETTINGS = "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 _SIMILARITIES = "CREATE TABLE similarities (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 _SIMILARITY_OF_RUN = "ALTER TABLE runs ADD COLUMN similarity TEXT REFERENCES similarities"
 
+# Of version 4: words by which people find their runs, parted by spaces.
+_TAGS_OF_RUN = "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT ''"
+
 _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
@@ -82,6 +85,7 @@ def create(db: sqlite3.Connection) -> None:
         _BY_STATE,
         _SIMILARITIES,
         _SIMILARITY_OF_RUN,
+        _TAGS_OF_RUN,
     ):
         db.execute(statement)
 
@@ -123,8 +127,13 @@ def _from_2(db: sqlite3.Connection) -> None:
     )
 
 
+def _from_3(db: sqlite3.Connection) -> None:
+    """Runs may have tags."""
+    db.execute(_TAGS_OF_RUN)
+
+
 # From which version, how to the next.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def tree_hash(text: str) -> str:

@@ -46,6 +46,7 @@ def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "folder": str(run.folder),
             "error": run.error,
             "note": run.note,
+            "tags": list(run.tags),
             "owner": run.owner,
             "priority": run.priority,
             "held": run.held,
@@ -130,6 +131,15 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
     named = {run: " · ".join([part["setting"], *(part[key] for key in varied)]) for run, part in parts.items()}
     counted = list(named.values())
     return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
+
+
+def colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each run's name; runs that differ in their seed only share one."""
+    from hierapp.figures import COLORS
+
+    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
+    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
+    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:

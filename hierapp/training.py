@@ -7,6 +7,7 @@ nothing of the store.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -211,7 +212,8 @@ class _Run:
         """Write the best epoch's weights, then read and evaluate the test part, for the only time."""
         network, epoch = self.learner.network, self.best.epoch
         self.best.restore(network)
-        about = {"config": self.config.model_dump_json(), "epoch": str(epoch)}
+        made_by = json.dumps(compute.conditions(self.validation.images.device, self.learner.precision))
+        about = {"config": self.config.model_dump_json(), "epoch": str(epoch), "conditions": made_by}
         self._write("model.safetensors", network.state_dict(), about)
         part = Images.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
         result = evaluate(self.learner, part, keep=True)

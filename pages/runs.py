@@ -10,7 +10,7 @@ from hierapp.curves import Curves
 from hierapp.estimate import words
 from hierapp.launchers import supervisor
 from hierapp.runs import Run
-from pages.parts import common, queue, results
+from pages.parts import common, export_menu, queue, results, tag_menu
 
 common.through_router()
 
@@ -89,7 +89,7 @@ def curves() -> Curves:
     return kept
 
 
-def live(ids: Sequence[str], going: bool) -> None:
+def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
     """What moves while runs go."""
     supervisor.wake(store)
     runs = store.runs(ids)
@@ -99,13 +99,17 @@ def live(ids: Sequence[str], going: bool) -> None:
         st.rerun()  # with or without a refresh
     names = summary.labels(runs)
     progress_table(runs, names)
-    left, middle, right, _ = st.columns([1, 1, 1.2, 5])
+    left, middle, right, fourth, last, _ = st.columns([1, 1, 1, 1, 1, 3])
     with left:
         queue.cancel_menu(runs, names)
     with middle:
         queue.resume_menu(runs, names)
     with right:
         queue.queue_menu()
+    with fourth:
+        tag_menu.tag_menu(runs, names, known)
+    with last:
+        export_menu.export_menu(runs)
     queue.refusal()
     if "seen" not in st.session_state:
         # The table is there a second before the figures, whose drawing takes a browser longer than all else.
@@ -159,11 +163,15 @@ def page() -> None:
         return
     names = summary.labels(every, unique=False)
     ids = [run.id for run in reversed(every)]
-    common.from_url("runs", ids, latest(every))
+    known = sorted({tag for run in every for tag in run.tags})
+    tags = {run.id: "".join(f" #{tag}" for tag in run.tags) for run in every}
+    asked = set(st.query_params.get_all("tag"))
+    tagged = [run.id for run in every if asked & set(run.tags)]
+    common.from_url("runs", ids, tagged or latest(every))
     shown = st.multiselect(
         "Runs shown",
         ids,
-        format_func=lambda run: f"{run} {names[run]}",
+        format_func=lambda run: f"{run} {names[run]}{tags[run]}",
         key="runs",
         placeholder="Choose the runs to see",
     )
@@ -176,7 +184,7 @@ def page() -> None:
     going = any(run.is_open for run in chosen)
     refresh = REFRESH_SECONDS if going else None
     st.session_state["page-is-drawn"] = True
-    common.repeated(live, refresh)(shown, going)
+    common.repeated(live, refresh)(shown, going, known)
     common.repeated(results.show, refresh)(shown)
     details(chosen)
 

@@ -106,6 +106,15 @@ def test_steering_asks_whose_the_run_is_and_reaches_the_store_only_then(what, pe
         assert done == []
 
 
+def test_a_runner_tags_their_own_runs_alone(store):
+    mine, other = (store.add(configs(), TREE, owner=owner)[0] for owner in ("bob@x.edu", "cy@x.edu"))
+    Actions(store, BOB).tag(mine, ["paper"])
+    assert "belongs to cy@x.edu" in refused(Actions(store, BOB).tag, other, ["paper"])
+    assert [run.tags for run in store.runs([mine, other])] == [("paper",), ()]
+    Actions(store, ADA).tag(other, ["paper"])
+    assert store.run(other).tags == ("paper",)
+
+
 def test_a_run_that_is_not_there_is_told_as_such(store):
     with pytest.raises(StoreError, match="There is no run '77'"):
         Actions(store, BOB).cancel("77")
@@ -382,7 +391,7 @@ def test_a_runner_deletes_their_own_data_alone(store, pictures):
 
 CHANGES = (
     r"\b(launchers\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
-    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|choice\.(choose|set_retries)"
+    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|choice\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

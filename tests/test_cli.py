@@ -26,7 +26,7 @@ DIGITS = tree_library.load("digits")
 KEYS = {
     *("id", "state", "pid", "config", "epoch", "epochs", "progress", "metrics", "test", "folder", "error"),
     *("device", "version", "created", "started", "ended"),
-    *("note", "owner", "priority", "held", "attempt"),
+    *("note", "tags", "owner", "priority", "held", "attempt"),
 }
 PATIENCE = 120.0
 
@@ -381,6 +381,11 @@ FILES = {
         (("tree", "convert", "few.csv"), "required: OUT"),
         (("show", "99"), "There is no run '99'"),
         (("show", "one"), "There is no run 'one'"),
+        (("export", "99", "-o", "runs.zip"), "There is no run '99'"),
+        (("export", "1"), "required: -o/--out"),
+        (("export", "1", "-o", "few.csv"), "few.csv is there already"),
+        (("report", "1", "-o", "nowhere/runs.html"), "cannot be written to nowhere"),
+        (("report", "1", "no", "-o", "runs.html"), "There is no run 'no'"),
         (("cancel", "99999999999999999999"), "There is no run"),
         (("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=nope"), "no similarity 'nope'"),
         (("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=cifar10-names"), "does not fit: The"),

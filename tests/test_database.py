@@ -173,7 +173,7 @@ def test_a_store_of_the_second_version_becomes_todays_and_its_runs_have_the_tree
     plain, alike, older = store.runs()
     assert (older.config.schedule, older.config.select, older.config.precision) == ("constant", "last", "float32")
     assert older.config.epochs == CONFIG.epochs
-    assert (plain.config, plain.tree, plain.similarity) == (CONFIG, DIGITS, None)
+    assert (plain.config, plain.tree, plain.similarity, plain.tags) == (CONFIG, DIGITS, None, ())
     assert (alike.config.options, alike.similarity) == ({"lower_bound": 0.5}, None)
     assert store.add([CONFIG], DIGITS, similarities=[ALIKE]) == ["4"]
     assert store.run("4").similarity_text == ALIKE

@@ -15,13 +15,13 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from hierapp import tree_formats, tree_library, tree_svg
+from hierapp import summary, tree_formats, tree_library, tree_svg
 from hierapp.actions import Actions
 from hierapp.config import RunConfig
 from hierapp.datasets import catalogue, find
 from hierapp.disk import FULL_BYTES, disk_of, in_words
 from hierapp.errors import HierappError
-from hierapp.figures import COLORS, ON_DARK, ON_LIGHT
+from hierapp.figures import ON_DARK, ON_LIGHT
 from hierapp.paths import home, project_folder, shipped_trees
 from hierapp.runs import Run
 from hierapp.store import Store
@@ -114,10 +114,8 @@ def shipped_tree(name: str) -> LabelTree:
 
 
 def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each run's name; runs that differ in their seed only share one."""
-    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
-    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
-    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
+    """A colour for each run's name; see `summary.colors`."""
+    return summary.colors(runs, names)
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
@@ -125,7 +123,11 @@ def chart(figure: go.Figure, key: str, alt: str) -> None:
     dark = st.context.theme.type == "dark"
     figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
     figure.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
-    config = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+    config = {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "toImageButtonOptions": {"filename": key, "scale": 3},  # a PNG for print
+    }
     st.plotly_chart(figure, key=key, alt=alt, config=config)
 
 

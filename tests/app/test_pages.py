@@ -263,6 +263,19 @@ def full_report(store):
     return report(store.confusion("1", "validation"), run.tree)
 
 
+def test_runs_are_tagged_on_their_page_and_found_by_the_tag(open_page, store):
+    first, second = add_run(store), add_run(store, loss="simloss")
+    app = open_page("runs", runs=[first, second])
+    app.multiselect(key=f"tags-{first}").set_value(["paper"]).run()
+    assert [run.tags for run in store.runs()] == [("paper",), ()]
+    app.multiselect(key=f"tags-{first}").set_value(["paper", "two words"]).run()
+    assert "'two words' is no tag" in texts(app)
+    assert store.run(first).tags == ("paper",)
+    found = open_page("runs", tag="paper")
+    assert found.multiselect(key="runs").value == [first]
+    assert found.multiselect(key="runs").options == [f"{second} simloss", f"{first} hierarchical #paper"]
+
+
 def test_a_failed_run_says_why(open_page, store):
     add_run(store, "failed")
     assert "It went wrong for a reason." in texts(open_page("runs"))

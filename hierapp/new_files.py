@@ -1,0 +1,65 @@
+"""Files that users ask for: written beside their place and put there whole; what is there already is never replaced."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hierapp.errors import StoreError
+
+
+@contextmanager
+def beside(file: Path) -> Iterator[Path]:
+    """Meanwhile a folder beside a file's place, for it gets there by a rename.
+
+    Raises:
+        StoreError: if the file is there already.
+        OSError: if its folder cannot be written.
+    """
+    refuse_existing(file)
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=file.parent) as folder:
+        yield Path(folder)
+
+
+def put_in_place(side: Path, file: Path) -> None:
+    """Give a file that is written its name.
+
+    Raises:
+        StoreError: if another one has got it meanwhile.
+    """
+    try:
+        os.link(side, file)  # never replaces, as a rename would
+    except FileExistsError:
+        refuse_existing(file)
+    except OSError:  # a disk without hard links
+        refuse_existing(file)
+        side.rename(file)
+
+
+def refuse_existing(file: Path) -> None:
+    """Raise a StoreError if there is a file of that name."""
+    if file.exists() or file.is_symlink():
+        raise StoreError(f"The file {file} is there already; remove it or choose another name.")
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Tell what the system refuses as a StoreError; `what` begins the sentence."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        full = _is_full(error)
+        why = "no room left on the disk" if full else getattr(error, "strerror", None) or error
+        do = "make room" if full else "see that the folders can be read and written"
+        raise StoreError(f"{what} ({why}); {do}.") from error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
