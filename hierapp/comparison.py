@@ -19,7 +19,7 @@ from hierapp.runs import Run
 from hierapp.statistics import Sample
 from hierapp.tree import LabelTree
 
-# Figures of the test part that tell of a setting, with their titles; those that a share of images are in percent.
+# Figures of the test part that tell of a setting, with their titles.
 TITLES = {
     "accuracy": "accuracy",
     "mean_distance": "mean distance",
@@ -131,6 +131,11 @@ def figure_names(groups: Sequence[Group]) -> list[str]:
 def title(figure: str) -> str:
     """A figure's name in words."""
     return TITLES.get(figure, figure.replace("_", " "))
+
+
+def is_share(figure: str) -> bool:
+    """Whether it is a share of images, to be shown in percent."""
+    return "accuracy" in figure or "recall" in figure
 
 
 def samples(group: Group, figures: Sequence[str]) -> dict[str, Sample | None]:

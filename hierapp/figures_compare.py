@@ -92,6 +92,37 @@ def severity_figure(
     return framed(figure, height=430 + 16 * max(0, len(points) - 2))
 
 
+def dots_figure(
+    figures: Mapping[str, Mapping[int, float]], what: str, colors: Mapping[str, str], percent: bool = False
+) -> go.Figure:
+    """A row a setting: a dot a seed, a line at the mean."""
+    figure = go.Figure()
+    for row, (name, seeds) in enumerate(figures.items()):
+        mean = float(np.mean(list(seeds.values())))
+        figure.add_scatter(
+            x=list(seeds.values()),
+            y=[row] * len(seeds),
+            customdata=list(seeds),
+            name=plain(name),
+            mode="markers",
+            marker={"size": 10, "color": colors[name], "opacity": 0.7},
+            hovertemplate="seed %{customdata}: %{x:" + (".2%" if percent else ".5g") + "}",
+        )
+        figure.add_shape(
+            type="line", x0=mean, x1=mean, y0=row - 0.3, y1=row + 0.3, line={"color": colors[name], "width": 3}
+        )
+    ticks = [plain(name if len(name) <= 44 else f"{name[:43]}…") for name in figures]
+    figure.update_yaxes(
+        tickvals=list(range(len(ticks))),
+        ticktext=ticks,
+        range=[len(ticks) - 0.4, -0.6],
+        automargin=True,
+        zeroline=False,
+    )
+    figure.update_xaxes(title=what, tickformat=".1%" if percent else None)
+    return framed(figure, height=90 + 42 * len(ticks), showlegend=False)
+
+
 def heights_figure(shares: Mapping[str, Sequence[float]]) -> go.Figure:
     """For each name a bar of its mistakes, in shares by the height of the lowest common ancestor."""
     most = max(map(len, shares.values()))

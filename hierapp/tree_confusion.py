@@ -72,15 +72,14 @@ def shares(confusion: Counts) -> NDArray[np.float64]:
     return share
 
 
-def images_of(said: Outputs, tree: LabelTree, true: int, predicted: int) -> tuple[Counts, NDArray[np.float64]]:
-    """Which test images a cell counts: their rows, the surest first, and the probability of the predicted class.
+def images_of(said: Outputs, tree: LabelTree, true: int, predicted: int) -> Counts:
+    """Which test images a cell counts: their rows [K], mistakes first, and among these the surest.
 
     Args:
         said: the run's stored outputs.
         tree: a tree over their classes.
         true: a node of `tree`; images of the classes below it.
-        predicted: a node; images whose likeliest class lies below it. In a cell of a node and itself the mistakes
-            inside it come first.
+        predicted: a node; images whose likeliest class lies below it.
 
     Raises:
         TreeError: if the tree's leaves are not the classes.
@@ -94,5 +93,4 @@ def images_of(said: Outputs, tree: LabelTree, true: int, predicted: int) -> tupl
         inside &= (start <= leaves) & (leaves < stop)
     rows = np.flatnonzero(inside)
     p = said.probabilities[rows, likeliest[rows]].astype(np.float64)
-    order = np.lexsort((-p, target[rows] == guess[rows]))
-    return rows[order], p[order]
+    return rows[np.lexsort((-p, target[rows] == guess[rows]))]
