@@ -69,7 +69,7 @@ def severity_figure(
             mode="markers",
             legendgroup=name,
             showlegend=False,
-            marker={"size": 8, "color": colors[name], "opacity": 0.55},
+            marker={"size": 8, "color": colors[name], "opacity": 0.7},
             hovertemplate="run %{customdata}: accuracy %{x:.2%}, severity %{y:.4f}",
         )
         figure.add_scatter(
@@ -144,7 +144,7 @@ def heights_figure(shares: Mapping[str, Sequence[float]]) -> go.Figure:
             hovertemplate="%{customdata}<br>%{x:.1%} of the mistakes<extra>height " + str(height + 1) + "</extra>",
         )
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="share of the mistakes", tickformat=".0%", range=[0, 1])
+    figure.update_xaxes(title="share of the mistakes", tickformat=".0%", range=[0, 1.004])
     ticks = [plain(name if len(name) <= 44 else f"{name[:43]}…") for name in shares]
     figure.update_yaxes(tickvals=rows, ticktext=ticks, autorange="reversed", automargin=True)
     figure = framed(figure, height=130 + 38 * len(rows))

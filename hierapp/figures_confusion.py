@@ -12,8 +12,9 @@ from hierapp.figures import COLORS, NUMBERS_UP_TO, cell_names, plain, square_axe
 from hierapp.tree import LabelTree
 
 SIDE = 440  # pixels that the cells of a row take, about
-# Less and more than the other run; nothing in between, so that it does on white and on black.
-LESS_TO_MORE = ((0, "rgba(213,94,0,1)"), (0.5, "rgba(128,128,128,0.08)"), (1, "rgba(31,131,196,1)"))
+# Less and more than the other run, on white and on black.
+DIFFERENCE_ON_LIGHT = ((0, "#D55E00"), (0.5, "#ffffff"), (1, "#1f83c4"))
+DIFFERENCE_ON_DARK = ((0, "#D55E00"), (0.5, "#161d26"), (1, "#3d9bd8"))
 
 
 def node_confusion_figure(
@@ -33,7 +34,8 @@ def node_confusion_figure(
         tree: the label tree.
         nodes: the rows and columns.
         chosen: row and column of the cell that is framed.
-        is_difference: whether counts and shares are those of one run less those of another.
+        is_difference: whether counts and shares are those of one run less those of another; whoever shows it gives it
+            the colours of differences.
     """
     size = len(nodes)
     labels = [("+ " if tree.children[node] else "") + plain(tree.nodes[node]) for node in nodes]
@@ -47,11 +49,7 @@ def node_confusion_figure(
             ygap=gap,
             hoverinfo="skip",
             **({"text": text, "texttemplate": "%{text}"} if size <= NUMBERS_UP_TO else {}),
-            **(
-                {"colorscale": LESS_TO_MORE, "zmin": -most, "zmax": most, "showscale": False}
-                if is_difference
-                else {"coloraxis": "coloraxis"}
-            ),
+            coloraxis="coloraxis",
         )
     )
     rows, columns = (each.ravel() for each in np.mgrid[:size, :size])
@@ -84,7 +82,7 @@ def node_confusion_figure(
             line={"color": COLORS[3], "width": 3},
         )
     square_axes(figure, labels)
-    figure.update_coloraxes(cmin=0, cmax=1)
+    figure.update_coloraxes(**({"cmin": -most, "cmax": most} if is_difference else {"cmin": 0, "cmax": 1}))
     figure.update_xaxes(title="predicted", range=[-0.5, size - 0.5])
     figure.update_yaxes(title="true", range=[size - 0.5, -0.5], autorange=False)
     return figure.update_layout(uirevision=",".join(map(str, nodes)))
@@ -92,8 +90,9 @@ def node_confusion_figure(
 
 def _part_branches(figure: go.Figure, tree: LabelTree, nodes: Sequence[int]) -> None:
     """Lines between the branches below the root."""
+    line = {"color": COLORS[4], "width": 1.5 if len(nodes) <= 60 else 0.75}
     starts = tree.leaf_ranges[list(nodes), 0]
     for top in tree.children[0][1:]:
         edge = float(np.searchsorted(starts, tree.leaf_ranges[top, 0])) - 0.5
-        figure.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
-        figure.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
+        figure.add_hline(edge, line=line)
+        figure.add_vline(edge, line=line)

@@ -72,4 +72,5 @@ def reliability_figure(found: Mapping[str, Sequence[Reliability]], colors: Mappi
         )
     figure.update_xaxes(title="probability of the likeliest class", tickformat=".0%", range=[-0.02, 1.02])
     figure.update_yaxes(title="accuracy", tickformat=".0%", range=[-0.04, 1.04])
-    return framed(figure, height=400 + 16 * max(0, len(found) - 2))
+    framed(figure, height=400 + 16 * max(0, len(found) - 2))
+    return figure.update_layout(legend={"itemsizing": "constant"})

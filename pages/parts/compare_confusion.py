@@ -60,7 +60,7 @@ def show(chosen: Chosen) -> None:
             here, share, tree, nodes, (row, column), is_difference=counts_less is not None
         )
         alt = f"Confusion matrix of {names[run.id]} by nodes of the tree, {part} images"
-        compare_fold.chart(figure, tree, nodes, alt)
+        compare_fold.chart(figure, tree, nodes, alt, is_difference=counts_less is not None)
         st.caption("A click on a cell shows its images; names with a + stand for all classes below and can be opened.")
     with common.told():
         compare_images.show(run, part, nodes[row], nodes[column])

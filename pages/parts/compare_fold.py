@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hierapp import tree_confusion
 from hierapp.figures import ON_DARK, ON_LIGHT
+from hierapp.figures_confusion import DIFFERENCE_ON_DARK, DIFFERENCE_ON_LIGHT
 from hierapp.tree import LabelTree
 from pages.parts import common
 
@@ -115,11 +116,12 @@ def _turn(tree: LabelTree, node: int, opens: bool) -> None:
             st.session_state[key] = tree.nodes[tree.children[node][0]]
 
 
-def chart(figure: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str) -> None:
+def chart(figure: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str, is_difference: bool) -> None:
     """The matrix; a click on a cell chooses it."""
     dark = st.context.theme.type == "dark"
     figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
-    figure.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
+    on_light, on_dark = (DIFFERENCE_ON_LIGHT, DIFFERENCE_ON_DARK) if is_difference else (ON_LIGHT, ON_DARK)
+    figure.update_coloraxes(colorscale=on_dark if dark else on_light)
     # Another key for other nodes: what was selected among the former ones is void.
     key = f"compare-cells-{crc32(str(list(nodes)).encode()):08x}"
     names = [tree.nodes[node] for node in nodes]

@@ -43,8 +43,8 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     picture = _sheet(str(run.folder), tuple(rows[shown].tolist()), theme)
     st.image(picture, alt=f"Test images of {names[true]} taken for {names[predicted]}")
     st.caption(
-        f"{len(rows):,} {'image' if len(rows) == 1 else 'images'}, mistakes first and the surest first: true class,"
-        " predicted class, its probability."
+        f"{len(rows):,} {'image' if len(rows) == 1 else 'images'}, as run {run.id} saw them, mistakes and the surest"
+        " first: true class, predicted class, its probability."
     )
 
 

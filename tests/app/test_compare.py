@@ -129,7 +129,7 @@ def test_a_cell_shows_its_images(open_page, store):
     page = open_page("compare", view="confusion", true=run.tree.leaves[0], predicted=run.tree.leaves[0])
     said = outputs.stored(run.folder)
     right = int(((said.target == 0) & (said.probabilities.argmax(1) == 0)).sum())
-    assert f"{right} images, mistakes first" in texts(page)
+    assert f"{right} images, as run 1 saw them" in texts(page)
 
 
 def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_settings):
