@@ -40,6 +40,11 @@ def show(chosen: Chosen) -> None:
         return
     tree = run.tree
     nodes = compare_fold.nodes(tree)
+    if len(nodes) > tree_confusion.MOST:
+        st.info(
+            f"{len(nodes):,} nodes below the root are too many to draw; train on a tree that puts them into groups."
+        )
+        return
     here = tree_confusion.folded(counts, tree, nodes)
     share = tree_confusion.shares(here)
     if counts_less is not None:

@@ -46,8 +46,9 @@ def show(chosen: Chosen) -> None:
     smoothing = right.slider(
         "Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", help="How much of the mean so far stays at each step."
     )
-    ids = tuple(run.id for group in chosen.groups for run in group.runs.values())
-    bands = comparison.bands(chosen.groups, recorded(str(home()), ids, metric), metric, smoothing)
+    runs = [run for group in chosen.groups for run in group.runs.values()]
+    points = recorded(str(home()), [run.id for run in runs], [run.ended for run in runs], metric)
+    bands = comparison.bands(chosen.groups, points, metric, smoothing)
     if not bands:
         st.caption("These runs have not recorded it.")
         return
@@ -60,6 +61,6 @@ def show(chosen: Chosen) -> None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def recorded(folder: str, ids: Sequence[str], metric: str) -> dict[str, Points]:
-    """One metric of finished runs, which does not change any more; `folder` tells stores apart."""
+def recorded(folder: str, ids: Sequence[str], ended: Sequence[float | None], metric: str) -> dict[str, Points]:
+    """One metric of finished runs, which does not change any more; `folder` and `ended` tell stores apart."""
     return common.store().metrics(ids, metric)

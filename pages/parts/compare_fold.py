@@ -20,7 +20,8 @@ OPENED, CLOSED = "opened", "closed"
 
 
 def nodes(tree: LabelTree) -> list[int]:
-    """The nodes shown: those of the chosen level, but for what was opened or closed by itself."""
+    """The nodes shown: those of the chosen level, but for what was opened or closed by itself; more than
+    `tree_confusion.MOST` of a tree that has no fewer."""
     levels = [str(level) for level in tree_confusion.levels(tree)]
     if len(levels) > 1:
         common.one_from_url("level", levels, str(tree_confusion.usual_level(tree)))
@@ -37,9 +38,10 @@ def nodes(tree: LabelTree) -> list[int]:
         level = levels[0]
     opened, closed = (_names(key, tree) for key in (OPENED, CLOSED))
     found = tree_confusion.shown(tree, int(level), opened, closed)
-    if len(found) > tree_confusion.MOST:
+    if len(found) > tree_confusion.MOST and opened:
         st.caption(f"More than {tree_confusion.MOST} nodes do not fit: those opened are closed again.")
         _forget()
+        opened, closed = [], []
         found = tree_confusion.shown(tree, int(level))
     common.to_url(OPENED, opened)
     common.to_url(CLOSED, closed)

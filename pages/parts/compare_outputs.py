@@ -120,7 +120,7 @@ def _below(
         )
     with right:
         st.subheader("Calibration")
-        found = {group.label: [_reliability(str(run.folder)) for run in _runs(group)] for group in groups}
+        found = {group.label: [_reliability(str(run.folder), run.ended) for run in _runs(group)] for group in groups}
         figure = figures_outputs.reliability_figure(found, colors)
         common.chart(figure, "compare-calibration", "Accuracy over the probability of the likeliest class")
         st.caption("Below the dashed line a network is surer than it is right. Error: expected calibration error.")
@@ -134,30 +134,31 @@ def _mean(curves: Sequence[Operating]) -> Operating:
 
 
 def _figures(run: Run, tree: LabelTree | None, rule: str, threshold: float) -> dict[str, Any]:
-    return _judged(str(run.folder), _text(run, tree), rule, threshold)
+    return _judged(str(run.folder), run.ended, _text(run, tree), rule, threshold)
 
 
 def _operating(run: Run, tree: LabelTree | None) -> Operating:
-    return _operated(str(run.folder), _text(run, tree))
+    return _operated(str(run.folder), run.ended, _text(run, tree))
 
 
 def _text(run: Run, tree: LabelTree | None) -> str:
     return run.tree_text if tree is None else tree_formats.render(tree, "json")
 
 
-# By folder and by the tree's text: a finished run's outputs do not change any more, a tree of that name may.
+# A finished run's outputs do not change any more; but a store may be restored, and a tree of some name may change: so
+# when the run ended and the tree's text are part of what results are kept by.
 
 
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")
-def _judged(folder: str, tree_text: str, rule: str, threshold: float) -> dict[str, Any]:
+def _judged(folder: str, ended: float | None, tree_text: str, rule: str, threshold: float) -> dict[str, Any]:
     return reevaluate.figures(outputs.stored(Path(folder)), tree_formats.parse(tree_text, "json"), rule, threshold)
 
 
 @st.cache_data(max_entries=500, show_spinner="Decoding…")
-def _operated(folder: str, tree_text: str) -> Operating:
+def _operated(folder: str, ended: float | None, tree_text: str) -> Operating:
     return reevaluate.operating(outputs.stored(Path(folder)), tree_formats.parse(tree_text, "json"), THRESHOLDS)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _reliability(folder: str) -> Reliability:
+def _reliability(folder: str, ended: float | None) -> Reliability:
     return reevaluate.reliability(outputs.stored(Path(folder)))

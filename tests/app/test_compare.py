@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from hierapp import outputs
@@ -139,3 +143,40 @@ def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_se
     assert page.slider(key="compare-epoch").max == 3
     page.slider(key="compare-epoch").set_value(1).run()
     assert not page.exception
+
+
+def test_too_many_classes_for_a_matrix_are_said_to_be(open_page, store, monkeypatch):
+    monkeypatch.setattr("hierapp.tree_confusion.MOST", 9)
+    add_finished(store, tree="digits-flat")
+    page = open_page("compare", view="confusion")
+    assert "10 nodes below the root are too many to draw" in texts(page)
+    assert not page.exception
+
+
+def test_what_is_opened_beyond_what_fits_is_closed_again(open_page, store, monkeypatch):
+    run = store.run(add_finished(store))
+    top = [run.tree.nodes[node] for node in run.tree.children[0]]
+    monkeypatch.setattr("hierapp.tree_confusion.MOST", len(top))
+    page = open_page("compare", view="confusion", level="1", opened=top)
+    assert "those opened are closed again" in texts(page)
+    assert page.selectbox(key="true").options == top
+
+
+def test_no_decoder_imports_torch(tmp_path):
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "from hierapp.store import Store\n"
+        "from tests.app.conftest import APP\n"
+        "from tests.finished_runs import add_finished\n"
+        "add_finished(Store())\n"
+        "for view, rule in (('outputs', 'min-risk'), ('outputs', 'threshold'), ('tests', ''), ('confusion', '')):\n"
+        "    app = AppTest.from_file(str(APP), default_timeout=60)\n"
+        "    app.query_params['view'], app.query_params['rule'] = view, rule\n"
+        "    app.run().switch_page('pages/compare.py').run()\n"
+        "    assert not app.exception, view\n"
+        "    assert 'torch' not in sys.modules, (view, rule)\n"
+    )
+    environment = {**os.environ, "HIERAPP_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
