@@ -102,8 +102,8 @@ def key(group: Group) -> str:
 
 
 def comparable(groups: Sequence[Group]) -> list[Group]:
-    """Of all settings those that differ from the newest run's in nothing but the loss, the newest ones, in order; all
-    where there are no two of them."""
+    """Of all settings those that differ from the newest run's in nothing but loss and tree, the newest ones, in
+    order; all where there are no two of them."""
     if not groups:
         return []
     alike = [group for group in groups if _recipe(group.run) == _recipe(max(groups, key=_newest).run)]
@@ -117,8 +117,8 @@ def _newest(group: Group) -> int:
 
 
 def _recipe(run: Run) -> str:
-    """All that decides how a run goes, but for loss and seed."""
-    return str(run.config.model_dump(exclude={"loss", "options", *grouping.NO_SETTING})) + run.tree_text
+    """All that decides how a run goes, but for loss, tree and seed."""
+    return str(run.config.model_dump(exclude={"loss", "options", "tree", *grouping.NO_SETTING}))
 
 
 def figure_names(groups: Sequence[Group]) -> list[str]:

@@ -73,6 +73,11 @@ def test_at_first_those_are_chosen_that_differ_from_the_newest_in_nothing_but_th
     assert comparison.comparable([]) == []
 
 
+def test_under_every_tree_the_same_loss_on_another_tree_is_comparable(finished):
+    groups = grouping.groups([finished(batch_size=64), finished(), finished(tree="digits-flat")])
+    assert [comparison.key(group) for group in comparison.comparable(groups)] == ["2", "3"]
+
+
 def test_a_setting_keeps_its_key_when_a_seed_is_trained_again(finished):
     (group,) = grouping.groups([finished(), finished()])
     assert (group.run.id, comparison.key(group)) == ("2", "1")
