@@ -135,5 +135,13 @@ def operating(said: Outputs, tree: LabelTree, thresholds: Sequence[float]) -> Op
     return Operating(np.asarray(thresholds, np.float64), correct, depths, leaves)
 
 
+def mean_operating(curves: Sequence[Operating]) -> Operating:
+    """The mean of curves over the same thresholds."""
+    correct, depth, leaves = (
+        np.mean([getattr(curve, name) for curve in curves], axis=0) for name in ("correct", "depth", "leaves")
+    )
+    return Operating(curves[0].thresholds, correct, depth, leaves)
+
+
 def _rows_at_once(tree: LabelTree) -> int:
     return max(1, NUMBERS_AT_ONCE // len(tree.nodes))

@@ -8,7 +8,7 @@ import pytest
 from hierapp.errors import TreeError
 from hierapp.outputs import Outputs
 from hierapp.probability_metrics import probability_report
-from hierapp.reevaluate import figures, operating, placed, reliability
+from hierapp.reevaluate import Operating, figures, mean_operating, operating, placed, reliability
 from hierapp.tree import LabelTree
 
 TREE = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -61,6 +61,14 @@ def test_the_operating_curve_has_the_figures_of_each_threshold():
         assert curve.leaves[number] == found["leaves"]
     assert curve.correct[-1] == 1.0
     assert curve.depth[-1] == 1.0
+
+
+def test_the_mean_of_operating_curves():
+    thresholds, ones = np.array([0.0, 1.0]), np.ones(2)
+    curves = [Operating(thresholds, ones * k, ones * 2 * k, ones * 3 * k) for k in (1, 3)]
+    mean = mean_operating(curves)
+    assert (mean.correct.tolist(), mean.depth.tolist(), mean.leaves.tolist()) == ([2, 2], [4, 4], [6, 6])
+    assert mean.thresholds.tolist() == [0.0, 1.0]
 
 
 def test_many_images_are_worked_on_in_parts(monkeypatch):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -110,7 +109,9 @@ def _below(
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Operating curve of the threshold decoder")
-        curves = {group.label: _mean([_operating(run, tree) for run in _runs(group)]) for group in groups}
+        curves = {
+            group.label: reevaluate.mean_operating([_operating(run, tree) for run in _runs(group)]) for group in groups
+        }
         at = threshold if rule == "threshold" else None
         figure = figures_outputs.operating_figure(curves, colors, at)
         common.chart(figure, "compare-operating", "Right predictions over their mean depth, by threshold")
@@ -124,13 +125,6 @@ def _below(
         figure = figures_outputs.reliability_figure(found, colors)
         common.chart(figure, "compare-calibration", "Accuracy over the probability of the likeliest class")
         st.caption("Below the dashed line a network is surer than it is right. Error: expected calibration error.")
-
-
-def _mean(curves: Sequence[Operating]) -> Operating:
-    correct, depth, leaves = (
-        np.mean([getattr(curve, name) for curve in curves], axis=0) for name in ("correct", "depth", "leaves")
-    )
-    return Operating(curves[0].thresholds, correct, depth, leaves)
 
 
 def _figures(run: Run, tree: LabelTree | None, rule: str, threshold: float) -> dict[str, Any]:
