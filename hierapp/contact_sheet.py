@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from hierapp import datasets
 
 CELL = 40  # pixels that a picture takes on the sheet, at least
 GAP, LABEL = 4, 20
+TILE, LINE = 84, 15  # a picture with lines of words under it
 CLASSES = 100  # on one sheet
 PICTURES = 8  # of each class
 WIDTH = 1180
@@ -58,12 +60,48 @@ def render(name: str, theme: str = "light", sheet: int = 0, folder: Path | None 
         left, top = place % columns * (strip + 4 * GAP), place // columns * block
         draw.text((left, top), _cut(f"{label + 1} {classes[label]}", font, strip), INK.get(theme, INK["light"]), font)
         for turn, row in enumerate(_spread(np.flatnonzero(labels == label))):
-            picture = Image.fromarray(images[row, :, :, 0] if images.shape[3] == 1 else images[row])
-            resample = Image.Resampling.NEAREST if cell >= images.shape[1] else Image.Resampling.BICUBIC
-            out.paste(picture.convert("RGB").resize((cell, cell), resample), (left + turn * (cell + GAP), top + LABEL))
+            out.paste(_picture(images[row], cell), (left + turn * (cell + GAP), top + LABEL))
     png = io.BytesIO()
     out.save(png, "PNG")
     return png.getvalue()
+
+
+def captioned(
+    images: NDArray[np.uint8], captions: Sequence[Sequence[str]], theme: str = "light", width: int = WIDTH
+) -> bytes:
+    """The PNG of a sheet with these pictures, in order, lines of words under each; transparent behind them.
+
+    Args:
+        images: [n, H, W, C], one or more.
+        captions: n lists of lines, all of one length; too long ones are cut.
+        theme: "light" or "dark", of the page behind it.
+        width: of the sheet, in pixels.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    lines = len(captions[0])
+    columns = min(len(images), max(1, width // (TILE + 3 * GAP)))
+    block = TILE + lines * LINE + 3 * GAP
+    out = Image.new("RGBA", (columns * (TILE + 3 * GAP), -(-len(images) // columns) * block))
+    draw, font = ImageDraw.Draw(out), ImageFont.load_default(12)
+    for place, (image, said) in enumerate(zip(images, captions, strict=True)):
+        left, top = place % columns * (TILE + 3 * GAP), place // columns * block
+        out.paste(_picture(image, TILE), (left, top))
+        for number, text in enumerate(said):
+            at = (left, top + TILE + GAP + number * LINE)
+            draw.text(at, _cut(text, font, TILE + 2 * GAP), INK.get(theme, INK["light"]), font)
+    png = io.BytesIO()
+    out.save(png, "PNG")
+    return png.getvalue()
+
+
+def _picture(image: NDArray[np.uint8], side: int) -> Any:
+    """A picture [H, W, C] as a square image of so many pixels."""
+    from PIL import Image
+
+    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    resample = Image.Resampling.NEAREST if side >= image.shape[0] else Image.Resampling.BICUBIC
+    return picture.convert("RGB").resize((side, side), resample)
 
 
 def _spread(rows: NDArray[np.int64]) -> Sequence[int]:

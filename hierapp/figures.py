@@ -84,7 +84,7 @@ def tree_figure(tree: LabelTree, compact: bool = False) -> go.Figure:
     figure.update_xaxes(visible=False, range=[-0.25 * levels / 3, levels * (1 + 0.016 * min(longest, 24)) + 0.1])
     figure.update_yaxes(visible=False, range=[len(tree.leaves) - 0.4, -1.0])
     row = 24 if compact else 30 if len(tree.leaves) <= 40 else 17
-    return _framed(figure, height=max(260, row * len(tree.leaves) + 40), showlegend=False)
+    return framed(figure, height=max(260, row * len(tree.leaves) + 40), showlegend=False)
 
 
 def matrix_figure(values: NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
@@ -117,7 +117,7 @@ def depth_figure(tree: LabelTree) -> go.Figure:
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title="depth (the root has 1)", dtick=1)
     figure.update_yaxes(title="nodes")
-    return _framed(figure, height=320)
+    return framed(figure, height=320)
 
 
 def curves_figure(
@@ -141,7 +141,7 @@ def curves_figure(
     figure.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
     figure.update_yaxes(title=what, tickformat=".0%" if percent else None)
     # A legend of many lines must not squeeze the plot.
-    return _framed(figure, height=340 + 10 * max(0, len(curves) - 4))
+    return framed(figure, height=340 + 10 * max(0, len(curves) - 4))
 
 
 def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
@@ -202,11 +202,12 @@ def class_accuracy_figure(
     figure.update_xaxes(title="weighted class accuracy", col=2)
     # "category": names such as "0" would else be numbers on a line.
     figure.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
-    figure = _framed(figure, height=150 + 26 * len(tree.leaves))
+    figure = framed(figure, height=150 + 26 * len(tree.leaves))
     return figure.update_layout(legend={"y": -0.02, "yanchor": "top"})
 
 
-def _framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
+def framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
+    """The height, margins and legend that all figures share."""
     return figure.update_layout(
         height=height,
         showlegend=showlegend,
@@ -228,7 +229,7 @@ def square_axes(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
     figure.update_xaxes(constrain="domain")
     figure.update_yaxes(constrain="domain")
     figure.update_coloraxes(colorscale=ON_LIGHT, showscale=False)
-    return _framed(figure, height=560, showlegend=False)
+    return framed(figure, height=560, showlegend=False)
 
 
 def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:

@@ -63,6 +63,23 @@ class Outputs:
         return {"classes": json.dumps(self.classes), "data": self.data, "epoch": str(self.epoch)}
 
 
+def has(folder: Path) -> bool:
+    """Whether a run's folder has outputs."""
+    return (folder / FILE).exists()
+
+
+def stored(folder: Path) -> Outputs:
+    """The outputs in a run's folder.
+
+    Raises:
+        StoreError: if there are none, or the file is broken.
+    """
+    found = read(folder)
+    if found is None:
+        raise StoreError(f"The folder {folder} has no test outputs; train the run again to have them.")
+    return found
+
+
 def read(folder: Path) -> Outputs | None:
     """The outputs in a run's folder; None if there are none: the run is not finished, or older than this file.
 

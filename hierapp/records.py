@@ -45,11 +45,13 @@ def rewind(db: sqlite3.Connection, run: int, epoch: float) -> None:
     db.execute("UPDATE runs SET epoch = min(epoch, ?) WHERE id = ?", (int(epoch), run))
 
 
-def points(db: sqlite3.Connection, runs: Sequence[int]) -> dict[str, Points]:
-    """Every point of some runs."""
+def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = None) -> dict[str, Points]:
+    """Every point of some runs, of every metric or of one."""
     found: dict[str, Points] = {str(run): {} for run in runs}
+    only, values = ("", runs) if metric is None else (" AND name = ?", [*runs, metric])
     for row in db.execute(
-        f"SELECT run, name, epoch, value FROM metrics WHERE run IN ({marks(runs)}) ORDER BY run, name, epoch", runs
+        f"SELECT run, name, epoch, value FROM metrics WHERE run IN ({marks(runs)}){only} ORDER BY run, name, epoch",
+        values,
     ):
         found[str(row["run"])].setdefault(row["name"], []).append((row["epoch"], _value(row)))
     return found

@@ -226,11 +226,11 @@ class Store:
 
     # What runs recorded
 
-    def metrics(self, ids: Iterable[str]) -> dict[str, Points]:
-        """For each run and metric name the (epoch, value) pairs in order."""
+    def metrics(self, ids: Iterable[str], metric: str | None = None) -> dict[str, Points]:
+        """For each run and metric name the (epoch, value) pairs in order; of every metric, or of one."""
         wanted = [number_of(run) for run in ids]
         with self.database.read() as db:
-            return records.points(db, wanted)
+            return records.points(db, wanted, metric)
 
     def metrics_since(self, cursor: int, ids: Iterable[str]) -> Changes:
         """What these runs recorded since an earlier call gave this cursor; 0 for everything."""

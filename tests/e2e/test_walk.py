@@ -19,6 +19,7 @@ TITLES = {
     "lab": "Loss lab",
     "train": "Train",
     "runs": "Runs",
+    "compare": "Compare",
     "settings": "Settings",
 }
 LONG = 240_000  # milliseconds; several real runs on a busy machine

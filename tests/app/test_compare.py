@@ -1,0 +1,182 @@
+"""The Compare page over finished runs with made-up predictions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hierapp import outputs
+from tests.app.conftest import add_run, texts
+from tests.finished_runs import add_finished
+
+VIEWS = ("figures", "tests", "severity", "outputs", "confusion")
+SEEDS = range(6)
+
+
+@pytest.fixture
+def two_settings(store):
+    """Six seeds each; the second setting is better."""
+    return [
+        add_finished(store, loss, seed, skill=2.5 + better)
+        for loss, better in (("cross-entropy", 0.0), ("soft-labels", 0.6))
+        for seed in SEEDS
+    ]
+
+
+def test_without_a_finished_run_it_says_so_and_links_to_training(open_page, store):
+    add_run(store, "running")
+    page = open_page("compare")
+    assert "No run is finished yet" in page.info[0].value
+    assert not page.exception
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_opens_over_one_run_without_stored_outputs(view, open_page, store):
+    add_run(store)
+    page = open_page("compare", view=view)
+    assert not page.exception
+    assert not page.error
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_opens_over_two_settings(view, open_page, two_settings):
+    page = open_page("compare", view=view)
+    assert not page.exception
+    assert not page.error
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_opens_over_runs_of_several_trees(view, open_page, store):
+    add_finished(store)
+    add_finished(store, tree="digits-flat")
+    page = open_page("compare", view=view, under="every tree")
+    assert not page.exception
+    assert not page.error
+
+
+def test_a_row_a_setting_with_mean_deviation_and_n(open_page, two_settings, store):
+    page = open_page("compare")
+    frame = page.dataframe[0].value
+    assert frame["setting"].tolist() == ["cross-entropy", "soft-labels"]
+    assert frame["n"].tolist() == [6, 6]
+    figures = [store.run(run).test["accuracy"] for run in two_settings[:6]]
+    mean = sum(figures) / 6
+    deviation = (sum((figure - mean) ** 2 for figure in figures) / 5) ** 0.5
+    assert frame["accuracy"][0] == f"{mean:.4f} ± {deviation:.4f}"
+
+
+def test_the_address_says_what_is_shown(open_page, two_settings):
+    page = open_page("compare", view="tests", figure="severity", settings=["1", "7"])
+    assert page.selectbox(key="figure").value == "severity"
+    assert page.multiselect(key="settings").value == ["1", "7"]
+    page.multiselect(key="settings").set_value(["7"]).run()
+    assert page.query_params["settings"] in ("7", ["7"])
+    assert "One setting alone" in texts(page)
+
+
+def test_the_sentence_stands_under_the_test(open_page, two_settings):
+    page = open_page("compare", view="tests")
+    assert page.selectbox(key="baseline").value == "1"
+    assert "soft\\-labels is higher than cross\\-entropy" in texts(page)
+    assert page.dataframe[0].value["n"].tolist() == ["6 pairs"]
+
+
+def test_two_names_of_one_loss_are_said_to_be_the_same(open_page, store):
+    for loss in ("conditional", "cross-entropy"):
+        add_finished(store, loss)
+    page = open_page("compare", view="tests")
+    assert "In theory both are the same loss" in texts(page)
+    assert "no difference could have reached" in texts(page)
+
+
+def test_runs_without_outputs_are_named_and_left_out(open_page, store):
+    add_finished(store, "cross-entropy")
+    add_finished(store, "soft-labels", with_outputs=False)
+    page = open_page("compare", view="outputs")
+    assert "left out: soft\\-labels" in texts(page)
+    assert page.dataframe[0].value["setting"].tolist() == ["cross-entropy"]
+
+
+def test_another_decoder_is_judged_beside_the_leaf_decoder(open_page, two_settings, store):
+    page = open_page("compare", view="outputs", rule="min-risk")
+    frame = page.dataframe[0].value
+    assert frame["decoder"].tolist() == ["min-risk"] * 2 + ["leaf"] * 2
+    leaf = frame[frame["decoder"] == "leaf"]["accuracy"].tolist()
+    assert leaf[0].split()[0] == f"{sum(store.run(run).test['accuracy'] for run in two_settings[:6]) / 6:.4f}"
+
+
+def test_a_threshold_of_one_predicts_the_root(open_page, two_settings):
+    page = open_page("compare", view="outputs", rule="threshold")
+    page.slider(key="threshold").set_value(1.0).run()
+    assert page.dataframe[0].value["mean depth"].tolist()[0].startswith("1.0")
+
+
+def test_nodes_of_the_matrix_open_and_close(open_page, store):
+    run = store.run(add_finished(store))
+    page = open_page("compare", view="confusion", level="1")
+    top = [run.tree.nodes[node] for node in run.tree.children[0]]
+    assert page.selectbox(key="true").options == top
+    page.selectbox(key="true").set_value(top[0]).run()
+    node = run.tree.children[0][0]
+    page.button(key=f"open-{node}").click().run()
+    assert len(page.selectbox(key="true").options) == len(top) - 1 + len(run.tree.children[node])
+    assert page.query_params["opened"] in (top[0], [top[0]])
+    page.button(key=f"close-{node}").click().run()
+    assert page.selectbox(key="true").options == top
+
+
+def test_a_cell_shows_its_images(open_page, store):
+    run = store.run(add_finished(store))
+    page = open_page("compare", view="confusion", true=run.tree.leaves[0], predicted=run.tree.leaves[0])
+    said = outputs.stored(run.folder)
+    right = int(((said.target == 0) & (said.probabilities.argmax(1) == 0)).sum())
+    assert f"{right} images, as run 1 saw them" in texts(page)
+
+
+def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_settings):
+    page = open_page("compare", view="confusion", run="1", less="7")
+    assert "beside the other run" in texts(page)
+    page.segmented_control(key="images").set_value("validation").run()
+    assert page.slider(key="compare-epoch").max == 3
+    page.slider(key="compare-epoch").set_value(1).run()
+    assert not page.exception
+
+
+def test_too_many_classes_for_a_matrix_are_said_to_be(open_page, store, monkeypatch):
+    monkeypatch.setattr("hierapp.tree_confusion.MOST", 9)
+    add_finished(store, tree="digits-flat")
+    page = open_page("compare", view="confusion")
+    assert "10 nodes below the root are too many to draw" in texts(page)
+    assert not page.exception
+
+
+def test_what_is_opened_beyond_what_fits_is_closed_again(open_page, store, monkeypatch):
+    run = store.run(add_finished(store))
+    top = [run.tree.nodes[node] for node in run.tree.children[0]]
+    monkeypatch.setattr("hierapp.tree_confusion.MOST", len(top))
+    page = open_page("compare", view="confusion", level="1", opened=top)
+    assert "those opened are closed again" in texts(page)
+    assert page.selectbox(key="true").options == top
+
+
+def test_no_decoder_imports_torch(tmp_path):
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "from hierapp.store import Store\n"
+        "from tests.app.conftest import APP\n"
+        "from tests.finished_runs import add_finished\n"
+        "add_finished(Store())\n"
+        "for view, rule in (('outputs', 'min-risk'), ('outputs', 'threshold'), ('tests', ''), ('confusion', '')):\n"
+        "    app = AppTest.from_file(str(APP), default_timeout=60)\n"
+        "    app.query_params['view'], app.query_params['rule'] = view, rule\n"
+        "    app.run().switch_page('pages/compare.py').run()\n"
+        "    assert not app.exception, view\n"
+        "    assert 'torch' not in sys.modules, (view, rule)\n"
+    )
+    environment = {**os.environ, "HIERAPP_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
