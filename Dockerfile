@@ -10,7 +10,7 @@ RUN pip install --no-cache-dir -r requirements.txt ${RAY:+-r requirements-ray.tx
 
 COPY docker/entry.sh docker/
 COPY .streamlit/config.toml .streamlit/
-COPY app.py ./
+COPY app.py CITATION.cff ./
 COPY assets assets
 COPY trees trees
 COPY similarities similarities

@@ -10,6 +10,7 @@ import pytest
 
 from hierapp import LabelTree, cli, grouping, tree_library
 from hierapp.config import RunConfig
+from hierapp.config_fields import GROUPS, fields_of
 from hierapp.errors import ConfigError
 from hierapp.statistics import compare_all
 from hierapp.store import Store
@@ -91,10 +92,17 @@ def test_every_field_of_a_configuration_makes_another_setting(store):
     """A field that is added must not let runs of two settings pass for one."""
     finished(store, 0.5)
     changed = {"data": "fashion-mnist", "tree": "other", "loss": "simloss", "options": {"mass": 3.0}, "model": "m"}
-    changed |= {"epochs": 77, "batch_size": 77, "learning_rate": 0.077}
+    of_kind = {int: 77, float: 0.077, bool: True}
+    for group in GROUPS:
+        changed |= {
+            name: next(word for word in field.choices if word != field.default)
+            if field.choices
+            else of_kind[field.kind]
+            for name, field in fields_of(group).items()
+        }
     (run,) = store.runs()
     for name in RunConfig.model_fields:
-        value = changed.get(name, "another")
+        value = changed.get(name)
         other = run.__class__(
             **{**{key: getattr(run, key) for key in run.__dataclass_fields__}, "id": "99"}
             | {"config": run.config.model_copy(update={name: value if name != "seed" else 9})}

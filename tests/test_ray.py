@@ -155,7 +155,11 @@ def test_the_same_command_line_gives_the_same_weights_here_and_on_the_cluster(st
         assert_same_weights(Path(here["folder"]), Path(there["folder"]))
     first, second = store.runs()
     assert "finished: test accuracy" in log_of(first)
-    assert sorted(file.name for file in first.folder.iterdir()) == ["log.txt", "model.safetensors"]
+    assert sorted(file.name for file in first.folder.iterdir()) == [
+        "log.txt",
+        "model.safetensors",
+        "outputs.safetensors",
+    ]
     assert first.launcher == "ray"
     assert first.placed.startswith(f"cpu on {socket.gethostname()} ")
     assert first.placed != second.placed, "both nodes are used"

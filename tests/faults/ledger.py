@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from safetensors.numpy import load_file
+
 from hierapp.store import Store
 
 NOW = "(julianday('now') - 2440587.5) * 86400.0"
@@ -82,5 +84,6 @@ def recorded(store: Store, run: str) -> dict[str, Any]:
         "test": kept.test,
         "epoch": kept.epoch,
         "last": {name: value for name, value in kept.last.items() if name not in MEASURED},
-        "weights": (kept.folder / "model.safetensors").read_bytes(),
+        # Not the file's bytes: safetensors writes the words about the tensors in any order.
+        "weights": {name: weight.tobytes() for name, weight in load_file(kept.folder / "model.safetensors").items()},
     }
