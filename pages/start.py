@@ -57,7 +57,9 @@ def introduction() -> None:
 def compare(data: datasets.Dataset) -> None:
     """The one click."""
     epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
-    configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs)
+    # A rate that falls every few epochs would be gone long before so many short ones are over.
+    schedule = "constant" if data.name in EPOCHS else "step"
+    configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs, schedule=schedule)
     label, may = f"Compare the losses on {data.title}", common.actions().may_run
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not may):
         common.submit(configs, common.the_tree(data.default_tree))
