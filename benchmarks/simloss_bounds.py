@@ -14,13 +14,13 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import machine, simloss_plot
+from benchmarks import loops, machine, simloss_plot
 from hierapp import datasets, similarity_facts, similarity_words, training, tree_library
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
@@ -37,31 +37,14 @@ PLAIN = "cross-entropy"
 Row = dict[str, Any]
 
 
-class Progress:
+class Progress(loops.Quiet):
     """A recorder that prints a line an epoch."""
 
     def __init__(self, what: str) -> None:
         self.what = what
 
-    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
-
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: training.Confusion) -> None:
         print(f"{self.what}: epoch {epoch}, validation accuracy {values['val_accuracy']:.4f}", file=sys.stderr)
-
-    def should_stop(self) -> bool:
-        return False
-
-    def should_save(self) -> bool:
-        return False
-
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None: ...
-
-    def saved(self, file: Path) -> None: ...
-
-    def not_saved(self, error: OSError) -> None: ...
-
-    def when_there_is_room(self, write: Callable[[], None]) -> None:
-        write()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ class ModelEntry:
         title, summary: for people.
         build: `build(image_shape, num_outputs)` with the shape as (H, W, C) in pixels and channels.
         speed: images a second in training at 32 x 32 pixels in float32 on two CPU cores, to tell how long runs take
-            before one has run here; see `benchmarks/models.py`.
+            before one has run here; `benchmarks/growth.py` measures them.
     """
 
     title: str

@@ -42,7 +42,9 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
             f"Expected images as uint8 [n, H, W, C] but got {images.dtype} {list(images.shape)}; convert them."
         )
     height, width, channels = images.shape[1:]
-    loss = losses.make_loss(config.loss, tree, **config.options)
+    # A similarity decides how wrong the network is, and not what it says; a run's may be known by a word only.
+    options = {name: value for name, value in config.options.items() if name != "similarity"}
+    loss = losses.make_loss(config.loss, tree, **options)
     network = _network(folder / FILE, config.model, (height, width, channels), loss.num_outputs)
     found = []
     with torch.inference_mode():

@@ -107,7 +107,8 @@ def settings(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
-    """For each run's id a short name: the loss, and whatever else differs among these runs.
+    """For each run's id a short name: the loss, and whatever else differs among these runs; what is usual goes without
+    saying.
 
     Runs that are alike in all of it are told apart by their ids, if `unique`.
     """
@@ -128,7 +129,11 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
         for key in ("data", "tree", "model", *(field.name for field in FIELDS), "seed")
         if len({part[key] for part in parts.values()}) > 1
     ]
-    named = {run: " · ".join([part["setting"], *(part[key] for key in varied)]) for run, part in parts.items()}
+    usual = {field.name: field.words(field.default) for field in FIELDS if field.name not in fields_of("training")}
+    named = {
+        run: " · ".join([part["setting"], *(part[key] for key in varied if part[key] != usual.get(key))])
+        for run, part in parts.items()
+    }
     counted = list(named.values())
     return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
 

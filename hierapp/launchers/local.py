@@ -18,7 +18,7 @@ START_SECONDS = 20.0  # for a worker to say that it is there
 SILENCE_SECONDS = 30.0  # of a worker that cannot be seen from here, until it is taken for gone
 LOG_END = 200  # characters
 # How often a thread of PyTorch's looks for work before it sleeps. LeNet in bfloat16 on two cores: by default 7,200
-# images a second alone and 350 beside two busy processes, for it keeps a core from whoever has work; with this 5,800
+# images a second alone and 350 at a load of 6, for it keeps a core from whoever has work; with this 5,800
 # and 1,700.
 SPINS = os.environ.get("GOMP_SPINCOUNT", "1000")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,7 @@ from numpy.typing import NDArray
 from hierapp.errors import ArchiveError, one_line
 from hierapp.file_contents import decoded
 from hierapp.own_data.options import MOST_PIXELS
-
-if TYPE_CHECKING:
-    from PIL import Image
+from hierapp.pictures import in_colours, middle
 
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 
@@ -47,33 +44,16 @@ def read(file: Path, side: int) -> Square:
     Raises:
         ArchiveError: if it cannot be read, or is larger than any picture needs to be.
     """
-    from PIL import Image, ImageOps
-
     with decoded(file, MOST_PIXELS) as image:
         mode = image.mode
         try:
-            upright = ImageOps.exif_transpose(image)
-            colours = _colours(upright)
+            colours = in_colours(image)
             # Fewer and larger steps than Image.tobytes; the size tells 2 x 3 from 3 x 2.
             content = hashlib.blake2b(repr(colours.size).encode(), digest_size=16)
             content.update(np.ascontiguousarray(colours).data)
-            fitted = ImageOps.fit(colours, (side, side), Image.Resampling.BICUBIC)
+            fitted = middle(colours, side, side)
         except Exception as error:  # Pillow raises anything on odd palettes and broken EXIF data
             raise ArchiveError(
                 f"The picture {one_line(file.name)} cannot be turned into colours; convert it or leave it out."
             ) from error
     return Square(np.asarray(fitted), mode in GREY, mode, colours.size, content.digest())
-
-
-def _colours(image: Image.Image) -> Image.Image:
-    """The picture in RGB: what is transparent becomes white, 16 bits become 8."""
-    from PIL import Image
-
-    if image.mode.startswith("I") or image.mode == "F":
-        # PNG's 16-bit greys; Pillow's own conversion would cut them off at 255.
-        image = Image.fromarray((np.clip(np.asarray(image, np.float64), 0, 65535) / 257 + 0.5).astype(np.uint8))
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", with_alpha.size, "white")
-        image = Image.alpha_composite(white, with_alpha)
-    return image.convert("RGB")
