@@ -1,5 +1,6 @@
 """Loss lab: one example, one tree, and what each loss and each decoder makes of it, at once and without a training."""
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from pages.parts.lab_state import Lab
 common.through_router()
 
 BOARD = ("tree", "losses", "formulas", "decoders")
+HEAD_START = 0.06  # seconds in which the browser draws the board before it is given figures
 WAITING = "Getting the losses ready ..."
 
 
@@ -83,6 +85,8 @@ def show() -> None:
     # would be made anew, and miss keys meanwhile.
     with middle:
         board(lab, at)
+    if figures and not lab.settled:
+        time.sleep(HEAD_START)
     with above if ahead else below:
         for name in figures:
             if ready.is_ready() or name not in lab_figures.NEED_TORCH:
