@@ -28,7 +28,7 @@ KEYS = {
     *("device", "version", "created", "started", "ended"),
     *("note", "tags", "owner", "priority", "held", "attempt"),
 }
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 @pytest.fixture(autouse=True)

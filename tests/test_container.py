@@ -23,7 +23,7 @@ from hierapp.cli import parser
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENTRY = PROJECT / "docker" / "entry.sh"
-PATIENCE = 60.0
+PATIENCE = 600.0
 
 
 @pytest.fixture(scope="module")

@@ -534,7 +534,7 @@ def test_start_runs_the_command_in_a_process_of_its_own(tmp_path: Path, monkeypa
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 240
     while not condition():
-        assert time.monotonic() < deadline, "waited 20 seconds in vain"
+        assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)

@@ -25,7 +25,7 @@ from hierapp.runs import Run
 from hierapp.store import Store
 
 DIGITS = tree_library.load("digits")
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 def configs(count: int = 1, **values: object) -> list[RunConfig]:

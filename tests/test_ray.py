@@ -38,7 +38,7 @@ from hierapp.launchers.ray_cluster import Cluster, Unreachable  # noqa: E402
 from hierapp.launchers.ray_worker import FarDesk, Job  # noqa: E402
 
 DIGITS = tree_library.load("digits")
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 @dataclass

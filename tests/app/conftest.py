@@ -39,7 +39,7 @@ def open_page(home: Path) -> Callable[..., AppTest]:
     """Open a page by its name, as "runs", with query parameters."""
 
     def opened(name: str, **query: str | list[str]) -> AppTest:
-        app = AppTest.from_file(str(APP), default_timeout=30)
+        app = AppTest.from_file(str(APP), default_timeout=240)
         for key, value in query.items():
             app.query_params[key] = value
         app.run()

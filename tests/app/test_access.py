@@ -30,7 +30,7 @@ def fresh(home, monkeypatch):
 
 
 def app_of(email=None, access=ACCESS, **query):
-    app = AppTest.from_file(str(APP), default_timeout=30)
+    app = AppTest.from_file(str(APP), default_timeout=240)
     app.secrets = {"auth": AUTH} | ({"access": access} if access is not None else {})
     app.user = {"is_logged_in": email is not None} | ({"email": email} if email else {})
     for key, value in query.items():
@@ -111,13 +111,13 @@ def test_an_app_that_others_can_reach_says_why_it_does_not_serve(monkeypatch, ca
     real = st.get_option
     monkeypatch.setattr(st, "get_option", lambda key: "0.0.0.0" if key == "server.address" else real(key))
     monkeypatch.delenv("HIERAPP_OPEN", raising=False)
-    app = AppTest.from_file(str(APP), default_timeout=30).run()
+    app = AppTest.from_file(str(APP), default_timeout=240).run()
     app.run()
     assert "listens to more than this machine" in app.error[0].value
     assert not app.button
     assert capfd.readouterr().err.count("listens to more than this machine") == 1
     monkeypatch.setenv("HIERAPP_OPEN", "1")
-    assert button(AppTest.from_file(str(APP), default_timeout=30).run(), "Compare")
+    assert button(AppTest.from_file(str(APP), default_timeout=240).run(), "Compare")
 
 
 # Roles
@@ -233,7 +233,7 @@ def test_nothing_of_a_login_is_imported_without_one():
     code = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
-        f"AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
+        f"AppTest.from_file({str(APP)!r}, default_timeout=240).run()\n"
         "assert 'authlib' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

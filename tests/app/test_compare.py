@@ -171,7 +171,7 @@ def test_no_decoder_imports_torch(tmp_path):
         "from tests.finished_runs import add_finished\n"
         "add_finished(Store())\n"
         "for view, rule in (('outputs', 'min-risk'), ('outputs', 'threshold'), ('tests', ''), ('confusion', '')):\n"
-        "    app = AppTest.from_file(str(APP), default_timeout=60)\n"
+        "    app = AppTest.from_file(str(APP), default_timeout=240)\n"
         "    app.query_params['view'], app.query_params['rule'] = view, rule\n"
         "    app.run().switch_page('pages/compare.py').run()\n"
         "    assert not app.exception, view\n"

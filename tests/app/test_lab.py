@@ -185,7 +185,7 @@ def test_the_page_is_readable_before_torch_is_there(tmp_path):
         "threads, held = [], threading.Event()\n"
         "load = ready._load\n"
         "ready._load = lambda: (threads.append(threading.current_thread().name), held.wait(60), load())\n"
-        "app = AppTest.from_file(str(APP), default_timeout=60)\n"
+        "app = AppTest.from_file(str(APP), default_timeout=240)\n"
         "app.query_params['lesson'] = 'second-term'\n"
         "app.run()\n"
         "app.switch_page('pages/lab.py')\n"

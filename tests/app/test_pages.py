@@ -41,7 +41,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from tests.app.conftest import APP, add_run\n"
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
-        "app = AppTest.from_file(str(APP), default_timeout=60).run()\n"
+        "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
         "for page in ('runs', 'trees', 'similarities', 'studio', 'train', 'compare', 'settings', 'start'):\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"

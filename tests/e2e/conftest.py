@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from hierapp import processes
 from hierapp.store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCREENSHOTS = REPOSITORY / ".cache" / "screenshots"
+LONG = 240_000  # milliseconds; several real runs on a busy machine
+# What is there soon on a quiet machine may take long on a busy one; only a test that fails waits for so long.
+PATIENT = 90_000
+expect.set_options(timeout=PATIENT)
 
 
 class Server:
@@ -58,7 +62,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + LONG / 1000
         while True:
             try:
                 urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1)
@@ -119,6 +123,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new window; anything that the app asks of another host fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENT)
     opened = context.new_page()
     elsewhere: list[str] = []
     opened.on("request", lambda asked: elsewhere.append(asked.url) if _is_elsewhere(asked.url) else None)
@@ -131,6 +136,13 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 def _is_elsewhere(url: str) -> bool:
     return url.startswith(("http", "ws")) and "//localhost:" not in url
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = LONG / 1000) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain: {what}"
+        time.sleep(0.1)
 
 
 def points(page: Page, chart: str) -> list[int]:

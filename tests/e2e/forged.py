@@ -47,7 +47,7 @@ class Session:
         shown: list[Element] = []
         self.fragments = {}
         while True:
-            answer = ForwardMsg.FromString(self.socket.recv(timeout=30))
+            answer = ForwardMsg.FromString(self.socket.recv(timeout=240))
             if answer.WhichOneof("type") == "delta" and answer.delta.WhichOneof("type") == "new_element":
                 shown.append(answer.delta.new_element)
                 self.fragments[_id(shown[-1])] = answer.delta.fragment_id

@@ -7,8 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from hierapp import outputs
-from tests.e2e.conftest import points
-from tests.e2e.test_walk import LONG, wait_until
+from tests.e2e.conftest import LONG, points, wait_until
 from tests.finished_runs import add_finished
 
 
@@ -37,10 +36,10 @@ def test_settings_are_compared_and_a_click_on_a_cell_shows_its_images(server, pa
     run = server.store.run("1")
     page.goto(f"{server.url}/compare")
     expect(page.get_by_text("Mean ± sample deviation")).to_be_visible(timeout=LONG)
-    wait_until(lambda: len(points(page, "compare-curves")) == 4, "two lines and two bands", 60)
+    wait_until(lambda: len(points(page, "compare-curves")) == 4, "two lines and two bands")
 
     page.get_by_role("radio", name="Confusion and images").click()
-    wait_until(lambda: cells(page) == 100, "a point for each cell", 60)
+    wait_until(lambda: cells(page) == 100, "a point for each cell")
     said = outputs.stored(run.folder)
     count = int(((said.target == 4) & (said.probabilities.argmax(1) == 4)).sum())
     cell(page, 4, 4, 10)
@@ -52,7 +51,7 @@ def test_settings_are_compared_and_a_click_on_a_cell_shows_its_images(server, pa
     # The group that holds it closes, and the address says so.
     page.get_by_role("button", name=re.compile("^.*Close ")).locator("visible=true").first.click()
     below = len(run.tree.children[run.tree.parents[run.tree.leaf_nodes[4]]])
-    wait_until(lambda: cells(page) == (11 - below) ** 2, "the matrix without them", 60)
+    wait_until(lambda: cells(page) == (11 - below) ** 2, "the matrix without them")
     assert "closed=" in page.url
     page.reload()
-    wait_until(lambda: cells(page) == (11 - below) ** 2, "the same matrix again", 60)
+    wait_until(lambda: cells(page) == (11 - below) ** 2, "the same matrix again")

@@ -2,14 +2,12 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_walk import LONG, wait_until
+from tests.e2e.conftest import LONG, wait_until
 from tests.own_data.conftest import odd_lot, pack
 
 
-@pytest.mark.timeout(300)
 def test_pictures_are_uploaded_checked_kept_and_trained_on(server, page, tmp_path):
     page.goto(f"{server.url}/data")
     page.get_by_text("Bring your own pictures").click()

@@ -9,8 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from hierapp import export, html_report, tree_library
 from tests.app.conftest import add_run
-from tests.e2e.conftest import SCREENSHOTS, Server
-from tests.e2e.test_walk import LONG
+from tests.e2e.conftest import LONG, SCREENSHOTS, Server
 
 DRAWN = """() => [...document.querySelectorAll("figure > div[data-spec]")].map(plot => {
     const marks = [...plot.querySelectorAll(".scatterlayer .trace path, .heatmaplayer image")];

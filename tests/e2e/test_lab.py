@@ -16,8 +16,7 @@ from hierapp.lab.numbers import number, of_log, signed
 from hierapp.lab.scene import Scene
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
-from tests.e2e.conftest import Server
-from tests.e2e.test_walk import wait_until
+from tests.e2e.conftest import Server, wait_until
 
 
 class Lab:
@@ -34,7 +33,7 @@ class Lab:
         return self
 
     def is_ready(self) -> None:
-        expect(self.board).to_have_attribute("data-ready", "yes", timeout=30_000)
+        expect(self.board).to_have_attribute("data-ready", "yes")
 
     def bar(self, name: str):
         return self.page.get_by_role("slider", name=f"logit of {name}", exact=True)
@@ -109,7 +108,7 @@ def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
     mouse.move(track["x"] + track["width"] * 0.8, y, steps=8)
     assert lab.value("cat") == pytest.approx(3, abs=0.2)  # at once, whatever Python does
     mouse.up()
-    wait_until(lambda: lab.state() != before, "the address follows", 10)
+    wait_until(lambda: lab.state() != before, "the address follows")
     assert lab.state().scene.logits[1] == pytest.approx(lab.value("cat"))
     lab.agrees_with(lab.state())
 
@@ -117,7 +116,7 @@ def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
     old = lab.value("truck")
     for _ in range(3):
         lab.page.keyboard.press("ArrowLeft")
-    wait_until(lambda: lab.state().scene.logits[5] == pytest.approx(old - 0.3), "three steps down", 10)
+    wait_until(lambda: lab.state().scene.logits[5] == pytest.approx(old - 0.3), "three steps down")
     lab.agrees_with(lab.state())
     expect(lab.bar("truck")).to_be_focused()
     assert lab.state().lesson is None
@@ -127,7 +126,7 @@ def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
     place = state.scene.tree.nodes.index("vehicle")
     expect(lab.board.locator(".look")).to_contain_text(f"z = {of_log(state.scene.log_p[place])}")
     lab.node("ship").locator(".name").click()
-    wait_until(lambda: lab.state().scene.target_name == "ship", "another true class", 10)
+    wait_until(lambda: lab.state().scene.target_name == "ship", "another true class")
     lab.agrees_with(lab.state())
 
     # The same view in a browser that was never here.
@@ -145,12 +144,12 @@ def test_a_gradient_step_and_a_hundred_are_the_librarys(lab):
     lab.open("lesson=pushes&step=2")
     start = lab.state()
     lab.page.get_by_role("button", name="One step").click()
-    wait_until(lambda: lab.state() != start, "one step", 10)
+    wait_until(lambda: lab.state() != start, "one step")
     one = descend(start.scene, start.losses[0]).last
     assert lab.state().scene.logits == pytest.approx(one.logits, abs=0.006)
     lab.page.get_by_role("button", name="100 steps").click()
-    expect(lab.board).to_have_attribute("data-done", "playing", timeout=10_000)
-    expect(lab.board).not_to_have_attribute("data-done", "playing", timeout=15_000)
+    expect(lab.board).to_have_attribute("data-done", "playing")
+    expect(lab.board).not_to_have_attribute("data-done", "playing")
     many = descend(one, start.losses[0], steps=100).last
     expect(lab.node("cat").locator(".z")).to_have_text(f"z {of_log(many.log_z[many.target_node])}")
     lab.page.get_by_role("button", name="Reset").click()
@@ -170,7 +169,7 @@ def test_each_story_goes_by_keyboard_and_shows_its_numbers(story, lab):
             missing[:] = [each for each in at.must_show if not stands(each, text)]
             return not missing
 
-        wait_until(all_shown, f"{story.id} {number_of_step}: {missing}", 15)
+        wait_until(all_shown, f"{story.id} {number_of_step}: {missing}")
         hidden = {"logits", "points"}.isdisjoint(at.controls)
         expect(lab.board.get_by_role("slider")).to_have_count(0 if hidden else len(at.scene().tree.nodes) - 1)
         expect(lab.page.get_by_role("button", name="100 steps")).to_have_count(int("descent" in at.controls))
@@ -257,6 +256,6 @@ def test_whoever_wants_no_motion_sees_the_end_of_a_descent_at_once(motion, lab):
     )
     expect(lab.node("cat").locator(".z")).to_have_text("z 0.4")
     lab.page.get_by_role("button", name="100 steps").click()
-    wait_until(lambda: lab.node("cat").locator(".z").text_content() != "z 0.4", "the descent", 10)
-    wait_until(lambda: lab.board.get_attribute("data-done") != "playing", "its end", 15)
+    wait_until(lambda: lab.node("cat").locator(".z").text_content() != "z 0.4", "the descent")
+    wait_until(lambda: lab.board.get_attribute("data-done") != "playing", "its end")
     assert ("playing" in lab.page.evaluate("window.seen")) is (motion != "reduce")

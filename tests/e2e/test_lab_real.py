@@ -11,9 +11,8 @@ from hierapp import datasets, outputs
 from hierapp.lab import finding, real
 from hierapp.lab.numbers import number, of_log
 from hierapp.pictures import enlarged
-from tests.e2e.conftest import SCREENSHOTS, Server
+from tests.e2e.conftest import SCREENSHOTS, Server, wait_until
 from tests.e2e.test_lab import Lab
-from tests.e2e.test_walk import wait_until
 from tests.real_runs import digits_run
 
 
@@ -38,12 +37,12 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     page = lab.open().page
     page.get_by_role("combobox", name="Story").click()
     page.get_by_role("option", name="a real image").click()
-    wait_until(lambda: lab.state().real is not None, "the first mistake", 20)
+    wait_until(lambda: lab.state().real is not None, "the first mistake")
     page.get_by_text("Find the cats that became trucks").click()
     stored = outputs.read(run.folder)
     found = finding.decoded(stored, run.tree)
     told = finding.compare(found, "leaf", "top-down")
-    expect(page.get_by_text(told.summary)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(told.summary)).to_be_visible()
     places = finding.search(found, finding.Wanted()).tolist()
     assert places
     expect(page.get_by_text(re.compile(rf"of {len(places)} images"))).to_be_visible()
@@ -58,7 +57,7 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     )  # fmt: skip
     words = f"{true} → {first}; top-down: {second}"
     page.locator("[class*=st-key-lab-found-]").filter(has_text=words).first.get_by_role("button").click()
-    wait_until(lambda: lab.state().real.image == image, "the image on the board", 20)
+    wait_until(lambda: lab.state().real.image == image, "the image on the board")
     lab.is_ready()
 
     state = lab.state()
@@ -84,7 +83,7 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     # A logit is moved, and the link shows it elsewhere.
     lab.bar(true).focus()
     page.keyboard.press("ArrowRight")
-    wait_until(lambda: lab.state().scene != state.scene, "a bar that moved", 10)
+    wait_until(lambda: lab.state().scene != state.scene, "a bar that moved")
     moved = lab.state()
     assert moved.real == state.real
     other = browser.new_context().new_page()
@@ -111,8 +110,8 @@ def test_a_picture_of_ones_own_is_what_the_network_says_of_it(lab, trained, tmp_
     lab.open(f"run={run.id}&image=0")
     lab.page.get_by_text("A picture of your own").click()
     lab.page.locator("input[type=file]").set_input_files(tmp_path / "five.png")
-    expect(lab.page.get_by_text("Your picture as the network sees it")).to_be_visible(timeout=20_000)
-    wait_until(lambda: lab.state().real is None, "the address of its numbers", 10)
+    expect(lab.page.get_by_text("Your picture as the network sees it")).to_be_visible()
+    wait_until(lambda: lab.state().real is None, "the address of its numbers")
     scene = real.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).scene
     for leaf, name in enumerate(run.tree.leaves):
         shown = lab.node(name).locator(".z").text_content().removeprefix("z ")

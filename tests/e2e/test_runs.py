@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from hierapp import tree_library
 from hierapp.config import RunConfig
-from tests.e2e.test_walk import LONG, wait_until
+from tests.e2e.conftest import LONG, wait_until
 
 
 def config(**values):
@@ -28,7 +28,7 @@ def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
     page.goto(f"{server.url}/runs")
     wait_until(lambda: (store.run(run).folder / "checkpoint.safetensors").exists(), "a checkpoint")
     os.kill(store.run(run).pid, signal.SIGKILL)
-    expect(page.get_by_text("ended by signal 9 (Killed)")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("ended by signal 9 (Killed)")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name=f"Resume {run}").click()
     wait_until(lambda: store.run(run).state == "finished", "the resumed run")

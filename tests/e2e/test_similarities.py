@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from hierapp import similarity_csv, similarity_facts
 from hierapp.similarity import Similarity, bounded, ordinal
-from tests.e2e.test_walk import LONG, wait_until
+from tests.e2e.conftest import LONG, wait_until
 
 DIGITS = tuple("0123456789")
 

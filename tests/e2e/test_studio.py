@@ -11,7 +11,7 @@ from hierapp import tree_generators, tree_library
 from hierapp.drafts import Draft
 from hierapp.figures import layout_positions
 from hierapp.tree import LabelTree
-from tests.e2e.test_walk import wait_until
+from tests.e2e.conftest import wait_until
 
 
 class Studio:
@@ -74,7 +74,7 @@ def studio(server, page, monkeypatch, tmp_path):
     def open_draft(tree: LabelTree, data: str | None = None) -> Studio:
         draft = Draft.begin(tree, "Mine", data)
         page.goto(f"{server.url}/studio?draft={draft.id}")
-        page.wait_for_selector(".node", timeout=30_000)
+        page.wait_for_selector(".node")
         return Studio(page)
 
     return open_draft
@@ -87,7 +87,7 @@ def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page, monkeypatch
     page.get_by_role("combobox", name="Tree").fill("Digits by shape")
     page.get_by_role("option", name="Digits by shape").click()
     page.get_by_role("button", name="Open in the studio").click()
-    page.wait_for_selector(".node", timeout=30_000)
+    page.wait_for_selector(".node")
     studio = Studio(page)
     assert studio.tree == tree_library.load("digits")
 
@@ -121,7 +121,7 @@ def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page, monkeypatch
 
     drawn = studio.tree
     page.reload()
-    page.wait_for_selector(".node", timeout=30_000)
+    page.wait_for_selector(".node")
     assert studio.tree == drawn
     expect(page.locator(".node")).to_have_count(len(drawn.nodes))
     page.get_by_role("button", name="Undo").click()
@@ -289,7 +289,7 @@ def test_a_name_that_looks_like_html_is_shown_as_text(studio):
     expect(page.get_by_text("Saved as")).to_be_visible()
     name = next(entry.name for entry in tree_library.entries() if not entry.shipped)
     page.goto(page.url.split("/studio")[0] + f"/trees?tree={name}")
-    expect(page.get_by_role("heading", level=1, name="Trees")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", level=1, name="Trees")).to_be_visible()
     page.wait_for_timeout(2500)
     assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
     assert dialogs == []

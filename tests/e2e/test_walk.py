@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from hierapp import slots
 from hierapp.losses import LOSSES
-from tests.e2e.conftest import SCREENSHOTS, points
+from tests.e2e.conftest import LONG, SCREENSHOTS, points, wait_until
 
 TITLES = {
     "": "A cat taken for a dog",
@@ -22,17 +22,8 @@ TITLES = {
     "compare": "Compare",
     "settings": "Settings",
 }
-LONG = 240_000  # milliseconds; several real runs on a busy machine
 
 
-def wait_until(condition, what, seconds=LONG / 1000):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"waited in vain: {what}"
-        time.sleep(0.1)
-
-
-@pytest.mark.timeout(600)
 def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
     slots.set_slots(server.store, "cpu", 2)
     page.goto(server.url)
@@ -99,24 +90,23 @@ def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
         return sorted(server.store.confusion(run, "validation", epoch).ravel().tolist())
 
     assert numbers_stored(1) != numbers_stored(3)
-    wait_until(lambda: numbers_shown() == numbers_stored(3), "the last epoch's numbers", 30)
+    wait_until(lambda: numbers_shown() == numbers_stored(3), "the last epoch's numbers")
     slider.focus()
     slider.press("ArrowLeft")
     slider.press("ArrowLeft")
-    wait_until(lambda: numbers_shown() == numbers_stored(1), "the first epoch's numbers", 30)
+    wait_until(lambda: numbers_shown() == numbers_stored(1), "the first epoch's numbers")
 
 
 @pytest.mark.parametrize("path", TITLES)
 def test_every_page_opens_by_its_address_on_a_fresh_server(path, server, page):
     page.goto(f"{server.url}/{path}")
-    expect(page.get_by_role("heading", level=1, name=TITLES[path])).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", level=1, name=TITLES[path])).to_be_visible()
     # The router's own navigation, not the one that Streamlit makes of the folder's files.
     expect(page.get_by_test_id("stTopNavLink").get_by_text("Start")).to_be_visible()
     expect(page.get_by_role("link", name="common")).to_have_count(0)
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-@pytest.mark.timeout(600)
 def test_the_run_goes_on_without_the_app_and_the_app_finds_it_again(new_server, page):
     first = new_server()
     page.goto(f"{first.url}/train?data=digits&loss=simloss")
@@ -170,7 +160,7 @@ def test_screenshots_of_every_page(scheme, server, page):
     for path, title in TITLES.items():
         page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(f"{server.url}/{path}")
-        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
         page.wait_for_timeout(2500)
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": 1280, "height": min(height, 5000)})
