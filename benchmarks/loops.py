@@ -76,7 +76,7 @@ def ours(part: Images, precision: compute.Precision, tree: LabelTree | None = No
 
 
 def bare(part: Images, precision: compute.Precision, model: str = "lenet", channels_last: bool = True) -> Epoch:
-    """The least that trains: float images that are normalised and in memory already, in order, and nothing else."""
+    """The least that trains: float images that are normalised and in memory already, shuffled, and nothing else."""
     device = part.images.device
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -86,10 +86,10 @@ def bare(part: Images, precision: compute.Precision, model: str = "lenet", chann
 
     def epoch() -> None:
         network.train()
-        for start in range(0, len(images), BATCH):
+        for batch in torch.randperm(len(images)).to(device).split(BATCH):
             with compute.half(precision, device):
-                logits = network(images[start : start + BATCH])
-            step(logits.float(), part.leaves[start : start + BATCH], optimizer)
+                logits = network(images[batch])
+            step(logits.float(), part.leaves[batch], optimizer)
 
     return epoch
 

@@ -1,6 +1,6 @@
 """An epoch of LeNet on CIFAR-10: hierapp's loop beside a bare loop and beside the usual DataLoader.
 
-    python -m benchmarks.training [--images 20000] [--rounds 7]
+    python -m benchmarks.training [--images 20000] [--rounds 7] [--only bare]
 
 All loops train the same network with the same optimizer and batch, in turn, round by round, so that the ratios hold on
 a machine whose speed drifts. The second table says what else a run spends its time on: the losses, validation, and
@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", metavar="WORD", default="", help="only loops with this in their names, and hierapp's")
     options = parser.parse_args()
     device = compute.choose_device("auto")
     status = datasets.status("cifar10")
@@ -114,6 +115,7 @@ def main() -> None:
             "validation": validation(part, held_out, precision),
             **{f"loss {name}": loops.ours(part, precision, loss=name) for name in LOSSES if name != "cross-entropy"},
         }
+        table = {name: loop for name, loop in table.items() if options.only in name or name == f"hierapp, {precision}"}
         seconds = measure(table, device, options.rounds)
     reference = seconds[f"hierapp, {precision}"]
 
@@ -134,9 +136,10 @@ def main() -> None:
     print()
     print("| beside the steps of cross-entropy | share of an epoch (least to most) |")
     print("| --- | ---: |")
-    middle, least, most = ratio("validation")
-    print(f"| validation, a quarter as many images | {middle:.1%} ({least:.1%} to {most:.1%}) |")
     for name in table:
+        if name == "validation":
+            middle, least, most = ratio(name)
+            print(f"| validation, a quarter as many images | {middle:.1%} ({least:.1%} to {most:.1%}) |")
         if name.startswith("loss ") or name == "recorded":
             middle, least, most = (each - 1 for each in ratio(name))
             said = "store, signs of life, checkpoints" if name == "recorded" else name
