@@ -1,0 +1,116 @@
+"""Losses on CIFAR-100 over paired seeds, beside min-risk decoding of plain cross-entropy: one table, and tests.
+
+    for seed in 0 1 2 3 4 5 6 7; do
+        python -m hierapp run --data cifar100 --tree cifar100-5level --loss cross-entropy --loss hierarchical \\
+            --loss hierarchical-convex --loss conditional --loss hxe --loss soft-labels \\
+            --epochs 10 --flip --slots 2 --seed $seed
+    done
+    python -m benchmarks.cifar100_losses
+
+It trains nothing: it takes the finished runs of CIFAR-100 in HIERAPP_HOME and their stored outputs. Every setting is
+compared with cross-entropy read by its greatest probability, by Wilcoxon's test of pairs, corrected by Holm's method
+over the settings, for each figure by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+
+from benchmarks import machine
+from hierapp import grouping, metrics, outputs, reevaluate, statistics, tree_library
+from hierapp.errors import HierappError
+from hierapp.outputs import Outputs
+from hierapp.store import Store
+from hierapp.tree import LabelTree
+
+PLAIN, DECODED = "cross-entropy", "cross-entropy, min-risk decoding"
+FIGURES = {
+    "accuracy": "accuracy",
+    "superclass_accuracy": "superclass accuracy",
+    "failed_superclass_accuracy": "superclass accuracy of mistakes",
+    "mean_distance": "mean distance",
+    "severity": "severity",
+}
+# By the twenty superclasses; everything else by the tree that the losses are given.
+OF_SUPERCLASSES = ("superclass_accuracy", "failed_superclass_accuracy")
+
+Figures = dict[str, float]
+
+
+def figures(said: Outputs, tree: LabelTree, superclasses: LabelTree, rule: str) -> Figures:
+    """The figures of one run's outputs under a decoder; the decision is by `tree`."""
+    given = reevaluate.placed(said, tree)
+    leaves = np.searchsorted(tree.leaf_nodes, reevaluate.predictions(given, tree, rule))
+    mine = metrics.report(metrics.confusion_matrix(given.target, leaves, len(tree.leaves)), tree)
+    there = superclasses.positions_of(tree.leaves)
+    counts = metrics.confusion_matrix(there[given.target], there[leaves], len(there))
+    theirs = metrics.report(counts, superclasses)
+    return {name: float((theirs if name in OF_SUPERCLASSES else mine)[name]) for name in FIGURES}
+
+
+def settings(tree: LabelTree, superclasses: LabelTree) -> dict[str, dict[int, Figures]]:
+    """For each setting and seed the figures of its run."""
+    runs = [run for run in Store().runs(states=("finished",)) if run.config.data == "cifar100"]
+    found: dict[str, dict[int, Figures]] = {}
+    for group in grouping.groups(runs):
+        if group.run.config.tree != "cifar100-5level":
+            continue
+        rules = {group.run.config.loss: "leaf"}
+        if group.run.config.loss == PLAIN:
+            rules[DECODED] = "min-risk"
+        for name, rule in rules.items():
+            if name in found:
+                raise HierappError(f"There are two settings of {name}; keep the runs of one in HIERAPP_HOME.")
+            found[name] = {
+                seed: figures(outputs.stored(run.folder), tree, superclasses, rule) for seed, run in group.runs.items()
+            }
+    if PLAIN not in found or len(found) < 3:
+        raise HierappError("There are no finished runs of cross-entropy and another loss; train them as --help says.")
+    return found
+
+
+def table(found: Mapping[str, Mapping[int, Figures]]) -> str:
+    """Means and deviations over the seeds; what is shown against plain cross-entropy has a star."""
+    families = {
+        name: statistics.compare_all(
+            {setting: {seed: each[name] for seed, each in seeds.items()} for setting, seeds in found.items()},
+            baseline=PLAIN,
+            paired=True,
+        )
+        for name in FIGURES
+    }
+    lines = [f"| setting | n | {' | '.join(FIGURES.values())} |", f"| --- | ---: |{' --- |' * len(FIGURES)}"]
+    for setting, seeds in found.items():
+        cells = []
+        for family in families.values():
+            sample = family.samples[setting]
+            cell = f"{sample.mean:.4f} ± {sample.deviation:.4f}"
+            for each in family.comparisons:
+                if each.first == setting:
+                    cell += f"<br>{each.mean_difference.value:+.4f}, p {each.p_adjusted:.3f}"
+                    cell += " *" if each.is_significant else ""
+            cells.append(cell)
+        lines.append(f"| {setting} | {len(seeds)} | {' | '.join(cells)} |")
+    said = [f"\n{FIGURES[name]}:\n" for name in FIGURES]
+    for place, family in enumerate(families.values()):
+        said[place] += "\n".join(f"- {each.first}: {each.sentence}" for each in family.comparisons)
+    return "\n".join([*lines, *said])
+
+
+def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    try:
+        print(table(settings(tree_library.load("cifar100-5level"), tree_library.load("cifar100"))))
+    except HierappError as error:
+        print(f"cifar100_losses: {error}", file=sys.stderr)
+        return 2
+    print(f"\n{machine.describe()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
