@@ -14,7 +14,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -24,10 +24,11 @@ from hierapp import checkpoints, compute, datasets, tree_library
 from hierapp.attempt import Attempt
 from hierapp.batches import Feed, Images
 from hierapp.checkpoints import Position
+from hierapp.learner import evaluate
 from hierapp.losses import LOSSES
 from hierapp.recorder import RunRecorder
 from hierapp.store import Store, number_of
-from hierapp.training import evaluate, train_epoch
+from hierapp.training import train_epoch
 
 TREE = tree_library.load("cifar10")
 
@@ -84,6 +85,33 @@ def measure(loops_by_name: Mapping[str, loops.Epoch], device: torch.device, roun
     return seconds
 
 
+def print_tables(seconds: Mapping[str, Sequence[float]], reference: str, count: int) -> None:
+    """The loops by the images a second that they manage, and what else costs, both against a loop of reference."""
+
+    def ratio(name: str) -> tuple[float, float, float]:
+        pairs = sorted(theirs / mine for theirs, mine in zip(seconds[name], seconds[reference], strict=True))
+        return statistics.median(pairs), pairs[0], pairs[-1]
+
+    print(f"| loop | images a second | time against {reference} (least to most) |")
+    print("| --- | ---: | ---: |")
+    for name in seconds:
+        if name.startswith(("hierapp", "bare", "DataLoader")):
+            middle, least, most = ratio(name)
+            speed = statistics.median(count / each for each in seconds[name])
+            print(f"| {name} | {speed:,.0f} | {middle:.2f} ({least:.2f} to {most:.2f}) |")
+    print()
+    print("| beside the steps of cross-entropy | share of an epoch (least to most) |")
+    print("| --- | ---: |")
+    middle, least, most = ratio("validation")
+    print(f"| validation, a quarter as many images | {middle:.1%} ({least:.1%} to {most:.1%}) |")
+    for name in seconds:
+        if name.startswith("loss ") or name == "recorded":
+            middle, least, most = (each - 1 for each in ratio(name))
+            said = "store, signs of life, checkpoints" if name == "recorded" else name
+            print(f"| {said} | {middle:+.1%} ({least:+.1%} to {most:+.1%}) |")
+    print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=20_000)
@@ -115,33 +143,10 @@ def main() -> None:
             **{f"loss {name}": loops.ours(part, precision, loss=name) for name in LOSSES if name != "cross-entropy"},
         }
         seconds = measure(table, device, options.rounds)
-    reference = seconds[f"hierapp, {precision}"]
-
-    def ratio(name: str) -> tuple[float, float, float]:
-        pairs = sorted(theirs / mine for theirs, mine in zip(seconds[name], reference, strict=True))
-        return statistics.median(pairs), pairs[0], pairs[-1]
-
     print(f"LeNet, batch {loops.BATCH}, Adam, {count:,} CIFAR-10 images an epoch, median of {options.rounds} rounds")
     print(machine.describe())
     print()
-    print(f"| loop | images a second | time against hierapp, {precision} (least to most) |")
-    print("| --- | ---: | ---: |")
-    for name in table:
-        if name.startswith(("hierapp", "bare", "DataLoader")):
-            middle, least, most = ratio(name)
-            speed = statistics.median(count / each for each in seconds[name])
-            print(f"| {name} | {speed:,.0f} | {middle:.2f} ({least:.2f} to {most:.2f}) |")
-    print()
-    print("| beside the steps of cross-entropy | share of an epoch (least to most) |")
-    print("| --- | ---: |")
-    middle, least, most = ratio("validation")
-    print(f"| validation, a quarter as many images | {middle:.1%} ({least:.1%} to {most:.1%}) |")
-    for name in table:
-        if name.startswith("loss ") or name == "recorded":
-            middle, least, most = (each - 1 for each in ratio(name))
-            said = "store, signs of life, checkpoints" if name == "recorded" else name
-            print(f"| {said} | {middle:+.1%} ({least:+.1%} to {most:+.1%}) |")
-    print()
+    print_tables(seconds, f"hierapp, {precision}", count)
     if device.type == "cuda":
         memory, what = torch.cuda.max_memory_allocated(), "at most on the device, with the whole training part"
     else:
