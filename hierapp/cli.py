@@ -170,6 +170,7 @@ def show_run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(shown))
         return DONE
+    shown["own_note"] = shown["own_note"] or None  # no line without a value
     config, test = shown.pop("config"), shown.pop("test")
     for name, value in {**shown, **config, **{f"test {key}": value for key, value in (test or {}).items()}}.items():
         print(f"{name:28} " + str(value).replace("\n", "\n" + 29 * " "))
