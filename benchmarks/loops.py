@@ -17,9 +17,10 @@ from hierapp import compute, models, paths, tree_library
 from hierapp.batches import Feed, Images, Normalizer
 from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
+from hierapp.learner import Learner
 from hierapp.losses import make_loss
 from hierapp.optimizers import make_optimizer
-from hierapp.training import Learner, train_epoch
+from hierapp.training import train_epoch
 from hierapp.tree import LabelTree
 
 BATCH = 128

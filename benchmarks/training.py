@@ -14,7 +14,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -24,10 +24,11 @@ from hierapp import checkpoints, compute, datasets, tree_library
 from hierapp.attempt import Attempt
 from hierapp.batches import Feed, Images
 from hierapp.checkpoints import Position
+from hierapp.learner import evaluate
 from hierapp.losses import LOSSES
 from hierapp.recorder import RunRecorder
 from hierapp.store import Store, number_of
-from hierapp.training import evaluate, train_epoch
+from hierapp.training import train_epoch
 
 TREE = tree_library.load("cifar10")
 
@@ -84,6 +85,32 @@ def measure(loops_by_name: Mapping[str, loops.Epoch], device: torch.device, roun
     return seconds
 
 
+def print_tables(seconds: Mapping[str, Sequence[float]], reference: str, count: int) -> None:
+    """The loops by the images a second that they manage, and what else costs, both against a loop of reference."""
+
+    def ratio(name: str, less: float = 0) -> tuple[float, float, float]:
+        pairs = [theirs / mine - less for theirs, mine in zip(seconds[name], seconds[reference], strict=True)]
+        low, middle, high = statistics.quantiles(pairs, n=4, method="inclusive")
+        return middle, low, high
+
+    print(f"| loop | images a second | time against {reference} (quartiles) |")
+    print("| --- | ---: | ---: |")
+    for name in seconds:
+        if name.startswith(("hierapp", "bare", "DataLoader")):
+            middle, low, high = ratio(name)
+            speed = statistics.median(count / each for each in seconds[name])
+            print(f"| {name} | {speed:,.0f} | {middle:.2f} ({low:.2f} to {high:.2f}) |")
+    print()
+    beside = {"validation": "validation, a quarter as many images", "recorded": "store, signs of life, checkpoints"}
+    print("| beside the steps of cross-entropy | share of an epoch (quartiles) |")
+    print("| --- | ---: |")
+    for name in seconds:
+        if name in beside or name.startswith("loss "):
+            middle, low, high = ratio(name, less=name != "validation")
+            print(f"| {beside.get(name, name)} | {middle:+.1%} ({low:+.1%} to {high:+.1%}) |")
+    print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=20_000)
@@ -117,34 +144,10 @@ def main() -> None:
         }
         table = {name: loop for name, loop in table.items() if options.only in name or name == f"hierapp, {precision}"}
         seconds = measure(table, device, options.rounds)
-    reference = seconds[f"hierapp, {precision}"]
-
-    def ratio(name: str) -> tuple[float, float, float]:
-        pairs = sorted(theirs / mine for theirs, mine in zip(seconds[name], reference, strict=True))
-        return statistics.median(pairs), pairs[0], pairs[-1]
-
     print(f"LeNet, batch {loops.BATCH}, Adam, {count:,} CIFAR-10 images an epoch, median of {options.rounds} rounds")
     print(machine.describe())
     print()
-    print(f"| loop | images a second | time against hierapp, {precision} (least to most) |")
-    print("| --- | ---: | ---: |")
-    for name in table:
-        if name.startswith(("hierapp", "bare", "DataLoader")):
-            middle, least, most = ratio(name)
-            speed = statistics.median(count / each for each in seconds[name])
-            print(f"| {name} | {speed:,.0f} | {middle:.2f} ({least:.2f} to {most:.2f}) |")
-    print()
-    print("| beside the steps of cross-entropy | share of an epoch (least to most) |")
-    print("| --- | ---: |")
-    for name in table:
-        if name == "validation":
-            middle, least, most = ratio(name)
-            print(f"| validation, a quarter as many images | {middle:.1%} ({least:.1%} to {most:.1%}) |")
-        if name.startswith("loss ") or name == "recorded":
-            middle, least, most = (each - 1 for each in ratio(name))
-            said = "store, signs of life, checkpoints" if name == "recorded" else name
-            print(f"| {said} | {middle:+.1%} ({least:+.1%} to {most:+.1%}) |")
-    print()
+    print_tables(seconds, f"hierapp, {precision}", count)
     if device.type == "cuda":
         memory, what = torch.cuda.max_memory_allocated(), "at most on the device, with the whole training part"
     else:

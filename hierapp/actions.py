@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from hierapp import datasets, downloads, launchers, models, similarity_library, slots, text_embeddings, tree_library
-from hierapp.access import Person, Role
 from hierapp.config import RunConfig
 from hierapp.dataset_files import Dataset
 from hierapp.drafts import Draft
@@ -21,14 +20,15 @@ from hierapp.lab import saved_views
 from hierapp.lab.saved_views import SavedView
 from hierapp.lab.views import State
 from hierapp.launchers import choice
+from hierapp.notes import put as put_note
 from hierapp.own_data import adoption, deletion, staging
 from hierapp.own_data.options import Options
 from hierapp.own_data.staging import Request
-from hierapp.run_states import OPEN_STATES
+from hierapp.rights import Rights
 from hierapp.runs import Run
 from hierapp.similarity import Similarity
 from hierapp.similarity_library import SimilarityEntry
-from hierapp.store import Place, Store
+from hierapp.store import Place
 from hierapp.tags import put as put_tags
 from hierapp.tree import LabelTree
 from hierapp.tree_library import TreeEntry
@@ -39,7 +39,7 @@ BACKWARDS: tuple[Place, ...] = ("later", "last")  # what costs nobody else their
 _counting = threading.Lock()
 
 
-class Actions:
+class Actions(Rights):
     """What a person does to a store and to what is kept beside it.
 
     Args:
@@ -49,26 +49,6 @@ class Actions:
     Raises:
         AccessError: from every action that the person may not do; nothing is changed then.
     """
-
-    def __init__(self, store: Store, person: Person) -> None:
-        self.store = store
-        self.person = person
-
-    # What may be shown
-
-    @property
-    def may_run(self) -> bool:
-        """Whether they may start runs, draw and keep trees, get data sets."""
-        return self.person.role >= Role.RUNNER
-
-    @property
-    def may_steer(self) -> bool:
-        """Whether everything is theirs to change, the queue too."""
-        return self.person.role >= Role.ADMIN
-
-    def may_change(self, owner: str | None) -> bool:
-        """Whether they may change what belongs to `owner`."""
-        return self.may_steer or (self.may_run and self.person.owns(owner))
 
     # Runs
 
@@ -118,6 +98,11 @@ class Actions:
         """Give a run these tags."""
         self._own(run, "tag")
         put_tags(self.store, run, words)
+
+    def note(self, run: str, text: str) -> None:
+        """Write a note beside a run."""
+        self._own(run, "write beside")
+        put_note(self.store, run, text)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set how many runs go at once on one device of a kind."""
@@ -259,43 +244,3 @@ class Actions:
         self._need_runner("import data sets")
         if not self.may_change(staging.look(token).request.owner):
             raise AccessError("This import is somebody else's; begin one of your own.")
-
-    # The rules
-
-    def need_admin(self, what: str) -> None:
-        """Refuse a change that concerns everybody, as "set how many runs go at once", to all but admins."""
-        if not self.may_steer:
-            raise AccessError(f"Only an admin may {what}; ask one.")
-
-    def _need_runner(self, what: str) -> None:
-        if not self.may_run:
-            raise AccessError(f"You may look here but not {what}; ask an admin to make you a runner.")
-
-    def _own(self, run: str, what: str) -> Run:
-        """The run, if it is theirs to change."""
-        self._need_runner(f"{what} runs")
-        found = self.store.run(run)
-        if not self.may_change(found.owner):
-            raise AccessError(f"Run {run} belongs to {_whom(found.owner)}; ask them or an admin to {what} it.")
-        return found
-
-    def _check_epochs(self, configs: Sequence[RunConfig]) -> None:
-        most, wanted = self.person.limits.epochs, max((config.epochs for config in configs), default=0)
-        if most is not None and wanted > most:
-            raise AccessError(f"A run may have {most:,} epochs here, and {wanted:,} were asked for; take fewer.")
-
-    def _check_room(self, more: int) -> None:
-        """Whether so many more runs fit under the limit. Held ones count: they hold a place."""
-        most = self.person.limits.waiting
-        if most is None:
-            return
-        open_now = sum(self.person.owns(run.owner) for run in self.store.runs(states=OPEN_STATES))
-        if open_now + more > most:
-            raise AccessError(
-                f"You may have {most:,} runs waiting or running here; {open_now:,} are, and {more:,} more are too many:"
-                " wait for some to end, cancel some, or ask for fewer."
-            )
-
-
-def _whom(owner: str | None) -> str:
-    return owner or "the command line"

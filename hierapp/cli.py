@@ -16,6 +16,7 @@ from hierapp import (
     cli_data,
     cli_export,
     cli_fields,
+    cli_note,
     cli_similarity,
     cli_store,
     cli_tag,
@@ -110,6 +111,7 @@ def parser() -> Parser:
     cli_similarity.add(commands, _command)
     cli_store.add(commands, _command)
     cli_tag.add(commands, _command)
+    cli_note.add(commands, _command)
     cli_compare.add(commands, _command)
     cli_export.add(commands, _command)
     return top
@@ -168,9 +170,10 @@ def show_run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(shown))
         return DONE
+    shown["own_note"] = shown["own_note"] or None  # no line without a value
     config, test = shown.pop("config"), shown.pop("test")
     for name, value in {**shown, **config, **{f"test {key}": value for key, value in (test or {}).items()}}.items():
-        print(f"{name:28} {value}")
+        print(f"{name:28} " + str(value).replace("\n", "\n" + 29 * " "))
     return DONE
 
 

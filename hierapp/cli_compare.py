@@ -1,4 +1,4 @@
-"""The command line's `compare`: settings against each other, over their seeds."""
+"""The command line's `compare`: settings against each other, over their seeds; two single runs, image by image."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         help="no pairs; by default there are where the seeds match",
     )
     made.add_argument("--baseline", metavar="RUN", help="compare with this run's setting alone")
+    made.add_argument(
+        "--images",
+        action="store_true",
+        help="two single runs by their test images: McNemar's test, and ten folds of the test set",
+    )
     made.add_argument("--relevant", type=float, metavar="X", help="the least difference that matters")
 
 
@@ -39,6 +44,8 @@ def compare_runs(options: argparse.Namespace) -> int:
     from hierapp import grouping, statistics
 
     runs = _finished(options.runs)
+    if options.images:
+        return _by_images(runs, options)
     groups = grouping.groups(runs)
     family = statistics.compare_all(
         grouping.figures(groups, options.metric),
@@ -59,6 +66,29 @@ def compare_runs(options: argparse.Namespace) -> int:
     _print(family, groups)
     for each, remark in zip(family.comparisons, remarks, strict=True):
         print(f"\n{each.first} against {each.second}: {each.sentence}{f' {remark}' if remark else ''}")
+    return DONE
+
+
+def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
+    from hierapp import single_runs
+    from hierapp.follow import print_frame
+
+    if len(runs) != 2:
+        raise ConfigError(f"--images compares two runs but got {len(runs)}; name two.")
+    if (options.metric, options.paired, options.baseline, options.relevant) != ("accuracy", None, None, None):
+        raise ConfigError(
+            "--images compares the accuracy of two single runs; leave out --metric, --paired, --unpaired, --baseline"
+            " and --relevant, or --images."
+        )
+    found = single_runs.compare_images(runs[0], runs[1])
+    if options.json:
+        print(json.dumps({"runs": [run.id for run in runs], **found.as_dict()}))
+        return DONE
+    print("two single runs on the same test images\n")
+    print_frame(found.counts().rename_axis("images").reset_index())
+    print(f"\n{found.mcnemar.sentence}\n")
+    print_frame(found.by_fold().rename_axis("accuracy").reset_index())
+    print(f"\n{found.folds.sentence}")
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""The command line's `export` and `report`: runs as a bundle, and as one HTML file."""
+"""The command line's `export`, `report` and `tensorboard`: runs as a bundle, as one HTML file, as event files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from hierapp.launchers import supervisor
 from hierapp.store import Store
+from hierapp.words import counted
 
 DONE = 0
 
@@ -30,6 +31,9 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     report.add_argument("runs", nargs="+", metavar="RUN")
     report.add_argument("-o", "--out", required=True, metavar="FILE.html")
     report.add_argument("--title", help="the report's title")
+    events = command(commands, "tensorboard", write_events, "write TensorBoard's event files of runs")
+    events.add_argument("runs", nargs="+", metavar="RUN")
+    events.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for `tensorboard --logdir FOLDER`")
 
 
 def export_runs(options: argparse.Namespace) -> int:
@@ -53,6 +57,15 @@ def write_report(options: argparse.Namespace) -> int:
     return DONE
 
 
+def write_events(options: argparse.Namespace) -> int:
+    from hierapp import export_tensorboard
+
+    folder, store = Path(options.out), _looked_after()
+    runs = export_tensorboard.write(store, options.runs, folder)
+    print(f"{folder}: {counted(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
+    return DONE
+
+
 def _looked_after() -> Store:
     store = Store()
     supervisor.look_after(store)
@@ -60,4 +73,4 @@ def _looked_after() -> Store:
 
 
 def _tell(file: Path, runs: int) -> None:
-    print(f"{file}: {runs} {'run' if runs == 1 else 'runs'}, {file.stat().st_size / 1e6:,.1f} MB")
+    print(f"{file}: {counted(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")

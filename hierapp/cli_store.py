@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hierapp import backup, paths, store_check
+from hierapp.words import counted
 
 SOUND, BROKEN = 0, 2
 
@@ -28,13 +29,13 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
 def write_backup(options: argparse.Namespace) -> int:
     file = Path(options.file)
     runs = backup.backup(file, weights=not options.without_weights)
-    print(f"{file}: {_counted(runs)}, {file.stat().st_size / 1e6:,.1f} MB")
+    print(f"{file}: {counted(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")
     return SOUND
 
 
 def restore_backup(options: argparse.Namespace) -> int:
     runs = backup.restore(Path(options.file))
-    print(f"{paths.home()}: {_counted(runs)} restored")
+    print(f"{paths.home()}: {counted(runs, 'run')} restored")
     return SOUND
 
 
@@ -43,11 +44,7 @@ def check_store(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**asdict(report), "is_sound": report.is_sound}))
     elif report.is_sound:
-        print(f"{report.folder} is sound: {_counted(report.runs)}, {report.weights} files of weights.")
+        print(f"{report.folder} is sound: {counted(report.runs, 'run')}, {report.weights} files of weights.")
     else:
         print(*report.problems, sep="\n")
     return SOUND if report.is_sound else BROKEN
-
-
-def _counted(runs: int) -> str:
-    return f"{runs} {'run' if runs == 1 else 'runs'}"

@@ -1,4 +1,4 @@
-"""The decoders in numpy, for stored outputs on a page: the same predictions as `decoders`, without torch.
+"""The decoders in numpy, for stored outputs and the Loss lab: the same predictions as `decoders`, without torch.
 
 Tests compare the two; `decoders` says what each rule is.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError
-from hierapp.tree import LabelTree
+from hierapp.tree import DistanceKind, LabelTree
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,20 +36,24 @@ def node_probabilities(p: Floats, tree: LabelTree) -> Floats:
     return z
 
 
-def decode(p: Floats, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> Ints:
-    """Predict a node for each sample; "min-risk" by "lca-depth".
+def decode(
+    p: Floats, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5, distance: DistanceKind = "lca-depth"
+) -> Ints:
+    """Predict a node for each sample.
 
     Args:
         p: [n, L] probabilities in the order of `tree.leaves`.
         tree: the label tree; "min-risk" makes its matrix of distances.
         rule: one of `RULES`.
         threshold: of "threshold".
+        distance: of "min-risk".
 
     Returns:
         [n], positions in `tree.nodes`.
 
     Raises:
         ConfigError: for an unknown rule, or a threshold that is not from 0 to 1.
+        TreeError: for an unknown distance.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> [tree.nodes[decode(np.array([[0.35, 0.25, 0.4]]), tree, rule)[0]] for rule in RULES]
@@ -60,7 +64,7 @@ def decode(p: Floats, tree: LabelTree, rule: str = "leaf", threshold: float = 0.
     if rule == "top-down":
         return _top_down(p, tree)
     if rule == "min-risk":
-        risks = p @ tree.distances().astype(np.float64)
+        risks = p @ tree.distances(distance).astype(np.float64)
         least = risks.min(1, keepdims=True)
         # Of leaves of equal risk the likeliest.
         return _leaf_nodes(np.where(risks <= least + ROUNDING * (1 + np.abs(least)), p, -1.0), tree)

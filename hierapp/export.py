@@ -92,8 +92,9 @@ def as_bytes(store: Store, ids: Sequence[str], wanted: Wanted | None = None) -> 
 
 def table(runs: Sequence[Run]) -> str:
     """All runs with what they are and their figures, as CSV."""
-    frame = summary.table([export_run.nameless(run) for run in runs])
-    return frame.assign(tags=[" ".join(run.tags) for run in runs]).to_csv(lineterminator="\n")
+    runs = [export_run.nameless(run) for run in runs]
+    said = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
+    return summary.table(runs).assign(**said).to_csv(lineterminator="\n")
 
 
 def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], wanted: Wanted) -> None:
@@ -116,7 +117,7 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, wanted: Wanted) -> No
     place = f"runs/{int(run.id)}"
     for name, text in export_run.texts(store, run).items():
         _text(out, f"{place}/{name}", text)
-    _put(out, f"{place}/metrics.parquet", export_run.metrics_parquet(store, run))
+    put(out, f"{place}/metrics.parquet", export_run.metrics_parquet(store, run))
     said = outputs.read(run.folder) if wanted.predictions and run.state == "finished" else None
     if said is not None:
         _text(out, f"{place}/predictions.csv", export_run.predictions(said))
@@ -129,10 +130,11 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, wanted: Wanted) -> No
 
 
 def _text(out: zipfile.ZipFile, name: str, text: str) -> None:
-    _put(out, name, text.encode("utf-8", "replace"))
+    put(out, name, text.encode("utf-8", "replace"))
 
 
-def _put(out: zipfile.ZipFile, name: str, content: bytes) -> None:
+def put(out: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Put a file into a zip, packed; the same content makes the same bytes whenever it is done."""
     out.writestr(_info(name, packed=True), content)
 
 

@@ -12,6 +12,7 @@ import hierapp
 from hierapp import devices, export_run, paths, summary
 from hierapp.runs import Run
 from hierapp.version import code_version
+from hierapp.words import counted
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "scipy", "pydantic", "safetensors")
 
@@ -21,41 +22,13 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
     runs = [export_run.nameless(run) for run in runs]
     names = summary.labels(runs)
     lines = [f"| {run.id} | {_cell(names[run.id])} | {_cell(run.config.data)} | {run.state} |" for run in runs]
-    files = {
-        "runs.csv": "all runs: what they are, and their figures on the test images",
-        "over_seeds.csv": "mean and deviation over the seeds of a setting, where there are several",
-        "environment.json": "versions, processor and system of the machine that exported, and of each training",
-        "CITATION.cff, citation.bib": "how to cite hierapp",
-        "reproduce.py": "trains the runs anew and says whether they come out the same",
-        "runs/RUN/run.json": "state, times, and what the run was trained with",
-        "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
-        "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
-        "runs/RUN/similarity.csv": "which classes are alike, if the loss was given that",
-        "runs/RUN/metrics.csv, metrics.parquet": "every figure recorded in training: epoch (1.5 is the middle of the"
-        " second), metric, value",
-        "runs/RUN/confusion_test.csv, confusion_validation.csv": "counts of images, rows true, columns predicted; of"
-        " the test part with the weights of the best epoch, of the validation part after the last epoch",
-        "runs/RUN/test.json": "every figure on the test part, of classes in the order of the tree's leaves",
-    }
-    if predictions:
-        files["runs/RUN/predictions.csv"] = (
-            "a row a test image: its index in the data set's test part, true and likeliest class, their probabilities"
-        )
-        files["runs/RUN/outputs.safetensors"] = (
-            "the same with the probabilities of all classes: `probabilities` (float16) and `target`"
-        )
-    if weights:
-        files["runs/RUN/model.safetensors"] = (
-            "the weights of the epoch that was tested, with the mean and deviation that images are normalised by"
-        )
-    if logs:
-        files["runs/RUN/log.txt"] = "what the training printed; it may name folders of the machine"
     unfinished = [run for run in runs if run.state != "finished"]
     told = [
-        f"- Run {run.id} is {run.state} after {run.epoch} of {run.config.epochs} epochs: it has no test figures,"
-        f" predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
+        f"- Run {run.id} is {run.state} after {run.epoch} of {counted(run.config.epochs, 'epoch')}: it has no test"
+        f" figures, predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
         for run in unfinished
     ]
+    files = _files(weights, predictions, logs)
     return "\n".join(
         [
             "# Runs of hierapp",
@@ -84,6 +57,40 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
             "",
         ]
     )
+
+
+def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
+    """The files of a bundle, and what each is."""
+    files = {
+        "runs.csv": "all runs: what they are, their figures on the test images, tags and notes",
+        "over_seeds.csv": "mean and deviation over the seeds of a setting, where there are several",
+        "environment.json": "versions, processor and system of the machine that exported, and of each training",
+        "CITATION.cff, citation.bib": "how to cite hierapp",
+        "reproduce.py": "trains the runs anew and says whether they come out the same",
+        "runs/RUN/run.json": "state, times, tags and note, and what the run was trained with",
+        "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
+        "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
+        "runs/RUN/similarity.csv": "which classes are alike, if the loss was given that",
+        "runs/RUN/metrics.csv, metrics.parquet": "every figure recorded in training: epoch (1.5 is the middle of the"
+        " second), metric, value",
+        "runs/RUN/confusion_test.csv, confusion_validation.csv": "counts of images, rows true, columns predicted; of"
+        " the test part with the weights of the best epoch, of the validation part after the last epoch",
+        "runs/RUN/test.json": "every figure on the test part, of classes in the order of the tree's leaves",
+    }
+    if predictions:
+        files["runs/RUN/predictions.csv"] = (
+            "a row a test image: its index in the data set's test part, true and likeliest class, their probabilities"
+        )
+        files["runs/RUN/outputs.safetensors"] = (
+            "the same with the probabilities of all classes: `probabilities` (float16) and `target`"
+        )
+    if weights:
+        files["runs/RUN/model.safetensors"] = (
+            "the weights of the epoch that was tested, with the mean and deviation that images are normalised by"
+        )
+    if logs:
+        files["runs/RUN/log.txt"] = "what the training printed; it may name folders of the machine"
+    return files
 
 
 def environment(runs: Sequence[Run]) -> dict[str, Any]:

@@ -33,7 +33,14 @@ def nameless(run: Run) -> Run:
     'mine.json'
     """
     config = run.config.model_copy(update={"tree": PureWindowsPath(run.config.tree).name})
-    return replace(run, config=config, error=_without_folders(run.error), note=_without_folders(run.note), owner=None)
+    return replace(
+        run,
+        config=config,
+        error=_without_folders(run.error),
+        note=_without_folders(run.note),
+        own_note=_without_folders(run.own_note) or "",
+        owner=None,
+    )
 
 
 def texts(store: Store, run: Run) -> dict[str, str]:
@@ -137,6 +144,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "error": run.error,
         "note": run.note,
         "tags": list(run.tags),
+        "own_note": run.own_note,
         "trained_with": conditions(run),
     }
 

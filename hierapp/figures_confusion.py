@@ -52,40 +52,48 @@ def node_confusion_figure(
             coloraxis="coloraxis",
         )
     )
+    _add_points(figure, counts, shares, [plain(tree.nodes[node]) for node in nodes], is_difference)
+    _part_branches(figure, tree, nodes)
+    if chosen is not None:
+        _frame(figure, *chosen)
+    square_axes(figure, labels)
+    figure.update_coloraxes(**({"cmin": -most, "cmax": most} if is_difference else {"cmin": 0, "cmax": 1}))
+    figure.update_xaxes(title="predicted", range=[-0.5, size - 0.5])
+    figure.update_yaxes(title="true", range=[size - 0.5, -0.5], autorange=False)
+    return figure.update_layout(uirevision=",".join(map(str, nodes)))
+
+
+def _add_points(
+    figure: go.Figure,
+    counts: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    names: Sequence[str],
+    is_difference: bool,
+) -> None:
+    """Heat maps give no selection: squares over the cells that nobody sees do, and say what a cell is."""
+    size = len(names)
     rows, columns = (each.ravel() for each in np.mgrid[:size, :size])
     said = (
         "%{customdata[2]:+,} images, %{customdata[3]:+.1%}"
         if is_difference
-        else ("%{customdata[2]:,} images, %{customdata[3]:.1%} of the row")
+        else "%{customdata[2]:,} images, %{customdata[3]:.1%} of the row"
     )
-    names = [plain(tree.nodes[node]) for node in nodes]
     figure.add_scatter(
         x=columns,
         y=rows,
         mode="markers",
-        # Heat maps give no selection; these squares over the cells do.
         marker={"symbol": "square", "size": max(3, SIDE / size), "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=np.dstack([cell_names(names, names), counts, shares]).reshape(-1, 4),
         hovertemplate=f"true <b>%{{customdata[0]}}</b><br>predicted <b>%{{customdata[1]}}</b><br>{said}<extra></extra>",
     )
-    _part_branches(figure, tree, nodes)
-    if chosen is not None:
-        row, column = chosen
-        figure.add_shape(
-            type="rect",
-            x0=column - 0.5,
-            x1=column + 0.5,
-            y0=row - 0.5,
-            y1=row + 0.5,
-            line={"color": COLORS[3], "width": 3},
-        )
-    square_axes(figure, labels)
-    figure.update_coloraxes(**({"cmin": -most, "cmax": most} if is_difference else {"cmin": 0, "cmax": 1}))
-    figure.update_xaxes(title="predicted", range=[-0.5, size - 0.5])
-    figure.update_yaxes(title="true", range=[size - 0.5, -0.5], autorange=False)
-    return figure.update_layout(uirevision=",".join(map(str, nodes)))
+
+
+def _frame(figure: go.Figure, row: int, column: int) -> None:
+    """A frame around a cell."""
+    line = {"color": COLORS[3], "width": 3}
+    figure.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
 
 
 def _part_branches(figure: go.Figure, tree: LabelTree, nodes: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ from hierapp import summary
 from hierapp.equivalence import same_loss
 from hierapp.errors import ConfigError, some
 from hierapp.runs import Run
+from hierapp.words import counted
 
 # The seed tells the replicates of a setting apart; the device is where it ran.
 NO_SETTING = ("seed", "device")
@@ -112,8 +113,10 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 def _part(name: str, value: object) -> str:
     if isinstance(value, str) and name in ("data", "tree", "model"):
         return value
+    if name == "epochs" and isinstance(value, int):
+        return counted(value, "epoch")
     shown = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{shown} epochs" if name == "epochs" else f"{SHORT.get(name, name.replace('_', ' '))} {shown}"
+    return f"{SHORT.get(name, name.replace('_', ' '))} {shown}"
 
 
 def _figure(run: Run, metric: str) -> float:

@@ -24,7 +24,7 @@ main { max-width: 900px; margin: 0 auto; padding: 2rem 1rem 4rem; }
 h1 { font-size: 1.8rem; line-height: 1.2; overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin-bottom: 0.3rem; overflow-wrap: anywhere; }
-p { overflow-wrap: anywhere; } .soft { color: var(--soft); font-size: 0.9rem; }
+p { overflow-wrap: anywhere; } .lines { white-space: pre-wrap; } .soft { color: var(--soft); font-size: 0.9rem; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem 0.25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
@@ -104,6 +104,10 @@ class Page:
     def text(self, *sentences: str, soft: bool = False) -> None:
         """A paragraph."""
         self._parts.append(f"<p{' class=soft' if soft else ''}>{escape(' '.join(sentences))}</p>")
+
+    def lines(self, text: str) -> None:
+        """A text with its own line breaks."""
+        self._parts.append(f"<p class=lines>{escape(text)}</p>")
 
     def table(self, frame: pd.DataFrame) -> None:
         """A table, floats by four digits, nothing where there is no value."""

@@ -30,6 +30,7 @@ from hierapp.new_files import beside, put_in_place, told
 from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.version import code_version
+from hierapp.words import counted
 
 MOST_CURVES = 24
 MOST_MATRICES = 12
@@ -59,6 +60,7 @@ def render(store: Store, runs: Sequence[Run], title: str | None = None) -> bytes
     page = Page(title or _title(runs))
     groups = grouping.groups(runs)
     _what(page, runs, groups)
+    _notes(page, runs)
     _tables(page, runs)
     _tests(page, groups)
     _curves(page, store, runs, groups)
@@ -84,14 +86,26 @@ def _data(run: Run) -> str:
 def _what(page: Page, runs: Sequence[Run], groups: Sequence[Group]) -> None:
     done = sum(run.state == "finished" for run in runs)
     page.text(
-        f"{_count(len(runs), 'run')}, {done} of them finished, of {_count(len(groups), 'setting')}:"
+        f"{counted(len(runs), 'run')}, {done} of them finished, of {counted(len(groups), 'setting')}:"
         f" {'; '.join(f'{group.label} ({_seeds(group)})' for group in groups) or 'none'}."
     )
     page.text(f"Made on {datetime.now(UTC):%Y-%m-%d} by hierapp {code_version()}.", soft=True)
     for run in runs:
         if run.state != "finished":
             why = f": {run.error}" if run.error else "."
-            page.text(f"Run {run.id} is {run.state} after {run.epoch} of {run.config.epochs} epochs{why}", soft=True)
+            of = counted(run.config.epochs, "epoch")
+            page.text(f"Run {run.id} is {run.state} after {run.epoch} of {of}{why}", soft=True)
+
+
+def _notes(page: Page, runs: Sequence[Run]) -> None:
+    noted = [run for run in runs if run.own_note]
+    if not noted:
+        return
+    names = summary.labels(runs)
+    page.heading("Notes")
+    for run in noted:
+        page.heading(f"Run {run.id}, {names[run.id]}", 3)
+        page.lines(run.own_note)
 
 
 def _tables(page: Page, runs: Sequence[Run]) -> None:
@@ -262,11 +276,7 @@ def _by_tree(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def _seeds(group: Group) -> str:
-    return f"{_count(len(group.runs), 'seed')}{f', {len(group.repeated)} repeated' if group.repeated else ''}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{counted(len(group.runs), 'seed')}{f', {len(group.repeated)} repeated' if group.repeated else ''}"
 
 
 def _shown(value: object) -> str:

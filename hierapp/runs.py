@@ -21,7 +21,8 @@ from hierapp.tree import LabelTree
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it stood when it was read; times in seconds since 1970, progress from 0 to 1."""
+    """One run as it stood when it was read; times in seconds since 1970, progress from 0 to 1. `note` is what
+    hierapp says of it, `own_note` what people wrote."""
 
     id: str
     state: State
@@ -52,6 +53,7 @@ class Run:
     error: str | None
     note: str | None
     tags: tuple[str, ...]
+    own_note: str
     test: dict[str, Any] | None
     last: Mapping[str, float]
     folder: Path

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 
@@ -71,6 +71,9 @@ _SIMILARITY_OF_RUN = "ALTER TABLE runs ADD COLUMN similarity TEXT REFERENCES sim
 # Of version 4: words by which people find their runs, parted by spaces.
 _TAGS_OF_RUN = "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT ''"
 
+# Of version 5: what people write beside a run; `note` is what hierapp itself has to say of it.
+_OWN_NOTE_OF_RUN = "ALTER TABLE runs ADD COLUMN own_note TEXT NOT NULL DEFAULT ''"
+
 _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
@@ -86,6 +89,7 @@ def create(db: sqlite3.Connection) -> None:
         _SIMILARITIES,
         _SIMILARITY_OF_RUN,
         _TAGS_OF_RUN,
+        _OWN_NOTE_OF_RUN,
     ):
         db.execute(statement)
 
@@ -132,8 +136,13 @@ def _from_3(db: sqlite3.Connection) -> None:
     db.execute(_TAGS_OF_RUN)
 
 
+def _from_4(db: sqlite3.Connection) -> None:
+    """Runs may have a note of their owner's."""
+    db.execute(_OWN_NOTE_OF_RUN)
+
+
 # From which version, how to the next.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 
 
 def tree_hash(text: str) -> str:

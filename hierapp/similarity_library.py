@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp import paths, similarity_csv
 from hierapp.errors import ConfigError, StoreError
+from hierapp.shelf import Entry, Shelf
 from hierapp.similarity import Similarity
 
 # Words that mean something else where a similarity is named.
@@ -17,18 +17,7 @@ NAME = re.compile(r"[\w-]{1,60}")
 _ABOUT = 4_096  # bytes; what a file says of itself stands at its beginning
 
 
-@dataclass(frozen=True)
-class SimilarityEntry:
-    """A similarity's file and what it says of itself; `data` is the data set whose classes it is over, if it says so,
-    and `owner` the e-mail of who kept it, if they had logged in."""
-
-    name: str
-    title: str
-    description: str
-    data: str | None
-    path: Path
-    shipped: bool
-    owner: str | None = None
+SimilarityEntry = Entry
 
 
 def own_folder() -> Path:
@@ -38,14 +27,7 @@ def own_folder() -> Path:
 
 def entries(data: str | None = None) -> list[SimilarityEntry]:
     """All similarities, or those over a data set's classes; first those that ship, then the user's, by name."""
-    found = {
-        path.stem: entry
-        for folder, shipped in ((own_folder(), False), (paths.shipped_similarities(), True))
-        for path in sorted(folder.glob("*.csv"))
-        if NAME.fullmatch(path.stem) and (entry := _entry(path, shipped)) is not None
-    }
-    wanted = [entry for entry in found.values() if data is None or entry.data == data]
-    return sorted(wanted, key=lambda entry: (not entry.shipped, entry.name))
+    return _SHELF.entries(data)
 
 
 def load(name: str) -> Similarity:
@@ -58,7 +40,7 @@ def load(name: str) -> Similarity:
     >>> len(load("cifar10-names").classes)
     10
     """
-    file = _file_of(name) if NAME.fullmatch(name) else None
+    file = _SHELF.file_of(name) if NAME.fullmatch(name) else None
     if file is None:
         names = ", ".join(entry.name for entry in entries())
         raise ConfigError(f"There is no similarity {name!r}; give tree, ordinal:0.5, or one of {names}.")
@@ -96,16 +78,12 @@ def keep(
             " kept."
         )
     body = similarity_csv.render(similarity)
-    stem = stem_of(name)
-    free, number = (f"{stem}-2", 3) if stem in RESERVED else (stem, 2)
-    while (there := _file_of(free)) is not None:
-        entry = _entry(there, shipped=there.parent == paths.shipped_similarities())
-        if entry is not None and _body(there) == body:
-            return entry
-        free, number = f"{stem}-{number}", number + 1
+    free, there = _SHELF.place_for(stem_of(name), lambda file: _body(file) == body)
+    if there is not None:
+        return there
     said = {"title": (title or name)[:200], "data": data or "", "owner": owner or "", "description": description[:1000]}
-    file = own_folder() / f"{free}.csv"
-    _write(file, similarity_csv.render(similarity, {**said, **(more or {})}))
+    file = _SHELF.own_file(free)
+    _SHELF.write(file, similarity_csv.render(similarity, {**said, **(more or {})}))
     kept = _entry(file, shipped=False)
     assert kept is not None
     return kept
@@ -120,30 +98,26 @@ def delete(name: str) -> None:
     """
     if own(name) is None:
         raise ConfigError(f"There is no similarity {name!r} among your own; only those can be deleted.")
-    file = own_folder() / f"{name}.csv"
+    file = _SHELF.own_file(name)
     try:
         file.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise _SHELF.unwritable(file, error) from None
 
 
 def own(name: str) -> SimilarityEntry | None:
     """The user's own similarity of this very name, if there is one."""
-    return _entry(own_folder() / f"{name}.csv", shipped=False) if NAME.fullmatch(name) else None
+    return _entry(_SHELF.own_file(name), shipped=False) if NAME.fullmatch(name) else None
 
 
 def stem_of(name: str) -> str:
     """The name of the file in which a similarity of this name is kept, without its suffix."""
-    # 60 characters with a number are at most 250 bytes, and file names may have 255.
-    return re.sub(r"[^\w-]+", "-", name)[:50].strip("-") or "similarity"
-
-
-def _file_of(name: str) -> Path | None:
-    files = (folder / f"{name}.csv" for folder in (paths.shipped_similarities(), own_folder()))
-    return next((file for file in files if file.is_file()), None)
+    return _SHELF.stem_of(name)
 
 
 def _entry(path: Path, shipped: bool) -> SimilarityEntry | None:
+    if not NAME.fullmatch(path.stem):
+        return None
     try:
         with path.open("rb") as file:
             start = file.read(_ABOUT).decode("utf-8-sig", "replace")
@@ -170,18 +144,4 @@ def _read(file: Path) -> bytes:
         raise StoreError(f"The similarity {file} cannot be read ({error.strerror}); make it readable.") from None
 
 
-def _write(file: Path, text: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        side = file.with_suffix(".part")
-        side.write_bytes(text.encode("utf-8", "replace"))
-        side.replace(file)
-    except OSError as error:
-        raise _unwritable(file, error) from None
-
-
-def _unwritable(file: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"The similarity cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set"
-        " HIERAPP_HOME to one that is."
-    )
+_SHELF = Shelf("similarity", ".csv", 50, paths.shipped_similarities, own_folder, _entry, RESERVED)

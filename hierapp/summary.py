@@ -47,6 +47,7 @@ def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "error": run.error,
             "note": run.note,
             "tags": list(run.tags),
+            "own_note": run.own_note,
             "owner": run.owner,
             "priority": run.priority,
             "held": run.held,

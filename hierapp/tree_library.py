@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp import paths, tree_formats
-from hierapp.errors import StoreError, TreeError
+from hierapp.errors import TreeError
+from hierapp.shelf import Entry, Shelf
 from hierapp.tree import LabelTree
 
-
-@dataclass(frozen=True)
-class TreeEntry:
-    """A tree's file and what it says of itself; `data` is the data set whose classes are its leaves, if it says so,
-    and `owner` the e-mail of who kept it, if they had logged in."""
-
-    name: str
-    title: str
-    description: str
-    data: str | None
-    path: Path
-    shipped: bool
-    owner: str | None = None
+TreeEntry = Entry
 
 
 def own_folder() -> Path:
@@ -37,14 +24,7 @@ def entries(data: str | None = None) -> list[TreeEntry]:
 
     A file that is no tree is left out, and left as it is.
     """
-    found = {
-        path.stem: entry
-        for folder, shipped in ((own_folder(), False), (paths.shipped_trees(), True))
-        for path in sorted(folder.glob("*.json"))
-        if (entry := _entry(path, shipped)) is not None
-    }
-    wanted = [entry for entry in found.values() if data is None or entry.data == data]
-    return sorted(wanted, key=lambda entry: (not entry.shipped, entry.name))
+    return _SHELF.entries(data)
 
 
 def load(name_or_path: str) -> LabelTree:
@@ -69,13 +49,12 @@ def load(name_or_path: str) -> LabelTree:
 
 def has(name: str) -> bool:
     """Whether there is a file for a tree of this name, sound or not; cheap, for catalogues ask it often."""
-    return Path(name).name == name and _file_of(name) is not None
+    return Path(name).name == name and _SHELF.file_of(name) is not None
 
 
 def own(name: str) -> TreeEntry | None:
     """The user's own tree of this very name, if there is one."""
-    file = own_folder() / f"{name}.json"
-    return _entry(file, shipped=False) if Path(name).name == name else None
+    return _entry(_SHELF.own_file(name), shipped=False) if Path(name).name == name else None
 
 
 def keep(
@@ -95,15 +74,11 @@ def keep(
         StoreError: if the folder cannot be written.
     """
     text = _text(tree, title, description, data, owner)
-    stem = free = stem_of(name)
-    number = 2
-    while (there := _file_of(free)) is not None:
-        entry = _entry(there, shipped=there.parent == paths.shipped_trees())
-        if entry is not None and tree_formats.load(there) == tree:
-            return entry
-        free, number = f"{stem}-{number}", number + 1
-    file = own_folder() / f"{free}.json"
-    _write(file, text)
+    free, there = _SHELF.place_for(stem_of(name), lambda file: tree_formats.load(file) == tree)
+    if there is not None:
+        return there
+    file = _SHELF.own_file(free)
+    _SHELF.write(file, text)
     return TreeEntry(free, title or free, description, data, file, shipped=False, owner=owner)
 
 
@@ -124,14 +99,14 @@ def save(
         StoreError: if the folder cannot be written.
     """
     stem = stem_of(name)
-    file = own_folder() / f"{stem}.json"
+    file = _SHELF.own_file(stem)
     if not file.exists() or (paths.shipped_trees() / file.name).exists():
         return keep(tree, name, title, description, data, owner)
     if (entry := _entry(file, shipped=False)) is not None and tree_formats.load(file) == tree:
         return entry
     text = _text(tree, title, description, data, owner)
     _put_away(file, stem)
-    _write(file, text)
+    _SHELF.write(file, text)
     return TreeEntry(stem, title or stem, description, data, file, shipped=False, owner=owner)
 
 
@@ -148,7 +123,7 @@ def delete(name: str) -> None:
         TreeError: if there is no such tree, or it ships.
         StoreError: if the folder cannot be written.
     """
-    file = own_folder() / f"{name}.json"
+    file = _SHELF.own_file(name)
     if Path(name).name != name or not file.is_file():
         raise TreeError(f"There is no tree {name!r} among your own; only those can be deleted.")
     _put_away(file, name)
@@ -156,8 +131,7 @@ def delete(name: str) -> None:
 
 def stem_of(name: str) -> str:
     """The name of the file in which a tree of this name is kept, without its suffix."""
-    # 60 characters are at most 240 bytes, and file names may have 255.
-    return re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "tree"
+    return _SHELF.stem_of(name)
 
 
 def _text(tree: LabelTree, title: str, description: str, data: str | None, owner: str | None) -> str:
@@ -172,16 +146,6 @@ def _versions_folder(stem: str) -> Path:
     return own_folder() / "versions" / stem
 
 
-def _write(file: Path, text: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        side = file.with_suffix(".part")
-        side.write_bytes(text.encode("utf-8", "replace"))
-        side.replace(file)
-    except OSError as error:
-        raise _unwritable(file, error) from None
-
-
 def _put_away(file: Path, stem: str) -> None:
     """Make a file the latest version of its name."""
     folder = _versions_folder(stem)
@@ -190,20 +154,7 @@ def _put_away(file: Path, stem: str) -> None:
         number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
         file.replace(folder / f"{number:06d}.json")
     except OSError as error:
-        raise _unwritable(file, error) from None
-
-
-def _unwritable(file: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"The tree cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set HIERAPP_HOME"
-        " to one that is."
-    )
-
-
-def _file_of(stem: str) -> Path | None:
-    """The file that has the name, be it a tree or broken."""
-    files = (folder / f"{stem}.json" for folder in (paths.shipped_trees(), own_folder()))
-    return next((file for file in files if file.exists()), None)
+        raise _SHELF.unwritable(file, error) from None
 
 
 def _entry(path: Path, shipped: bool) -> TreeEntry | None:
@@ -220,3 +171,6 @@ def _entry(path: Path, shipped: bool) -> TreeEntry | None:
 
     title, data, owner = word("title") or path.stem, word("data") or None, word("owner") or None
     return TreeEntry(path.stem, title, word("description"), data, path, shipped, owner)
+
+
+_SHELF = Shelf("tree", ".json", 60, paths.shipped_trees, own_folder, _entry)

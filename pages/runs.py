@@ -67,6 +67,10 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
             st.error(f"Run {run.id} ({names[run.id]}): {run.error}", icon=":material/error:")
         elif run.note:
             st.caption(f":material/history: Run {run.id} ({names[run.id]}): {common.escaped(run.note)}")
+        if run.own_note:
+            left, right = st.columns([1, 4])
+            left.caption(f":material/edit_note: Run {run.id} ({common.escaped(names[run.id])})")
+            right.text(run.own_note)  # letter by letter, whatever it contains
 
 
 def state_of(run: Run) -> str:

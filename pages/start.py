@@ -8,6 +8,7 @@ from hierapp.estimate import estimate
 from hierapp.figures import tree_figure
 from hierapp.losses import LOSSES
 from hierapp.slots import at_once
+from hierapp.words import counted
 from pages.parts import common, downloading
 
 common.through_router()
@@ -66,7 +67,7 @@ def compare(data: datasets.Dataset) -> None:
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
-        f"{len(configs)} runs of LeNet, {epochs} epochs each, one seed: about {takes}"
+        f"{len(configs)} runs of LeNet, {counted(epochs, 'epoch')} each, one seed: about {takes}"
         f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."
     )
 

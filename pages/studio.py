@@ -11,6 +11,7 @@ from hierapp.errors import HierappError, TreeError
 from hierapp.tree import DISTANCES, DistanceKind, LabelTree
 from hierapp.tree_distances import mean_distance
 from hierapp.tree_editor import tree_editor
+from hierapp.words import counted
 from pages.parts import common
 
 common.through_router()
@@ -211,7 +212,8 @@ def changes(draft: Draft) -> None:
     )
     first_tree = tree_library.load(other) if other else draft.states[0]
     compared = tree_compare.compare(first_tree, draft.tree, which_distance())
-    st.markdown(f"**{len(compared.moved)} classes moved**, {len(compared.pairs)} pairs changed their distance.")
+    moved = counted(len(compared.moved), "class", "classes")
+    st.markdown(f"**{moved} moved**, {counted(len(compared.pairs), 'pair')} changed in distance.")
     first, second = st.columns(2)
     first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
     second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])

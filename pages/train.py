@@ -9,6 +9,7 @@ from hierapp.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.models import MODELS
 from hierapp.tree import LabelTree
+from hierapp.words import counted
 from pages.parts import common, run_fields
 
 common.through_router()
@@ -144,14 +145,10 @@ takes = estimate(store, configs, at_once)
 losses_chosen = len({config.loss for config in configs})
 
 
-def counted(number: int, word: str, plural: str) -> str:
-    return f"{number} {word if number == 1 else plural}"
-
-
-runs = counted(len(configs), "run", "runs")
+runs = counted(len(configs), "run")
 st.markdown(
     f"This queues **{runs}**: {counted(losses_chosen, 'loss', 'losses')} ×"
-    f" {counted(len(configs) // losses_chosen, 'seed', 'seeds')}, {counted(configs[0].epochs, 'epoch', 'epochs')} each,"
+    f" {counted(len(configs) // losses_chosen, 'seed')}, {counted(configs[0].epochs, 'epoch')} each,"
     f" {at_once} at a time. About **{takes}**"
     f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
 )

@@ -115,6 +115,18 @@ def test_a_runner_tags_their_own_runs_alone(store):
     assert store.run(other).tags == ("paper",)
 
 
+def test_a_runner_writes_beside_their_own_runs_alone(store):
+    mine, other = (store.add(configs(), TREE, owner=owner)[0] for owner in ("bob@x.edu", "cy@x.edu"))
+    Actions(store, BOB).note(mine, "Mine.")
+    said = refused(Actions(store, BOB).note, other, "Mine, too.")
+    assert said == f"Run {other} belongs to cy@x.edu; ask them or an admin to write beside it."
+    assert [run.own_note for run in store.runs([mine, other])] == ["Mine.", ""]
+    for person in (EVE, NOBODY):
+        refused(Actions(store, person).note, mine, "Hers.")
+    Actions(store, ADA).note(other, "An admin's.")
+    assert [run.own_note for run in store.runs([mine, other])] == ["Mine.", "An admin's."]
+
+
 def test_a_run_that_is_not_there_is_told_as_such(store):
     with pytest.raises(StoreError, match="There is no run '77'"):
         Actions(store, BOB).cancel("77")
@@ -391,7 +403,7 @@ def test_a_runner_deletes_their_own_data_alone(store, pictures):
 
 CHANGES = (
     r"\b(launchers\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
-    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|choice\.(choose|set_retries)"
+    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|choice\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

@@ -26,7 +26,7 @@ DIGITS = tree_library.load("digits")
 KEYS = {
     *("id", "state", "pid", "config", "epoch", "epochs", "progress", "metrics", "test", "folder", "error"),
     *("device", "version", "created", "started", "ended"),
-    *("note", "tags", "owner", "priority", "held", "attempt"),
+    *("note", "own_note", "tags", "owner", "priority", "held", "attempt"),
 }
 PATIENCE = 600.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hierapp import database, schema, tree_formats, tree_library
+from hierapp import database, notes, schema, tree_formats, tree_library
 from hierapp.config import RunConfig
 from hierapp.database import Database
 from hierapp.errors import DiskFull, StoreError
@@ -89,6 +89,17 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 CREATE INDEX runs_by_state ON runs (state);
 PRAGMA user_version = 2;
 """
+
+# What the third and the fourth added to the second.
+FOURTH = (
+    SECOND
+    + """
+CREATE TABLE similarities (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+ALTER TABLE runs ADD COLUMN similarity TEXT REFERENCES similarities;
+ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 4;
+"""
+)
 ALIKE = ",a,b\na,1,0.5\nb,0.5,1\n"
 
 
@@ -182,6 +193,46 @@ def test_a_store_of_the_second_version_becomes_todays_and_its_runs_have_the_tree
     assert kept.execute("SELECT count(*) FROM runs").fetchone() == (3,)
     kept.close()
     assert tables(tmp_path) == tables(tmp_path / "new")
+
+
+def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(tmp_path):
+    db = sqlite3.connect(tmp_path / "store.sqlite")
+    db.executescript(FOURTH)
+    db.execute("INSERT INTO trees VALUES ('abc', ?)", (tree_formats.render(DIGITS, "json"),))
+    db.execute("INSERT INTO similarities VALUES ('def', ?)", (ALIKE,))
+    for tags, similarity in (("paper baseline", None), ("", "def")):
+        db.execute(
+            "INSERT INTO runs (state, config, tree, created, place, note, tags, similarity, last)"
+            " VALUES ('finished', ?, 'abc', 1.5, 1, 'Training begins anew.', ?, ?, '{\"val_loss\": 2.0}')",
+            (CONFIG.model_dump_json(), tags, similarity),
+        )
+    db.execute("INSERT INTO metrics (run, name, epoch, value) VALUES (1, 'val_loss', 1.0, 2.0)")
+    db.execute("INSERT INTO settings VALUES ('slots.cpu', '3')")
+    db.commit()
+    before = rows(db)
+    db.close()
+    store = Store(tmp_path)
+    assert [run.own_note for run in store.runs()] == ["", ""]
+    notes.put(store, "2", "Mine.")
+    assert [(run.note, run.own_note, run.tags) for run in store.runs()] == [
+        ("Training begins anew.", "", ("paper", "baseline")),
+        ("Training begins anew.", "Mine.", ()),
+    ]
+    assert store.run("2").similarity_text == ALIKE
+    db = sqlite3.connect(tmp_path / "store.sqlite")
+    db.execute("ALTER TABLE runs DROP COLUMN own_note")
+    assert rows(db) == before
+    db.rollback()
+    db.close()
+    kept = sqlite3.connect(tmp_path / "store.version-4.sqlite")
+    assert rows(kept) == before
+    kept.close()
+
+
+def rows(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """All that is in the tables."""
+    names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    return {name: db.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in names}
 
 
 def tables(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hierapp import decoders, tree_library
 from hierapp.decoding import RULES, at_threshold, decode, deepest, node_probabilities
 from hierapp.errors import ConfigError
-from hierapp.tree import LabelTree
+from hierapp.tree import DISTANCES, LabelTree
 from tests.strategies import trees
 
 TREE = LabelTree.from_edges(
@@ -38,17 +38,17 @@ def test_by_hand():
 
 
 @settings(max_examples=60, deadline=None)
-@given(trees(), st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.5, 0.75, 1.0]))
-def test_they_predict_what_torch_predicts(tree, seed, threshold):
+@given(trees(), st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.5, 0.75, 1.0]), st.sampled_from(DISTANCES))
+def test_they_predict_what_torch_predicts(tree, seed, threshold, distance):
     """Without ties in the probabilities: which of two alike is taken hangs on the last bits of exponentials."""
     p = np.random.default_rng(seed).dirichlet(np.full(len(tree.leaves), 0.5), 20)
     log_p = torch.from_numpy(p).log()
     p = log_p.exp().numpy()
     for rule in RULES:
-        options = {"threshold": threshold} if rule == "threshold" else {}
-        ours, theirs = decode(p, tree, rule, threshold), decoders.decode(log_p, tree, rule, **options).numpy()
+        options = {"threshold": {"threshold": threshold}, "min-risk": {"distance": distance}}.get(rule, {})
+        ours, theirs = decode(p, tree, rule, **options), decoders.decode(log_p, tree, rule, **options).numpy()
         if rule == "min-risk":  # sums in another order tell two leaves apart whose risks are the same
-            risks = p @ tree.distances()
+            risks = p @ tree.distances(distance)
             places = [np.searchsorted(tree.leaf_nodes, nodes) for nodes in (ours, theirs)]
             one, other = (risks[np.arange(len(p)), place] for place in places)
             assert np.allclose(one, other, rtol=0, atol=1e-9)

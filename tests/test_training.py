@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from hierapp import LabelTree, datasets, make_loss, metrics, models, outputs, training, tree_library
+from hierapp import LabelTree, datasets, learner, make_loss, metrics, models, outputs, training, tree_library
 from hierapp.batches import Feed, Images, Normalizer
 from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError, TreeError
+from hierapp.learner import Learner
 from hierapp.losses import flat
-from hierapp.training import Learner
 
 DIGITS = tree_library.load("digits")
 # The same groups with everything in another order, and ragged.
@@ -217,7 +217,7 @@ def test_a_channel_of_one_value_does_not_break_the_normalizer():
 
 @pytest.mark.parametrize("name", ["cross-entropy", "hierarchical", "hierarchical-convex", "simloss"])
 def test_evaluate_counts_each_image_once_as_a_loop_over_single_images_does(monkeypatch, name):
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 7)  # no divisor of 60
+    monkeypatch.setattr(learner, "EVALUATION_BATCH", 7)  # no divisor of 60
     data = datasets.load("digits", "test")
     part = Images.of(data, SHUFFLED, torch.device("cpu")).take(np.arange(60))
     loss = make_loss(name, SHUFFLED)

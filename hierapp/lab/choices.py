@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from hierapp import losses, similarity_words
+from hierapp.decoding import RULES
 from hierapp.errors import ConfigError
 from hierapp.losses import OptionValue
 from hierapp.tree import DISTANCES
 
-# The names and options of hierapp.decoders, which needs torch; the tests hold them together.
-DECODERS = ("leaf", "top-down", "min-risk", "threshold")
+DECODERS = RULES
+# The options of hierapp.decoders, which needs torch; the tests hold them together.
 DECODER_DEFAULTS: dict[str, dict[str, str | float]] = {
     "leaf": {},
     "top-down": {},

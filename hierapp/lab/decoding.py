@@ -1,4 +1,4 @@
-"""What each decoder predicts from a scene, with its arithmetic; the prediction itself is hierapp's own decoder's."""
+"""What each decoder predicts from a scene, with its arithmetic; the predictions themselves are `hierapp.decoding`'s."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from hierapp.decoding import decode
 from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
 from hierapp.lab.numbers import latex, number, of_log
 from hierapp.lab.scene import Scene
-from hierapp.tree import DistanceKind
+from hierapp.tree import DistanceKind, LabelTree
+
+# Probabilities of so many nodes are computed at a time.
+PART = 2**22
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,12 @@ class Decision:
 
 
 def decide(scene: Scene, choice: DecoderChoice) -> Decision:
-    """One decoder on a scene; imports torch.
+    """One decoder on a scene.
 
     Raises:
         ConfigError: for an unknown decoder or a wrong option.
     """
-    from hierapp.lab import engine
-
-    node = int(engine.predicted([scene.leaf_log_probs], scene.tree, choice)[0])
+    node = int(predicted([scene.leaf_log_probs], scene.tree, choice)[0])
     lines, summary = _ARITHMETIC[choice.rule](scene, choice, node)
     return Decision(
         choice=choice,
@@ -75,6 +78,26 @@ def decide(scene: Scene, choice: DecoderChoice) -> Decision:
 def decide_all(scene: Scene, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> tuple[Decision, ...]:
     """Each decoder on the same scene, in order."""
     return tuple(decide(scene, choice) for choice in choices)
+
+
+def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice) -> NDArray[np.int64]:
+    """What a decoder says of each row [n, L], as positions [n] in `tree.nodes`.
+
+    Normalised in double precision and rounded first, so that leaves which are equally likely stay so, whichever way the
+    same probabilities came: a scene's way and a stored row's differ in the last digit.
+
+    Raises:
+        ConfigError: for an unknown decoder or a wrong option.
+    """
+    rows, settings = np.asarray(leaf_log_probs), cast(dict[str, Any], choice.settings)
+    found = [np.empty(0, np.int64)]
+    size = max(1, PART // len(tree.nodes))
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size].astype(np.float64)
+        part -= part.max(1, keepdims=True)
+        part -= np.log(np.exp(part).sum(1, keepdims=True))
+        found.append(decode(np.exp(part.round(10)), tree, choice.rule, **settings))
+    return np.concatenate(found)
 
 
 def _line(node: int, value: float, symbols: str, put_in: str, taken: bool, name: str) -> Line:

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from hierapp import decoders
-from hierapp.lab.choices import DecoderChoice, LossChoice
+from hierapp.lab.choices import LossChoice
 from hierapp.lab.scene import Scene, centred, node_log_sums
 from hierapp.losses import make_loss
 from hierapp.losses.base import ConditionalLoss, TreeLoss
@@ -22,8 +21,6 @@ Floats = NDArray[np.float64]
 
 # Examples whose gradients tell which logits a loss never touches.
 PROBES = 3
-# Probabilities of so many nodes are computed at a time.
-PART = 2**22
 
 _quiet = threading.Lock()  # warnings.catch_warnings is not safe among threads
 
@@ -91,21 +88,3 @@ def untouched(choice: LossChoice, tree: LabelTree, target: int) -> tuple[int, ..
     _, found = gradients(loss, rows, target)
     most = np.abs(found).max(axis=0)
     return tuple(node for node, size in zip(logit_nodes(loss), most, strict=True) if size <= 1e-14 * max(most.max(), 1))
-
-
-def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice) -> NDArray[np.int64]:
-    """What hierapp's own decoder says of each row [n, L], as positions [n] in `tree.nodes`.
-
-    Normalised in double precision and rounded first, so that leaves which are equally likely stay so, whichever way the
-    same probabilities came: a scene's way and a stored row's differ in the last digit.
-
-    Raises:
-        ConfigError: for an unknown decoder or a wrong option.
-    """
-    rows = np.asarray(leaf_log_probs)
-    found = [np.empty(0, np.int64)]
-    size = max(1, PART // len(tree.nodes))
-    for start in range(0, len(rows), size):
-        part = torch.from_numpy(rows[start : start + size].astype(np.float64)).log_softmax(dim=1).round(decimals=10)
-        found.append(decoders.decode(part, tree, choice.rule, **choice.settings).numpy())
-    return np.concatenate(found)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
+from hierapp.lab.decoding import predicted
 from hierapp.outputs import Outputs
 from hierapp.tree import DistanceKind, LabelTree
 from hierapp.tree_distances import common_depths
@@ -113,7 +114,7 @@ class Comparison:
 
 
 def decoded(outputs: Outputs, tree: LabelTree, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> Decoded:
-    """Each decoder on each test image; imports torch.
+    """Each decoder on each test image.
 
     Args:
         outputs: of a run over this tree.
@@ -123,13 +124,11 @@ def decoded(outputs: Outputs, tree: LabelTree, choices: Iterable[DecoderChoice] 
     Raises:
         ConfigError: if the outputs are not over the tree's leaves.
     """
-    from hierapp.lab import engine
-
     if outputs.classes != tree.leaves:
         raise ConfigError("The stored outputs are over other classes than the run's tree; train the run again.")
     log_probs = outputs.log_probs()
     target = outputs.target.astype(np.int64)
-    nodes = {choice.rule: engine.predicted(log_probs, tree, choice) for choice in choices}
+    nodes = {choice.rule: predicted(log_probs, tree, choice) for choice in choices}
     return Decoded(tree, target, nodes, {rule: costs(tree, target, each) for rule, each in nodes.items()})
 
 

@@ -23,6 +23,7 @@ class McNemar:
         first: name of the first.
         second: name of the second.
         images: how many images there are.
+        both: on how many both are right.
         only_first: on how many the first alone is right.
         only_second: on how many the second alone is right.
         p: of the exact two-sided test; images on which both are right or both are wrong say nothing.
@@ -34,12 +35,18 @@ class McNemar:
     first: str
     second: str
     images: int
+    both: int
     only_first: int
     only_second: int
     p: float
     difference: float
     interval: Interval
     alpha: float
+
+    @property
+    def neither(self) -> int:
+        """On how many images both are wrong."""
+        return self.images - self.both - self.only_first - self.only_second
 
     @property
     def is_significant(self) -> bool:
@@ -65,7 +72,8 @@ class McNemar:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it for JSON."""
-        return asdict(self) | {"is_significant": self.is_significant, "sentence": self.sentence}
+        said = {"neither": self.neither, "is_significant": self.is_significant, "sentence": self.sentence}
+        return asdict(self) | said
 
 
 def mcnemar(
@@ -101,7 +109,7 @@ def mcnemar(
     half = float(special.ndtri(1 - alpha / 2)) * math.sqrt(b + c + 1 - (b - c) ** 2 / (images + 2)) / (images + 2)
     middle = (b - c) / (images + 2)
     interval = Interval(max(-1.0, middle - half), min(1.0, middle + half), 1 - alpha, "agresti-min")
-    return McNemar(*names, images, b, c, p, (b - c) / images, interval, alpha)
+    return McNemar(*names, images, int((one & other).sum()), b, c, p, (b - c) / images, interval, alpha)
 
 
 def test_folds(correct: ArrayLike, folds: int = 10, seed: int = 0) -> tuple[float, ...]:  # noqa: PT028 - no test

@@ -6,6 +6,7 @@ import streamlit as st
 
 from hierapp import figures_confusion, summary, tree_confusion
 from hierapp.runs import Run
+from hierapp.words import counted
 from pages.parts import common, compare_fold, compare_images
 from pages.parts.compare_choice import Chosen
 
@@ -54,7 +55,7 @@ def show(chosen: Chosen) -> None:
     with right:
         row, column = compare_fold.cell(tree, nodes, here)
         if counts_less is None:
-            st.markdown(f"**{here[row, column]:,} images**, {share[row, column]:.1%} of the row.")
+            st.markdown(f"**{counted(int(here[row, column]), 'image')}**, {share[row, column]:.1%} of the row.")
         else:
             st.markdown(
                 f"**{here[row, column]:+,} images** beside the other run, {share[row, column]:+.1%} of the row."

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hierapp import cell_pictures, tree_confusion, tree_formats
 from hierapp.outputs import has, stored
 from hierapp.runs import Run
+from hierapp.words import counted
 from pages.parts import common
 
 AT_ONCE = 24
@@ -43,7 +44,7 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme)
     st.image(picture, alt=f"Test images of {names[true]} taken for {names[predicted]}")
     st.caption(
-        f"{len(rows):,} {'image' if len(rows) == 1 else 'images'}, as run {run.id} saw them, mistakes and the surest"
+        f"{counted(len(rows), 'image')}, as run {run.id} saw them, mistakes and the surest"
         " first: true class, predicted class, its probability."
     )
 

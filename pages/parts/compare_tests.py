@@ -10,13 +10,19 @@ import streamlit as st
 from hierapp import comparison, figures_compare, grouping
 from hierapp.statistics import Comparison, Family, compare_all
 from hierapp.statistics.sentences import p_value
-from pages.parts import common
+from pages.parts import common, compare_single
 from pages.parts.compare_choice import Chosen
 
 ALL = "all"
 
 
 def show(chosen: Chosen) -> None:
+    """Settings over their seeds; below, two single runs."""
+    _settings(chosen)
+    compare_single.show(chosen)
+
+
+def _settings(chosen: Chosen) -> None:
     """The figure of each seed, the tests, and what they mean."""
     if chosen.figure is None:
         st.info("The chosen runs have no figure in common; choose others above.")

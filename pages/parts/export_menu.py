@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hierapp import export, html_report
+from hierapp import export, export_tensorboard, html_report
 from hierapp.runs import Run
 from pages.parts.common import store
 
@@ -49,6 +49,21 @@ def export_menu(runs: Sequence[Run]) -> None:
             icon=":material/table:",
             help="a row a run with its figures",
             key="export-table",
+            on_click="ignore",
+            width="stretch",
+        )
+        is_there = export_tensorboard.is_installed()
+        st.download_button(
+            "TensorBoard, ZIP",
+            lambda: export_tensorboard.as_bytes(where, ids),
+            f"{name}-tensorboard.zip",
+            "application/zip",
+            icon=":material/show_chart:",
+            help="event files with curves, test figures and configuration; unpack them and point TensorBoard there"
+            if is_there
+            else f"This needs the package tensorboard; {export_tensorboard.HOW_TO_INSTALL}.",
+            disabled=not is_there,
+            key="export-tensorboard",
             on_click="ignore",
             width="stretch",
         )

@@ -16,6 +16,7 @@ from hierapp.lab import finding, ready, real
 from hierapp.lab.choices import DECODERS, DecoderChoice
 from hierapp.lab.finding import WHICH, Decoded, Tally, Wanted
 from hierapp.runs import Run
+from hierapp.words import counted
 from pages.parts import common, lab_real
 from pages.parts.lab_state import Lab, current
 
@@ -108,7 +109,7 @@ def _pager(start: int, count: int) -> None:
     if not count:
         row.markdown("No such image.")
         return
-    shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {count:,} images**"
+    shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {counted(count, 'image')}**"
     row.markdown(f"{shown}, the worst mistakes first; the words below one open it")
     for label, to, no in (
         ("Earlier", start - AT_ONCE, start == 0),

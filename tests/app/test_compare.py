@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from hierapp import outputs
+from hierapp.single_runs import compare_images
+from pages.parts.common import escaped
 from tests.app.conftest import add_run, texts
 from tests.finished_runs import add_finished
 
@@ -180,3 +182,34 @@ def test_no_decoder_imports_torch(tmp_path):
     environment = {**os.environ, "HIERAPP_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two_settings, store):
+    page = open_page("compare", view="tests")
+    assert [page.selectbox(key=key).value for key in ("one", "other")] == ["1", "7"]
+    assert "one" not in page.query_params
+    found = compare_images(store.run("1"), store.run("7"))
+    assert escaped(found.mcnemar.sentence) in texts(page)
+    counts, folds = (frame.value for frame in page.dataframe[1:])
+    assert counts.equals(found.counts())
+    assert folds.shape == (2, 10)
+    assert "say nothing of another seed" in texts(page)
+    page.selectbox(key="other").select("2").run()
+    assert page.query_params["other"] in ("2", ["2"])
+    assert escaped(compare_images(store.run("1"), store.run("2")).mcnemar.sentence) in texts(page)
+    page.selectbox(key="one").select("2").run()
+    assert "Both are one run" in texts(page)
+    assert not page.exception
+
+
+def test_the_address_says_which_two_single_runs(open_page, two_settings):
+    page = open_page("compare", view="tests", one="3", other="8")
+    assert [page.selectbox(key=key).value for key in ("one", "other")] == ["3", "8"]
+
+
+def test_two_single_runs_need_two_with_outputs(open_page, store):
+    add_finished(store, "cross-entropy")
+    add_finished(store, "soft-labels", with_outputs=False)
+    page = open_page("compare", view="tests")
+    assert "It takes two of the chosen runs" in texts(page)
+    assert not page.exception

@@ -276,6 +276,22 @@ def test_runs_are_tagged_on_their_page_and_found_by_the_tag(open_page, store):
     assert found.multiselect(key="runs").options == [f"{second} simloss", f"{first} hierarchical #paper"]
 
 
+def test_a_note_is_written_on_the_runs_page_and_shown_letter_by_letter(open_page, store):
+    first, second = add_run(store), add_run(store, loss="simloss")
+    app = open_page("runs", runs=[first, second])
+    assert not app.text
+    app.text_area(key=f"note-{first}").set_value("# Not a *title*\n<b>nor</b> bold\n").run()
+    assert [run.own_note for run in store.runs()] == ["# Not a *title*\n<b>nor</b> bold", ""]
+    assert [text.value for text in app.text] == ["# Not a *title*\n<b>nor</b> bold"]
+    app.text_area(key=f"note-{first}").set_value("x" * 2001).run()
+    assert "The note has 2,001 characters" in texts(app)
+    assert store.run(first).own_note.startswith("# Not")
+    app.text_area(key=f"note-{first}").set_value("").run()
+    assert store.run(first).own_note == ""
+    assert not app.text
+    assert not app.exception
+
+
 def test_a_failed_run_says_why(open_page, store):
     add_run(store, "failed")
     assert "It went wrong for a reason." in texts(open_page("runs"))

@@ -7,7 +7,7 @@ import zipfile
 
 from playwright.sync_api import Browser, expect
 
-from hierapp import export, html_report, tree_library
+from hierapp import export, export_tensorboard, html_report, tree_library
 from tests.app.conftest import add_run
 from tests.e2e.conftest import LONG, SCREENSHOTS, Server
 
@@ -56,15 +56,17 @@ def test_runs_are_taken_away_from_their_page(server, page):
     page.get_by_role("button", name="Export").click(timeout=LONG)
     expect(page.get_by_text("Export these 2 runs")).to_be_visible()
     got = {}
-    for name in ("Bundle, ZIP", "Report, HTML", "Table, CSV"):
+    for name in ("Bundle, ZIP", "Report, HTML", "Table, CSV", "TensorBoard, ZIP"):
         with page.expect_download(timeout=LONG) as download:
             page.get_by_role("button", name=name).locator("visible=true").click()
         got[name] = (download.value.suggested_filename, download.value.path().read_bytes())
     page.wait_for_timeout(1_000)
     page.screenshot(path=SCREENSHOTS / "export.png")
-    assert [file for file, _ in got.values()] == [f"hierapp-2-runs-1-to-2.{kind}" for kind in ("zip", "html", "csv")]
+    endings = (".zip", ".html", ".csv", "-tensorboard.zip")
+    assert [file for file, _ in got.values()] == [f"hierapp-2-runs-1-to-2{ending}" for ending in endings]
     packed = zipfile.ZipFile(io.BytesIO(got["Bundle, ZIP"][1]))
     assert packed.testzip() is None
+    assert got["TensorBoard, ZIP"][1] == export_tensorboard.as_bytes(store, ids)
     assert packed.read("runs.csv") == got["Table, CSV"][1] == export.table(store.runs(ids)).encode()
     assert b"runs/1/tree.json" in b"\n".join(name.encode() for name in packed.namelist())
     assert tree_library.load("digits").leaves[0].encode() in packed.read("runs/1/tree.json")

@@ -25,6 +25,7 @@ def test_mcnemar_is_the_binomial_test_of_the_images_that_one_alone_has_right(fir
     tail = sum(math.comb(n, k) for k in range(min(first, second) + 1)) / 2**n
     assert found.p == pytest.approx(min(1.0, 2 * tail))
     assert (found.only_first, found.only_second, found.images) == (first, second, n + 9)
+    assert (found.both, found.neither) == (5, 4)
     assert found.difference == pytest.approx((first - second) / (n + 9))
     assert found.interval.low < found.difference < found.interval.high
 
