@@ -6,13 +6,12 @@ in it can be anybody's run. So the pages ask here at every change; which buttons
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hierapp import datasets, downloads, launchers, models, similarity_library, slots, text_embeddings, tree_library
-from hierapp.access import Person, Role
+from hierapp.action_rules import COUNTING, Rules
 from hierapp.config import RunConfig
 from hierapp.dataset_files import Dataset
 from hierapp.drafts import Draft
@@ -24,8 +23,8 @@ from hierapp.launchers import choice
 from hierapp.own_data import adoption, deletion, staging
 from hierapp.own_data.options import Options
 from hierapp.own_data.staging import Request
-from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
+from hierapp.search_actions import SearchActions
 from hierapp.similarity import Similarity
 from hierapp.similarity_library import SimilarityEntry
 from hierapp.store import Place, Store
@@ -35,11 +34,8 @@ from hierapp.tree_library import TreeEntry
 
 BACKWARDS: tuple[Place, ...] = ("later", "last")  # what costs nobody else their turn
 
-# Two clicks at once must not each count the runs before the other's are there.
-_counting = threading.Lock()
 
-
-class Actions:
+class Actions(Rules):
     """What a person does to a store and to what is kept beside it.
 
     Args:
@@ -50,25 +46,10 @@ class Actions:
         AccessError: from every action that the person may not do; nothing is changed then.
     """
 
-    def __init__(self, store: Store, person: Person) -> None:
-        self.store = store
-        self.person = person
-
-    # What may be shown
-
     @property
-    def may_run(self) -> bool:
-        """Whether they may start runs, draw and keep trees, get data sets."""
-        return self.person.role >= Role.RUNNER
-
-    @property
-    def may_steer(self) -> bool:
-        """Whether everything is theirs to change, the queue too."""
-        return self.person.role >= Role.ADMIN
-
-    def may_change(self, owner: str | None) -> bool:
-        """Whether they may change what belongs to `owner`."""
-        return self.may_steer or (self.may_run and self.person.owns(owner))
+    def searches(self) -> SearchActions:
+        """What they do to searches."""
+        return SearchActions(self.store, self.person)
 
     # Runs
 
@@ -79,8 +60,8 @@ class Actions:
             self.need_admin("put runs before those of others")
         if any(models.is_own(config.model) for config in configs):
             self.need_admin("run code of their own as a model")
-        self._check_epochs(configs)
-        with _counting:
+        self._check_epochs(max((config.epochs for config in configs), default=0))
+        with COUNTING:
             self._check_room(len(configs))
             return launchers.submit(self.store, configs, tree, owner=self.person.email, priority=priority)
 
@@ -92,8 +73,8 @@ class Actions:
     def resume(self, run: str) -> None:
         """Queue an ended run again, to go on where it stopped."""
         found = self._own(run, "resume")
-        self._check_epochs([found.config])
-        with _counting:
+        self._check_epochs(found.config.epochs)
+        with COUNTING:
             self._check_room(1)
             launchers.resume(self.store, run)
 
@@ -259,43 +240,3 @@ class Actions:
         self._need_runner("import data sets")
         if not self.may_change(staging.look(token).request.owner):
             raise AccessError("This import is somebody else's; begin one of your own.")
-
-    # The rules
-
-    def need_admin(self, what: str) -> None:
-        """Refuse a change that concerns everybody, as "set how many runs go at once", to all but admins."""
-        if not self.may_steer:
-            raise AccessError(f"Only an admin may {what}; ask one.")
-
-    def _need_runner(self, what: str) -> None:
-        if not self.may_run:
-            raise AccessError(f"You may look here but not {what}; ask an admin to make you a runner.")
-
-    def _own(self, run: str, what: str) -> Run:
-        """The run, if it is theirs to change."""
-        self._need_runner(f"{what} runs")
-        found = self.store.run(run)
-        if not self.may_change(found.owner):
-            raise AccessError(f"Run {run} belongs to {_whom(found.owner)}; ask them or an admin to {what} it.")
-        return found
-
-    def _check_epochs(self, configs: Sequence[RunConfig]) -> None:
-        most, wanted = self.person.limits.epochs, max((config.epochs for config in configs), default=0)
-        if most is not None and wanted > most:
-            raise AccessError(f"A run may have {most:,} epochs here, and {wanted:,} were asked for; take fewer.")
-
-    def _check_room(self, more: int) -> None:
-        """Whether so many more runs fit under the limit. Held ones count: they hold a place."""
-        most = self.person.limits.waiting
-        if most is None:
-            return
-        open_now = sum(self.person.owns(run.owner) for run in self.store.runs(states=OPEN_STATES))
-        if open_now + more > most:
-            raise AccessError(
-                f"You may have {most:,} runs waiting or running here; {open_now:,} are, and {more:,} more are too many:"
-                " wait for some to end, cancel some, or ask for fewer."
-            )
-
-
-def _whom(owner: str | None) -> str:
-    return owner or "the command line"
