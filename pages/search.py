@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from hierapp.search import report
+from hierapp.search import book
 from pages.parts import common, search_form, search_view
 
 common.through_router()
@@ -16,7 +16,7 @@ def page() -> None:
         "Tries configurations as ordinary runs of the queue and learns from each which one to try next, by the"
         " **validation images** alone; the test images have no say."
     )
-    known = [each.search.name for each in report.every(common.store())]
+    known = book.names(common.store())
     if not known:
         st.info(
             "No search yet: say below what stays and what varies, and how many configurations are to be tried.",

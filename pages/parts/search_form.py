@@ -137,8 +137,9 @@ def summary(plan: Plan) -> None:
     at_once = min(plan.at_once, slots.at_once(store, device))
     takes = estimate(store, [plan.config({})] * plan.trials, at_once)
     st.markdown(
-        f"This tries **{plan.trials} configurations**, {plan.epochs} epochs each, {at_once} at a time: about"
-        f" **{takes}** at most {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
+        f"This tries **{plan.trials} configurations**, {plan.epochs} {'epoch' if plan.epochs == 1 else 'epochs'} each,"
+        f" {at_once} at a time. About **{takes}** at most,"
+        f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
     )
     status = datasets.status(plan.values["data"])
     if status.state != "ready":
