@@ -94,8 +94,11 @@ def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], me
             labelside="bottom",
         )
     )
+    # The last axis says what a colour means; the worst is not the scale's end, which is the colour of the page.
+    worst, top = (min(values), max(values)) if metric.more_is_better else (max(values), min(values))
+    far = (top - worst) or 1.0
     figure.update_coloraxes(
-        colorbar={"tickformat": ".0%" if metric.percent else None, "thickness": 12}, reversescale=False
+        cmin=min(worst - far / 2, top), cmax=max(worst - far / 2, top), reversescale=far < 0, showscale=False
     )
     framed(figure, height=440, showlegend=False)
     return figure.update_layout(margin={"l": 70, "r": 60, "t": 30, "b": 90})

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -162,7 +163,7 @@ def begin(store: Store, plan: Plan) -> Search:
         StoreError: if there is one of that name already, or it cannot be written; nothing is kept then.
     """
     search = Search(store, plan)
-    part = search.folder.with_name(f".{search.name}.{os.getpid()}.part")
+    part = search.folder.with_name(f".{search.name}.{secrets.token_hex(4)}.part")
     try:
         part.mkdir(parents=True)
         (part / PLAN).write_text(plan.to_json(), encoding="utf-8")

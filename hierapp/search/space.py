@@ -73,14 +73,14 @@ class Dimension:
         if self.choices:
             return next(choice for choice in self.choices if choice == value)
         if self.whole:
-            return round(value)
+            return int(round(value))
         return min(self.high, max(self.low, float(f"{value:.{DIGITS}g}")))
 
     def says_something(self, values: Mapping[str, Any]) -> bool:
         """Whether it changes anything beside the other values, by name: of an option its loss must be the one."""
         loss, dot, _ = self.name.rpartition(".")
         other, needed = ONLY_WITH.get(self.name, ("", None))
-        return values["loss"] == loss if dot else not other or values[other] == needed
+        return bool(values["loss"] == loss if dot else not other or values[other] == needed)
 
     @property
     def title(self) -> str:

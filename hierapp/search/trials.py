@@ -33,7 +33,7 @@ OPEN: tuple[State, ...] = ("waiting", "running")
 STATES: tuple[State, ...] = get_args(State)
 
 SearchState = Literal["running", "stopping", "stopped", "failed", "interrupted", "finished"]
-ON_ITS_WAY_SECONDS = 10.0  # for a driver to take its lock
+ON_ITS_WAY_SECONDS = 30.0  # for a driver to take its lock
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def read(search: Search, book: Book | None = None) -> list[Trial]:
     found = []
     for number, entry in enumerate(book.entries):
         run = runs.get(entry.run or "")
+        run = run if run is not None and _is_of(entry, run) else None
         points = recorded.get(entry.run or "", {}).get(metric, [])
         values = tuple((int(epoch), value) for epoch, value in points if math.isfinite(value))
         why = entry.refused or (run.error if run else None)
@@ -108,6 +109,15 @@ def is_over(search: Search, trials: Sequence[Trial]) -> bool:
 def can_resume(state: SearchState) -> bool:
     """Whether there is something to go on with."""
     return state in ("stopped", "failed", "interrupted")
+
+
+def _is_of(entry: Entry, run: Run) -> bool:
+    """Whether a run has the trial's values: in a store that was brought back from a backup its number may be another's."""
+    config = run.config
+    return all(
+        (config.options.get(name.rpartition(".")[2]) if "." in name else getattr(config, name, None)) == value
+        for name, value in entry.params.items()
+    )
 
 
 def _state(entry: Entry, run: Run | None) -> State:

@@ -18,7 +18,7 @@ from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
 from pages.parts import common, queue, run_fields
 
 DEFAULT_LOSSES = ["hierarchical"]
-BEGIN_WITH = ("learning_rate", "optimizer")  # and the options of the losses
+BEGIN_WITH = ("learning_rate", "optimizer")  # and options of the losses that are numbers
 MOST_OPTIONS = 2
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate, where they do not vary", "optimization"),
@@ -81,7 +81,8 @@ def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
     """What varies, each with its range, as `space.parse` reads it."""
     st.subheader("What varies")
     known = space.variable(chosen) if chosen else []
-    usual = [*BEGIN_WITH, *[name for name in known if "." in name][:MOST_OPTIONS]]
+    numbers = [name for name in known if "." in name and ".." in space.usual_range(name)]
+    usual = [*BEGIN_WITH, *numbers[:MOST_OPTIONS]]
     if "varied" in st.session_state:  # options of losses that are not chosen any more
         st.session_state["varied"] = [name for name in st.session_state["varied"] if name in known]
     common.from_url("varied", known, usual)

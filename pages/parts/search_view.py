@@ -113,7 +113,7 @@ def table(seen: Report) -> None:
     """A row a trial, with its run."""
     st.subheader("Trials")
     frame = seen.table().iloc[::-1]
-    frame["run"] = [f"runs?runs={run}" if run else None for run in frame["run"]]
+    frame = frame.assign(run=[f"runs?runs={run}" if run else None for run in frame["run"]])
     form = "percent" if seen.metric.percent else "%.4f"
     st.dataframe(
         frame,

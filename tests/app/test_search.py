@@ -32,8 +32,8 @@ def test_without_a_search_there_is_the_form_with_sensible_ranges(open_page, stor
     assert page.multiselect(key="varied").value == [
         "learning_rate",
         "optimizer",
-        "hierarchical.targets",
         "hierarchical.mass",
+        "hierarchical.soft",
     ]
     assert page.text_input(key="range-learning_rate").value == "1e-4..1e-1:log"
     assert not page.button(key="start-search").disabled
