@@ -27,7 +27,7 @@ from hierapp.runs import Run
 from hierapp.search_actions import SearchActions
 from hierapp.similarity import Similarity
 from hierapp.similarity_library import SimilarityEntry
-from hierapp.store import Place, Store
+from hierapp.store import Place
 from hierapp.tags import put as put_tags
 from hierapp.tree import LabelTree
 from hierapp.tree_library import TreeEntry

@@ -38,7 +38,10 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         "--metric", default="val_accuracy", help=f"{', '.join(METRICS)}: by what trials are judged", metavar="NAME"
     )
     search.add_argument(
-        "--pruner", default="median", help="; ".join(f"{name}: {what}" for name, what in PRUNERS.items()), metavar="NAME"
+        "--pruner",
+        default="median",
+        help="; ".join(f"{name}: {what}" for name, what in PRUNERS.items()),
+        metavar="NAME",
     )
     search.add_argument("--sampler-seed", type=int, default=0, help="decides what is tried first")
     search.add_argument("--seed", type=int, default=0, help="of every run")

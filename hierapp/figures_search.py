@@ -89,7 +89,10 @@ def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], me
     figure = go.Figure(
         go.Parcoords(
             line={"color": reached, "coloraxis": "coloraxis"},
-            dimensions=[*axes, {"label": metric.title, "values": reached, "tickformat": ".1%" if metric.percent else ""}],
+            dimensions=[
+                *axes,
+                {"label": metric.title, "values": reached, "tickformat": ".1%" if metric.percent else ""},
+            ],
             labelangle=-12,
             labelside="bottom",
         )

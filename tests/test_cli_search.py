@@ -14,9 +14,14 @@ from hierapp.paths import project_folder
 from hierapp.search import book
 from hierapp.search.report import Report
 from hierapp.store import Store
-from tests.search.conftest import begun, carry_on, store  # noqa: F401 - a fixture
+from tests.search.conftest import begun, carry_on, quiet_store
 
 BEGIN = ["search", "lr", "--data", "digits", "--loss", "hierarchical", "--epochs", "1", "--vary", "mass=0..1"]
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    return quiet_store(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def call(capsys):
     return run
 
 
-def test_a_search_begins_with_what_the_command_says(call, store):  # noqa: F811
+def test_a_search_begins_with_what_the_command_says(call, store):
     status, out, _ = call(
         *BEGIN,
         "--loss=hxe",
@@ -71,7 +76,7 @@ def test_a_search_begins_with_what_the_command_says(call, store):  # noqa: F811
         (["search", "lr", "--stop"], "There is no search 'lr'"),
     ],
 )
-def test_bad_input_is_told_in_one_line_and_nothing_is_kept(arguments, says, call, store):  # noqa: F811
+def test_bad_input_is_told_in_one_line_and_nothing_is_kept(arguments, says, call, store):
     status, out, err = call(*arguments)
     assert (status, out) == (2, "")
     assert says in err
@@ -79,7 +84,7 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_kept(arguments, says, call
     assert book.names(store) == []
 
 
-def test_a_search_is_shown_listed_stopped_and_resumed(call, store):  # noqa: F811
+def test_a_search_is_shown_listed_stopped_and_resumed(call, store):
     assert "No search yet" in call("searches")[1]
     search = begun(store, trials=3)
     assert call("search", "lr", "--stop")[1].startswith("search lr: stopped")

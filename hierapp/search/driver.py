@@ -114,7 +114,7 @@ class Driver:
 
     def _ask(self, now: Sequence[Trial]) -> None:
         """Think of one more trial, if it may go on now; it is queued in the next step."""
-        going = sum(trial.is_open for trial in now)
+        going = sum(trial.is_open or trial.state == "stopped" for trial in now)
         if len(now) < self.plan.trials and going < self.plan.at_once and self._is_room():
             self.search.note(trial=len(now), ask=sampling.ask(self.plan, now))
 

@@ -95,10 +95,7 @@ def variable(chosen: Sequence[str]) -> list[str]:
     (['model', 'batch_size'], 'hierarchical.soft_reduction')
     """
     options = [
-        f"{loss}.{option.name}"
-        for loss in chosen
-        for option in losses.find(loss).options
-        if option.kind != "numbers"
+        f"{loss}.{option.name}" for loss in chosen for option in losses.find(loss).options if option.kind != "numbers"
     ]
     return ["model", *_fields(), *options]
 

@@ -112,7 +112,7 @@ def can_resume(state: SearchState) -> bool:
 
 
 def _is_of(entry: Entry, run: Run) -> bool:
-    """Whether a run has the trial's values: in a store that was brought back from a backup its number may be another's."""
+    """Whether a run has the trial's values: in a store that came back from a backup its number may be another's."""
     config = run.config
     return all(
         (config.options.get(name.rpartition(".")[2]) if "." in name else getattr(config, name, None)) == value

@@ -23,6 +23,11 @@ COUNTS = np.eye(10, dtype=np.int64)
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    return quiet_store(tmp_path, monkeypatch)
+
+
+def quiet_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store in HIERAPP_HOME; nothing that is asked to start a process does."""
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)

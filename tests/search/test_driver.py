@@ -327,7 +327,9 @@ def test_a_driver_works_until_its_trials_have_ended(store, monkeypatch, capsys):
 
 def test_values_that_do_not_go_together_are_told_and_the_search_goes_on(store, monkeypatch):
     plan = {"varied": ["label_smoothing=0.1,0.2", "cross-entropy.label_smoothing=0,0.1"], "losses": ("cross-entropy",)}
-    search = begun(store, trials=2, **{**plan, "varied": ["label_smoothing=0,0.2", "cross-entropy.label_smoothing=0,0.1"]})
+    search = begun(
+        store, trials=2, **{**plan, "varied": ["label_smoothing=0,0.2", "cross-entropy.label_smoothing=0,0.1"]}
+    )
     asked = iter([(0.2, 0.1), (0.2, 0.0)])
 
     def ask(*arguments):

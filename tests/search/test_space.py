@@ -41,7 +41,10 @@ def test_an_option_goes_to_every_loss_that_has_it_or_to_the_one_that_is_named():
         "hierarchical.soft",
         "hierarchical-convex.soft",
     ]
-    assert [each.name for each in parse(["hierarchical-convex.soft=0..1"], both)] == ["loss", "hierarchical-convex.soft"]
+    assert [each.name for each in parse(["hierarchical-convex.soft=0..1"], both)] == [
+        "loss",
+        "hierarchical-convex.soft",
+    ]
 
 
 def test_what_others_depend_on_comes_first():
