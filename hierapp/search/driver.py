@@ -1,8 +1,8 @@
 """Asking, queuing, pruning: what a search does, in a process of its own.
 
-`python -m hierapp.search NAME` works on one search and ends when its trials have, or when it is asked to stop. It holds a
-lock while it does, so that there is one for each search. It keeps nothing in mind: whatever it does is noted in the book
-first or can be told from the store, and the next driver goes on from there.
+`python -m hierapp.search NAME` works on one search and ends when its trials have, or when it is asked to stop. It holds
+a lock while it does, so that there is one for each search. It keeps nothing in mind: whatever it does is noted in the
+book first or can be told from the store, and the next driver goes on from there.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ class Dimension:
         if self.choices:
             return next(choice for choice in self.choices if choice == value)
         if self.whole:
-            return int(round(value))
+            nearest: int = round(value)
+            return nearest
         return min(self.high, max(self.low, float(f"{value:.{DIGITS}g}")))
 
     def says_something(self, values: Mapping[str, Any]) -> bool:
