@@ -56,12 +56,14 @@ class Book:
         stopping: whether the search was asked to stop.
         error: why it could not go on, if so.
         begun: when it was last started, in seconds since 1970.
+        importances: what mattered, as the driver saw it last; it costs seconds of imports, which no page has.
     """
 
     entries: list[Entry] = field(default_factory=list)
     stopping: bool = False
     error: str | None = None
     begun: float = 0.0
+    importances: dict[str, float] = field(default_factory=dict)
 
     def follow(self, line: dict[str, Any]) -> None:
         """Take in one more line."""
@@ -75,6 +77,8 @@ class Book:
                     setattr(entry, name, tuple(line[name]) if name == "pruned" else line[name])
         elif "error" in line:
             self.error = str(line["error"])
+        elif "importances" in line:
+            self.importances = {str(name): float(share) for name, share in line["importances"].items()}
         elif "stop" in line:
             self.stopping, self.error = bool(line["stop"]), None
             self.begun = self.begun if self.stopping else float(line["at"])

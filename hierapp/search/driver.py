@@ -38,6 +38,7 @@ class Driver:
         self.search, self.plan, self.store = search, search.plan, search.store
         # Of which trials it was seen after which epoch that they are not hopeless.
         self._judged: dict[int, int] = {}
+        self._finished = 0
 
     def revive(self) -> None:
         """Let runs go on whose processes are gone, once, before the first step."""
@@ -61,6 +62,7 @@ class Driver:
         self._bring_back(done, now)
         self._prune(done, now)
         self._ask(now)
+        self._judge(done, now)
         supervisor.wake(self.store)
         return not trials.is_over(self.search, now)
 
@@ -117,6 +119,15 @@ class Driver:
         going = sum(trial.is_open or trial.state == "stopped" for trial in now)
         if len(now) < self.plan.trials and going < self.plan.at_once and self._is_room():
             self.search.note(trial=len(now), ask=sampling.ask(self.plan, now))
+
+    def _judge(self, done: Book, now: Sequence[Trial]) -> None:
+        """Note what mattered, whenever one more trial has finished."""
+        finished = sum(trial.state == "finished" for trial in now)
+        if finished != self._finished:
+            self._finished = finished
+            found = sampling.importances(self.plan, now)
+            if found and found != done.importances:
+                self.search.note(importances=found)
 
     def _is_room(self) -> bool:
         """Whether the owner may have one more run waiting or running."""

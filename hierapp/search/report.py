@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from hierapp.errors import HierappError
-from hierapp.search import book, sampling, trials
+from hierapp.search import book, trials
 from hierapp.search.book import Book, Search
 from hierapp.search.plan import METRICS, Metric
 from hierapp.search.space import Value
@@ -70,7 +70,7 @@ class Report:
             "varied": list(plan.varied),
             "values": dict(plan.values),
             "best": None if self.best is None else self.best.number,
-            "importances": sampling.importances(plan, self.trials),
+            "importances": self.book.importances,
             "tried": [
                 {
                     "trial": trial.number,

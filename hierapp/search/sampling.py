@@ -53,8 +53,6 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
 
     PED-ANOVA (Watanabe et al. 2023), for parameters of one loss alone too.
     """
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
     sign = -1 if METRICS[plan.metric].more_is_better else 1
     values = sorted(sign * trial.value for trial in trials if trial.state == "finished" and trial.value is not None)
     if len(values) < ENOUGH:
@@ -62,6 +60,8 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
     share = max(GOOD_SHARE, GOOD_TRIALS / len(values))
     if values[math.ceil(share * len(values)) - 1] == values[-1]:
         return {}  # all alike
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # this imports scikit-learn
+
     evaluator = PedAnovaImportanceEvaluator(target_quantile=share)
     return get_param_importances(_study(plan, trials), evaluator=evaluator)
 

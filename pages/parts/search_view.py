@@ -138,7 +138,7 @@ def why(seen: Report) -> None:
     left, right = st.columns([1, 2], gap="large")
     with left:
         st.subheader("Importances")
-        if shares := sampling.importances(plan, seen.trials):
+        if shares := seen.book.importances:
             titles = {each.name: each.title for each in plan.dimensions}
             figure = figures_search.importance_figure({titles[name]: share for name, share in shares.items()})
             common.chart(figure, "search-importances", "How much each parameter has to do with good trials")

@@ -136,6 +136,28 @@ def test_only_the_validation_part_is_read(store, tmp_path, monkeypatch):
     assert {**told["one"][1], "created": 0} == {**told["other"][1], "created": 0}
 
 
+def test_what_mattered_is_noted_once_there_is_enough_and_whoever_looks_imports_nothing(store):
+    import subprocess
+    import sys
+
+    search = begun(store, trials=12, varied=["learning_rate=1e-4..1e-1:log", "crop=0..4"])
+    carry_on(search, by_rate)
+    shares = Report.of(search).as_dict()["importances"]
+    assert set(shares) == {"learning_rate", "crop"}
+    assert shares == sampling.importances(search.plan, trials.read(search))
+    code = (
+        "import sys\n"
+        "from hierapp.search import book\n"
+        "from hierapp.search.report import Report\n"
+        "from hierapp.store import Store\n"
+        "assert Report.of(book.find(Store(), 'lr')).as_dict()['importances']\n"
+        "from hierapp import actions, figures_search\n"
+        "assert not {'optuna', 'sklearn', 'torch'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 # Pruning
 
 

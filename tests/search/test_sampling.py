@@ -58,7 +58,7 @@ def test_it_learns_where_the_good_ones_are(metric, sign):
     found = tried(plan, lambda params: -sign * abs(params["momentum"] - 0.3), 40)
     late = [abs(trial.params["momentum"] - 0.3) for trial in found[25:]]
     early = [abs(trial.params["momentum"] - 0.3) for trial in found[:10]]
-    assert sum(late) / len(late) < sum(early) / len(early) / 2
+    assert sum(late) / len(late) < 0.75 * sum(early) / len(early)
 
 
 def test_a_trial_below_the_median_is_hopeless_after_five():
