@@ -15,10 +15,10 @@ from tests.e2e.test_walk import LONG, wait_until
 def test_three_trials_are_tried_seen_and_the_best_opened_in_the_train_form(server, page):
     page.goto(f"{server.url}/search?data=digits&loss=hierarchical&epochs=1&varied=learning_rate&varied=optimizer")
     expect(page.get_by_text("No search yet")).to_be_visible(timeout=LONG)
-    page.get_by_role("textbox", name="Name").fill("three")
-    page.get_by_role("textbox", name="Name").press("Enter")
-    page.get_by_label("Trials").fill("3")
-    page.get_by_label("Trials").press("Enter")
+    page.get_by_role("textbox", name="Name", exact=True).fill("three")
+    page.get_by_role("textbox", name="Name", exact=True).press("Enter")
+    page.get_by_label("Trials", exact=True).fill("3")
+    page.get_by_label("Trials", exact=True).press("Enter")
     expect(page.get_by_text("This tries 3 configurations, 1 epoch each")).to_be_visible()
     page.get_by_role("button", name="Start the search").click()
 
@@ -29,7 +29,7 @@ def test_three_trials_are_tried_seen_and_the_best_opened_in_the_train_form(serve
     assert [trial.state for trial in seen.trials] == ["finished"] * 3
     assert [run.tags for run in server.store.runs()] == [("search:three",)] * 3
     assert all(run.state == "finished" for run in server.store.runs())
-    expect(page.get_by_text("3 of 3")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("3 of 3", exact=True)).to_be_visible(timeout=LONG)
     expect(page.locator(".st-key-search-parallel .js-plotly-plot")).to_be_visible()
     page.screenshot(path=SCREENSHOTS / "search.png", full_page=True)
 
