@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
 from hierapp.figures import COLORS, framed, plain
+from hierapp.figures_compare import REFERENCE, clear
 from hierapp.search.plan import Metric
 from hierapp.search.report import text
 from hierapp.search.space import Dimension
 from hierapp.search.trials import Trial
 
 NONE = "–"  # where a parameter says nothing beside the others
-NONE_SHARE = 0.15  # of an axis, below its least value, lies that
+NONE_SHARE = 0.15  # of an axis, at its lower end, is for that
+LEAST_SEEN = 0.2  # of the colour, of the worst line
 TICKS = 5  # of an axis of numbers
 FEW_TICKS = 8  # of an axis of whole numbers, each of which has one
 LOOKS = {"finished": (COLORS[0], "circle"), "pruned": (COLORS[1], "x"), "others": (COLORS[7], "circle-open")}
@@ -75,60 +77,96 @@ def importance_figure(importances: Mapping[str, float]) -> go.Figure:
 
 
 def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], metric: Metric) -> go.Figure:
-    """A line a trial through the values that it tried, coloured by what came of it; the best are drawn last.
+    """A line a trial through the values that it tried, to what came of it on the last axis: the better, the stronger
+    the line, and the best in the colour of `best_figure`'s line.
+
+    Of lines of SVG, for Plotly's own parallel coordinates need WebGL, which not every browser has.
 
     Args:
         trials: those whose value counts; one at least.
         dimensions: what varies.
         metric: what the value is.
     """
-    values = [float(trial.value or 0.0) for trial in trials]
-    order = sorted(range(len(trials)), key=lambda at: values[at] if metric.more_is_better else -values[at])
-    drawn, reached = [trials[at] for at in order], [values[at] for at in order]
-    axes = [_axis(dimension, [trial.params.get(dimension.name) for trial in drawn]) for dimension in dimensions]
-    figure = go.Figure(
-        go.Parcoords(
-            line={"color": reached, "coloraxis": "coloraxis"},
-            dimensions=[
-                *axes,
-                {"label": metric.title, "values": reached, "tickformat": ".1%" if metric.percent else ""},
-            ],
-            labelangle=-12,
-            labelside="bottom",
+    reached = [float(trial.value or 0.0) for trial in trials]
+    low, high = min(reached), max(reached)
+    goodness = [((value - low) if metric.more_is_better else (high - value)) / ((high - low) or 1) for value in reached]
+    form = ".1%" if metric.percent else ".3f"
+    axes = [_axis(dimension, trials) for dimension in dimensions]
+    places = [_within(value, low, high) for value in reached]
+    axes.append(Axis(metric.title, places, {0.0: f"{low:{form}}", 1.0: f"{high:{form}}"} if high > low else {}))
+    figure = go.Figure()
+    order = sorted(range(len(trials)), key=lambda at: goodness[at])
+    for at in order:
+        is_best = at == order[-1]
+        color = COLORS[2] if is_best else clear(COLORS[0], LEAST_SEEN + (1 - LEAST_SEEN) * goodness[at])
+        figure.add_scatter(
+            x=list(range(len(axes))),
+            y=[axis.places[at] for axis in axes],
+            mode="lines+markers",
+            line={"color": color, "width": 3 if is_best else 1.5},
+            marker={"color": color, "size": 7},
+            hovertemplate=f"trial {trials[at].number}: {reached[at]:{form}}<br>{_said(trials[at])}<extra></extra>",
         )
+    for number, axis in enumerate(axes):
+        figure.add_vline(number, line={"color": REFERENCE, "width": 1}, layer="below")
+        for place, words in axis.ticks.items():
+            figure.add_annotation(
+                x=number, y=place, text=plain(words), showarrow=False, xanchor="left", xshift=6, font={"size": 11}
+            )
+    names = [plain(axis.title).replace(": ", ":<br>") for axis in axes]
+    figure.update_xaxes(
+        tickmode="array",
+        tickvals=list(range(len(axes))),
+        ticktext=names,
+        range=[-0.2, len(axes) - 0.5],
+        showgrid=False,
+        zeroline=False,
+        automargin=True,
     )
-    # The last axis says what a colour means; the worst is not the scale's end, which is the colour of the page.
-    worst, top = (min(values), max(values)) if metric.more_is_better else (max(values), min(values))
-    far = (top - worst) or 1.0
-    figure.update_coloraxes(
-        cmin=min(worst - far / 2, top), cmax=max(worst - far / 2, top), reversescale=far < 0, showscale=False
-    )
-    framed(figure, height=440, showlegend=False)
-    return figure.update_layout(margin={"l": 70, "r": 60, "t": 30, "b": 90})
+    figure.update_yaxes(visible=False, range=[-0.08, 1.08])
+    figure.update_layout(hovermode="closest")
+    return framed(figure, height=420, showlegend=False)
 
 
-def _axis(dimension: Dimension, tried: Sequence[object]) -> dict[str, Any]:
-    """One axis: of several by their order, of numbers as they vary, with a place below for those that say nothing."""
+@dataclass(frozen=True)
+class Axis:
+    """One axis of parallel coordinates: its title, where each trial crosses it, from 0 to 1, and what stands where."""
+
+    title: str
+    places: list[float]
     ticks: dict[float, str]
+
+
+def _axis(dimension: Dimension, trials: Sequence[Trial]) -> Axis:
+    """Of several by their order, of numbers as they vary, with a place below for trials of which it says nothing."""
     if dimension.choices:
-        places = {choice: float(at) for at, choice in enumerate(dimension.choices)}
-        ticks = {place: text(choice) for choice, place in places.items()}
-        low, high = 0.0, float(len(places) - 1)
-        values = [None if value is None else places[value] for value in tried]  # type: ignore[index] # a choice
+        count = len(dimension.choices)
+        where = {choice: at / (count - 1) for at, choice in enumerate(dimension.choices)}
+        ticks = {place: text(choice) for choice, place in where.items()}
     else:
         low, high = _place(dimension, dimension.low), _place(dimension, dimension.high)
-        values = [None if value is None else _place(dimension, float(value)) for value in tried]  # type: ignore[arg-type] # a number
-        ticks = _ticks(dimension, low, high)
-    below = low - NONE_SHARE * (high - low)
-    if None in values:
-        ticks, low = {below: NONE, **ticks}, below
-    return {
-        "label": dimension.title,
-        "values": [below if value is None else value for value in values],
-        "range": [low, high],
-        "tickvals": list(ticks),
-        "ticktext": list(ticks.values()),
-    }
+        where = {
+            value: _within(_place(dimension, float(value)), low, high)
+            for trial in trials
+            if (value := trial.params.get(dimension.name)) is not None
+        }
+        ticks = {_within(place, low, high): words for place, words in _ticks(dimension, low, high).items()}
+    tried = [trial.params.get(dimension.name) for trial in trials]
+    if None not in tried:
+        return Axis(dimension.title, [where[value] for value in tried if value is not None], ticks)
+
+    def raised(place: float) -> float:
+        return NONE_SHARE + (1 - NONE_SHARE) * place
+
+    return Axis(
+        dimension.title,
+        [0.0 if value is None else raised(where[value]) for value in tried],
+        {0.0: NONE, **{raised(place): words for place, words in ticks.items()}},
+    )
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return (value - low) / (high - low) if high > low else 0.5
 
 
 def _place(dimension: Dimension, value: float) -> float:

@@ -152,6 +152,6 @@ def why(seen: Report) -> None:
         if len(done) >= FEW:
             figure = figures_search.parallel_figure(done, plan.dimensions, seen.metric)
             common.chart(figure, "search-parallel", "A line a finished trial through the values that it tried")
-            st.caption("A line a finished trial. Drag along an axis to see the lines through a part of it alone.")
+            st.caption("A line a finished trial: the better, the stronger; the best one is green.")
         else:
             st.caption("They come with the second finished trial.")
