@@ -19,6 +19,7 @@ page = entrance.navigate(
         st.Page("pages/studio.py", title="Studio", icon=":material/edit:"),
         st.Page("pages/lab.py", title="Lab", icon=":material/experiment:"),
         st.Page("pages/train.py", title="Train", icon=":material/play_circle:"),
+        st.Page("pages/search.py", title="Search", icon=":material/tune:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
         st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),

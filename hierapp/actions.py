@@ -6,12 +6,12 @@ in it can be anybody's run. So the pages ask here at every change; which buttons
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hierapp import datasets, downloads, launchers, models, similarity_library, slots, text_embeddings, tree_library
+from hierapp.action_rules import COUNTING, Rules
 from hierapp.config import RunConfig
 from hierapp.dataset_files import Dataset
 from hierapp.drafts import Draft
@@ -24,8 +24,8 @@ from hierapp.notes import put as put_note
 from hierapp.own_data import adoption, deletion, staging
 from hierapp.own_data.options import Options
 from hierapp.own_data.staging import Request
-from hierapp.rights import Rights
 from hierapp.runs import Run
+from hierapp.search_actions import SearchActions
 from hierapp.similarity import Similarity
 from hierapp.similarity_library import SimilarityEntry
 from hierapp.store import Place
@@ -35,11 +35,8 @@ from hierapp.tree_library import TreeEntry
 
 BACKWARDS: tuple[Place, ...] = ("later", "last")  # what costs nobody else their turn
 
-# Two clicks at once must not each count the runs before the other's are there.
-_counting = threading.Lock()
 
-
-class Actions(Rights):
+class Actions(Rules):
     """What a person does to a store and to what is kept beside it.
 
     Args:
@@ -50,6 +47,11 @@ class Actions(Rights):
         AccessError: from every action that the person may not do; nothing is changed then.
     """
 
+    @property
+    def searches(self) -> SearchActions:
+        """What they do to searches."""
+        return SearchActions(self.store, self.person)
+
     # Runs
 
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree, priority: int = 0) -> list[str]:
@@ -59,8 +61,8 @@ class Actions(Rights):
             self.need_admin("put runs before those of others")
         if any(models.is_own(config.model) for config in configs):
             self.need_admin("run code of their own as a model")
-        self._check_epochs(configs)
-        with _counting:
+        self._check_epochs(max((config.epochs for config in configs), default=0))
+        with COUNTING:
             self._check_room(len(configs))
             return launchers.submit(self.store, configs, tree, owner=self.person.email, priority=priority)
 
@@ -72,8 +74,8 @@ class Actions(Rights):
     def resume(self, run: str) -> None:
         """Queue an ended run again, to go on where it stopped."""
         found = self._own(run, "resume")
-        self._check_epochs([found.config])
-        with _counting:
+        self._check_epochs(found.config.epochs)
+        with COUNTING:
             self._check_room(1)
             launchers.resume(self.store, run)
 

@@ -1,7 +1,7 @@
 """Everything in HIERAPP_HOME that cannot be made again, as one zip, and the way back.
 
-That is the store, the user's trees with their versions, the drafts, the user's similarities and the runs' folders; data
-sets are not in it.
+That is the store, the user's trees with their versions, the drafts, the user's similarities, the searches and the
+runs' folders; data sets are not in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hierapp.store_check import RUNS, STORE, damaged, faults, open_readonly
 
 ABOUT = "hierapp-backup.json"
 FORMAT = 1
-KEPT = ("trees", "drafts", "similarities")
+KEPT = ("trees", "drafts", "similarities", "searches")
 # Weights do not get smaller, and what takes no time to pack takes none to unpack.
 PACKED = (".sqlite", ".json", ".jsonl", ".txt", ".log", ".csv")
 INTERRUPTED = "The run was going on when the backup was made that was brought back; resume it to go on."

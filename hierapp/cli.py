@@ -17,19 +17,18 @@ from hierapp import (
     cli_export,
     cli_fields,
     cli_note,
+    cli_search,
     cli_similarity,
     cli_store,
     cli_tag,
     datasets,
     devices,
     launchers,
-    losses,
-    models,
     slots,
     tree_library,
 )
 from hierapp.config import plan
-from hierapp.errors import ConfigError, HierappError, StoreError, TreeError
+from hierapp.errors import HierappError, StoreError, TreeError
 from hierapp.runs import Run
 from hierapp.store import Place, Store
 from hierapp.tree import LabelTree
@@ -66,15 +65,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     run = _command(commands, "run", run_losses, "queue runs, follow them, print the table", figures=True)
-    run.add_argument(
-        "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best that is ready"
-    )
-    run.add_argument("--tree", help="a tree's name or file; by default the data set's own")
-    run.add_argument(
-        "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
-    )
-    run.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the losses")
-    run.add_argument("--model", default="lenet", help=f"{', '.join(models.MODELS)}, or your own as module:factory")
+    cli_fields.add_choices(run)
     cli_fields.add(run)
     run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
     run.add_argument("--seed", type=int, default=0, help="the first seed")
@@ -114,6 +105,7 @@ def parser() -> Parser:
     cli_note.add(commands, _command)
     cli_compare.add(commands, _command)
     cli_export.add(commands, _command)
+    cli_search.add(commands, _command)
     return top
 
 
@@ -135,7 +127,7 @@ def run_losses(options: argparse.Namespace) -> int:
     configs = plan(
         options.loss,
         range(options.seed, options.seed + options.seeds),
-        _pairs(options.option),
+        cli_fields.pairs(options.option),
         data=data.name,
         tree=name,
         model=options.model,
@@ -238,13 +230,6 @@ def _print_runs(runs: Sequence[Run]) -> None:
     from hierapp import summary
 
     print(json.dumps(summary.as_dicts(runs)))
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    for pair in given:
-        if "=" not in pair:
-            raise ConfigError(f"Expected an option as NAME=VALUE, as in --option mass=0, but got {pair!r}.")
-    return dict(pair.split("=", 1) for pair in given)
 
 
 # Trees

@@ -1,11 +1,39 @@
-"""The fields of RunConfig as options of the command line: a new field needs no line here."""
+"""What configures runs, as options of the command line: a new field of RunConfig needs no line here."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
+from hierapp import datasets, losses, models
 from hierapp.config_fields import GROUPS, fields_of
+from hierapp.errors import ConfigError
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Data set, tree, losses with their options, network."""
+    parser.add_argument(
+        "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best that is ready"
+    )
+    parser.add_argument("--tree", help="a tree's name or file; by default the data set's own")
+    parser.add_argument(
+        "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
+    )
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the losses")
+    parser.add_argument("--model", default="lenet", help=f"{', '.join(models.MODELS)}, or your own as module:factory")
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """The losses' options as they were given.
+
+    Raises:
+        ConfigError: if one is not of the form NAME=VALUE.
+    """
+    for pair in given:
+        if "=" not in pair:
+            raise ConfigError(f"Expected an option as NAME=VALUE, as in --option mass=0, but got {pair!r}.")
+    return dict(pair.split("=", 1) for pair in given)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,13 @@ from pydantic.fields import FieldInfo
 
 from hierapp.config import Group, RunConfig
 
+# Fields that say something only where another one has a value.
+ONLY_WITH = {
+    "momentum": ("optimizer", "sgd"),
+    "step_epochs": ("schedule", "step"),
+    "step_factor": ("schedule", "step"),
+}
+
 
 @dataclass(frozen=True)
 class FormField:

@@ -61,9 +61,10 @@ class Store:
         owner: str | None = None,
         priority: int = 0,
         similarities: Sequence[str | None] | None = None,
+        tags: Sequence[str] = (),
     ) -> list[str]:
-        """Queue runs over one tree, all or none; their ids in order. `similarities` says for each of them what its
-        option `similarity` stands for, as CSV; None, for the tree's own, by default."""
+        """Queue runs over one tree, all or none, each with these tags; their ids in order. `similarities` says for each
+        of them what its option `similarity` stands for, as CSV; None, for the tree's own, by default."""
         text = tree_formats.render(tree, "json")
         similarities = similarities or [None] * len(configs)
         _check_priority(priority)
@@ -73,8 +74,8 @@ class Store:
             place = float(db.execute("SELECT coalesce(max(place), 0) FROM runs").fetchone()[0])
             ids = [
                 db.execute(
-                    "INSERT INTO runs (state, config, tree, similarity, owner, created, priority, place)"
-                    " VALUES ('queued', ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO runs (state, config, tree, similarity, owner, created, priority, place, tags)"
+                    " VALUES ('queued', ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         config.model_dump_json(),
                         kept_tree,
@@ -83,6 +84,7 @@ class Store:
                         time.time(),
                         priority,
                         place + number,
+                        " ".join(tags),
                     ),
                 ).lastrowid
                 for number, (config, csv) in enumerate(zip(configs, similarities, strict=True), start=1)
@@ -228,9 +230,8 @@ class Store:
 
     def metrics(self, ids: Iterable[str], metric: str | None = None) -> dict[str, Points]:
         """For each run and metric name the (epoch, value) pairs in order; of every metric, or of one."""
-        wanted = [number_of(run) for run in ids]
         with self.database.read() as db:
-            return records.points(db, wanted, metric)
+            return records.points(db, [number_of(run) for run in ids], metric)
 
     def metrics_since(self, cursor: int, ids: Iterable[str]) -> Changes:
         """What these runs recorded since an earlier call gave this cursor; 0 for everything."""

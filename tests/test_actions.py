@@ -403,7 +403,7 @@ def test_a_runner_deletes_their_own_data_alone(store, pictures):
 
 CHANGES = (
     r"\b(launchers\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|downloads\.(start|get)"
-    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|choice\.(choose|set_retries)"
+    r"|staging\.(begin|start|work|discard|clean)|adoption\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|driver\.(begin|start|stop|halt)|book\.begin|choice\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

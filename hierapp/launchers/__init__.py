@@ -14,9 +14,15 @@ from hierapp.tree import LabelTree
 
 
 def submit(
-    store: Store, configs: Sequence[RunConfig], tree: LabelTree, owner: str | None = None, priority: int = 0
+    store: Store,
+    configs: Sequence[RunConfig],
+    tree: LabelTree,
+    owner: str | None = None,
+    priority: int = 0,
+    tags: Sequence[str] = (),
 ) -> list[str]:
-    """Queue runs over one tree and see to it that something works on the queue; their ids in order.
+    """Queue runs over one tree, each with these tags, and see to it that something works on the queue; their ids in
+    order.
 
     Raises:
         DatasetError: if a data set is not there; nothing is queued.
@@ -36,7 +42,7 @@ def submit(
         tree.positions_of(datasets.find(name).class_names)
     for config in configs:
         losses.judge(config.loss, tree, config.options)
-    ids = store.add(configs, tree, owner, priority, _similarities(configs))
+    ids = store.add(configs, tree, owner, priority, _similarities(configs), tags)
     supervisor.wake(store)
     return ids
 

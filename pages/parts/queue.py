@@ -111,10 +111,10 @@ def _waiting_run(run: Run, name: str, is_first: bool, is_last: bool) -> None:
 def clone_button(run: Run) -> None:
     """Open the Train form filled with what a run was configured with."""
     if actions().may_run and st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
-        st.switch_page("pages/train.py", query_params=_form(run))
+        st.switch_page("pages/train.py", query_params=form_of(run))
 
 
-def _form(run: Run) -> dict[str, str | list[str]]:
+def form_of(run: Run) -> dict[str, str | list[str]]:
     """A run's configuration as the Train page's address has it."""
     config = run.config
     known = {option.name: option for option in losses.find(config.loss).options}

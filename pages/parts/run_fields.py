@@ -7,14 +7,8 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from hierapp.config_fields import FormField, Group, fields_of
+from hierapp.config_fields import ONLY_WITH, FormField, Group, fields_of
 
-# Shown only where another field has a value.
-ONLY_WITH = {
-    "momentum": ("optimizer", "sgd"),
-    "step_epochs": ("schedule", "step"),
-    "step_factor": ("schedule", "step"),
-}
 LABELS = {
     "select": "Best epoch by",
     "crop": "Crop (pixels)",
@@ -35,7 +29,7 @@ def group(name: Group, columns: int = 2) -> dict[str, Any]:
     values: dict[str, Any] = {}
     places: list[DeltaGenerator] = []
     for field in fields_of(name).values():
-        other, needed = ONLY_WITH.get(field.name, ("", ""))
+        other, needed = ONLY_WITH.get(field.name, ("", ""))  # those that say nothing are not shown
         if other and values[other] != needed:
             values[field.name] = field.default
             continue

@@ -18,6 +18,7 @@ TITLES = {
     "studio": "Studio",
     "lab": "Loss lab",
     "train": "Train",
+    "search": "Search",
     "runs": "Runs",
     "compare": "Compare",
     "settings": "Settings",

@@ -1,19 +1,21 @@
-"""Who may do what to a store: the questions that every change asks first."""
+"""Who may change what, for all actions: roles, owners, limits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
 
 from hierapp.access import Person, Role
-from hierapp.config import RunConfig
 from hierapp.errors import AccessError
 from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
 from hierapp.store import Store
 from hierapp.words import counted
 
+# Two clicks at once must not each count the runs before the other's are there.
+COUNTING = threading.Lock()
 
-class Rights:
+
+class Rules:
     """What a person may do.
 
     Args:
@@ -57,11 +59,11 @@ class Rights:
         self._need_runner(f"{what} runs")
         found = self.store.run(run)
         if not self.may_change(found.owner):
-            raise AccessError(f"Run {run} belongs to {_whom(found.owner)}; ask them or an admin to {what} it.")
+            raise AccessError(f"Run {run} belongs to {whom(found.owner)}; ask them or an admin to {what} it.")
         return found
 
-    def _check_epochs(self, configs: Sequence[RunConfig]) -> None:
-        most, wanted = self.person.limits.epochs, max((config.epochs for config in configs), default=0)
+    def _check_epochs(self, wanted: int) -> None:
+        most = self.person.limits.epochs
         if most is not None and wanted > most:
             raise AccessError(
                 f"A run may have {counted(most, 'epoch')} here, and {wanted:,} were asked for; take fewer."
@@ -80,5 +82,5 @@ class Rights:
             )
 
 
-def _whom(owner: str | None) -> str:
+def whom(owner: str | None) -> str:
     return owner or "the command line"

@@ -1,0 +1,195 @@
+"""A search as it was asked for: what stays, what varies, how many trials, by which figure they are judged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from hierapp import losses, tree_formats
+from hierapp.config import MOST_RUNS, RunConfig
+from hierapp.errors import ConfigError, StoreError, short
+from hierapp.search import space
+from hierapp.search.space import Dimension, Value
+from hierapp.tree import LabelTree
+
+LONGEST_NAME = 32  # characters; with what stands before it still a tag
+_NAME = re.compile(r"\w[\w.-]*")
+PRUNERS = {
+    "median": "end trials that are worse than the median of the finished ones at the same epoch",
+    "off": "let every trial run to its end",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of the validation part by which trials are judged."""
+
+    title: str
+    more_is_better: bool
+    percent: bool
+
+
+# What runs record of the validation part and can be compared over losses; val_loss cannot.
+METRICS = {
+    "val_accuracy": Metric("validation accuracy", more_is_better=True, percent=True),
+    "val_distance": Metric("mean distance of the validation images", more_is_better=False, percent=False),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is to do. Make one, then `check` it.
+
+    Attributes:
+        name: of the search; its runs get the tag "search:NAME".
+        losses: one, or several among which the loss varies.
+        values: the fields of RunConfig that stay, but loss and options; "data" and "tree" at least.
+        options: options of the losses that stay, by "loss.option".
+        varied: what varies; see `space.parse`.
+        tree_text: the tree as JSON: trials of one search have one tree, whatever becomes of its file.
+        trials: how many configurations are tried.
+        at_once: how many of them wait or run at a time; the queue's slots say how many of these run.
+        metric: a key of `METRICS`; of a trial counts the best epoch's, or the last one's with select "last".
+        pruner: a key of `PRUNERS`.
+        seed: of the sampler.
+        owner: the e-mail of who asked, if any.
+        waiting: how many runs its owner may have waiting and running at a time; None is no limit.
+        created: in seconds since 1970.
+    """
+
+    name: str
+    losses: tuple[str, ...]
+    values: Mapping[str, Any]
+    varied: tuple[str, ...]
+    tree_text: str
+    trials: int = 20
+    at_once: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metric: str = "val_accuracy"
+    pruner: str = "median"
+    seed: int = 0
+    owner: str | None = None
+    waiting: int | None = None
+    created: float = 0.0
+
+    @cached_property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """What varies, first that on which others depend."""
+        return space.parse(self.varied, self.losses)
+
+    @cached_property
+    def tree(self) -> LabelTree:
+        """The tree of all trials."""
+        return tree_formats.parse(self.tree_text, "json")
+
+    @property
+    def tag(self) -> str:
+        """By which its runs are found."""
+        return f"search:{self.name}"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every network that it may train."""
+        varied = [str(model) for each in self.dimensions if each.name == "model" for model in each.choices]
+        return tuple(dict.fromkeys([*varied, str(self.values.get("model", "lenet"))]))
+
+    @property
+    def epochs(self) -> int:
+        """Of each trial, at most."""
+        return int(self.values.get("epochs", RunConfig.model_fields["epochs"].default))
+
+    def start(self) -> dict[str, Any]:
+        """The values by name before anything varies, to tell what says something (`Dimension.says_something`)."""
+        return {
+            **{name: known.default for name, known in RunConfig.model_fields.items()},
+            **self.values,
+            "loss": self.losses[0],
+        }
+
+    def config(self, params: Mapping[str, Value]) -> RunConfig:
+        """The configuration of a trial.
+
+        Raises:
+            ConfigError: if these values do not go together, or not with the tree.
+        """
+        loss = str(params.get("loss", self.losses[0]))
+        own = {**self.options, **{name: value for name, value in params.items() if "." in name}}
+        options = {name.rpartition(".")[2]: value for name, value in own.items() if name.rpartition(".")[0] == loss}
+        varied = {name: value for name, value in params.items() if "." not in name and name != "loss"}
+        config = RunConfig.make(**{**self.values, **varied, "loss": loss, "options": options})
+        losses.judge(loss, self.tree, config.options)
+        return config
+
+    def check(self) -> None:
+        """See that everything can be tried, each end of each range for one.
+
+        Raises:
+            ConfigError: one sentence on the first thing that cannot.
+            DatasetError: for an unknown data set.
+        """
+        if not _NAME.fullmatch(self.name) or len(self.name) > LONGEST_NAME:
+            raise ConfigError(
+                f"{short(self.name)} is no name of a search; take a word of letters, digits and . - _ with at most"
+                f" {LONGEST_NAME} characters."
+            )
+        for what, count in (("trials", self.trials), ("trials at once", self.at_once)):
+            if not 1 <= count <= MOST_RUNS:
+                raise ConfigError(f"Expected from 1 to {MOST_RUNS:,} {what} but got {count:,}.")
+        for what, given, known in (("metric", self.metric, METRICS), ("pruner", self.pruner, PRUNERS)):
+            if given not in known:
+                raise ConfigError(f"Unknown {what} {given!r}; choose one of {', '.join(known)}.")
+        if self.seed < 0:
+            raise ConfigError(f"Expected the sampler's seed to be 0 or more but got {self.seed}.")
+        for dimension in self.dimensions:
+            loss = dimension.name.rpartition(".")[0]
+            for end in dimension.ends:
+                self.config({**({"loss": loss} if loss else {}), dimension.name: end})
+        varied = {each.name for each in self.dimensions}
+        for name in self.options:
+            if name in varied:
+                raise ConfigError(f"The option {name} is given one value and varies; leave one of the two out.")
+
+    def to_json(self) -> str:
+        """As it is kept on disk."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The plan that was kept.
+
+        Raises:
+            StoreError: if it cannot be understood.
+        """
+        try:
+            given = json.loads(text)
+            known = {each.name: given[each.name] for each in fields(cls) if each.name in given}
+            return cls(**{**known, "losses": tuple(given["losses"]), "varied": tuple(given["varied"])})
+        except (ValueError, LookupError, TypeError):
+            raise StoreError("The plan of this search is broken; delete the search's folder.") from None
+
+
+def options_of(chosen: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by "loss.option", of names as "mass", which goes to every loss that has it, or "hierarchical.mass".
+
+    Raises:
+        ConfigError: if an option belongs to none of the losses.
+
+    >>> options_of(("hierarchical", "simloss"), {"mass": 0})
+    {'hierarchical.mass': 0}
+    """
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        loss, _, name = key.rpartition(".")
+        takers = [
+            each
+            for each in chosen
+            if loss in ("", each) and any(name == option.name for option in losses.find(each).options)
+        ]
+        if not takers:
+            raise ConfigError(f"None of the losses {', '.join(chosen)} has an option {key!r}; leave it out.")
+        found |= {f"{each}.{name}": value for each in takers}
+    return found

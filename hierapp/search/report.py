@@ -1,0 +1,166 @@
+"""What is said of searches, alike on the command line and on the page: a dict for JSON, tables for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from hierapp.errors import HierappError
+from hierapp.search import book, trials
+from hierapp.search.book import Book, Search
+from hierapp.search.plan import METRICS, Metric
+from hierapp.search.space import Value
+from hierapp.search.trials import SearchState, Trial
+from hierapp.store import Store
+
+
+@dataclass(frozen=True)
+class Report:
+    """A search as it stands at one moment."""
+
+    search: Search
+    book: Book
+    trials: list[Trial]
+    state: SearchState
+    best: Trial | None
+
+    @classmethod
+    def of(cls, search: Search) -> Report:
+        """Look at a search now.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
+        read = search.read()
+        found = trials.read(search, read)
+        state = trials.state_of(search, found, read, time.time())
+        return cls(search, read, found, state, trials.best(search, found))
+
+    @property
+    def metric(self) -> Metric:
+        return METRICS[self.search.plan.metric]
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it will look different in a moment."""
+        return self.state in ("running", "stopping")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many trials there are in each state that has any."""
+        states = [trial.state for trial in self.trials]
+        return {state: states.count(state) for state in trials.STATES if state in states}
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the command line prints it with --json."""
+        plan = self.search.plan
+        return {
+            "name": plan.name,
+            "state": self.state,
+            "error": self.book.error,
+            "metric": plan.metric,
+            "trials": plan.trials,
+            "owner": plan.owner,
+            "created": plan.created,
+            "losses": list(plan.losses),
+            "varied": list(plan.varied),
+            "values": dict(plan.values),
+            "best": None if self.best is None else self.best.number,
+            "importances": self.book.importances,
+            "tried": [
+                {
+                    "trial": trial.number,
+                    "state": trial.state,
+                    "run": trial.run.id if trial.run else None,
+                    "value": trial.value,
+                    "epochs": len(trial.values),
+                    "params": trial.params,
+                    "error": trial.why,
+                }
+                for trial in self.trials
+            ],
+        }
+
+    def table(self) -> pd.DataFrame:
+        """One row a trial: its run, its state, its value so far, and what it tried; "" where that says nothing."""
+        columns = [dimension.title for dimension in self.search.plan.dimensions]
+        rows = [
+            {
+                "trial": trial.number,
+                "run": trial.run.id if trial.run else "",
+                "state": trial.state,
+                "epochs": len(trial.values),
+                self.metric.title: trial.value,
+                **{
+                    dimension.title: text(trial.params[dimension.name]) if dimension.name in trial.params else ""
+                    for dimension in self.search.plan.dimensions
+                },
+            }
+            for trial in self.trials
+        ]
+        frame = pd.DataFrame(rows, columns=["trial", "run", "state", "epochs", self.metric.title, *columns])
+        return frame.astype({self.metric.title: float})
+
+
+def overview(store: Store) -> pd.DataFrame:
+    """One row a search, the newest first; those whose plan is broken are left out."""
+    rows = []
+    for report in every(store):
+        plan = report.search.plan
+        rows.append(
+            {
+                "search": plan.name,
+                "state": report.state,
+                "trials": f"{sum(not trial.is_open for trial in report.trials)} of {plan.trials}",
+                "data": plan.values["data"],
+                "losses": ", ".join(plan.losses),
+                "varies": "  ".join(plan.varied),
+                "by": report.metric.title,
+                "best": None if report.best is None else report.best.value,
+            }
+        )
+    columns = ["search", "state", "trials", "data", "losses", "varies", "by", "best"]
+    return pd.DataFrame(rows, columns=columns).astype({"best": float})
+
+
+def every(store: Store) -> list[Report]:
+    """The searches of a store, the newest first, without those whose plan is broken."""
+    found: list[Report] = []
+    for name in book.names(store):
+        try:
+            search = book.find(store, name)
+            _ = search.plan.dimensions
+        except HierappError:  # of another hierapp: it varies what is not known here
+            continue
+        found.append(Report.of(search))
+    return found
+
+
+def text(value: Value) -> str:
+    """A value as it is written.
+
+    >>> text(0.00123), text(True), text("adam")
+    ('0.00123', 'on', 'adam')
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def best_so_far(report: Report) -> list[tuple[int, float]]:
+    """The best value of the finished trials up to each of them: (trial, value) in order."""
+    found: list[tuple[int, float]] = []
+    better = max if report.metric.more_is_better else min
+    for trial in finished(report.trials):
+        value = trial.value or 0.0
+        found.append((trial.number, better(value, found[-1][1]) if found else value))
+    return found
+
+
+def finished(tried: Sequence[Trial]) -> list[Trial]:
+    """The trials whose value counts."""
+    return [trial for trial in tried if trial.state == "finished" and trial.value is not None]

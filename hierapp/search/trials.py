@@ -1,0 +1,144 @@
+"""How the trials of a search stand: the book says what was tried, the runs say what came of it.
+
+Read anew each time, from the validation part's figures alone. A trial is one entry of the book with one run, so that
+none can count twice, whoever dies or comes back meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from hierapp.run_states import OPEN_STATES
+from hierapp.runs import Run
+from hierapp.search.book import Book, Entry, Search
+from hierapp.search.plan import METRICS
+from hierapp.search.space import Value
+
+State = Literal[
+    "waiting",  # its run is queued, or will be in a moment
+    "running",
+    "finished",
+    "pruned",  # ended, for it was hopeless
+    "stopped",  # with the search; it goes on with it
+    "cancelled",  # by hand
+    "failed",
+    "interrupted",  # its process is gone; it goes on with the search
+    "refused",  # its values do not go together
+    "gone",  # its run is not in the store any more
+]
+OPEN: tuple[State, ...] = ("waiting", "running")
+STATES: tuple[State, ...] = get_args(State)
+
+SearchState = Literal["running", "stopping", "stopped", "failed", "interrupted", "finished"]
+ON_ITS_WAY_SECONDS = 30.0  # for a driver to take its lock
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration that was tried.
+
+    Attributes:
+        number: from 0 on.
+        params: its values by name.
+        run: its run as it stands; None if there is none.
+        values: the metric at each epoch so far, (epoch, value) in order.
+        value: what counts of them, so far; None if there is nothing yet.
+    """
+
+    number: int
+    params: dict[str, Value]
+    state: State
+    run: Run | None = None
+    values: tuple[tuple[int, float], ...] = ()
+    value: float | None = None
+    why: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+def read(search: Search, book: Book | None = None) -> list[Trial]:
+    """The trials of a search in order, as they stand now.
+
+    Raises:
+        StoreError: if the book or the store cannot be read.
+    """
+    book = book or search.read()
+    store, metric = search.store, search.plan.metric
+    ids = [entry.run for entry in book.entries if entry.run is not None]
+    runs = {run.id: run for run in store.runs(ids)}
+    recorded = store.metrics(ids, metric)
+    found = []
+    for number, entry in enumerate(book.entries):
+        run = runs.get(entry.run or "")
+        run = run if run is not None and _is_of(entry, run) else None
+        points = recorded.get(entry.run or "", {}).get(metric, [])
+        values = tuple((int(epoch), value) for epoch, value in points if math.isfinite(value))
+        why = entry.refused or (run.error if run else None)
+        found.append(Trial(number, entry.params, _state(entry, run), run, values, _value(search, run, values), why))
+    return found
+
+
+def best(search: Search, trials: Sequence[Trial]) -> Trial | None:
+    """The finished trial with the best value; of equal ones the first; None if none is finished."""
+    finished = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
+    sign = -1 if METRICS[search.plan.metric].more_is_better else 1
+    return min(finished, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+
+def state_of(search: Search, trials: Sequence[Trial], book: Book, now: float) -> SearchState:
+    """What the whole search does at a time, in seconds since 1970."""
+    if book.stopping:
+        return "stopping" if any(trial.is_open and trial.run for trial in trials) else "stopped"
+    if is_over(search, trials):
+        return "interrupted" if any(trial.state == "interrupted" for trial in trials) else "finished"
+    if search.is_at_work() or (book.error is None and 0 <= now - book.begun < ON_ITS_WAY_SECONDS):
+        return "running"
+    return "failed" if book.error else "interrupted"
+
+
+def is_over(search: Search, trials: Sequence[Trial]) -> bool:
+    """Whether all that were asked for have ended, so that a driver that is at work has nothing more to do."""
+    return len(trials) >= search.plan.trials and not any(trial.is_open or trial.state == "stopped" for trial in trials)
+
+
+def can_resume(state: SearchState) -> bool:
+    """Whether there is something to go on with."""
+    return state in ("stopped", "failed", "interrupted")
+
+
+def _is_of(entry: Entry, run: Run) -> bool:
+    """Whether a run has the trial's values: in a store that came back from a backup its number may be another's."""
+    config = run.config
+    return all(
+        (config.options.get(name.rpartition(".")[2]) if "." in name else getattr(config, name, None)) == value
+        for name, value in entry.params.items()
+    )
+
+
+def _state(entry: Entry, run: Run | None) -> State:
+    if entry.refused is not None:
+        return "refused"
+    if run is None:
+        return "waiting" if entry.run is None else "gone"
+    if run.state in OPEN_STATES:
+        return "waiting" if run.state == "queued" else "running"
+    if run.state == "cancelled":
+        if entry.pruned is not None and entry.pruned[0] == run.attempt:
+            return "pruned"
+        return "stopped" if entry.halted else "cancelled"
+    return run.state  # type: ignore[return-value] # finished, failed, interrupted
+
+
+def _value(search: Search, run: Run | None, values: Sequence[tuple[int, float]]) -> float | None:
+    """The best epoch's figure, which is the one that is kept of a run, or the last one's if it is to count."""
+    if not values or run is None:
+        return None
+    figures = [value for _, value in values]
+    if run.config.select == "last":
+        return figures[-1]
+    return max(figures) if METRICS[search.plan.metric].more_is_better else min(figures)
