@@ -24,6 +24,8 @@ from hierapp.launchers import choice
 from hierapp.own_data import adoption, deletion, staging
 from hierapp.own_data.options import Options
 from hierapp.own_data.staging import Request
+from hierapp.reproduction import timing
+from hierapp.reproduction.presets import SizeName
 from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
 from hierapp.similarity import Similarity
@@ -81,7 +83,7 @@ class Actions:
             self.need_admin("run code of their own as a model")
         self._check_epochs(configs)
         with _counting:
-            self._check_room(len(configs))
+            self.need_room(len(configs))
             return launchers.submit(self.store, configs, tree, owner=self.person.email, priority=priority)
 
     def cancel(self, run: str) -> Run:
@@ -94,7 +96,7 @@ class Actions:
         found = self._own(run, "resume")
         self._check_epochs([found.config])
         with _counting:
-            self._check_room(1)
+            self.need_room(1)
             launchers.resume(self.store, run)
 
     def hold(self, run: str) -> None:
@@ -118,6 +120,11 @@ class Actions:
         """Give a run these tags."""
         self._own(run, "tag")
         put_tags(self.store, run, words)
+
+    def time_losses(self, size: SizeName, data: str) -> None:
+        """Begin to time the loop and the tensors of the report's appendix A."""
+        self._need_runner("time the losses")
+        timing.start(size, data)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set how many runs go at once on one device of a kind."""
@@ -284,8 +291,8 @@ class Actions:
         if most is not None and wanted > most:
             raise AccessError(f"A run may have {most:,} epochs here, and {wanted:,} were asked for; take fewer.")
 
-    def _check_room(self, more: int) -> None:
-        """Whether so many more runs fit under the limit. Held ones count: they hold a place."""
+    def need_room(self, more: int) -> None:
+        """Refuse so many more runs if they do not fit under the limit. Held ones count: they hold a place."""
         most = self.person.limits.waiting
         if most is None:
             return

@@ -16,6 +16,7 @@ from hierapp import (
     cli_data,
     cli_export,
     cli_fields,
+    cli_reproduce,
     cli_similarity,
     cli_store,
     cli_tag,
@@ -112,6 +113,7 @@ def parser() -> Parser:
     cli_tag.add(commands, _command)
     cli_compare.add(commands, _command)
     cli_export.add(commands, _command)
+    cli_reproduce.add(commands, _command)
     return top
 
 

@@ -11,7 +11,7 @@ from hierapp.losses import LOSSES
 from tests.app.conftest import add_run, texts
 from tests.store_states import end
 
-PAGES = ("start", "data", "trees", "similarities", "studio", "lab", "train", "runs", "compare", "settings")
+PAGES = ("start", "data", "trees", "similarities", "studio", "lab", "train", "runs", "compare", "report", "settings")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -42,7 +42,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=60).run()\n"
-        "for page in ('runs', 'trees', 'similarities', 'studio', 'train', 'compare', 'settings', 'start'):\n"
+        "for page in ('runs', 'trees', 'similarities', 'studio', 'train', 'compare', 'report', 'settings', 'start'):\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"

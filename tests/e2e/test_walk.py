@@ -20,6 +20,7 @@ TITLES = {
     "train": "Train",
     "runs": "Runs",
     "compare": "Compare",
+    "report": "Report",
     "settings": "Settings",
 }
 LONG = 240_000  # milliseconds; several real runs on a busy machine

@@ -1,0 +1,62 @@
+"""Report: the figures of the report "Loss in Layers", what it saw, what came out here, and whether they agree."""
+
+import streamlit as st
+
+from hierapp import datasets
+from hierapp.launchers import supervisor
+from hierapp.reproduction import planning
+from hierapp.reproduction.figures import FIGURES
+from hierapp.reproduction.presets import SIZES
+from hierapp.reproduction.shown import shown
+from pages.parts import common, queue, report_figure, report_overview
+
+common.through_router()
+
+REFRESH_SECONDS = 2.0
+store = common.store()
+
+
+def choose() -> tuple[str, str]:
+    """The size and the data set."""
+    left, right, _ = st.columns([1, 1, 2], vertical_alignment="bottom")
+    with left:
+        common.one_from_url("size", list(SIZES), "quick")
+        size = st.segmented_control("Size", list(SIZES), key="size", required=True, help=report_overview.SIZE_HELP)
+        common.to_url("size", size)
+    with right:
+        names = list(datasets.catalogue())
+        common.one_from_url("data", names, planning.DATA)
+        help = "The report used CIFAR-10; on other data its claims are new questions."
+        data = st.selectbox("Data set", names, format_func=common.data_title, key="data", help=help)
+        common.to_url("data", data)
+    return size, data
+
+
+def live(name: str, data: str, going: bool) -> None:
+    """What moves while runs go."""
+    if going:
+        supervisor.wake(store)
+    size = SIZES[name]
+    found = shown(store, size, data, FIGURES, report_figure.judged)
+    by_itself = not st.session_state.pop("page-is-drawn", False)
+    if by_itself and going != report_overview.is_going(found):
+        st.rerun()
+    queue.refusal()
+    report_overview.show(found, size, data)
+    for each in found:
+        report_figure.show(each, size, data)
+
+
+def page() -> None:
+    st.title("Report")
+    st.markdown(
+        "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what the"
+        " report saw, what came out here, and **whether the two agree**, by rules that were written down beforehand."
+    )
+    name, data = choose()
+    going = report_overview.is_going(shown(store, SIZES[name], data, FIGURES, report_figure.judged))
+    st.session_state["page-is-drawn"] = True
+    common.repeated(live, REFRESH_SECONDS if going else None)(name, data, going)
+
+
+page()
