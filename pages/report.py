@@ -50,8 +50,8 @@ def live(name: str, data: str, going: bool) -> None:
 def page() -> None:
     st.title("Report")
     st.markdown(
-        "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what the"
-        " report saw, what came out here, and **whether the two agree**, by rules that were written down beforehand."
+        "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what"
+        " the report saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
     )
     name, data = choose()
     going = report_overview.is_going(shown(store, SIZES[name], data, FIGURES, report_figure.judged))

@@ -68,10 +68,18 @@ def gather(
     Raises:
         StoreError: if a run's stored outputs cannot be read.
     """
-    mine = {setting.name: found.get(setting.name, {}) for setting in figure.settings}
-    points = store.metrics([run.id for runs in mine.values() for run in runs.values()])
+    asked = {setting.name: found.get(setting.name, {}) for setting in figure.settings}
+    points = store.metrics([run.id for runs in asked.values() for run in runs.values()])
+    mine = {  # without runs that some other way of training left without figures
+        name: {
+            seed: run
+            for seed, run in runs.items()
+            if "accuracy" in (run.test or {}) and points[run.id].get("val_accuracy")
+        }
+        for name, runs in asked.items()
+    }
     accuracy = {
-        name: {seed: tuple(value for _, value in points[run.id].get("val_accuracy", [])) for seed, run in runs.items()}
+        name: {seed: tuple(value for _, value in points[run.id]["val_accuracy"]) for seed, run in runs.items()}
         for name, runs in mine.items()
     }
     seconds = {

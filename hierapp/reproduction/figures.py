@@ -5,20 +5,22 @@ A setting stands in several figures and is trained once. What the documents leav
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hierapp.errors import ConfigError
-from hierapp.reproduction.presets import Claim, Figure, Setting
+from hierapp.reproduction.presets import Claim, Figure, Setting, SizeName
 
 # The poster's three losses get one seed more in quick: 4 against 4 is the least that Mann-Whitney's test can use.
-_FOUR = {"quick": 4}
+_FOUR: Mapping[SizeName, int] = {"quick": 4}
 CROSS_ENTROPY = Setting("cross-entropy", "cross-entropy", seeds=_FOUR)
 REGULARIZED = Setting("regularized-cross-entropy", "regularized-cross-entropy", seeds=_FOUR)
 HIERARCHICAL = Setting("hierarchical", seeds=_FOUR)
 CONVEX = Setting("hierarchical-convex", "hierarchical-convex")
 
 # The larger network is many times slower: quick has it for as long as two cores can.
-_SHORT = {"seeds": {"quick": 2}, "epochs": {"quick": 2}}
-CNN6_FLAT = Setting("cross-entropy, CNN-6", "cross-entropy", values={"model": "cnn6"}, **_SHORT)
-CNN6_TREE = Setting("hierarchical, CNN-6", values={"model": "cnn6"}, **_SHORT)
+_TWO: Mapping[SizeName, int] = {"quick": 2}
+CNN6_FLAT = Setting("cross-entropy, CNN-6", "cross-entropy", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
+CNN6_TREE = Setting("hierarchical, CNN-6", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
 
 ADVERSARIAL = Setting("adversarial tree", tree="adversarial")
 BINARY = Setting("binary tree", tree="binary")

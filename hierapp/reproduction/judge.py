@@ -10,11 +10,26 @@ import numpy as np
 
 from hierapp.reproduction import rules, shapes
 from hierapp.reproduction.evidence import Evidence
-from hierapp.reproduction.figures import ADVERSARIAL, BINARY, CNN6_FLAT, CNN6_TREE, CONSTANT, CONVEX, CROSS_ENTROPY
-from hierapp.reproduction.figures import HIERARCHICAL, HIGH_RATE, LOW_RATE, REGULARIZED, SGD, SGD_TUNED, SOFT, WIDE
+from hierapp.reproduction.figures import (
+    ADVERSARIAL,
+    BINARY,
+    CNN6_FLAT,
+    CNN6_TREE,
+    CONSTANT,
+    CONVEX,
+    CROSS_ENTROPY,
+    HIERARCHICAL,
+    HIGH_RATE,
+    LOW_RATE,
+    REGULARIZED,
+    SGD,
+    SGD_TUNED,
+    SOFT,
+    WIDE,
+)
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.results import Judged, Plot, Result
-from hierapp.reproduction.rules import Seeds, Verdict
+from hierapp.reproduction.rules import Verdict
 
 ALPHA = 0.05
 CARS, CATS = ("automobile", "truck", 100), ("cat", "dog", 168)
@@ -28,8 +43,8 @@ class Found:
 
     verdicts: Sequence[Verdict]
     table: Sequence[Mapping[str, Any]]
-    plot: Plot = Plot()
-    notes: Sequence[str] = field(default_factory=tuple)
+    plot: Plot = field(default_factory=Plot)
+    notes: Sequence[str] = ()
 
 
 def judge(figure: Figure, evidence: Evidence) -> Result:
@@ -117,8 +132,8 @@ def _trees(evidence: Evidence) -> Found:
     lower = rules.below(tested[ADVERSARIAL.name], tested[H], (ADVERSARIAL.name, "semantic tree"), rules.SLIGHT)
     spoken = {"semantic tree" if name == H else name: seeds for name, seeds in calm.items()}
     verdicts = [lower, rules.all_alike(spoken, "semantic tree")]
-    rows = [{**row, "setting": "semantic tree" if row["setting"] == H else row["setting"]} for row in _table(evidence, names)]
-    return Found(verdicts, rows, _curves(evidence, names, {H: "semantic tree"}))
+    words = {H: "semantic tree"}
+    return Found(verdicts, _table(evidence, names, words), _curves(evidence, names, words))
 
 
 def _soft(evidence: Evidence) -> Found:
@@ -148,19 +163,20 @@ def _soft(evidence: Evidence) -> Found:
 def _rates(evidence: Evidence) -> Found:
     words = {HIGH_RATE.name: "1e-2", H: "1e-3", LOW_RATE.name: "1e-4"}
     tested = {words[name]: evidence.figures(name) for name in words}
-    rows = [{**row, "setting": words[row["setting"]]} for row in _table(evidence, list(words))]
+    rows = _table(evidence, list(words), words)
     return Found([rules.best("1e-3", tested)], rows, _curves(evidence, list(words), words))
 
 
 def _optimizers(evidence: Evidence) -> Found:
-    words = {H: "Adam, StepLR", CONSTANT.name: "Adam, constant rate", SGD.name: SGD.name, SGD_TUNED.name: SGD_TUNED.name}
+    words = {H: "Adam, StepLR", CONSTANT.name: "Adam, constant rate"}
+    words |= {each.name: each.name for each in (SGD, SGD_TUNED)}
     chance = 1 / len(evidence.tree.leaves)
     plain = rules.faster(evidence.accuracy[H], evidence.accuracy[SGD.name], ("Adam", "SGD"), chance)
     tuned = rules.faster(evidence.accuracy[H], evidence.accuracy[SGD_TUNED.name], ("Adam", SGD_TUNED.name), chance)
     stepped = rules.below(
         evidence.figures(CONSTANT.name), evidence.figures(H), ("the constant rate", "the rate in steps")
     )
-    rows = [{**row, "setting": words[row["setting"]]} for row in _table(evidence, list(words))]
+    rows = _table(evidence, list(words), words)
     note = f"Beside it, SGD at 1e-2 with Nesterov's momentum 0.9: {tuned.sentence}"
     return Found([plain, stepped], rows, _curves(evidence, list(words), words), (note,))
 
@@ -176,7 +192,7 @@ def _smoothness(evidence: Evidence) -> Found:
     weighted = {seed: shapes.roughness(each.weighted) for seed, each in enough.items()}
     ratios = {seed: weighted[seed] / plain[seed] for seed in enough if plain[seed]}
     level = {seed: float(each.weighted.mean() / each.plain.mean()) for seed, each in enough.items() if each.plain.any()}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"seed": seed, "roughness, class accuracy": plain[seed], "roughness, weighted": weighted[seed]}
         | {"ratio": ratios.get(seed)}
         for seed in enough
@@ -185,8 +201,8 @@ def _smoothness(evidence: Evidence) -> Found:
         return Found([Verdict("cannot tell", "The curves of class accuracy are straight.")], rows)
     relative = float(np.mean([ratios[seed] / level[seed] for seed in ratios]))
     note = (
-        f"The weighted curves lie lower, at {np.mean(list(level.values())):.2f} of the plain ones' height: as a share of"
-        f" their height they are {relative:.2f} times as rough."
+        f"The weighted curves lie at {np.mean(list(level.values())):.2f} of the plain ones' height: as a share of their"
+        f" height they are {relative:.2f} times as rough."
     )
     seed = min(enough)
     shown = shapes.class_lines(enough[seed].plain, enough[seed].weighted, evidence.tree.leaves)
@@ -209,9 +225,7 @@ def _poster(evidence: Evidence) -> Found:
     right = {word: evidence.right.get(name, {}) for name, word in words.items()}
     seeds = sorted(set.intersection(*(set(of_seed) for of_seed in right.values())))
     seeds = [seed for seed in seeds if min(len(right[word][seed]) for word in right) >= shapes.FOLDS]
-    folds = {
-        seed: {word: statistics.test_folds(right[word][seed], shapes.FOLDS) for word in right} for seed in seeds
-    }
+    folds = {seed: {word: statistics.test_folds(right[word][seed], shapes.FOLDS) for word in right} for seed in seeds}
     least = {seed: shapes.folds_p(folds[seed]) for seed in seeds}
     family = statistics.compare_all(tested, paired=False)
     notes = [f"The sound way, with seeds as replicates: {each.sentence}" for each in family.comparisons]
@@ -227,7 +241,10 @@ def _poster(evidence: Evidence) -> Found:
     if not seeds:
         unread = Verdict("cannot tell", "The runs' predictions on the test images are not stored for all three losses.")
         return Found([order, unread], rows, notes=notes)
-    dots = {word: {fold + 1: round(value, 4) for fold, value in enumerate(folds[seeds[0]][word])} for word in words.values()}
+    dots = {
+        word: {fold: round(value, 4) for fold, value in enumerate(values, start=1)}
+        for word, values in folds[seeds[0]].items()
+    }
     plot = Plot(kind="dots", what=f"accuracy on a fold of the test part, seed {seeds[0]}", each="fold", dots=dots)
     return Found([order, shapes.folds_verdict(least, ALPHA)], rows, plot, notes)
 
@@ -256,14 +273,14 @@ def _appendix(evidence: Evidence) -> Found:
     return Found([verdict], rows, plot, (note,))
 
 
-def _table(evidence: Evidence, names: Sequence[str]) -> list[dict[str, Any]]:
+def _table(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """A row a setting: how many seeds and epochs, accuracy, mean distance and severity of the test part."""
     rows = []
     for name in names:
         tests = evidence.test[name]
         rows.append(
             {
-                "setting": name,
+                "setting": (words or {}).get(name, name),
                 "n": len(tests),
                 "epochs": max((len(curve) for curve in evidence.accuracy.get(name, {}).values()), default=0),
                 **{

@@ -34,7 +34,9 @@ def plan(figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Planne
         DatasetError: for an unknown data set.
     """
     settings = {setting.name: setting for figure in figures for setting in figure.settings}
-    found = [Planned(each, config(each, size, data, seed)) for each in settings.values() for seed in size.seeds_of(each)]
+    found = [
+        Planned(each, config(each, size, data, seed)) for each in settings.values() for seed in size.seeds_of(each)
+    ]
     order = list(settings)
     return sorted(found, key=lambda run: (_cost(run.config), run.config.seed, order.index(run.setting.name)))
 
@@ -65,7 +67,7 @@ def tree_name(data: str, role: TreeRole) -> str:
 def tree_of(data: str, role: TreeRole) -> LabelTree:
     """A data set's tree in a role: the one that ships, or, where none does, one made of the data set's own by rule.
 
-    >>> tree_of("digits", "wide").depth.max()
+    >>> int(tree_of("digits", "wide").depth.max())
     3
     """
     name = tree_name(data, role)

@@ -109,9 +109,9 @@ def _queue(store: Store, planned: Sequence[Planned], size: SizeName, hands: Hand
     for _, places in groupby(missing, key=lambda place: planned[place].setting.tree):
         some = list(places)
         made = hands.launch([planned[place].config for place in some], planned[some[0]].tree)
-        for place, run in zip(some, made, strict=True):
-            ids[place] = run
-            hands.tag(run, (tag_of(size),))
+        for place, new in zip(some, made, strict=True):
+            ids[place] = new
+            hands.tag(new, (tag_of(size),))
     return [run for run in ids if run is not None]
 
 

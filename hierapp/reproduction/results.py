@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hierapp import paths
 from hierapp.errors import StoreError
 from hierapp.reproduction.presets import SizeName
-from hierapp.reproduction.rules import Kind
-
-FORMAT = 1
+from hierapp.reproduction.rules import WORST_FIRST, Kind
 
 
 class _Plain(BaseModel):
@@ -85,7 +83,7 @@ class Result(_Plain):
     def verdict(self) -> Kind:
         """Of all claims together: the worst one."""
         kinds = [claim.verdict for claim in self.claims]
-        return next((kind for kind in ("differs", "cannot tell") if kind in kinds), "agrees")  # type: ignore[return-value]
+        return next((kind for kind in WORST_FIRST if kind in kinds), "agrees")
 
 
 class Report(_Plain):
@@ -103,7 +101,7 @@ class Report(_Plain):
         results: by the figure's id.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     size: SizeName
     data: str
     made: str

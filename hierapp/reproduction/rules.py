@@ -7,7 +7,7 @@ chosen before anything was run; docs/report.md says why they are what they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -18,6 +18,7 @@ from hierapp.statistics import mean_difference
 
 Kind = Literal["agrees", "differs", "cannot tell"]
 Seeds = Mapping[int, float]
+WORST_FIRST: tuple[Kind, ...] = ("differs", "cannot tell")
 
 SAME = 0.02  # accuracies that differ by less count as the same
 NOT_LESS = 0.005  # a difference that is surely smaller than this is none
@@ -109,14 +110,19 @@ def alike(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> V
 
 def all_alike(settings: Mapping[str, Seeds], baseline: str | None = None, margin: float = SAME) -> Verdict:
     """Whether all settings have the same accuracy, each against the baseline, or each pair."""
-    pairs = [(name, baseline) for name in settings if name != baseline] if baseline else combinations(settings, 2)
-    found = [alike(settings[one], settings[other], (one, other), margin) for one, other in pairs]
-    return together(found)
+    pairs: Iterable[tuple[str, str]] = combinations(settings, 2)
+    if baseline is not None:
+        pairs = [(name, baseline) for name in settings if name != baseline]
+    found = {(one, other): alike(settings[one], settings[other], (one, other), margin) for one, other in pairs}
+    if len(found) > 1 and all(verdict.kind == "agrees" for verdict in found.values()):
+        widest = max(found, key=lambda pair: abs(gap(settings[pair[0]], settings[pair[1]]).value))
+        return Verdict("agrees", f"The largest of {len(found)} differences: {found[widest].sentence}")
+    return together(list(found.values()))
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
     """One verdict of several that all must hold: the worst one, with the sentences that decide."""
-    for kind in ("differs", "cannot tell"):
+    for kind in WORST_FIRST:
         deciding = [each.sentence for each in verdicts if each.kind == kind]
         if deciding:
             rest = len(verdicts) - len(deciding)

@@ -50,9 +50,7 @@ def line(curves: Mapping[int, Sequence[float]]) -> Line | None:
     return _thin(values.mean(0), values.std(0, ddof=1) if len(values) > 1 else None, len(values))
 
 
-def class_lines(
-    plain: NDArray[np.float64], weighted: NDArray[np.float64], classes: Sequence[str]
-) -> dict[str, Line]:
+def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Line]:
     """The curves of the worst, the middle and the best class in the end, plain and weighted."""
     order = np.argsort(plain[-1], kind="stable")
     chosen = dict.fromkeys(int(order[place]) for place in (0, len(order) // 2, len(order) - 1)[:SHOWN_CLASSES])

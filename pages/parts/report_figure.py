@@ -54,7 +54,8 @@ def show(found: Shown, size: Size, data: str) -> None:
             st.caption("Nothing yet.")
         else:
             for claim in result.claims:
-                st.markdown(f"{BADGES[claim.verdict]} **{common.escaped(claim.claim)}** {common.escaped(claim.sentence)}")
+                said = f"**{common.escaped(claim.claim)}** {common.escaped(claim.sentence)}"
+                st.markdown(f"{BADGES[claim.verdict]} {said}")
     if result is not None:
         _what_was_seen(result, data)
         for note in result.notes:
@@ -89,7 +90,9 @@ def _links(found: Shown) -> None:
     states = found.standing.states
     ids = [run.id for run in runs]
     st.page_link(
-        "pages/runs.py", label=f"Runs ({states['finished']} of {len(found.standing.runs)})", query_params={"runs": ids},
+        "pages/runs.py",
+        label=f"Runs ({states['finished']} of {len(found.standing.runs)})",
+        query_params={"runs": ids},
         icon=":material/monitoring:",
     )
     finished = [run for run in runs if run.state == "finished"]

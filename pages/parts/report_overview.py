@@ -36,15 +36,16 @@ def _source(found: Sequence[Shown], data: str) -> None:
     sources = Counter(each.source for each in found)
     here = sources["runs"] + sources["kept"]
     if here:
-        st.markdown(f":green-badge[:material/computer: this machine] {here} of {len(found)} figures were measured here.")
+        what = f"{here} of {len(found)} figures {'was' if here == 1 else 'were'} measured here."
+        st.markdown(f":green-badge[:material/computer: this machine] {what}")
     if sources["shipped"]:
         (report,) = {id(each.report): each.report for each in found if each.source == "shipped"}.values()
         assert report is not None
         st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(report)}")
     if not here and not sources["shipped"]:
         st.info(
-            f"Nothing of this size has been measured on {common.data_title(data)}, neither here nor in what ships: run the"
-            " figures to see what comes out.",
+            f"Nothing of this size has been measured on {common.data_title(data)}, neither here nor in what ships: run"
+            " the figures to see what comes out.",
             icon=":material/hourglass_empty:",
         )
 
@@ -52,7 +53,7 @@ def _source(found: Sequence[Shown], data: str) -> None:
 def _made(report: Report) -> str:
     """Where shipped results are from."""
     known = {name: value for name, value in report.environment.items() if value}
-    machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "a machine that it does not name"
+    machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "a machine without a name"
     seeds = f"seeds {report.seeds[0]} to {report.seeds[-1]}" if report.seeds else "no seeds"
     took = "" if report.took_seconds is None else f", {estimate.words(report.took_seconds)}"
     return common.escaped(

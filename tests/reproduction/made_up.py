@@ -85,8 +85,7 @@ def right(shares: Mapping[str, float], n: int = 5, images: int = 10_000) -> dict
     """On which images each training is right."""
     return {
         name: {
-            seed: np.random.default_rng([seed, number]).permutation(images) < round(share * images)
-            for seed in range(n)
+            seed: np.random.default_rng([seed, number]).permutation(images) < round(share * images) for seed in range(n)
         }
         for number, (name, share) in enumerate(shares.items())
     }

@@ -55,7 +55,9 @@ def test_a_run_that_was_started_otherwise_counts_and_gets_the_tag(store):
     assert len(store.runs()) == len(planned)
 
 
-@pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 7}, {"batch_size": 64}, {"loss": "cross-entropy", "options": {}}])
+@pytest.mark.parametrize(
+    "change", [{"epochs": 2}, {"seed": 7}, {"batch_size": 64}, {"loss": "cross-entropy", "options": {}}]
+)
 def test_a_run_of_another_configuration_does_not_count(store, change):
     (first, *_) = planned = plan("3c")
     other = type(first.config).make(**{**first.config.model_dump(), **change})

@@ -149,9 +149,7 @@ def test_curves_of_a_class_share_their_colour_and_the_weighted_one_is_dashed():
     plot = results.Plot(
         kind="curves",
         what="class accuracy",
-        lines={
-            name: results.Line(epochs=[1, 2], mean=[0.1, 0.2]) for name in ("cat", "cat, weighted", "dog")
-        },
+        lines={name: results.Line(epochs=[1, 2], mean=[0.1, 0.2]) for name in ("cat", "cat, weighted", "dog")},
     )
     cat, weighted, dog = figures_report.figure(plot).data
     assert cat.line.color == weighted.line.color != dog.line.color

@@ -88,8 +88,8 @@ def test_the_best_rate_may_be_a_little_behind_but_not_beaten():
     ],
 )
 def test_faster_is_counted_in_epochs_to_the_same_accuracy(slow, kind):
-    quick = {seed: (0.6, 0.68, 0.7, 0.7) for seed in range(3)}
-    assert rules.faster(quick, {seed: slow for seed in range(3)}, NAMES, 0.1).kind == kind
+    quick = dict.fromkeys(range(3), (0.6, 0.68, 0.7, 0.7))
+    assert rules.faster(quick, dict.fromkeys(range(3), slow), NAMES, 0.1).kind == kind
 
 
 def test_faster_cannot_be_told_of_one_seed_or_where_seeds_disagree_or_the_end_was_not_seen():
@@ -124,6 +124,7 @@ def test_a_speed_up_is_of_the_size_of_the_claimed_one_in_every_round():
 
 
 def test_sentences_say_the_numbers():
-    assert rules.alike(seeds(0.70), seeds(0.75), ("h", "CE")).sentence.startswith("h less CE is −5.0 points over 5 seeds")
+    said = rules.alike(seeds(0.70), seeds(0.75), ("h", "CE")).sentence
+    assert said.startswith("h less CE is −5.0 points over 5 seeds")
     assert "does not tell how large the noise is" in rules.alike(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence
     assert "inf" not in rules.below(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence
