@@ -7,7 +7,7 @@ from hierapp.launchers import supervisor
 from hierapp.reproduction import planning
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.presets import SIZES
-from hierapp.reproduction.shown import shown
+from hierapp.reproduction.shown import Shown, shown
 from pages.parts import common, queue, report_figure, report_overview
 
 common.through_router()
@@ -32,19 +32,18 @@ def choose() -> tuple[str, str]:
     return size, data
 
 
-def live(name: str, data: str, going: bool) -> None:
-    """What moves while runs go."""
-    if going:
-        supervisor.wake(store)
-    size = SIZES[name]
-    found = shown(store, size, data, FIGURES, report_figure.judged)
+def look(name: str, data: str) -> list[Shown]:
+    return shown(store, SIZES[name], data, FIGURES, report_figure.judged)
+
+
+def live(name: str, data: str, drawn: tuple[object, ...]) -> None:
+    """How far the runs are; the figures, slow to draw, come anew only when there is something new in them."""
+    supervisor.wake(store)
+    found = look(name, data)
     by_itself = not st.session_state.pop("page-is-drawn", False)
-    if by_itself and going != report_overview.is_going(found):
+    if by_itself and report_overview.key_of(found) != drawn:
         st.rerun()
-    queue.refusal()
-    report_overview.show(found, size, data)
-    for each in found:
-        report_figure.show(each, size, data)
+    report_overview.progress(found)
 
 
 def page() -> None:
@@ -54,9 +53,15 @@ def page() -> None:
         " the report saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
     )
     name, data = choose()
-    going = report_overview.is_going(shown(store, SIZES[name], data, FIGURES, report_figure.judged))
-    st.session_state["page-is-drawn"] = True
-    common.repeated(live, REFRESH_SECONDS if going else None)(name, data, going)
+    found, size = look(name, data), SIZES[name]
+    queue.refusal()
+    report_overview.source(found, data)
+    if report_overview.is_going(found):
+        st.session_state["page-is-drawn"] = True
+        common.repeated(live, REFRESH_SECONDS)(name, data, report_overview.key_of(found))
+    report_overview.show(found, size, data)
+    for each in found:
+        report_figure.show(each, size, data)
 
 
 page()

@@ -23,16 +23,20 @@ def is_going(found: Sequence[Shown]) -> bool:
     return any(each.standing.is_open for each in found) or timing.is_running()
 
 
+def key_of(found: Sequence[Shown]) -> tuple[object, ...]:
+    """What changes when the figures do."""
+    return is_going(found), *(each.standing.key for each in found)
+
+
 def show(found: Sequence[Shown], size: Size, data: str) -> None:
-    """Source, progress, the button for all, the table of verdicts."""
-    _source(found, data)
-    _progress(found)
+    """The button for all, the table of verdicts."""
     report_buttons.run_button(found, size, data, "Run all figures", "all")
     if any(each.result is not None for each in found):
         _table(found)
 
 
-def _source(found: Sequence[Shown], data: str) -> None:
+def source(found: Sequence[Shown], data: str) -> None:
+    """Where the results are from."""
     sources = Counter(each.source for each in found)
     here = sources["runs"] + sources["kept"]
     if here:
@@ -62,7 +66,8 @@ def _made(report: Report) -> str:
     )
 
 
-def _progress(found: Sequence[Shown]) -> None:
+def progress(found: Sequence[Shown]) -> None:
+    """How far the runs are."""
     runs = {run.id: run for each in found for run in each.standing.runs if run is not None}
     states = Counter(run.state for run in runs.values())
     if not states["queued"] + states["running"]:
