@@ -258,8 +258,8 @@ def _appendix(evidence: Evidence) -> Found:
     rows = [
         {
             "way": words[way],
-            "milliseconds a batch": 1e3 * timing.median(way),
-            f"seconds for {batches:,} batches": batches * timing.median(way),
+            "milliseconds a batch": round(1e3 * timing.median(way), 3),
+            f"seconds for {batches:,} batches": round(batches * timing.median(way), 2),
             "of the loop": f"1 / {timing.median('loop') / timing.median(way):,.0f}",
         }
         for way in words

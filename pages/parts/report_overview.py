@@ -42,6 +42,9 @@ def source(found: Sequence[Shown], data: str) -> None:
     if here:
         what = f"{here} of {len(found)} figures {'was' if here == 1 else 'were'} measured here."
         st.markdown(f":green-badge[:material/computer: this machine] {what}")
+    for kept in {id(each.report): each.report for each in found if each.source == "kept"}.values():
+        assert kept is not None
+        st.caption(f"{sources['kept']} of them, as they were kept on {kept.made}, by `{kept.command}`.")
     if sources["shipped"]:
         (report,) = {id(each.report): each.report for each in found if each.source == "shipped"}.values()
         assert report is not None
