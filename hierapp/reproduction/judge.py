@@ -133,7 +133,10 @@ def _trees(evidence: Evidence) -> Found:
     spoken = {"semantic tree" if name == H else name: seeds for name, seeds in calm.items()}
     verdicts = [lower, rules.all_alike(spoken, "semantic tree")]
     words = {H: "semantic tree"}
-    return Found(verdicts, _table(evidence, names, words), _curves(evidence, names, words))
+    rows = _table(evidence, names, words)
+    for row in rows:
+        row.pop("mean distance", None)  # each tree has a distance of its own
+    return Found(verdicts, rows, _curves(evidence, names, words))
 
 
 def _soft(evidence: Evidence) -> Found:
