@@ -126,7 +126,7 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
         deciding = [each.sentence for each in verdicts if each.kind == kind]
         if deciding:
             rest = len(verdicts) - len(deciding)
-            more = f" (Of the rest, {counted(rest, 'comparison')}, none decides.)" if rest else ""
+            more = f" Of the rest, {counted(rest, 'comparison')}, none decides." if rest else ""
             return Verdict(kind, " ".join(deciding) + more)
     return Verdict("agrees", " ".join(each.sentence for each in verdicts))
 
