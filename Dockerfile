@@ -14,6 +14,7 @@ COPY app.py CITATION.cff ./
 COPY assets assets
 COPY trees trees
 COPY similarities similarities
+COPY results results
 COPY pages pages
 COPY hierapp hierapp
 

@@ -69,8 +69,8 @@ class Rules:
                 f"A run may have {counted(most, 'epoch')} here, and {wanted:,} were asked for; take fewer."
             )
 
-    def _check_room(self, more: int) -> None:
-        """Whether so many more runs fit under the limit. Held ones count: they hold a place."""
+    def need_room(self, more: int) -> None:
+        """Refuse so many more runs if they do not fit under the limit. Held ones count: they hold a place."""
         most = self.person.limits.waiting
         if most is None:
             return

@@ -24,6 +24,8 @@ from hierapp.notes import put as put_note
 from hierapp.own_data import adoption, deletion, staging
 from hierapp.own_data.options import Options
 from hierapp.own_data.staging import Request
+from hierapp.reproduction import timing
+from hierapp.reproduction.presets import SizeName
 from hierapp.runs import Run
 from hierapp.search_actions import SearchActions
 from hierapp.similarity import Similarity
@@ -63,7 +65,7 @@ class Actions(Rules):
             self.need_admin("run code of their own as a model")
         self._check_epochs(max((config.epochs for config in configs), default=0))
         with COUNTING:
-            self._check_room(len(configs))
+            self.need_room(len(configs))
             return launchers.submit(self.store, configs, tree, owner=self.person.email, priority=priority)
 
     def cancel(self, run: str) -> Run:
@@ -76,7 +78,7 @@ class Actions(Rules):
         found = self._own(run, "resume")
         self._check_epochs(found.config.epochs)
         with COUNTING:
-            self._check_room(1)
+            self.need_room(1)
             launchers.resume(self.store, run)
 
     def hold(self, run: str) -> None:
@@ -105,6 +107,11 @@ class Actions(Rules):
         """Write a note beside a run."""
         self._own(run, "write beside")
         put_note(self.store, run, text)
+
+    def time_losses(self, size: SizeName, data: str) -> None:
+        """Begin to time the loop and the tensors of the report's appendix A."""
+        self._need_runner("time the losses")
+        timing.start(size, data)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set how many runs go at once on one device of a kind."""

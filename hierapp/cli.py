@@ -17,6 +17,7 @@ from hierapp import (
     cli_export,
     cli_fields,
     cli_note,
+    cli_reproduce,
     cli_search,
     cli_similarity,
     cli_store,
@@ -106,6 +107,7 @@ def parser() -> Parser:
     cli_compare.add(commands, _command)
     cli_export.add(commands, _command)
     cli_search.add(commands, _command)
+    cli_reproduce.add(commands, _command)
     return top
 
 

@@ -27,7 +27,7 @@ class SearchActions(Rules):
             self.need_admin("run code of their own as a model")
         self._check_epochs(plan.epochs)
         with COUNTING:
-            self._check_room(plan.at_once)
+            self.need_room(plan.at_once)
             return driver.begin(self.store, plan)
 
     def stop(self, name: str) -> None:

@@ -11,7 +11,20 @@ from hierapp.losses import LOSSES
 from tests.app.conftest import add_run, texts
 from tests.store_states import end
 
-PAGES = ("start", "data", "trees", "similarities", "studio", "lab", "train", "search", "runs", "compare", "settings")
+PAGES = (
+    "start",
+    "data",
+    "trees",
+    "similarities",
+    "studio",
+    "lab",
+    "train",
+    "search",
+    "runs",
+    "compare",
+    "report",
+    "settings",
+)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -42,7 +55,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
-        "for page in ('runs', 'trees', 'similarities', 'studio', 'train', 'search', 'compare', 'settings', 'start'):\n"
+        "for page in ('runs', 'trees', 'similarities', 'studio', 'train', 'search', 'compare', 'report', 'settings', 'start'):\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"

@@ -21,6 +21,7 @@ TITLES = {
     "search": "Search",
     "runs": "Runs",
     "compare": "Compare",
+    "report": "Report",
     "settings": "Settings",
 }
 

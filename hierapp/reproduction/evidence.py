@@ -1,0 +1,119 @@
+"""What finished runs say of a figure, as plain numbers: what the rules work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp import metrics, outputs
+from hierapp.reproduction.presets import Figure
+from hierapp.reproduction.timing import Timing
+from hierapp.runs import Run
+from hierapp.store import Store
+from hierapp.tree import LabelTree
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClassCurves:
+    """Each class's accuracy after each epoch, [epochs, L] in the order of the tree's leaves, plain and weighted."""
+
+    plain: NDArray[np.float64]
+    weighted: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """By the name of a setting, and then by seed.
+
+    Attributes:
+        tree: the data set's own tree.
+        test: the figures of the test part.
+        accuracy: validation accuracy after each epoch.
+        seconds: how long a run trained.
+        confusion: counts [L, L] on the test part.
+        classes: the curves of the classes, on the validation part.
+        right: bool [n], on which test images it is right.
+        timing: of appendix A.
+    """
+
+    tree: LabelTree
+    test: Mapping[str, Mapping[int, Mapping[str, Any]]] = field(default_factory=dict)
+    accuracy: Mapping[str, Mapping[int, tuple[float, ...]]] = field(default_factory=dict)
+    seconds: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    confusion: Mapping[str, Mapping[int, Counts]] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[int, ClassCurves]] = field(default_factory=dict)
+    right: Mapping[str, Mapping[int, NDArray[np.bool_]]] = field(default_factory=dict)
+    timing: Timing | None = None
+
+    def figures(self, setting: str, metric: str = "accuracy") -> dict[int, float]:
+        """A figure of the test part for each seed."""
+        return {seed: float(test[metric]) for seed, test in self.test.get(setting, {}).items()}
+
+
+def gather(
+    store: Store,
+    figure: Figure,
+    found: Mapping[str, Mapping[int, Run]],
+    tree: LabelTree,
+    timing: Timing | None = None,
+) -> Evidence:
+    """Read what a figure needs of its finished runs, by setting and seed.
+
+    Raises:
+        StoreError: if a run's stored outputs cannot be read.
+    """
+    asked = {setting.name: found.get(setting.name, {}) for setting in figure.settings}
+    points = store.metrics([run.id for runs in asked.values() for run in runs.values()])
+    mine = {  # without runs that some other way of training left without figures
+        name: {
+            seed: run
+            for seed, run in runs.items()
+            if "accuracy" in (run.test or {}) and points[run.id].get("val_accuracy")
+        }
+        for name, runs in asked.items()
+    }
+    accuracy = {
+        name: {seed: tuple(value for _, value in points[run.id]["val_accuracy"]) for seed, run in runs.items()}
+        for name, runs in mine.items()
+    }
+    seconds = {
+        name: {seed: sum(value for _, value in points[run.id].get("epoch_seconds", [])) for seed, run in runs.items()}
+        for name, runs in mine.items()
+    }
+    return Evidence(
+        tree,
+        {name: {seed: run.test or {} for seed, run in runs.items()} for name, runs in mine.items()},
+        accuracy,
+        seconds,
+        confusion=_each(mine, lambda run: store.confusion(run.id, "test")) if "confusion" in figure.needs else {},
+        classes=_each(mine, lambda run: _class_curves(store, run)) if "classes" in figure.needs else {},
+        right=_each(mine, _right) if "outputs" in figure.needs else {},
+        timing=timing if "timing" in figure.needs else None,
+    )
+
+
+def _each(runs: Mapping[str, Mapping[int, Run]], read: Any) -> dict[str, dict[int, Any]]:
+    """What `read` gives of each run, without those of which it gives None."""
+    return {
+        name: {seed: what for seed, run in of_seed.items() if (what := read(run)) is not None}
+        for name, of_seed in runs.items()
+    }
+
+
+def _class_curves(store: Store, run: Run) -> ClassCurves | None:
+    counts = [store.confusion(run.id, "validation", epoch) for epoch in range(1, run.epoch + 1)]
+    reports = [metrics.report(each, run.tree) for each in counts if each is not None]
+    if len(reports) != run.epoch:
+        return None
+    return ClassCurves(*(np.array([each[key] for each in reports]) for key in ("recall", "weighted_recall")))
+
+
+def _right(run: Run) -> NDArray[np.bool_] | None:
+    said = outputs.read(run.folder)
+    return None if said is None else said.probabilities.argmax(1) == said.target

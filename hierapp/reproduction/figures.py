@@ -1,0 +1,256 @@
+"""The figures of the report: what each compared, what it saw, and by which rule that is judged here.
+
+A setting stands in several figures and is trained once. What the documents leave open is said in docs/report.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hierapp.errors import ConfigError
+from hierapp.reproduction.presets import Claim, Figure, Setting, SizeName
+
+# The poster's three losses get one seed more in quick: 4 against 4 is the least that Mann-Whitney's test can use.
+_FOUR: Mapping[SizeName, int] = {"quick": 4}
+CROSS_ENTROPY = Setting("cross-entropy", "cross-entropy", seeds=_FOUR)
+REGULARIZED = Setting("regularized-cross-entropy", "regularized-cross-entropy", seeds=_FOUR)
+HIERARCHICAL = Setting("hierarchical", seeds=_FOUR)
+CONVEX = Setting("hierarchical-convex", "hierarchical-convex")
+
+# The larger network is many times slower: quick has it for as long as two cores can.
+_TWO: Mapping[SizeName, int] = {"quick": 2}
+CNN6_FLAT = Setting("cross-entropy, CNN-6", "cross-entropy", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
+CNN6_TREE = Setting("hierarchical, CNN-6", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
+
+ADVERSARIAL = Setting("adversarial tree", tree="adversarial")
+BINARY = Setting("binary tree", tree="binary")
+WIDE = Setting("wide tree", tree="wide")
+
+SOFT = Setting("soft labels", options={"soft": 0.1})
+
+HIGH_RATE = Setting("rate 1e-2", values={"learning_rate": 1e-2})
+LOW_RATE = Setting("rate 1e-4", values={"learning_rate": 1e-4})
+
+SGD = Setting("SGD", values={"optimizer": "sgd", "momentum": 0.0})
+SGD_TUNED = Setting("SGD, rate 1e-2, momentum", values={"optimizer": "sgd", "momentum": 0.9, "learning_rate": 1e-2})
+CONSTANT = Setting("constant rate", values={"schedule": "constant"})
+
+WITHIN = (
+    "Agrees if the 95 % interval of {} lies within ±2 points, differs if one is 2 points or more and its interval"
+    " leaves out 0."
+)
+START = "Quick trains 5 epochs where the report trained about 40: it shows the start, not what is left at the end."
+
+FIGURES: tuple[Figure, ...] = (
+    Figure(
+        "3ab",
+        ("3a", "3b"),
+        "Figures 3a, 3b: losses",
+        "Does LeNet get another accuracy with another loss?",
+        "The same accuracy after convergence, whichever loss.",
+        (CROSS_ENTROPY, REGULARIZED, HIERARCHICAL, CONVEX),
+        (
+            Claim(
+                "All losses have the same accuracy.",
+                WITHIN.format("each loss's test accuracy less cross-entropy's"),
+            ),
+        ),
+        limits={"quick": START},
+    ),
+    Figure(
+        "3c",
+        ("3c",),
+        "Figure 3c: confusion matrix",
+        "Which classes does the hierarchical loss confuse?",
+        "100 cars taken for trucks, 168 cats for dogs.",
+        (HIERARCHICAL,),
+        (
+            Claim(
+                "100 of 1,000 cars are taken for trucks.",
+                "Agrees if the interval that holds the count of a further seed in 95 of 100 cases has the report's, and"
+                " reaches no further than half of it; differs if it has not.",
+            ),
+            Claim("168 of 1,000 cats are taken for dogs.", "The same rule."),
+        ),
+        needs=frozenset({"confusion"}),
+        limits={"quick": "After 5 epochs there are more mistakes of every kind than after 40."},
+    ),
+    Figure(
+        "4",
+        ("4",),
+        "Figure 4: networks",
+        "Does a larger network tell the losses apart?",
+        "LeNet and the larger network, which the report calls ResNet, with cross-entropy and with the hierarchical"
+        " loss: all alike after 40 epochs.",
+        (CROSS_ENTROPY, HIERARCHICAL, CNN6_FLAT, CNN6_TREE),
+        (
+            Claim(
+                "All four are alike.",
+                WITHIN.format("each pair's difference in validation accuracy, after the last epoch that all have,"),
+            ),
+        ),
+        limits={
+            "quick": "The larger network has 2 epochs and 2 seeds here: far from 40 epochs, and two seeds can hardly"
+            " show anything."
+        },
+    ),
+    Figure(
+        "56",
+        ("5", "6"),
+        "Figures 5, 6: trees",
+        "Does the tree matter: the semantic one, an adversarial one, a binary one, a wide one?",
+        "The adversarial tree is slightly lower.",
+        (HIERARCHICAL, ADVERSARIAL, BINARY, WIDE),
+        (
+            Claim(
+                "The adversarial tree has a slightly lower accuracy than the semantic one.",
+                "Agrees if the 95 % interval of the difference in test accuracy leaves out 0 and the difference is at"
+                " most 5 points; differs if it is surely less than half a point, or surely more than 5.",
+            ),
+            Claim(
+                "The binary and the wide tree are like the semantic one.",
+                WITHIN.format("each tree's test accuracy less the semantic one's"),
+            ),
+        ),
+        limits={"quick": START},
+    ),
+    Figure(
+        "8",
+        ("8",),
+        "Figure 8: soft labels",
+        "Do soft labels in the hierarchical loss help?",
+        "No difference between soft and binary labels; soft ones are slightly faster at first.",
+        (HIERARCHICAL, SOFT),
+        (
+            Claim(
+                "No difference in the end.",
+                WITHIN.format("soft less binary labels' test accuracy"),
+            ),
+            Claim(
+                "Soft labels are slightly faster at first.",
+                "The mean validation accuracy of the first fifth of the epochs: agrees if the 95 % interval of the"
+                " difference leaves out 0 and it is at most 5 points; differs if it is surely less than half a point,"
+                " or surely more than 5.",
+            ),
+        ),
+        limits={"quick": START},
+    ),
+    Figure(
+        "9",
+        ("9",),
+        "Figure 9: learning rates",
+        "Which learning rate is best for Adam?",
+        "1e-3 is the best compromise.",
+        (HIERARCHICAL, HIGH_RATE, LOW_RATE),
+        (
+            Claim(
+                "No other rate is better than 1e-3.",
+                "Agrees if the 95 % intervals exclude that another rate's test accuracy is a point or more higher;"
+                " differs if one is shown to be, by a point or more.",
+            ),
+        ),
+        limits={"quick": "A low rate may catch up in 40 epochs: 5 are too few to say that it does not."},
+    ),
+    Figure(
+        "1011",
+        ("10", "11"),
+        "Figures 10, 11: optimizer and schedule",
+        "Is Adam faster than SGD, and is it better to lower the rate in steps?",
+        "Adam is much faster than SGD; with StepLR it is better than without.",
+        (HIERARCHICAL, CONSTANT, SGD, SGD_TUNED),
+        (
+            Claim(
+                "Adam is much faster than SGD at the same rate without momentum.",
+                "The epochs until 0.8 of Adam's best validation accuracy: agrees if SGD needs twice as many or more"
+                " with every seed, differs if with none.",
+            ),
+            Claim(
+                "StepLR is better than a constant rate.",
+                "Agrees if the 95 % interval of the difference in test accuracy leaves out 0; differs if it is surely"
+                " less than half a point.",
+            ),
+        ),
+        limits={
+            "quick": "StepLR takes a step every epoch here, for 5 epochs have no step of every 5: it ends at 0.41 of"
+            " the rate, after 40 epochs it would end at 0.21."
+        },
+    ),
+    Figure(
+        "12",
+        ("12",),
+        "Figure 12: weighted class accuracy",
+        "Is the curve of the weighted class accuracy smoother than that of class accuracy?",
+        "The weighted one is smoother.",
+        (HIERARCHICAL,),
+        (
+            Claim(
+                "The curves of the weighted class accuracy are smoother.",
+                "Roughness is the mean absolute second difference of the classes' curves over the epochs, on validation"
+                " images: agrees if the 95 % interval of the ratio of the two lies below 1, and the ratio below 0.95;"
+                " differs if the interval lies above 1, or within 5 % of it.",
+            ),
+        ),
+        needs=frozenset({"classes"}),
+        limits={"quick": "5 epochs have 3 second differences a class: few, and all of them from the steep start."},
+    ),
+    Figure(
+        "poster",
+        ("poster",),
+        "Poster: three losses on ten test folds",
+        "Are the losses different by Mann-Whitney's test on ten folds of the test part?",
+        "The hierarchical loss below cross-entropy and regularized cross-entropy, these two equal; nothing of it"
+        " significant.",
+        (CROSS_ENTROPY, REGULARIZED, HIERARCHICAL),
+        (
+            Claim(
+                "The hierarchical loss has a lower accuracy than the two others, which are equal.",
+                "By seeds: agrees if the 95 % intervals of both differences leave out 0 and that of the third lies"
+                " within ±2 points; differs if one of the two is surely less than half a point, or the third is 2"
+                " points or more and its interval leaves out 0.",
+            ),
+            Claim(
+                "Nothing is significant on ten folds of one training.",
+                "Mann-Whitney's test of each pair of losses on ten test folds of one training each, as the poster did"
+                " it: agrees if with no seed a p is below 0.05, differs if with every seed one is.",
+            ),
+        ),
+        needs=frozenset({"outputs"}),
+        limits={"quick": START},
+    ),
+    Figure(
+        "appendix-a",
+        ("appendix-a", "A"),
+        "Appendix A: loop and tensors",
+        "How much faster are tensors than a loop over samples and nodes?",
+        "585 s and 2.94 s for 4 epochs: 198 times as fast.",
+        (),
+        (
+            Claim(
+                "The tensors are 198 times as fast.",
+                "The loss forward and backward, in rounds: agrees if every round's ratio is within a factor of 3 of the"
+                " report's, differs if none is.",
+            ),
+        ),
+        needs=frozenset({"timing"}),
+        limits={"quick": "5 rounds of 10 batches stand for the 1,252 of 4 epochs."},
+    ),
+)
+
+
+def find(names: list[str] | tuple[str, ...]) -> list[Figure]:
+    """The figures of these names, in the report's order; all, if there is no name.
+
+    Raises:
+        ConfigError: for a name that no figure has.
+
+    >>> [figure.id for figure in find(["11", "3a", "10"])]
+    ['3ab', '1011']
+    """
+    wanted = {name.lower() for name in names}
+    known = {name.lower(): figure for figure in FIGURES for name in (figure.id, *figure.names)}
+    for name in names:
+        if name.lower() not in known:
+            listed = ", ".join(name for figure in FIGURES for name in figure.names if name != "A")
+            raise ConfigError(f"The report has no figure {name!r} here; choose among {listed}.")
+    chosen = {known[name].id for name in wanted}
+    return [figure for figure in FIGURES if not wanted or figure.id in chosen]

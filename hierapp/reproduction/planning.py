@@ -1,0 +1,94 @@
+"""From presets to configurations: every run of some figures once, the cheapest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hierapp import datasets, models, tree_generators, tree_library
+from hierapp.config import RunConfig
+from hierapp.reproduction.presets import Figure, Setting, Size, TreeRole
+from hierapp.tree import LabelTree
+
+DATA = "cifar10"  # the report's
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run that figures ask for."""
+
+    setting: Setting
+    config: RunConfig
+
+    @property
+    def tree(self) -> LabelTree:
+        """The tree that it is to be queued with."""
+        return tree_of(self.config.data, self.setting.tree)
+
+
+def plan(figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Planned]:
+    """The runs of these figures: each once, however many figures ask for it; cheap ones first, and of these first all
+    of one seed.
+
+    Raises:
+        DatasetError: for an unknown data set.
+    """
+    settings = {setting.name: setting for figure in figures for setting in figure.settings}
+    found = [
+        Planned(each, config(each, size, data, seed)) for each in settings.values() for seed in size.seeds_of(each)
+    ]
+    order = list(settings)
+    return sorted(found, key=lambda run: (_cost(run.config), run.config.seed, order.index(run.setting.name)))
+
+
+def config(setting: Setting, size: Size, data: str, seed: int) -> RunConfig:
+    """A setting's configuration for a seed."""
+    return RunConfig.make(
+        **{
+            "data": data,
+            "tree": tree_name(data, setting.tree),
+            "loss": setting.loss,
+            "options": dict(setting.options),
+            "model": "lenet",
+            "epochs": size.epochs_of(setting),
+            "step_epochs": size.step_epochs,
+            "seed": seed,
+            **setting.values,
+        }
+    )
+
+
+def tree_name(data: str, role: TreeRole) -> str:
+    """What a data set's tree in a role is called; CIFAR-10's ship under these names."""
+    base = datasets.find(data).default_tree
+    return base if role == "base" else f"{base}-{role}"
+
+
+def tree_of(data: str, role: TreeRole) -> LabelTree:
+    """A data set's tree in a role: the one that ships, or, where none does, one made of the data set's own by rule.
+
+    >>> int(tree_of("digits", "wide").depth.max())
+    3
+    """
+    name = tree_name(data, role)
+    if role == "base" or tree_library.has(name):
+        return tree_library.load(name)
+    base = tree_library.load(datasets.find(data).default_tree)
+    if role == "adversarial":
+        return tree_generators.adversarial(base)
+    return tree_generators.balanced(base.leaves) if role == "binary" else wide(base)
+
+
+def wide(tree: LabelTree) -> LabelTree:
+    """The children of the root, and all leaves right below them."""
+    root = tree.nodes[0]
+    edges = []
+    for path in tree.leaf_paths.tolist():
+        top, leaf = path[1], path[-1]
+        edges += [(root, tree.nodes[top])] + ([(tree.nodes[top], tree.nodes[leaf])] if top != leaf else [])
+    return LabelTree.from_edges(list(dict.fromkeys(edges)))
+
+
+def _cost(config: RunConfig) -> float:
+    """Epochs of a network as fast as LeNet."""
+    return config.epochs * models.find("lenet").speed / models.find(config.model).speed

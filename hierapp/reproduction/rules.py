@@ -1,0 +1,262 @@
+"""The rules by which figures of runs agree with what the report saw, differ from it, or cannot tell: pure functions.
+
+Differences are those of the same seeds, their interval is Student's with 95 %. All thresholds stand here and were
+chosen before anything was run; docs/report.md says why they are what they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from hierapp.statistics import mean_difference
+
+Kind = Literal["agrees", "differs", "cannot tell"]
+Seeds = Mapping[int, float]
+WORST_FIRST: tuple[Kind, ...] = ("differs", "cannot tell")
+
+SAME = 0.02  # accuracies that differ by less count as the same
+NOT_LESS = 0.005  # a difference that is surely smaller than this is none
+SLIGHT = 0.05  # at most so much is "slightly"
+AS_GOOD = 0.01  # "the best" may be so much behind another
+FASTER = 2.0  # so many times the epochs are "much faster"
+LEVEL = 0.8  # of the best accuracy, to which epochs are counted
+AS_ROUGH = 0.05  # roughnesses within this share of each other are the same
+WIDEST = 0.5  # an interval of counts wider than this share of the claimed one tells nothing
+TIMES = 3.0  # a speed-up within this factor of the report's is of its size
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided, and one sentence that says why, with numbers."""
+
+    kind: Kind
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A difference of means with its interval, and of how many seeds; infinite where one seed tells nothing."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def gap(a: Seeds, b: Seeds) -> Gap:
+    """Mean of `a` less mean of `b`, over the seeds that both have; without pairs if they have none.
+
+    >>> found = gap({0: 0.7, 1: 0.72, 2: 0.71}, {0: 0.69, 1: 0.70, 2: 0.70, 3: 0.1})
+    >>> round(found.value, 4), found.n, found.low < found.value < found.high
+    (0.0133, 3, True)
+    """
+    both = sorted(a.keys() & b.keys())
+    x, y = ([each[seed] for seed in both or sorted(each)] for each in (a, b))
+    found, n = mean_difference(x, y, paired=bool(both)), min(len(x), len(y))
+    if found.interval is not None:
+        return Gap(found.value, found.interval.low, found.interval.high, n)
+    if n > 1:  # all differences are the same
+        return Gap(found.value, found.value, found.value, n)
+    return Gap(found.value, -math.inf, math.inf, n)
+
+
+def points(value: float) -> str:
+    """A difference of accuracies as people say it.
+
+    >>> points(-0.0123)
+    '−1.2'
+    """
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def counted(n: int, what: str = "seed") -> str:
+    """A number with its noun.
+
+    >>> counted(1), counted(3)
+    ('1 seed', '3 seeds')
+    """
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def in_words(found: Gap, names: tuple[str, str]) -> str:
+    """A difference of accuracies as the beginning of a sentence."""
+    start = f"{names[0]} less {names[1]} is {points(found.value)} points"
+    if found.n < 2:
+        return f"{start} with one seed, which does not tell how large the noise is"
+    return f"{start} over {counted(found.n)} (95 % interval {points(found.low)} to {points(found.high)})"
+
+
+def alike(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> Verdict:
+    """Whether two settings have the same accuracy.
+
+    It agrees if the interval of the difference lies within the margin, differs if the difference is as large as the
+    margin and its interval leaves out 0.
+    """
+    found = gap(a, b)
+    said = in_words(found, names)
+    if -margin < found.low and found.high < margin:
+        return Verdict("agrees", f"{said}: within ±{100 * margin:g} points.")
+    if abs(found.value) >= margin and (found.low > 0 or found.high < 0):
+        return Verdict("differs", f"{said}: {100 * margin:g} points or more apart.")
+    few = "" if found.n < 2 else f": neither surely within ±{100 * margin:g} points nor shown to be further apart"
+    return Verdict("cannot tell", f"{said}{few}.")
+
+
+def all_alike(settings: Mapping[str, Seeds], baseline: str | None = None, margin: float = SAME) -> Verdict:
+    """Whether all settings have the same accuracy, each against the baseline, or each pair."""
+    pairs: Iterable[tuple[str, str]] = combinations(settings, 2)
+    if baseline is not None:
+        pairs = [(name, baseline) for name in settings if name != baseline]
+    found = {(one, other): alike(settings[one], settings[other], (one, other), margin) for one, other in pairs}
+    if len(found) > 1 and all(verdict.kind == "agrees" for verdict in found.values()):
+        widest = max(found, key=lambda pair: abs(gap(settings[pair[0]], settings[pair[1]]).value))
+        return Verdict("agrees", f"The largest of {len(found)} differences: {found[widest].sentence}")
+    return together(list(found.values()))
+
+
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict of several that all must hold: the worst one, with the sentences that decide."""
+    for kind in WORST_FIRST:
+        deciding = [each.sentence for each in verdicts if each.kind == kind]
+        if deciding:
+            rest = len(verdicts) - len(deciding)
+            more = f" Of the rest, {counted(rest, 'comparison')}, none decides." if rest else ""
+            return Verdict(kind, " ".join(deciding) + more)
+    return Verdict("agrees", " ".join(each.sentence for each in verdicts))
+
+
+def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None = None) -> Verdict:
+    """Whether one setting has a lower accuracy than another, by at most `most` where that is given.
+
+    It agrees if the interval of the difference leaves out 0 on the right side, differs if the difference is surely less
+    than half a point, or the other way round, or surely more than `most`.
+    """
+    found = gap(upper, lower)
+    said = in_words(found, (names[1], names[0]))
+    if found.high < NOT_LESS and not found.low > 0:
+        return Verdict("differs", f"{said}: {names[0]} is not lower by half a point or more.")
+    if most is not None and found.low > most:
+        return Verdict("differs", f"{said}: that is more than the {100 * most:g} points that count as slight.")
+    if found.low > 0 and (most is None or found.value <= most):
+        return Verdict("agrees", f"{said}: {names[0]} is lower.")
+    few = "" if found.n < 2 else ": the interval allows a difference as well as none"
+    return Verdict("cannot tell", f"{said}{few}.")
+
+
+def best(chosen: str, settings: Mapping[str, Seeds]) -> Verdict:
+    """Whether no other setting is better than the chosen one by a point or more: it agrees if that is excluded for
+    all, differs if one is shown to be."""
+    found = []
+    for name in settings:
+        if name == chosen:
+            continue
+        between = gap(settings[chosen], settings[name])
+        said = in_words(between, (chosen, name))
+        if between.low > -AS_GOOD:
+            found.append(Verdict("agrees", f"{said}."))
+        elif between.high < 0 and between.value <= -AS_GOOD:
+            found.append(Verdict("differs", f"{said}: {name} is better."))
+        else:
+            found.append(Verdict("cannot tell", f"{said}: that does not exclude that {name} is better."))
+    return together(found)
+
+
+def epochs_to(curve: Sequence[float], level: float, start: float) -> float | None:
+    """After how many epochs a curve reaches a level, straight between its points, from `start` before the first; None
+    if it never does.
+
+    >>> epochs_to([0.4, 0.6], 0.5, start=0.1)
+    1.5
+    """
+    before = start
+    for epoch, value in enumerate(curve):
+        if value >= level:
+            return epoch + ((level - before) / (value - before) if value > before else 0.0)
+        before = value
+    return None
+
+
+def faster(
+    quick: Mapping[int, Sequence[float]], slow: Mapping[int, Sequence[float]], names: tuple[str, str], chance: float
+) -> Verdict:
+    """Whether one setting needs at most half the epochs of another to reach 0.8 of its own best accuracy.
+
+    It agrees if that is so with every seed, differs if with none; two seeds are the least.
+    """
+    needed, ratios, never = [], [], 0
+    for seed in sorted(quick.keys() & slow.keys()):
+        level = LEVEL * max(quick[seed])
+        first, second = epochs_to(quick[seed], level, chance), epochs_to(slow[seed], level, chance)
+        assert first is not None
+        never += second is None
+        needed.append(first)
+        # One that never gets there needs more than all its epochs.
+        ratios.append((len(slow[seed]) if second is None else second) / max(first, 1e-9))
+    n = len(ratios)
+    said = (
+        f"{names[0]} reaches {LEVEL:g} of its best validation accuracy after {np.mean(needed):.2g} epochs in the mean"
+        f" of {counted(n)}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as many"
+    )
+    if n < 2:
+        return Verdict("cannot tell", f"{said}; one seed is too few.")
+    if min(ratios) >= FASTER:
+        return Verdict("agrees", f"{said}: {FASTER:g} times or more with every seed.")
+    if max(ratios) < FASTER and not never:
+        return Verdict("differs", f"{said}: less than {FASTER:g} times with every seed.")
+    return Verdict("cannot tell", f"{said}: it is not {FASTER:g} times with every seed, or was not seen long enough.")
+
+
+def smoother(ratios: Seeds, what: str) -> Verdict:
+    """Whether the ratio of two roughnesses is below 1: it agrees if its interval lies below, differs if above, or
+    within 5 % of it."""
+    found = gap(ratios, dict.fromkeys(ratios, 1.0))
+    value, low, high = (1 + each for each in (found.value, found.low, found.high))
+    said = f"{what} are {value:.2f} times as rough over {counted(found.n)}"
+    if found.n < 2:
+        return Verdict("cannot tell", f"{said}, which does not tell how large the noise is.")
+    said += f" (95 % interval {low:.2f} to {high:.2f})"
+    if high < 1 and value < 1 - AS_ROUGH:
+        return Verdict("agrees", f"{said}: smoother.")
+    if low > 1 or (low > 1 - AS_ROUGH and high < 1 + AS_ROUGH):
+        return Verdict("differs", f"{said}: not smoother.")
+    return Verdict("cannot tell", f"{said}: that allows both.")
+
+
+def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
+    """Whether a count that was claimed is one that a further seed may well have: within the 95 % interval for it. An
+    interval that reaches further than half of the claimed count tells nothing, unless the claim is outside even so."""
+    values = np.array([counts[seed] for seed in sorted(counts)], dtype=float)
+    n, mean = len(values), float(values.mean())
+    if n < 2:
+        return Verdict("cannot tell", f"{mean:.0f} {what} with one seed; the report's {claimed:g} may be noise or not.")
+    from scipy import special
+
+    half = float(special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    said = f"{mean:.0f} {what} in the mean of {counted(n)}; a further seed would have {max(0.0, mean - half):.0f} to"
+    said += f" {mean + half:.0f} (95 %)"
+    if abs(claimed - mean) > half:
+        return Verdict("differs", f"{said}, and {claimed:g} is not among these.")
+    if half > WIDEST * claimed:
+        return Verdict("cannot tell", f"{said}, which is too wide an interval to tell about {claimed:g}.")
+    return Verdict("agrees", f"{said}, and {claimed:g} is among these.")
+
+
+def speed_up(ratios: Sequence[float], claimed: float) -> Verdict:
+    """Whether measured ratios are within a factor of 3 of the claimed one: all, none, or some of them."""
+    low, high = claimed / TIMES, claimed * TIMES
+    within = [low <= ratio <= high for ratio in ratios]
+    said = (
+        f"The tensors are {np.median(ratios):,.0f} times as fast as the loop (median of {len(ratios)} rounds,"
+        f" {min(ratios):,.0f} to {max(ratios):,.0f})"
+    )
+    if all(within):
+        return Verdict("agrees", f"{said}: within a factor of {TIMES:g} of {claimed:g}.")
+    if not any(within):
+        return Verdict("differs", f"{said}: not within a factor of {TIMES:g} of {claimed:g}.")
+    return Verdict("cannot tell", f"{said}: some rounds are within a factor of {TIMES:g} of {claimed:g}, some are not.")

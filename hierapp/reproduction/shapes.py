@@ -1,0 +1,99 @@
+"""Numbers and curves on their way from evidence to verdicts and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.comparison import words
+from hierapp.reproduction.results import Line
+from hierapp.reproduction.rules import Verdict, counted
+from hierapp.statistics import Sample
+
+FOLDS = 10
+FEWEST_EPOCHS = 3  # for a second difference
+SHOWN_CLASSES = 3
+MOST_POINTS = 60
+WEIGHTED = ", weighted"  # behind the name of a class
+
+
+def mean_in_words(values: Sequence[float]) -> str:
+    """Mean and deviation as text."""
+    return words(Sample.of([float(value) for value in values])) or ""
+
+
+def roughness(curves: NDArray[np.float64]) -> float:
+    """Mean absolute second difference of curves [epochs, n] over the epochs.
+
+    >>> roughness(np.array([[0.0], [1.0], [2.0], [2.0]]))
+    0.5
+    """
+    return float(np.abs(np.diff(curves, 2, axis=0)).mean())
+
+
+def most_frequent_mistake(counts: NDArray[np.int64], row: int) -> int:
+    """The class that a class is most often taken for."""
+    wrong = counts[row].copy()
+    wrong[row] = -1
+    return int(wrong.argmax())
+
+
+def line(curves: Mapping[int, Sequence[float]]) -> Line | None:
+    """The mean over seeds of curves over the epochs, as far as all go; None without any."""
+    lines = [curve for curve in curves.values() if curve]
+    if not lines:
+        return None
+    values = np.array([curve[: min(map(len, lines))] for curve in lines], dtype=float)
+    return _thin(values.mean(0), values.std(0, ddof=1) if len(values) > 1 else None, len(values))
+
+
+def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Line]:
+    """The curves of the worst, the middle and the best class in the end, plain and weighted."""
+    order = np.argsort(plain[-1], kind="stable")
+    chosen = dict.fromkeys(int(order[place]) for place in (0, len(order) // 2, len(order) - 1)[:SHOWN_CLASSES])
+    found = {}
+    for column in chosen:
+        found[classes[column]] = _thin(plain[:, column], None, 1)
+        found[f"{classes[column]}{WEIGHTED}"] = _thin(weighted[:, column], None, 1)
+    return found
+
+
+def folds_p(folds: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], float]:
+    """p of Mann-Whitney's test for each pair of settings, over the folds of one training of each."""
+    from hierapp.statistics import mann_whitney
+
+    return {(one, other): mann_whitney(folds[one], folds[other]).p for one, other in combinations(folds, 2)}
+
+
+def folds_verdict(found: Mapping[int, Mapping[tuple[str, str], float]], alpha: float) -> Verdict:
+    """Whether no pair is significant, for each seed: always, never, or depending on the seed."""
+    from hierapp.statistics.sentences import p_value
+
+    first = min(found)
+    told = ", ".join(f"{one} and {other} p = {p_value(p)}" for (one, other), p in found[first].items())
+    told = told.replace("= less than", "<")
+    hits = [seed for seed in found if min(found[seed].values()) < alpha]
+    said = f"On ten folds of the training with seed {first}: {told}."
+    if not hits:
+        return Verdict("agrees", f"{said} No p is below {alpha:g} with any of {counted(len(found))}.")
+    if len(hits) == len(found):
+        return Verdict("differs", f"{said} One is below {alpha:g} with each of {counted(len(found))}.")
+    return Verdict(
+        "cannot tell",
+        f"{said} One is below {alpha:g} with {len(hits)} of {counted(len(found))}: folds of one training depend on it.",
+    )
+
+
+def _thin(mean: NDArray[np.float64], deviation: NDArray[np.float64] | None, n: int) -> Line:
+    """At most so many points, the last one among them, with four digits."""
+    step = max(1, -(-len(mean) // MOST_POINTS))
+    places = list(range(len(mean)))[::-1][::step][::-1]
+    return Line(
+        epochs=[place + 1.0 for place in places],
+        mean=[round(float(mean[place]), 4) for place in places],
+        deviation=None if deviation is None else [round(float(deviation[place]), 4) for place in places],
+        n=n,
+    )

@@ -1,0 +1,70 @@
+"""What is shown of each figure: this machine's runs, else results that this machine kept, else those that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hierapp.reproduction import results, state
+from hierapp.reproduction.figures import FIGURES
+from hierapp.reproduction.planning import DATA
+from hierapp.reproduction.presets import Figure, Size
+from hierapp.reproduction.results import Report, Result
+from hierapp.reproduction.state import Standing
+from hierapp.store import Store
+
+Source = Literal["runs", "kept", "shipped"]
+Judge = Callable[[Store, Standing, Size, str], Result | None]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure, how far its runs are, and what there is to show.
+
+    Attributes:
+        standing: its runs here.
+        result: what came out; None where nothing was measured.
+        source: this machine's "runs" as they are now, results "kept" in its folder, or "shipped" ones.
+        report: the file that the result is from; None for runs.
+    """
+
+    standing: Standing
+    result: Result | None = None
+    source: Source | None = None
+    report: Report | None = None
+
+    @property
+    def figure(self) -> Figure:
+        return self.standing.figure
+
+
+def shown(
+    store: Store,
+    size: Size,
+    data: str = DATA,
+    figures: Sequence[Figure] = FIGURES,
+    judge: Judge = state.result,
+) -> list[Shown]:
+    """Each figure with the best that there is of it; `judge` may remember what it found.
+
+    Raises:
+        StoreError: if kept results are broken, or what runs stored cannot be read.
+    """
+    files: list[tuple[Source, Report | None]] = [
+        ("kept", results.load(results.file_of(size.name))),
+        ("shipped", results.load(results.shipped_file(size.name))),
+    ]
+    found = []
+    for standing in state.standings(store, figures, size, data):
+        result = judge(store, standing, size, data)
+        if result is not None:
+            found.append(Shown(standing, result, "runs"))
+            continue
+        for source, report in files:
+            if report is not None and report.data == data and standing.figure.id in report.results:
+                found.append(Shown(standing, report.results[standing.figure.id], source, report))
+                break
+        else:
+            found.append(Shown(standing))
+    return found

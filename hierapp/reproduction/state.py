@@ -1,0 +1,124 @@
+"""Where the figures of a size stand in a store: their runs, and what can be judged of these."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hierapp import datasets, export_run, tree_library
+from hierapp.reproduction import evidence, judge, queueing, timing
+from hierapp.reproduction.figures import FIGURES
+from hierapp.reproduction.planning import DATA, Planned, plan
+from hierapp.reproduction.presets import Figure, Size
+from hierapp.reproduction.results import Report, Result
+from hierapp.run_states import State
+from hierapp.runs import Run
+from hierapp.store import Store
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A figure's runs, those that are not there as None, and its result.
+
+    Attributes:
+        figure: which.
+        planned: what it asks for.
+        runs: for each of them the run that trains it.
+        timed: whether the times that it needs are measured; True where it needs none.
+    """
+
+    figure: Figure
+    planned: tuple[Planned, ...]
+    runs: tuple[Run | None, ...]
+    timed: bool
+
+    @property
+    def states(self) -> Counter[State]:
+        """How many runs there are in each state."""
+        return Counter(run.state for run in self.runs if run is not None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is there that it asks for."""
+        return self.timed and all(run is not None and run.state == "finished" for run in self.runs)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a run of it waits or is running."""
+        return any(run is not None and run.is_open for run in self.runs)
+
+    @property
+    def lacking(self) -> list[Planned]:
+        """What is neither finished nor on its way."""
+        pairs = zip(self.planned, self.runs, strict=True)
+        return [planned for planned, run in pairs if run is None or run.can_resume]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What its result depends on."""
+        ended = tuple(run.id for run in self.runs if run is not None and run.state == "finished")
+        return (self.figure.id, ended, self.timed)
+
+
+def standings(store: Store, figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Standing]:
+    """How far each of these figures is."""
+    every = plan(figures, size, data)
+    found = dict(zip([_key(each) for each in every], queueing.matches(store.runs(), every), strict=True))
+    made = []
+    for figure in figures:
+        planned = tuple(plan([figure], size, data))
+        timed = "timing" not in figure.needs or timing.kept(size.name, data) is not None
+        made.append(Standing(figure, planned, tuple(found[_key(each)] for each in planned), timed))
+    return made
+
+
+def result(store: Store, standing: Standing, size: Size, data: str = DATA) -> Result | None:
+    """What a figure's finished runs say; None while a setting has none.
+
+    Raises:
+        StoreError: if what the runs stored cannot be read.
+    """
+    by_setting = queueing.by_setting(zip(standing.planned, standing.runs, strict=True))
+    tree = tree_library.load(datasets.find(data).default_tree)
+    measured = timing.kept(size.name, data) if "timing" in standing.figure.needs else None
+    seen = evidence.gather(store, standing.figure, by_setting, tree, measured)
+    return None if judge.missing(standing.figure, seen) else judge.judge(standing.figure, seen)
+
+
+def report(store: Store, size: Size, data: str, command: str, took_seconds: float | None = None) -> Report | None:
+    """All figures that can be judged, for a file; None if there is none."""
+    found = standings(store, FIGURES, size, data)
+    made = {each.figure.id: one for each in found if (one := result(store, each, size, data)) is not None}
+    if not made:
+        return None
+    shown = [each for each in found if each.figure.id in made]
+    runs = {run.id: run for each in shown for run in each.runs if run is not None and run.state == "finished"}
+    return Report(
+        size=size.name,
+        data=data,
+        made=f"{datetime.now(UTC):%Y-%m-%d}",
+        command=command,
+        environment=_environment(list(runs.values())),
+        seeds=sorted({run.config.seed for run in runs.values()}),
+        epochs=max((run.config.epochs for run in runs.values()), default=0),
+        runs=len(runs),
+        training_seconds=round(sum((run.ended or 0) - (run.started or 0) for run in runs.values()), 1),
+        took_seconds=None if took_seconds is None else round(took_seconds, 1),
+        results=made,
+    )
+
+
+def _key(planned: Planned) -> tuple[str, int]:
+    return planned.setting.name, planned.config.seed
+
+
+def _environment(runs: Sequence[Run]) -> dict[str, str]:
+    """What the runs were trained with; several values where they differ."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, value in export_run.conditions(run).items():
+            if value is not None:
+                found.setdefault(name, {})[str(value)] = None
+    return {name: ", ".join(values) for name, values in found.items()}

@@ -1,0 +1,149 @@
+"""Appendix A: the hierarchical loss by a loop over samples and nodes, by matrices, and by what hierapp does."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from hierapp import processes
+from hierapp.errors import StoreError
+from hierapp.reproduction import results
+from hierapp.reproduction.presets import SizeName
+from hierapp.tree import LabelTree
+from hierapp.version import code_version
+
+BATCH = 128
+WAYS = ("loop", "matrices", "hierapp")
+# Rounds, and batches a round; the tensors get more of them, or a round would be too short to measure.
+ROUNDS: dict[SizeName, tuple[int, int]] = {"quick": (5, 10), "full": (4, 313)}
+MORE = 10
+
+
+class Timing(BaseModel):
+    """Seconds that each way takes for a batch, forward and backward, a figure a round."""
+
+    batch: int
+    batches: int
+    seconds: dict[str, list[float]]
+    version: str = ""
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times as fast as the loop hierapp is, a figure a round."""
+        return [loop / ours for loop, ours in zip(self.seconds["loop"], self.seconds["hierapp"], strict=True)]
+
+    def median(self, way: str) -> float:
+        """Seconds for a batch."""
+        return statistics.median(self.seconds[way])
+
+
+def measure(tree: LabelTree, rounds: int, batches: int) -> Timing:
+    """Time the three ways in turn on one thread of the CPU, over random logits, and the loop over all batches of a
+    round."""
+    import torch
+    from torch import Tensor
+
+    from hierapp.losses import make_loss, reference
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        drawn = torch.Generator().manual_seed(0)
+        target = torch.randint(len(tree.leaves), (BATCH,), generator=drawn)
+        logits = torch.randn(BATCH, len(tree.nodes) - 1, generator=drawn, requires_grad=True)
+        matrices = make_loss("hierarchical", tree, matrix_form=True).float()
+        ours = make_loss("hierarchical", tree).float()
+        ways: dict[str, Callable[[], Tensor]] = {
+            "loop": lambda: reference.literal_loop(tree, logits, target).mean(),
+            "matrices": lambda: matrices(logits, target),
+            "hierapp": lambda: ours(logits, target),
+        }
+
+        def seconds(way: str, count: int) -> float:
+            started = time.perf_counter()
+            for _ in range(count):
+                logits.grad = None
+                ways[way]().backward()  # type: ignore[no-untyped-call]
+            return (time.perf_counter() - started) / count
+
+        for way in WAYS:
+            seconds(way, 1)
+        found: dict[str, list[float]] = {way: [] for way in WAYS}
+        for _ in range(rounds):
+            for way in WAYS:
+                found[way].append(seconds(way, batches if way == "loop" else MORE * batches))
+    finally:
+        torch.set_num_threads(before)
+    return Timing(batch=BATCH, batches=rounds * batches, seconds=found, version=code_version())
+
+
+def start(size: SizeName, data: str) -> None:
+    """Begin a measurement in a process of its own; does nothing while one runs.
+
+    Raises:
+        StoreError: if its log cannot be written.
+    """
+    if is_running():
+        return
+    with _told():
+        child = processes.spawn(["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data], _log())
+        if child is not None and (who := processes.identity(child.pid)) is not None:
+            _mark().write_text(who, encoding="utf-8")
+
+
+def is_running() -> bool:
+    """Whether a measurement that was started so still runs."""
+    try:
+        return processes.alive(_mark().read_text(encoding="utf-8"))
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def kept(size: SizeName, data: str) -> Timing | None:
+    """The measurement that was kept; None if there is none, or it is broken."""
+    try:
+        return Timing.model_validate_json(_file(size, data).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def keep(found: Timing, size: SizeName, data: str) -> None:
+    """Keep a measurement.
+
+    Raises:
+        StoreError: if it cannot be written.
+    """
+    file = _file(size, data)
+    with _told():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        side = file.with_suffix(".part")
+        side.write_text(found.model_dump_json(), encoding="utf-8")
+        side.replace(file)
+
+
+def _file(size: SizeName, data: str) -> Path:
+    return results.folder() / f"appendix-a-{size}-{data}.json"
+
+
+def _log() -> Path:
+    return results.folder() / "appendix-a.log"
+
+
+def _mark() -> Path:
+    """Says which process measures."""
+    return results.folder() / "appendix-a.process"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"The folder {results.folder()} cannot be written ({error.strerror or error}); make room there."
+        ) from error
