@@ -55,7 +55,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
-        "for page in ('runs', 'trees', 'similarities', 'studio', 'train', 'search', 'compare', 'report', 'settings', 'start'):\n"
+        "for page in 'runs trees similarities studio train search compare report settings start'.split():\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"
