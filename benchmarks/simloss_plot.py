@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -48,11 +49,10 @@ def _panel(found: Mapping[tuple[str, float | None], Mapping[str, Any]], figure: 
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
     parts = [f'<text x="{LEFT}" y="18" font-size="13" font-weight="bold">{escape(figure)}</text>']
-    for step in range(5):
-        value = low + (high - low) * step / 4
+    for value in _round_values(low, high):
         parts.append(
             f'<path d="M{LEFT} {y(value):.1f}H{WIDTH}" stroke="#e3e6ea"/>'
-            f'<text x="{LEFT - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3f}</text>'
+            f'<text x="{LEFT - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
         )
     for mean, least, most in base:
         parts.append(
@@ -73,6 +73,13 @@ def _panel(found: Mapping[tuple[str, float | None], Mapping[str, Any]], figure: 
     middle = (LEFT + WIDTH) / 2
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">lower bound of SimLoss</text>')
     return "".join(parts)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Three to seven multiples of 1, 2 or 5 times a power of ten between two values."""
+    power = 10 ** math.floor(math.log10(high - low))
+    step = next(each for each in (power / 5, power / 2, power) if (high - low) / each <= 6)
+    return [round(step * count, 10) for count in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _spread(figure: tuple[float, float | None]) -> tuple[float, float, float]:
