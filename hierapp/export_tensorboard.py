@@ -137,6 +137,7 @@ def _scalars(run: Run, points: Points, within: set[str]) -> Iterator[tuple[str, 
 
 def _session_start(run: Run) -> Any:
     """What the HParams dashboard knows a run by: its configuration."""
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
     config = run.config.model_dump()
@@ -146,7 +147,11 @@ def _session_start(run: Run) -> Any:
         for name, value in {**config, **options}.items()
         if value is not None
     }
-    return hparams_pb(known, trial_id=run.id, start_time_secs=_began(run))
+    said = hparams_pb(known, trial_id=run.id, start_time_secs=_began(run))
+    for value in said.value:  # its map is in another order in each process
+        plugin = value.metadata.plugin_data
+        plugin.content = HParamsPluginData.FromString(plugin.content).SerializeToString(deterministic=True)
+    return said
 
 
 def _session_end(run: Run) -> Any:

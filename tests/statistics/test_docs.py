@@ -21,7 +21,7 @@ def test_the_example_gives_what_it_shows():
 
 def test_every_command_is_one_that_the_command_line_knows():
     commands = re.findall(r"^ {4}python -m hierapp (.*)$", TEXT, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert parser().parse_args(command.split()).command
 
