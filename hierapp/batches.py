@@ -63,8 +63,7 @@ class Normalizer(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         # By rows of pixels: over the channels alone, three numbers at a time, a CPU takes nine times as long.
         width = images.shape[2]
-        rows = images.flatten(2).float()
-        rows = (rows - self.mean.flatten().repeat(width)).mul_(self.scale.flatten().repeat(width))
+        rows = (images.flatten(2) - self.mean.flatten().repeat(width)).mul_(self.scale.flatten().repeat(width))
         return rows.view(images.shape).permute(0, 3, 1, 2)
 
 
@@ -97,8 +96,8 @@ class Feed:
         draws = self.augment.draw(generator, len(batches)) if changing else None
         for place in range(start, len(batches)):
             batch = batches[place]
-            leaves = self.part.leaves[batch]
-            images = self.part.images[batch] if draws is None else self.augment.take(batch, draws)
+            leaves = self.part.leaves.index_select(0, batch)  # several times as fast as by brackets
+            images = self.part.images.index_select(0, batch) if draws is None else self.augment.take(batch, draws)
             if draws is not None and draws.mix:
                 yield mix(images, self._probabilities(leaves), draws.mix[place])
             else:
