@@ -53,7 +53,10 @@ def best_figure(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metr
             line={"color": COLORS[2], "width": 2, "shape": "hv"},
             hoverinfo="skip",
         )
-    figure.update_xaxes(title="trial", rangemode="tozero", tickformat="d")
+    ends = (
+        [min(trial.number for trial in trials) - 0.5, max(trial.number for trial in trials) + 0.5] if trials else None
+    )
+    figure.update_xaxes(title="trial", range=ends, dtick=max(1, len(trials) // 10))
     figure.update_yaxes(title=metric.title, tickformat=".0%" if metric.percent else None)
     return framed(figure, height=360)
 

@@ -103,16 +103,11 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
         st.rerun()  # with or without a refresh
     names = summary.labels(runs)
     progress_table(runs, names)
-    left, middle, right, fourth, last, _ = st.columns([1, 1, 1, 1, 1, 3])
-    with left:
+    with st.container(horizontal=True):
         queue.cancel_menu(runs, names)
-    with middle:
         queue.resume_menu(runs, names)
-    with right:
         queue.queue_menu()
-    with fourth:
         tag_menu.tag_menu(runs, names, known)
-    with last:
         export_menu.export_menu(runs)
     queue.refusal()
     if "seen" not in st.session_state:

@@ -15,6 +15,7 @@ from hierapp.losses import LOSSES
 from hierapp.models import MODELS
 from hierapp.search import book, space
 from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
+from hierapp.words import counted
 from pages.parts import common, queue, run_fields
 
 DEFAULT_LOSSES = ["hierarchical"]
@@ -138,7 +139,7 @@ def summary(plan: Plan) -> None:
     at_once = min(plan.at_once, slots.at_once(store, device))
     takes = estimate(store, [plan.config({})] * plan.trials, at_once)
     st.markdown(
-        f"This tries **{plan.trials} configurations**, {plan.epochs} {'epoch' if plan.epochs == 1 else 'epochs'} each,"
+        f"This tries **{counted(plan.trials, 'configuration')}**, {counted(plan.epochs, 'epoch')} each,"
         f" {at_once} at a time. About **{takes}** at most,"
         f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
     )

@@ -10,6 +10,7 @@ from hierapp import figures_search
 from hierapp.launchers import supervisor
 from hierapp.search import book, report, sampling, trials
 from hierapp.search.report import Report
+from hierapp.words import counted
 from pages.parts import common, queue
 
 REFRESH_SECONDS = 2.0
@@ -64,7 +65,7 @@ def headline(seen: Report) -> None:
     )
     st.caption(
         f"{common.escaped(common.data_title(plan.values['data']))}, tree {common.escaped(plan.values['tree'])},"
-        f" {', '.join(plan.losses)}; {plan.epochs} epochs. Varies: {common.escaped('; '.join(plan.varied))}."
+        f" {', '.join(plan.losses)}; {counted(plan.epochs, 'epoch')}. Varies: {common.escaped('; '.join(plan.varied))}."
     )
     if seen.book.error:
         st.error(seen.book.error, icon=":material/error:")

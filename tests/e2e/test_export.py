@@ -38,9 +38,9 @@ def test_a_report_opens_from_a_file_without_a_network_with_every_figure_drawn(
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
         ink = page.evaluate("document.querySelector('.js-plotly-plot').layout.font.color")
         assert ink == {"light": "#1b2430", "dark": "#e8edf3"}[scheme]
-        page.screenshot(path=SCREENSHOTS / f"report-{scheme}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"html-report-{scheme}.png", full_page=True)
         if scheme == "dark":  # on paper it is light all the same
-            assert page.pdf(path=SCREENSHOTS / "report.pdf", prefer_css_page_size=True).startswith(b"%PDF")
+            assert page.pdf(path=SCREENSHOTS / "html-report.pdf", prefer_css_page_size=True).startswith(b"%PDF")
             with page.expect_download() as download:
                 page.locator(".js-plotly-plot").first.hover()
                 page.locator("[data-title='Download as SVG']").first.click()
