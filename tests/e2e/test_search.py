@@ -2,16 +2,13 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from hierapp.search import book
 from hierapp.search.report import Report
-from tests.e2e.conftest import SCREENSHOTS
-from tests.e2e.test_walk import LONG, wait_until
+from tests.e2e.conftest import LONG, SCREENSHOTS, wait_until
 
 
-@pytest.mark.timeout(600)
 def test_three_trials_are_tried_seen_and_the_best_opened_in_the_train_form(server, page):
     page.goto(f"{server.url}/search?data=digits&loss=hierarchical&epochs=1&varied=learning_rate&varied=optimizer")
     expect(page.get_by_text("No search yet")).to_be_visible(timeout=LONG)
@@ -29,12 +26,12 @@ def test_three_trials_are_tried_seen_and_the_best_opened_in_the_train_form(serve
     assert [trial.state for trial in seen.trials] == ["finished"] * 3
     assert [run.tags for run in server.store.runs()] == [("search:three",)] * 3
     assert all(run.state == "finished" for run in server.store.runs())
-    expect(page.get_by_text("3 of 3", exact=True)).to_be_visible(timeout=LONG)
-    expect(page.locator(".st-key-search-parallel .js-plotly-plot")).to_be_visible()
+    expect(page.get_by_text("3 of 3", exact=True).first).to_be_visible(timeout=LONG)
+    expect(page.locator(".st-key-search-parallel .js-plotly-plot").first).to_be_visible()
     page.screenshot(path=SCREENSHOTS / "search.png", full_page=True)
 
-    page.get_by_role("button", name="Open the best in the Train form").locator("visible=true").click()
+    page.get_by_role("button", name="Open the best in the Train form").locator("visible=true").first.click()
     page.wait_for_url(re.compile(r"/train\?"))
-    expect(page.get_by_role("heading", name="Train")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("heading", level=1, name="Train")).to_be_visible(timeout=LONG)
     rate = seen.best.run.config.learning_rate
-    expect(page.get_by_label("Learning rate", exact=True)).to_have_value(re.compile(re.escape(f"{rate:.6g}")))
+    expect(page.get_by_label("Learning rate", exact=True).first).to_have_value(re.compile(re.escape(f"{rate:.6g}")))
