@@ -100,14 +100,7 @@ def form() -> tuple[list[RunConfig], str]:
     """All fields; the runs that they ask for, and the tree's name."""
     left, right = st.columns(2, gap="large")
     with left:
-        names = list(datasets.catalogue())
-        common.one_from_url("data", names, datasets.best_ready())
-        data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
-        trees = common.trees_for(data)
-        common.one_from_url("label-tree", list(trees), next(iter(trees)))
-        tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
-        common.from_url("loss", list(LOSSES), DEFAULT_LOSSES)
-        chosen = st.multiselect("Losses", list(LOSSES), format_func=lambda name: LOSSES[name].title, key="loss")
+        data, tree, chosen = run_fields.subject(DEFAULT_LOSSES)
     with right:
         model = model_field()
         values = run_fields.group("training", 3)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hierapp import datasets
 from hierapp.config_fields import ONLY_WITH, FormField, Group, fields_of
+from hierapp.losses import LOSSES
+from pages.parts import common
 
 LABELS = {
     "select": "Best epoch by",
@@ -22,6 +26,19 @@ OTHER_STEP = 0.1
 def key_of(name: str) -> str:
     """A field's name in the page's address."""
     return name.replace("_", "-")
+
+
+def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, list[str]]:
+    """Draw the fields of what is trained: the data set, the label tree, the losses; `usual` are chosen at first."""
+    names = list(datasets.catalogue())
+    common.one_from_url("data", names, datasets.best_ready())
+    data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
+    trees = common.trees_for(data)
+    common.one_from_url("label-tree", list(trees), next(iter(trees)))
+    tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
+    common.from_url("loss", list(LOSSES), usual)
+    titles = {name: loss.title for name, loss in LOSSES.items()}
+    return data, tree, st.multiselect("Losses", list(LOSSES), format_func=titles.__getitem__, key="loss", help=hint)
 
 
 def group(name: Group, columns: int = 2) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import streamlit as st
 from hierapp import datasets, slots, tree_formats
 from hierapp.config import Group
 from hierapp.estimate import estimate
-from hierapp.losses import LOSSES
 from hierapp.models import MODELS
 from hierapp.search import book, space
 from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
@@ -33,20 +32,7 @@ def form() -> None:
     """All fields, and the button that begins the search."""
     left, right = st.columns(2, gap="large")
     with left:
-        names = list(datasets.catalogue())
-        common.one_from_url("data", names, datasets.best_ready())
-        data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
-        trees = common.trees_for(data)
-        common.one_from_url("label-tree", list(trees), next(iter(trees)))
-        tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
-        common.from_url("loss", list(LOSSES), DEFAULT_LOSSES)
-        chosen = st.multiselect(
-            "Losses",
-            list(LOSSES),
-            format_func=lambda name: LOSSES[name].title,
-            key="loss",
-            help="Of several, the loss varies too.",
-        )
+        data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "Of several, the loss varies too.")
     with right:
         common.one_from_url("model", list(MODELS), "lenet")
         model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
