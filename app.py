@@ -22,7 +22,7 @@ page = entrance.navigate(
         st.Page("pages/search.py", title="Search", icon=":material/tune:"),
         st.Page("pages/runs.py", title="Runs", icon=":material/monitoring:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
-        st.Page("pages/report.py", title="Report", icon=":material/menu_book:"),
+        st.Page("pages/reproduce.py", title="Reproduce", icon=":material/menu_book:"),
         st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
     ]
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hierapp.errors import ConfigError, short
+from hierapp.runs import Run
 from hierapp.store import Store, number_of
 
 LONGEST = 40  # characters of a tag
@@ -46,3 +47,18 @@ def put(store: Store, run: str, words: Iterable[str]) -> tuple[str, ...]:
     with store.database.write() as db:
         db.execute("UPDATE runs SET tags = ? WHERE id = ?", (" ".join(found), number_of(run)))
     return found
+
+
+def shared(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The tags that all of these runs have, in the order of the first one's."""
+    return tuple(tag for tag in (runs[0].tags if runs else ()) if all(tag in run.tags for run in runs))
+
+
+def changed(runs: Sequence[Run], words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """For each run the tags that it has when `words` take the place of those that all share; its own ones stay.
+
+    Raises:
+        ConfigError: as `read`, for any of the runs.
+    """
+    new, gone = read(words), shared(runs)
+    return {run.id: read([*(tag for tag in run.tags if tag not in gone), *new]) for run in runs}

@@ -43,6 +43,17 @@ def test_what_is_no_word_is_refused_and_the_tags_stay(store, word):
     assert store.run("1").tags == ("paper",)
 
 
+def test_tags_of_many_runs_change_what_all_share_and_leave_each_its_own(store):
+    tags.put(store, "1", ["mine", "paper"])
+    tags.put(store, "2", ["paper", "yours"])
+    assert tags.shared(store.runs()) == ("paper",)
+    assert tags.changed(store.runs(), ["#lecture"]) == {"1": ("mine", "lecture"), "2": ("yours", "lecture")}
+    assert tags.changed(store.runs(), ["paper", "mine"]) == {"1": ("mine", "paper"), "2": ("yours", "paper", "mine")}
+    assert tags.shared([]) == ()
+    with pytest.raises(ConfigError, match="is no tag; take a word"):
+        tags.changed(store.runs(), ["two words"])
+
+
 def test_too_many_tags_and_no_such_run_are_told(store):
     with pytest.raises(ConfigError, match="These are 21 tags"):
         tags.put(store, "1", [f"t{n}" for n in range(21)])

@@ -1,6 +1,6 @@
 """The figures of the report: what each compared, what it saw, and by which rule that is judged here.
 
-A setting stands in several figures and is trained once. What the documents leave open is said in docs/report.md.
+A setting stands in several figures and is trained once. What the documents leave open is said in docs/reproduce.md.
 """
 
 from __future__ import annotations

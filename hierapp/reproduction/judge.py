@@ -30,6 +30,7 @@ from hierapp.reproduction.figures import (
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.results import Judged, Plot, Result
 from hierapp.reproduction.rules import Verdict
+from hierapp.words import counted
 
 ALPHA = 0.05
 CARS, CATS = ("automobile", "truck", 100), ("cat", "dog", 168)
@@ -107,7 +108,7 @@ def _confusion(evidence: Evidence) -> Found:
                 "predicted": predicted,
                 "report": claimed,
                 **{f"seed {seed}": int(value) for seed, value in seen.items()},
-                "most frequent mistake of the class": f"with {sum(most)} of {rules.counted(len(most))}",
+                "most frequent mistake of the class": f"with {sum(most)} of {counted(len(most), 'seed')}",
             }
         )
     return Found(verdicts, rows, shown)

@@ -1,7 +1,7 @@
 """The rules by which figures of runs agree with what the report saw, differ from it, or cannot tell: pure functions.
 
 Differences are those of the same seeds, their interval is Student's with 95 %. All thresholds stand here and were
-chosen before anything was run; docs/report.md says why they are what they are.
+chosen before anything was run; docs/reproduce.md says why they are what they are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from hierapp.statistics import mean_difference
+from hierapp.words import counted
 
 Kind = Literal["agrees", "differs", "cannot tell"]
 Seeds = Mapping[int, float]
@@ -75,21 +76,12 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
-def counted(n: int, what: str = "seed") -> str:
-    """A number with its noun.
-
-    >>> counted(1), counted(3)
-    ('1 seed', '3 seeds')
-    """
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
 def in_words(found: Gap, names: tuple[str, str]) -> str:
     """A difference of accuracies as the beginning of a sentence."""
     start = f"{names[0]} less {names[1]} is {points(found.value)} points"
     if found.n < 2:
         return f"{start} with one seed, which does not tell how large the noise is"
-    return f"{start} over {counted(found.n)} (95 % interval {points(found.low)} to {points(found.high)})"
+    return f"{start} over {counted(found.n, 'seed')} (95 % interval {points(found.low)} to {points(found.high)})"
 
 
 def alike(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> Verdict:
@@ -201,7 +193,7 @@ def faster(
     n = len(ratios)
     said = (
         f"{names[0]} reaches {LEVEL:g} of its best validation accuracy after {np.mean(needed):.2g} epochs in the mean"
-        f" of {counted(n)}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as many"
+        f" of {counted(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as many"
     )
     if n < 2:
         return Verdict("cannot tell", f"{said}; one seed is too few.")
@@ -217,7 +209,7 @@ def smoother(ratios: Seeds, what: str) -> Verdict:
     within 5 % of it."""
     found = gap(ratios, dict.fromkeys(ratios, 1.0))
     value, low, high = (1 + each for each in (found.value, found.low, found.high))
-    said = f"{what} are {value:.2f} times as rough over {counted(found.n)}"
+    said = f"{what} are {value:.2f} times as rough over {counted(found.n, 'seed')}"
     if found.n < 2:
         return Verdict("cannot tell", f"{said}, which does not tell how large the noise is.")
     said += f" (95 % interval {low:.2f} to {high:.2f})"
@@ -238,8 +230,8 @@ def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
     from scipy import special
 
     half = float(special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    said = f"{mean:.0f} {what} in the mean of {counted(n)}; a further seed would have {max(0.0, mean - half):.0f} to"
-    said += f" {mean + half:.0f} (95 %)"
+    said = f"{mean:.0f} {what} in the mean of {counted(n, 'seed')}"
+    said += f"; a further seed would have {max(0.0, mean - half):.0f} to {mean + half:.0f} (95 %)"
     if abs(claimed - mean) > half:
         return Verdict("differs", f"{said}, and {claimed:g} is not among these.")
     if half > WIDEST * claimed:

@@ -1,4 +1,4 @@
-"""The buttons of the Report page that queue what is not there yet, and about how long that takes."""
+"""The buttons of the Reproduce page that queue what is not there yet, and about how long that takes."""
 
 from __future__ import annotations
 

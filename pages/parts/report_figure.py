@@ -1,4 +1,4 @@
-"""One figure of the Report page."""
+"""One figure of the Reproduce page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head of the Report page: where the results are from, how far the runs are, all verdicts at a glance."""
+"""The head of the Reproduce page: where the results are from, how far the runs are, all verdicts at a glance."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ PAGES = (
     "search",
     "runs",
     "compare",
-    "report",
+    "reproduce",
     "settings",
 )
 
@@ -55,7 +55,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.store import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
-        "for page in 'runs trees similarities studio train search compare report settings start'.split():\n"
+        "for page in 'runs trees similarities studio train search compare reproduce settings start'.split():\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"
@@ -287,6 +287,21 @@ def test_runs_are_tagged_on_their_page_and_found_by_the_tag(open_page, store):
     found = open_page("runs", tag="paper")
     assert found.multiselect(key="runs").value == [first]
     assert found.multiselect(key="runs").options == [f"{second} simloss", f"{first} hierarchical #paper"]
+
+
+def test_all_shown_runs_are_tagged_at_once_and_keep_their_own_tags(open_page, store):
+    first, second, third = add_run(store), add_run(store, loss="simloss"), add_run(store, loss="hxe")
+    app = open_page("runs", runs=[first, second])
+    app.multiselect(key=f"tags-{first}").set_value(["mine"]).run()
+    app.selectbox(key="noted").set_value("all").run()
+    assert app.multiselect(key="tags-all").label == "Tags that all have"
+    app.multiselect(key="tags-all").set_value(["paper"]).run()
+    assert [store.run(run).tags for run in (first, second, third)] == [("mine", "paper"), ("paper",), ()]
+    app.selectbox(key="noted").set_value(second).run()
+    assert app.multiselect(key=f"tags-{second}").value == ["paper"]
+    app.multiselect(key="runs").set_value([first]).run()
+    assert app.multiselect(key=f"tags-{first}").value == ["mine", "paper"]
+    assert not app.exception
 
 
 def test_a_note_is_written_on_the_runs_page_and_shown_letter_by_letter(open_page, store):

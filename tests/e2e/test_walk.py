@@ -21,7 +21,7 @@ TITLES = {
     "search": "Search",
     "runs": "Runs",
     "compare": "Compare",
-    "report": "Report",
+    "reproduce": "Reproduce",
     "settings": "Settings",
 }
 

@@ -1,4 +1,4 @@
-"""Report: the figures of the report "Loss in Layers", what it saw, what came out here, and whether they agree."""
+"""Reproduce: the figures of the report "Loss in Layers", what it saw, what came out here, and whether they agree."""
 
 import streamlit as st
 
@@ -47,7 +47,7 @@ def live(name: str, data: str, drawn: tuple[object, ...]) -> None:
 
 
 def page() -> None:
-    st.title("Report")
+    st.title("Reproduce")
     st.markdown(
         "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what"
         " the report saw, what came out here, and **whether the two agree**, by rules that were written beforehand."

@@ -1,4 +1,4 @@
-"""The Report page: nothing measured, shipped results, runs of this machine, buttons for those who may."""
+"""The Reproduce page: nothing measured, shipped results, runs of this machine, buttons for those who may."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def finish(store, name, data="digits"):
 
 
 def test_before_anything_is_measured_every_figure_says_what_the_report_saw(open_page, store):
-    page = open_page("report")
+    page = open_page("reproduce")
     assert not page.exception
     assert "Nothing of this size has been measured on CIFAR-10" in page.info[0].value
     for figure in FIGURES:
@@ -53,7 +53,7 @@ def test_shipped_results_are_shown_with_where_they_are_from(open_page, store, sh
     results.save(made, shipped)
     with store.database.write() as db:
         db.execute("DELETE FROM runs")
-    page = open_page("report")
+    page = open_page("reproduce")
     assert not page.exception
     words = texts(page)
     assert "shipped results" in words
@@ -67,7 +67,7 @@ def test_shipped_results_are_shown_with_where_they_are_from(open_page, store, sh
 
 def test_runs_of_this_machine_are_judged_as_they_are(open_page, store):
     finish(store, "8")
-    page = open_page("report", data="digits")
+    page = open_page("reproduce", data="digits")
     assert not page.exception
     assert "this machine]" in texts(page)
     (claim,) = state.result(store, state.standings(store, find(["8"]), QUICK, "digits")[0], QUICK, "digits").claims[:1]
@@ -78,7 +78,7 @@ def test_runs_of_this_machine_are_judged_as_they_are(open_page, store):
 
 
 def test_a_button_queues_what_a_figure_lacks_once(open_page, store):
-    page = open_page("report", data="digits")
+    page = open_page("reproduce", data="digits")
     page.button(key="reproduce-8").click().run()
     assert not page.exception
     planned = planning.plan(find(["8"]), QUICK, "digits")
@@ -93,7 +93,7 @@ def test_a_button_queues_what_a_figure_lacks_once(open_page, store):
 def test_the_times_are_measured_by_a_process_of_their_own(open_page, store, monkeypatch):
     asked = []
     monkeypatch.setattr(timing.processes, "spawn", lambda arguments, log: asked.append(arguments))
-    page = open_page("report", data="digits", size="full")
+    page = open_page("reproduce", data="digits", size="full")
     page.button(key="reproduce-appendix-a").click().run()
     assert not page.exception
     assert asked == [["hierapp", "reproduce", "appendix-a", "--size", "full", "--data", "digits"]]
@@ -103,20 +103,20 @@ def test_the_times_are_measured_by_a_process_of_their_own(open_page, store, monk
 
 
 def test_the_address_says_size_and_data(open_page, store):
-    page = open_page("report", data="digits", size="full")
+    page = open_page("reproduce", data="digits", size="full")
     assert page.selectbox(key="data").value == "digits"
     assert "Run all figures (full)" in {each.label for each in page.button}
 
 
 def test_a_viewer_sees_and_starts_nothing(store):
-    page = page_of("report", "carl@x.edu", data="digits")
+    page = page_of("reproduce", "carl@x.edu", data="digits")
     assert not page.exception
     assert all(each.disabled for each in page.button if "Run " in each.label)
 
 
 def test_limits_are_told_and_nothing_is_queued(store):
     access = {**ACCESS, "limits": {"waiting": 3}}
-    page = app_of("bob@x.edu", access, data="digits").switch_page("pages/report.py").run()
+    page = app_of("bob@x.edu", access, data="digits").switch_page("pages/reproduce.py").run()
     page.button(key="reproduce-8").click().run()
     assert not page.exception
     assert "You may have 3 runs waiting" in page.error[0].value
@@ -125,6 +125,6 @@ def test_limits_are_told_and_nothing_is_queued(store):
 
 def test_broken_results_are_told_in_a_sentence(open_page, store, shipped):
     shipped.write_text("{")
-    page = open_page("report")
+    page = open_page("reproduce")
     assert not page.exception
     assert "is no results of the report" in page.error[0].value
