@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hierapp import datasets, devices, slots
-from hierapp.errors import ConfigError, DatasetError
+from hierapp.errors import ConfigError, DatasetError, StoreError
 from hierapp.store import Store
 
 if TYPE_CHECKING:  # it needs pandas, without which the rest of the command line starts
@@ -66,7 +66,10 @@ def reproduce(options: argparse.Namespace) -> int:
 
     _tell(f"{len(planned)} runs, {already} of them finished before")
     runs = follow.follow(store, ids) if ids else []
-    report = state.report(store, size, options.data, _command(options), None if already else time.monotonic() - started)
+    took: float | None = time.monotonic() - started
+    if already:
+        took = _took_before(options) if already == len(planned) else None
+    report = state.report(store, size, options.data, _command(options), took)
     if report is not None:
         results.save(report, results.file_of(size.name))
         if options.output is not None:
@@ -95,6 +98,17 @@ def _measure(chosen: Sequence[Figure], size: Size, data: str) -> None:
         _tell("appendix A: timing the loop and the tensors")
         rounds, batches = timing.ROUNDS[size.name]
         timing.keep(timing.measure(planning.tree_of(data, "base"), rounds, batches), size.name, data)
+
+
+def _took_before(options: argparse.Namespace) -> float | None:
+    """How long the same command took when it trained all that is now only judged anew."""
+    from hierapp.reproduction import results
+
+    try:
+        kept = results.load(results.file_of(options.size))
+    except StoreError:  # it is about to be replaced
+        return None
+    return kept.took_seconds if kept is not None and kept.command == _command(options) else None
 
 
 def _show(report: Report | None, chosen: Sequence[Figure], as_json: bool) -> None:

@@ -79,6 +79,7 @@ def test_figures_are_trained_judged_shown_and_written(store, tmp_path):
     assert json.loads(again.stdout)["results"].keys() == kept.results.keys()
     assert "4 of them finished before" in again.stderr
     assert len(store.runs()) == 4
+    assert results.load(results.file_of("quick")).took_seconds == kept.took_seconds  # it trained nothing
 
 
 def test_detached_it_queues_and_returns(store, call):

@@ -132,11 +132,11 @@ def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None
     found = gap(upper, lower)
     said = in_words(found, (names[1], names[0]))
     if found.high < NOT_LESS and not found.low > 0:
-        return Verdict("differs", f"{said}: {names[0]} is not lower by half a point or more.")
+        return Verdict("differs", f"{said}: not lower with {names[0]} by half a point or more.")
     if most is not None and found.low > most:
         return Verdict("differs", f"{said}: that is more than the {100 * most:g} points that count as slight.")
     if found.low > 0 and (most is None or found.value <= most):
-        return Verdict("agrees", f"{said}: {names[0]} is lower.")
+        return Verdict("agrees", f"{said}: lower with {names[0]}.")
     few = "" if found.n < 2 else ": the interval allows a difference as well as none"
     return Verdict("cannot tell", f"{said}{few}.")
 
