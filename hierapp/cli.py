@@ -26,6 +26,7 @@ from hierapp import (
     devices,
     launchers,
     slots,
+    tags,
     tree_library,
 )
 from hierapp.config import plan
@@ -72,6 +73,7 @@ def parser() -> Parser:
     run.add_argument("--seed", type=int, default=0, help="the first seed")
     run.add_argument("--slots", type=int, help="how many runs go at once on each device, from now on; by default one")
     run.add_argument("--priority", type=int, default=0, help="runs of a higher one start first")
+    run.add_argument("--tag", action="append", default=[], metavar="WORD", help="a tag of all these runs; repeat it")
     run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
 
     _command(commands, "runs", list_runs, "list all runs", figures=True)
@@ -135,11 +137,11 @@ def run_losses(options: argparse.Namespace) -> int:
         model=options.model,
         **cli_fields.given(options),
     )
-    store = Store()
+    words, store = tags.read(options.tag), Store()
     if options.slots is not None:
         for kind in devices.kinds():
             slots.set_slots(store, kind, options.slots)
-    ids = launchers.submit(store, configs, tree, priority=options.priority)
+    ids = launchers.submit(store, configs, tree, priority=options.priority, tags=words)
     return _follow(store, ids, options)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hierapp import run_choice
 from hierapp.errors import ConfigError, some
 from hierapp.runs import Run
 from hierapp.store import Store
@@ -20,7 +21,9 @@ DONE = 0
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
     made = command(commands, "compare", compare_runs, "compare settings over the seeds of their runs", figures=True)
-    made.add_argument("runs", nargs="+", metavar="RUN", help="finished runs of two settings or more")
+    made.add_argument(
+        "runs", nargs="+", metavar="RUN", help=f"finished runs of two settings or more: {run_choice.HELP}"
+    )
     made.add_argument("--metric", default="accuracy", help="a figure of the test part, as `show RUN --json` names it")
     pairs = made.add_mutually_exclusive_group()
     pairs.add_argument("--paired", action="store_true", default=None, help="demand pairs; they are the same seeds")
@@ -92,10 +95,10 @@ def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
     return DONE
 
 
-def _finished(ids: Sequence[str]) -> list[Run]:
+def _finished(words: Sequence[str]) -> list[Run]:
     """The runs, all of them finished and of one data set, or an error that says which is not."""
     store = Store()
-    runs = [store.run(run) for run in dict.fromkeys(ids)]
+    runs = [store.run(run) for run in run_choice.chosen(store, words)]
     for run in runs:
         if run.state != "finished":
             raise ConfigError(f"Run {run.id} is {run.state}; only finished runs have figures to compare: leave it out.")

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hierapp import run_choice
 from hierapp.launchers import supervisor
+from hierapp.run_choice import chosen
 from hierapp.store import Store
 from hierapp.words import counted
 
@@ -19,7 +21,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     bundle = command(
         commands, "export", export_runs, "write a bundle of runs: figures, weights, a script to repeat them"
     )
-    bundle.add_argument("runs", nargs="+", metavar="RUN")
+    bundle.add_argument("runs", nargs="+", metavar="RUN", help=run_choice.HELP)
     bundle.add_argument("-o", "--out", required=True, metavar="FILE.zip")
     for name, default, what in (
         ("weights", True, "the runs' weights"),
@@ -28,11 +30,11 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     ):
         bundle.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=f"with {what}")
     report = command(commands, "report", write_report, "write an HTML report of runs that needs no network")
-    report.add_argument("runs", nargs="+", metavar="RUN")
+    report.add_argument("runs", nargs="+", metavar="RUN", help=run_choice.HELP)
     report.add_argument("-o", "--out", required=True, metavar="FILE.html")
     report.add_argument("--title", help="the report's title")
     events = command(commands, "tensorboard", write_events, "write TensorBoard's event files of runs")
-    events.add_argument("runs", nargs="+", metavar="RUN")
+    events.add_argument("runs", nargs="+", metavar="RUN", help=run_choice.HELP)
     events.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for `tensorboard --logdir FOLDER`")
 
 
@@ -41,7 +43,7 @@ def export_runs(options: argparse.Namespace) -> int:
 
     file, store = Path(options.out), _looked_after()
     wanted = export.Wanted(weights=options.weights, predictions=options.predictions, logs=options.logs)
-    runs = export.write(store, options.runs, file, wanted)
+    runs = export.write(store, chosen(store, options.runs), file, wanted)
     _tell(file, len(runs))
     for run in runs:
         if run.state != "finished":
@@ -53,7 +55,7 @@ def write_report(options: argparse.Namespace) -> int:
     from hierapp import html_report
 
     file, store = Path(options.out), _looked_after()
-    _tell(file, len(html_report.write(store, options.runs, file, options.title)))
+    _tell(file, len(html_report.write(store, chosen(store, options.runs), file, options.title)))
     return DONE
 
 
@@ -61,7 +63,7 @@ def write_events(options: argparse.Namespace) -> int:
     from hierapp import export_tensorboard
 
     folder, store = Path(options.out), _looked_after()
-    runs = export_tensorboard.write(store, options.runs, folder)
+    runs = export_tensorboard.write(store, chosen(store, options.runs), folder)
     print(f"{folder}: {counted(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
     return DONE
 

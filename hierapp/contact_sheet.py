@@ -58,7 +58,7 @@ def render(name: str, theme: str = "light", sheet: int = 0, folder: Path | None 
     draw, font = ImageDraw.Draw(out), ImageFont.load_default(14)
     for place, label in enumerate(chosen):
         left, top = place % columns * (strip + 4 * GAP), place // columns * block
-        draw.text((left, top), _cut(f"{label + 1} {classes[label]}", font, strip), INK.get(theme, INK["light"]), font)
+        draw.text((left, top), _cut(classes[label], font, strip), INK.get(theme, INK["light"]), font)
         for turn, row in enumerate(_spread(np.flatnonzero(labels == label))):
             out.paste(_picture(images[row], cell), (left + turn * (cell + GAP), top + LABEL))
     png = io.BytesIO()
