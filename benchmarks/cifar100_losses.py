@@ -5,19 +5,22 @@
             --loss hierarchical-convex --loss conditional --loss hxe --loss soft-labels \\
             --epochs 10 --flip --slots 2 --seed $seed
     done
+    python -m hierapp run --data cifar100 --tree cifar100-5level --loss cross-entropy --label-smoothing 0.1 \\
+        --epochs 10 --flip --slots 2 --seeds 8
     python -m benchmarks.cifar100_losses
     python -m benchmarks.cifar100_losses --baseline "cross-entropy, min-risk decoding"
 
 It trains nothing: it takes the finished runs of CIFAR-100 in HIERAPP_HOME and their stored outputs. Every setting is
 compared with cross-entropy read by its greatest probability, or with the baseline given, by Wilcoxon's test of pairs,
-corrected by Holm's method over the settings, for each figure by itself.
+corrected by Holm's method over the settings, for each figure by itself. Cross-entropy with label smoothing knows no
+tree; it is a control beside the others, compared with soft labels alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -29,6 +32,7 @@ from hierapp.store import Store
 from hierapp.tree import LabelTree
 
 PLAIN, DECODED = "cross-entropy", "cross-entropy, min-risk decoding"
+CONTROL, CONTROLLED = "cross-entropy, label smoothing", "soft-labels"
 FIGURES = {
     "accuracy": "accuracy",
     "superclass_accuracy": "superclass accuracy",
@@ -62,7 +66,7 @@ def settings(tree: LabelTree, superclasses: LabelTree) -> dict[str, dict[int, Fi
             continue
         rules = {group.run.config.loss: "leaf"}
         if group.run.config.loss == PLAIN:
-            rules[DECODED] = "min-risk"
+            rules = {CONTROL: "leaf"} if group.run.config.label_smoothing else {PLAIN: "leaf", DECODED: "min-risk"}
         for name, rule in rules.items():
             if name in found:
                 raise HierappError(f"There are two settings of {name}; keep the runs of one in HIERAPP_HOME.")
@@ -76,16 +80,11 @@ def settings(tree: LabelTree, superclasses: LabelTree) -> dict[str, dict[int, Fi
 
 def table(found: Mapping[str, Mapping[int, Figures]], baseline: str) -> str:
     """Means and deviations over the seeds; what is shown against the baseline has a star."""
-    families = {
-        name: statistics.compare_all(
-            {setting: {seed: each[name] for seed, each in seeds.items()} for setting, seeds in found.items()},
-            baseline=baseline,
-            paired=True,
-        )
-        for name in FIGURES
-    }
+    families = {name: _family(found, name, baseline, set(found) - {CONTROL}) for name in FIGURES}
     lines = [f"| setting | n | {' | '.join(FIGURES.values())} |", f"| --- | ---: |{' --- |' * len(FIGURES)}"]
     for setting, seeds in found.items():
+        if setting == CONTROL:
+            continue
         cells = []
         for family in families.values():
             sample = family.samples[setting]
@@ -99,7 +98,21 @@ def table(found: Mapping[str, Mapping[int, Figures]], baseline: str) -> str:
     said = [f"\n{FIGURES[name]}:\n" for name in FIGURES]
     for place, family in enumerate(families.values()):
         said[place] += "\n".join(f"- {each.first}: {each.sentence}" for each in family.comparisons)
+    if {CONTROL, CONTROLLED} <= found.keys():
+        said.append(f"\n{CONTROLLED} against the control:\n")
+        for name, words in FIGURES.items():
+            family = _family(found, name, CONTROL, {CONTROL, CONTROLLED})
+            sample = family.samples[CONTROL]
+            said.append(f"- {words}, of the control {sample.mean:.4f} ± {sample.deviation:.4f}: ")
+            said[-1] += family.comparisons[0].sentence
     return "\n".join([*lines, *said])
+
+
+def _family(
+    found: Mapping[str, Mapping[int, Figures]], figure: str, baseline: str, among: Collection[str]
+) -> statistics.Family:
+    values = {name: {seed: each[figure] for seed, each in found[name].items()} for name in found if name in among}
+    return statistics.compare_all(values, baseline=baseline, paired=True)
 
 
 def main() -> int:

@@ -55,7 +55,8 @@ def severity_figure(
     points: Mapping[str, Sequence[tuple[str, float, float]]], colors: Mapping[str, str], random_mistake: float | None
 ) -> go.Figure:
     """Severity over accuracy: a dot a run, a diamond each setting's mean; a dashed line where mistakes would be
-    random ones. Lower and further to the right is better."""
+    random ones, or a word of it where the line is so far away that the dots would lie in a heap. Lower and further to
+    the right is better."""
     figure = go.Figure()
     for name, runs in points.items():
         if not runs:
@@ -82,14 +83,25 @@ def severity_figure(
             hovertemplate=f"mean of {len(runs)}: accuracy %{{x:.2%}}, severity %{{y:.4f}}",
         )
     if random_mistake is not None:
-        figure.add_hline(
-            random_mistake,
-            line={"dash": "dash", "color": REFERENCE, "width": 1.5},
-            annotation={"text": f"random mistakes, {random_mistake:.3f}", "xanchor": "right"},
-        )
+        _refer(figure, random_mistake, [severity for runs in points.values() for _, _, severity in runs])
     figure.update_xaxes(title="accuracy", tickformat=".1%")
     figure.update_yaxes(title="severity: mean distance of mistakes")
     return framed(figure, height=430 + 16 * max(0, len(points) - 2))
+
+
+def _refer(figure: go.Figure, random_mistake: float, severities: Sequence[float]) -> None:
+    """Random mistakes as a line, or in words where it would take more than half of the height."""
+    low, high = min(severities, default=0.0), max(severities, default=0.0)
+    away = max(random_mistake - high, low - random_mistake)
+    said = f"random mistakes, {random_mistake:.3f}"
+    if low < high and away > high - low:
+        above = random_mistake > high
+        figure.add_annotation(
+            text=f"{'↑' if above else '↓'} {said}", xref="paper", yref="paper", x=1, y=float(above), showarrow=False
+        )
+    else:
+        line = {"dash": "dash", "color": REFERENCE, "width": 1.5}
+        figure.add_hline(random_mistake, line=line, annotation={"text": said, "xanchor": "right"})
 
 
 def dots_figure(

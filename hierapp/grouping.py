@@ -11,11 +11,9 @@ from hierapp import summary
 from hierapp.equivalence import same_loss
 from hierapp.errors import ConfigError, some
 from hierapp.runs import Run
-from hierapp.words import counted
 
 # The seed tells the replicates of a setting apart; the device is where it ran.
 NO_SETTING = ("seed", "device")
-SHORT = {"learning_rate": "lr", "batch_size": "batch"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def groups(runs: Sequence[Run]) -> list[Group]:
             found.setdefault(_key(run), []).append(run)
     # A run's number counts up; the newest of a seed is put in last.
     ordered = [sorted(alike, key=lambda run: int(run.id)) for alike in found.values()]
-    labels = _labels([alike[0] for alike in ordered])
+    labels = summary.labels([alike[0] for alike in ordered], but=NO_SETTING).values()
     made = []
     for alike, label in zip(ordered, labels, strict=True):
         newest = {run.config.seed: run for run in alike}
@@ -97,26 +95,6 @@ def metrics(runs: Sequence[Run]) -> list[str]:
 def _key(run: Run) -> str:
     config = run.config.model_dump(exclude=set(NO_SETTING))
     return json.dumps([config, run.tree_text], sort_keys=True, default=str)
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """The loss of each, and whatever else is not the same among them; told apart by a run of theirs if need be."""
-    dumps = [run.config.model_dump(exclude={*NO_SETTING, "loss", "options"}) for run in runs]
-    varied = [name for name in (dumps[0] if dumps else {}) if len({str(dump.get(name)) for dump in dumps}) > 1]
-    named = [
-        " · ".join([summary.setting(run), *(_part(name, dump[name]) for name in varied)])
-        for run, dump in zip(runs, dumps, strict=True)
-    ]
-    return [f"{name} (run {run.id})" if named.count(name) > 1 else name for run, name in zip(runs, named, strict=True)]
-
-
-def _part(name: str, value: object) -> str:
-    if isinstance(value, str) and name in ("data", "tree", "model"):
-        return value
-    if name == "epochs" and isinstance(value, int):
-        return counted(value, "epoch")
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{SHORT.get(name, name.replace('_', ' '))} {shown}"
 
 
 def _figure(run: Run, metric: str) -> float:

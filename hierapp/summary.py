@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,9 +107,9 @@ def settings(runs: Sequence[Run]) -> dict[str, str]:
     return said
 
 
-def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
-    """For each run's id a short name: the loss, and whatever else differs among these runs; what is usual goes without
-    saying.
+def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) -> dict[str, str]:
+    """For each run's id a short name: the loss, and whatever else differs among these runs, `but` for some fields; what
+    is usual goes without saying.
 
     Runs that are alike in all of it are told apart by their ids, if `unique`.
     """
@@ -128,7 +128,7 @@ def labels(runs: Sequence[Run], unique: bool = True) -> dict[str, str]:
     varied = [
         key
         for key in ("data", "tree", "model", *(field.name for field in FIELDS), "seed")
-        if len({part[key] for part in parts.values()}) > 1
+        if key not in but and len({part[key] for part in parts.values()}) > 1
     ]
     usual = {field.name: field.words(field.default) for field in FIELDS if field.name not in fields_of("training")}
     named = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from hierapp.comparison import Band
 from hierapp.figures_compare import bands_figure, colors_of, dots_figure, heights_figure, severity_figure
@@ -30,6 +31,13 @@ def test_a_dot_a_run_and_a_diamond_a_setting():
     assert (list(dots.x), list(dots.y), list(dots.customdata)) == ([0.5, 0.7], [2.0, 1.0], ["1", "2"])
     assert (mean.x[0], mean.y[0]) == (0.6, 1.5)
     assert figure.layout.shapes[0].y0 == 3.0
+
+
+@pytest.mark.parametrize(("random_mistake", "said"), [(3.1, "↑ random mistakes, 3.100"), (-0.5, "↓ random mistakes")])
+def test_random_mistakes_that_are_far_away_are_said_and_not_drawn(random_mistake, said):
+    figure = severity_figure({"one": [("1", 0.5, 2.0), ("2", 0.7, 1.0)]}, COLORS, random_mistake)
+    assert not figure.layout.shapes
+    assert figure.layout.annotations[0].text.startswith(said)
 
 
 def test_a_line_at_the_mean_of_the_seeds():

@@ -76,7 +76,8 @@ def test_runs_are_grouped_by_all_but_the_seed_and_the_device(store):
     ("values", "label"),
     [
         ({"options": {"mass": 0.5}}, "hierarchical, mass 0.5"),
-        ({"epochs": 9}, "hierarchical · 9 epochs"),
+        ({"epochs": 9}, "hierarchical · epochs 9"),
+        ({"label_smoothing": 0.1}, "hierarchical · smoothing 0.1"),
         ({"learning_rate": 0.01}, "hierarchical · lr 0.01"),
         ({"batch_size": 7}, "hierarchical · batch 7"),
         ({"tree": "digits-flat", "batch_size": 7}, "hierarchical · digits-flat · batch 7"),
@@ -85,7 +86,13 @@ def test_runs_are_grouped_by_all_but_the_seed_and_the_device(store):
 def test_a_setting_is_named_by_what_tells_it_from_the_others(store, values, label):
     finished(store, 0.5)
     finished(store, 0.6, **values)
-    assert grouping.groups(store.runs())[1].label == label
+    assert [group.label for group in grouping.groups(store.runs())][1] == label
+
+
+def test_what_is_off_as_usual_is_not_named(store):
+    finished(store, 0.5)
+    finished(store, 0.6, label_smoothing=0.1)
+    assert grouping.groups(store.runs())[0].label == "hierarchical"
 
 
 def test_every_field_of_a_configuration_makes_another_setting(store):

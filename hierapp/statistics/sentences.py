@@ -104,7 +104,7 @@ def _range(found: Comparison) -> str:
     interval = found.mean_difference.interval
     if interval is None:
         return "That does not show that there is none."
-    span = f"{interval.low:.3g} to {interval.high:+.3g} ({_percent(interval)} interval)"
+    span = f"{interval.low:+.3g} to {interval.high:+.3g} ({_percent(interval)} interval)"
     if _is_within(found):
         return f"One of {found.relevant:g} or more, which would matter, is excluded: the means differ by {span}."
     text = f"That does not show that there is none: the means may differ by {span}."
