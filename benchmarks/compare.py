@@ -3,7 +3,8 @@
     python -m benchmarks.compare [--runs 200] [--outputs 25] [--rounds 3]
 
 Seconds of each view, from the store to the last figure as Streamlit runs the page, without a browser: at first, and
-again, when what was computed is kept. Then the figures of some runs anew from their outputs, 10,000 x 100 each.
+again, when what was computed is kept. Then in Chromium, from the navigation to a view's address until its figure is
+drawn. Then the figures of some runs anew from their outputs, 10,000 x 100 each.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import machine
+from benchmarks.browser import app, chromium
 from hierapp import decoding, metrics, records, reevaluate, tree_library
 from hierapp.config import RunConfig
 from hierapp.outputs import FILE, Outputs, stored
@@ -32,7 +34,13 @@ from hierapp.store import Store
 EPOCHS = 30
 LOSSES = ("cross-entropy", "hierarchical", "conditional", "hxe", "soft-labels")
 NAMES = ("train_loss", "val_loss", "val_accuracy", "val_distance", "learning_rate", "epoch_seconds")
-VIEWS = ("figures", "tests", "severity", "confusion")
+POINTS = ".scatterlayer path.point"
+VIEWS = {
+    "figures": ".scatterlayer path.js-line",
+    "tests": POINTS,
+    "severity": POINTS,
+    "confusion": ".heatmaplayer image",
+}
 SETTINGS = 10
 
 
@@ -111,6 +119,27 @@ def pages(runs: int, rounds: int) -> None:
         print(f"{view}: first {first:.2f} s, again {statistics.median(again):.2f} s")
 
 
+def in_browser(store: Store, runs: int, rounds: int) -> None:
+    """Views by their addresses, all settings chosen, until something of the figure is drawn."""
+    chosen = "&".join(f"settings={1 + place * (runs // SETTINGS)}" for place in range(SETTINGS))
+    with app(store.folder) as url, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+
+        def visit(view: str) -> None:
+            page.goto(f"{url}/compare?on=cifar100&under=cifar100&{chosen}&figure=accuracy&view={view}")
+            page.wait_for_selector(f".js-plotly-plot {VIEWS[view]}", state="attached", timeout=90_000)
+
+        print(f"the very first visit in a browser: {seconds(lambda: visit('figures')):.2f} s")
+        for view in VIEWS:
+            taken = []
+            for _ in range(rounds + 1):  # the first one computes what is kept from then on
+                page.goto("about:blank")
+                taken.append(seconds(lambda view=view: visit(view)))
+            median = statistics.median(taken[1:])
+            print(f"{view}, in a browser: first {taken[0]:.2f} s, again {median:.2f} s", end=" ")
+            print(f"({min(taken[1:]):.2f} to {max(taken[1:]):.2f})", flush=True)
+
+
 def outputs(store: Store, runs: int) -> None:
     """Figures anew from stored outputs."""
     tree, other = tree_library.load("cifar100"), tree_library.load("cifar100-5level")
@@ -150,6 +179,7 @@ def main() -> None:
         fill(store, options.runs)
         print(f"{options.runs} finished runs, {SETTINGS} settings")
         pages(options.runs, options.rounds)
+        in_browser(store, options.runs, options.rounds)
         outputs(store, min(options.outputs, options.runs))
 
 

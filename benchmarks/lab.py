@@ -10,17 +10,14 @@ until the story's words and tree are drawn, "numbers" until the losses are.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import socket
 import statistics
 import tempfile
 import time
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from benchmarks import machine
-from benchmarks.studio import started
+from benchmarks.browser import app, chromium
 
 VIEWS = {
     "five classes, ten losses, four decoders": "",
@@ -74,36 +71,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--drags", type=int, default=60)
     options = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     print(machine.describe())
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        os.environ["HIERAPP_HOME"] = home
-        server = started(port)
-        try:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page(viewport={"width": 1280, "height": 720})
-            start = time.perf_counter()
-            page.goto(f"http://localhost:{port}/lab?lesson=cat-truck&step=3")
-            page.wait_for_function(f"({BOARD})(document)?.querySelector('.node')", polling=20, timeout=60_000)
-            readable = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as home, app(home) as url, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        start = time.perf_counter()
+        page.goto(f"{url}/lab?lesson=cat-truck&step=3")
+        page.wait_for_function(f"({BOARD})(document)?.querySelector('.node')", polling=20, timeout=60_000)
+        readable = time.perf_counter() - start
+        page.wait_for_function(f"({BOARD})(document)?.dataset.ready === 'yes'", polling=20, timeout=60_000)
+        print(f"The first visit: readable after {readable:.2f} s, numbers after {time.perf_counter() - start:.2f} s")
+        print()
+        print(f"| view | a move shows: median of {options.drags}, least to most |")
+        print("| --- | --- |")
+        for name, query in VIEWS.items():
+            page.goto(f"{url}/lab?{query}")
             page.wait_for_function(f"({BOARD})(document)?.dataset.ready === 'yes'", polling=20, timeout=60_000)
-            print(
-                f"The first visit: readable after {readable:.2f} s, numbers after {time.perf_counter() - start:.2f} s"
-            )
-            print()
-            print(f"| view | a move shows: median of {options.drags}, least to most |")
-            print("| --- | --- |")
-            for name, query in VIEWS.items():
-                page.goto(f"http://localhost:{port}/lab?{query}")
-                page.wait_for_function(f"({BOARD})(document)?.dataset.ready === 'yes'", polling=20, timeout=60_000)
-                page.wait_for_timeout(2500)
-                took = drags(page, options.drags)
-                print(f"| {name} | {statistics.median(took):.0f} ms ({min(took):.0f} to {max(took):.0f}) |", flush=True)
-        finally:
-            server.terminate()
+            page.wait_for_timeout(2500)
+            took = drags(page, options.drags)
+            print(f"| {name} | {statistics.median(took):.0f} ms ({min(took):.0f} to {max(took):.0f}) |", flush=True)
 
 
 if __name__ == "__main__":

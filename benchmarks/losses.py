@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -166,7 +165,8 @@ def compare(rounds: int, plot: Path | None) -> None:
 def draw(all_times: dict[str, Times], chosen: dict[str, LabelTree], file: Path) -> None:
     """The log-log plot, as the picture that a browser makes of it."""
     import plotly.graph_objects as go
-    from playwright.sync_api import sync_playwright
+
+    from benchmarks.browser import chromium
 
     shown = [FLAT, "conditional", "hierarchical", "hierarchical, soft labels", "hxe", "soft-labels", MATRIX, LOOP]
     sizes = [len(tree.nodes) for tree in chosen.values()]
@@ -187,14 +187,11 @@ def draw(all_times: dict[str, Times], chosen: dict[str, LabelTree], file: Path) 
         yaxis={"title": "milliseconds", "type": "log"},
         margin={"t": 50, "r": 20},
     )
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 900, "height": 520}, device_scale_factor=2)
         page.set_content(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
         page.wait_for_selector(".main-svg")
         page.screenshot(path=str(file))
-        browser.close()
 
 
 def loop() -> None:

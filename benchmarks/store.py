@@ -14,24 +14,21 @@ import argparse
 import json
 import os
 import random
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext
 
 from benchmarks import machine
+from benchmarks.browser import app, chromium
 from hierapp import metrics, records, tree_library
 from hierapp.config import RunConfig
-from hierapp.paths import project_folder
 from hierapp.store import Store
 
 EPOCHS = 200
@@ -142,33 +139,10 @@ def visit(browser: BrowserContext, address: str) -> tuple[float, float, float]:
 
 def show(store: Store, rounds: int) -> None:
     """The Runs page, at first by a server that has shown nothing yet in a browser that has nothing of it yet."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
-        cwd=project_folder(),
-        env={**os.environ, "HIERAPP_HOME": str(store.folder)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.05)
-        found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        address = f"http://localhost:{port}/runs?{'&'.join(f'runs={run}' for run in range(1, SHOWN + 1))}"
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-            window = browser.new_context(viewport={"width": 1280, "height": 1000})
-            times = [visit(window, address) for _ in range(rounds + 1)]
-            browser.close()
-    finally:
-        server.kill()
-        server.wait()
+    with app(store.folder) as url, chromium() as browser:
+        window = browser.new_context(viewport={"width": 1280, "height": 1000})
+        address = f"{url}/runs?{'&'.join(f'runs={run}' for run in range(1, SHOWN + 1))}"
+        times = [visit(window, address) for _ in range(rounds + 1)]
     for name, (first, *later) in zip(("headline", "table", "curves"), zip(*times, strict=True), strict=True):
         print(f"{name}: median {statistics.median(later):.2f} s, {min(later):.2f} to {max(later):.2f}", end="")
         print(f", {rounds} rounds; the very first visit {first:.2f} s")

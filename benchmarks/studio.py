@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from benchmarks import machine
+from benchmarks.browser import app, chromium
 from benchmarks.random_trees import random_tree
 from hierapp import LabelTree, tree_generators, tree_library
 from hierapp.drafts import Draft
@@ -43,18 +39,6 @@ def trees() -> dict[str, LabelTree]:
         "1,000": tree_generators.random(thousand, seed=0),
         "10,000": random_tree(112, 8, 1.97, 10_000, 10),
     }
-
-
-def started(port: int) -> subprocess.Popen[bytes]:
-    """A server that answers."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while True:
-        try:
-            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1)
-            return server
-        except OSError:
-            time.sleep(0.1)
 
 
 def opening(browser: Browser, address: str) -> tuple[Page, float]:
@@ -93,43 +77,34 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     print(machine.describe())
     print(f"{options.rounds} rounds; median, least to most")
     print()
     print("| leaves | nodes | opens | an edit shows |")
     print("| ---: | ---: | --- | --- |")
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as home, app(home) as url, chromium() as browser:
         os.environ["HIERAPP_HOME"] = home
-        server = started(port)
-        try:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            first = Draft.begin(tree_library.load("digits"), "first")
-            opening(browser, f"http://localhost:{port}/studio?draft={first.id}")[0].close()  # what a server does once
-            for name, tree in trees().items():
-                opens, shows = [], []
-                for _ in range(options.rounds):
-                    draft = Draft.begin(tree, name)
-                    page, seconds = opening(browser, f"http://localhost:{port}/studio?draft={draft.id}")
-                    opens.append(seconds)
-                    page.wait_for_timeout(1500)
-                    page.locator("svg[role=tree]").focus()
-                    for key in ("ArrowDown", "ArrowRight"):  # the root, then its first child
-                        page.keyboard.press(key)
-                    shows += [edit(page) for _ in range(3)]
-                    if options.pictures:
-                        options.pictures.mkdir(parents=True, exist_ok=True)
-                        page.screenshot(path=str(options.pictures / f"studio-{name.replace(',', '')}.png"))
-                    page.close()
-                print(
-                    f"| {name} | {len(tree.nodes):,} | {statistics.median(opens):.2f} s ({min(opens):.2f} to"
-                    f" {max(opens):.2f}) | {statistics.median(shows):.0f} ms ({min(shows):.0f} to {max(shows):.0f}) |"
-                )
-        finally:
-            server.terminate()
+        first = Draft.begin(tree_library.load("digits"), "first")
+        opening(browser, f"{url}/studio?draft={first.id}")[0].close()  # what a server does once
+        for name, tree in trees().items():
+            opens, shows = [], []
+            for _ in range(options.rounds):
+                draft = Draft.begin(tree, name)
+                page, seconds = opening(browser, f"{url}/studio?draft={draft.id}")
+                opens.append(seconds)
+                page.wait_for_timeout(1500)
+                page.locator("svg[role=tree]").focus()
+                for key in ("ArrowDown", "ArrowRight"):  # the root, then its first child
+                    page.keyboard.press(key)
+                shows += [edit(page) for _ in range(3)]
+                if options.pictures:
+                    options.pictures.mkdir(parents=True, exist_ok=True)
+                    page.screenshot(path=str(options.pictures / f"studio-{name.replace(',', '')}.png"))
+                page.close()
+            print(
+                f"| {name} | {len(tree.nodes):,} | {statistics.median(opens):.2f} s ({min(opens):.2f} to"
+                f" {max(opens):.2f}) | {statistics.median(shows):.0f} ms ({min(shows):.0f} to {max(shows):.0f}) |"
+            )
 
 
 if __name__ == "__main__":
