@@ -9,7 +9,6 @@ from typing import Any
 
 from hierapp import run_choice
 from hierapp.launchers import supervisor
-from hierapp.run_choice import chosen
 from hierapp.store import Store
 from hierapp.words import counted
 
@@ -43,7 +42,7 @@ def export_runs(options: argparse.Namespace) -> int:
 
     file, store = Path(options.out), _looked_after()
     wanted = export.Wanted(weights=options.weights, predictions=options.predictions, logs=options.logs)
-    runs = export.write(store, chosen(store, options.runs), file, wanted)
+    runs = export.write(store, run_choice.chosen(store, options.runs), file, wanted)
     _tell(file, len(runs))
     for run in runs:
         if run.state != "finished":
@@ -55,7 +54,7 @@ def write_report(options: argparse.Namespace) -> int:
     from hierapp import html_report
 
     file, store = Path(options.out), _looked_after()
-    _tell(file, len(html_report.write(store, chosen(store, options.runs), file, options.title)))
+    _tell(file, len(html_report.write(store, run_choice.chosen(store, options.runs), file, options.title)))
     return DONE
 
 
@@ -63,7 +62,7 @@ def write_events(options: argparse.Namespace) -> int:
     from hierapp import export_tensorboard
 
     folder, store = Path(options.out), _looked_after()
-    runs = export_tensorboard.write(store, chosen(store, options.runs), folder)
+    runs = export_tensorboard.write(store, run_choice.chosen(store, options.runs), folder)
     print(f"{folder}: {counted(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
     return DONE
 

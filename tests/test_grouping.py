@@ -86,7 +86,7 @@ def test_runs_are_grouped_by_all_but_the_seed_and_the_device(store):
 def test_a_setting_is_named_by_what_tells_it_from_the_others(store, values, label):
     finished(store, 0.5)
     finished(store, 0.6, **values)
-    assert [group.label for group in grouping.groups(store.runs())][1] == label
+    assert grouping.groups(store.runs())[1].label == label
 
 
 def test_what_is_off_as_usual_is_not_named(store):
