@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.tree import DistanceKind, LabelTree
-from hierapp.tree_distances import common_depths, largest_distance, pair_distances
-from hierapp.tree_distances import mean_distance as mean_pair_distance
+from hierapp.tree_distances import common_depths, largest_distance, mean_distance as mean_pair_distance, pair_distances
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -4,8 +4,7 @@ import string
 import tomllib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hierapp.access import LOCAL, Limits, Person, Policy, Role, normal, verified_email
 from hierapp.errors import AccessError

@@ -8,8 +8,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from hierapp import LabelTree, make_loss, similarity_csv, similarity_facts
 from hierapp.errors import ConfigError

@@ -10,8 +10,7 @@ from random import Random
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hierapp import LabelTree, TreeError
 from hierapp.tree import DISTANCES

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from hierapp import LabelTree, TreeError, tree_formats
 from hierapp.tree_formats import FORMATS, LARGEST_FILE, MOST_LEVELS

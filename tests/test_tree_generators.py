@@ -4,8 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from hierapp import LabelTree, tree_compare, tree_generators, tree_library, tree_text
 from hierapp.errors import TreeError

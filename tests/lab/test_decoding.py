@@ -2,8 +2,7 @@ import re
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from hierapp import decoders
 from hierapp.errors import ConfigError

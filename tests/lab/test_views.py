@@ -2,8 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from hierapp import LabelTree, losses, tree_library
 from hierapp.errors import StoreError

@@ -1,8 +1,7 @@
 """What varies, as it is written."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hierapp.config_fields import fields_of
 from hierapp.errors import ConfigError
