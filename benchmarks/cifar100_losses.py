@@ -25,11 +25,13 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from benchmarks import machine
-from hierapp import grouping, metrics, outputs, reevaluate, statistics, tree_library
+from hierapp import metrics, stats
+from hierapp.analysis import groups, reevaluation
 from hierapp.errors import HierappError
-from hierapp.outputs import Outputs
-from hierapp.store import Store
-from hierapp.tree import LabelTree
+from hierapp.runs import Store
+from hierapp.training import predictions
+from hierapp.training.predictions import Outputs
+from hierapp.trees import LabelTree, library as tree_library
 
 PLAIN, DECODED = "cross-entropy", "cross-entropy, min-risk decoding"
 CONTROL, CONTROLLED = "cross-entropy, label smoothing", "soft-labels"
@@ -48,8 +50,8 @@ Figures = dict[str, float]
 
 def figures(said: Outputs, tree: LabelTree, superclasses: LabelTree, rule: str) -> Figures:
     """The figures of one run's outputs under a decoder; the decision is by `tree`."""
-    given = reevaluate.placed(said, tree)
-    leaves = np.searchsorted(tree.leaf_nodes, reevaluate.predictions(given, tree, rule))
+    given = reevaluation.placed(said, tree)
+    leaves = np.searchsorted(tree.leaf_nodes, reevaluation.predictions(given, tree, rule))
     mine = metrics.report(metrics.confusion_matrix(given.target, leaves, len(tree.leaves)), tree)
     there = superclasses.positions_of(tree.leaves)
     counts = metrics.confusion_matrix(there[given.target], there[leaves], len(there))
@@ -61,7 +63,7 @@ def settings(tree: LabelTree, superclasses: LabelTree) -> dict[str, dict[int, Fi
     """For each setting and seed the figures of its run."""
     runs = [run for run in Store().runs(states=("finished",)) if run.config.data == "cifar100"]
     found: dict[str, dict[int, Figures]] = {}
-    for group in grouping.groups(runs):
+    for group in groups.groups(runs):
         if group.run.config.tree != "cifar100-5level":
             continue
         rules = {group.run.config.loss: "leaf"}
@@ -71,7 +73,8 @@ def settings(tree: LabelTree, superclasses: LabelTree) -> dict[str, dict[int, Fi
             if name in found:
                 raise HierappError(f"There are two settings of {name}; keep the runs of one in HIERAPP_HOME.")
             found[name] = {
-                seed: figures(outputs.stored(run.folder), tree, superclasses, rule) for seed, run in group.runs.items()
+                seed: figures(predictions.stored(run.folder), tree, superclasses, rule)
+                for seed, run in group.runs.items()
             }
     if PLAIN not in found or len(found) < 3:
         raise HierappError("There are no finished runs of cross-entropy and another loss; train them as --help says.")
@@ -110,9 +113,9 @@ def table(found: Mapping[str, Mapping[int, Figures]], baseline: str) -> str:
 
 def _family(
     found: Mapping[str, Mapping[int, Figures]], figure: str, baseline: str, among: Collection[str]
-) -> statistics.Family:
+) -> stats.Family:
     values = {name: {seed: each[figure] for seed, each in found[name].items()} for name in found if name in among}
-    return statistics.compare_all(values, baseline=baseline, paired=True)
+    return stats.compare_all(values, baseline=baseline, paired=True)
 
 
 def main() -> int:

@@ -25,11 +25,14 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks import machine
 from benchmarks.browser import app, chromium
-from hierapp import decoding, metrics, records, reevaluate, tree_library
-from hierapp.config import RunConfig
-from hierapp.outputs import FILE, Outputs, stored
+from hierapp import metrics
+from hierapp.analysis import reevaluation
+from hierapp.decoding import explain
 from hierapp.paths import project_folder
-from hierapp.store import Store
+from hierapp.runs import Store, records
+from hierapp.training import RunConfig
+from hierapp.training.predictions import FILE, Outputs, stored
+from hierapp.trees import library as tree_library
 
 EPOCHS = 30
 LOSSES = ("cross-entropy", "hierarchical", "conditional", "hxe", "soft-labels")
@@ -112,7 +115,7 @@ def pages(runs: int, rounds: int) -> None:
         app.query_params["settings"] = every
         if "view" in app.session_state:
             app.session_state["view"] = view
-        first = seconds(lambda: app.switch_page("pages/compare.py").run())
+        first = seconds(lambda: app.switch_page("pages/compare/page.py").run())
         assert not app.exception, view
         assert len(app.multiselect(key="settings").value) == SETTINGS
         again = [seconds(app.run) for _ in range(rounds)]
@@ -150,19 +153,19 @@ def outputs(store: Store, runs: int) -> None:
         said = made_up(run)
         save_file(said.tensors(), folder / FILE, metadata=said.about())
         folders.append(folder)
-    for rule in decoding.RULES:
+    for rule in explain.RULES:
         taken = [
-            seconds(lambda at=(folder, rule): reevaluate.figures(stored(at[0]), other, at[1])) for folder in folders
+            seconds(lambda at=(folder, rule): reevaluation.figures(stored(at[0]), other, at[1])) for folder in folders
         ]
         print(
             f"{rule}, another tree: {1000 * statistics.median(taken):.0f} ms a run, {sum(taken):.2f} s for {runs} runs"
         )
     taken = [
-        seconds(lambda folder=folder: reevaluate.operating(stored(folder), tree, np.linspace(0, 1, 41)))
+        seconds(lambda folder=folder: reevaluation.operating(stored(folder), tree, np.linspace(0, 1, 41)))
         for folder in folders[:5]
     ]
     print(f"operating curve of 41 thresholds: {1000 * statistics.median(taken):.0f} ms a run")
-    taken = [seconds(lambda folder=folder: reevaluate.reliability(stored(folder))) for folder in folders]
+    taken = [seconds(lambda folder=folder: reevaluation.reliability(stored(folder))) for folder in folders]
     print(f"reliability: {1000 * statistics.median(taken):.0f} ms a run")
 
 

@@ -16,11 +16,11 @@ import torch
 
 from benchmarks import loops, machine
 from benchmarks.training import measure
-from hierapp import compute
-from hierapp.batches import Images
 from hierapp.losses import LOSSES
-from hierapp.models import MODELS
-from hierapp.tree import LabelTree
+from hierapp.training import device as compute
+from hierapp.training.batches import Images
+from hierapp.training.models import MODELS
+from hierapp.trees import LabelTree
 
 IMAGES = 5_120
 SHAPES = {"flat": 0, "wide, 10 children": 10, "binary": 2}

@@ -13,14 +13,14 @@ import math
 import numpy as np
 from scipy import stats
 
-from hierapp.statistics import cliffs_delta, effects, mean_difference
+from hierapp.stats import cliffs_delta, effect_sizes, mean_difference
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=1000)
     rounds = options.parse_args().rounds
-    effects.FEWEST_BOOTSTRAP = 2
+    effect_sizes.FEWEST_BOOTSTRAP = 2
     rng = np.random.default_rng(0)
     print("| n | shift | delta | Newcombe | width | bootstrap | width | without one | Welch, of means |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")

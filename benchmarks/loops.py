@@ -13,15 +13,15 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
-from hierapp import compute, models, paths, tree_library
-from hierapp.batches import Feed, Images, Normalizer
-from hierapp.checkpoints import Position
-from hierapp.config import RunConfig
-from hierapp.learner import Learner
+from hierapp import paths
 from hierapp.losses import make_loss
-from hierapp.optimizers import make_optimizer
-from hierapp.training import train_epoch
-from hierapp.tree import LabelTree
+from hierapp.training import RunConfig, device as compute, models
+from hierapp.training.batches import Feed, Images, Normalizer
+from hierapp.training.checkpoints import Position
+from hierapp.training.evaluation import Learner
+from hierapp.training.optimizers import make_optimizer
+from hierapp.training.trainer import train_epoch
+from hierapp.trees import LabelTree, library as tree_library
 
 BATCH = 128
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)

@@ -26,11 +26,12 @@ from torch.nn import functional as F
 from benchmarks import machine
 from benchmarks.random_trees import random_tree
 from benchmarks.timing import Times, in_turn, ratio
-from hierapp import LabelTree, make_loss, tree_library
-from hierapp.batches import Normalizer
-from hierapp.compute import choose_device
+from hierapp import LabelTree, make_loss
 from hierapp.losses import LOSSES, reference
-from hierapp.models import lenet
+from hierapp.training.batches import Normalizer
+from hierapp.training.device import choose_device
+from hierapp.training.models import lenet
+from hierapp.trees import library as tree_library
 
 BATCH = 64
 CIFAR_BATCH = 128

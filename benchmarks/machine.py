@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from hierapp.devices import processor
+from hierapp.utils.devices import processor
 from hierapp.version import code_version
 
 

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks import loops, machine, simloss_plot
-from hierapp import datasets, similarity_facts, similarity_words, training, tree_library
-from hierapp.config import RunConfig
-from hierapp.datasets import ImageSet
+from hierapp.data import registry as datasets
+from hierapp.data.registry import ImageSet
 from hierapp.errors import ConfigError, HierappError
-from hierapp.similarity import bounded, tree_similarity
+from hierapp.similarities import spec as similarity_spec, summary as similarity_summary
+from hierapp.similarities.similarity import bounded, tree_similarity
+from hierapp.training import RunConfig, trainer
+from hierapp.trees import library as tree_library
 
 FIGURES = {
     "accuracy": "accuracy",
@@ -43,7 +45,7 @@ class Progress(loops.Quiet):
     def __init__(self, what: str) -> None:
         self.what = what
 
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: training.Confusion) -> None:
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: trainer.Confusion) -> None:
         print(f"{self.what}: epoch {epoch}, validation accuracy {values['val_accuracy']:.4f}", file=sys.stderr)
 
 
@@ -84,7 +86,7 @@ def run_all(options: argparse.Namespace) -> list[Row]:
     options.similarity = options.similarity or f"{options.data}-names"
     options.tree = options.tree or entry.default_tree
     tree = tree_library.load(options.tree)
-    found = similarity_words.find(options.similarity, entry.class_names)
+    found = similarity_spec.find(options.similarity, entry.class_names)
     matrix = tree_similarity(tree) if found is None else found.over(tree.leaves)
     fixed = dict(pair.split("=", 1) for pair in options.set)
     said = {
@@ -116,7 +118,7 @@ def run_all(options: argparse.Namespace) -> list[Row]:
         )
         started = time.perf_counter()
         recorder = Progress(f"{loss}{'' if bound is None else f' {bound:g}'}, seed {seed}")
-        test = training.train(
+        test = trainer.train(
             config, tree, recorder, load=loader(options.images), similarity=None if bound is None else matrix
         )
         rows.append(
@@ -124,7 +126,7 @@ def run_all(options: argparse.Namespace) -> list[Row]:
                 "loss": loss,
                 "bound": bound,
                 "seed": seed,
-                "alike": None if bound is None else 1 - similarity_facts.of(bounded(matrix, bound)).share_of_zeros,
+                "alike": None if bound is None else 1 - similarity_summary.of(bounded(matrix, bound)).share_of_zeros,
                 **{key: test[key] for key in FIGURES.values()},
                 "seconds": time.perf_counter() - started,
             }
@@ -133,7 +135,7 @@ def run_all(options: argparse.Namespace) -> list[Row]:
     return [row for row in rows if (row["loss"], row["bound"], row["seed"]) in set(wanted)]
 
 
-def loader(images: int | None) -> training.Load:
+def loader(images: int | None) -> trainer.Load:
     """Reads a part of a data set, or that many of its images, the same ones each time."""
 
     def load(name: str, part: datasets.Part) -> ImageSet:

@@ -27,9 +27,10 @@ from playwright.sync_api import BrowserContext
 
 from benchmarks import machine
 from benchmarks.browser import app, chromium
-from hierapp import metrics, records, tree_library
-from hierapp.config import RunConfig
-from hierapp.store import Store
+from hierapp import metrics
+from hierapp.runs import Store, records
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
 
 EPOCHS = 200
 LOSSES = ("cross-entropy", "hierarchical", "conditional", "hxe", "soft-labels", "simloss", "tree-wasserstein")

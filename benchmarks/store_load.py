@@ -15,10 +15,11 @@ import threading
 import time
 from typing import Any
 
-from hierapp.attempt import Attempt
-from hierapp.curves import Curves
 from hierapp.errors import HierappError
-from hierapp.store import Store, number_of
+from hierapp.runs import Store
+from hierapp.runs.curves import Curves
+from hierapp.runs.store import number_of
+from hierapp.runs.writer import Attempt
 
 NAMES = ("train_loss", "val_loss", "val_accuracy", "images_per_second", "epoch_seconds")
 POINTS_AN_EPOCH = 10

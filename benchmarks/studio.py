@@ -20,8 +20,9 @@ from playwright.sync_api import Browser, Page
 from benchmarks import machine
 from benchmarks.browser import app, chromium
 from benchmarks.random_trees import random_tree
-from hierapp import LabelTree, tree_generators, tree_library
-from hierapp.drafts import Draft
+from hierapp import LabelTree
+from hierapp.trees import generators, library as tree_library
+from hierapp.trees.drafts import Draft
 
 # The editor, in whichever shadow root it is.
 EDITOR = """function find(root) {
@@ -36,7 +37,7 @@ def trees() -> dict[str, LabelTree]:
     return {
         "10": tree_library.load("cifar10"),
         "100": tree_library.load("cifar100"),
-        "1,000": tree_generators.random(thousand, seed=0),
+        "1,000": generators.random(thousand, seed=0),
         "10,000": random_tree(112, 8, 1.97, 10_000, 10),
     }
 

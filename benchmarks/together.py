@@ -21,10 +21,12 @@ from torch.func import functional_call, stack_module_state
 from torch.nn import functional as F
 
 from benchmarks import loops, machine
-from hierapp import compute, datasets, tree_library
-from hierapp.batches import Feed, Images
-from hierapp.checkpoints import Position
-from hierapp.training import train_epoch
+from hierapp.data import registry as datasets
+from hierapp.training import device as compute
+from hierapp.training.batches import Feed, Images
+from hierapp.training.checkpoints import Position
+from hierapp.training.trainer import train_epoch
+from hierapp.trees import library as tree_library
 
 TREE = tree_library.load("cifar10")
 

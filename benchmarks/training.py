@@ -20,15 +20,18 @@ from pathlib import Path
 import torch
 
 from benchmarks import loops, machine
-from hierapp import checkpoints, compute, datasets, tree_library
-from hierapp.attempt import Attempt
-from hierapp.batches import Feed, Images
-from hierapp.checkpoints import Position
-from hierapp.learner import evaluate
+from hierapp.data import registry as datasets
+from hierapp.execution.recorder import RunRecorder
 from hierapp.losses import LOSSES
-from hierapp.recorder import RunRecorder
-from hierapp.store import Store, number_of
-from hierapp.training import train_epoch
+from hierapp.runs import Store
+from hierapp.runs.store import number_of
+from hierapp.runs.writer import Attempt
+from hierapp.training import checkpoints, device as compute
+from hierapp.training.batches import Feed, Images
+from hierapp.training.checkpoints import Position
+from hierapp.training.evaluation import evaluate
+from hierapp.training.trainer import train_epoch
+from hierapp.trees import library as tree_library
 
 TREE = tree_library.load("cifar10")
 

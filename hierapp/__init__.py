@@ -8,7 +8,7 @@ The names below are imported on first use, so that what needs no torch starts wi
 from typing import TYPE_CHECKING, Any
 
 from hierapp.errors import TreeError
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
 
 if TYPE_CHECKING:
     from hierapp.losses import make_loss

@@ -2,7 +2,7 @@
 
 import sys
 
-from hierapp.cli import main
+from hierapp.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

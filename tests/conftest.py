@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hierapp import datasets
-from hierapp.dataset_files import Dataset, File
+from hierapp.data import Dataset, registry as datasets
+from hierapp.data.dataset import File
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

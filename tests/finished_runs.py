@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from hierapp import datasets, processes, tree_library
-from hierapp.config import RunConfig
-from hierapp.metrics import confusion_matrix, report
-from hierapp.outputs import FILE, Outputs
-from hierapp.probability_metrics import probability_report
-from hierapp.store import Store
+from hierapp.data import registry as datasets
+from hierapp.metrics import confusion_matrix, probability_report, report
+from hierapp.runs import Store
+from hierapp.training import RunConfig
+from hierapp.training.predictions import FILE, Outputs
+from hierapp.trees import library as tree_library
+from hierapp.utils import processes
 
 
 def outputs_of(data: str, classes: tuple[str, ...], seed: int, skill: float) -> Outputs:

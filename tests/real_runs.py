@@ -6,10 +6,12 @@ import os
 
 import torch
 
-from hierapp import processes, tree_library, worker
-from hierapp.config import RunConfig
-from hierapp.runs import Run
-from hierapp.store import Store, number_of
+from hierapp.execution import worker
+from hierapp.runs import Run, Store
+from hierapp.runs.store import number_of
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
+from hierapp.utils import processes
 
 
 def digits_run(store: Store, loss: str = "cross-entropy", epochs: int = 1, **values: object) -> Run:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hierapp.attempt import Attempt
-from hierapp.run_states import State
-from hierapp.store import Store
+from hierapp.runs import Store
+from hierapp.runs.states import State
+from hierapp.runs.writer import Attempt
 
 
 def working(store: Store, run: str) -> Attempt:

@@ -19,7 +19,7 @@ import psutil
 import pytest
 import yaml
 
-from hierapp.cli import parser
+from hierapp.cli.main import parser
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENTRY = PROJECT / "docker" / "entry.sh"
@@ -159,7 +159,7 @@ def test_the_entry_is_sound_shell_and_refuses_to_run_anywhere_else(dockerfile, t
         assert not (tmp_path / "x").exists()
 
 
-# Its first process asks for a worker in a session of its own, as hierapp.processes does, and ends when it is told to.
+# Its first process asks for a worker in a session of its own, as hierapp.utils.processes does, and ends when it is told to.
 APP = """
 import os, pathlib, signal, subprocess, sys, time
 folder = pathlib.Path(sys.argv[1])

@@ -2,7 +2,7 @@
 
 import re
 
-from hierapp.cli import parser
+from hierapp.cli.main import parser
 from hierapp.losses import LOSSES
 from hierapp.paths import project_folder
 

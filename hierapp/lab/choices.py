@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from hierapp import losses, similarity_words
-from hierapp.decoding import RULES
+from hierapp import losses
+from hierapp.decoding.explain import RULES
 from hierapp.errors import ConfigError
 from hierapp.losses import OptionValue
-from hierapp.tree import DISTANCES
+from hierapp.similarities import spec as similarity_spec
+from hierapp.trees import DISTANCES
 
 DECODERS = RULES
-# The options of hierapp.decoders, which needs torch; the tests hold them together.
+# The options of hierapp.decoding.decoders, which needs torch; the tests hold them together.
 DECODER_DEFAULTS: dict[str, dict[str, str | float]] = {
     "leaf": {},
     "top-down": {},
@@ -41,7 +42,7 @@ class LossChoice:
         (('mass', 0.0),)
         """
         settings = losses.check_options(name, options or {})
-        if settings.get("similarity", similarity_words.TREE) != similarity_words.TREE:
+        if settings.get("similarity", similarity_spec.TREE) != similarity_spec.TREE:
             raise ConfigError("The lab shows SimLoss with the similarity of the tree; leave the option similarity out.")
         default = {option.name: option.default for option in losses.find(name).options}
         return cls(name, tuple((key, value) for key, value in settings.items() if value != default[key]))

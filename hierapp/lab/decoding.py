@@ -1,4 +1,4 @@
-"""What each decoder predicts from a scene, with its arithmetic; the predictions themselves are `hierapp.decoding`'s."""
+"""What each decoder predicts from a scene, with its arithmetic; the predictions themselves are `hierapp.decoding.explain`'s."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hierapp.decoding import decode
+from hierapp.decoding.explain import decode
 from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
+from hierapp.lab.example import Scene
 from hierapp.lab.numbers import latex, number, of_log
-from hierapp.lab.scene import Scene
-from hierapp.tree import DistanceKind, LabelTree
+from hierapp.trees import DistanceKind, LabelTree
 
 # Probabilities of so many nodes are computed at a time.
 PART = 2**22

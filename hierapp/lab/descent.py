@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.scene import LIMIT, Scene
+from hierapp.lab.example import LIMIT, Scene
 
 MOST_STEPS = 1000
 LARGEST_RATE = 100.0

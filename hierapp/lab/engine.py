@@ -11,11 +11,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.scene import Scene, centred, node_log_sums
+from hierapp.lab.example import Scene, centred, node_log_sums
 from hierapp.losses import make_loss
 from hierapp.losses.base import ConditionalLoss, TreeLoss
 from hierapp.losses.propriety import ImproperLossWarning
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
 

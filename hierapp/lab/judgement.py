@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hierapp import losses
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
-from hierapp.lab.parts import Part, Term
-from hierapp.lab.scene import Scene
+from hierapp.lab.contributions import Part, Term
+from hierapp.lab.example import Scene
 from hierapp.lab.splits import split
 
 

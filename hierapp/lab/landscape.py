@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import LossChoice
+from hierapp.lab.example import Scene, log_conditionals
 from hierapp.lab.numbers import number
-from hierapp.lab.scene import Scene, log_conditionals
 
 if TYPE_CHECKING:
     from hierapp.losses.base import TreeLoss

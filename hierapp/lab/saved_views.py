@@ -10,13 +10,13 @@ from typing import Any
 
 from hierapp import paths
 from hierapp.errors import HierappError, StoreError, one_line
-from hierapp.lab import real, trees, views
-from hierapp.lab.codes import checked_tree
-from hierapp.lab.real import Real
-from hierapp.lab.scene import Scene
+from hierapp.lab import run_images, trees, views
+from hierapp.lab.example import Scene
+from hierapp.lab.run_images import Real
+from hierapp.lab.url_codec import checked_tree
 from hierapp.lab.views import State
-from hierapp.tree import LabelTree
-from hierapp.tree_library import stem_of
+from hierapp.trees import LabelTree
+from hierapp.trees.library import stem_of
 
 # A larger file is no view.
 LARGEST_FILE = 10_000_000
@@ -163,7 +163,7 @@ def _image(named: object, base: State) -> Real | None:
     if base.lesson is not None or not isinstance(named, dict) or named.get("image") is None:
         return None
     try:
-        return real.find(str(named.get("run")), str(named["image"]))
+        return run_images.find(str(named.get("run")), str(named["image"]))
     except HierappError:
         return None
 

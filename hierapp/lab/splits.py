@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hierapp.lab import splits_flat, splits_path
-from hierapp.lab.parts import Part, Term
-from hierapp.lab.scene import Scene
+from hierapp.lab.contributions import Part, Term
+from hierapp.lab.example import Scene
 
 Split = Callable[[Scene, Mapping[str, Any]], list[Term]]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from hierapp.lab.contributions import Part, Term, part
+from hierapp.lab.example import Scene
 from hierapp.lab.numbers import number, of_log
-from hierapp.lab.parts import Part, Term, part
-from hierapp.lab.scene import Scene
-from hierapp.similarity import bounded, tree_similarity
-from hierapp.tree_distances import largest_distance
+from hierapp.similarities.similarity import bounded, tree_similarity
+from hierapp.trees.distances import largest_distance
 
 # So many summands are written out; of more, the largest.
 SHOWN = 4

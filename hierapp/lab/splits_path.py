@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hierapp.lab.contributions import Part, Term, part
+from hierapp.lab.example import Scene
 from hierapp.lab.numbers import number, of_log
-from hierapp.lab.parts import Part, Term, part
-from hierapp.lab.scene import Scene
 
 
 def conditional(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hierapp.errors import ConfigError
 from hierapp.lab import stories_paths, stories_theory
-from hierapp.lab.lessons import Step, Story
+from hierapp.lab.steps import Step, Story
 
 STORIES: tuple[Story, ...] = (
     stories_paths.ONE_PATH,

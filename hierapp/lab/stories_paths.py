@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hierapp.lab.choices import DecoderChoice
-from hierapp.lab.lessons import Step, Story, conditionals, loss
+from hierapp.lab.steps import Step, Story, conditionals, loss
 from hierapp.lab.trees import FIGURE_7
 
 _GOOD = conditionals(animal=0.8, cat=0.5, truck=0.95)

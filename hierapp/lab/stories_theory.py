@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hierapp.lab.choices import EVERY_DECODER
-from hierapp.lab.lessons import Point, Step, Story, conditionals, loss, over_leaves
+from hierapp.lab.steps import Point, Step, Story, conditionals, loss, over_leaves
 from hierapp.lab.trees import FIGURE_7, RAGGED, unbalanced_name
 
 # One picture of a cat, as a network over CIFAR-10's classes may see it.

@@ -6,10 +6,10 @@ import os
 from functools import cache
 from pathlib import Path
 
-from hierapp import paths, tree_library
+from hierapp import paths
 from hierapp.errors import TreeError, one_line
-from hierapp.lab.truth import unbalanced
-from hierapp.tree import LabelTree
+from hierapp.lab.minimizer import unbalanced
+from hierapp.trees import LabelTree, library as tree_library
 
 # A colon is in no name of tree_library's.
 OWN_PREFIX = "lab:"

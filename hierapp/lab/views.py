@@ -12,12 +12,12 @@ from functools import cache, partial
 from urllib.parse import urlencode
 
 from hierapp.errors import ConfigError, HierappError
-from hierapp.lab import codes, real, stories, trees
+from hierapp.lab import run_images as real, stories, trees, url_codec
 from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
+from hierapp.lab.example import Scene, on_slider
 from hierapp.lab.landscape import SPACES, Space
-from hierapp.lab.real import Real
-from hierapp.lab.scene import Scene, on_slider
-from hierapp.tree import LabelTree
+from hierapp.lab.run_images import Real
+from hierapp.trees import LabelTree
 
 # Longer addresses do not survive mail and chat; such a state is kept as a saved view.
 LONGEST = 1800
@@ -125,7 +125,7 @@ def to_params(state: State) -> dict[str, str]:
         params |= {"run": base.real.run, "image": str(base.real.image)}
     if state.scene.tree != base.scene.tree or state.tree_name != base.tree_name:
         named = state.tree_name is not None
-        params |= {"tree": str(state.tree_name)} if named else {"nodes": codes.pack_tree(state.scene.tree)}
+        params |= {"tree": str(state.tree_name)} if named else {"nodes": url_codec.pack_tree(state.scene.tree)}
         base = base.on_tree(state.scene.tree, state.tree_name)
     if state.scene.target != base.scene.target:
         params["y"] = state.scene.target_name
@@ -136,7 +136,9 @@ def to_params(state: State) -> dict[str, str]:
         ("x3", state.third, base.third),
     ):
         if logits != was:
-            params[key] = "" if logits is None else codes.pack_logits(logits, base.scene.logits if was is None else was)
+            params[key] = (
+                "" if logits is None else url_codec.pack_logits(logits, base.scene.logits if was is None else was)
+            )
     if state.space != base.space:
         params["space"] = state.space
     if state.losses != base.losses:
@@ -194,7 +196,7 @@ def _step(text: str) -> int:
 def _with_tree(state: State, params: Mapping[str, str]) -> State:
     if "tree" in params:
         return state.on_tree(trees.named(params["tree"]), params["tree"])
-    return state.on_tree(codes.unpack_tree(params["nodes"]), None)
+    return state.on_tree(url_codec.unpack_tree(params["nodes"]), None)
 
 
 def _with_target(state: State, name: str) -> State:
@@ -207,13 +209,13 @@ def _with_target(state: State, name: str) -> State:
 def _with_logits(state: State, key: str, text: str) -> State:
     own = state.scene.logits
     if key == "x":
-        return replace(state, scene=replace(state.scene, logits=codes.unpack_logits(text, own)))
+        return replace(state, scene=replace(state.scene, logits=url_codec.unpack_logits(text, own)))
     # The points are told beside the start's, whatever the scene's own logits became.
     start_of_it = begun(state)
     if state.scene.tree != start_of_it.scene.tree or state.tree_name != start_of_it.tree_name:
         start_of_it = start_of_it.on_tree(state.scene.tree, state.tree_name)
     was = start_of_it.second if key == "x2" else start_of_it.third
-    found = codes.unpack_logits(text, start_of_it.scene.logits if was is None else was) if text else None
+    found = url_codec.unpack_logits(text, start_of_it.scene.logits if was is None else was) if text else None
     return replace(state, second=found) if key == "x2" else replace(state, third=found)
 
 

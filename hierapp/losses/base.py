@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
-from hierapp.losses.nodes import NodeTables
+from hierapp.losses.kernels.nodes import NodeTables
 from hierapp.losses.propriety import Propriety
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
 
 Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS = ("mean", "sum", "none")

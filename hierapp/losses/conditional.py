@@ -12,8 +12,8 @@ from torch import Tensor
 
 from hierapp.losses import propriety
 from hierapp.losses.base import ConditionalLoss, Shared
-from hierapp.losses.path import PathTables
-from hierapp.tree import LabelTree
+from hierapp.losses.kernels.path import PathTables
+from hierapp.trees import LabelTree
 
 
 class PathLoss(ConditionalLoss):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Shared
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
 
 
 class CrossEntropy(FlatLoss):

@@ -15,7 +15,7 @@ from hierapp.losses import propriety, reference
 from hierapp.losses.base import Shared
 from hierapp.losses.conditional import PathLoss
 from hierapp.losses.propriety import ImproperLossWarning
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
 
 SoftReduction = Literal["mean", "sum"]
 

@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 from hierapp.losses.base import Shared, TreeLoss
 from hierapp.losses.conditional import ConditionalHXE, step_decay
 from hierapp.losses.marginal import FlatHXE
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
 
 
 def hxe(

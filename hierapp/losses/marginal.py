@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
-from hierapp.losses.ancestors import SharedSteps
 from hierapp.losses.base import FlatLoss, Shared
-from hierapp.losses.path import MOST_MASKED
-from hierapp.tree import LabelTree
+from hierapp.losses.kernels.ancestors import SharedSteps
+from hierapp.losses.kernels.path import MOST_MASKED
+from hierapp.trees import LabelTree
 
 
 def path_log_masses(log_p: Tensor, shared: Tensor, missing: Tensor) -> Tensor:

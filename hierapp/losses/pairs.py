@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
-from hierapp.losses.ancestors import DistanceRows
 from hierapp.losses.base import FlatLoss, Shared
-from hierapp.losses.path import MOST_KEPT
-from hierapp.similarity import bounded, checked, checked_bound, tree_similarity
-from hierapp.tree import DistanceKind, LabelTree
+from hierapp.losses.kernels.ancestors import DistanceRows
+from hierapp.losses.kernels.path import MOST_KEPT
+from hierapp.similarities.similarity import bounded, checked, checked_bound, tree_similarity
+from hierapp.trees import DistanceKind, LabelTree
 
 # Up to so many classes, targets that are probabilities meet every class; above, only those with a share.
 MOST_DENSE = 256

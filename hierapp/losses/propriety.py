@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hierapp import similarity_words
 from hierapp.errors import ConfigError
-from hierapp.similarity import bounded, checked
-from hierapp.tree import LabelTree
-from hierapp.tree_distances import largest_distance, smallest_distance
+from hierapp.similarities import spec as similarity_spec
+from hierapp.similarities.similarity import bounded, checked
+from hierapp.trees import LabelTree
+from hierapp.trees.distances import largest_distance, smallest_distance
 
 
 class ImproperLossWarning(UserWarning):
@@ -119,12 +119,12 @@ def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
 
 def simloss_of_word(tree: LabelTree, word: str, lower_bound: float) -> Propriety:
     """SimLoss with the similarity that a run's configuration names; a kept one must be over the tree's leaves."""
-    if word == similarity_words.TREE:
+    if word == similarity_spec.TREE:
         return simloss_of_tree(tree, lower_bound)
     size = len(tree.leaves)
-    if (ratio := similarity_words.ratio_of(word)) is not None:
+    if (ratio := similarity_spec.ratio_of(word)) is not None:
         return simloss(is_identity=size == 1 or ratio <= lower_bound)
-    found = similarity_words.find(word, tree.leaves)
+    found = similarity_spec.find(word, tree.leaves)
     assert found is not None
     table = checked(bounded(found.matrix, lower_bound), size)
     return simloss(is_identity=np.count_nonzero(table) == size)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hierapp.losses.nodes import NodeTables
-from hierapp.tree import LabelTree
+from hierapp.losses.kernels.nodes import NodeTables
+from hierapp.trees import LabelTree
 
 
 def matrix_form(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp import metrics, outputs
+from hierapp import metrics
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.timing import Timing
-from hierapp.runs import Run
-from hierapp.store import Store
-from hierapp.tree import LabelTree
+from hierapp.runs import Run, Store
+from hierapp.training import predictions
+from hierapp.trees import LabelTree
 
 Counts = NDArray[np.int64]
 
@@ -115,5 +115,5 @@ def _class_curves(store: Store, run: Run) -> ClassCurves | None:
 
 
 def _right(run: Run) -> NDArray[np.bool_] | None:
-    said = outputs.read(run.folder)
+    said = predictions.read(run.folder)
     return None if said is None else said.probabilities.argmax(1) == said.target

@@ -30,7 +30,7 @@ from hierapp.reproduction.figures import (
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.results import Judged, Plot, Result
 from hierapp.reproduction.rules import Verdict
-from hierapp.words import counted
+from hierapp.utils.text import counted
 
 ALPHA = 0.05
 CARS, CATS = ("automobile", "truck", 100), ("cat", "dog", 168)
@@ -215,7 +215,7 @@ def _smoothness(evidence: Evidence) -> Found:
 
 
 def _poster(evidence: Evidence) -> Found:
-    from hierapp import statistics
+    from hierapp import stats
 
     words = {HIERARCHICAL.name: "h-CE", CROSS_ENTROPY.name: "CE", REGULARIZED.name: "r-CE"}
     tested = {word: evidence.figures(name) for name, word in words.items()}
@@ -229,9 +229,9 @@ def _poster(evidence: Evidence) -> Found:
     right = {word: evidence.right.get(name, {}) for name, word in words.items()}
     seeds = sorted(set.intersection(*(set(of_seed) for of_seed in right.values())))
     seeds = [seed for seed in seeds if min(len(right[word][seed]) for word in right) >= shapes.FOLDS]
-    folds = {seed: {word: statistics.test_folds(right[word][seed], shapes.FOLDS) for word in right} for seed in seeds}
+    folds = {seed: {word: stats.test_folds(right[word][seed], shapes.FOLDS) for word in right} for seed in seeds}
     least = {seed: shapes.folds_p(folds[seed]) for seed in seeds}
-    family = statistics.compare_all(tested, paired=False)
+    family = stats.compare_all(tested, paired=False)
     notes = [f"The sound way, with seeds as replicates: {each.sentence}" for each in family.comparisons]
     rows: list[dict[str, Any]] = [
         {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hierapp import datasets, models, tree_generators, tree_library
-from hierapp.config import RunConfig
+from hierapp.data import registry as datasets
 from hierapp.reproduction.presets import Figure, Setting, Size, TreeRole
-from hierapp.tree import LabelTree
+from hierapp.training import RunConfig, models
+from hierapp.trees import LabelTree, generators, library as tree_library
 
 DATA = "cifar10"  # the report's
 
@@ -75,8 +75,8 @@ def tree_of(data: str, role: TreeRole) -> LabelTree:
         return tree_library.load(name)
     base = tree_library.load(datasets.find(data).default_tree)
     if role == "adversarial":
-        return tree_generators.adversarial(base)
-    return tree_generators.balanced(base.leaves) if role == "binary" else wide(base)
+        return generators.adversarial(base)
+    return generators.balanced(base.leaves) if role == "binary" else wide(base)
 
 
 def wide(tree: LabelTree) -> LabelTree:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
-from hierapp import launchers, tags, tree_formats
-from hierapp.config import RunConfig
+from hierapp import execution
 from hierapp.errors import ConfigError
 from hierapp.reproduction.planning import Planned
 from hierapp.reproduction.presets import SizeName, TreeRole
-from hierapp.runs import Run
-from hierapp.store import Store
-from hierapp.tree import LabelTree
+from hierapp.runs import Run, Store, tags
+from hierapp.training import RunConfig
+from hierapp.trees import LabelTree, formats as tree_formats
 
 # Of several runs alike the one that is furthest counts, and of these the newest.
 _queueing = threading.Lock()  # two clicks at once must not queue the same runs twice
@@ -47,10 +46,10 @@ class Plain:
         """There is always room."""
 
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree) -> list[str]:
-        return launchers.submit(self.store, configs, tree)
+        return execution.submit(self.store, configs, tree)
 
     def resume(self, run: str) -> object:
-        return launchers.resume(self.store, run)
+        return execution.resume(self.store, run)
 
     def tag(self, run: str, words: Sequence[str]) -> None:
         tags.put(self.store, run, words)

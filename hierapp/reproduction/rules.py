@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from hierapp.statistics import mean_difference
-from hierapp.words import counted
+from hierapp.stats import mean_difference
+from hierapp.utils.text import counted
 
 Kind = Literal["agrees", "differs", "cannot tell"]
 Seeds = Mapping[int, float]

@@ -8,11 +8,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.comparison import words
+from hierapp.analysis.comparison import words
 from hierapp.reproduction.results import Line
 from hierapp.reproduction.rules import Verdict
-from hierapp.statistics import Sample
-from hierapp.words import counted
+from hierapp.stats import Sample
+from hierapp.utils.text import counted
 
 FOLDS = 10
 FEWEST_EPOCHS = 3  # for a second difference
@@ -64,14 +64,14 @@ def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], class
 
 def folds_p(folds: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], float]:
     """p of Mann-Whitney's test for each pair of settings, over the folds of one training of each."""
-    from hierapp.statistics import mann_whitney
+    from hierapp.stats import mann_whitney
 
     return {(one, other): mann_whitney(folds[one], folds[other]).p for one, other in combinations(folds, 2)}
 
 
 def folds_verdict(found: Mapping[int, Mapping[tuple[str, str], float]], alpha: float) -> Verdict:
     """Whether no pair is significant, for each seed: always, never, or depending on the seed."""
-    from hierapp.statistics.sentences import p_value
+    from hierapp.stats.wording import p_value
 
     first = min(found)
     told = ", ".join(f"{one} and {other} p = {p_value(p)}" for (one, other), p in found[first].items())

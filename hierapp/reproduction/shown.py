@@ -12,7 +12,7 @@ from hierapp.reproduction.planning import DATA
 from hierapp.reproduction.presets import Figure, Size
 from hierapp.reproduction.results import Report, Result
 from hierapp.reproduction.state import Standing
-from hierapp.store import Store
+from hierapp.runs import Store
 
 Source = Literal["runs", "kept", "shipped"]
 Judge = Callable[[Store, Standing, Size, str], Result | None]

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hierapp import datasets, export_run, tree_library
+from hierapp.data import registry as datasets
+from hierapp.export import run_files
 from hierapp.reproduction import evidence, judge, queueing, timing
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.planning import DATA, Planned, plan
 from hierapp.reproduction.presets import Figure, Size
 from hierapp.reproduction.results import Report, Result
-from hierapp.run_states import State
-from hierapp.runs import Run
-from hierapp.store import Store
+from hierapp.runs import Run, Store
+from hierapp.runs.states import State
+from hierapp.trees import library as tree_library
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _environment(runs: Sequence[Run]) -> dict[str, str]:
     """What the runs were trained with; several values where they differ."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, value in export_run.conditions(run).items():
+        for name, value in run_files.conditions(run).items():
             if value is not None:
                 found.setdefault(name, {})[str(value)] = None
     return {name: ", ".join(values) for name, values in found.items()}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from hierapp import processes
 from hierapp.errors import StoreError
 from hierapp.reproduction import results
 from hierapp.reproduction.presets import SizeName
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree
+from hierapp.utils import processes
 from hierapp.version import code_version
 
 BATCH = 128

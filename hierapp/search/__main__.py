@@ -2,8 +2,8 @@
 
 import sys
 
-from hierapp.search import book, driver
-from hierapp.store import Store
+from hierapp.runs import Store
+from hierapp.search import journal, runner
 
 if __name__ == "__main__":
-    driver.drive(book.find(Store(), sys.argv[1]))
+    runner.drive(journal.find(Store(), sys.argv[1]))

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from hierapp import losses, tree_formats
-from hierapp.config import MOST_RUNS, RunConfig
+from hierapp import losses
 from hierapp.errors import ConfigError, StoreError, short
 from hierapp.search import space
 from hierapp.search.space import Dimension, Value
-from hierapp.tree import LabelTree
+from hierapp.training import RunConfig
+from hierapp.training.config import MOST_RUNS
+from hierapp.trees import LabelTree, formats as tree_formats
 
 LONGEST_NAME = 32  # characters; with what stands before it still a tag
 _NAME = re.compile(r"\w[\w.-]*")

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 
 from hierapp.errors import HierappError
-from hierapp.search import book, trials
-from hierapp.search.book import Book, Search
+from hierapp.runs import Store
+from hierapp.search import journal as book, trials
+from hierapp.search.journal import Book, Search
 from hierapp.search.plan import METRICS, Metric
 from hierapp.search.space import Value
 from hierapp.search.trials import SearchState, Trial
-from hierapp.store import Store
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from hierapp.run_states import OPEN_STATES
 from hierapp.runs import Run
-from hierapp.search.book import Book, Entry, Search
+from hierapp.runs.states import OPEN_STATES
+from hierapp.search.journal import Book, Entry, Search
 from hierapp.search.plan import METRICS
 from hierapp.search.space import Value
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hierapp import processes, tree_library
-from hierapp.config import RunConfig
 from hierapp.metrics import report
-from hierapp.store import Store
+from hierapp.runs import Store
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
+from hierapp.utils import processes
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -25,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
     monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
-    monkeypatch.setattr("pages.parts.results.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("pages.runs.results.FIRST_SECONDS", 0.0)
     return tmp_path / "home"
 
 

@@ -5,11 +5,11 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hierapp import tree_library
-from hierapp.actions import Actions
-from hierapp.config import RunConfig
-from hierapp.drafts import Draft
-from pages.parts import entrance
+from hierapp.access import Actions
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
+from hierapp.trees.drafts import Draft
+from pages.shared import entrance
 from tests.app.conftest import APP, texts
 
 PAGES = ("start", "trees", "studio", "train", "runs")
@@ -213,7 +213,7 @@ def test_an_upload_above_the_limit_is_told(home):
 
 def test_the_account_says_who_one_is_and_what_one_may_do():
     def account():
-        from pages.parts import entrance
+        from pages.shared import entrance
 
         entrance.account()
 

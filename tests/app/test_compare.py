@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from hierapp import outputs
-from hierapp.single_runs import compare_images
-from pages.parts.common import escaped
+from hierapp.analysis.paired_runs import compare_images
+from hierapp.training import predictions
+from pages.shared.common import escaped
 from tests.app.conftest import add_run, texts
 from tests.finished_runs import add_finished
 
@@ -133,7 +133,7 @@ def test_nodes_of_the_matrix_open_and_close(open_page, store):
 def test_a_cell_shows_its_images(open_page, store):
     run = store.run(add_finished(store))
     page = open_page("compare", view="confusion", true=run.tree.leaves[0], predicted=run.tree.leaves[0])
-    said = outputs.stored(run.folder)
+    said = predictions.stored(run.folder)
     right = int(((said.target == 0) & (said.probabilities.argmax(1) == 0)).sum())
     assert f"{right} images, as run 1 saw them" in texts(page)
 
@@ -148,7 +148,7 @@ def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_se
 
 
 def test_too_many_classes_for_a_matrix_are_said_to_be(open_page, store, monkeypatch):
-    monkeypatch.setattr("hierapp.tree_confusion.MOST", 9)
+    monkeypatch.setattr("hierapp.analysis.confusion_tree.MOST", 9)
     add_finished(store, tree="digits-flat")
     page = open_page("compare", view="confusion")
     assert "10 nodes below the root are too many to draw" in texts(page)
@@ -158,7 +158,7 @@ def test_too_many_classes_for_a_matrix_are_said_to_be(open_page, store, monkeypa
 def test_what_is_opened_beyond_what_fits_is_closed_again(open_page, store, monkeypatch):
     run = store.run(add_finished(store))
     top = [run.tree.nodes[node] for node in run.tree.children[0]]
-    monkeypatch.setattr("hierapp.tree_confusion.MOST", len(top))
+    monkeypatch.setattr("hierapp.analysis.confusion_tree.MOST", len(top))
     page = open_page("compare", view="confusion", level="1", opened=top)
     assert "those opened are closed again" in texts(page)
     assert page.selectbox(key="true").options == top
@@ -168,14 +168,14 @@ def test_no_decoder_imports_torch(tmp_path):
     code = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
-        "from hierapp.store import Store\n"
+        "from hierapp.runs import Store\n"
         "from tests.app.conftest import APP\n"
         "from tests.finished_runs import add_finished\n"
         "add_finished(Store())\n"
         "for view, rule in (('outputs', 'min-risk'), ('outputs', 'threshold'), ('tests', ''), ('confusion', '')):\n"
         "    app = AppTest.from_file(str(APP), default_timeout=240)\n"
         "    app.query_params['view'], app.query_params['rule'] = view, rule\n"
-        "    app.run().switch_page('pages/compare.py').run()\n"
+        "    app.run().switch_page('pages/compare/page.py').run()\n"
         "    assert not app.exception, view\n"
         "    assert 'torch' not in sys.modules, (view, rule)\n"
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from hierapp import datasets, downloads, tree_library
-from hierapp.config import RunConfig
-from hierapp.own_data import adoption, staging
-from hierapp.own_data.options import Options
-from hierapp.own_data.staging import Request
+from hierapp.data import download, registry as datasets
+from hierapp.data.imports import finalize, job as import_job
+from hierapp.data.imports.job import Request
+from hierapp.data.imports.options import Options
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
 from tests.app.conftest import texts
-from tests.own_data.conftest import classes, odd_lot, pack, write
+from tests.data.imports.conftest import classes, odd_lot, pack, write
 
 
 @pytest.fixture
@@ -20,9 +21,9 @@ def lot(tmp_path, home):
 
 
 def bring(path, name=None):
-    token = staging.begin(Request(path.name, Options(), str(path)))
-    staging.work(token)
-    return adoption.adopt(token, name).name if name else token
+    token = import_job.begin(Request(path.name, Options(), str(path)))
+    import_job.work(token)
+    return finalize.adopt(token, name).name if name else token
 
 
 def press(page, label):
@@ -57,7 +58,7 @@ def test_a_mangled_address_shows_the_default(open_page):
 
 def test_a_set_is_got(open_page, monkeypatch):
     begun = []
-    monkeypatch.setattr(downloads, "start", begun.append)
+    monkeypatch.setattr(download, "start", begun.append)
     page = open_page("data", set="cifar100-coarse")
     page.button(key="get-cifar100-coarse-data").click().run()
     assert begun == ["cifar100-coarse"]
@@ -70,7 +71,7 @@ def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     page = press(page, "Check the folder")
     token = page.query_params["import"]
     token = token if isinstance(token, str) else token[0]
-    staging.work(token)  # what the process does that tests do not start
+    import_job.work(token)  # what the process does that tests do not start
     page = page.run()
     assert "Without a picture to train on: 'lost'; left out" in texts(page).replace("\\", "")
     assert "36 pictures by class folders" in texts(page)
@@ -93,18 +94,18 @@ def test_a_name_that_is_taken_is_told_and_the_import_stays(open_page, lot):
     page.text_input(key="import-name").set_value("digits").run()
     page = press(page, "Keep this data set")
     assert "There is a data set 'digits' already" in texts(page)
-    assert staging.look(token).state == "ready"
+    assert import_job.look(token).state == "ready"
 
 
 def test_an_import_that_failed_is_told(open_page, tmp_path, home):
-    token = staging.begin(Request("x.zip", Options()), b"nothing")
+    token = import_job.begin(Request("x.zip", Options()), b"nothing")
     with pytest.raises(Exception, match="neither a zip nor a tar"):
-        staging.work(token)
+        import_job.work(token)
     page = open_page("data", **{"import": token})
     assert "The archive x.zip is neither a zip nor a tar" in texts(page)
     page = press(page, "Begin another one")
     with pytest.raises(Exception, match="discarded"):
-        staging.look(token)
+        import_job.look(token)
     assert "import" not in page.query_params
 
 
@@ -113,7 +114,7 @@ def test_an_import_is_discarded(open_page, lot):
     page = press(open_page("data", **{"import": token}), "Discard")
     assert not page.exception
     with pytest.raises(Exception, match="discarded"):
-        staging.look(token)
+        import_job.look(token)
 
 
 def test_an_own_set_is_deleted_and_not_while_a_run_waits_for_it(open_page, lot, store):

@@ -6,23 +6,23 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from hierapp import tree_generators
 from hierapp.access import Person, Role
-from hierapp.lab import ready, saved_views, views
+from hierapp.lab import preload, saved_views, views
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.scene import Scene
+from hierapp.lab.example import Scene
 from hierapp.lab.stories import STORIES
 from hierapp.lab.trees import named
-from pages.parts import entrance
-from pages.parts.lab_state import Lab
+from hierapp.trees import generators
+from pages.lab.state import Lab
+from pages.shared import entrance
 from tests.app.conftest import texts
 
 
 @pytest.fixture
 def lab(open_page):
     """Open the lab at an address, with the losses there."""
-    ready.begin()
-    ready._done.wait(60)
+    preload.begin()
+    preload._done.wait(60)
     return lambda **query: open_page("lab", **query)
 
 
@@ -129,7 +129,7 @@ def test_a_view_is_saved_listed_and_opened_by_its_address(lab, home):
 
 def test_a_viewer_may_play_and_not_save(lab, monkeypatch, home):
     monkeypatch.setattr(entrance, "person", lambda: Person("vic@x.edu", Role.VIEWER))
-    monkeypatch.setattr("pages.parts.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
+    monkeypatch.setattr("pages.shared.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
     page = press(lab(lesson="cat-truck"), "Next")
     (save,) = [button for button in page.button if button.label == "Save this view"]
     assert save.disabled
@@ -167,7 +167,7 @@ def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
 def test_a_link_is_short_or_none():
     lab = Lab(views.start("cat-truck", 2), {})
     assert parse_qs(lab.link()) == {"lesson": ["cat-truck"], "step": ["2"]}
-    lab.put(views.State(Scene.random(tree_generators.random([f"class {i}" for i in range(900)], 0), 0), None))
+    lab.put(views.State(Scene.random(generators.random([f"class {i}" for i in range(900)], 0), 0), None))
     assert lab.link() is None
     tree = named("cifar100")
     lab.put(views.State(Scene.level(tree), "cifar100"))
@@ -180,7 +180,7 @@ def test_the_page_is_readable_before_torch_is_there(tmp_path):
     code = (
         "import sys, threading\n"
         "from streamlit.testing.v1 import AppTest\n"
-        "from hierapp.lab import ready\n"
+        "from hierapp.lab import preload as ready\n"
         "from tests.app.conftest import APP, texts\n"
         "threads, held = [], threading.Event()\n"
         "load = ready._load\n"
@@ -188,7 +188,7 @@ def test_the_page_is_readable_before_torch_is_there(tmp_path):
         "app = AppTest.from_file(str(APP), default_timeout=240)\n"
         "app.query_params['lesson'] = 'second-term'\n"
         "app.run()\n"
-        "app.switch_page('pages/lab.py')\n"
+        "app.switch_page('pages/lab/page.py')\n"
         "for step in ('1', '2', '4', '6'):\n"
         "    app.query_params['lesson'], app.query_params['step'] = 'second-term', step\n"
         "    app.run()\n"

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hierapp import datasets
 from hierapp.access import Limits, Person, Role
-from hierapp.lab import finding, ready, real, views
+from hierapp.data import registry as datasets
+from hierapp.lab import disagreements, preload, run_images, views
 from hierapp.lab.numbers import of_log
-from hierapp.predict import predict
-from pages.parts import entrance, lab_real
+from hierapp.training.predict import predict
+from pages.lab import real as lab_real
+from pages.shared import entrance
 from tests.app.conftest import add_run, texts
 from tests.real_runs import digits_run
 
@@ -22,8 +23,8 @@ from tests.real_runs import digits_run
 def lab(open_page):
     """Open the lab at an address, with the losses there."""
     lab_real._runs.clear()
-    ready.begin()
-    ready._done.wait(60)
+    preload.begin()
+    preload._done.wait(60)
     return lambda **query: open_page("lab", **query)
 
 
@@ -64,8 +65,8 @@ def test_the_newest_run_s_first_mistake_is_shown_with_the_network_s_own_numbers(
     page.selectbox(key="lab-story").set_value("real").run()
     assert not page.exception
     assert not page.error
-    first = real.first_mistake(real.said(run))
-    said = real.example(run, first)
+    first = run_images.first_mistake(run_images.said(run))
+    said = run_images.example(run, first)
     assert state_of(page) == views.of_real(said)
     assert {key: value[0] if isinstance(value, list) else value for key, value in page.query_params.items()} == {
         "run": run.id,
@@ -83,15 +84,17 @@ def test_the_newest_run_s_first_mistake_is_shown_with_the_network_s_own_numbers(
 
 
 def test_a_random_image_is_of_the_class_and_the_mistake_that_are_chosen(lab, run):
-    stored = real.said(run)
-    first = real.first_mistake(stored)
-    true, guess = int(stored.target[first]), int(real.likeliest(stored)[first])
+    stored = run_images.said(run)
+    first = run_images.first_mistake(stored)
+    true, guess = int(stored.target[first]), int(run_images.likeliest(stored)[first])
     page = lab(run=run.id, image="0")
     page.selectbox(key=f"lab-pick-true-{run.id}").set_value(true).run()
     page.selectbox(key=f"lab-pick-said-{run.id}").set_value(guess).run()
     page = press(page, "Random image")
-    assert state_of(page).real.image in real.among(stored, true, guess)
-    none = next((one, other) for one in range(10) for other in range(10) if not len(real.among(stored, one, other)))
+    assert state_of(page).real.image in run_images.among(stored, true, guess)
+    none = next(
+        (one, other) for one in range(10) for other in range(10) if not len(run_images.among(stored, one, other))
+    )
     before = state_of(page)
     page.selectbox(key=f"lab-pick-true-{run.id}").set_value(none[0]).run()
     page.selectbox(key=f"lab-pick-said-{run.id}").set_value(none[1]).run()
@@ -112,7 +115,7 @@ def test_numbers_are_shown_where_the_pictures_are_not(lab, run, monkeypatch):
     def absent(data, folder):
         raise datasets.DatasetError("Digits is not on this machine; get it.")
 
-    monkeypatch.setattr(real, "_test_part", absent)
+    monkeypatch.setattr(run_images, "_test_part", absent)
     page = lab(run=run.id, image="2")
     assert not page.exception
     assert picture_of(page) is None
@@ -161,10 +164,10 @@ def test_disagreements_are_counted_listed_and_opened(lab, run):
     page = lab(run=run.id, image="0")
     page.button_group(key="lab-look").set_value(True).run()
     assert not page.exception
-    found = finding.decoded(real.said(run), run.tree)
-    assert finding.compare(found, "leaf", "top-down").summary.split(".")[0] in texts(page).replace("\\", "")
+    found = disagreements.decoded(run_images.said(run), run.tree)
+    assert disagreements.compare(found, "leaf", "top-down").summary.split(".")[0] in texts(page).replace("\\", "")
     page.selectbox(key="lab-find-which").set_value("wrong").run()
-    places = finding.search(found, finding.Wanted(which="wrong")).tolist()
+    places = disagreements.search(found, disagreements.Wanted(which="wrong")).tolist()
     shown = [button.key for button in page.button if (button.key or "").startswith("lab-found-")]
     assert shown == [f"lab-found-{place}" for place in places[:24]]
     assert len(places) > 24
@@ -185,17 +188,17 @@ def test_disagreements_are_counted_listed_and_opened(lab, run):
 def test_the_switches_narrow_the_search(lab, run):
     page = lab(run=run.id, image="0")
     page.button_group(key="lab-look").set_value(True).run()
-    found = finding.decoded(real.said(run), run.tree)
+    found = disagreements.decoded(run_images.said(run), run.tree)
     page.selectbox(key="lab-find-which").set_value("wrong").run()
     page.selectbox(key="lab-find-least").set_value(2).run()
-    image = finding.search(found, finding.Wanted(which="wrong", least=2))[0]
+    image = disagreements.search(found, disagreements.Wanted(which="wrong", least=2))[0]
     true = int(found.target[image])
     page.selectbox(key="lab-find-true").set_value(int(run.tree.leaf_nodes[true])).run()
     page.selectbox(key="lab-find-predicted").set_value(int(found.nodes["leaf"][image])).run()
     assert not page.exception
-    wanted = finding.Wanted(which="wrong", least=2, true=true, predicted=int(found.nodes["leaf"][image]))
+    wanted = disagreements.Wanted(which="wrong", least=2, true=true, predicted=int(found.nodes["leaf"][image]))
     shown = [button.key for button in page.button if (button.key or "").startswith("lab-found-")]
-    assert shown == [f"lab-found-{place}" for place in finding.search(found, wanted).tolist()[:24]]
+    assert shown == [f"lab-found-{place}" for place in disagreements.search(found, wanted).tolist()[:24]]
     page.selectbox(key="lab-find-first").set_value("top-down").run()
     assert not page.exception
     assert page.selectbox(key="lab-find-second").value == "leaf"

@@ -5,9 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from hierapp import datasets, downloads, launchers, slots, tree_library
+from hierapp import execution
+from hierapp.data import download, registry as datasets
 from hierapp.errors import StoreError
+from hierapp.execution import slots
 from hierapp.losses import LOSSES
+from hierapp.trees import library as tree_library
 from tests.app.conftest import add_run, texts
 from tests.store_states import end
 
@@ -52,7 +55,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
         "from tests.app.conftest import APP, add_run\n"
-        "from hierapp.store import Store\n"
+        "from hierapp.runs import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
         "for page in 'runs trees similarities studio train search compare reproduce settings start'.split():\n"
@@ -60,7 +63,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"
         "    assert 'sklearn' not in sys.modules, page\n"
-        "app.switch_page('pages/data.py').run()\n"  # this reads the digits, and scikit-learn has them
+        "app.switch_page('pages/data/page.py').run()\n"  # this reads the digits, and scikit-learn has them
         "assert not app.exception and 'torch' not in sys.modules\n"
     )
     import os
@@ -87,7 +90,7 @@ def test_start_compares_every_loss_on_the_best_data_set_with_one_click(open_page
 
 def test_start_offers_to_get_what_is_not_there(open_page, monkeypatch):
     begun = []
-    monkeypatch.setattr(downloads, "start", begun.append)
+    monkeypatch.setattr(download, "start", begun.append)
     page = open_page("start")
     page.button(key="get-fashion-mnist-card").click().run()
     assert begun == ["fashion-mnist"]
@@ -96,8 +99,8 @@ def test_start_offers_to_get_what_is_not_there(open_page, monkeypatch):
 
 def test_start_tells_of_a_download_that_failed_and_offers_it_again(open_page, monkeypatch):
     error = "Could not download cifar10: no network; try again."
-    failed = downloads.Progress(0, 10, "Failed", running=False, error=error)
-    monkeypatch.setattr(downloads, "progress_of", lambda name: failed if name == "cifar10" else None)
+    failed = download.Progress(0, 10, "Failed", running=False, error=error)
+    monkeypatch.setattr(download, "progress_of", lambda name: failed if name == "cifar10" else None)
     page = open_page("start")
     assert error in texts(page)
     assert page.button(key="get-cifar10-card")
@@ -232,7 +235,7 @@ def test_without_a_run_the_page_says_what_to_do(open_page):
 
 def test_runs_are_chosen_by_the_address_and_by_default_the_last_click(open_page, store, monkeypatch):
     first = add_run(store, loss="simloss")
-    monkeypatch.setattr("hierapp.store.time.time", lambda: 4e9)
+    monkeypatch.setattr("hierapp.runs.store.time.time", lambda: 4e9)
     second, third = add_run(store), add_run(store, loss="cross-entropy")
     assert open_page("runs").multiselect(key="runs").value == [second, third]
     assert open_page("runs", runs=[first, "999"]).multiselect(key="runs").value == [first]
@@ -404,7 +407,7 @@ def test_a_store_that_cannot_be_written_is_told_in_one_sentence(open_page, monke
     def refuse(*arguments, **named):
         raise StoreError("The store in /nowhere cannot be written (read-only); make it writable.")
 
-    monkeypatch.setattr(launchers, "submit", refuse)
+    monkeypatch.setattr(execution, "submit", refuse)
     page = open_page("start")
     next(b for b in page.button if b.label.startswith("Compare")).click().run()
     assert not page.exception
@@ -436,7 +439,7 @@ def test_every_page_says_when_the_disk_with_the_runs_is_nearly_full(name, free, 
             raise FileNotFoundError
         return SimpleNamespace(total=1 << 40, free=free)
 
-    monkeypatch.setattr("hierapp.disk.shutil.disk_usage", usage)
+    monkeypatch.setattr("hierapp.utils.disk.shutil.disk_usage", usage)
     page = open_page(name)
     assert not page.exception
     notices = [each.value for each in (*page.error, *page.warning) if "The disk with the runs" in each.value]

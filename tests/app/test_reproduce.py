@@ -116,7 +116,7 @@ def test_a_viewer_sees_and_starts_nothing(store):
 
 def test_limits_are_told_and_nothing_is_queued(store):
     access = {**ACCESS, "limits": {"waiting": 3}}
-    page = app_of("bob@x.edu", access, data="digits").switch_page("pages/reproduce.py").run()
+    page = app_of("bob@x.edu", access, data="digits").switch_page("pages/reproduce/page.py").run()
     page.button(key="reproduce-8").click().run()
     assert not page.exception
     assert "You may have 3 runs waiting" in page.error[0].value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hierapp.search import book
-from hierapp.search.driver import Driver
+from hierapp.search import journal
 from hierapp.search.report import Report
+from hierapp.search.runner import Driver
 from tests.app.conftest import texts
 from tests.search.conftest import begun, carry_on, report
 
@@ -48,7 +48,7 @@ def test_the_button_begins_the_search_that_the_form_says(open_page, store):
     page.button(key="start-search").click().run()
     assert not page.exception
     assert not page.error
-    plan = book.find(store, "mine").plan
+    plan = journal.find(store, "mine").plan
     assert plan.varied == ("learning_rate=1e-4..1e-1:log", "hierarchical.mass=0,0.5,1")
     assert (plan.trials, plan.losses, plan.epochs, plan.values["data"]) == (3, ("hierarchical",), 1, "digits")
     assert page.selectbox(key="search").value == "mine"

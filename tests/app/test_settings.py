@@ -2,14 +2,14 @@
 
 import pytest
 
-from hierapp import devices, health, nvml, slots
-from hierapp.launchers import choice, supervisor
+from hierapp.execution import scheduler, settings, slots, system_status
+from hierapp.utils import devices, nvml
 from tests.app.conftest import add_run, texts
 
 
 @pytest.fixture(autouse=True)
 def free_choice(monkeypatch):
-    monkeypatch.delenv(choice.VARIABLE, raising=False)
+    monkeypatch.delenv(settings.VARIABLE, raising=False)
 
 
 def words_of_bars(page):
@@ -26,7 +26,7 @@ def test_a_device_has_its_memory_and_load_in_bars(open_page):
 
 def test_a_gpu_that_does_not_answer_has_a_row_that_says_why(open_page, monkeypatch):
     cards = [nvml.Card("NVIDIA GPU 0", problem="GPU is lost"), nvml.Card("NVIDIA H200", 2**30, 2**32, 0.25)]
-    monkeypatch.setattr(health.nvml, "read", lambda: cards)
+    monkeypatch.setattr(system_status.nvml, "read", lambda: cards)
     page = open_page("settings")
     assert not page.exception
     assert "GPU is lost" in texts(page)
@@ -72,32 +72,32 @@ def test_runs_can_go_to_a_cluster_and_back_and_the_address_is_remembered(open_pa
     page = open_page("settings")
     assert page.segmented_control(key="launcher").value == "local"
     page.segmented_control(key="launcher").set_value("ray").run()
-    assert choice.chosen(store) == "ray"
+    assert settings.chosen(store) == "ray"
     page.text_input(key="ray-address").set_value("head:10001").run()
-    assert choice.chosen(store) == "ray://head:10001"
+    assert settings.chosen(store) == "ray://head:10001"
     assert page.text_input(key="ray-address").value == "ray://head:10001"
     page.segmented_control(key="launcher").set_value("local").run()
-    assert choice.chosen(store) == "local"
+    assert settings.chosen(store) == "local"
     page.segmented_control(key="launcher").set_value("ray").run()
-    assert choice.chosen(store) == "ray://head:10001"
+    assert settings.chosen(store) == "ray://head:10001"
     assert not page.exception
 
 
 def test_an_address_that_is_none_is_told_and_stays_to_be_mended(open_page, store):
-    choice.choose(store, "ray://head:10001")
+    settings.choose(store, "ray://head:10001")
     page = open_page("settings")
     page.text_input(key="ray-address").set_value("head").run()
     (error,) = page.error
     assert "ray://host:port" in error.value
     assert page.text_input(key="ray-address").value == "head"
-    assert choice.chosen(store) == "ray://head:10001"
+    assert settings.chosen(store) == "ray://head:10001"
     page.text_input(key="ray-address").set_value("other:6379").run()
     assert not page.error
-    assert choice.chosen(store) == "ray://other:6379"
+    assert settings.chosen(store) == "ray://other:6379"
 
 
 def test_a_launcher_that_the_environment_sets_cannot_be_changed(open_page, monkeypatch):
-    monkeypatch.setenv(choice.VARIABLE, "ray://head:10001")
+    monkeypatch.setenv(settings.VARIABLE, "ray://head:10001")
     page = open_page("settings")
     assert page.segmented_control(key="launcher").disabled
     assert (page.text_input(key="ray-address").disabled, page.text_input(key="ray-address").value) == (
@@ -110,12 +110,12 @@ def test_retries_are_kept(open_page, store):
     page = open_page("settings")
     assert page.number_input(key="retries").value == 0
     page.number_input(key="retries").set_value(2).run()
-    assert choice.retries(store) == 2
+    assert settings.retries(store) == 2
 
 
 def test_what_another_session_sets_is_shown_at_the_next_look(open_page, store):
     page = open_page("settings")
-    choice.set_retries(store, 7)
+    settings.set_retries(store, 7)
     slots.set_slots(store, "cpu", 6)
     page.run()
     assert (page.number_input(key="retries").value, page.number_input(key="slots-cpu").value) == (7, 6)
@@ -124,7 +124,7 @@ def test_what_another_session_sets_is_shown_at_the_next_look(open_page, store):
 def test_whether_the_launcher_is_at_work_is_shown(open_page, store):
     add_run(store, "queued")
     assert "not at work" in texts(open_page("settings"))
-    with supervisor._lock(store):
+    with scheduler._lock(store):
         page = open_page("settings")
         assert "not at work" not in texts(page)
         assert "at work" in texts(page)

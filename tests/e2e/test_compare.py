@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from hierapp import outputs
+from hierapp.training import predictions
 from tests.e2e.conftest import LONG, points, wait_until
 from tests.finished_runs import add_finished
 
@@ -40,7 +40,7 @@ def test_settings_are_compared_and_a_click_on_a_cell_shows_its_images(server, pa
 
     page.get_by_role("radio", name="Confusion and images").click()
     wait_until(lambda: cells(page) == 100, "a point for each cell")
-    said = outputs.stored(run.folder)
+    said = predictions.stored(run.folder)
     count = int(((said.target == 4) & (said.probabilities.argmax(1) == 4)).sum())
     cell(page, 4, 4, 10)
     leaf = run.tree.leaves[4]

@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.data.imports.conftest import odd_lot, pack
 from tests.e2e.conftest import LONG, wait_until
-from tests.own_data.conftest import odd_lot, pack
 
 
 def test_pictures_are_uploaded_checked_kept_and_trained_on(server, page, tmp_path):

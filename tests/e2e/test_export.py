@@ -7,7 +7,8 @@ import zipfile
 
 from playwright.sync_api import Browser, expect
 
-from hierapp import export, export_tensorboard, html_report, tree_library
+from hierapp.export import bundle, report as html_report, tensorboard
+from hierapp.trees import library as tree_library
 from tests.app.conftest import add_run
 from tests.e2e.conftest import LONG, SCREENSHOTS, Server
 
@@ -66,8 +67,8 @@ def test_runs_are_taken_away_from_their_page(server, page):
     assert [file for file, _ in got.values()] == [f"hierapp-2-runs-1-to-2{ending}" for ending in endings]
     packed = zipfile.ZipFile(io.BytesIO(got["Bundle, ZIP"][1]))
     assert packed.testzip() is None
-    assert got["TensorBoard, ZIP"][1] == export_tensorboard.as_bytes(store, ids)
-    assert packed.read("runs.csv") == got["Table, CSV"][1] == export.table(store.runs(ids)).encode()
+    assert got["TensorBoard, ZIP"][1] == tensorboard.as_bytes(store, ids)
+    assert packed.read("runs.csv") == got["Table, CSV"][1] == bundle.table(store.runs(ids)).encode()
     assert b"runs/1/tree.json" in b"\n".join(name.encode() for name in packed.namelist())
     assert tree_library.load("digits").leaves[0].encode() in packed.read("runs/1/tree.json")
     assert got["Report, HTML"][1].startswith(b"<!doctype html>")

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from hierapp import LabelTree
-from hierapp.lab import codes, views
+from hierapp.lab import url_codec, views
 from hierapp.lab.choices import LossChoice
+from hierapp.lab.example import Scene
 from hierapp.lab.judgement import judge
 from hierapp.lab.numbers import number, of_log, signed
-from hierapp.lab.scene import Scene
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
 from tests.e2e.conftest import Server, wait_until
@@ -205,7 +205,7 @@ def test_a_class_may_be_called_anything(lab):
     expect(lab.page.get_by_role("combobox", name="True class")).to_be_visible()
     assert lab.page.locator("[data-testid=stMain] img[src=x]").count() == 0
     assert dialogs == []
-    assert codes.unpack_tree(parse_qs(urlsplit(lab.page.url).query)["nodes"][0]) == tree
+    assert url_codec.unpack_tree(parse_qs(urlsplit(lab.page.url).query)["nodes"][0]) == tree
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -7,10 +7,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from hierapp import datasets, outputs
-from hierapp.lab import finding, real
+from hierapp.data import registry as datasets
+from hierapp.data.images import enlarged
+from hierapp.lab import disagreements, run_images
 from hierapp.lab.numbers import number, of_log
-from hierapp.pictures import enlarged
+from hierapp.training import predictions
 from tests.e2e.conftest import SCREENSHOTS, Server, wait_until
 from tests.e2e.test_lab import Lab
 from tests.real_runs import digits_run
@@ -39,11 +40,11 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     page.get_by_role("option", name="a real image").click()
     wait_until(lambda: lab.state().real is not None, "the first mistake")
     page.get_by_text("Find the cats that became trucks").click()
-    stored = outputs.read(run.folder)
-    found = finding.decoded(stored, run.tree)
-    told = finding.compare(found, "leaf", "top-down")
+    stored = predictions.read(run.folder)
+    found = disagreements.decoded(stored, run.tree)
+    told = disagreements.compare(found, "leaf", "top-down")
     expect(page.get_by_text(told.summary)).to_be_visible()
-    places = finding.search(found, finding.Wanted()).tolist()
+    places = disagreements.search(found, disagreements.Wanted()).tolist()
     assert places
     expect(page.get_by_text(re.compile(rf"of {len(places)} images"))).to_be_visible()
     page.screenshot(path=SCREENSHOTS / "lab-finding.png")
@@ -102,7 +103,7 @@ def test_a_link_to_a_run_of_another_machine_says_so(lab):
 def test_a_picture_of_ones_own_is_what_the_network_says_of_it(lab, trained, tmp_path):
     from PIL import Image
 
-    from hierapp.predict import predict
+    from hierapp.training.predict import predict
 
     run = trained[1]
     pixels = datasets.arrays("digits", "test")[0][5]
@@ -112,7 +113,7 @@ def test_a_picture_of_ones_own_is_what_the_network_says_of_it(lab, trained, tmp_
     lab.page.locator("input[type=file]").set_input_files(tmp_path / "five.png")
     expect(lab.page.get_by_text("Your picture as the network sees it")).to_be_visible()
     wait_until(lambda: lab.state().real is None, "the address of its numbers")
-    scene = real.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).scene
+    scene = run_images.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).scene
     for leaf, name in enumerate(run.tree.leaves):
         shown = lab.node(name).locator(".z").text_content().removeprefix("z ")
         if scene.leaf_probabilities[leaf] > 1e-3:

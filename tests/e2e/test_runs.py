@@ -8,8 +8,8 @@ import signal
 
 from playwright.sync_api import expect
 
-from hierapp import tree_library
-from hierapp.config import RunConfig
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
 from tests.e2e.conftest import LONG, wait_until
 
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from hierapp.search import book
+from hierapp.search import journal
 from hierapp.search.report import Report
 from tests.e2e.conftest import LONG, SCREENSHOTS, wait_until
 
@@ -19,8 +19,8 @@ def test_three_trials_are_tried_seen_and_the_best_opened_in_the_train_form(serve
     expect(page.get_by_text("This tries 3 configurations, 1 epoch each")).to_be_visible()
     page.get_by_role("button", name="Start the search").click()
 
-    wait_until(lambda: book.names(server.store) == ["three"], "the search")
-    search = book.find(server.store, "three")
+    wait_until(lambda: journal.names(server.store) == ["three"], "the search")
+    search = journal.find(server.store, "three")
     wait_until(lambda: Report.of(search).state == "finished", "the end of the search")
     seen = Report.of(search)
     assert [trial.state for trial in seen.trials] == ["finished"] * 3

@@ -3,8 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from hierapp import slots
-from hierapp.launchers import choice
+from hierapp.execution import settings, slots
 from tests.e2e.conftest import SCREENSHOTS, wait_until
 
 
@@ -27,7 +26,7 @@ def test_settings_outlive_a_reload_and_the_log_is_followed(server, page):
     expect(page.get_by_text("Expected the launcher to be local, ray or ray://host:port")).to_be_visible()
     address.fill("head:10001")
     address.press("Enter")
-    wait_until(lambda: choice.chosen(store) == "ray://head:10001", "the cluster")
+    wait_until(lambda: settings.chosen(store) == "ray://head:10001", "the cluster")
 
     with log.open("a") as file:
         file.write("a line that is new\n")

@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
-from hierapp import similarity_csv, similarity_facts
-from hierapp.similarity import Similarity, bounded, ordinal
+from hierapp.similarities import Similarity, formats as similarity_formats, summary as similarity_summary
+from hierapp.similarities.similarity import bounded, ordinal
 from tests.e2e.conftest import LONG, wait_until
 
 DIGITS = tuple("0123456789")
@@ -16,7 +16,7 @@ DIGITS = tuple("0123456789")
 def test_a_csv_goes_up_is_kept_and_trained_with(server, page, tmp_path):
     bad, good = tmp_path / "bad.csv", tmp_path / "mine.csv"
     bad.write_text(",0,1\n0,1,2\n1,0,1\n")
-    good.write_text(similarity_csv.render(Similarity.of(DIGITS[::-1], ordinal(10, 0.25))))
+    good.write_text(similarity_formats.render(Similarity.of(DIGITS[::-1], ordinal(10, 0.25))))
     page.goto(f"{server.url}/similarities?data=digits&source=upload")
     upload = page.locator("input[type=file]")
     upload.set_input_files(bad)
@@ -38,7 +38,7 @@ def test_a_csv_goes_up_is_kept_and_trained_with(server, page, tmp_path):
     for _ in range(5):
         bound.press("ArrowRight")
     expect(page).to_have_url(re.compile(r"bound=0\.05"))
-    mean = similarity_facts.of(bounded(ordinal(10, 0.25), 0.05)).mean_off_diagonal
+    mean = similarity_summary.of(bounded(ordinal(10, 0.25), 0.05)).mean_off_diagonal
     expect(page.get_by_test_id("stMetricValue").get_by_text(f"{mean:.3f}", exact=True)).to_be_visible()
     expect(page.locator("[data-stale=true]")).to_have_count(0)
     page.get_by_role("link", name="Train with it").click()

@@ -7,10 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from hierapp import tree_generators, tree_library
-from hierapp.drafts import Draft
-from hierapp.figures import layout_positions
-from hierapp.tree import LabelTree
+from hierapp.plots.core import layout_positions
+from hierapp.trees import LabelTree, generators, library as tree_library
+from hierapp.trees.drafts import Draft
 from tests.e2e.conftest import wait_until
 
 
@@ -302,7 +301,7 @@ def test_pictures(scheme, leaves, studio):
     trees = {
         10: lambda: tree_library.load("cifar10"),
         100: lambda: tree_library.load("cifar100"),
-        1000: lambda: tree_generators.random([f"class {i}" for i in range(1000)], seed=0),
+        1000: lambda: generators.random([f"class {i}" for i in range(1000)], seed=0),
     }
     from tests.e2e.conftest import SCREENSHOTS
 

@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from hierapp import slots
+from hierapp.execution import slots
 from hierapp.losses import LOSSES
 from tests.e2e.conftest import LONG, SCREENSHOTS, points, wait_until
 
@@ -71,14 +71,14 @@ def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
 
 
 def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
-    from hierapp import tree_library
-    from hierapp.config import RunConfig
-    from hierapp.launchers import supervisor
+    from hierapp.execution import scheduler
+    from hierapp.training import RunConfig
+    from hierapp.trees import library as tree_library
 
     tree = tree_library.load("digits")
     config = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", epochs=3)
     run = server.store.add([config], tree)[0]
-    supervisor.wake(server.store)
+    scheduler.wake(server.store)
     wait_until(lambda: not server.store.run(run).is_open, "the run's end")
     page.goto(f"{server.url}/runs?runs={run}")
     slider = page.get_by_role("slider", name="Epoch")

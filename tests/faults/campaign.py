@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hierapp import launchers, slots, tree_library
-from hierapp.config import RunConfig
-from hierapp.launchers import choice, supervisor
-from hierapp.store import Store
+from hierapp import execution
+from hierapp.execution import scheduler, settings, slots
+from hierapp.runs import Store
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
 from tests.faults import census
 from tests.faults.ledger import Ledger, recorded
 from tests.faults.victims import REPOSITORY, Victim
@@ -59,7 +60,7 @@ def undisturbed(home: Path, planned: Sequence[RunConfig]) -> Store:
     """The same runs, and nobody touches them."""
     store = Store(home)
     slots.set_slots(store, "cpu", SLOTS)
-    ids = launchers.submit(store, planned, tree_library.load("digits"))
+    ids = execution.submit(store, planned, tree_library.load("digits"))
     _wait(lambda: not any(run.is_open for run in store.runs(ids)), "the undisturbed runs")
     _wait(lambda: not census.of_home(home), "their processes' end")
     return store
@@ -98,7 +99,7 @@ class Campaign:
         try:
             for victim in dict.fromkeys(victims):
                 victim.open()
-            supervisor.wake(self.store)
+            scheduler.wake(self.store)
             for number, moment in enumerate(self.moments):
                 delay = self.chance.uniform(0, 1.5)
                 self._go_on(lambda moment=moment: self._progress() >= moment)
@@ -108,7 +109,7 @@ class Campaign:
                 if number % len(victims) == 0:
                     turn = self.chance.sample(list(victims), len(victims))
                 # Half of the time hierapp resumes by itself, half of the time somebody does.
-                choice.set_retries(self.store, self.chance.choice([0, choice.MOST_RETRIES]))
+                settings.set_retries(self.store, self.chance.choice([0, settings.MOST_RETRIES]))
                 self._kill(turn[number % len(victims)])
                 if self.chance.random() < 0.5:  # or the next kill may come before this one is noticed
                     until = time.monotonic() + 1.0
@@ -157,14 +158,14 @@ class Campaign:
             if time.monotonic() - looked > 0.5:
                 self._resume()
                 if self.wakes:
-                    supervisor.wake(self.store)
+                    scheduler.wake(self.store)
                 looked = time.monotonic()
             time.sleep(0.02)
 
     def _resume(self) -> None:
         for run in self.store.runs(self.ids, states=("interrupted",)):
             if self.chance.random() < 0.5:
-                launchers.resume(self.store, run.id)
+                execution.resume(self.store, run.id)
             else:
                 subprocess.run(
                     [sys.executable, "-m", "hierapp", "resume", run.id, "--detach"],

@@ -33,9 +33,9 @@ def of_home(home: Path) -> dict[str, list[psutil.Process]]:
 
 
 def _role(words: list[str]) -> str | None:
-    if words[1:3] == ["-m", "hierapp.worker"] and len(words) > 3:
+    if words[1:3] == ["-m", "hierapp.execution.worker"] and len(words) > 3:
         return f"worker {words[3]}"
-    if words[1:3] == ["-m", "hierapp.launchers"]:
+    if words[1:3] == ["-m", "hierapp.execution"]:
         return "launcher"
     if words[1:4] == ["-m", "streamlit", "run"]:
         return "app"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hierapp.store import Store
+from hierapp.runs import Store
 from tests.faults import census
 from tests.faults.one_run import (
     DIGITS,

@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
-from hierapp.store import Store
+from hierapp.runs import Store
 
 NOW = "(julianday('now') - 2440587.5) * 86400.0"
 # What a clock measured; everything else that a run records is the same whenever it is trained.

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hierapp import processes, tree_library, worker
-from hierapp.config import RunConfig
-from hierapp.runs import Run
-from hierapp.store import Store, number_of
+from hierapp.execution import worker
+from hierapp.runs import Run, Store
+from hierapp.runs.store import number_of
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
+from hierapp.utils import processes
 from tests.faults.ledger import recorded
 
 DIGITS = tree_library.load("digits")

@@ -16,12 +16,13 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks import machine
-from hierapp import launchers, tree_library
-from hierapp.launchers import choice, supervisor
-from hierapp.store import Store
+from hierapp import execution
+from hierapp.execution import scheduler, settings
+from hierapp.runs import Store
+from hierapp.trees import library as tree_library
+from tests.execution.ray.ray_nodes import answers, end_node, free_port, start_node
 from tests.faults.campaign import configs, undisturbed
 from tests.faults.ledger import Ledger, recorded
-from tests.ray_nodes import answers, end_node, free_port, start_node
 
 PATIENCE = 300.0
 KILLS, RUNS, EPOCHS = 6, 6, 400
@@ -70,15 +71,15 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
     planned, lines = configs(RUNS, EPOCHS), []
     with cluster(monkeypatch) as starts:
         nodes = {name: start() for name, start in starts.items()}
-        monkeypatch.setenv(choice.VARIABLE, "ray")
+        monkeypatch.setenv(settings.VARIABLE, "ray")
         store = Store(tmp_path / "home")
-        choice.set_retries(store, choice.MOST_RETRIES)
-        ids = launchers.submit(store, planned, tree_library.load("digits"))
+        settings.set_retries(store, settings.MOST_RETRIES)
+        ids = execution.submit(store, planned, tree_library.load("digits"))
         ledger = Ledger(store)
         for moment in sorted(chance.uniform(0.05, 0.85) for _ in range(KILLS)):
 
             def reached(moment: float = moment) -> bool:
-                supervisor.wake(store)
+                scheduler.wake(store)
                 runs = store.runs(ids)
                 return sum(run.progress for run in runs) / len(runs) >= moment and any(
                     run.state == "running" and run.epoch for run in runs
@@ -91,8 +92,8 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
             wait_for(lambda lost=lost: sum(run.lost for run in store.runs(ids)) > lost or not going(store), "a loss")
             lines.append((victim, moment, time.monotonic() - at))
             nodes[victim] = starts[victim]()
-        wait_for(lambda: supervisor.wake(store) or not going(store), "the runs' end")
-        wait_for(lambda: not supervisor.is_at_work(store), "the launcher's end")
+        wait_for(lambda: scheduler.wake(store) or not going(store), "the runs' end")
+        wait_for(lambda: not scheduler.is_at_work(store), "the launcher's end")
     runs = store.runs(ids)
     with capsys.disabled():
         print(f"\n{machine.describe()}; seed {seed}\n")
@@ -105,7 +106,7 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
     assert sum(run.lost for run in runs) >= 1
     assert {run.launcher for run in runs} == {"ray"}
     changes = ledger.changes()
-    monkeypatch.setenv(choice.VARIABLE, "local")
+    monkeypatch.setenv(settings.VARIABLE, "local")
     calm = undisturbed(tmp_path / "calm", planned)
     for run, undisturbed_run in zip(runs, calm.runs(), strict=True):
         assert sum(change.after == "finished" for change in changes if change.run == run.id) == 1

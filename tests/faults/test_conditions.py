@@ -17,10 +17,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from hierapp import checkpoints, launchers, processes, recorder
-from hierapp.launchers.local import LocalBackend
-from hierapp.launchers.supervisor import Launcher
-from hierapp.store import Store
+from hierapp import execution
+from hierapp.execution import recorder
+from hierapp.execution.local import LocalBackend
+from hierapp.execution.scheduler import Launcher
+from hierapp.runs import Store
+from hierapp.training import checkpoints
+from hierapp.utils import processes
 from tests.faults import census
 from tests.faults.one_run import (
     DIGITS,
@@ -249,7 +252,7 @@ def test_a_worker_that_is_asked_to_end_keeps_a_checkpoint_and_the_run_goes_on(st
     quiet.add([config(epochs=epochs)], DIGITS)
     assert train(quiet).state == "finished"
     clean_up.append(store.folder)
-    (run,) = launchers.submit(store, [config(epochs=epochs)], DIGITS)
+    (run,) = execution.submit(store, [config(epochs=epochs)], DIGITS)
     wait_for(lambda: store.run(run).epoch >= 2, "some epochs")
     os.kill(store.run(run).pid, signal.SIGTERM)
     wait_for(lambda: not store.run(run).is_open, "the run's end")
@@ -257,7 +260,7 @@ def test_a_worker_that_is_asked_to_end_keeps_a_checkpoint_and_the_run_goes_on(st
     assert (stopped.state, stopped.pid) == ("interrupted", None)
     assert stopped.error == "The run's process was asked to end by signal 15 (Terminated). A checkpoint was kept."
     assert load_file(stopped.folder / checkpoints.FILE)
-    launchers.resume(store, run)
+    execution.resume(store, run)
     wait_for(lambda: not store.run(run).is_open, "the run's end")
     end = store.run(run)
     assert (end.state, end.attempt) == ("finished", 2)

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from hierapp import launchers
+from hierapp import execution
 from hierapp.errors import StoreError
-from hierapp.launchers import supervisor
-from hierapp.launchers.local import LocalBackend
-from hierapp.launchers.supervisor import Launcher
-from hierapp.runs import Run
-from hierapp.store import Store
+from hierapp.execution import scheduler
+from hierapp.execution.local import LocalBackend
+from hierapp.execution.scheduler import Launcher
+from hierapp.runs import Run, Store
 from tests.faults import census
 from tests.faults.one_run import (
     DIGITS,
@@ -91,7 +90,7 @@ def test_runs_wait_while_the_disk_is_full_and_finish_when_there_is_room(disk, tm
     home = disk / "home"
     clean_up.append(home)
     store = Store(home)
-    first, second = launchers.submit(store, [config(epochs=epochs), config(epochs=2, seed=1)], DIGITS)
+    first, second = execution.submit(store, [config(epochs=epochs), config(epochs=2, seed=1)], DIGITS)
     wait_for(lambda: store.run(first).epoch >= 3, "some epochs")
     filler = fill(disk)
     looked = store.run(first).progress
@@ -126,7 +125,7 @@ def test_weights_wait_for_room_though_the_store_has_some(store, calm, clean_up):
     folder = store.folder / "runs"
     folder.mkdir(parents=True)
     with mounted(folder, "size=64k"):
-        (run,) = launchers.submit(store, [config()], DIGITS)
+        (run,) = execution.submit(store, [config()], DIGITS)
         log = folder / run / "log.txt"
         wait_for(lambda: log.exists() and "the disk is full; waiting for room" in log.read_text(), "the end")
         assert (store.run(run).state, store.run(run).epoch) == ("running", EPOCHS)
@@ -150,9 +149,9 @@ class NoRoom(LocalBackend):
 def test_a_run_that_cannot_start_on_a_full_disk_waits_on(store, monkeypatch):
     (run,) = store.add([config()], DIGITS)
     launcher = Launcher(store, {"local": NoRoom})
-    monkeypatch.setattr(supervisor, "ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "ROOM_SECONDS", 0.0)
     for _ in range(3):
-        assert supervisor._step(launcher), "the launcher lives"
+        assert scheduler._step(launcher), "the launcher lives"
         assert store.run(run).state == "queued"
 
 
@@ -160,9 +159,9 @@ def test_a_launcher_that_cannot_be_started_is_told_and_the_runs_wait(store, monk
     def spawn(*arguments: object) -> None:
         raise NoRoom.error
 
-    monkeypatch.setattr("hierapp.processes.spawn", spawn)
+    monkeypatch.setattr("hierapp.utils.processes.spawn", spawn)
     with pytest.raises(StoreError, match=r"could not be started \(No space left on device\)"):
-        launchers.submit(store, [config()], DIGITS)
+        execution.submit(store, [config()], DIGITS)
     assert [run.state for run in store.runs()] == ["queued"]
 
 
@@ -186,9 +185,9 @@ def test_in_a_read_only_folder_runs_are_shown_and_nothing_changes(disk, left):
     wait_for(lambda: not census.of_home(home), "the launcher's end")
     # Elsewhere, for a file that is open keeps a file system from becoming read-only.
     queue = (
-        "import os, hierapp.store, hierapp.tree_library as trees; from hierapp.config import RunConfig;"
+        "import os, hierapp.runs.store, hierapp.trees.library as trees; from hierapp.training import RunConfig;"
         "config = RunConfig.make(data='digits', tree='digits', loss='simloss');"
-        "store = hierapp.store.Store(); store.add([config], trees.load('digits'))"
+        "store = hierapp.runs.Store(); store.add([config], trees.load('digits'))"
         + ("; os._exit(0)" if left == "with its log" else "")
     )
     environment = {**os.environ, "HIERAPP_HOME": str(home)}

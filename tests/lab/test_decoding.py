@@ -4,12 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from hierapp import decoders
+from hierapp.decoding import decoders
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import DECODER_DEFAULTS, DECODERS, EVERY_DECODER, DecoderChoice
 from hierapp.lab.decoding import decide, decide_all
-from hierapp.lab.scene import Scene
-from hierapp.tree import DISTANCES
+from hierapp.lab.example import Scene
+from hierapp.trees import DISTANCES
 from tests.losses.literal import RAGGED
 from tests.strategies import trees
 

@@ -5,8 +5,8 @@ from hierapp import make_loss
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
 from hierapp.lab.descent import descend
+from hierapp.lab.example import Scene
 from hierapp.lab.judgement import judge
-from hierapp.lab.scene import Scene
 from tests.losses.literal import ANIMALS, RAGGED
 
 START = Scene.random(RAGGED, 3, target=1)

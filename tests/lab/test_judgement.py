@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 from hierapp import losses
 from hierapp.lab import engine
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
+from hierapp.lab.example import Scene
 from hierapp.lab.judgement import Judgement, Refusal, judge, judge_all
-from hierapp.lab.scene import Scene
 from tests.losses.literal import RAGGED, SETTINGS, UNIFORM, literal, options_for
 from tests.strategies import trees
 

@@ -3,9 +3,9 @@ import pytest
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
+from hierapp.lab.example import Scene
 from hierapp.lab.judgement import judge
 from hierapp.lab.landscape import cut, plane, printed
-from hierapp.lab.scene import Scene
 from tests.losses.literal import ANIMALS, RAGGED, UNIFORM
 
 ONE, OTHER, THIRD = (Scene.random(RAGGED, seed, target=1) for seed in range(3))

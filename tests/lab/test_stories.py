@@ -11,10 +11,10 @@ from hierapp.lab.decoding import decide, decide_all
 from hierapp.lab.descent import descend
 from hierapp.lab.judgement import Judgement, judge, judge_all
 from hierapp.lab.landscape import cut, plane, printed
-from hierapp.lab.lessons import CONTROLS, SHOWS
+from hierapp.lab.minimizer import least, walk
 from hierapp.lab.numbers import number, of_log, signed
+from hierapp.lab.steps import CONTROLS, SHOWS
 from hierapp.lab.stories import STORIES, step, story
-from hierapp.lab.truth import least, walk
 
 STEPS = [
     pytest.param(each, at, id=f"{each.id}-{number}") for each in STORIES for number, at in enumerate(each.steps, 1)
@@ -164,7 +164,7 @@ def test_trees_by_name():
 
 def test_the_page_is_readable_before_torch_is_there():
     code = (
-        "import sys; from hierapp.lab import descent, decoding, judgement, landscape, stories, truth, views,"
+        "import sys; from hierapp.lab import descent, decoding, judgement, landscape, stories, minimizer as truth, views,"
         " saved_views; from hierapp.lab.stories import STORIES; [s.scene().z for t in STORIES for s in t.steps];"
         "truth.walk(); assert 'torch' not in sys.modules and 'streamlit' not in sys.modules"
     )

@@ -4,14 +4,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from hierapp import LabelTree, losses, tree_library
+from hierapp import LabelTree, losses
 from hierapp.errors import StoreError
-from hierapp.lab import codes, saved_views, trees, views
+from hierapp.lab import saved_views, trees, url_codec, views
 from hierapp.lab.choices import DecoderChoice, LossChoice
-from hierapp.lab.codes import pack_logits, pack_tree, unpack_logits, unpack_tree
-from hierapp.lab.scene import Scene, on_slider
+from hierapp.lab.example import Scene, on_slider
 from hierapp.lab.stories import STORIES
+from hierapp.lab.url_codec import pack_logits, pack_tree, unpack_logits, unpack_tree
 from hierapp.lab.views import State, fits, from_params, start, to_params
+from hierapp.trees import library as tree_library
 from tests.strategies import named_trees
 
 PLACES = [(None, 1), *((each.id, number) for each in STORIES for number in range(1, len(each.steps) + 1))]
@@ -175,7 +176,7 @@ def test_a_small_address_that_unpacks_to_much_is_refused():
     import base64
     import zlib
 
-    bomb = base64.urlsafe_b64encode(zlib.compress(b"[" * (codes.MOST_BYTES + 1))).decode()
+    bomb = base64.urlsafe_b64encode(zlib.compress(b"[" * (url_codec.MOST_BYTES + 1))).decode()
     assert from_params({"nodes": bomb}).complaints
     deep = base64.urlsafe_b64encode(zlib.compress(b"[" * 50_000 + b"]" * 50_000)).decode()
     assert from_params({"nodes": deep}).complaints

@@ -5,9 +5,10 @@ import torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from benchmarks.random_trees import random_tree
-from hierapp.losses import ancestors, marginal, pairs, path
-from hierapp.losses.ancestors import DistanceRows
-from hierapp.tree import DISTANCES
+from hierapp.losses import marginal, pairs
+from hierapp.losses.kernels import ancestors, path
+from hierapp.losses.kernels.ancestors import DistanceRows
+from hierapp.trees import DISTANCES
 from tests.losses.literal import SETTINGS, sample
 from tests.strategies import trees
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hierapp.launchers import supervisor
-from hierapp.store import Store
+from hierapp.execution import scheduler
+from hierapp.runs import Store
 
 
 @pytest.fixture(autouse=True)
@@ -15,5 +15,5 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
-    monkeypatch.setattr(supervisor, "wake", lambda store: None)
+    monkeypatch.setattr(scheduler, "wake", lambda store: None)
     return Store()

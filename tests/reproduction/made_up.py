@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hierapp import tree_library
 from hierapp.reproduction.evidence import ClassCurves, Evidence
 from hierapp.reproduction.figures import HIERARCHICAL, find
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.timing import Timing
+from hierapp.trees import library as tree_library
 
 TREE = tree_library.load("cifar10")
 NOISE = (0.001, -0.001, 0.0005, -0.0005, 0.0)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hierapp import tree_library
 from hierapp.errors import ConfigError
 from hierapp.reproduction import judge, planning
 from hierapp.reproduction.figures import FIGURES, HIERARCHICAL, find
 from hierapp.reproduction.presets import SIZES
-from hierapp.tree import LabelTree
+from hierapp.trees import LabelTree, library as tree_library
 
 ROWS = ("3a", "3b", "3c", "4", "5", "6", "8", "9", "10", "11", "12", "poster", "appendix-a")
 BUDGET = 15_000_000  # images that quick may train on: 40 minutes at half of what two quiet cores do

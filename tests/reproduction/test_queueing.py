@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hierapp.access import Limits, Person, Role
-from hierapp.actions import Actions
+from hierapp.access import Actions, Limits, Person, Role
 from hierapp.errors import AccessError, HierappError
 from hierapp.reproduction import planning, queueing
 from hierapp.reproduction.figures import find

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hierapp import figures_report
 from hierapp.errors import StoreError
 from hierapp.metrics import report as metrics_report
+from hierapp.plots import reproduction as reproduction_plots
 from hierapp.reproduction import planning, results, state, timing
 from hierapp.reproduction.figures import FIGURES, find
 from hierapp.reproduction.presets import SIZES
@@ -98,7 +98,7 @@ def test_what_ships_loads_and_fits_the_presets(size):
         assert result.figure == name
         assert [claim.claim for claim in result.claims] == [claim.text for claim in by_id[name].claims]
         assert [claim.rule for claim in result.claims] == [claim.rule for claim in by_id[name].claims]
-        assert figures_report.figure(result.plot) is not None or result.plot.kind == "none"
+        assert reproduction_plots.figure(result.plot) is not None or result.plot.kind == "none"
 
 
 def test_runs_come_before_kept_results_and_these_before_what_ships(soft, tmp_path, monkeypatch):
@@ -151,14 +151,14 @@ def test_curves_of_a_class_share_their_colour_and_the_weighted_one_is_dashed():
         what="class accuracy",
         lines={name: results.Line(epochs=[1, 2], mean=[0.1, 0.2]) for name in ("cat", "cat, weighted", "dog")},
     )
-    cat, weighted, dog = figures_report.figure(plot).data
+    cat, weighted, dog = reproduction_plots.figure(plot).data
     assert cat.line.color == weighted.line.color != dog.line.color
     assert (cat.line.dash, weighted.line.dash) == (None, "dash")
 
 
 def test_dots_say_what_they_are_and_a_matrix_needs_no_tree_of_its_own():
-    dots = figures_report.figure(results.Plot(kind="dots", each="fold", dots={"CE": {1: 0.7, 2: 0.72}}))
+    dots = reproduction_plots.figure(results.Plot(kind="dots", each="fold", dots={"CE": {1: 0.7, 2: 0.72}}))
     assert dots.data[0].hovertemplate.startswith("fold ")
-    matrix = figures_report.figure(results.Plot(kind="matrix", classes=["a", "b"], counts=[[1, 2], [3, 4]]))
+    matrix = reproduction_plots.figure(results.Plot(kind="matrix", classes=["a", "b"], counts=[[1, 2], [3, 4]]))
     assert matrix.data[0].z.shape == (2, 2)
-    assert figures_report.figure(results.Plot()) is None
+    assert reproduction_plots.figure(results.Plot()) is None

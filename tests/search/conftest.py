@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hierapp import processes, tree_formats, tree_library
-from hierapp.search import book
-from hierapp.search.book import Search
-from hierapp.search.driver import Driver
+from hierapp.runs import Store
+from hierapp.search import journal
+from hierapp.search.journal import Search
 from hierapp.search.plan import Plan
-from hierapp.store import Store
+from hierapp.search.runner import Driver
+from hierapp.trees import formats as tree_formats, library as tree_library
+from hierapp.utils import processes
 from tests.store_states import working
 
 COUNTS = np.eye(10, dtype=np.int64)
@@ -47,7 +48,7 @@ def begun(store: Store, **given: Any) -> Search:
     """The same, kept."""
     plan = a_plan(**given)
     plan.check()
-    return book.begin(store, plan)
+    return journal.begin(store, plan)
 
 
 def report(store: Store, run: str, values: Sequence[float]) -> None:

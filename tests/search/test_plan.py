@@ -5,15 +5,15 @@ import json
 import pytest
 
 from hierapp.errors import ConfigError, StoreError, TreeError
-from hierapp.search import book
+from hierapp.search import journal
 from hierapp.search.plan import Plan, options_of
 from tests.search.conftest import a_plan, begun
 
 
 def test_a_plan_comes_back_from_disk_as_it_was(store):
     plan = a_plan(losses=("hierarchical", "hxe"), options={"hxe.alpha": 0.5}, owner="bob@x.edu", waiting=3)
-    book.begin(store, plan)
-    found = book.find(store, "lr").plan
+    journal.begin(store, plan)
+    found = journal.find(store, "lr").plan
     assert found == plan
     assert found.dimensions == plan.dimensions
 
@@ -72,22 +72,22 @@ def test_a_name_is_given_once(store):
     begun(store)
     with pytest.raises(StoreError, match="There is a search 'lr' already"):
         begun(store, trials=99)
-    assert book.find(store, "lr").plan.trials == 6
+    assert journal.find(store, "lr").plan.trials == 6
     assert [each.name for each in (store.folder / "searches").iterdir()] == ["lr"]
 
 
 def test_what_is_not_there_is_told(store):
     for name in ("lr", "..", "", "a/b"):
         with pytest.raises(StoreError, match="There is no search"):
-            book.find(store, name)
-    assert book.names(store) == []
+            journal.find(store, name)
+    assert journal.names(store) == []
 
 
 def test_a_broken_plan_is_told(store):
     search = begun(store)
     (search.folder / "plan.json").write_text("{")
     with pytest.raises(StoreError, match="The plan of this search is broken"):
-        book.find(store, "lr")
+        journal.find(store, "lr")
 
 
 def test_a_plan_of_a_later_version_is_read_as_far_as_it_is_known():
@@ -108,11 +108,11 @@ def test_a_line_that_was_cut_short_spoils_no_other(store):
 
 
 def test_the_tree_must_be_over_the_data_sets_classes(store):
-    from hierapp import tree_formats, tree_library
-    from hierapp.search import driver
+    from hierapp.search import runner
+    from hierapp.trees import formats as tree_formats, library as tree_library
 
     text = tree_formats.render(tree_library.load("cifar10"), "json")
     plan = Plan("lr", ("hxe",), {"data": "digits", "tree": "cifar10"}, ("learning_rate=0.1..1",), text)
     with pytest.raises(TreeError):
-        driver.begin(store, plan)
-    assert book.names(store) == []
+        runner.begin(store, plan)
+    assert journal.names(store) == []

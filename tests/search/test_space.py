@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from hierapp.config_fields import fields_of
 from hierapp.errors import ConfigError
 from hierapp.losses import LOSSES
 from hierapp.search.space import Dimension, parse, usual_range, variable
+from hierapp.training.config_fields import fields_of
 from tests.search.conftest import a_plan
 
 

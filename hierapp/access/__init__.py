@@ -1,0 +1,15 @@
+"""Who may do what: roles and limits, whether the app serves at all, and the one way to change anything."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.access.actions import Actions
+    from hierapp.access.roles import Limits, Person, Policy, Role
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(
+        __name__, {"actions": ["Actions"], "roles": ["Limits", "Person", "Policy", "Role"]}
+    )
+
+__all__ = ["Actions", "Limits", "Person", "Policy", "Role"]

@@ -1,0 +1,50 @@
+"""The one way by which pages change searches; see `actions`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hierapp.access.permissions import COUNTING, Rules, whom
+from hierapp.errors import AccessError
+from hierapp.search import journal, runner
+from hierapp.search.journal import Search
+from hierapp.search.plan import Plan
+from hierapp.training import models
+
+
+class SearchActions(Rules):
+    """What a person does to the searches of a store.
+
+    Raises:
+        AccessError: from every action that the person may not do; nothing is changed then.
+    """
+
+    def begin(self, plan: Plan) -> Search:
+        """Begin a search that is theirs, within their limits to its end; raises what `runner.begin` does, too."""
+        self._need_runner("start searches")
+        plan = replace(plan, owner=self.person.email, waiting=self.person.limits.waiting)
+        if any(models.is_own(model) for model in plan.models):
+            self.need_admin("run code of their own as a model")
+        self._check_epochs(plan.epochs)
+        with COUNTING:
+            self.need_room(plan.at_once)
+            return runner.begin(self.store, plan)
+
+    def stop(self, name: str) -> None:
+        """Let a search of theirs try nothing more, and end its runs."""
+        runner.stop(self._own_search(name, "stop"))
+
+    def resume(self, name: str) -> None:
+        """Let a search of theirs go on."""
+        search = self._own_search(name, "resume")
+        self._check_epochs(search.plan.epochs)
+        runner.start(search)
+
+    def _own_search(self, name: str, what: str) -> Search:
+        self._need_runner(f"{what} searches")
+        search = journal.find(self.store, name)
+        if not self.may_change(search.plan.owner):
+            raise AccessError(
+                f"The search {name!r} belongs to {whom(search.plan.owner)}; ask them or an admin to {what} it."
+            )
+        return search

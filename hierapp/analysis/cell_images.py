@@ -1,0 +1,43 @@
+"""The test images that a cell of a confusion matrix counts, as a sheet of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hierapp.data import contact_sheet, registry as datasets
+from hierapp.errors import DatasetError
+from hierapp.training.predictions import Outputs
+
+
+def sheet(said: Outputs, rows: Sequence[int], theme: str = "light", folder: Path | None = None) -> bytes:
+    """The PNG of some test images, under each its true class, the predicted one and its probability.
+
+    Args:
+        said: the run's stored outputs.
+        rows: which images, one or more.
+        theme: "light" or "dark", of the page behind it.
+        folder: the data folder; by default paths.data_folder().
+
+    Raises:
+        DatasetError: if the data set cannot be read, or its test images are not those that the run has seen.
+    """
+    images, labels = datasets.arrays(said.data, "test", folder)
+    names = datasets.find(said.data, folder).class_names
+    place = {name: position for position, name in enumerate(said.classes)}
+    known = np.array([place.get(name, -1) for name in names])
+    if len(labels) != len(said.target) or not np.array_equal(known[labels], said.target):
+        raise DatasetError(
+            f"The test images of {said.data!r} are not those that the run has seen; the set has changed since, so train"
+            " again to see pictures."
+        )
+    chosen = np.asarray(rows, np.int64)
+    p = said.probabilities[chosen].astype(np.float64)
+    best = p.argmax(1)
+    captions = [
+        (said.classes[said.target[row]], said.classes[guess], f"{p[number, guess]:.1%}")
+        for number, (row, guess) in enumerate(zip(chosen.tolist(), best.tolist(), strict=True))
+    ]
+    return contact_sheet.captioned(images[chosen], captions, theme)

@@ -1,0 +1,259 @@
+"""What the Compare page computes of settings: which are comparable, their figures over seeds, their curves, their
+mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hierapp.analysis import groups as grouping
+from hierapp.analysis.groups import Group
+from hierapp.runs import Run
+from hierapp.runs.records import Points
+from hierapp.stats import Sample
+from hierapp.trees import LabelTree
+
+# Figures of the test part that tell of a setting, with their titles.
+TITLES = {
+    "accuracy": "accuracy",
+    "mean_distance": "mean distance",
+    "severity": "severity",
+    "hierarchical_f1": "hierarchical F1",
+    "macro_recall": "class accuracy",
+    "macro_weighted_recall": "weighted class accuracy",
+    "macro_f1": "F1",
+    "macro_weighted_f1": "weighted F1",
+    "superclass_accuracy": "superclass accuracy",
+    "failed_superclass_accuracy": "superclass accuracy of mistakes",
+    "top_5_accuracy": "top-5 accuracy",
+    "distance_at_5": "distance@5",
+    "expected_distance": "expected distance",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+# Numbers of the test part that say nothing of how good a run is.
+NO_FIGURES = ("samples", "epoch", "epochs", "random_mistake_distance")
+EVERY_TREE = "every tree"
+SHOWN = 8  # settings at first: more than there are colours are hard to tell apart
+
+
+@dataclass(frozen=True)
+class Field:
+    """Finished runs over one data set.
+
+    Attributes:
+        data: its name.
+        trees: for each tree's name the runs on it, the tree with the newest run first.
+    """
+
+    data: str
+    trees: dict[str, tuple[Run, ...]]
+
+    def under(self, tree: str) -> list[Run]:
+        """The runs on a tree, or on every one."""
+        found = [run for name, runs in self.trees.items() for run in runs if tree in (name, EVERY_TREE)]
+        return sorted(found, key=lambda run: int(run.id))
+
+
+@dataclass(frozen=True)
+class Band:
+    """A metric of one setting over the epochs: mean over the seeds, and the deviation (NaN of a single seed)."""
+
+    epochs: list[float]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    n: int
+
+
+def fields(runs: Sequence[Run]) -> dict[str, Field]:
+    """The finished runs by data set and tree, those with the newest run first. Trees of one name that are not the same
+    are told apart by their first run."""
+    texts: dict[str, dict[str, list[Run]]] = {}
+    for run in sorted((run for run in runs if run.state == "finished"), key=lambda run: -int(run.id)):
+        texts.setdefault(run.config.data, {}).setdefault(run.tree_text, []).append(run)
+    made = {}
+    for data, trees in texts.items():
+        names = [alike[-1].config.tree for alike in trees.values()]
+        keys = [
+            f"{name} (run {alike[-1].id})" if names.count(name) > 1 else name
+            for name, alike in zip(names, trees.values(), strict=True)
+        ]
+        made[data] = Field(data, {key: tuple(alike) for key, alike in zip(keys, trees.values(), strict=True)})
+    return made
+
+
+def usual_tree(field: Field) -> str:
+    """The tree with the newest run of those that have two settings or more; else that with the newest run."""
+    for name, runs in field.trees.items():
+        if len({(run.config.loss, str(run.config.options)) for run in runs}) > 1:
+            return name
+    return next(iter(field.trees))
+
+
+def key(group: Group) -> str:
+    """A name of a setting that stays, for addresses: its first run."""
+    return min((run.id for run in (*group.runs.values(), *group.repeated)), key=int)
+
+
+def comparable(groups: Sequence[Group]) -> list[Group]:
+    """Of all settings those that differ from the newest run's in nothing but loss and tree, the newest ones, in
+    order; all where there are no two of them."""
+    if not groups:
+        return []
+    alike = [group for group in groups if _recipe(group.run) == _recipe(max(groups, key=_newest).run)]
+    some = alike if len(alike) > 1 else list(groups)
+    newest = sorted(some, key=_newest)[-SHOWN:]
+    return [group for group in groups if group in newest]
+
+
+def _newest(group: Group) -> int:
+    return max(int(run.id) for run in group.runs.values())
+
+
+def _recipe(run: Run) -> str:
+    """All that decides how a run goes, but for loss, tree and seed."""
+    return str(run.config.model_dump(exclude={"loss", "options", "tree", *grouping.NO_SETTING}))
+
+
+def figure_names(groups: Sequence[Group]) -> list[str]:
+    """The figures that all runs of some settings have: the known ones first, then the others."""
+    found = grouping.metrics([run for group in groups for run in group.runs.values()])
+    known = [name for name in TITLES if name in found]
+    return known + [name for name in found if name not in TITLES and name not in NO_FIGURES]
+
+
+def title(figure: str) -> str:
+    """A figure's name in words."""
+    return TITLES.get(figure, figure.replace("_", " "))
+
+
+def is_share(figure: str) -> bool:
+    """Whether it is a share of images, to be shown in percent."""
+    return "accuracy" in figure or "recall" in figure
+
+
+def samples(group: Group, figures: Sequence[str]) -> dict[str, Sample | None]:
+    """Each figure over the seeds of a setting; None where a run has no such figure."""
+    found: dict[str, Sample | None] = {}
+    for name in figures:
+        values = [(run.test or {}).get(name) for run in group.runs.values()]
+        known = [float(value) for value in values if isinstance(value, int | float) and np.isfinite(value)]
+        found[name] = Sample.of(known) if len(known) == len(values) else None
+    return found
+
+
+def table(groups: Sequence[Group], figures: Sequence[str] = tuple(TITLES)) -> pd.DataFrame:
+    """One row a setting: n, and each figure's mean and deviation ("0.6990 ± 0.0041"); figures that no setting has are
+    left out."""
+    rows = []
+    for group in groups:
+        said = {title(name): words(sample) for name, sample in samples(group, figures).items()}
+        rows.append({"setting": group.label, "n": len(group.runs), **said})
+    columns = ["setting", "n", *(title(name) for name in figures)]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.drop(columns=[name for name in columns[2:] if frame[name].isna().all()])
+
+
+def words(sample: Sample | None) -> str | None:
+    """Mean and deviation as text; of a single figure the figure."""
+    if sample is None:
+        return None
+    return f"{sample.mean:.4f}" if sample.deviation is None else f"{sample.mean:.4f} ± {sample.deviation:.4f}"
+
+
+def smoothed(values: Sequence[float], weight: float) -> list[float]:
+    """The running mean in which what came before counts `weight` (0 to below 1), as much at the start as later; gaps
+    (NaN) stay.
+
+    >>> smoothed([1.0, 2.0, 2.0], 0.5)
+    [1.0, 1.6666666666666667, 1.8571428571428572]
+    """
+    if not weight:
+        return list(values)
+    total, of, found = 0.0, 0.0, []
+    for value in values:
+        if not np.isfinite(value):
+            found.append(value)
+            continue
+        total, of = weight * total + value, weight * of + 1
+        found.append(total / of)
+    return found
+
+
+def bands(
+    groups: Sequence[Group], recorded: Mapping[str, Points], metric: str, smoothing: float = 0.0
+) -> dict[str, Band]:
+    """For each setting's label its curve over the epochs, each run smoothed by itself; settings without it are left
+    out. `recorded` is what `Store.metrics` gives."""
+    found = {}
+    for group in groups:
+        lines = [recorded.get(run.id, {}).get(metric, []) for run in group.runs.values()]
+        lines = [line for line in lines if line]
+        if not lines:
+            continue
+        epochs = sorted({round(epoch, 6) for line in lines for epoch, _ in line})
+        place = {epoch: column for column, epoch in enumerate(epochs)}
+        values = np.full((len(lines), len(epochs)), np.nan)
+        for row, line in enumerate(lines):
+            columns = [place[round(epoch, 6)] for epoch, _ in line]
+            values[row, columns] = smoothed([value for _, value in line], smoothing)
+        known = (~np.isnan(values)).sum(0)
+        mean = np.nansum(values, 0) / np.where(known, known, np.nan)
+        squares = np.nansum((values - mean) ** 2, 0)
+        deviation = np.sqrt(squares / np.where(known > 1, known - 1, np.nan))
+        found[group.label] = Band(epochs, mean, deviation, len(lines))
+    return found
+
+
+def points(groups: Sequence[Group], across: str, up: str) -> dict[str, list[tuple[str, float, float]]]:
+    """For each setting its runs as (id, figure across, figure up), those that have both."""
+    return {
+        group.label: [
+            (run.id, float(test[across]), float(test[up]))
+            for run in group.runs.values()
+            if (test := run.test or {}) and test.get(across) is not None and test.get(up) is not None
+        ]
+        for group in groups
+    }
+
+
+def class_means(groups: Sequence[Group], figure: str) -> dict[str, list[float]]:
+    """For each setting a figure of each class, its mean over the seeds; settings with a run that has none are left
+    out."""
+    lists: dict[str, list[Any]] = {
+        group.label: [(run.test or {}).get(figure) for run in group.runs.values()] for group in groups
+    }
+    return {label: np.mean(rows, axis=0).tolist() for label, rows in lists.items() if all(rows)}
+
+
+def height_shares(groups: Sequence[Group]) -> dict[str, list[float]]:
+    """For each setting the shares of its mistakes, over all seeds, by the height of the lowest common ancestor, from
+    1."""
+    found: dict[str, list[float]] = {}
+    for group in groups:
+        rows: list[Any] = [(run.test or {}).get("mistakes_by_height") for run in group.runs.values()]
+        if all(rows) and np.sum(rows):
+            found[group.label] = (np.sum(rows, axis=0) / np.sum(rows)).tolist()
+    return found
+
+
+def random_heights(tree: LabelTree) -> list[float]:
+    """The same of uniformly random mistakes: the shares of the pairs of different leaves.
+
+    >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
+    >>> [round(share, 4) for share in random_heights(tree)]  # cat-dog of three pairs, the other two at the root
+    [0.3333, 0.6667]
+    """
+    size = tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]
+    pairs = size**2
+    np.subtract.at(pairs, tree.parents[1:], size[1:] ** 2)  # what meets lower down
+    pairs[tree.leaf_nodes] = 0
+    by_height = np.bincount(tree.height, pairs, minlength=int(tree.height[0]) + 1)[1:]
+    shares: list[float] = (by_height / max(by_height.sum(), 1)).tolist()
+    return shares

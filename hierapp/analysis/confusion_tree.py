@@ -1,0 +1,96 @@
+"""A confusion matrix that opens and closes along the tree: rows and columns are nodes, each for the classes below."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.training.predictions import Outputs
+from hierapp.trees import LabelTree
+
+Counts = NDArray[np.int64]
+MOST = 150  # nodes on a side that can be told apart on a screen
+FEW = 20  # classes that are shown at once at first
+
+
+def levels(tree: LabelTree) -> list[int]:
+    """The levels that can be shown, 1 right below the root; the last one has all classes, where they are not too
+    many."""
+    deepest = int(tree.depth.max()) - 1
+    return [level for level in range(1, deepest + 1) if level == 1 or len(shown(tree, level)) <= MOST]
+
+
+def usual_level(tree: LabelTree) -> int:
+    """The level to begin with: all classes if they are few, else the deepest of few nodes."""
+    return max((level for level in levels(tree) if len(shown(tree, level)) <= FEW), default=1)
+
+
+def shown(tree: LabelTree, level: int, opened: Collection[str] = (), closed: Collection[str] = ()) -> list[int]:
+    """The nodes that are rows and columns, in the order of the tree.
+
+    Args:
+        tree: the label tree.
+        level: nodes above it are open; 1 shows the children of the root.
+        opened: names of nodes further down that are open, too.
+        closed: names of nodes that are closed although they are above the level.
+
+    >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
+    >>> shown(tree, 1), shown(tree, 1, opened=["animal"]), shown(tree, 2, closed=["animal"])
+    ([1, 4], [2, 3, 4], [1, 4])
+    """
+    found: list[int] = []
+    waiting = list(tree.children[0])[::-1]
+    while waiting:
+        node = waiting.pop()
+        name = tree.nodes[node]
+        is_open = name in opened or (tree.depth[node] <= level and name not in closed)
+        if tree.children[node] and is_open:
+            waiting += tree.children[node][::-1]
+        else:
+            found.append(node)
+    return found
+
+
+def folded(confusion: Counts, tree: LabelTree, nodes: Collection[int]) -> Counts:
+    """The counts of classes summed to those of nodes [K, K]; the nodes must part the leaves, as those of `shown` do.
+
+    >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
+    >>> folded(np.array([[8, 1, 1], [2, 6, 2], [0, 3, 7]]), tree, [1, 4]).tolist()
+    [[17, 3], [3, 7]]
+    """
+    starts = tree.leaf_ranges[list(nodes), 0]
+    rows = np.add.reduceat(confusion, starts, axis=0)
+    summed: Counts = np.add.reduceat(rows, starts, axis=1)
+    return summed
+
+
+def shares(confusion: Counts) -> NDArray[np.float64]:
+    """Each count as a share of its row; 0 in an empty one."""
+    share: NDArray[np.float64] = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    return share
+
+
+def images_of(said: Outputs, tree: LabelTree, true: int, predicted: int) -> Counts:
+    """Which test images a cell counts: their rows [K], mistakes first, and among these the surest.
+
+    Args:
+        said: the run's stored outputs.
+        tree: a tree over their classes.
+        true: a node of `tree`; images of the classes below it.
+        predicted: a node; images whose likeliest class lies below it.
+
+    Raises:
+        TreeError: if the tree's leaves are not the classes.
+    """
+    at = tree.positions_of(said.classes)
+    likeliest = said.probabilities.argmax(1)
+    target, guess = at[said.target], at[likeliest]
+    inside = np.ones(len(target), bool)
+    for leaves, node in ((target, true), (guess, predicted)):
+        start, stop = tree.leaf_ranges[node]
+        inside &= (start <= leaves) & (leaves < stop)
+    rows = np.flatnonzero(inside)
+    p = said.probabilities[rows, likeliest[rows]].astype(np.float64)
+    return rows[np.lexsort((-p, target[rows] == guess[rows]))]

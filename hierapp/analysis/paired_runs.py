@@ -1,0 +1,100 @@
+"""Two single runs on the same test images: which of them is right on which, and the folds of that one test set.
+
+Seeds tell of settings; these tell of two trainings only, and `hierapp.stats` says so in every sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hierapp.errors import ConfigError
+from hierapp.runs import Run
+from hierapp.stats import Comparison, McNemar, compare, mcnemar, test_folds
+from hierapp.training import predictions
+from hierapp.training.predictions import Outputs
+
+FOLDS = 10  # the report's
+
+
+@dataclass(frozen=True)
+class SingleRuns:
+    """Two runs on the same test images.
+
+    Attributes:
+        mcnemar: the test image by image.
+        folds: the accuracies on the folds of the test set, compared by Mann-Whitney's test.
+        accuracies: of each run its name and its accuracy on each of the folds.
+    """
+
+    mcnemar: McNemar
+    folds: Comparison
+    accuracies: dict[str, tuple[float, ...]]
+
+    def counts(self) -> pd.DataFrame:
+        """The two by two table: rows say whether the first run is right, columns whether the second one is."""
+        found = self.mcnemar
+        rows = [(found.both, found.only_first), (found.only_second, found.neither)]
+        return pd.DataFrame(
+            rows,
+            index=[f"{found.first} right", f"{found.first} wrong"],
+            columns=[f"{found.second} right", f"{found.second} wrong"],
+        )
+
+    def by_fold(self) -> pd.DataFrame:
+        """A row a run, a column a fold, the accuracies."""
+        folds = [f"fold {number}" for number in range(1, self.folds.a.n + 1)]
+        return pd.DataFrame.from_dict(self.accuracies, orient="index", columns=folds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it for JSON."""
+        return {
+            "mcnemar": self.mcnemar.as_dict(),
+            "folds": {"accuracies": self.accuracies, **self.folds.as_dict()},
+        }
+
+
+def compare_images(first: Run, second: Run, names: tuple[str, str] | None = None, folds: int = FOLDS) -> SingleRuns:
+    """Compare two finished runs by what each said of every test image.
+
+    Args:
+        first: a run with stored outputs.
+        second: another one, with the same test images.
+        names: what the two are called; by default "run 1" and the like.
+        folds: into how many parts the test set is cut, the same for both.
+
+    Raises:
+        ConfigError: if both are one run, their test images are not the same, or are fewer than the folds.
+        StoreError: if a run has no stored outputs, or they are broken.
+    """
+    if first.id == second.id:
+        raise ConfigError(f"Run {first.id} was given twice; choose two runs to compare.")
+    one, other = predictions.stored(first.folder), predictions.stored(second.folder)
+    if one.data != other.data or not np.array_equal(_true_names(one), _true_names(other)):
+        raise ConfigError(
+            f"The runs {first.id} and {second.id} were tested on different images; choose two of one data set that has"
+            " not changed between them."
+        )
+    called = names or (f"run {first.id}", f"run {second.id}")
+    right = _right(one), _right(other)
+    by_fold = test_folds(right[0], folds), test_folds(right[1], folds)
+    return SingleRuns(
+        mcnemar(right[0], right[1], names=called),
+        compare(by_fold[0], by_fold[1], names=called, replicates="test folds"),
+        dict(zip(called, by_fold, strict=True)),
+    )
+
+
+def _right(said: Outputs) -> NDArray[np.bool_]:
+    """On which test images the likeliest class is the true one [n]."""
+    right: NDArray[np.bool_] = said.probabilities.argmax(1) == said.target
+    return right
+
+
+def _true_names(said: Outputs) -> NDArray[np.str_]:
+    """The true class of each test image: trees may order them differently."""
+    return np.array(said.classes)[said.target]

@@ -1,0 +1,148 @@
+"""The same predictions under another tree or decoder: figures anew from the outputs that a run has stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp import metrics
+from hierapp.decoding import explain
+from hierapp.metrics.probabilities import node_report
+from hierapp.training.predictions import Outputs
+from hierapp.trees import LabelTree
+
+Floats = NDArray[np.float64]
+BINS = 15
+# Rows that are worked on at once: nodes * rows stay within some 100 MB.
+NUMBERS_AT_ONCE = 4_000_000
+
+
+class Placed(NamedTuple):
+    """Outputs in the order of a tree's leaves: probabilities [n, L] and true leaves [n]."""
+
+    p: Floats
+    target: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """By bins of the greatest probability: images in each, their mean probability and their accuracy (NaN where there
+    is none), and the expected calibration error."""
+
+    count: NDArray[np.int64]
+    confidence: Floats
+    accuracy: Floats
+    error: float
+
+
+@dataclass(frozen=True)
+class Operating:
+    """The threshold decoder over its thresholds.
+
+    Attributes:
+        thresholds: [T].
+        correct: share of the images whose predicted node is the true leaf or above it.
+        depth: mean depth of the predicted nodes, 1 at the root.
+        leaves: share of the predictions that are leaves.
+    """
+
+    thresholds: Floats
+    correct: Floats
+    depth: Floats
+    leaves: Floats
+
+
+def placed(said: Outputs, tree: LabelTree) -> Placed:
+    """The outputs as the tree orders its leaves; classes are matched by name.
+
+    Raises:
+        TreeError: if the tree's leaves are not the classes.
+    """
+    at = tree.positions_of(said.classes)
+    p = np.empty((len(said.target), len(at)))
+    p[:, at] = said.probabilities
+    p /= p.sum(1, keepdims=True)  # half precision does not quite sum to 1
+    return Placed(p, at[said.target])
+
+
+def predictions(given: Placed, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> NDArray[np.int64]:
+    """What a decoder makes of them, positions in `tree.nodes` [n]; "min-risk" by "lca-depth".
+
+    Raises:
+        ConfigError: for an unknown decoder or a threshold that is not from 0 to 1.
+    """
+    step = _rows_at_once(tree)
+    parts = [
+        explain.decode(given.p[start : start + step], tree, rule, threshold)
+        for start in range(0, max(len(given.target), 1), step)
+    ]
+    return np.concatenate(parts)
+
+
+def figures(said: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> dict[str, Any]:
+    """All figures of the outputs under a tree and a decoder: `metrics.report` of predictions that are leaves,
+    `node_report` of the threshold decoder's.
+
+    Raises:
+        TreeError: if the tree's leaves are not the classes.
+        ConfigError: as `predictions`.
+    """
+    given = placed(said, tree)
+    nodes = predictions(given, tree, rule, threshold)
+    if rule == "threshold":
+        return node_report(nodes, given.target, tree)
+    leaves = np.searchsorted(tree.leaf_nodes, nodes)
+    counts = metrics.confusion_matrix(given.target, leaves, len(tree.leaves))
+    return metrics.report(counts, tree)
+
+
+def reliability(said: Outputs, bins: int = BINS) -> Reliability:
+    """Whether what is said with probability p is right in p of the cases; see `probability_metrics` for the error."""
+    p = said.probabilities.astype(np.float64)
+    p /= p.sum(1, keepdims=True)
+    best = p.argmax(1)
+    confidence = p[np.arange(len(p)), best]
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    known = np.where(count, count, np.nan)
+    mean = np.bincount(place, confidence, minlength=bins) / known
+    hits = np.bincount(place, (best == said.target).astype(np.float64), minlength=bins) / known
+    error = float(np.nansum(np.abs(hits - mean) * count) / max(len(p), 1))
+    return Reliability(count, mean, hits, error)
+
+
+def operating(said: Outputs, tree: LabelTree, thresholds: Sequence[float]) -> Operating:
+    """How often the threshold decoder is right, and how deep it goes, at each threshold: from all classes at 0 to
+    nothing but the root at 1.
+
+    Raises:
+        TreeError: if the tree's leaves are not the classes.
+    """
+    given = placed(said, tree)
+    sums = np.zeros((3, len(thresholds)))
+    start, stop = tree.leaf_ranges.T
+    for first in range(0, len(given.target), step := _rows_at_once(tree)):
+        rows = slice(first, first + step)
+        deepest, target = explain.deepest(given.p[rows], tree), given.target[rows]
+        for column, threshold in enumerate(thresholds):
+            node = explain.at_threshold(deepest, threshold)
+            right = (start[node] <= target) & (target < stop[node])
+            sums[:, column] += right.sum(), tree.depth[node].sum(), (tree.height[node] == 0).sum()
+    correct, depths, leaves = sums / max(len(given.target), 1)
+    return Operating(np.asarray(thresholds, np.float64), correct, depths, leaves)
+
+
+def mean_operating(curves: Sequence[Operating]) -> Operating:
+    """The mean of curves over the same thresholds."""
+    correct, depth, leaves = (
+        np.mean([getattr(curve, name) for curve in curves], axis=0) for name in ("correct", "depth", "leaves")
+    )
+    return Operating(curves[0].thresholds, correct, depth, leaves)
+
+
+def _rows_at_once(tree: LabelTree) -> int:
+    return max(1, NUMBERS_AT_ONCE // len(tree.nodes))

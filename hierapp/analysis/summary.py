@@ -1,0 +1,224 @@
+"""What is said of runs, alike on the command line and on the pages: a dict for JSON, a table for people."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hierapp.runs import Run
+from hierapp.training.config_fields import GROUPS, changed_fields, fields_of
+from hierapp.trees import LabelTree
+
+Metrics = Mapping[str, Sequence[tuple[float, float]]]
+
+# What tells runs apart beside data, tree, loss, model and seed.
+FIELDS = [field for group in GROUPS for field in fields_of(group).values()]
+
+# Columns of the table that hold figures of the test part, and where they stand in `metrics.report`.
+TEST_FIGURES = {
+    "test accuracy": "accuracy",
+    "mean distance": "mean_distance",
+    "severity": "severity",
+    "class accuracy": "macro_recall",
+    "weighted class accuracy": "macro_weighted_recall",
+}
+
+
+def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The runs as the command line prints them with --json."""
+    return [
+        {
+            "id": run.id,
+            "state": run.state,
+            "pid": run.pid if run.state == "running" else None,
+            "config": run.config.model_dump(),
+            "epoch": run.epoch,
+            "epochs": run.config.epochs,
+            "progress": run.progress,
+            "metrics": {name: _for_json(value) for name, value in run.last.items()},
+            "test": run.test,
+            "folder": str(run.folder),
+            "error": run.error,
+            "note": run.note,
+            "tags": list(run.tags),
+            "own_note": run.own_note,
+            "owner": run.owner,
+            "priority": run.priority,
+            "held": run.held,
+            "attempt": run.attempt,
+            "device": run.device,
+            "version": run.version,
+            "created": run.created,
+            "started": run.started,
+            "ended": run.ended,
+        }
+        for run in runs
+    ]
+
+
+def _for_json(value: float) -> float | None:
+    """JSON knows no NaN and no infinity."""
+    return value if math.isfinite(value) else None
+
+
+def setting(run: Run) -> str:
+    """The loss with those of its options that are not the default, as "hierarchical, mass 0".
+
+    Options that this hierapp does not know stand as they are.
+    """
+    from hierapp import losses
+
+    entry = losses.LOSSES.get(run.config.loss)
+    known = {option.name: option for option in entry.options} if entry else {}
+    changed = [
+        f"{name} {known[name].text(value)}" if name in known else f"{name} {value}"
+        for name, value in run.config.options.items()
+        if name not in known or known[name].default != value
+    ]
+    return ", ".join([run.config.loss, *changed])
+
+
+def recipe(run: Run) -> str:
+    """What else differs from the defaults, as "sgd, crop 4"; without epochs, which tables have a column for."""
+    changed = [field for field in changed_fields(run.config) if field.name != "epochs"]
+    return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
+
+
+def settings(runs: Sequence[Run]) -> dict[str, str]:
+    """`setting` of each run by its id; similarities of one name whose numbers differ are told apart by a mark of them,
+    as "simloss, similarity mine (3fa2c1)": a kept file may have changed between two runs."""
+    texts: dict[object, set[str]] = {}
+    for run in runs:
+        if run.similarity_text is not None:
+            texts.setdefault(run.config.options.get("similarity"), set()).add(run.similarity_text)
+    said = {}
+    for run in runs:
+        word = run.config.options.get("similarity")
+        mark = ""
+        if run.similarity_text is not None and len(texts[word]) > 1:
+            mark = f" ({hashlib.sha256(run.similarity_text.encode()).hexdigest()[:6]})"
+        said[run.id] = setting(run).replace(f"similarity {word}", f"similarity {word}{mark}")
+    return said
+
+
+def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) -> dict[str, str]:
+    """For each run's id a short name: the loss, and whatever else differs among these runs, `but` for some fields; what
+    is usual goes without saying.
+
+    Runs that are alike in all of it are told apart by their ids, if `unique`.
+    """
+    said = settings(runs)
+    parts = {
+        run.id: {
+            "setting": said[run.id],
+            "data": run.config.data,
+            "tree": run.config.tree,
+            "model": run.config.model,
+            **{field.name: field.words(getattr(run.config, field.name)) for field in FIELDS},
+            "seed": f"seed {run.config.seed}",
+        }
+        for run in runs
+    }
+    varied = [
+        key
+        for key in ("data", "tree", "model", *(field.name for field in FIELDS), "seed")
+        if key not in but and len({part[key] for part in parts.values()}) > 1
+    ]
+    usual = {field.name: field.words(field.default) for field in FIELDS if field.name not in fields_of("training")}
+    named = {
+        run: " · ".join([part["setting"], *(part[key] for key in varied if part[key] != usual.get(key))])
+        for run, part in parts.items()
+    }
+    counted = list(named.values())
+    return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
+
+
+def colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each run's name; runs that differ in their seed only share one."""
+    from hierapp.plots.core import COLORS
+
+    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
+    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
+    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
+
+
+def table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a run, indexed by its id: what it is, how far it is, and its figures (NaN where there is none yet)."""
+    rows = []
+    said = settings(runs)
+    for run in runs:
+        figures = {column: (run.test or {}).get(key) for column, key in TEST_FIGURES.items()}
+        rows.append(
+            {
+                "run": run.id,
+                "data": run.config.data,
+                "tree": run.config.tree,
+                "loss": said[run.id],
+                "model": run.config.model,
+                "seed": run.config.seed,
+                "state": run.state,
+                "epochs": f"{run.epoch} of {run.config.epochs}",
+                "settings": recipe(run),
+                "val accuracy": run.last.get("val_accuracy"),
+                **figures,
+            }
+        )
+    columns = [
+        "run",
+        "data",
+        "tree",
+        "loss",
+        "model",
+        "seed",
+        "settings",
+        "state",
+        "epochs",
+        "val accuracy",
+        *TEST_FIGURES,
+    ]
+    frame = pd.DataFrame(rows, columns=columns).set_index("run")
+    return frame.astype(dict.fromkeys(["val accuracy", *TEST_FIGURES], float))
+
+
+def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean and deviation ("0.6990 ± 0.0041") of each test figure over the finished runs of the same setting in `table`,
+    one row a setting that has two or more; `n` counts them. The deviation is the sample's, over n - 1.
+    """
+    same = ["data", "tree", "loss", "model", "settings", "epochs"]
+    finished = frame[frame["state"] == "finished"]
+    # Of "7 of 9" the 9: seeds may end early at different epochs.
+    finished = finished.assign(epochs=finished["epochs"].str.split(" ").str[-1])
+    rows = []
+    for key, group in finished.groupby(same, sort=False):
+        if len(group) > 1:
+            figures = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in TEST_FIGURES}
+            rows.append(dict(zip(same, key, strict=True)) | {"n": len(group)} | figures)
+    return pd.DataFrame(rows, columns=[*same, "n", *TEST_FIGURES])
+
+
+def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int = 12) -> pd.DataFrame:
+    """The pairs of classes confused most often, with their share of the true class and their distance (lca-depth)."""
+    wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    rows, columns = np.unravel_index(order, wrong.shape)
+    pairs = [(row, column) for row, column in zip(rows, columns, strict=True) if wrong[row, column]]
+    distances, totals = tree.distances(), confusion.sum(axis=1)
+    return pd.DataFrame(
+        [
+            (
+                tree.leaves[row],
+                tree.leaves[column],
+                int(wrong[row, column]),
+                wrong[row, column] / totals[row],
+                int(distances[row, column]),
+            )
+            for row, column in pairs
+        ],
+        columns=["true", "predicted", "images", "share of true", "distance"],
+    )

@@ -1,0 +1,59 @@
+"""What configures runs, as options of the command line: a new field of RunConfig needs no line here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from hierapp import losses
+from hierapp.data import registry as datasets
+from hierapp.errors import ConfigError
+from hierapp.training import models
+from hierapp.training.config_fields import GROUPS, fields_of
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Data set, tree, losses with their options, network."""
+    parser.add_argument(
+        "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best that is ready"
+    )
+    parser.add_argument("--tree", help="a tree's name or file; by default the data set's own")
+    parser.add_argument(
+        "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
+    )
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the losses")
+    parser.add_argument("--model", default="lenet", help=f"{', '.join(models.MODELS)}, or your own as module:factory")
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """The losses' options as they were given.
+
+    Raises:
+        ConfigError: if one is not of the form NAME=VALUE.
+    """
+    for pair in given:
+        if "=" not in pair:
+            raise ConfigError(f"Expected an option as NAME=VALUE, as in --option mass=0, but got {pair!r}.")
+    return dict(pair.split("=", 1) for pair in given)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """An option for each field that the form shows in a group; values are checked by RunConfig."""
+    for group in GROUPS:
+        part = parser.add_argument_group(group)
+        for name, field in fields_of(group).items():
+            flag, help = f"--{name.replace('_', '-')}", f"{field.description}; {field.text(field.default)} by default"
+            if field.kind is bool:
+                part.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default, help=help)
+            elif field.choices:
+                part.add_argument(
+                    flag, default=field.default, help=f"{', '.join(field.choices)}: {help}", metavar="NAME"
+                )
+            else:
+                part.add_argument(flag, type=field.kind, default=field.default, help=help, metavar=field.kind.__name__)
+
+
+def given(options: argparse.Namespace) -> dict[str, Any]:
+    """The values of these options, by field."""
+    return {name: getattr(options, name) for group in GROUPS for name in fields_of(group)}

@@ -1,0 +1,129 @@
+"""The command line's `compare`: settings against each other, over their seeds; two single runs, image by image."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hierapp.errors import ConfigError, some
+from hierapp.runs import Run, Store, selectors
+
+if TYPE_CHECKING:  # it needs pandas, without which the rest of the command line starts
+    from hierapp.analysis.groups import Group
+
+DONE = 0
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    made = command(commands, "compare", compare_runs, "compare settings over the seeds of their runs", figures=True)
+    made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two settings or more: {selectors.HELP}")
+    made.add_argument("--metric", default="accuracy", help="a figure of the test part, as `show RUN --json` names it")
+    pairs = made.add_mutually_exclusive_group()
+    pairs.add_argument("--paired", action="store_true", default=None, help="demand pairs; they are the same seeds")
+    pairs.add_argument(
+        "--unpaired",
+        action="store_false",
+        default=None,
+        dest="paired",
+        help="no pairs; by default there are where the seeds match",
+    )
+    made.add_argument("--baseline", metavar="RUN", help="compare with this run's setting alone")
+    made.add_argument(
+        "--images",
+        action="store_true",
+        help="two single runs by their test images: McNemar's test, and ten folds of the test set",
+    )
+    made.add_argument("--relevant", type=float, metavar="X", help="the least difference that matters")
+
+
+def compare_runs(options: argparse.Namespace) -> int:
+    from hierapp import stats
+    from hierapp.analysis import groups as grouping
+
+    runs = _finished(options.runs)
+    if options.images:
+        return _by_images(runs, options)
+    groups = grouping.groups(runs)
+    family = stats.compare_all(
+        grouping.figures(groups, options.metric),
+        baseline=_baseline(groups, options.baseline),
+        paired=options.paired,
+        relevant=options.relevant,
+    )
+    by_label = {group.label: group for group in groups}
+    remarks = [grouping.remark(by_label[each.first], by_label[each.second]) for each in family.comparisons]
+    if options.json:
+        shown = family.as_dict()
+        for comparison, remark in zip(shown["comparisons"], remarks, strict=True):
+            comparison["same_loss"] = remark
+        settings = {group.label: {str(seed): run.id for seed, run in group.runs.items()} for group in groups}
+        print(json.dumps({"metric": options.metric, "runs": settings, **shown}))
+        return DONE
+    print(f"{options.metric} of the test part\n")
+    _print(family, groups)
+    for each, remark in zip(family.comparisons, remarks, strict=True):
+        print(f"\n{each.first} against {each.second}: {each.sentence}{f' {remark}' if remark else ''}")
+    return DONE
+
+
+def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
+    from hierapp.analysis import paired_runs
+    from hierapp.cli.progress import print_frame
+
+    if len(runs) != 2:
+        raise ConfigError(f"--images compares two runs but got {len(runs)}; name two.")
+    if (options.metric, options.paired, options.baseline, options.relevant) != ("accuracy", None, None, None):
+        raise ConfigError(
+            "--images compares the accuracy of two single runs; leave out --metric, --paired, --unpaired, --baseline"
+            " and --relevant, or --images."
+        )
+    found = paired_runs.compare_images(runs[0], runs[1])
+    if options.json:
+        print(json.dumps({"runs": [run.id for run in runs], **found.as_dict()}))
+        return DONE
+    print("two single runs on the same test images\n")
+    print_frame(found.counts().rename_axis("images").reset_index())
+    print(f"\n{found.mcnemar.sentence}\n")
+    print_frame(found.by_fold().rename_axis("accuracy").reset_index())
+    print(f"\n{found.folds.sentence}")
+    return DONE
+
+
+def _finished(words: Sequence[str]) -> list[Run]:
+    """The runs, all of them finished and of one data set, or an error that says which is not."""
+    store = Store()
+    runs = [store.run(run) for run in selectors.chosen(store, words)]
+    for run in runs:
+        if run.state != "finished":
+            raise ConfigError(f"Run {run.id} is {run.state}; only finished runs have figures to compare: leave it out.")
+    data = sorted({run.config.data for run in runs})
+    if len(data) > 1:
+        raise ConfigError(f"The runs are of the data sets {some(data)}; compare runs of one.")
+    return runs
+
+
+def _baseline(groups: Sequence[Group], run: str | None) -> str | None:
+    if run is None:
+        return None
+    for group in groups:
+        if any(run == each.id for each in (*group.runs.values(), *group.repeated)):
+            return group.label
+    raise ConfigError(f"The baseline, run {run}, is none of the runs to compare; name it among them.")
+
+
+def _print(family: Any, groups: Sequence[Group]) -> None:
+    import pandas as pd
+
+    from hierapp.cli.progress import print_frame
+
+    rows = [
+        {"setting": name, "n": sample.n, "mean": sample.mean, "deviation": sample.deviation, "median": sample.median}
+        for name, sample in family.samples.items()
+    ]
+    print_frame(pd.DataFrame(rows).astype({"deviation": float}))
+    for group in groups:
+        for run in group.repeated:
+            print(f"run {run.id} is left out: run {group.runs[run.config.seed].id} is the same setting and seed again")

@@ -1,0 +1,150 @@
+"""The command line's `data`: list, get, check, import, delete."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hierapp.data import download, registry as datasets
+from hierapp.data.imports.options import Options
+
+if TYPE_CHECKING:
+    from hierapp.data.imports.report import Report
+
+DONE = 0
+SHOWN = 10  # broken files and groups of copies that are printed; --json has more
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    data = commands.add_parser("data", help="list, get, import or delete data sets").add_subparsers(required=True)
+    command(data, "list", list_data, "which data sets there are, and which are ready", figures=True)
+    get = command(data, "get", get_data, "download a data set, or mend a broken one")
+    get.add_argument("name")
+    check = command(data, "check", check_data, "say what an import of pictures would find, and keep none", figures=True)
+    bring = command(data, "import", import_data, "make a data set of pictures in class folders", figures=True)
+    bring.add_argument("--name", required=True, help="letters, digits, - and _")
+    usual = Options()
+    for each in (check, bring):
+        each.add_argument("path", metavar="PATH", help="a folder, a zip or a tar")
+        each.add_argument("--side", type=int, default=usual.side, help="height and width in pixels to be kept")
+        each.add_argument(
+            "--test-share", type=float, default=usual.test_share, help="drawn where there is no test folder"
+        )
+        each.add_argument("--utkface", action="store_true", help="classes are the ages that file names begin with")
+        each.add_argument("--bin", type=int, default=usual.bin, help="years that make one class of ages")
+    delete = command(data, "delete", delete_data, "delete a data set of your own, or a downloaded one")
+    delete.add_argument("name")
+
+
+def list_data(options: argparse.Namespace) -> int:
+    rows = [(entry, datasets.status(name)) for name, entry in datasets.catalogue().items()]
+    if options.json:
+        told = [{"name": entry.name, "state": at.state, "detail": at.detail, "own": entry.own} for entry, at in rows]
+        print(json.dumps(told))
+    else:
+        width = max(len(entry.name) for entry, _ in rows)
+        for entry, at in rows:
+            own = " Your own." if entry.own else ""
+            print(
+                f"{entry.name:{width}} {at.state:7} {entry.title}: {len(entry.class_names)} classes.{own} {at.detail}"
+            )
+    return DONE
+
+
+def get_data(options: argparse.Namespace) -> int:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    entry = datasets.find(options.name)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns) as bars:
+        task = bars.add_task(entry.title, total=None)
+        download.get(
+            entry.name,
+            progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
+        )
+    print(f"{entry.name} is ready.")
+    return DONE
+
+
+def check_data(options: argparse.Namespace) -> int:
+    with _read(options) as (report, how, _):
+        _print(report, how, options.json)
+    return DONE
+
+
+def import_data(options: argparse.Namespace) -> int:
+    from hierapp.data.imports import finalize
+
+    finalize.free_name(options.name)  # before the pictures are read
+    with _read(options) as (report, how, token):
+        entry = finalize.adopt(token, options.name)
+        _print(report, how, options.json)
+    if not options.json:
+        print(f"{entry.name} is ready; its default tree is {entry.default_tree}.")
+    return DONE
+
+
+def delete_data(options: argparse.Namespace) -> int:
+    from hierapp.data.imports import deletion
+    from hierapp.runs import Store
+
+    deletion.delete(options.name, Store())
+    print(f"{options.name} is deleted.")
+    return DONE
+
+
+@contextmanager
+def _read(options: argparse.Namespace) -> Iterator[tuple[Report, str, str]]:
+    """Read the source; the report, how the tree was found, and the import's token, which is discarded in the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from hierapp.data.imports import job as import_job
+
+    path = Path(options.path).absolute()
+    chosen = Options(options.side, options.test_share, options.utkface, options.bin)
+    token = import_job.begin(import_job.Request(path.name, chosen, str(path)))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
+            task = bars.add_task("Reading", total=None)
+            report = import_job.work(
+                token,
+                progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
+            )
+        yield report, import_job.look(token).how, token
+    finally:
+        import_job.discard(token)
+
+
+def _print(report: Report, how: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**report.as_dict(), "tree": how}, ensure_ascii=False))
+        return
+    colours = "colour" if report.channels == 3 else "grey"
+    print(
+        f"{report.source}: {report.images:,} pictures by {report.layout}, {len(report.classes):,} classes, {colours}."
+    )
+    print(f"Kept as {report.side} x {report.side}; {report.resized:,} resized, {report.cropped:,} cut to a square.")
+    print(f"Sizes {_counts(report.sizes)}; modes {_counts(report.modes)}.")
+    width = max(map(len, report.classes))
+    for name, train, test in zip(report.classes, report.train, report.test, strict=True):
+        print(f"  {name:{width}} {train:7,} train {test:7,} test")
+    for warning in report.warnings:
+        print(f"Warning: {warning}")
+    for file, why in report.broken[:SHOWN]:
+        print(f"  {file}: {why}")
+    for title, copies in (("in both parts", report.between), ("in two classes", report.two_classes)):
+        for files in copies.groups[:SHOWN]:
+            print(f"  {title}: {', '.join(files[:SHOWN])}")
+    print(f"Proposed tree: {how}")
+
+
+def _counts(counted: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in counted.items())

@@ -1,0 +1,76 @@
+"""The command line's `export`, `report` and `tensorboard`: runs as a bundle, as one HTML file, as event files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hierapp.execution import scheduler
+from hierapp.runs import Store, selectors
+from hierapp.utils.text import counted
+
+DONE = 0
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add them to the grammar; `command` makes a command as all others are made."""
+    bundle = command(
+        commands, "export", export_runs, "write a bundle of runs: figures, weights, a script to repeat them"
+    )
+    bundle.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
+    bundle.add_argument("-o", "--out", required=True, metavar="FILE.zip")
+    for name, default, what in (
+        ("weights", True, "the runs' weights"),
+        ("predictions", True, "what was said of every test image"),
+        ("logs", False, "the runs' logs, which may name folders of this machine"),
+    ):
+        bundle.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=f"with {what}")
+    report = command(commands, "report", write_report, "write an HTML report of runs that needs no network")
+    report.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
+    report.add_argument("-o", "--out", required=True, metavar="FILE.html")
+    report.add_argument("--title", help="the report's title")
+    events = command(commands, "tensorboard", write_events, "write TensorBoard's event files of runs")
+    events.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
+    events.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for `tensorboard --logdir FOLDER`")
+
+
+def export_runs(options: argparse.Namespace) -> int:
+    from hierapp.export import bundle as export
+
+    file, store = Path(options.out), _looked_after()
+    wanted = export.Wanted(weights=options.weights, predictions=options.predictions, logs=options.logs)
+    runs = export.write(store, selectors.chosen(store, options.runs), file, wanted)
+    _tell(file, len(runs))
+    for run in runs:
+        if run.state != "finished":
+            print(f"run {run.id} is {run.state}: what there is of it is in the bundle")
+    return DONE
+
+
+def write_report(options: argparse.Namespace) -> int:
+    from hierapp.export import report as html_report
+
+    file, store = Path(options.out), _looked_after()
+    _tell(file, len(html_report.write(store, selectors.chosen(store, options.runs), file, options.title)))
+    return DONE
+
+
+def write_events(options: argparse.Namespace) -> int:
+    from hierapp.export import tensorboard
+
+    folder, store = Path(options.out), _looked_after()
+    runs = tensorboard.write(store, selectors.chosen(store, options.runs), folder)
+    print(f"{folder}: {counted(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
+    return DONE
+
+
+def _looked_after() -> Store:
+    store = Store()
+    scheduler.look_after(store)
+    return store
+
+
+def _tell(file: Path, runs: int) -> None:
+    print(f"{file}: {counted(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")

@@ -1,0 +1,122 @@
+"""The command line's `similarity`: list, show, keep, delete, and compute from class names."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hierapp.data import registry as datasets
+from hierapp.errors import ConfigError, StoreError
+from hierapp.similarities import (
+    Similarity,
+    embeddings,
+    formats as similarity_formats,
+    library as similarity_library,
+    summary as similarity_summary,
+)
+
+DONE = 0
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    group = commands.add_parser("similarity", help="which classes are alike, for simloss").add_subparsers(required=True)
+    command(group, "list", list_all, "list the similarities that ship and those that are kept", figures=True)
+    show = command(group, "show", show_one, "say what a similarity is like", figures=True)
+    show.add_argument("name", metavar="NAME")
+    keep = command(group, "keep", keep_file, "check a CSV and keep it under a name")
+    keep.add_argument("file", metavar="FILE.csv")
+    keep.add_argument("--name", help="by default the file's")
+    keep.add_argument("--data", help="check the classes against this data set's")
+    command(group, "delete", delete_one, "delete a kept one; runs that used it keep it").add_argument("name")
+    embed = command(group, "embed", embed_names, "compute one from the class names of a data set, by a language model")
+    embed.add_argument("--data", required=True, help=f"the data set: {', '.join(datasets.catalogue())}")
+    embed.add_argument("--model", default=embeddings.PACKAGED, help="a sentence-transformers model")
+    embed.add_argument("--prompt", default=embeddings.PLAIN, help="the text, with {} for the name")
+    embed.add_argument("-o", "--out", metavar="FILE.csv", help="write a file; by default it is kept under a name")
+
+
+def list_all(options: argparse.Namespace) -> int:
+    entries = similarity_library.entries()
+    if options.json:
+        rows = [{"name": e.name, "title": e.title, "data": e.data, "shipped": e.shipped} for e in entries]
+        print(json.dumps(rows))
+    else:
+        for entry in entries:
+            print(f"{entry.name:24} {entry.data or '':14} {entry.title}{'' if entry.shipped else ' (yours)'}")
+    return DONE
+
+
+def show_one(options: argparse.Namespace) -> int:
+    found = similarity_library.load(options.name)
+    facts = similarity_summary.of(found.matrix)
+    pairs = similarity_summary.pairs(found.matrix, found.classes, 5)
+    if options.json:
+        shown = {"name": options.name, "classes": found.classes, "matrix": found.matrix.tolist()}
+        print(json.dumps({**shown, **facts.as_dict()}))
+        return DONE
+    for name, value in facts.as_dict().items():
+        print(f"{name:28} {value}")
+    for pair in pairs:
+        print(f"{pair.kind:28} {pair.first}, {pair.second}: {pair.similarity:.3f}")
+    return DONE
+
+
+def keep_file(options: argparse.Namespace) -> int:
+    path = Path(options.file)
+    found, about = read(path)
+    data = options.data or about.get("data") or _data_of(found)
+    if data:
+        found.over(datasets.find(data).class_names)
+    name = options.name or path.stem
+    entry = similarity_library.keep(found, name, about.get("title", name), about.get("description", ""), data)
+    print(f"{entry.name}: {len(found.classes)} classes; train with --option similarity={entry.name}")
+    return DONE
+
+
+def _data_of(found: Similarity) -> str | None:
+    """The data set of just these classes, if there is one."""
+    classes = set(found.classes)
+    return next((name for name, entry in datasets.catalogue().items() if set(entry.class_names) == classes), None)
+
+
+def delete_one(options: argparse.Namespace) -> int:
+    similarity_library.delete(options.name)
+    print(f"{options.name} is deleted")
+    return DONE
+
+
+def embed_names(options: argparse.Namespace) -> int:
+    data = datasets.find(options.data)
+    if options.out and Path(options.out).exists():
+        raise StoreError(f"The file {options.out} is there already; remove it or choose another name.")
+    found = embeddings.of_names(data.class_names, options.model, options.prompt)
+    about = embeddings.about(options.data, data.title, options.model, options.prompt, options.out)
+    if options.out:
+        try:
+            Path(options.out).write_text(similarity_formats.render(found, about), encoding="utf-8", newline="")
+        except OSError as error:
+            raise StoreError(f"The file {options.out} cannot be written ({error.strerror}).") from None
+        print(f"{options.out}: {len(found.classes)} classes")
+        return DONE
+    title, description = about.pop("title"), about.pop("description")
+    entry = similarity_library.keep(found, f"{options.data}-names", title, description, options.data, more=about)
+    print(f"{entry.name}: {len(found.classes)} classes; train with --option similarity={entry.name}")
+    return DONE
+
+
+def read(path: Path) -> tuple[Similarity, dict[str, str]]:
+    """A file of a similarity, with what it says of itself.
+
+    Raises:
+        ConfigError: if it is not there, cannot be read, or is no similarity.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(similarity_formats.LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The file {str(path)!r} cannot be read ({getattr(error, 'strerror', error)}).") from None
+    return similarity_formats.parse_bytes(data, path.name)

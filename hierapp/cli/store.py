@@ -1,0 +1,51 @@
+"""The command line's `store`: backup, restore, check."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hierapp import paths
+from hierapp.runs import backup, check as store_check
+from hierapp.utils.text import counted
+
+SOUND, BROKEN = 0, 2
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    store = commands.add_parser("store", help="back up, restore or check what is kept").add_subparsers(required=True)
+    write = command(store, "backup", write_backup, "write store, trees, drafts and runs into a zip, while runs go on")
+    write.add_argument("file", metavar="FILE.zip")
+    write.add_argument("--without-weights", action="store_true", help="leave weights and checkpoints out")
+    bring = command(store, "restore", restore_backup, "bring a backup back into an empty HIERAPP_HOME")
+    bring.add_argument("file", metavar="FILE.zip")
+    command(store, "check", check_store, "say whether the store and the runs' folders are sound", figures=True)
+
+
+def write_backup(options: argparse.Namespace) -> int:
+    file = Path(options.file)
+    runs = backup.backup(file, weights=not options.without_weights)
+    print(f"{file}: {counted(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")
+    return SOUND
+
+
+def restore_backup(options: argparse.Namespace) -> int:
+    runs = backup.restore(Path(options.file))
+    print(f"{paths.home()}: {counted(runs, 'run')} restored")
+    return SOUND
+
+
+def check_store(options: argparse.Namespace) -> int:
+    report = store_check.check()
+    if options.json:
+        print(json.dumps({**asdict(report), "is_sound": report.is_sound}))
+    elif report.is_sound:
+        print(f"{report.folder} is sound: {counted(report.runs, 'run')}, {report.weights} files of weights.")
+    else:
+        print(*report.problems, sep="\n")
+    return SOUND if report.is_sound else BROKEN

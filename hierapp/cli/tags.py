@@ -1,0 +1,28 @@
+"""The command line's `tag`: words by which runs are found again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hierapp.runs import Store, tags
+
+DONE = 0
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    tag = command(commands, "tag", tag_run, "give a run these tags in place of those that it has", figures=True)
+    tag.add_argument("run")
+    tag.add_argument("words", nargs="*", metavar="TAG", help="a word; none takes all tags away")
+
+
+def tag_run(options: argparse.Namespace) -> int:
+    found = tags.put(Store(), options.run, options.words)
+    if options.json:
+        print(json.dumps({"id": options.run, "tags": found}))
+    else:
+        print(f"run {options.run}: {' '.join(found) or 'no tag'}")
+    return DONE

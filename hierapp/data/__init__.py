@@ -1,0 +1,12 @@
+"""The data sets: which there are, getting and reading them; `imports` is for the user's own."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.data.dataset import Dataset
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(__name__, {"dataset": ["Dataset"]})
+
+__all__ = ["Dataset"]

@@ -1,0 +1,90 @@
+"""What every process may know of a download: a lock that the kernel frees when its holder dies, and a side file.
+
+Both lie in the data folder as hidden files named after the data set: `.get-NAME.lock` and `.get-NAME.json`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hierapp.utils import processes
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Record:
+    """The side file: bytes done and in all, what is being done, by which process, and why it failed."""
+
+    done: int
+    total: int
+    what: str
+    pid: int
+    process: str | None
+    time: float
+    error: str | None = None
+
+    @classmethod
+    def now(cls, done: int, total: int, what: str, pid: int | None = None, error: str | None = None) -> Record:
+        """A record of this moment, by this process or by `pid`."""
+        pid = pid or os.getpid()
+        return cls(done, total, what, pid, processes.identity(pid), time.time(), error)
+
+    def write(self, root: Path, name: str) -> None:
+        """Replace the side file in one step, so that no reader sees half of it."""
+        side = root / f".get-{name}.json.{os.getpid()}"
+        side.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        side.replace(record_path(root, name))
+
+
+def record_path(root: Path, name: str) -> Path:
+    """Where the side file of a data set lies."""
+    return root / f".get-{name}.json"
+
+
+def read_record(root: Path, name: str) -> Record | None:
+    """The side file's record; None if there is none, or it cannot be understood."""
+    try:
+        fields: dict[str, Any] = json.loads(record_path(root, name).read_text(encoding="utf-8"))
+        return Record(**fields)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def locked(root: Path, name: str, while_waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of a data set; while another process holds it, wait and call `while_waiting` every 0.2 s."""
+    # Appending neither empties the file nor needs it to be there.
+    with _lock_path(root, name).open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                while_waiting()
+                time.sleep(POLL_SECONDS)
+        yield  # closing the file frees the lock
+
+
+def is_locked(root: Path, name: str) -> bool:
+    """Whether a process holds the lock."""
+    try:
+        with _lock_path(root, name).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _lock_path(root: Path, name: str) -> Path:
+    return root / f".get-{name}.lock"

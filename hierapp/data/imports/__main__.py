@@ -1,0 +1,24 @@
+"""`python -m hierapp.data.imports TOKEN`: read the source of one import."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from hierapp.data.imports import job
+from hierapp.errors import HierappError
+
+
+def main() -> int:
+    with suppress(OSError):
+        # Rather this, which can begin again, than the app or a run, when memory is short.
+        Path("/proc/self/oom_score_adj").write_text("800")
+    try:
+        job.work(sys.argv[1])
+    except HierappError as error:
+        print(error, flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""From a folder or an archive to arrays, a report and a proposed tree, in one pass over the pictures.
+
+Memory holds one picture and what the report needs; pixels go to disk as they come.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.data.image_set import split
+from hierapp.data.imports import pictures, sources, store
+from hierapp.data.imports.options import DRAW_SEED, MOST_BYTES, Options
+from hierapp.data.imports.report import NAMED, Report
+from hierapp.data.imports.sources import Picture, Source
+from hierapp.errors import ArchiveError, DatasetError, short
+from hierapp.trees import formats as tree_formats, suggest
+from hierapp.utils import archives
+from hierapp.utils.archives import Limits
+from hierapp.utils.disk import disk_of
+
+Progress = Callable[[int, int, str], None]
+Ints = NDArray[np.int64]
+
+CHUNK_BYTES = 2**24  # of pictures that are copied at a time
+FEATURE_SIDE = 8  # of the mean pictures by which a tree is proposed
+SHOWN_SIZES = 12
+STAGED = "staged.json"
+
+
+def build(source: Path, shown: str, folder: Path, options: Options, progress: Progress) -> Report:
+    """Read a source and write the arrays, `report.json`, `tree.json` and `staged.json` into a folder.
+
+    Args:
+        source: a folder, or a zip or tar.
+        shown: its name in the report.
+        folder: where to; it is made, and must not be there.
+        options: what the user chose.
+        progress: called as progress(done, total, what) for each picture.
+
+    Raises:
+        ArchiveError: if the archive is broken, not safe, or beyond the limits.
+        DatasetError: if there is nothing in it to train on, or too much of it.
+        OSError: if the disk is full or cannot be written.
+    """
+    folder.mkdir()
+    unpacked = folder / "unpacked"
+    if not source.is_dir():
+        progress(0, 1, "Unpacking")
+        archives.unpack(source, unpacked, _limits(folder))
+        source = unpacked
+    found = sources.find(source, options)
+    size = len(found.pictures) * options.side**2 * 3
+    if size > MOST_BYTES:
+        raise DatasetError(
+            f"{len(found.pictures):,} pictures of {options.side} x {options.side} pixels take {size / 1e9:.1f} GB, and"
+            f" at most {MOST_BYTES / 1e9:.0f} GB are taken; choose a smaller side."
+        )
+    report = Report(shown, found.layout, options.side)
+    report.passed_over, report.passed_over_count = found.passed_over, found.passed_over_count
+    for file, why in found.no_class:
+        report.break_off(file, f"{why[0].upper()}{why[1:]}.")
+    pass_ = _Pass(found, options, folder / "pixels", report)
+    pass_.read(progress)
+    shutil.rmtree(unpacked, ignore_errors=True)
+    progress(len(found.pictures), len(found.pictures), "Writing")
+    pass_.write(folder)
+    return report
+
+
+def _limits(folder: Path) -> Limits:
+    """The usual ones, and half of what the disk has left: an archive must not fill it."""
+    disk = disk_of(folder)
+    return Limits() if disk is None else Limits(size=min(Limits().size, disk.free // 2))
+
+
+class _Pass:
+    """All readable pictures in order: their pixels in a file, their labels, parts and hashes here."""
+
+    def __init__(self, source: Source, options: Options, pixels: Path, report: Report) -> None:
+        self.source, self.options, self.pixels, self.report = source, options, pixels, report
+        self.pictures: list[Picture] = []
+        self.contents: list[bytes] = []
+        self.grey = True
+
+    def read(self, progress: Progress) -> None:
+        sizes: Counter[tuple[int, int]] = Counter()
+        modes: Counter[str] = Counter()
+        total = len(self.source.pictures)
+        with self.pixels.open("wb") as out:
+            for done, picture in enumerate(self.source.pictures):
+                progress(done, total, "Reading pictures")
+                try:
+                    square = pictures.read(picture.file, self.options.side)
+                except ArchiveError as error:
+                    self.report.break_off(picture.shown, str(error))
+                    continue
+                out.write(square.pixels.tobytes())
+                self.pictures.append(picture)
+                self.contents.append(square.content)
+                self.grey &= square.grey
+                sizes[square.size] += 1
+                modes[square.mode] += 1
+        if not self.pictures:
+            raise DatasetError(
+                f"None of the {total:,} pictures can be read, {short(self.report.broken[0][0])} for one; see"
+                " that they are whole, and PNG, JPEG, GIF, BMP or WebP."
+            )
+        self._note_sizes(sizes, modes)
+
+    def _note_sizes(self, sizes: Counter[tuple[int, int]], modes: Counter[str]) -> None:
+        report = self.report
+        report.sizes = {f"{width} x {height}": count for (width, height), count in sizes.most_common(SHOWN_SIZES)}
+        by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+        report.smallest, report.largest = by_area[0], by_area[-1]
+        report.modes = dict(modes.most_common())
+        side = self.options.side
+        report.resized = sum(count for size, count in sizes.items() if size != (side, side))
+        report.cropped = sum(count for (width, height), count in sizes.items() if width != height)
+
+    # What is kept
+
+    def write(self, folder: Path) -> None:
+        labels = np.array([picture.label for picture in self.pictures], np.int64)
+        is_test, given = self._parts(labels)
+        classes = self._classes(labels, is_test)
+        self._note_copies(labels, is_test)
+        new_label = np.full(len(self.source.classes), -1)
+        new_label[classes] = np.arange(len(classes))
+        labels = new_label[labels]
+        rows = {"train": np.flatnonzero(~is_test & (labels >= 0)), "test": np.flatnonzero(is_test & (labels >= 0))}
+        if not len(rows["test"]):
+            raise DatasetError(
+                "There is no picture for the test part; put more pictures into the test folders."
+                if given
+                else f"There are too few pictures to draw {self.options.test_share:.0%} for the test part; add some."
+            )
+        report = self.report
+        report.classes = [self.source.classes[each] for each in classes]
+        report.train, report.test = (
+            np.bincount(labels[rows[part]], minlength=len(classes)).tolist() for part in store.PARTS
+        )
+        report.drawn, report.channels = not given, 1 if self.grey else 3
+        side = self.options.side
+        pixels = np.memmap(self.pixels, np.uint8, "r").reshape(-1, side, side, 3)
+        for part in store.PARTS:
+            np.save(folder / store.labels_file(part), labels[rows[part]])
+            _copy(pixels, rows[part], folder / store.images_file(part), report.channels)
+        means = _means(pixels, rows["train"], labels, len(classes))
+        del pixels
+        self.pixels.unlink()
+        groups = [self.source.groups[each] for each in classes]
+        proposal = suggest.propose(report.classes, groups, means, self.source.ordinal)
+        (folder / store.TREE).write_text(tree_formats.render(proposal.tree, "json"), encoding="utf-8")
+        built = {"how": proposal.how, "ordinal": self.source.ordinal}
+        (folder / STAGED).write_text(json.dumps(built), encoding="utf-8")
+        text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1)
+        (folder / store.REPORT).write_text(text, encoding="utf-8")
+
+    def _parts(self, labels: Ints) -> tuple[NDArray[np.bool_], bool]:
+        """For each picture whether it is of the test part, and whether the source said so."""
+        if self.source.pictures[0].part is not None:
+            return np.array([picture.part == "test" for picture in self.pictures]), True
+        is_test = np.zeros(len(labels), bool)
+        is_test[split(labels, self.options.test_share, DRAW_SEED)[1]] = True
+        # Copies of a picture that is trained on would be no test.
+        trained = {content for content, test in zip(self.contents, is_test, strict=True) if not test}
+        is_test &= [content not in trained for content in self.contents]
+        return is_test, False
+
+    def _classes(self, labels: Ints, is_test: NDArray[np.bool_]) -> list[int]:
+        """The classes that have pictures to train on; the report names the others."""
+        trained = np.bincount(labels[~is_test], minlength=len(self.source.classes)) > 0
+        self.report.empty = [name for name, has in zip(self.source.classes, trained, strict=True) if not has]
+        self.report.left_out = int((~trained[labels]).sum())
+        classes: list[int] = np.flatnonzero(trained).tolist()
+        if not classes:
+            raise DatasetError(
+                "No class has a picture to train on; put pictures into the train folder's class folders."
+            )
+        if len(classes) == 1:
+            raise DatasetError(
+                f"Only {short(self.source.classes[classes[0]])} has pictures to train on, and two classes or more are"
+                " needed; put the pictures of each class into a folder of its own."
+            )
+        return classes
+
+    def _note_copies(self, labels: Ints, is_test: NDArray[np.bool_]) -> None:
+        same: dict[bytes, list[int]] = {}
+        for row, content in enumerate(self.contents):
+            same.setdefault(content, []).append(row)
+        for rows in same.values():
+            if len(rows) == 1:
+                continue
+            files = [self.pictures[row].shown for row in rows[:NAMED]]
+            if len(set(is_test[rows].tolist())) > 1:
+                self.report.between.add(files)
+            if len(set(labels[rows].tolist())) > 1:
+                self.report.two_classes.add(files)
+            if max(Counter(zip(is_test[rows].tolist(), labels[rows].tolist(), strict=True)).values()) > 1:
+                self.report.within.add(files)
+
+
+def _copy(pixels: NDArray[np.uint8], rows: Ints, file: Path, channels: int) -> None:
+    side = pixels.shape[1]
+    out = np.lib.format.open_memmap(file, "w+", np.uint8, (len(rows), side, side, channels))
+    for chunk in _chunks(pixels, len(rows)):
+        # Of a grey picture the three colours are the same.
+        out[chunk] = pixels[rows[chunk]][..., :channels]
+    out.flush()
+
+
+def _chunks(pixels: NDArray[np.uint8], count: int) -> Iterator[slice]:
+    step = max(1, CHUNK_BYTES // pixels[0].size)
+    return (slice(start, start + step) for start in range(0, count, step))
+
+
+def _means(pixels: NDArray[np.uint8], rows: Ints, labels: Ints, classes: int) -> NDArray[np.float64]:
+    """For each class the mean of its training pictures at 8 x 8 pixels, [classes, 192], from 0 to 1."""
+    side = pixels.shape[1]
+    # Means over blocks whose borders are rounded, for the side need not be a multiple of 8.
+    starts = np.arange(FEATURE_SIDE) * side // FEATURE_SIDE
+    areas = np.diff([*starts, side])
+    sums = np.zeros((classes, FEATURE_SIDE, FEATURE_SIDE, 3))
+    for chunk in _chunks(pixels, len(rows)):
+        blocks = np.add.reduceat(np.add.reduceat(pixels[rows[chunk]], starts, 1, np.float64), starts, 2)
+        np.add.at(sums, labels[rows[chunk]], blocks / (areas[:, None] * areas)[..., None] / 255)
+    counts = np.bincount(labels[rows], minlength=classes)
+    means: NDArray[np.float64] = (sums / counts[:, None, None, None]).reshape(classes, -1)
+    return means

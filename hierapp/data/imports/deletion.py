@@ -1,0 +1,88 @@
+"""Deleting data sets: one's own for good, downloaded ones until they are got again; never under an open run."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from hierapp import paths
+from hierapp.data import download, registry as datasets
+from hierapp.data.dataset import Dataset
+from hierapp.data.imports import store as import_store
+from hierapp.errors import DatasetError
+from hierapp.runs import Store
+from hierapp.runs.states import OPEN_STATES
+from hierapp.trees import library as tree_library
+
+
+def with_the_same_files(dataset: Dataset) -> list[Dataset]:
+    """The data sets that go with it, itself among them."""
+    if dataset.own:
+        return [dataset]
+    return [entry for entry in datasets.DATASETS.values() if set(entry.files) & set(dataset.files)]
+
+
+def obstacle(dataset: Dataset, store: Store, folder: Path | str | None = None) -> str | None:
+    """Why a data set cannot be deleted now, one sentence; None if it can."""
+    together = with_the_same_files(dataset)
+    if not dataset.own and not dataset.files:
+        return f"{dataset.title} comes with a package and takes no room of its own; there is nothing to delete."
+    if not dataset.own and datasets.status(dataset.name, folder).state == "absent":
+        return f"{dataset.title} is not on this machine; there is nothing to delete."
+    names = {entry.name for entry in together}
+    using = [run.id for run in store.runs(states=OPEN_STATES) if run.config.data in names]
+    if using:
+        runs = f"Run {using[0]} uses" if len(using) == 1 else f"Runs {', '.join(using[:5])} use"
+        return f"{runs} {dataset.title}; cancel what waits or runs, or wait for its end, and delete it then."
+    for entry in together:
+        if not entry.own and (now := download.progress_of(entry.name, folder)) is not None and now.running:
+            return f"{entry.title} is being downloaded; wait for its end, and delete it then."
+    return None
+
+
+def delete(name: str, store: Store, folder: Path | str | None = None) -> None:
+    """Delete a data set's files; of an own one its default tree too, which stays among that name's versions.
+
+    Raises:
+        DatasetError: if there is none, an open run uses it, or its files cannot be removed.
+    """
+    root = (paths.data_folder() if folder is None else Path(folder)).absolute()
+    dataset = datasets.find(name, root)
+    reason = obstacle(dataset, store, root)
+    if reason:
+        raise DatasetError(reason)
+    try:
+        if dataset.own:
+            _delete_own(dataset, root)
+        else:
+            _delete_downloaded(dataset, root)
+    except OSError as error:
+        raise DatasetError(
+            f"{dataset.title} cannot be deleted from {root} ({error.strerror or error}); make the folder writable."
+        ) from None
+
+
+def _delete_own(dataset: Dataset, root: Path) -> None:
+    own = import_store.own_folder(root)
+    # In one step, so that a deletion that is cut off leaves no half of a data set.
+    gone = own / f".gone-{secrets.token_hex(8)}"
+    (own / dataset.name).rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    tree = tree_library.own(dataset.default_tree)
+    if tree is not None and tree.data == dataset.name:
+        tree_library.delete(tree.name)
+
+
+def _delete_downloaded(dataset: Dataset, root: Path) -> None:
+    files = [root / file.path for file in (*dataset.files, *dataset.archives)]
+    if dataset.debian_folder and not any(file.exists() for file in files):
+        raise DatasetError(
+            f"{dataset.title} was installed by the system's package {dataset.debian_package}; remove that instead."
+        )
+    for file in files:
+        file.unlink(missing_ok=True)
+    for folder in {file.parent for file in files} - {root}:
+        with suppress(OSError):
+            folder.rmdir()

@@ -1,0 +1,74 @@
+"""The last step of an import: what was read and looked at gets its name, and is a data set from then on."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from hierapp.data import registry as datasets
+from hierapp.data.dataset import Dataset
+from hierapp.data.imports import job, store
+from hierapp.data.imports.store import Description
+from hierapp.errors import DatasetError
+from hierapp.trees import library as tree_library
+
+
+def adopt(token: str, name: str, folder: Path | str | None = None) -> Dataset:
+    """Make a data set of what was read, and keep the proposed tree as its default among the user's own.
+
+    Raises:
+        DatasetError: if the name is taken or cannot be one, or the import is not ready.
+        StoreError: if the tree cannot be kept.
+    """
+    root = job.root_of(folder)
+    free_name(name, root)
+    staged = job.look(token, root)
+    if staged.report is None or staged.tree is None:
+        raise DatasetError("This import is not ready to be kept; wait for its report, or begin another one.")
+    report, built = staged.report, job.stage_of(token, root) / job.BUILT
+    tree = tree_library.keep(
+        staged.tree, name, title=f"{name}, proposed", description=staged.how, data=name, owner=staged.request.owner
+    )
+    side = report.side
+    files = [file(part) for part in store.PARTS for file in (store.images_file, store.labels_file)]
+    described = Description(
+        title=name,
+        classes=tuple(report.classes),
+        shape=(side, side, report.channels),
+        train=sum(report.train),
+        test=sum(report.test),
+        source=f"Imported from {report.source} on {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's own day
+        tree=tree.name,
+        files={file: (built / file).stat().st_size for file in files},
+        ordinal=staged.ordinal,
+        owner=staged.request.owner,
+    )
+    try:
+        described.write(built)
+        built.rename(store.own_folder(root) / name)
+    except OSError as error:
+        tree_library.delete(tree.name)
+        raise job.unwritable(root, error) from None
+    job.discard(token, root)
+    return datasets.find(name, root)
+
+
+def free_name(name: str, folder: Path | str | None = None) -> str:
+    """The name, if a new data set can have it.
+
+    Raises:
+        DatasetError: if it is no plain word, or a data set has it, be it in other letters' case.
+    """
+    store.check_name(name)
+    root = job.root_of(folder)
+    taken = {each.casefold() for each in (*datasets.catalogue(root), *_names(store.own_folder(root)))}
+    if name.casefold() in taken:
+        raise DatasetError(f"There is a data set {name!r} already; choose another name, or delete that one first.")
+    return name
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []

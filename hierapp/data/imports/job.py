@@ -1,0 +1,248 @@
+"""An import on its way: read into a hidden folder, looked at, and given its name only then.
+
+`own/.stage-TOKEN` in the data folder holds the request, the upload, what is built of it, and how far that is. A process
+of its own reads the source, so that a page stays alive; whatever dies on the way leaves nothing that looks like data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from hierapp import paths
+from hierapp.data import download_lock
+from hierapp.data.download_lock import Record
+from hierapp.data.imports import build, store
+from hierapp.data.imports.options import Options
+from hierapp.data.imports.report import Report
+from hierapp.errors import DatasetError, HierappError, one_line
+from hierapp.trees import LabelTree, formats as tree_formats
+from hierapp.utils import processes
+from hierapp.utils.disk import disk_of, in_words
+
+PREFIX, SIDE_FILE = ".stage-", "import"
+REQUEST, UPLOAD, BUILT, PART = "request.json", "upload", "set", "part"
+STARTING, FAILED = "Starting", "Failed"
+MOST_STAGED = 20
+KEPT_SECONDS = 24 * 3600.0
+LEAST_FREE = 200 * 2**20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: a folder or archive of this machine, or an upload; its name for people; who asked."""
+
+    shown: str
+    options: Options
+    path: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """How far an import is.
+
+    Attributes:
+        state: "ready" to be adopted, once `report`, `tree` and `how`, a sentence on how the tree was found, are there.
+        done, total, what: of the reading.
+        error: why it failed, one sentence.
+    """
+
+    token: str
+    request: Request
+    state: Literal["running", "failed", "ready"]
+    done: int = 0
+    total: int = 0
+    what: str = STARTING
+    error: str | None = None
+    report: Report | None = None
+    tree: LabelTree | None = None
+    how: str = ""
+    ordinal: bool = False
+
+
+def begin(request: Request, upload: bytes | memoryview | None = None, folder: Path | str | None = None) -> str:
+    """Make a stage; its token, 16 hexadecimal digits. Then `start` or `work` it, and `finalize.adopt` it.
+
+    Args:
+        request: what is asked for.
+        upload: the archive's content, if the request names no path.
+        folder: the data folder; by default paths.data_folder().
+
+    Raises:
+        DatasetError: if the source is not there, the disk is full, or too many imports wait.
+    """
+    root = root_of(folder)
+    clean(root)
+    if request.path is not None and not Path(request.path).exists():
+        raise DatasetError(f"There is no file or folder {one_line(request.path)} on this machine; check the path.")
+    own = store.own_folder(root)
+    if len(list(own.glob(f"{PREFIX}*"))) >= MOST_STAGED:
+        raise DatasetError(f"{MOST_STAGED} imports wait to be finished or discarded here; do so with some first.")
+    disk = disk_of(own)
+    if disk is not None and disk.free < LEAST_FREE + len(upload or b""):
+        raise DatasetError(
+            f"The disk of the data folder {root} has {in_words(disk.free)} left, too little for an import; make room."
+        )
+    token = secrets.token_hex(8)
+    stage = own / f"{PREFIX}{token}"
+    try:
+        stage.mkdir(parents=True)
+        if upload is not None:
+            (stage / UPLOAD).write_bytes(upload)
+        (stage / REQUEST).write_text(json.dumps(asdict(request)), encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise unwritable(root, error) from None
+    return token
+
+
+def start(token: str, folder: Path | str | None = None) -> None:
+    """Read a stage's source in a process of its own."""
+    root = root_of(folder)
+    stage = stage_of(token, root)
+    process = processes.spawn(["hierapp.data.imports", token], stage / "log.txt", {"HIERAPP_DATA": str(root)})
+    if process is not None and not (stage / BUILT).exists():
+        # The child takes a moment until it holds the lock; its id tells until then that it is on its way.
+        Record.now(0, 0, STARTING, pid=process.pid).write(stage, SIDE_FILE)
+
+
+def work(
+    token: str, folder: Path | str | None = None, progress: Callable[[int, int, str], None] | None = None
+) -> Report:
+    """Read a stage's source, here and now.
+
+    Raises:
+        HierappError: one sentence on what is wrong with it; it is written down, too.
+    """
+    root = root_of(folder)
+    stage = stage_of(token, root)
+    request = _request(stage)
+    last = 0.0
+
+    def tell(done: int, total: int, what: str) -> None:
+        nonlocal last
+        if progress:
+            progress(done, total, what)
+        if time.monotonic() - last > download_lock.POLL_SECONDS:
+            last = time.monotonic()
+            Record.now(done, total, what).write(stage, SIDE_FILE)
+
+    with download_lock.locked(stage, SIDE_FILE, lambda: None):
+        source = stage / UPLOAD if request.path is None else Path(request.path)
+        try:
+            try:
+                report = build.build(source, request.shown, stage / PART, request.options, tell)
+                (stage / PART).rename(stage / BUILT)
+                (stage / UPLOAD).unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(root, error) from error
+        except BaseException as error:
+            shutil.rmtree(stage / PART, ignore_errors=True)
+            (stage / UPLOAD).unlink(missing_ok=True)
+            with suppress(OSError):
+                why = str(error) if isinstance(error, HierappError) else _unexpected(error)
+                Record.now(0, 0, FAILED, error=_about(why, request)).write(stage, SIDE_FILE)
+            raise
+    return report
+
+
+def look(token: str, folder: Path | str | None = None) -> Staged:
+    """How far an import is, in whichever process.
+
+    Raises:
+        DatasetError: if there is none of this token (any more).
+    """
+    root = root_of(folder)
+    stage = stage_of(token, root)
+    request = _request(stage)
+    record = download_lock.read_record(stage, SIDE_FILE)
+    if (stage / BUILT).is_dir():
+        try:
+            report = json.loads((stage / BUILT / store.REPORT).read_text(encoding="utf-8"))
+            built = json.loads((stage / BUILT / build.STAGED).read_text(encoding="utf-8"))
+            tree = tree_formats.load(stage / BUILT / store.TREE)
+        except (OSError, ValueError):
+            raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None
+        return Staged(token, request, "ready", report=Report.from_dict(report), tree=tree, **built)
+    locked = download_lock.is_locked(stage, SIDE_FILE)
+    if record is None:
+        waiting = locked or time.time() - stage.stat().st_mtime < 10
+        state: Literal["running", "failed"] = "running" if waiting else "failed"
+        return Staged(token, request, state, error=None if waiting else _interrupted())
+    running = locked or (record.what == STARTING and processes.alive(record.process))
+    error = None if running else record.error or _interrupted()
+    return Staged(token, request, "running" if running else "failed", record.done, record.total, record.what, error)
+
+
+def discard(token: str, folder: Path | str | None = None) -> None:
+    """End an import and remove what there is of it; one that is gone already is none."""
+    root = root_of(folder)
+    with suppress(DatasetError):
+        stage = stage_of(token, root)
+        record = download_lock.read_record(stage, SIDE_FILE)
+        if record is not None and (download_lock.is_locked(stage, SIDE_FILE) or record.what == STARTING):
+            processes.kill(record.process)
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def clean(folder: Path | str | None = None) -> None:
+    """Remove what was left of imports for a day, and of deletions that were cut off."""
+    own = store.own_folder(root_of(folder))
+    for left in own.glob(".*-*"):
+        with suppress(OSError):
+            old = time.time() - left.stat().st_mtime > KEPT_SECONDS
+            if left.name.startswith(".gone-") or (old and not download_lock.is_locked(left, SIDE_FILE)):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def root_of(folder: Path | str | None) -> Path:
+    """The data folder, absolute: it is handed to processes that begin elsewhere."""
+    return (paths.data_folder() if folder is None else Path(folder)).absolute()
+
+
+def stage_of(token: str, root: Path) -> Path:
+    """The folder of an import; a DatasetError if there is none."""
+    stage = store.own_folder(root) / f"{PREFIX}{token}"
+    if not re.fullmatch("[0-9a-f]{16}", token) or not stage.is_dir():
+        raise DatasetError("This import was finished or discarded meanwhile; begin another one.")
+    return stage
+
+
+def _request(stage: Path) -> Request:
+    try:
+        said = json.loads((stage / REQUEST).read_text(encoding="utf-8"))
+        return Request(**{**said, "options": Options(**said["options"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None
+
+
+def _about(why: str, request: Request) -> str:
+    """The upload by the name that it came with."""
+    return (
+        why if request.path is not None else why.replace(f"The archive {UPLOAD} ", f"The archive {request.shown} ", 1)
+    )
+
+
+def _interrupted() -> str:
+    return "The import was interrupted; begin it again."
+
+
+def _unexpected(error: BaseException) -> str:
+    return f"The import stopped on an unexpected {type(error).__name__}; begin it again, on a machine with more memory."
+
+
+def unwritable(root: Path, error: OSError) -> DatasetError:
+    """What to say when the data folder cannot be written."""
+    return DatasetError(
+        f"The data folder {root} cannot be written ({error.strerror or error}); make it writable and make room, or set"
+        " HIERAPP_DATA to another."
+    )

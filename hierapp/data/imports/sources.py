@@ -1,0 +1,254 @@
+"""Which pictures lie in a folder, and of which class and part each is: told by folders or by file names alone.
+
+A folder that holds pictures is a class, one that holds folders a group of classes; `train` and `test` may stand above
+them. No picture is opened here, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hierapp.data.dataset import Part
+from hierapp.data.imports.options import MOST_CLASSES, MOST_FILES, Options
+from hierapp.errors import DatasetError, one_line, short
+from hierapp.trees.edits import free_name
+
+# Names under which pictures come; whether they are some is told by their content. No suffix is let through.
+SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff")
+PART_OF: dict[str, Part] = {
+    **dict.fromkeys(("train", "training", "val", "valid", "validation"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+NAMED = 20  # of what was passed over
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file: where it lies, how it is named to people, its class's position, and its part, None where it is drawn."""
+
+    file: Path
+    shown: str
+    label: int
+    part: Part | None
+
+
+@dataclass
+class Source:
+    """What was found.
+
+    Attributes:
+        layout: in words.
+        classes: names in their order; a folder without a picture is one too.
+        groups: for each class the names of the folders above it, from the top.
+        ordinal: whether the classes' order means something.
+        passed_over: files that are taken for none of the pictures, the first ones by name.
+        passed_over_count: how many they are.
+        no_class: pictures whose class cannot be told, with the reason.
+        by_folders: the class that folders, from below the part's, stand for.
+    """
+
+    layout: str
+    classes: list[str]
+    groups: list[tuple[str, ...]]
+    pictures: list[Picture]
+    ordinal: bool = False
+    passed_over: list[str] = field(default_factory=list)
+    passed_over_count: int = 0
+    no_class: list[tuple[str, str]] = field(default_factory=list)
+    by_folders: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+
+@dataclass
+class _Folder:
+    """A folder's own pictures and its folders; hidden ones and links are left out."""
+
+    path: Path
+    names: tuple[str, ...]
+    pictures: list[str]
+    folders: list[_Folder]
+
+    @property
+    def empty(self) -> bool:
+        return not self.pictures and all(each.empty for each in self.folders)
+
+
+def find(root: Path, options: Options) -> Source:
+    """What a folder holds.
+
+    Raises:
+        DatasetError: if its pictures are in no class folders, or there is far too much of it.
+    """
+    source = Source("class folders", [], [], [])
+    top = _unwrapped(_read(root, (), source, [MOST_FILES]), options.utkface)
+    parts = _parts(top, source)
+    if parts[0][1] is not None:
+        source.layout = "train and test folders"
+    for folder, part in parts:
+        if options.utkface:
+            _take_ages(folder, part, source)
+        else:
+            _take_folders(folder, part, source)
+    if len(source.by_folders) > MOST_CLASSES:
+        raise DatasetError(
+            f"There are {len(source.by_folders):,} class folders, and at most {MOST_CLASSES:,} classes are taken, for"
+            " every epoch of a run keeps a matrix of classes by classes; leave some out or put classes together."
+        )
+    if options.utkface:
+        _bin_ages(source, options.bin)
+    else:
+        _settle_classes(source)
+    if not source.pictures:
+        raise DatasetError(_nothing(source, options))
+    source.pictures.sort(key=lambda picture: (picture.label, natural(picture.shown)))
+    return source
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key that sorts names as people do, "class 2" before "class 10"."""
+    return [(int(digits or 0), other) for digits, other in re.findall(r"(\d{1,18})|(\D+)", text.casefold())]
+
+
+# Reading folders
+
+
+def _read(path: Path, names: tuple[str, ...], source: Source, left: list[int]) -> _Folder:
+    found = _Folder(path, names, [], [])
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: natural(entry.name))
+    except OSError as error:
+        raise DatasetError(f"The folder {path} cannot be read ({error.strerror}); see that it is there.") from None
+    left[0] -= len(entries)
+    if left[0] < 0:
+        raise DatasetError(f"There are more than {MOST_FILES:,} files; leave out what is not needed.")
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in ("__MACOSX", "Thumbs.db", "desktop.ini"):
+            continue
+        inner = (*names, plain(entry.name))
+        if entry.is_dir(follow_symlinks=False):
+            if len(inner) > 20:
+                raise DatasetError(f"The folders in {path} lie deeper than any classes need; import one further down.")
+            found.folders.append(_read(Path(entry.path), inner, source, left))
+        elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix.lower() in SUFFIXES:
+            found.pictures.append(entry.name)
+        else:
+            _pass_over(source, "/".join(inner))
+    return found
+
+
+def plain(name: str) -> str:
+    """A file's name as text that can be stored and shown on one line."""
+    return one_line(name.encode("utf-8", "replace").decode()).strip() or "_"
+
+
+def _unwrapped(top: _Folder, utkface: bool) -> _Folder:
+    """The folder that holds the classes: archives often have one folder around everything."""
+    while len(top.folders) == 1 and not top.pictures:
+        only = top.folders[0]
+        if not utkface and (not only.folders or only.pictures or PART_OF.get(only.names[-1].lower()) == "train"):
+            break
+        top = only
+    return top
+
+
+def _parts(top: _Folder, source: Source) -> list[tuple[_Folder, Part | None]]:
+    """The folders of the parts; without any the folder itself, whose test part is drawn."""
+    named = [(folder, PART_OF.get(folder.names[-1].lower())) for folder in top.folders]
+    found = {part for _, part in named}
+    if "train" not in found or (None in found and "test" not in found):
+        return [(top, None)]
+    for folder, part in named:
+        if part is None:
+            _pass_over(source, "/".join(folder.names))
+    with_test = "test" in found
+    return [(folder, part if with_test else None) for folder, part in named if part is not None]
+
+
+def _pass_over(source: Source, shown: str) -> None:
+    source.passed_over_count += 1
+    if len(source.passed_over) < NAMED:
+        source.passed_over.append(shown)
+
+
+# Classes by folders
+
+
+def _take_folders(top: _Folder, part: Part | None, source: Source) -> None:
+    for name in top.pictures:
+        source.no_class.append(("/".join((*top.names, plain(name))), "it lies beside the class folders, in none"))
+    depth = len(top.names)
+    for folder in _class_folders(top):
+        inner = folder.names[depth:]
+        label = source.by_folders.setdefault(inner, len(source.by_folders))
+        for name in folder.pictures:
+            shown = "/".join((*folder.names, plain(name)))
+            source.pictures.append(Picture(folder.path / name, shown, label, part))
+
+
+def _class_folders(folder: _Folder) -> Iterator[_Folder]:
+    for inner in folder.folders:
+        if not inner.folders:
+            yield inner
+        elif inner.pictures:
+            raise DatasetError(
+                f"The folder {short('/'.join(inner.names))} holds pictures and folders, so that it is a class and a"
+                " group at once; put its pictures into a folder of their own."
+            )
+        else:
+            yield from _class_folders(inner)
+
+
+def _settle_classes(source: Source) -> None:
+    """Put the classes into the order of their folders' names, whichever part they were met in, each under one name."""
+    paths = sorted(source.by_folders, key=lambda path: [natural(name) for name in path])
+    place = {source.by_folders[path]: position for position, path in enumerate(paths)}
+    source.pictures = [Picture(each.file, each.shown, place[each.label], each.part) for each in source.pictures]
+    times = Counter(path[-1] for path in paths)
+    source.classes, source.groups = [], []
+    for path in paths:
+        source.classes.append(free_name(source.classes, "/".join(path) if times[path[-1]] > 1 else path[-1]))
+        source.groups.append(path[:-1])
+
+
+# Classes by ages
+
+
+def _take_ages(folder: _Folder, part: Part | None, source: Source) -> None:
+    """Each picture's age for its label; `_bin_ages` makes classes of them."""
+    source.ordinal, source.layout = True, f"UTKFace, ages in file names{'; ' + source.layout if part else ''}"
+    for name in folder.pictures:
+        shown = "/".join((*folder.names, plain(name)))
+        age = re.match(r"(\d{1,3})_", name)
+        if age is None:
+            source.no_class.append((shown, "its name does not begin with an age, as 26_0_2_20170104.jpg does"))
+        else:
+            source.pictures.append(Picture(folder.path / name, shown, int(age[1]), part))
+    for inner in folder.folders:
+        _take_ages(inner, part, source)
+
+
+def _bin_ages(source: Source, years: int) -> None:
+    bins = sorted({picture.label // years for picture in source.pictures})
+    place = {each: position for position, each in enumerate(bins)}
+    source.pictures = [
+        Picture(each.file, each.shown, place[each.label // years], each.part) for each in source.pictures
+    ]
+    source.classes = [str(each) if years == 1 else f"{each * years}-{each * years + years - 1}" for each in bins]
+    source.groups = [()] * len(bins)
+
+
+def _nothing(source: Source, options: Options) -> str:
+    if options.utkface:
+        return "No picture has an age in its name; UTKFace's names begin with it, as 26_0_2_20170104.jpg does."
+    if source.no_class:
+        ages = sum(bool(re.match(r".*?(\d{1,3})_\d_\d_", shown)) for shown, _ in source.no_class)
+        face = "; or choose UTKFace, if the numbers in their names are ages" if 2 * ages > len(source.no_class) else ""
+        return (
+            f"The pictures, {short(source.no_class[0][0])} for one, lie in no class folders; put those of each class"
+            f" into a folder of its name{face}."
+        )
+    return "There is no picture in it; expected a folder for each class, with PNG, JPEG, GIF, BMP or WebP files."

@@ -1,0 +1,164 @@
+"""The user's own data sets as they are kept: own/NAME in the data folder, four arrays and a description.
+
+`dataset.json` is written before the folder gets its name, so that a folder with a name is a whole data set.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_mend
+from hierapp.data.imports.report import Report
+from hierapp.errors import DatasetError, short
+from hierapp.trees import library as tree_library
+
+FOLDER = "own"
+DESCRIPTION = "dataset.json"
+REPORT = "report.json"
+TREE = "tree.json"
+LONGEST_NAME = 40
+PARTS: tuple[Part, Part] = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `dataset.json` says; `shape` is (H, W, C), `tree` the name that the proposed tree was kept under, `files`
+    has the bytes of each array's file."""
+
+    title: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    train: int
+    test: int
+    source: str
+    tree: str
+    files: dict[str, int]
+    ordinal: bool = False
+    owner: str | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write it into a data set's folder."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+def own_folder(root: Path) -> Path:
+    """Where own data sets lie in a data folder."""
+    return root / FOLDER
+
+
+def images_file(part: Part) -> str:
+    """uint8 [n, H, W, C], an .npy."""
+    return f"{part}-images.npy"
+
+
+def labels_file(part: Part) -> str:
+    """int64 [n], an .npy."""
+    return f"{part}-labels.npy"
+
+
+def check_name(name: str) -> str:
+    """The name, if a data set can have it.
+
+    Raises:
+        DatasetError: if it is no plain word.
+
+    >>> check_name("my-flowers")
+    'my-flowers'
+    """
+    if not name or tree_library.stem_of(name) != name or len(name) > LONGEST_NAME:
+        raise DatasetError(
+            f"A data set cannot be called {short(name)}; take letters, digits, - and _, at most {LONGEST_NAME}."
+        )
+    return name
+
+
+def found(root: Path) -> dict[str, Dataset]:
+    """The own data sets of a data folder by name; a folder that is none is left out."""
+    try:
+        names = sorted(entry.name for entry in own_folder(root).iterdir() if not entry.name.startswith("."))
+    except OSError:
+        return {}
+    return {name: entry for name in names if (entry := _entry(root, name)) is not None}
+
+
+def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
+    """The images mapped from the disk, where a change stays in memory, and the labels."""
+    folder = own_folder(root) / dataset.name
+    try:
+        images = np.load(folder / images_file(part), mmap_mode="c", allow_pickle=False)
+        labels = np.load(folder / labels_file(part), allow_pickle=False)
+        sound = images.dtype == np.uint8 and images.shape[1:] == dataset.image_shape and labels.dtype == np.int64
+    except (OSError, ValueError, EOFError):
+        sound = False
+    if not sound:
+        raise DatasetError(
+            f"The {part} part of your data set {dataset.name!r} in {folder} cannot be read; {how_to_mend(dataset)}."
+        )
+    return np.asarray(images), labels
+
+
+def report_of(name: str, root: Path) -> Report | None:
+    """What was found when it was imported; None if that cannot be read."""
+    try:
+        return Report.from_dict(json.loads((own_folder(root) / name / REPORT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def stamp(name: str, root: Path) -> int:
+    """A number that changes when another data set takes the name; 0 if there is none."""
+    try:
+        return (own_folder(root) / name / DESCRIPTION).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _entry(root: Path, name: str) -> Dataset | None:
+    file = own_folder(root) / name / DESCRIPTION
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    entry = _read(file, stat.st_mtime_ns, stat.st_size)
+    if entry is None:
+        return None
+    # The user may have deleted the tree; the set has a copy.
+    if tree_library.has(entry.default_tree):
+        return entry
+    return replace(entry, default_tree=str(file.with_name(TREE)))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _read(file: Path, time: int, size: int) -> Dataset | None:
+    """The entry that a description makes; read anew when its time or size changes."""
+    name = file.parent.name
+    try:
+        said = Description(**json.loads(file.read_text(encoding="utf-8")))
+        height, width, channels = said.shape
+        return Dataset(
+            name=name,
+            title=said.title,
+            class_names=tuple(said.classes),
+            image_shape=(height, width, channels),
+            train_size=said.train,
+            test_size=said.test,
+            default_tree=said.tree,
+            source=said.source,
+            read=read_arrays,
+            files=tuple(
+                File(f"{FOLDER}/{name}/{each}", said.files[each], "", part)
+                for part in PARTS
+                for each in (images_file(part), labels_file(part))
+            ),
+            own=True,
+            owner=said.owner,
+            ordinal=said.ordinal,
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

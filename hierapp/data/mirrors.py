@@ -1,0 +1,198 @@
+"""The ways to fetch the files of a data set: torchvision's mirrors, and Debian's package where there is one."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from errno import EDQUOT, ENOSPC
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+
+from hierapp.data.dataset import Dataset, is_intact
+from hierapp.data.download_lock import POLL_SECONDS
+from hierapp.errors import DatasetError
+
+# A server that sends nothing for so long is given up; torchvision itself would wait for ever.
+STALL_SECONDS = 60.0
+
+Report = Callable[[int, str], None]
+
+_NOT_PUBLISHED = "what came was cut short or is not the published file"
+# What a network, a server, a cut archive or apt raise; anything else is a defect of ours.
+_FAILURES = (OSError, RuntimeError, HTTPException, EOFError, zlib.error, subprocess.SubprocessError)
+
+
+class _WayFailedError(Exception):
+    """One way did not work; the message is the reason, in words."""
+
+
+def fetch(dataset: Dataset, root: Path, aside: Path, report: Report) -> Path:
+    """Try one way after another.
+
+    Args:
+        root: the data folder; archives that lie there already are used.
+        aside: an empty folder to work in.
+        report: called as report(done_bytes, what) five times a second.
+
+    Returns:
+        The folder in `aside` where all files lie by their paths, checked.
+
+    Raises:
+        DatasetError: if no way works; gives the reason of each.
+        OSError: if the disk is full.
+    """
+    reasons = []
+    for way in (_from_installed_package, _by_torchvision, _by_apt):
+        box = aside / way.__name__
+        box.mkdir()
+        try:
+            if not way(dataset, root, box, report):
+                continue
+        except _WayFailedError as error:
+            reasons.append(str(error))
+            continue
+        report(dataset.download_bytes, f"Checking {dataset.title}")
+        if all(is_intact(file, box / file.path) for file in dataset.files):
+            return box
+        reasons.append(_NOT_PUBLISHED)
+    names = ", ".join(archive.path for archive in dataset.archives)
+    raise DatasetError(
+        f"Could not download {dataset.name}: {'; '.join(reasons)}; check the network and get it again, or put {names}"
+        f" into {root} and get it again."
+    )
+
+
+# The ways. Each puts the files into `box` by their paths; False: it does not apply to this data set or this machine.
+
+
+def _from_installed_package(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
+    if dataset.debian_folder is None or not Path(dataset.debian_folder).is_dir():
+        return False
+    source = Path(dataset.debian_folder)
+    _watch(lambda: _unpack(dataset, source, box), lambda: dataset.download_bytes, dataset, report)
+    return True
+
+
+def _by_torchvision(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
+    def download() -> None:
+        import torchvision.datasets
+        from torchvision.datasets import utils
+
+        bar = utils.tqdm
+        utils.tqdm = functools.partial(bar, disable=True)
+        try:
+            getattr(torchvision.datasets, str(dataset.torchvision_class))(box, train=False, download=True)
+        finally:
+            utils.tqdm = bar
+
+    archives = [box / archive.path for archive in dataset.archives]
+    for archive, path in zip(dataset.archives, archives, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # torchvision takes an archive that is there for downloaded, and so does it one that the user put there.
+        if (root / archive.path).exists():
+            path.symlink_to((root / archive.path).resolve())
+    _watch(download, lambda: _bytes_in(archives), dataset, report)
+    return True
+
+
+def _by_apt(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
+    """Debian's own archive, for machines that reach nothing else. Needs no root: nothing is installed."""
+    package, installed = dataset.debian_package, dataset.debian_folder
+    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg")
+    if not (package and installed and apt and dpkg):
+        return False
+
+    def download() -> None:
+        _command([apt, "-q", "download", package], box)
+        for archive in box.glob("*.deb"):
+            _command([dpkg, "-x", str(archive), str(box)], box)
+        _unpack(dataset, box / installed.lstrip("/"), box)
+
+    _watch(download, lambda: _bytes_in(box.glob("*.deb")), dataset, report)
+    return True
+
+
+def _unpack(dataset: Dataset, source: Path, box: Path) -> None:
+    for file in dataset.files:
+        (box / file.path).parent.mkdir(parents=True, exist_ok=True)
+        with gzip.open(source / f"{Path(file.path).name}.gz") as packed, (box / file.path).open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+
+
+def _command(command: list[str], cwd: Path) -> None:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    if done.returncode:
+        says = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise RuntimeError(f"{Path(command[0]).name} says {says!r}")
+
+
+def _watch(work: Callable[[], None], done: Callable[[], int], dataset: Dataset, report: Report) -> None:
+    """Run `work` in a thread and report the bytes done five times a second.
+
+    Raises:
+        _WayFailedError: if it fails, or no byte came for STALL_SECONDS; the thread is left to itself then.
+        OSError: if the disk is full.
+    """
+    raised: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    before, since = -1, time.monotonic()
+    while thread.is_alive():
+        now = done()
+        if now != before:
+            before, since = now, time.monotonic()
+        elif now < dataset.download_bytes and time.monotonic() - since > STALL_SECONDS:
+            raise _WayFailedError(f"nothing came for {STALL_SECONDS:.0f} seconds")
+        report(now, f"{'Downloading' if now < dataset.download_bytes else 'Unpacking'} {dataset.title}")
+        thread.join(POLL_SECONDS)
+    for error in raised:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
+        if not isinstance(error, _FAILURES) or (isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)):
+            raise error
+        raise _WayFailedError(_in_words(error)) from error
+
+
+def _bytes_in(files: Iterable[Path]) -> int:
+    total = 0
+    for path in files:
+        with suppress(OSError):  # it may come or go at any time
+            total += path.stat().st_size
+    return total
+
+
+def _in_words(error: Exception) -> str:
+    """The reason in an exception's text, without urllib's marks.
+
+    >>> _in_words(OSError("<urlopen error [Errno -2] Name or service not known>"))
+    'Name or service not known'
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if "corrupted" in lines[-1]:
+        return _NOT_PUBLISHED
+    return re.sub(r"<urlopen error |>$|\[Errno -?\d+\] |\.$", "", lines[-1].strip())

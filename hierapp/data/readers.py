@@ -1,0 +1,71 @@
+"""Reading the published data sets: one function a kind of files, `read(dataset, part, folder)`."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.data.dataset import Arrays, Dataset, Part, read
+from hierapp.data.image_set import split
+
+# scikit-learn's digits come as one set; this seed draws the fifth that is their test part, the same for everyone.
+DIGITS_SEED = 20240229
+
+
+def read_digits(dataset: Dataset, part: Part, folder: Path) -> Arrays:
+    """scikit-learn's digits, 0..16 scaled to 0..255; the test part is a stratified fifth drawn by DIGITS_SEED."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, *dataset.image_shape)
+    chosen = split(labels, 0.2, DIGITS_SEED)[0 if part == "train" else 1]
+    return images[chosen], labels[chosen].astype(np.int64)
+
+
+def read_idx(dataset: Dataset, part: Part, folder: Path) -> Arrays:
+    """The format of MNIST: a file of pixels after 16 bytes of header, a file of labels after 8."""
+    pixels, labels = (
+        read(file, path, dataset.name) for file, path in dataset.places(folder).items() if file.part == part
+    )
+    images = np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, *dataset.image_shape)
+    return images.copy(), np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
+
+
+def read_cifar(dataset: Dataset, part: Part, folder: Path) -> Arrays:
+    """The "python version" of CIFAR: pickles of rows of 3,072 bytes, a plane a colour.
+
+    torchvision.datasets.CIFAR10 gives the same, but hashes the test part too, and its import takes seconds.
+    """
+    batches = _unpickled(dataset, part, folder)
+    labels = [batch[b"labels"] if b"labels" in batch else batch[b"fine_labels"] for batch in batches]
+    return _pixels(dataset, batches), np.concatenate(labels).astype(np.int64)
+
+
+def read_cifar_coarse(dataset: Dataset, part: Part, folder: Path) -> Arrays:
+    """CIFAR-100 with the superclass of each image, by the names that the data itself gives its coarse labels: tables
+    of them circulate that are shifted by one."""
+    batches, (meta,) = _unpickled(dataset, part, folder), _unpickled(dataset, None, folder)
+    class_of = np.array([dataset.class_names.index(name.decode()) for name in meta[b"coarse_label_names"]], np.int64)
+    return _pixels(dataset, batches), class_of[np.concatenate([batch[b"coarse_labels"] for batch in batches])]
+
+
+def _unpickled(dataset: Dataset, part: Part | None, folder: Path) -> list[dict[bytes, Any]]:
+    """What the files of a part hold, or with None the file that belongs to both."""
+    # Safe to unpickle: `read` gives nothing but the published bytes. "latin1" would be slower.
+    return [
+        pickle.loads(read(file, path, dataset.name), encoding="bytes")  # noqa: S301
+        for file, path in dataset.places(folder).items()
+        if file.part == part
+    ]
+
+
+def _pixels(dataset: Dataset, batches: list[dict[bytes, Any]]) -> NDArray[np.uint8]:
+    height, width, channels = dataset.image_shape
+    planes = [batch[b"data"].reshape(-1, channels, height, width) for batch in batches]
+    images = np.empty((sum(map(len, planes)), height, width, channels), np.uint8)
+    np.concatenate([batch.transpose(0, 2, 3, 1) for batch in planes], out=images)
+    return images

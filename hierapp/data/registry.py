@@ -1,0 +1,279 @@
+"""The data sets by name, those that ship and the user's own, and each of them as one ImageSet of uint8 tensors.
+
+A new data set that ships is one entry in DATASETS and, if its files are of a new kind, a function in `dataset_readers`.
+Nothing here needs torch before `load`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp import paths
+from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_get, how_to_mend, size_on_disk
+from hierapp.data.image_set import ImageSet, split
+from hierapp.data.imports import store as import_store
+from hierapp.data.readers import read_cifar, read_cifar_coarse, read_digits, read_idx
+from hierapp.errors import DatasetError
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "ImageSet",
+    "Part",
+    "Status",
+    "arrays",
+    "best_ready",
+    "catalogue",
+    "class_counts",
+    "find",
+    "load",
+    "split",
+    "status",
+]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a data set can be loaded, and one sentence on it."""
+
+    state: Literal["ready", "absent", "broken"]
+    detail: str
+
+
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
+_CIFAR100 = """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
+    flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man
+    maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+    plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail
+    snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout
+    tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+_CIFAR100_COARSE = """
+    aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
+    household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes
+    large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people reptiles small_mammals trees
+    vehicles_1 vehicles_2
+"""
+_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_KRIZHEVSKY = "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, technical report."
+
+_CIFAR100_FILES = (
+    File("cifar-100-python/train", 155_249_918, "16019d7e3df5f24257cddd939b257f8d", "train"),
+    File("cifar-100-python/test", 31_049_707, "f0ef6b0ae62326f3e7ffdfab6717acfc", "test"),
+    File("cifar-100-python/meta", 1_473, "7973b15100ade9c7d40fb424638fde48"),
+)
+_CIFAR100_ARCHIVES = (File("cifar-100-python.tar.gz", 169_001_437, "eb9058c3a382ffc7106e4002c42a8d85"),)
+
+DATASETS: dict[str, Dataset] = {
+    "digits": Dataset(
+        name="digits",
+        title="Digits",
+        class_names=tuple("0123456789"),
+        image_shape=(8, 8, 1),
+        train_size=1_438,
+        test_size=359,
+        default_tree="digits",
+        source="Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI; comes with scikit-learn.",
+        read=read_digits,
+    ),
+    "fashion-mnist": Dataset(
+        name="fashion-mnist",
+        title="Fashion-MNIST",
+        class_names=_FASHION,
+        image_shape=(28, 28, 1),
+        train_size=60_000,
+        test_size=10_000,
+        default_tree="fashion-mnist",
+        source="Xiao, Rasul and Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747, Zalando Research.",
+        read=read_idx,
+        files=(
+            File("FashionMNIST/raw/train-images-idx3-ubyte", 47_040_016, "f4a8712d7a061bf5bd6d2ca38dc4d50a", "train"),
+            File("FashionMNIST/raw/train-labels-idx1-ubyte", 60_008, "9018921c3c673c538a1fc5bad174d6f9", "train"),
+            File("FashionMNIST/raw/t10k-images-idx3-ubyte", 7_840_016, "8181f5470baa50b63fa0f6fddb340f0a", "test"),
+            File("FashionMNIST/raw/t10k-labels-idx1-ubyte", 10_008, "15d484375f8d13e6eb1aabb0c3f46965", "test"),
+        ),
+        archives=(
+            File("FashionMNIST/raw/train-images-idx3-ubyte.gz", 26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+            File("FashionMNIST/raw/train-labels-idx1-ubyte.gz", 29_515, "25c81989df183df01b3e8a0aad5dffbe"),
+            File("FashionMNIST/raw/t10k-images-idx3-ubyte.gz", 4_422_102, "bef4ecab320f06d8554ea6380940ec79"),
+            File("FashionMNIST/raw/t10k-labels-idx1-ubyte.gz", 5_148, "bb300cfdad3c16e7a12a480ee83cd310"),
+        ),
+        torchvision_class="FashionMNIST",
+        debian_package="dataset-fashion-mnist",
+        debian_folder="/usr/share/datasets/fashion-mnist",
+    ),
+    "cifar10": Dataset(
+        name="cifar10",
+        title="CIFAR-10",
+        class_names=tuple(_CIFAR10.split()),
+        image_shape=(32, 32, 3),
+        train_size=50_000,
+        test_size=10_000,
+        default_tree="cifar10",
+        source=_KRIZHEVSKY,
+        read=read_cifar,
+        files=(
+            File("cifar-10-batches-py/data_batch_1", 31_035_704, "c99cafc152244af753f735de768cd75f", "train"),
+            File("cifar-10-batches-py/data_batch_2", 31_035_320, "d4bba439e000b95fd0a9bffe97cbabec", "train"),
+            File("cifar-10-batches-py/data_batch_3", 31_035_999, "54ebc095f3ab1f0389bbae665268c751", "train"),
+            File("cifar-10-batches-py/data_batch_4", 31_035_696, "634d18415352ddfa80567beed471001a", "train"),
+            File("cifar-10-batches-py/data_batch_5", 31_035_623, "482c414d41f54cd18b22e5b47cb7c3cb", "train"),
+            File("cifar-10-batches-py/test_batch", 31_035_526, "40351d587109b95175f43aff81a1287e", "test"),
+            File("cifar-10-batches-py/batches.meta", 158, "5ff9c542aee3614f3951f8cda6e48888"),
+        ),
+        archives=(File("cifar-10-python.tar.gz", 170_498_071, "c58f30108f718f92721af3b95e74349a"),),
+        torchvision_class="CIFAR10",
+    ),
+    "cifar100": Dataset(
+        name="cifar100",
+        title="CIFAR-100",
+        class_names=tuple(_CIFAR100.split()),
+        image_shape=(32, 32, 3),
+        train_size=50_000,
+        test_size=10_000,
+        default_tree="cifar100",
+        source=_KRIZHEVSKY,
+        read=read_cifar,
+        files=_CIFAR100_FILES,
+        archives=_CIFAR100_ARCHIVES,
+        torchvision_class="CIFAR100",
+    ),
+    "cifar100-coarse": Dataset(
+        name="cifar100-coarse",
+        title="CIFAR-100, 20 superclasses",
+        class_names=tuple(_CIFAR100_COARSE.split()),
+        image_shape=(32, 32, 3),
+        train_size=50_000,
+        test_size=10_000,
+        default_tree="cifar100-coarse",
+        source=_KRIZHEVSKY,
+        read=read_cifar_coarse,
+        files=_CIFAR100_FILES,
+        archives=_CIFAR100_ARCHIVES,
+        torchvision_class="CIFAR100",
+    ),
+}
+
+# The app starts on the first of these that is ready.
+BEST_FIRST = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "digits")
+
+
+def catalogue(folder: Path | str | None = None) -> dict[str, Dataset]:
+    """All data sets by name: those that ship in the order of DATASETS, then the user's own by name.
+
+    Args:
+        folder: the data folder; by default paths.data_folder().
+    """
+    return {**DATASETS, **_own(folder)}
+
+
+def find(name: str, folder: Path | str | None = None) -> Dataset:
+    """The catalogue's entry, or a DatasetError that lists the names."""
+    if name in DATASETS:
+        return DATASETS[name]
+    own = _own(folder)
+    if name not in own:
+        raise DatasetError(f"Unknown data set {name!r}; choose one of {', '.join([*DATASETS, *own])}.")
+    return own[name]
+
+
+def status(name: str, folder: Path | str | None = None) -> Status:
+    """Whether the data set can be loaded, told from presence and size of its files alone: fast, for every page asks.
+
+    Args:
+        name: a key of the catalogue.
+        folder: the data folder; by default paths.data_folder().
+    """
+    dataset = find(name, folder)
+    places = dataset.places(_data_folder(folder))
+    if not places:
+        return Status("ready", "Comes with scikit-learn.")
+    sizes = {file: size_on_disk(file, path) for file, path in places.items()}
+    if all(size is None for size in sizes.values()) and not dataset.own:
+        return Status("absent", f"{dataset.title} is not on this machine; to get it, {how_to_get(name)}.")
+    for file, size in sizes.items():
+        if size != file.size:
+            fault = "is missing" if size is None else f"has {size:,} bytes instead of {file.size:,}"
+            mend = how_to_mend(dataset) if dataset.own else f"getting it again mends it: {how_to_get(name)}"
+            return Status("broken", f"{dataset.title} is broken: {places[file]} {fault}; {mend}.")
+    return Status("ready", f"Ready in {next(iter(places.values())).parent}.")
+
+
+def best_ready(folder: Path | str | None = None) -> str:
+    """The name of the best data set that is ready; the digits always are."""
+    return next(name for name in BEST_FIRST if status(name, folder).state == "ready")
+
+
+def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
+    """One part of a data set without torch: what `load` makes its tensors from; the other part's files are not opened.
+
+    Args:
+        name: a key of the catalogue.
+        part: "train" or "test".
+        folder: the data folder; by default paths.data_folder().
+
+    Returns:
+        (images, labels): uint8 [n, H, W, C], contiguous, and int64 [n], positions in the data set's class_names.
+
+    Raises:
+        DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
+    """
+    dataset = find(name, folder)
+    if part not in ("train", "test"):
+        raise DatasetError(f"Unknown part {part!r} of the data set {name!r}; choose train or test.")
+    root = _data_folder(folder)
+    now = status(name, root)
+    if now.state == "absent":
+        raise DatasetError(now.detail)
+    images, labels = dataset.read(dataset, part, root)
+    expected = dataset.train_size if part == "train" else dataset.test_size
+    if len(images) != expected or len(labels) != expected:
+        raise DatasetError(
+            f"The {part} part of {name!r} has {len(images)} images and {len(labels)} labels instead of {expected};"
+            f" {'' if dataset.own else 'get it again: '}{how_to_mend(dataset)}."
+        )
+    return images, labels
+
+
+def class_counts(name: str, folder: Path | str | None = None) -> dict[Part, NDArray[np.int64]]:
+    """How many images each class has in each part: [L] in the order of the data set's class_names. Reads both parts.
+
+    Raises:
+        DatasetError: as `arrays`.
+    """
+    size = len(find(name, folder).class_names)
+    parts: tuple[Part, Part] = ("train", "test")
+    return {part: np.bincount(arrays(name, part, folder)[1], minlength=size) for part in parts}
+
+
+def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
+    """Load one part of a data set; the other part's files are not opened.
+
+    Args:
+        name: a key of the catalogue.
+        part: "train" or "test".
+        folder: the data folder; by default paths.data_folder().
+
+    Raises:
+        DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
+    """
+    import torch
+
+    images, labels = arrays(name, part, folder)
+    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), find(name, folder).class_names)
+
+
+def _own(folder: Path | str | None) -> dict[str, Dataset]:
+    # A name that ships from now on hides the user's set of that name, and nothing else.
+    return {name: entry for name, entry in import_store.found(_data_folder(folder)).items() if name not in DATASETS}
+
+
+def _data_folder(folder: Path | str | None) -> Path:
+    return paths.data_folder() if folder is None else Path(folder)

@@ -1,0 +1,12 @@
+"""From probabilities of classes to predicted nodes: `decoders` in torch, `explain` in numpy with the arithmetic."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.decoding.decoders import decode
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(__name__, {"decoders": ["decode"]})
+
+__all__ = ["decode"]

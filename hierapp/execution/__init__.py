@@ -1,0 +1,12 @@
+"""Submitting runs and working on the queue: one scheduler, one process a run, here or on a Ray cluster."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.execution.submission import resume, submit
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(__name__, {"submission": ["resume", "submit"]})
+
+__all__ = ["resume", "submit"]

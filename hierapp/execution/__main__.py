@@ -1,0 +1,7 @@
+"""`python -m hierapp.execution`: work on the queue of HIERAPP_HOME until it is empty."""
+
+from hierapp.execution.scheduler import supervise
+from hierapp.runs import Store
+
+if __name__ == "__main__":
+    supervise(Store())

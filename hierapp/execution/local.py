@@ -1,0 +1,130 @@
+"""The default launcher: processes of this machine, one a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hierapp.execution import slots
+from hierapp.execution.scheduler import Room
+from hierapp.runs import Run, Store
+from hierapp.utils import devices, processes
+
+START_SECONDS = 20.0  # for a worker to say that it is there
+SILENCE_SECONDS = 30.0  # of a worker that cannot be seen from here, until it is taken for gone
+LOG_END = 200  # characters
+# How often a thread of PyTorch's looks for work before it sleeps. LeNet in bfloat16 on two cores: by default 7,200
+# images a second alone and 350 at a load of 6, for it keeps a core from whoever has work; with this 5,800
+# and 1,700.
+SPINS = os.environ.get("GOMP_SPINCOUNT", "1000")
+
+
+class LocalBackend:
+    """Starts workers as processes, and knows the ends of those that it started itself.
+
+    Args:
+        store: the store whose runs they are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._workers: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
+        self._oom_kills = processes.oom_kills()
+        # What was last seen of a run, and when by this process's clock, which cannot be set.
+        self._seen: dict[tuple[str, int], tuple[object, float]] = {}
+
+    def rooms(self, running: Sequence[Run]) -> list[Room]:
+        """A place on each device that has a slot left, the emptiest GPU first."""
+        used = [run.placed for run in running]
+        # A run that asks for what this machine does not have goes to the CPU, and fails with a sentence that says so.
+        absent = {"cuda", "mps"} - set(devices.kinds())
+        rooms = []
+        for kind in devices.kinds():
+            asked = (kind, *(["auto"] if kind == devices.kind_of("auto") else []), *(absent if kind == "cpu" else []))
+            places = [f"cuda:{card}" for card in devices.cards()] if kind == "cuda" else [kind]
+            free = [place for place in places if used.count(place) < slots.slots(self.store, kind)]
+            rooms += [Room(asked, place) for place in sorted(free, key=used.count)]
+        return rooms
+
+    def start(self, run: Run) -> None:
+        """Start a worker that sees its own GPU only, or has its share of the cores."""
+        environment = {"HIERAPP_HOME": str(self.store.folder), "GOMP_SPINCOUNT": SPINS}
+        kind, _, card = (run.placed or "").partition(":")
+        if kind == "cuda":
+            environment["CUDA_VISIBLE_DEVICES"] = card
+        elif slots.slots(self.store, "cpu") > 1:
+            # Runs that share the cores are slower if each wants all of them.
+            environment["OMP_NUM_THREADS"] = str(slots.threads(self.store))
+        command = ["hierapp.execution.worker", run.id, str(run.attempt)]
+        self._workers[run.id, run.attempt] = processes.spawn(command, run.log_file, environment)
+
+    def never_began(self, run: Run) -> bool:
+        """A run that was claimed, but whoever claimed it died before its worker was there."""
+        key = (run.id, run.attempt)
+        return run.process is None and key not in self._workers and self._unchanged(run, START_SECONDS)
+
+    def lost(self, run: Run) -> str | None:
+        """Why the run's process is gone; None while it lives, or where that cannot be told yet."""
+        worker = self._workers.get((run.id, run.attempt))
+        code = worker.poll() if worker else None
+        if worker and code is None:
+            return None
+        if not worker and run.process is None:
+            return None
+        if not worker and run.process and processes.is_foreign(run.process):
+            if not self._unchanged(run, SILENCE_SECONDS):
+                return None
+            return "The run's process, on another machine or in another container, gives no sign of life."
+        if not worker and processes.alive(run.process):
+            return None
+        self._workers.pop((run.id, run.attempt), None)
+        killed_for_memory = code == -signal.SIGKILL and processes.oom_kills() > self._oom_kills
+        self._oom_kills = processes.oom_kills()
+        return f"{_why(code, killed_for_memory)}{_log_end(run.log_file)}"
+
+    def kill(self, run: Run) -> None:
+        """End the worker and its children at once."""
+        processes.kill(run.process)
+
+    def close(self) -> None:
+        """Nothing is held: workers are processes of their own."""
+
+    def _unchanged(self, run: Run, seconds: float) -> bool:
+        """Whether the run has given no sign of life for so long, as far as this launcher has watched."""
+        key, sign = (run.id, run.attempt), (run.process, run.beat)
+        before, since = self._seen.get(key, (None, 0.0))
+        if before != sign:
+            self._seen[key] = (sign, time.monotonic())
+            return False
+        return time.monotonic() - since > seconds
+
+
+def _why(code: int | None, killed_for_memory: bool = False) -> str:
+    """How a worker went that left no word; None if another launcher had started it."""
+    if killed_for_memory:
+        return (
+            "The machine ran out of memory, and the system ended the run's process; let fewer runs go at once, or make"
+            " the batch or the model smaller."
+        )
+    if code is None:
+        return "The run's process is gone; the machine or the process was stopped from outside."
+    if code < 0 or code > 128:
+        number = -code if code < 0 else code - 128
+        return f"The run's process was ended by signal {number} ({signal.strsignal(number)})."
+    return f"The run's process ended with exit code {code} before the run was done; the run's log has the details."
+
+
+def _log_end(log: Path) -> str:
+    """The last words of a log, as a sentence to append."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4 * LOG_END))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" Its log ends: {last[-LOG_END:]}" if last else ""

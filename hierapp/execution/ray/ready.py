@@ -1,0 +1,61 @@
+"""Whether there is a Ray cluster to give runs to, told before anything is queued and without joining it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+from hierapp.errors import ConfigError
+
+ANSWER_SECONDS = 3.0
+HERE = "ray"  # the choice of the cluster that this machine is part of
+
+# Before Ray is imported for the first time: it would tell its makers about every cluster.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+def address(chosen: str) -> str:
+    """Where the cluster answers: "host:port" of the one that this machine is part of, or "ray://host:port".
+
+    Args:
+        chosen: "ray", or "ray://host:port", as `settings.chosen` tells it.
+
+    Raises:
+        ConfigError: if Ray is not installed, there is no cluster, or it does not answer.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError(
+            "Runs on a Ray cluster need Ray, which is not installed; install it by"
+            " `pip install -r requirements-ray.txt`, or let runs go to this machine (launcher: local)."
+        )
+    found = _here() if chosen == HERE else chosen
+    parts = urlsplit(found if "://" in found else f"//{found}")
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), ANSWER_SECONDS).close()
+    except (OSError, ValueError):
+        raise ConfigError(
+            f"No Ray cluster answers at {found}; start it there with `ray start --head`, check the address and the"
+            " network, or let runs go to this machine (launcher: local)."
+        ) from None
+    return found
+
+
+def _here() -> str:
+    """The cluster that this machine is part of, by RAY_ADDRESS or by the processes that run here."""
+    from ray._private import services
+
+    find: Any = services.find_gcs_addresses
+
+    if os.environ.get("RAY_ADDRESS", "").startswith("ray://"):
+        return os.environ["RAY_ADDRESS"]
+    find.cache_clear()  # an app lives longer than a cluster
+    try:
+        return str(services.canonicalize_bootstrap_address_or_die("auto"))
+    except (ConnectionError, ValueError):
+        raise ConfigError(
+            "This machine is part of no Ray cluster, or of several; start one here with `ray start --head`, join one"
+            " with `ray start --address=HOST:6379`, set RAY_ADDRESS, or let runs go to this machine (launcher: local)."
+        ) from None

@@ -1,0 +1,103 @@
+"""The actor on the store's machine that writes down what workers anywhere in a Ray cluster tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import state
+
+from hierapp.data import registry as datasets
+from hierapp.data.dataset import Part
+from hierapp.errors import StoreError
+from hierapp.execution.ray.remote_writer import Answer, Call, FarAttempt
+from hierapp.runs import Store
+from hierapp.runs.states import OPEN_STATES
+from hierapp.utils import processes
+
+TOKEN = "ray.token"  # noqa: S105 - a setting's name; its value tells one store from another and opens nothing
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster: what it has, and what of that is free."""
+
+    id: str
+    host: str
+    cpus: float
+    gpus: float
+    free_cpus: float
+    free_gpus: float
+
+    @property
+    def name(self) -> str:
+        """For people, and unlike that of any other node."""
+        return f"{self.host} {self.id[:8]}"
+
+
+class StoreDesk:
+    """One a store, of which one call at a time is carried out; Ray starts it again if it dies.
+
+    Args:
+        folder: the store's.
+        data: where data sets are, for the nodes that have none.
+    """
+
+    def __init__(self, folder: str, data: str) -> None:
+        self.store, self.data = Store(Path(folder)), Path(data)
+        self._images: dict[tuple[str, Part], Any] = {}
+
+    def check(self, token: str, machine: str) -> None:
+        """Make sure that this is the store that the launcher means, on the machine where the launcher is.
+
+        Raises:
+            StoreError: if it is not.
+        """
+        if machine != processes.machine() or self.store.setting(TOKEN) != token:
+            raise StoreError(
+                f"The head of the Ray cluster is not the machine with the store in {self.store.folder}, and a store is"
+                " written on one machine only; run the app on the head, or let this machine join the cluster and choose"
+                " the launcher ray without an address."
+            )
+
+    def nodes(self) -> list[Node]:
+        """The machines that are there now."""
+        free = state.available_resources_per_node()  # type: ignore[no-untyped-call]
+        return [
+            Node(
+                id=node["NodeID"],
+                host=node["NodeManagerHostname"],
+                cpus=node["Resources"].get("CPU", 0.0),
+                gpus=node["Resources"].get("GPU", 0.0),
+                free_cpus=free.get(node["NodeID"], {}).get("CPU", 0.0),
+                free_gpus=free.get(node["NodeID"], {}).get("GPU", 0.0),
+            )
+            for node in ray.nodes()  # type: ignore[no-untyped-call]
+            if node["Alive"]
+        ]
+
+    def tell(self, run: str, attempt: int, calls: Sequence[Call]) -> Answer:
+        """Carry out what the worker of an attempt tells."""
+        answer = FarAttempt(self.store, run, attempt).carry_out(calls)
+        if any(name in ("finish", "end") for name, _ in calls):
+            self._drop_images()
+        return answer
+
+    def images(self, name: str, part: Part) -> list[Any]:
+        """A reference to a part of a data set in Ray's object store: pixels, labels, class names. It is put there
+        once, and stays as long as an open run asks for the data set.
+
+        Raises:
+            DatasetError: if it is not here either, or broken.
+        """
+        if (name, part) not in self._images:
+            found = datasets.load(name, part, self.data)
+            self._images[name, part] = ray.put((found.images.numpy(), found.labels.numpy(), found.class_names))
+        return [self._images[name, part]]  # in a list, or Ray would send what it refers to
+
+    def _drop_images(self) -> None:
+        needed = {run.config.data for run in self.store.runs(states=OPEN_STATES)} if self._images else set()
+        self._images = {key: kept for key, kept in self._images.items() if key[0] in needed}

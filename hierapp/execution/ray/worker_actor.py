@@ -1,0 +1,197 @@
+"""The actor that trains one run on a node of a Ray cluster, and tells the desk about it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
+
+from hierapp.data import registry as datasets
+from hierapp.data.dataset import Part
+from hierapp.data.image_set import ImageSet
+from hierapp.errors import HierappError, Superseded
+from hierapp.execution.ray.outbox import Courier, LogLines
+from hierapp.execution.ray.remote_writer import Answer, Call
+from hierapp.execution.recorder import say
+from hierapp.execution.worker import work
+from hierapp.runs import Run
+from hierapp.runs.states import State
+from hierapp.utils import processes
+
+FOLDERS = "hierapp-run-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed run, the version of the launcher's code, which nodes get a copy of, and how many threads it has."""
+
+    run: Run
+    version: str
+    threads: int
+
+
+class FarDesk:
+    """The store of another machine, as a worker tells it; a `recorder.Desk`.
+
+    Args:
+        desk: the handle of the StoreDesk.
+        job: what is worked on.
+    """
+
+    def __init__(self, desk: Any, job: Job) -> None:
+        self.desk, self.job = desk, job
+        self.courier = Courier(self._tell)
+
+    def take(self) -> None:
+        self.courier.ask("take", os.getpid(), processes.identity(os.getpid()) or "")
+
+    def begin(self, device: str, version: str) -> None:
+        self.courier.ask("begin", device, self.job.version)
+
+    def rewind(self, epoch: float, progress: float, note: str | None = None) -> None:
+        self.courier.ask("rewind", epoch, progress, note)
+
+    def beat(self) -> bool:
+        return bool(self._now("beat"))
+
+    def is_asked_to_stop(self) -> bool:
+        return bool(self._now("is_asked_to_stop"))
+
+    def report(self, epoch: float, values: Mapping[str, float], progress: float) -> None:
+        self.courier.put("report", epoch, dict(values), progress)
+
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
+        self.courier.put("end_epoch", epoch, dict(values), confusion)
+
+    def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
+        self.courier.ask("finish", epoch, dict(test), confusion)
+
+    def end(self, state: State, error: str | None = None) -> None:
+        if state == "interrupted":
+            # The node is told to go, not the run: the launcher finds its worker gone and lets it go on elsewhere.
+            say(error or "the run's process was asked to end")
+            return
+        self.courier.ask("end", state, error)
+
+    def saved(self, file: Path) -> None:
+        from hierapp.training import checkpoints
+
+        before = checkpoints.PREVIOUS if file.name == checkpoints.FILE else None
+        self.courier.ask("saved", file.name, file.read_bytes(), before)
+
+    def restore(self, folder: Path) -> None:
+        """Bring the checkpoints that an earlier attempt left."""
+        for name, content in self.courier.ask("files").items():
+            (folder / name).write_bytes(content)
+
+    def load(self, name: str, part: Part) -> ImageSet:
+        """A part of a data set: this node's own copy if it ships and is here, else the desk's.
+
+        Raises:
+            DatasetError: if the desk has none either.
+        """
+        # A user's own set of this name may be another one here.
+        if name in datasets.DATASETS and datasets.status(name).state == "ready":
+            return datasets.load(name, part)
+        import torch
+
+        say(f"the {part} part of {name} comes from the store's machine")
+        try:
+            images, labels, class_names = self._images(name, part)
+        except ObjectLostError:  # the desk died, and what it had put with it
+            images, labels, class_names = self._images(name, part)
+        # Copied, for what lies in the object store can only be read.
+        return ImageSet(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()), class_names)
+
+    def _images(self, name: str, part: Part) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+        try:
+            (reference,) = ray.get(self.desk.images.remote(name, part))
+            found: tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]] = ray.get(reference)
+        except RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, HierappError) else error) from None
+        return found
+
+    def _now(self, name: str) -> Any:
+        """Ask beside the courier, whatever waits there."""
+        answer = self._tell([(name, ())])
+        if answer.error is not None:
+            raise answer.error
+        return answer.value
+
+    def _tell(self, calls: Sequence[Call]) -> Answer:
+        run = self.job.run
+        try:
+            answer: Answer = ray.get(self.desk.tell.remote(run.id, run.attempt, calls))
+        except RayActorError as error:
+            # Not only dead, for Ray would start it again, but sent away: whoever has the store by now starts the run
+            # from its last checkpoint.
+            raise Superseded from error
+        return answer
+
+
+class RunActor:
+    """A run's worker. It begins by itself, so that it does not depend on whoever made it, and ends by itself.
+
+    Args:
+        desk: the handle of the StoreDesk.
+        job: what to work on.
+    """
+
+    def __init__(self, desk: Any, job: Job) -> None:
+        self.desk, self.job = desk, job
+        ray.get_runtime_context().current_actor.work.remote()
+
+    def work(self) -> None:
+        try:
+            train(FarDesk(self.desk, self.job))
+        except Exception:
+            traceback.print_exc()  # into Ray's own logs
+        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
+
+
+def train(desk: FarDesk) -> None:
+    """Train a run in a folder of its own, with its output in the run's log."""
+    log = LogLines(desk.courier)
+    with redirect_stdout(log), redirect_stderr(log):
+        try:
+            desk.take()
+            import torch
+
+            torch.set_num_threads(desk.job.threads)
+            with own_folder() as folder:
+                desk.restore(folder)
+                work(desk, desk.job.run, folder, desk.load)
+        except Superseded:
+            return
+        finally:
+            desk.courier.close()
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for one worker's files. Those that workers left here which were killed are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
+        with suppress(OSError), (left / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    # It gets its name only once it is locked, or another worker would take it for one that was left.
+    folder = Path(tempfile.mkdtemp(prefix="hierapp-new-"))
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = folder.rename(folder.with_name(folder.name.replace("hierapp-new-", FOLDERS)))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,173 @@
+"""Between a training and whoever writes down what it tells: signs of life, requests to stop, full disks."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.errors import DiskFull, StoreError, Superseded
+from hierapp.runs import Run
+from hierapp.runs.states import State
+
+LOOK_SECONDS = 0.25  # between looks whether to stop
+BEAT_SECONDS = 2.0  # between signs of life
+PATIENCE_SECONDS = 1.0  # between tries on a full disk
+CHECKPOINT_SECONDS = 1.0  # at least, between checkpoints
+CHECKPOINT_SHARE = 0.02  # of the time, at most, goes into them
+
+
+class Desk(Protocol):
+    """Who writes down what a worker tells: `Attempt`, or something far away that passes it on to one."""
+
+    def begin(self, device: str, version: str) -> None: ...
+
+    def rewind(self, epoch: float, progress: float, note: str | None = None) -> None: ...
+
+    def beat(self) -> bool: ...
+
+    def is_asked_to_stop(self) -> bool: ...
+
+    def report(self, epoch: float, values: Mapping[str, float], progress: float) -> None: ...
+
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None: ...
+
+    def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None: ...
+
+    def end(self, state: State, error: str | None = None) -> None: ...
+
+    def saved(self, file: Path) -> None:
+        """A file of the run's folder is whole."""
+
+
+def say(words: str) -> None:
+    """A line for the run's log; a log that cannot be written stops nothing."""
+    try:
+        print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
+    except OSError:
+        return
+
+
+class RunRecorder:
+    """The training's Recorder over a desk. Use it as a context: meanwhile a thread gives signs of life.
+
+    Args:
+        desk: what the run's worker may write.
+        run: the run.
+    """
+
+    def __init__(self, desk: Desk, run: Run) -> None:
+        self.desk, self.run = desk, run
+        self.signal: int | None = None  # set when the process is asked to end
+        self._asked = self._superseded = False
+        self._over = threading.Event()
+        self._pulse = threading.Thread(target=self._live, daemon=True)
+        self._saved_at = time.monotonic()
+        # The shortest of the last ones counts: a disk that was busy once must not put off the next checkpoints.
+        self._save_seconds = deque([0.0], maxlen=3)
+
+    def __enter__(self) -> RunRecorder:
+        # A short run would be over before the first look of the thread.
+        self._asked = self.desk.is_asked_to_stop()
+        self._pulse.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._pulse.join(timeout=BEAT_SECONDS)
+
+    # What the training asks and tells
+
+    def report(self, epoch: float, values: Mapping[str, float]) -> None:
+        self._patiently(lambda: self.desk.report(epoch, values, epoch / self.run.config.epochs))
+
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
+        self._patiently(lambda: self.desk.end_epoch(epoch, values, confusion))
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        say(f"epoch {epoch} of {self.run.config.epochs}: {figures}")
+
+    def should_stop(self) -> bool:
+        if self._superseded:
+            raise Superseded
+        return self._asked or self.signal is not None
+
+    def should_save(self) -> bool:
+        """As often as it costs little of the time."""
+        waited = time.monotonic() - self._saved_at
+        if waited < max(CHECKPOINT_SECONDS, min(self._save_seconds) / CHECKPOINT_SHARE):
+            return False
+        self._saved_at = time.monotonic()
+        return True
+
+    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+        notes = [f"The file {name} was broken and is left aside." for name in broken]
+        if epoch > 0:
+            notes.append(f"Training goes on from epoch {epoch:.2f}.")
+        elif broken:
+            notes.append("Training begins anew.")
+        elif self.run.progress > 0:
+            notes.append("There was no checkpoint any more, or none yet; training begins anew.")
+        for note in notes:
+            say(note)
+        progress = epoch / self.run.config.epochs
+        self._patiently(lambda: self.desk.rewind(epoch, progress, " ".join(notes) or None))
+        self._saved_at = time.monotonic()
+
+    def saved(self, file: Path) -> None:
+        self._patiently(lambda: self.desk.saved(file))
+        self._save_seconds.append(time.monotonic() - self._saved_at)
+
+    def not_saved(self, error: OSError) -> None:
+        say(f"no checkpoint could be written ({error.strerror or error}); the one before is kept")
+
+    def when_there_is_room(self, write: Callable[[], None]) -> None:
+        self._patiently(write)
+
+    # How the run ends
+
+    def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
+        self._patiently(lambda: self.desk.finish(epoch, test, confusion))
+
+    def end(self, state: State, error: str | None = None) -> None:
+        self._patiently(lambda: self.desk.end(state, error))
+
+    def _patiently(self, write: Callable[[], None]) -> None:
+        """Write, and where the disk is full, try again until there is room."""
+        told = False
+        while True:
+            try:
+                return write()
+            except (DiskFull, OSError) as error:
+                if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                if self._superseded:
+                    raise Superseded from error
+                if self.signal is not None:
+                    raise SystemExit(128 + self.signal) from error
+                if not told:
+                    say("the disk is full; waiting for room")
+                told = True
+                time.sleep(PATIENCE_SECONDS)
+
+    def _live(self) -> None:
+        """Look whether to stop and give signs of life, beside the training."""
+        beaten = 0.0
+        while not self._over.wait(LOOK_SECONDS):
+            try:
+                if time.monotonic() - beaten > BEAT_SECONDS:
+                    self._asked |= self.desk.beat()
+                    beaten = time.monotonic()
+                else:
+                    self._asked |= self.desk.is_asked_to_stop()
+            except Superseded:
+                self._superseded = True
+                return
+            except StoreError:
+                continue  # a full disk, a folder that is away for a moment: the next look may be luckier

@@ -1,0 +1,156 @@
+"""`python -m hierapp.execution.worker RUN ATTEMPT`: one run, one process. The launcher starts it once the run is claimed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hierapp.data import registry as datasets
+from hierapp.errors import Cancelled, HierappError, Superseded
+from hierapp.execution.recorder import Desk, RunRecorder, say
+from hierapp.runs import Run, Store
+from hierapp.runs.store import number_of
+from hierapp.runs.writer import Attempt
+from hierapp.utils import processes
+
+if TYPE_CHECKING:
+    from hierapp.training.trainer import Load
+
+
+class LocalDesk(Attempt):
+    """The store itself; files of the run's folder are where they belong."""
+
+    def saved(self, file: Path) -> None:
+        """Nothing is left to do."""
+
+
+def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
+    """Train a claimed run and record how it ends; True if it finished.
+
+    Args:
+        desk: who writes down what happens.
+        run: the run as it was claimed.
+        folder: where its files go.
+        load: reads data sets; `datasets.load` by default.
+    """
+    try:
+        with RunRecorder(desk, run) as recorder, _signals(recorder):
+            return _train(recorder, run, folder, load)
+    except Superseded:
+        say("the run is another worker's by now, or has ended; this one stops")
+        return False
+
+
+def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> bool:
+    try:
+        # Imported only now: torch takes seconds, and the page shows the process meanwhile.
+        from hierapp.training import checkpoints, device as compute, trainer
+        from hierapp.version import code_version
+
+        share_cores(run)
+        device = compute.choose_device(run.config.device)
+        recorder.desk.begin(str(device), code_version())
+        say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
+        test = trainer.train(run.config, run.tree, recorder, folder, load, run.similarity)
+        recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
+        checkpoints.remove(folder)
+        say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")
+        return True
+    except Superseded:
+        raise
+    except Cancelled:
+        if recorder.signal is None:
+            say("cancelled")
+            recorder.end("cancelled")
+        else:
+            recorder.end("interrupted", f"{_signal_words(recorder.signal)} A checkpoint was kept.")
+        return False
+    except Exception as error:
+        with suppress(OSError):
+            traceback.print_exc()
+        recorder.end("failed", error=describe(error))
+        return False
+
+
+class _signals:  # noqa: N801 - reads as a verb
+    """Meanwhile SIGTERM asks the training to stop with a checkpoint; a second one ends the process."""
+
+    def __init__(self, recorder: RunRecorder) -> None:
+        self.recorder = recorder
+
+    def __enter__(self) -> None:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGTERM, self._told)
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        if self.recorder.signal is not None:
+            raise SystemExit(128 + number)
+        self.recorder.signal = number
+
+
+def _signal_words(number: int) -> str:
+    return f"The run's process was asked to end by signal {number} ({signal.strsignal(number)})."
+
+
+def share_cores(run: Run) -> None:
+    """One thread for batches that are too small to share: as fast there, and it never waits for a core that is busy.
+
+    Measured on two cores: an epoch of the digits takes 24 ms on two threads and 29 on one, but beside another busy
+    process 101 and 28.
+    """
+    import torch
+
+    from hierapp.training.device import SMALL_BATCH
+
+    entry = datasets.catalogue().get(run.config.data)
+    if entry is None:  # a user's own, on a node of a cluster that has it not
+        return
+    height, width, channels = entry.image_shape
+    if height * width * channels * run.config.batch_size < SMALL_BATCH:
+        torch.set_num_threads(1)
+
+
+def describe(error: Exception) -> str:
+    """One sentence for the user; the log has the traceback."""
+    if isinstance(error, HierappError):
+        return str(error)
+    first = (str(error).splitlines() or [""])[0]
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in first:
+        return "The run needs more memory than the device has; make the batch or the model smaller."
+    return f"Training stopped on an unexpected {type(error).__name__}: {first}; the run's log has the details."
+
+
+def main() -> int:
+    store = Store()
+    run = store.run(sys.argv[1])
+    number = int(sys.argv[2]) if len(sys.argv) > 2 else run.attempt
+    desk = LocalDesk(store.database, number_of(run.id), number)
+    try:
+        desk.take(os.getpid(), processes.identity(os.getpid()) or "")
+    except Superseded:
+        say(f"run {run.id} is {run.state} and not this worker's; only a launcher's claim starts a run")
+        return 2
+    return 0 if work(desk, run, run.folder) else 1
+
+
+def _go_first_when_memory_is_short() -> None:
+    """Rather a run, which can go on from its checkpoint, than the app or the user's editor."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+if __name__ == "__main__":
+    _go_first_when_memory_is_short()
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Runs as files for others: a bundle with its script, an HTML report, event files of TensorBoard."""

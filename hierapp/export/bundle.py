@@ -1,0 +1,161 @@
+"""Runs as one zip that stands alone: all that was recorded of them, and a script that trains them anew.
+
+The same runs give the same bytes. Nothing in it names a user or a folder of this machine, but a log may.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from hierapp import paths
+from hierapp.analysis import summary
+from hierapp.errors import ConfigError
+from hierapp.export import readme, reproduce_script, run_files
+from hierapp.runs import Run, Store
+from hierapp.training import predictions as outputs
+from hierapp.utils.files import beside, put_in_place, told
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip; the time of the export would make every bundle another one
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What goes into a bundle beside figures and configuration.
+
+    Attributes:
+        weights: the weights of the finished runs.
+        predictions: what each finished run said of every test image.
+        logs: what the runs' workers printed; it may name folders of the machine.
+    """
+
+    weights: bool = True
+    predictions: bool = True
+    logs: bool = False
+
+
+def chosen(store: Store, ids: Sequence[str]) -> list[Run]:
+    """The runs of these ids, each once, in the order of their numbers.
+
+    Raises:
+        ConfigError: if none is named.
+        StoreError: if there is no such run.
+    """
+    if not ids:
+        raise ConfigError("No run is chosen; name at least one, as `python -m hierapp runs` lists them.")
+    found = {run.id: run for run in map(store.run, ids)}
+    return [found[run] for run in sorted(found, key=int)]
+
+
+def write(store: Store, ids: Sequence[str], file: Path, wanted: Wanted | None = None) -> list[Run]:
+    """Write the bundle of some runs; of those that are not finished what there is.
+
+    Args:
+        store: where they are.
+        ids: which; named twice counts once.
+        file: the zip; it must not be there yet.
+        wanted: what goes into it.
+
+    Returns:
+        The runs in it.
+
+    Raises:
+        ConfigError: if no run is named.
+        StoreError: if there is no such run, or the file is there already or cannot be written; then no file is made.
+    """
+    runs = chosen(store, ids)
+    with told(f"The bundle cannot be written to {file.parent}"), beside(file) as folder:
+        side = folder / "bundle.zip"
+        with zipfile.ZipFile(side, "x") as out:
+            _fill(out, store, runs, wanted or Wanted())
+        put_in_place(side, file)
+    return runs
+
+
+def as_bytes(store: Store, ids: Sequence[str], wanted: Wanted | None = None) -> bytes:
+    """The same in memory, for a download.
+
+    Raises:
+        ConfigError, StoreError: as `write`.
+    """
+    runs = chosen(store, ids)
+    with told("The bundle cannot be made"), TemporaryFile() as side:
+        with zipfile.ZipFile(side, "w") as out:
+            _fill(out, store, runs, wanted or Wanted())
+        side.seek(0)
+        return side.read()
+
+
+def table(runs: Sequence[Run]) -> str:
+    """All runs with what they are and their figures, as CSV."""
+    runs = [run_files.nameless(run) for run in runs]
+    said = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
+    return summary.table(runs).assign(**said).to_csv(lineterminator="\n")
+
+
+def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], wanted: Wanted) -> None:
+    _text(out, "README.md", readme.readme(runs, wanted.weights, wanted.predictions, wanted.logs))
+    _text(out, "runs.csv", table(runs))
+    over_seeds = summary.over_seeds(summary.table([run_files.nameless(run) for run in runs]))
+    if len(over_seeds):
+        _text(out, "over_seeds.csv", over_seeds.to_csv(index=False, lineterminator="\n"))
+    _text(out, "environment.json", _json(readme.environment(runs)))
+    citation = paths.project_folder() / "CITATION.cff"
+    if citation.is_file():
+        _text(out, "CITATION.cff", citation.read_text(encoding="utf-8"))
+    _text(out, "citation.bib", readme.bibtex())
+    _text(out, "reproduce.py", Path(reproduce_script.__file__).read_text(encoding="utf-8"))
+    for run in runs:
+        _add_run(out, store, run, wanted)
+
+
+def _add_run(out: zipfile.ZipFile, store: Store, run: Run, wanted: Wanted) -> None:
+    place = f"runs/{int(run.id)}"
+    for name, text in run_files.texts(store, run).items():
+        _text(out, f"{place}/{name}", text)
+    put(out, f"{place}/metrics.parquet", run_files.metrics_parquet(store, run))
+    said = outputs.read(run.folder) if wanted.predictions and run.state == "finished" else None
+    if said is not None:
+        _text(out, f"{place}/predictions.csv", run_files.predictions(said))
+        _copy(out, f"{place}/{outputs.FILE}", run.folder / outputs.FILE)
+    model = run.folder / run_files.WEIGHTS
+    if wanted.weights and run.state == "finished" and model.is_file():
+        _copy(out, f"{place}/{run_files.WEIGHTS}", model, run_files.nameless_head(model, run))
+    if wanted.logs and run.log_file.is_file():
+        _copy(out, f"{place}/log.txt", run.log_file, packed=True)
+
+
+def _text(out: zipfile.ZipFile, name: str, text: str) -> None:
+    put(out, name, text.encode("utf-8", "replace"))
+
+
+def put(out: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Put a file into a zip, packed; the same content makes the same bytes whenever it is done."""
+    out.writestr(_info(name, packed=True), content)
+
+
+def _copy(
+    out: zipfile.ZipFile, name: str, file: Path, head: tuple[bytes, int] = (b"", 0), packed: bool = False
+) -> None:
+    """Copy a file, its first bytes, so many, replaced by others."""
+    with file.open("rb") as source, out.open(_info(name, packed), "w", force_zip64=True) as target:
+        target.write(head[0])
+        source.seek(head[1])
+        shutil.copyfileobj(source, target, CHUNK)
+
+
+def _info(name: str, packed: bool) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, EARLIEST)
+    info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

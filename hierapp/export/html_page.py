@@ -1,0 +1,156 @@
+"""One HTML file that stands alone: tables, drawings and Plotly figures, light or dark, on a screen or on paper.
+
+Nothing is fetched: Plotly is inside, and the page's own policy lets it ask for nothing. Every text is escaped here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from hierapp.plots.core import ON_DARK, ON_LIGHT
+
+WIDTH = 700  # of figures, in pixels: as wide as a sheet of A4 between its margins
+
+_CSS = """
+:root { color-scheme: light dark; --ink: #1b2430; --paper: #ffffff; --line: #d5dbe3; --soft: #5b6675; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8edf3; --paper: #10161e; --line: #34404f; --soft: #9fabba; } }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 900px; margin: 0 auto; padding: 2rem 1rem 4rem; }
+h1 { font-size: 1.8rem; line-height: 1.2; overflow-wrap: anywhere; }
+h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1rem; margin-bottom: 0.3rem; overflow-wrap: anywhere; }
+p { overflow-wrap: anywhere; } .lines { white-space: pre-wrap; } .soft { color: var(--soft); font-size: 0.9rem; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.6rem 0.25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
+  max-width: 24rem; overflow-wrap: break-word; }
+th { font-weight: 600; }
+figure { margin: 0.5rem 0 1.5rem; overflow-x: auto; }
+figcaption { margin-top: 0.4rem; color: var(--soft); font-size: 0.9rem; }
+svg { max-width: 100%; height: auto; } .js-plotly-plot svg { max-width: none; }
+@page { size: A4; margin: 12mm; }
+@media print {
+  :root { --ink: #000000; --paper: #ffffff; --line: #bbbbbb; --soft: #444444; }
+  body { font-size: 11pt; } main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; } figure, tr { break-inside: avoid; }
+  .table, figure { overflow: visible; } table { font-size: 7.5pt; }
+  th, td { padding-right: 0.4rem; }
+  .modebar-container { display: none !important; }
+}
+"""
+
+_DRAW = """
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const plots = [...document.querySelectorAll("figure > div[data-spec]")];
+const look = (layout, isDark) => ({
+  "font.color": isDark ? "#e8edf3" : "#1b2430",
+  ...(layout.coloraxis ? {"coloraxis.colorscale": isDark ? SCALES.dark : SCALES.light} : {}),
+});
+for (const plot of plots) {
+  const {data, layout} = JSON.parse(document.getElementById(plot.dataset.spec).textContent);
+  const name = plot.dataset.spec;
+  const save = (format, icon) => ({
+    name: `Download as ${format.toUpperCase()}`, icon,
+    click: shown => Plotly.downloadImage(shown, {format, filename: name, width: shown.offsetWidth,
+      height: shown.offsetHeight, scale: format === "png" ? 3 : 1}),
+  });
+  Plotly.newPlot(plot, data, layout, {
+    displaylogo: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
+    modeBarButtonsToAdd: [save("png", Plotly.Icons.camera), save("svg", Plotly.Icons.disk)],
+  }).then(() => Plotly.relayout(plot, look(layout, dark.matches)));
+}
+const paint = isDark => plots.forEach(plot => plot.layout && Plotly.relayout(plot, look(plot.layout, isDark)));
+dark.addEventListener("change", () => paint(dark.matches));
+addEventListener("beforeprint", () => paint(false));
+addEventListener("afterprint", () => paint(dark.matches));
+"""
+
+# Lines that can be seen on white and on black; what is behind is the page.
+_TEMPLATE = go.layout.Template(
+    layout={
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 12},
+        **{
+            axis: {"gridcolor": "rgba(128,140,155,0.25)", "zerolinecolor": "rgba(128,140,155,0.4)", "automargin": True}
+            for axis in ("xaxis", "yaxis")
+        },
+        "hoverlabel": {"font": {"color": "#1b2430"}, "bgcolor": "#ffffff"},
+    }
+)
+
+
+class Page:
+    """A page that is written from top to bottom.
+
+    Args:
+        title: its name, as plain text.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title, self.figures = title, 0
+        self._parts: list[str] = []
+        self.heading(title, 1)
+
+    def heading(self, text: str, level: int = 2) -> None:
+        self._parts.append(f"<h{level}>{escape(text)}</h{level}>")
+
+    def text(self, *sentences: str, soft: bool = False) -> None:
+        """A paragraph."""
+        self._parts.append(f"<p{' class=soft' if soft else ''}>{escape(' '.join(sentences))}</p>")
+
+    def lines(self, text: str) -> None:
+        """A text with its own line breaks."""
+        self._parts.append(f"<p class=lines>{escape(text)}</p>")
+
+    def table(self, frame: pd.DataFrame) -> None:
+        """A table, floats by four digits, nothing where there is no value."""
+        shown = frame.to_html(
+            index=False, border=0, na_rep="", float_format="{:.4f}".format, escape=True, justify="left"
+        )
+        self._parts.append(f'<div class="table">{shown}</div>')
+
+    def facts(self, rows: Sequence[tuple[str, object]]) -> None:
+        """Names and values, one a line."""
+        lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
+        self._parts.append(f'<div class="table"><table>{lines}</table></div>')
+
+    def figure(self, figure: go.Figure, alt: str) -> None:
+        """A Plotly figure; `alt` says in words what it shows."""
+        self.figures += 1
+        name = f"figure-{self.figures}"
+        figure = go.Figure(figure).update_layout(template=_TEMPLATE, width=WIDTH)
+        # Plotly writes <, > and / as \\u.... in JSON, so that no text of it ends the script.
+        spec = figure.to_json(engine="json")
+        self._parts.append(
+            f'<figure><div data-spec="{name}" role="img" aria-label="{escape(alt)}"></div>'
+            f'<script type="application/json" id="{name}">{spec}</script>'
+            f"<figcaption>{escape(alt)}</figcaption></figure>"
+        )
+
+    def drawing(self, svg: str, alt: str) -> None:
+        """A drawing of `tree_svg`, whose texts are escaped already."""
+        self._parts.append(f"<figure>{svg}<figcaption>{escape(alt)}</figcaption></figure>")
+
+    def html(self) -> str:
+        """The whole file."""
+        from plotly.offline import get_plotlyjs
+
+        scales = json.dumps({"light": ON_LIGHT, "dark": ON_DARK})
+        return (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline';"
+            " style-src 'unsafe-inline'; img-src data: blob:\">"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{escape(self.title)}</title><style>{_CSS}</style></head><body><main>\n"
+            + "\n".join(self._parts)
+            + (f"\n</main><script>{get_plotlyjs()}</script>\n" if self.figures else "\n</main>\n")
+            + (f"<script>const SCALES = {scales};{_DRAW}</script>" if self.figures else "")
+            + "</body></html>\n"
+        )

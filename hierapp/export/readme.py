@@ -1,0 +1,140 @@
+"""The words of a bundle: what each file is, what it was made with, how to cite it."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import hierapp
+from hierapp import paths
+from hierapp.analysis import summary
+from hierapp.export import run_files
+from hierapp.runs import Run
+from hierapp.utils import devices
+from hierapp.utils.text import counted
+from hierapp.version import code_version
+
+LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "scipy", "pydantic", "safetensors")
+
+
+def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) -> str:
+    """What each file of the bundle is."""
+    runs = [run_files.nameless(run) for run in runs]
+    names = summary.labels(runs)
+    lines = [f"| {run.id} | {_cell(names[run.id])} | {_cell(run.config.data)} | {run.state} |" for run in runs]
+    unfinished = [run for run in runs if run.state != "finished"]
+    told = [
+        f"- Run {run.id} is {run.state} after {run.epoch} of {counted(run.config.epochs, 'epoch')}: it has no test"
+        f" figures, predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
+        for run in unfinished
+    ]
+    files = _files(weights, predictions, logs)
+    return "\n".join(
+        [
+            "# Runs of hierapp",
+            "",
+            f"Exported by hierapp {code_version()}.",
+            "",
+            "| run | setting | data set | state |",
+            "| --- | --- | --- | --- |",
+            *lines,
+            "",
+            *([*told, ""] if told else []),
+            "| file | what it is |",
+            "| --- | --- |",
+            *(f"| `{name.replace(', ', '`, `')}` | {what} |" for name, what in files.items()),
+            "",
+            "## Train them anew",
+            "",
+            "    PYTHONPATH=FOLDER_OF_HIERAPP python reproduce.py [--data FOLDER] [--run RUN]",
+            "",
+            "It needs hierapp's code and libraries, best of the versions in `environment.json`, and the data set, but",
+            "neither the app nor its store. Each finished run is trained from its configuration, tree and similarity",
+            "as they stand here, and its test figures, confusion matrix and weights are compared with those here. On a",
+            "CPU they are the same bit for bit on the same kind of machine with the same versions; elsewhere the last",
+            "digits may differ, and with them the course of the training: the script then shows by how much, and what",
+            "of the machine differs.",
+            "",
+        ]
+    )
+
+
+def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
+    """The files of a bundle, and what each is."""
+    files = {
+        "runs.csv": "all runs: what they are, their figures on the test images, tags and notes",
+        "over_seeds.csv": "mean and deviation over the seeds of a setting, where there are several",
+        "environment.json": "versions, processor and system of the machine that exported, and of each training",
+        "CITATION.cff, citation.bib": "how to cite hierapp",
+        "reproduce.py": "trains the runs anew and says whether they come out the same",
+        "runs/RUN/run.json": "state, times, tags and note, and what the run was trained with",
+        "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
+        "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
+        "runs/RUN/similarity.csv": "which classes are alike, if the loss was given that",
+        "runs/RUN/metrics.csv, metrics.parquet": "every figure recorded in training: epoch (1.5 is the middle of the"
+        " second), metric, value",
+        "runs/RUN/confusion_test.csv, confusion_validation.csv": "counts of images, rows true, columns predicted; of"
+        " the test part with the weights of the best epoch, of the validation part after the last epoch",
+        "runs/RUN/test.json": "every figure on the test part, of classes in the order of the tree's leaves",
+    }
+    if predictions:
+        files["runs/RUN/predictions.csv"] = (
+            "a row a test image: its index in the data set's test part, true and likeliest class, their probabilities"
+        )
+        files["runs/RUN/outputs.safetensors"] = (
+            "the same with the probabilities of all classes: `probabilities` (float16) and `target`"
+        )
+    if weights:
+        files["runs/RUN/model.safetensors"] = (
+            "the weights of the epoch that was tested, with the mean and deviation that images are normalised by"
+        )
+    if logs:
+        files["runs/RUN/log.txt"] = "what the training printed; it may name folders of the machine"
+    return files
+
+
+def environment(runs: Sequence[Run]) -> dict[str, Any]:
+    """What the bundle is made with, and what each run was trained with."""
+    return {
+        "exported_with": {
+            "hierapp": code_version(),
+            "python": platform.python_version(),
+            **{name: _version(name) for name in LIBRARIES},
+            "processor": devices.processor(),
+            "cores": devices.cores(),
+            "devices": list(devices.kinds()),
+            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        },
+        "trained_with": {run.id: run_files.conditions(run) for run in runs},
+    }
+
+
+def bibtex() -> str:
+    """How hierapp is cited, as BibTeX; the same as CITATION.cff says."""
+    file = paths.project_folder() / "CITATION.cff"
+    said = file.read_text(encoding="utf-8") if file.is_file() else ""
+    found = dict(re.findall(r'^(?:  - )?(\w+): "?(.*?)"?$', said, re.MULTILINE))
+    return (
+        "@software{hierapp,\n"
+        f"  title = {{{{{found.get('title', 'hierapp')}}}}},\n"
+        f"  author = {{{{{found.get('name', 'The hierapp authors')}}}}},\n"
+        f"  version = {{{hierapp.__version__}}},\n"
+        f"  note = {{{code_version()}}},\n"
+        f"  license = {{{found.get('license', 'MIT')}}}\n"
+        "}\n"
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cell(text: str) -> str:
+    """Words of a user in a table of Markdown, on one line and as they are written."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))

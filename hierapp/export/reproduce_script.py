@@ -1,0 +1,180 @@
+"""Train the runs of this bundle anew and say whether they come out as they did.
+
+    python reproduce.py [--data FOLDER] [--run RUN]
+
+It needs hierapp's code (PYTHONPATH=its folder) and the data set, but neither the app nor its store.
+Exit status: 0 all are the same bit for bit, 1 a run differs, 2 it could not be tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SAME, DIFFERS, NOT_TRIED = 0, 1, 2
+
+
+class Progress:
+    """Prints each epoch; what `hierapp.training.trainer` asks of a recorder."""
+
+    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
+
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None:
+        print(f"  epoch {epoch}: validation accuracy {values['val_accuracy']:.4f}", flush=True)
+
+    def should_stop(self) -> bool:
+        return False
+
+    def should_save(self) -> bool:
+        return False
+
+    def went_back(self, epoch: float, broken: Sequence[str]) -> None: ...
+
+    def saved(self, file: Path) -> None: ...
+
+    def not_saved(self, error: OSError) -> None: ...
+
+    def when_there_is_room(self, write: Callable[[], None]) -> None:
+        write()
+
+
+def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
+    """Train and compare; the exit status."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--data", help="the folder of the data sets; by default HIERAPP_DATA, or hierapp's own")
+    parser.add_argument("--run", action="append", help="only this run; may be given again")
+    parser.add_argument("--device", help="auto, cuda, mps or cpu; by default what each run was trained on")
+    options = parser.parse_args(arguments)
+    if options.data:
+        os.environ["HIERAPP_DATA"] = str(Path(options.data).absolute())
+    try:
+        from hierapp.errors import HierappError
+    except ImportError as error:
+        return _not_tried(f"hierapp cannot be imported ({error}); set PYTHONPATH to the folder of its code.")
+    folders = sorted((bundle / "runs").iterdir(), key=lambda folder: int(folder.name))
+    unknown = set(options.run or ()) - {folder.name for folder in folders}
+    if unknown:
+        return _not_tried(f"There is no run {sorted(unknown)[0]!r} in this bundle.")
+    chosen = [folder for folder in folders if not options.run or folder.name in options.run]
+    finished = [folder for folder in chosen if (folder / "test.json").is_file()]
+    for folder in chosen:
+        if folder not in finished:
+            print(f"run {folder.name} did not finish: there is nothing to compare with")
+    if not finished:
+        return _not_tried("No run is finished; there is nothing to reproduce.")
+    try:
+        same = [reproduce(folder, options.device) for folder in finished]
+    except HierappError as error:
+        return _not_tried(str(error))
+    except (OSError, ValueError, LookupError) as error:
+        return _not_tried(f"The bundle is not whole ({error}); unpack it again.")
+    print(f"{sum(same)} of {len(same)} runs are the same, bit for bit")
+    return SAME if all(same) else DIFFERS
+
+
+def reproduce(folder: Path, device: str | None = None) -> bool:
+    """Train one run and compare it; whether it is the same."""
+    import torch
+
+    from hierapp import LabelTree
+    from hierapp.similarities import formats as similarity_formats
+    from hierapp.training import RunConfig, device as compute, trainer
+    from hierapp.version import code_version
+
+    before = _read(folder / "run.json")["trained_with"]
+    values = _read(folder / "config.json")
+    values["device"] = device or before.get("kind") or values["device"]
+    values["precision"] = before.get("precision", values["precision"])
+    config = RunConfig.make(**values)
+    tree = LabelTree.load(folder / "tree.json")
+    csv = folder / "similarity.csv"
+    similarity = similarity_formats.parse(csv.read_text(encoding="utf-8")).over(tree.leaves) if csv.is_file() else None
+    # As many threads as then: they decide in which order numbers are added.
+    if "threads" in before:
+        torch.set_num_threads(int(before["threads"]))
+    print(f"run {folder.name}: {config.loss} on {config.data}, seed {config.seed}, {config.epochs} epochs", flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        test = trainer.train(config, tree, Progress(), Path(made), similarity=similarity)
+        weights = _same_weights(folder / "model.safetensors", Path(made, "model.safetensors"))
+    expected = {**_read(folder / "test.json"), "confusion": _confusion(folder / "confusion_test.csv", tree.leaves)}
+    differences = compare(expected, json.loads(json.dumps(test)))
+    if not differences and weights is not False:
+        told = "" if weights is None else ", and so are the weights"
+        print(f"  the same: {len(expected)} test figures, bit for bit{told}")
+        return True
+    for line in differences or ["the weights, though no test figure"]:
+        print(f"  differs: {line}")
+    here = compute.conditions(compute.choose_device(config.device), config.precision)
+    now = {**here, "hierapp": code_version()}
+    others = [
+        f"{name} {before[name]!r} then, {now[name]!r} now" for name in now if before.get(name, now[name]) != now[name]
+    ]
+    if others:
+        print(f"  other conditions, which may be why: {'; '.join(others)}")
+    elif "torch" not in before:
+        print("  what the run was trained with was not recorded; another machine or version may be why")
+    else:
+        print("  machine and versions are the same: configuration, tree, data or code must differ")
+    return False
+
+
+def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """A line for each figure that is not the same; by their texts, which tell every bit and for which NaN is NaN."""
+    lines = []
+    for name, value in expected.items():
+        other = found.get(name)
+        if json.dumps(value) == json.dumps(other):
+            continue
+        apart = [abs(a - b) for a, b in zip(_flat(value), _flat(other), strict=False)]
+        if isinstance(value, list):
+            lines.append(f"{name}, by {max(apart, default=float('nan')):.3g} at most")
+        else:
+            lines.append(f"{name} {value} then, {other} now")
+    return lines
+
+
+def _flat(value: object) -> list[float]:
+    if isinstance(value, list):
+        return [number for each in value for number in _flat(each)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+def _confusion(file: Path, classes: Sequence[str]) -> list[list[int]]:
+    import csv
+
+    with file.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.reader(opened))
+    if rows[0][1:] != list(classes):
+        raise ValueError(f"the classes of {file.name} are not the leaves of the tree")
+    return [[int(cell) for cell in row[1:]] for row in rows[1:]]
+
+
+def _same_weights(before: Path, now: Path) -> bool | None:
+    """Whether all tensors are the same; None if there are none to compare with."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not before.is_file():
+        return None
+    old, new = load_file(before), load_file(now)
+    return old.keys() == new.keys() and all(torch.equal(old[name], new[name]) for name in old)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _not_tried(why: str) -> int:
+    print(f"reproduce: {why}", file=sys.stderr)
+    return NOT_TRIED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""One run as the files of a bundle: texts by name, and what words of this machine they leave out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hierapp import paths
+from hierapp.runs import Run, Store
+from hierapp.similarities import Similarity, formats as similarity_formats
+from hierapp.training.predictions import Outputs
+from hierapp.trees import formats as tree_formats
+
+WEIGHTS = "model.safetensors"
+HEAD = 8  # bytes that tell the length of a safetensors file's words
+MOST_WORDS = 100_000_000
+
+
+def nameless(run: Run) -> Run:
+    """The run without folders of this machine: a tree's file by its name alone, messages with ~ for the user's folder.
+
+    >>> PureWindowsPath("/home/ann/trees/mine.json").name
+    'mine.json'
+    """
+    config = run.config.model_copy(update={"tree": PureWindowsPath(run.config.tree).name})
+    return replace(
+        run,
+        config=config,
+        error=_without_folders(run.error),
+        note=_without_folders(run.note),
+        own_note=_without_folders(run.own_note) or "",
+        owner=None,
+    )
+
+
+def texts(store: Store, run: Run) -> dict[str, str]:
+    """The small files of a run by name."""
+    run = nameless(run)
+    found = {
+        "run.json": _json(_facts(run)),
+        "config.json": _json(run.config.model_dump()),
+        "tree.json": tree_formats.render(run.tree, "json"),
+        "metrics.csv": metrics(store, run).to_csv(index=False, lineterminator="\n"),
+    }
+    if run.similarity is not None:
+        found["similarity.csv"] = similarity_formats.render(Similarity.of(run.tree.leaves, run.similarity))
+    validation, test = store.confusion(run.id, "validation"), store.confusion(run.id, "test")
+    if validation is not None:
+        found["confusion_validation.csv"] = confusion(validation, run.tree.leaves)
+    if test is not None and run.test is not None:
+        found["confusion_test.csv"] = confusion(test, run.tree.leaves)
+        found["test.json"] = _json(run.test)
+    return found
+
+
+def metrics(store: Store, run: Run) -> pd.DataFrame:
+    """Every recorded figure: epoch (1.5 in the middle of the second one), metric, value; ordered by epoch."""
+    points = store.metrics([run.id])[run.id]
+    rows = sorted((epoch, name, value) for name, ats in points.items() for epoch, value in ats)
+    frame = pd.DataFrame(rows, columns=["epoch", "metric", "value"])
+    return frame.astype({"epoch": float, "metric": str, "value": float})
+
+
+def metrics_parquet(store: Store, run: Run) -> bytes:
+    """The same as Parquet."""
+    written = io.BytesIO()
+    metrics(store, run).to_parquet(written, index=False)
+    return written.getvalue()
+
+
+def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """A confusion matrix as CSV: a header of predicted classes, then a row a true class."""
+    rows = [["true \\ predicted", *classes]]
+    rows += [[name, *map(str, row)] for name, row in zip(classes, counts.tolist(), strict=True)]
+    return _csv(rows)
+
+
+def predictions(said: Outputs) -> str:
+    """A row a test image: its index in the data set's test part, the true class, the likeliest one, and the probability
+    of each of the two."""
+    likeliest = said.probabilities.argmax(1)
+    places = np.arange(len(said.target))
+    # Five digits bring a float16 back exactly.
+    true, best = (said.probabilities[places, classes].tolist() for classes in (said.target, likeliest))
+    rows = [["index", "true", "predicted", "probability_of_true", "probability_of_predicted"]]
+    rows += [
+        [str(place), said.classes[target], said.classes[found], f"{p_true:.5g}", f"{p_best:.5g}"]
+        for place, target, found, p_true, p_best in zip(
+            places.tolist(), said.target.tolist(), likeliest.tolist(), true, best, strict=True
+        )
+    ]
+    return _csv(rows)
+
+
+def conditions(run: Run) -> dict[str, Any]:
+    """Where and by what a run was trained, as far as it was recorded: that stands in its weights' file."""
+    words = _words(run.folder / WEIGHTS)[0].get("__metadata__", {})
+    try:
+        found = json.loads(words.get("conditions", "{}"))
+    except (AttributeError, ValueError):
+        found = {}
+    return {"hierapp": run.version, "kind": run.device, **(found if isinstance(found, dict) else {})}
+
+
+def nameless_head(file: Path, run: Run) -> tuple[bytes, int]:
+    """The beginning of a file of weights with the configuration of `nameless`, and how many bytes it replaces."""
+    words, length = _words(file)
+    if "config" not in words.get("__metadata__", {}):
+        return b"", 0
+    words["__metadata__"]["config"] = nameless(run).config.model_dump_json()
+    written = json.dumps(words, separators=(",", ":")).encode()
+    written += b" " * (-len(written) % HEAD)  # tensors begin where their numbers can be mapped
+    return len(written).to_bytes(HEAD, "little") + written, length
+
+
+def _words(file: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says before its tensors, and how many bytes that takes; nothing of other files."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(HEAD), "little")
+            found = json.loads(opened.read(length)) if length < MOST_WORDS else {}
+    except (OSError, ValueError):
+        return {}, 0
+    return (found, HEAD + length) if isinstance(found, dict) else ({}, 0)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    times = {name: getattr(run, name) for name in ("created", "started", "ended")}
+    return {
+        "run": run.id,
+        "state": run.state,
+        "epochs_done": run.epoch,
+        **{name: None if at is None else datetime.fromtimestamp(at, UTC).isoformat() for name, at in times.items()},
+        "error": run.error,
+        "note": run.note,
+        "tags": list(run.tags),
+        "own_note": run.own_note,
+        "trained_with": conditions(run),
+    }
+
+
+def _without_folders(text: str | None) -> str | None:
+    if text is None:
+        return None
+    folders = {
+        paths.home().absolute(): "HIERAPP_HOME",
+        paths.data_folder().absolute(): "HIERAPP_DATA",
+        Path.home(): "~",
+    }
+    for folder in sorted(folders, key=lambda folder: -len(str(folder))):
+        if len(folder.parts) > 1:
+            text = text.replace(str(folder), folders[folder])
+    return text
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    return written.getvalue()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,168 @@
+"""Test images of finished runs in the lab: what the network itself said of them, as scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp import paths
+from hierapp.data import registry as datasets
+from hierapp.data.images import Pixels
+from hierapp.errors import HierappError, StoreError, one_line
+from hierapp.lab import trees
+from hierapp.lab.example import Scene
+from hierapp.runs import Run, Store
+from hierapp.training import predictions
+from hierapp.training.predictions import Outputs
+
+# Of so many finished runs, the newest ones, one can choose.
+MOST_RUNS = 500
+
+
+@dataclass(frozen=True)
+class Real:
+    """What a network said of an image.
+
+    Attributes:
+        run: the run's id.
+        image: its number in the test part, from 0; None for a picture of one's own, which no address can name.
+        scene: the network's probabilities of the leaves over the run's tree, and the true class (of a picture of one's
+            own the likeliest).
+        tree_name: the tree's name for `trees.named`, if it still stands for that tree.
+    """
+
+    run: str
+    image: int | None
+    scene: Scene
+    tree_name: str | None
+
+
+def runs(store: Store) -> list[Run]:
+    """The finished runs that have stored outputs, newest first."""
+    finished = reversed(store.runs(states=["finished"]))
+    return list(islice((run for run in finished if (run.folder / predictions.FILE).exists()), MOST_RUNS))
+
+
+def said(run: Run) -> Outputs:
+    """What a run's network said of the test part; kept in memory until the file changes.
+
+    Raises:
+        StoreError: if there is nothing, it is broken, or it is over other classes than the run's tree.
+    """
+    file = run.folder / predictions.FILE
+    try:
+        found = _read(run.folder, file.stat().st_mtime_ns)
+    except OSError:
+        found = None
+    if found is None:
+        raise StoreError(
+            f"Run {run.id} has no stored test outputs on this machine; only a finished run of this version has them:"
+            " train it again."
+        )
+    if found.classes != run.tree.leaves:
+        raise StoreError(f"The outputs of run {run.id} are over other classes than its tree; train it again.")
+    return found
+
+
+def example(run: Run, image: int) -> Real:
+    """A test image of a run, by its number from 0.
+
+    Raises:
+        StoreError: if the run has no outputs, or the image is not there.
+    """
+    found = said(run)
+    count = len(found.target)
+    if not 0 <= image < count:
+        raise StoreError(
+            f"Run {run.id} has {count:,} test images, from 0 to {count - 1:,}, and none with the number {image}."
+        )
+    log_probs = found.log_probs(np.array([image]))[0].tolist()
+    return Real(run.id, image, Scene.from_leaf_log_probs(run.tree, log_probs, int(found.target[image])), tree_name(run))
+
+
+def own_picture(run: Run, log_probs: Sequence[float]) -> Real:
+    """A picture of one's own, by what the run's network says of it; the likeliest class stands for the true one."""
+    place = int(np.argmax(log_probs))
+    return Real(run.id, None, Scene.from_leaf_log_probs(run.tree, log_probs, place), tree_name(run))
+
+
+def find(run: str, image: str) -> Real:
+    """The test image that an address names.
+
+    Raises:
+        StoreError: if run or image are not on this machine.
+    """
+    if not (image.isascii() and image.isdecimal() and len(image) < 10):
+        raise StoreError(f"The address asks for test image {image[:20]!r}, which is no number of an image.")
+    known = [each for each in _store(paths.home()).runs([run]) if each.id == run]
+    if not known:
+        raise StoreError(f"There is no run {one_line(run)[:20]!r} on this machine; runs are numbered on each anew.")
+    return example(known[0], int(image))
+
+
+def tree_name(run: Run) -> str | None:
+    """The name of a run's tree, if the tree of that name is still the one it was trained over."""
+    try:
+        return run.config.tree if trees.named(run.config.tree) == run.tree else None
+    except HierappError:
+        return None
+
+
+def likeliest(found: Outputs) -> NDArray[np.int64]:
+    """The likeliest leaf [n] of each image, of equally likely ones the first."""
+    leaves: NDArray[np.int64] = found.probabilities.argmax(1)
+    return leaves
+
+
+def first_mistake(found: Outputs) -> int:
+    """The first image whose likeliest leaf is not the true one; 0 if there is none."""
+    return int((likeliest(found) != found.target).argmax())
+
+
+def among(found: Outputs, true: int | None, taken_for: int | None) -> NDArray[np.int64]:
+    """The images of a true class, and of a likeliest one; None for any."""
+    chosen = np.ones(len(found.target), bool)
+    if true is not None:
+        chosen &= found.target == true
+    if taken_for is not None:
+        chosen &= likeliest(found) == taken_for
+    return np.flatnonzero(chosen)
+
+
+def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
+    """Test images, each uint8 [H, W, C].
+
+    Raises:
+        DatasetError: if the data set is not on this machine, or broken.
+        StoreError: if it is not the one any more on which the run was tested.
+    """
+    found = said(run)
+    pixels, labels = _test_part(run.config.data, paths.data_folder())
+    leaf_of_class = np.asarray(run.tree.positions_of(datasets.find(run.config.data).class_names))
+    if len(labels) != len(found.target) or not np.array_equal(leaf_of_class[labels], found.target):
+        raise StoreError(
+            f"The data set {run.config.data!r} is not the one any more on which run {run.id} was tested; its pictures"
+            " are not shown."
+        )
+    return [pixels[place] for place in np.asarray(images, np.int64).tolist()]
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, changed: int) -> Outputs | None:
+    return predictions.read(folder)
+
+
+@lru_cache(maxsize=2)
+def _test_part(data: str, folder: Path) -> tuple[Pixels, NDArray[np.int64]]:
+    return datasets.arrays(data, "test", folder)
+
+
+@lru_cache(maxsize=2)
+def _store(folder: Path) -> Store:
+    return Store(folder)

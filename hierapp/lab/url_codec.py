@@ -1,0 +1,108 @@
+"""Logits and trees as short text for addresses: letters, digits, - and _ (and ~ before a logit that is far out)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Sequence
+
+from hierapp.errors import ConfigError, TreeError
+from hierapp.lab.example import LIMIT, STEP, on_slider
+from hierapp.trees import LabelTree
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_MIDDLE, _FAR_MIDDLE = 2000, 2**23  # what stands for 0
+_LEFT = "__"  # a logit that is as it was
+_FAR = "~"
+# No tree in an address unpacks to more than this; larger ones are kept as saved views.
+MOST_BYTES = 100_000
+
+
+def pack_logits(logits: Sequence[float], base: Sequence[float]) -> str:
+    """Two letters a logit, to the slider's step; a logit that is the base's keeps its every digit.
+
+    >>> pack_logits([0.0, 1.5, 2.0], [0.25, 1.5, 0.0])
+    'fQ__iY'
+    """
+    return "".join(_LEFT if logit == was else _pack(logit) for logit, was in zip(logits, base, strict=True))
+
+
+def unpack_logits(text: str, base: Sequence[float]) -> tuple[float, ...]:
+    """The logits again.
+
+    Raises:
+        ConfigError: unless the text is made of as many logits as the base has.
+    """
+    found: list[float] = []
+    at = 0
+    while at < len(text) and len(found) < len(base):
+        far = text[at] == _FAR
+        code = text[at + 1 : at + 5] if far else text[at : at + 2]
+        at += 5 if far else 2
+        if len(code) != (4 if far else 2) or any(letter not in _ALPHABET for letter in code):
+            raise ConfigError("The logits in the address are no logits; copy the link again.")
+        if code == _LEFT:
+            found.append(base[len(found)])
+            continue
+        number = 0
+        for letter in code:
+            number = number * 64 + _ALPHABET.index(letter)
+        found.append(on_slider((number - (_FAR_MIDDLE if far else _MIDDLE)) * STEP))
+    if at < len(text) or len(found) != len(base) or not all(abs(logit) <= LIMIT for logit in found):
+        raise ConfigError(
+            f"The logits in the address do not fit the tree, which has {len(base)} nodes below its root; copy the link"
+            " again."
+        )
+    return tuple(found)
+
+
+def pack_tree(tree: LabelTree) -> str:
+    """The tree's names and parents, compressed."""
+    text = json.dumps([tree.nodes, tree.parents.tolist()], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
+
+
+def unpack_tree(text: str) -> LabelTree:
+    """The tree again.
+
+    Raises:
+        TreeError: if the text is no tree, or one that is too large for an address.
+    """
+    broken = TreeError("The tree in the address is broken or cut short; copy the link again.")
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(packed, MOST_BYTES)
+        if not unpacker.eof:
+            raise broken
+        content = json.loads(raw.decode("utf-8", "surrogatepass"))
+    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        raise broken from None
+    if not (isinstance(content, list) and len(content) == 2):
+        raise broken
+    return checked_tree(content[0], content[1])
+
+
+def checked_tree(names: object, parents: object) -> LabelTree:
+    """A tree from what was read as JSON.
+
+    Raises:
+        TreeError: if it is none.
+    """
+    if (
+        not (isinstance(names, list) and isinstance(parents, list) and len(names) == len(parents))
+        or not all(isinstance(name, str) for name in names)
+        or not all(type(above) is int and -1 <= above < len(names) for above in parents)
+    ):
+        raise TreeError("The tree of the view is broken: it needs a list of names and one of their parents.")
+    return LabelTree(names, parents)
+
+
+def _pack(logit: float) -> str:
+    steps = round(logit / STEP)
+    near = 0 <= steps + _MIDDLE < 64**2 - 1
+    number, letters = (steps + _MIDDLE, 2) if near else (steps + _FAR_MIDDLE, 4)
+    code = "".join(_ALPHABET[number // 64**place % 64] for place in reversed(range(letters)))
+    return code if near else _FAR + code

@@ -1,0 +1,1 @@
+"""What the losses compute with: true paths, all nodes, rows of pairs of leaves."""

@@ -1,0 +1,335 @@
+"""The losses by name: the registry behind the form, the command line and the tests.
+
+Adding a loss is one class in a file of this folder and one entry below. The registry itself needs no torch, so that
+pages can list the losses and their options at once; `make_loss` imports the class it needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from hierapp.errors import ConfigError
+from hierapp.losses import propriety
+from hierapp.losses.propriety import Propriety
+from hierapp.similarities import spec as similarity_spec
+from hierapp.trees import DISTANCES, LabelTree
+
+if TYPE_CHECKING:
+    from hierapp.losses.base import TreeLoss
+
+OptionValue = float | str | bool | tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a loss: a number with its bounds, one of several words, a yes or no, a list of numbers, or a text.
+
+    The default tells which: a word has `choices`, a yes or no is a bool, and a list of numbers is None where the loss
+    finds its own. A text has `reads`, which gives it as it is stored or raises a ConfigError.
+    """
+
+    name: str
+    default: OptionValue
+    help: str
+    low: float = 0.0
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    reads: Callable[[object], str] | None = None
+
+    @property
+    def kind(self) -> Literal["word", "flag", "numbers", "number", "text"]:
+        """What a value of this option is."""
+        if self.reads:
+            return "text"
+        if self.choices:
+            return "word"
+        if self.default is None:
+            return "numbers"
+        return "flag" if isinstance(self.default, bool) else "number"
+
+    def check(self, loss: str, value: object) -> OptionValue:
+        """The value in its own type, also from the text of a form or a command line, or a ConfigError."""
+        if self.reads:
+            return self.reads(value)
+        match self.kind:
+            case "word":
+                if value in self.choices:
+                    return str(value)
+                expected = f"one of {', '.join(self.choices)}"
+            case "flag":
+                text = str(value).lower()
+                if text in _FLAGS:
+                    return _FLAGS[text]
+                expected = "true or false"
+            case "numbers":
+                if value is None or value == "":
+                    return None
+                parts = value.split(",") if isinstance(value, str) else value
+                listed: list[Any] = list(parts) if isinstance(parts, Iterable) else [None]
+                if all(self._in_bounds(part) for part in listed):
+                    return tuple(float(part) for part in listed)
+                expected = f"numbers {self._bounds()}, as in 1,0.5,0.25"
+            case "number":
+                if self._in_bounds(value):
+                    return float(cast(Any, value))
+                expected = f"a number {self._bounds()}"
+        raise ConfigError(f"Expected {self.name} of {loss} to be {expected} but got {value!r}.")
+
+    def text(self, value: OptionValue) -> str:
+        """The value as people read and type it."""
+        if isinstance(value, tuple | list):  # stored, it is a list
+            return ",".join(f"{part:g}" for part in value)
+        if self.reads:
+            return str(value)
+        return f"{value:g}" if isinstance(value, float) else str(value).lower() if value is not None else ""
+
+    def _in_bounds(self, value: object) -> bool:
+        try:
+            number = float(cast(Any, value))
+        except (TypeError, ValueError):
+            return False
+        return not isinstance(value, bool) and math.isfinite(number) and self.low <= number <= self.high
+
+    def _bounds(self) -> str:
+        return f"at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:g}"
+
+
+_FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
+
+
+@dataclass(frozen=True)
+class LossEntry:
+    """What is known of a loss without importing torch.
+
+    `where` is "module:class or function" below this package; `formula` is LaTeX for one sample with true leaf y;
+    `judge` tells from a tree and all options whether the loss is proper.
+    """
+
+    where: str
+    title: str
+    summary: str
+    formula: str
+    source: str
+    judge: Callable[[LabelTree, Mapping[str, Any]], Propriety]
+    options: tuple[Option, ...] = ()
+
+
+_SOFT = (
+    Option("soft", 0.0, "weight of a uniform target at the internal nodes off the true path"),
+    Option("soft_reduction", "mean", "how the terms of the nodes off the path are joined", choices=("mean", "sum")),
+)
+
+LOSSES: dict[str, LossEntry] = {
+    "cross-entropy": LossEntry(
+        "flat:CrossEntropy",
+        "Cross-entropy",
+        "One softmax over all classes; it knows nothing of the tree.",
+        r"-\log \mathrm{softmax}(u)_y",
+        "report (5)",
+        lambda tree, options: propriety.cross_entropy(options["label_smoothing"]),
+        (Option("label_smoothing", 0.0, "share of the target spread evenly over all classes", high=1.0),),
+    ),
+    "regularized-cross-entropy": LossEntry(
+        "flat:RegularizedCrossEntropy",
+        "Regularized cross-entropy",
+        "Cross-entropy that rewards unsure outputs by their entropy.",
+        r"-\log p_y + \lambda \sum_i p_i \log p_i",
+        "report (6); Pereyra et al. 2017",
+        lambda tree, options: propriety.regularized(options["penalty"]),
+        (Option("penalty", 0.1, "weight of the negative entropy"),),
+    ),
+    "hierarchical": LossEntry(
+        "hierarchical:Hierarchical",
+        "Hierarchical",
+        "A softmax over each set of siblings; the decisions along the true path count more the nearer the root.",
+        r"-\sum_{v \in \mathrm{path}(y)} s(v) \log p(v) + m \sum_{v\ \mathrm{internal}} z(v)",
+        "report (2), (3)",
+        lambda tree, options: propriety.hierarchical(tree, options["targets"], options["mass"], options["soft"]),
+        (
+            Option(
+                "targets", "path", "y = 1 on every node of the true path, or on the leaf only", choices=("path", "leaf")
+            ),
+            Option("mass", 1.0, "weight of the summed probabilities of the internal nodes"),
+            *_SOFT,
+        ),
+    ),
+    "hierarchical-convex": LossEntry(
+        "hierarchical:HierarchicalConvex",
+        "Hierarchical, convex",
+        "The cross-entropy of each decision along the true path, divided by its depth.",
+        r"-\sum_{i \in \mathrm{path}(y)\ \mathrm{internal}} \log p(\mathrm{child}_i) / \mathrm{depth}(i)",
+        "report (4), sign mended",
+        lambda tree, options: propriety.convex(tree, options["soft"]),
+        _SOFT,
+    ),
+    "conditional": LossEntry(
+        "conditional:Conditional",
+        "Conditional",
+        "A softmax over each set of siblings; all decisions along the true path count alike.",
+        r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
+        "hierarchical softmax",
+        lambda tree, options: propriety.siblings_alike(),
+    ),
+    "hxe": LossEntry(
+        "hxe:hxe",
+        "Hierarchical cross-entropy (HXE)",
+        "The decisions along the true path, counting less at each step away from the root.",
+        r"-\sum_{v \in \mathrm{path}(y)} e^{-\alpha (\mathrm{depth}(v) - 1)} \log p(v)",
+        "Bertinetto et al. 2020",
+        lambda tree, options: propriety.siblings_alike(),
+        (
+            Option("alpha", 0.1, "how fast the weights fall from the root down"),
+            Option("normalize", True, "divide the weights by their sum over all nodes: another scale, nothing else"),
+            Option(
+                "parametrization",
+                "flat",
+                "one softmax over the leaves, as published, or one over each set of siblings",
+                choices=("flat", "conditional"),
+            ),
+        ),
+    ),
+    "soft-labels": LossEntry(
+        "pairs:SoftLabels",
+        "Soft labels",
+        "Cross-entropy against a target that is spread over the classes near the true one.",
+        r"\mathrm{KL}(t \,\|\, \mathrm{softmax}(u)),\quad t_c \propto e^{-\beta d(c, y) / d_{\max}}",
+        "Bertinetto et al. 2020",
+        lambda tree, options: propriety.soft_labels(options["beta"]),
+        (
+            Option("beta", 10.0, "how sharp the target is: 0 is uniform, large is the true class alone"),
+            Option("distance", "lca-height", "which distance spreads the target", choices=DISTANCES),
+        ),
+    ),
+    "simloss": LossEntry(
+        "pairs:SimLoss",
+        "SimLoss",
+        "Cross-entropy that gives a similar class part of the credit; by default the tree says which are similar.",
+        r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
+        "SimLoss; Kobs et al. 2020",
+        lambda tree, options: propriety.simloss_of_word(tree, options["similarity"], options["lower_bound"]),
+        (
+            Option(
+                "similarity",
+                similarity_spec.TREE,
+                "tree for the tree's own, ordinal:0.5 for 0.5 ** |i - j| in the order of the data set's classes, or the"
+                " name of one that ships or is kept",
+                reads=similarity_spec.canonical,
+            ),
+            Option(
+                "lower_bound", 0.0, "similarities below this count as 0, the rest is stretched", low=-1.0, high=0.999
+            ),
+        ),
+    ),
+    "tree-wasserstein": LossEntry(
+        "pairs:TreeWasserstein",
+        "Tree-Wasserstein",
+        "The distance along the tree that the predicted probabilities would have to travel to the true class.",
+        r"\sum_{e} \left| z(e) - [y\ \mathrm{below}\ e] \right| = \sum_c p_c\, d(c, y)",
+        "closed form of the Wasserstein distance on a tree",
+        lambda tree, options: propriety.tree_wasserstein(),
+    ),
+    "level-wise": LossEntry(
+        "marginal:LevelWise",
+        "Level-wise",
+        "A cross-entropy at each level of the tree, of one softmax summed up to it.",
+        r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
+        "multi-level baseline",
+        lambda tree, options: propriety.level_wise(tree, options["weights"]),
+        (Option("weights", None, "one weight a level from the top, as in 1,0.5,0.25; all 1 if empty"),),
+    ),
+}
+
+
+def find(name: str) -> LossEntry:
+    """The registry's entry, or a ConfigError that lists the names."""
+    if name not in LOSSES:
+        raise ConfigError(f"Unknown loss {name!r}; choose one of {', '.join(LOSSES)}.")
+    return LOSSES[name]
+
+
+def check_options(name: str, options: Mapping[str, object]) -> dict[str, OptionValue]:
+    """All options of a loss with their defaults filled in.
+
+    Raises:
+        ConfigError: for an unknown loss or option, or a value out of bounds.
+
+    >>> check_options("hierarchical", {"mass": 0})["mass"]
+    0.0
+    """
+    known = {option.name: option for option in find(name).options}
+    for given in options:
+        if given not in known:
+            has = f"its options are {', '.join(known)}" if known else "it has none"
+            raise ConfigError(f"The loss {name} has no option {given!r}; {has}.")
+    return {key: option.check(name, options.get(key, option.default)) for key, option in known.items()}
+
+
+def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = None) -> Propriety:
+    """Whether a loss with these options is proper over this tree, and why; needs no torch.
+
+    Raises:
+        ConfigError: for an unknown loss or option, a value out of bounds, or one that does not fit the tree.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> judge("hierarchical", tree).is_proper, judge("hierarchical", tree, {"mass": 0}).is_proper
+    (True, False)
+    """
+    return find(name).judge(tree, check_options(name, options or {}))
+
+
+def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
+    """Make a loss over a label tree.
+
+    Args:
+        name: a key of `LOSSES`.
+        tree: the label tree; its leaves, in the order of `tree.leaves`, are the classes.
+        options: the loss's own options (see `LOSSES[name].options`); what every loss takes, `reduction` ("mean", "sum"
+            or "none"), `weight` (class weights [L]) and `ignore_index`; for simloss `similarity` is a matrix [L, L] in
+            the order of `tree.leaves`, or None or "tree" for the tree's; for hierarchical also `matrix_form`.
+
+    Returns:
+        An `nn.Module` to call as `loss(logits, target)`; see `hierapp.losses.base.TreeLoss`.
+
+    Raises:
+        ConfigError: for an unknown loss or option, or a value out of bounds.
+
+    Warns:
+        ImproperLossWarning: for targets and mass of hierarchical that pull away from the truth on a ragged tree.
+
+    >>> import torch
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> loss = make_loss("hierarchical", tree)
+    >>> loss.num_outputs
+    4
+    >>> loss(torch.zeros(2, 4), torch.tensor([0, 2])).item() > 0
+    True
+    """
+    module, _, maker = find(name).where.partition(":")
+    beyond = {key: options.pop(key) for key in _SHARED if key in options}
+    if "matrix_form" in options and name == "hierarchical":
+        beyond["matrix_form"] = bool(options.pop("matrix_form"))
+    if "similarity" in options and name == "simloss":
+        beyond["similarity"] = _matrix(options.pop("similarity"))
+    make = getattr(import_module(f"hierapp.losses.{module}"), maker)
+    checked = check_options(name, options)
+    checked.pop("similarity", None)  # a word; the matrix goes beside
+    return cast("TreeLoss", make(tree, **checked, **beyond))
+
+
+def _matrix(similarity: Any) -> Any:
+    """The matrix, or None for the tree's own; other words say nothing without a data set."""
+    if not isinstance(similarity, str):
+        return similarity
+    if similarity != similarity_spec.TREE:
+        raise ConfigError(
+            f"The similarity {similarity!r} is a word of a run's configuration; give the loss the matrix, as in"
+            f" hierapp.similarities.spec.find({similarity!r}, classes).over(tree.leaves)."
+        )
+    return None
+
+
+_SHARED = ("reduction", "weight", "ignore_index")

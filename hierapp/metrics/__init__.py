@@ -1,0 +1,15 @@
+"""Metrics of predictions, from a confusion matrix and from probabilities."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.metrics.confusion import confusion_matrix, report
+    from hierapp.metrics.probabilities import probability_report
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(
+        __name__, {"confusion": ["confusion_matrix", "report"], "probabilities": ["probability_report"]}
+    )
+
+__all__ = ["confusion_matrix", "probability_report", "report"]

@@ -1,0 +1,235 @@
+"""From confusion counts, predictions and probabilities to figures; numpy only, so that pages need no torch.
+
+Rows are true classes and columns predicted ones, both in the order of `tree.leaves`. Everything is computed from the
+pairs of classes that occur: no [L, L] matrix of distances, so that 10,000 classes are as good as ten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import ConfigError
+from hierapp.trees import DistanceKind, LabelTree
+from hierapp.trees.distances import common_depths, largest_distance, mean_distance as mean_pair_distance, pair_distances
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Scale = Literal["none", "max", "mean"]
+SCALES: tuple[Scale, ...] = ("none", "max", "mean")
+
+
+def confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) -> Counts:
+    """Count the pairs of true and predicted class, int array [num_classes, num_classes], rows true.
+
+    Raises:
+        ConfigError: if the two differ in length or a class is outside 0 .. num_classes - 1.
+
+    >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    true, guessed = _pairs(target, predicted, num_classes)
+    return np.bincount(true * num_classes + guessed, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def sparse_confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) -> csr_array:
+    """`confusion_matrix` as a scipy.sparse array that holds the pairs that occur, for many classes.
+
+    >>> sparse_confusion_matrix([0, 0, 9999], [0, 1, 9999], 10_000).nnz
+    3
+    """
+    from scipy.sparse import coo_array
+
+    pairs = _pairs(target, predicted, num_classes)
+    counts: csr_array = coo_array((np.ones(len(pairs[0]), np.int64), pairs), (num_classes, num_classes)).tocsr()
+    counts.sum_duplicates()
+    return counts
+
+
+def report(
+    confusion: ArrayLike | csr_array, tree: LabelTree, distance: DistanceKind = "lca-depth", scale: Scale = "none"
+) -> dict[str, Any]:
+    """All figures that follow from a confusion matrix and a tree, as plain numbers and lists for JSON.
+
+    Args:
+        confusion: counts [L, L], rows true: an array, or a scipy.sparse one.
+        tree: the label tree.
+        distance: the distance between leaves, which the figures name; see `LabelTree.distances`.
+        scale: what the distances in the weighted figures are divided by: 1 ("none"), the largest distance ("max"), or
+            the mean distance of two different leaves ("mean").
+
+    Returns:
+        With C the counts and D the distances:
+
+        - samples, accuracy, mean_distance = sum of C * D / sum of C, severity = the mean distance over mistakes only,
+          and random_mistake_distance, what a uniformly random mistake would have: the reference for severity
+        - per class, lists in the order of `tree.leaves`: recall = TP / (TP + FN), precision = TP / (TP + FP), f1, and
+          with wFN_i = sum_j D_ij C_ij and wFP_i = sum_j D_ij C_ji in place of FN and FP weighted_recall,
+          weighted_precision, weighted_f1 (the report "Loss in Layers", section 6, its two names exchanged).
+          class_accuracy is recall and weighted_class_accuracy is weighted_recall.
+        - macro_ + any of these six: the mean over classes
+        - hierarchical_precision, _recall, _f1: over the nodes of the predicted and the true path, the root left out,
+          summed over all samples (micro); hierarchical_macro_precision, ...: the mean over samples
+        - level_accuracy: for each level below the root the share of samples whose true and predicted path agree there;
+          a path that ends above stands with its leaf. failed_level_accuracy: the same among the mistakes
+        - superclass_accuracy: the share of samples whose prediction lies below the true leaf's parent, or is right
+          where that is the root; failed_superclass_accuracy: the same among the mistakes (SimLoss)
+        - mistakes_by_height: for each height from 1 to the tree's how many mistakes have a lowest common ancestor of it
+        - undefined: the names of the figures in which some class is 0 / 0, counted as 0
+
+    Raises:
+        ConfigError: if the matrix has not one row and one column a leaf, or negative counts.
+        TreeError: for an unknown distance.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> report([[8, 2, 0], [1, 8, 1], [0, 0, 10]], tree)["mean_distance"]  # (2 + 1 + 2) / 30
+    0.16666666666666666
+    """
+    if scale not in SCALES:
+        raise ConfigError(f"Expected scale to be one of {', '.join(SCALES)} but got {scale!r}.")
+    true, predicted, counts = _triplets(confusion, len(tree.leaves))
+    distances = pair_distances(tree, true, predicted, distance).astype(np.float64)
+    random_mistake = mean_pair_distance(tree, distance)
+    unit = {"none": 1.0, "max": largest_distance(tree, distance), "mean": random_mistake}[scale] or 1.0
+    total, right = counts.sum(), counts[true == predicted].sum()
+    paid = float((counts * distances).sum())
+    per_class, undefined = _per_class(true, predicted, counts, distances / unit, len(tree.leaves))
+    return {
+        "samples": int(total),
+        "distance": distance,
+        "accuracy": _share(right, total),
+        "mean_distance": _share(paid, total),
+        "severity": _share(paid, total - right),
+        "random_mistake_distance": random_mistake,
+        "class_accuracy": per_class["recall"],
+        "weighted_class_accuracy": per_class["weighted_recall"],
+        **per_class,
+        **{f"macro_{name}": float(np.mean(values)) for name, values in per_class.items()},
+        **_of_paths(true, predicted, counts, tree),
+        "undefined": undefined,
+    }
+
+
+def mean_distance(confusion: ArrayLike | csr_array, tree: LabelTree, distance: DistanceKind = "lca-depth") -> float:
+    """`report`'s mean_distance alone: the mean over all samples of the distance from true to predicted leaf.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> mean_distance([[8, 2, 0], [1, 8, 1], [0, 0, 10]], tree)
+    0.16666666666666666
+    """
+    true, predicted, counts = _triplets(confusion, len(tree.leaves))
+    return _share(float((counts * pair_distances(tree, true, predicted, distance)).sum()), counts.sum())
+
+
+def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:
+    """Row, column and count of each pair that occurs."""
+    sparse = hasattr(confusion, "tocoo")
+    matrix: Any = confusion.tocoo() if sparse else np.asarray(confusion)
+    values: NDArray[Any] = matrix.data if sparse else matrix
+    if matrix.shape != (size, size) or not (values >= 0).all():
+        raise ConfigError(
+            f"Expected a confusion matrix of counts of shape [{size}, {size}], a row per leaf, but got"
+            f" {list(matrix.shape)}{' with negative entries' if matrix.shape == (size, size) else ''}."
+        )
+    true, predicted = matrix.coords if sparse else matrix.nonzero()
+    counts = values if sparse else matrix[true, predicted]
+    return true.astype(np.int64), predicted.astype(np.int64), counts.astype(np.float64)
+
+
+def _per_class(
+    true: Counts, predicted: Counts, counts: Floats, distances: Floats, size: int
+) -> tuple[dict[str, list[float]], list[str]]:
+    """Recall, precision and F1 of each class, plain and weighted, and the names of those with a 0 / 0."""
+
+    def summed(classes: Counts, values: Floats) -> Floats:
+        return np.bincount(classes, values, minlength=size).astype(np.float64)  # of nothing it would be int
+
+    wrong = true != predicted
+    hit = summed(true, counts * ~wrong)
+    figures: dict[str, list[float]] = {}
+    undefined = []
+    for prefix, weight in (("", wrong.astype(np.float64)), ("weighted_", distances)):
+        missed, taken = summed(true, weight * counts), summed(predicted, weight * counts)
+        for name, above, below in (
+            ("recall", hit, hit + missed),
+            ("precision", hit, hit + taken),
+            ("f1", 2 * hit, 2 * hit + missed + taken),
+        ):
+            figures[prefix + name] = np.divide(above, below, out=np.zeros_like(hit), where=below > 0).tolist()
+            if (below == 0).any():
+                undefined.append(prefix + name)
+    return figures, undefined
+
+
+def _of_paths(true: Counts, predicted: Counts, counts: Floats, tree: LabelTree) -> dict[str, Any]:
+    """What follows from how far the true and the predicted path go together."""
+    depth = tree.depth[tree.leaf_nodes]
+    common = common_depths(tree, true, predicted)
+    wrong = true != predicted
+    paths = tree.leaf_paths
+    agree = paths[true] == paths[predicted]
+    parents = tree.parents[tree.leaf_nodes[true]]
+    within = ~wrong | ((common >= depth[true] - 1) & (parents != 0))
+    heights = tree.height[paths[true, common - 1]]
+    total, mistakes = counts.sum(), counts[wrong].sum()
+    return {
+        **hierarchical_figures(common - 1, depth[true] - 1, depth[predicted] - 1, counts),
+        "level_accuracy": [_share(counts[same].sum(), total) for same in agree.T[1:]],
+        "failed_level_accuracy": [_share(counts[same & wrong].sum(), mistakes) for same in agree.T[1:]],
+        "superclass_accuracy": _share(counts[within].sum(), total),
+        "failed_superclass_accuracy": _share(counts[within & wrong].sum(), mistakes),
+        "mistakes_by_height": [
+            int(counts[wrong & (heights == height)].sum()) for height in range(1, int(tree.height[0]) + 1)
+        ],
+    }
+
+
+def hierarchical_figures(shared: Counts, true: Counts, predicted: Counts, counts: Floats) -> dict[str, float]:
+    """Precision, recall and F1 of ancestor sets, the root left out: over all samples (micro), and their mean (macro).
+
+    Args:
+        shared: [K], nodes that the true and the predicted path have in common.
+        true: [K], nodes of the true path.
+        predicted: [K], nodes of the predicted path; 0 where the root is predicted, whose precision counts as 0.
+        counts: [K], how many samples each entry stands for.
+    """
+    total = float(counts.sum())
+    figures = {}
+    for name, above, below in (
+        ("precision", shared, predicted),
+        ("recall", shared, true),
+        ("f1", 2 * shared, true + predicted),
+    ):
+        figures[f"hierarchical_{name}"] = _share((counts * above).sum(), (counts * below).sum())
+        figures[f"hierarchical_macro_{name}"] = _share((counts * above / np.maximum(below, 1)).sum(), total)
+    return figures
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def _pairs(target: ArrayLike, predicted: ArrayLike, size: int) -> tuple[Counts, Counts]:
+    true, guessed = indices(target), indices(predicted)
+    if true.shape != guessed.shape:
+        raise ConfigError("Expected as many predicted classes as true ones; give two lists of equal length.")
+    if true.size:
+        low, high = min(true.min(), guessed.min()), max(true.max(), guessed.max())
+        if not 0 <= low <= high < size:
+            raise ConfigError(f"Expected classes from 0 to {size - 1} but got {low} to {high}.")
+    return true, guessed
+
+
+def indices(values: ArrayLike) -> Counts:
+    """Whole numbers in a row, from a list, an array or a tensor on any device."""
+    return np.asarray(here(values), np.int64).ravel()
+
+
+def here(values: Any) -> Any:
+    """A tensor brought from its device; anything else as it is. By its methods, so that this file needs no torch."""
+    return values.detach().cpu() if hasattr(values, "detach") else values

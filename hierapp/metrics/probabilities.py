@@ -1,0 +1,154 @@
+"""Figures that need more than one prediction a sample: probabilities of the leaves, or predictions of inner nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import ConfigError
+from hierapp.metrics.confusion import here, hierarchical_figures, indices
+from hierapp.trees import DistanceKind, LabelTree
+from hierapp.trees.distances import expected_distances, pair_distances
+
+# Rows are read in parts of so many numbers, so that 10,000 images of 10,000 classes in half precision need no second
+# copy in full.
+PART = 2**22
+
+
+def probability_report(
+    leaf_log_probs: Any,
+    target: ArrayLike,
+    tree: LabelTree,
+    distance: DistanceKind = "lca-depth",
+    top: Sequence[int] = (1, 5),
+    bins: int = 15,
+) -> dict[str, Any]:
+    """Figures of predicted probabilities, as plain numbers for JSON.
+
+    Args:
+        leaf_log_probs: [n, L] log-probabilities in the order of `tree.leaves`, of any floating type: array or tensor.
+        target: [n], positions in `tree.leaves`.
+        tree: the label tree.
+        distance: the distance between leaves; see `LabelTree.distances`.
+        top: the k of the top-k figures; a k of more than L is taken as L.
+        bins: bins of equal width for the calibration error.
+
+    Returns:
+        - samples, distance
+        - top_k_accuracy: the share of samples whose true leaf is among the k likeliest
+        - distance_at_k: the mean distance of the k likeliest leaves from the true one (Bertinetto et al. 2020)
+        - log_loss: the mean of -log p of the true leaf
+        - expected_distance: the mean of sum_c p_c d(c, y)
+        - calibration_error: over bins of the greatest probability the mean of |accuracy - mean probability|, by the
+          samples in each (Guo et al. 2017)
+
+    Raises:
+        ConfigError: if the shapes do not fit, a target is outside the leaves, k < 1 or bins < 1.
+        TreeError: for an unknown distance.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> figures = probability_report(np.log([[0.5, 0.3, 0.2]]), [1], tree, top=[1, 2])
+    >>> figures["top_1_accuracy"], figures["top_2_accuracy"], figures["distance_at_2"]
+    (0.0, 1.0, 0.5)
+    """
+    rows, true, size = here(leaf_log_probs), indices(target), len(tree.leaves)
+    if len(rows.shape) != 2 or rows.shape[1] != size or len(rows) != len(true):
+        raise ConfigError(
+            f"Expected log-probabilities of the leaves, [{len(true)}, {size}] for {len(true)} targets, but got"
+            f" {list(rows.shape)}."
+        )
+    if true.size and not 0 <= true.min() <= true.max() < size:
+        raise ConfigError(f"Expected classes from 0 to {size - 1} but got {true.min()} to {true.max()}.")
+    if bins < 1 or not top or min(top) < 1:
+        raise ConfigError("Expected at least one bin, and every k of the top-k figures to be 1 or more.")
+    wanted = sorted({min(k, size) for k in top})
+    sums = {f"top_{k}_accuracy": 0.0 for k in wanted} | {f"distance_at_{k}": 0.0 for k in wanted}
+    sums |= {"log_loss": 0.0, "expected_distance": 0.0}
+    calibration = np.zeros((3, bins))  # samples, probability, hits
+    for start in range(0, len(true), max(1, PART // size)):
+        part = slice(start, start + max(1, PART // size))
+        _add(sums, calibration, _double(rows[part]), true[part], tree, distance, wanted)
+    count = max(len(true), 1)
+    figures: dict[str, Any] = {"samples": len(true), "distance": distance}
+    figures |= {name: float(value / count) for name, value in sums.items()}
+    figures["calibration_error"] = float(np.abs(calibration[2] - calibration[1]).sum() / count)
+    return figures
+
+
+def _add(
+    sums: dict[str, float],
+    calibration: NDArray[np.float64],
+    log_p: NDArray[np.float64],
+    true: NDArray[np.int64],
+    tree: LabelTree,
+    distance: DistanceKind,
+    wanted: Sequence[int],
+) -> None:
+    """Add what one part of the samples gives."""
+    most = wanted[-1]
+    # Only the first few need an order.
+    first = np.argpartition(-log_p, most - 1, axis=1)[:, :most] if most < log_p.shape[1] else np.argsort(-log_p, axis=1)
+    first = np.take_along_axis(first, np.argsort(-np.take_along_axis(log_p, first, 1), axis=1, kind="stable"), 1)
+    away = pair_distances(tree, np.repeat(true, most), first.ravel(), distance).reshape(first.shape)
+    for k in wanted:
+        sums[f"top_{k}_accuracy"] += float((first[:, :k] == true[:, None]).any(1).sum())
+        sums[f"distance_at_{k}"] += float(away[:, :k].mean(1).sum())
+    sums["log_loss"] -= float(log_p[np.arange(len(true)), true].sum())
+    p = np.exp(log_p)
+    sums["expected_distance"] += float(expected_distances(tree, p, true, distance).sum())
+    confidence, bins = p.max(1), calibration.shape[1]
+    place = np.minimum(np.searchsorted(np.linspace(0, 1, bins + 1), confidence, side="right") - 1, bins - 1)
+    for kind, values in enumerate((np.ones(len(p)), confidence, first[:, 0] == true)):
+        calibration[kind] += np.bincount(place, values, minlength=bins)
+
+
+def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dict[str, Any]:
+    """Figures of predictions that may be internal nodes, as the threshold decoder makes them.
+
+    Args:
+        predicted: [n], positions in `tree.nodes`.
+        target: [n], positions in `tree.leaves`.
+        tree: the label tree.
+
+    Returns:
+        - samples; accuracy: predictions that are the true leaf; correct: those that are the true leaf or an ancestor
+          of it; leaves: those that are leaves at all; mean_depth of the predictions
+        - hierarchical_precision, _recall, _f1 and hierarchical_macro_ + these; see `hierapp.metrics.report`
+
+    Raises:
+        ConfigError: if the lengths differ, or a position is outside nodes or leaves.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> figures = node_report([1, 2], [0, 1], tree)  # animal for a cat, cat for a dog
+    >>> figures["correct"], figures["hierarchical_recall"]
+    (0.5, 0.5)
+    """
+    guessed, true = indices(predicted), indices(target)
+    if guessed.shape != true.shape:
+        raise ConfigError("Expected as many predicted nodes as true leaves; give two lists of equal length.")
+    for values, size, what in ((guessed, len(tree.nodes), "nodes"), (true, len(tree.leaves), "leaves")):
+        if values.size and not 0 <= values.min() <= values.max() < size:
+            raise ConfigError(f"Expected {what} from 0 to {size - 1} but got {values.min()} to {values.max()}.")
+    leaves = tree.leaf_nodes[true]
+    # Any leaf below a node goes along with its path down to it.
+    below = tree.leaf_ranges[guessed, 0]
+    paths, depth = tree.leaf_paths, tree.depth
+    shared = np.minimum((paths[true] == paths[below]).sum(1), np.minimum(depth[leaves], depth[guessed]))
+    count = len(true) or 1
+    ends = tree.height[guessed] == 0
+    return {
+        "samples": len(true),
+        "accuracy": float((guessed == leaves).sum() / count),
+        "correct": float((shared == depth[guessed]).sum() / count),
+        "leaves": float(ends.sum() / count),
+        "mean_depth": float(depth[guessed].sum() / count),
+        **hierarchical_figures(shared - 1, depth[leaves] - 1, depth[guessed] - 1, np.ones(len(true))),
+    }
+
+
+def _double(rows: Any) -> NDArray[np.float64]:
+    # numpy has no bfloat16.
+    return np.asarray(rows.double() if hasattr(rows, "double") else rows, np.float64)

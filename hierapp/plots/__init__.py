@@ -1,0 +1,1 @@
+"""Every drawing: data in, a Plotly figure or SVG out."""

@@ -1,0 +1,245 @@
+"""Every Plotly figure, pure: data in, figure out.
+
+Colours of text, grid and background are left to whoever shows the figure, so that light and dark themes both work.
+Names go through `plain`: Plotly reads some HTML, and a name must show as it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from hierapp.trees import LabelTree
+
+# Okabe and Ito's colours, which people with any colour vision can tell apart; the blue is lighter, to show on black.
+COLORS = ("#1f83c4", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
+# From none to all on white and on black; steep at the start, for a few mistakes among many images must show.
+ON_LIGHT = ((0, "#ffffff"), (0.04, "#d9eaf6"), (0.2, "#93c4e6"), (0.5, "#3d8fc6"), (1, "#08447a"))
+ON_DARK = ((0, "#161d26"), (0.04, "#1b3347"), (0.2, "#245a80"), (0.5, "#3d8fc6"), (1, "#cfe9fb"))
+NUMBERS_UP_TO = 20  # more classes than these leave no room for a number in each cell
+
+Points = Sequence[tuple[float, float]]
+
+
+def plain(name: str) -> str:
+    """The name as text that Plotly shows letter by letter."""
+    return escape(name, quote=False)
+
+
+def branch_colors(tree: LabelTree) -> list[str]:
+    """A colour for each node: that of the child of the root it lies under; grey for the root."""
+    colors = [COLORS[-1]] * len(tree.nodes)
+    for number, top in enumerate(tree.children[0]):
+        start, stop = top, (*tree.children[0], len(tree.nodes))[number + 1]
+        colors[start:stop] = [COLORS[number % (len(COLORS) - 1)]] * (stop - start)
+    return colors
+
+
+def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where each node is drawn: its depth to the right, leaves evenly downwards, parents amid their children."""
+    across = (tree.depth - 1).astype(np.float64)
+    down = tree.leaf_ranges.mean(axis=1) - 0.5
+    for node in range(len(tree.nodes) - 1, -1, -1):
+        below = tree.children[node]
+        if below:
+            down[node] = (down[below[0]] + down[below[-1]]) / 2
+    return across, down
+
+
+def tree_figure(tree: LabelTree, compact: bool = False) -> go.Figure:
+    """The tree from left to right, over the networkx graph; colours tell the branches below the root."""
+    graph = tree.to_networkx()
+    x, y = layout_positions(tree)
+    at = {name: (x[i], y[i]) for i, name in enumerate(tree.nodes)}
+    lines_x: list[float | None] = []
+    lines_y: list[float | None] = []
+    for parent, child in graph.edges:
+        (x0, y0), (x1, y1) = at[parent], at[child]
+        lines_x += [x0, (x0 + x1) / 2, (x0 + x1) / 2, x1, None]
+        lines_y += [y0, y0, y1, y1, None]
+    is_leaf = [not below for below in tree.children]
+    counts = tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]
+    figure = go.Figure(go.Scatter(x=lines_x, y=lines_y, mode="lines", line={"color": "#9aa0a6"}, hoverinfo="skip"))
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="markers+text",
+        marker={"size": [9 if leaf else 12 for leaf in is_leaf], "color": branch_colors(tree), "opacity": 1},
+        text=[plain(name) for name in tree.nodes],
+        textposition=["middle right" if leaf else "top center" for leaf in is_leaf],
+        hovertext=[
+            f"<b>{plain(name)}</b><br>depth {tree.depth[i]}" + ("" if is_leaf[i] else f", {counts[i]} classes below")
+            for i, name in enumerate(tree.nodes)
+        ],
+        hoverinfo="text",
+        cliponaxis=False,
+    )
+    levels = float(x.max())
+    longest = max(len(name) for name in tree.leaves)
+    figure.update_xaxes(visible=False, range=[-0.25 * levels / 3, levels * (1 + 0.016 * min(longest, 24)) + 0.1])
+    figure.update_yaxes(visible=False, range=[len(tree.leaves) - 0.4, -1.0])
+    row = 24 if compact else 30 if len(tree.leaves) <= 40 else 17
+    return framed(figure, height=max(260, row * len(tree.leaves) + 40), showlegend=False)
+
+
+def matrix_figure(values: NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
+    """A square matrix over nodes or leaves, as the distance and the adjacency matrix; `what` names a cell's value."""
+    labels = [plain(name) for name in names]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
+            customdata=cell_names(labels, labels),
+            hovertemplate="%{customdata[0]}, %{customdata[1]}<br>" + what + " %{z}<extra></extra>",
+            **_numbers(values),
+        )
+    )
+    return square_axes(figure, labels)
+
+
+def depth_figure(tree: LabelTree) -> go.Figure:
+    """How many internal nodes and how many leaves each depth holds."""
+    depths = np.arange(1, tree.depth.max() + 1)
+    figure = go.Figure()
+    for name, nodes, color in (
+        ("internal nodes", tree.internal_nodes, COLORS[7]),
+        ("leaves", tree.leaf_nodes, COLORS[0]),
+    ):
+        counts = [(tree.depth[nodes] == depth).sum() for depth in depths]
+        figure.add_bar(x=depths, y=counts, name=name, marker_color=color, text=[count or "" for count in counts])
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title="depth (the root has 1)", dtick=1)
+    figure.update_yaxes(title="nodes")
+    return framed(figure, height=320)
+
+
+def curves_figure(
+    curves: Mapping[str, Points], what: str, colors: Mapping[str, str], percent: bool = False
+) -> go.Figure:
+    """A line a run over the epochs. `curves` and `colors` go by the run's label."""
+    figure = go.Figure()
+    for name, points in curves.items():
+        figure.add_scatter(
+            x=[epoch for epoch, _ in points],
+            y=[value for _, value in points],
+            name=plain(name),
+            mode="lines+markers",
+            marker={"size": 5 if len(points) < 60 else 1},
+            line={"width": 2},
+            marker_color=colors[name],
+            line_color=colors[name],
+            hovertemplate="epoch %{x:.4g}: %{y:" + (".1%" if percent else ".4f") + "}",
+        )
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
+    figure.update_yaxes(title=what, tickformat=".0%" if percent else None)
+    # A legend of many lines must not squeeze the plot.
+    return framed(figure, height=340 + 10 * max(0, len(curves) - 4))
+
+
+def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
+    """Rows are true classes, columns predicted ones, in the order of the tree; a cell's colour is its share of the row.
+
+    Lines part the branches below the root: what lies outside the blocks along the diagonal is a costly mistake.
+    """
+    labels = [plain(name) for name in tree.leaves]
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    data = np.dstack([cell_names(labels, labels), confusion.astype(object)])
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
+            customdata=data,
+            hovertemplate="true <b>%{customdata[0]}</b><br>predicted <b>%{customdata[1]}</b><br>"
+            "%{customdata[2]} images, %{z:.1%} of the row<extra></extra>",
+            **_numbers(confusion),
+        )
+    )
+    for node in tree.children[0][1:]:
+        edge = tree.leaf_ranges[node, 0] - 0.5
+        figure.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
+        figure.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
+    square_axes(figure, labels)
+    figure.update_coloraxes(cmin=0, cmax=1)
+    figure.update_xaxes(title="predicted")
+    figure.update_yaxes(title="true")
+    return figure
+
+
+def class_accuracy_figure(
+    plain_accuracy: Mapping[str, Sequence[float]],
+    weighted: Mapping[str, Sequence[float]],
+    tree: LabelTree,
+    colors: Mapping[str, str],
+) -> go.Figure:
+    """For each class a dot a run: class accuracy on the left, weighted class accuracy on the right."""
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
+    for column, figures in enumerate((plain_accuracy, weighted), start=1):
+        for name, values in figures.items():
+            figure.add_scatter(
+                x=list(values),
+                y=[plain(leaf) for leaf in tree.leaves],
+                mode="markers",
+                name=plain(name),
+                legendgroup=name,
+                showlegend=column == 1,
+                marker={"size": 10, "color": colors[name], "opacity": 0.85},
+                hovertemplate="%{y}: %{x:.1%}",
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25, side="top")
+    figure.update_xaxes(title="class accuracy", col=1)
+    figure.update_xaxes(title="weighted class accuracy", col=2)
+    # "category": names such as "0" would else be numbers on a line.
+    figure.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
+    figure = framed(figure, height=150 + 26 * len(tree.leaves))
+    return figure.update_layout(legend={"y": -0.02, "yanchor": "top"})
+
+
+def framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
+    """The height, margins and legend that all figures share."""
+    return figure.update_layout(
+        height=height,
+        showlegend=showlegend,
+        margin={"l": 10, "r": 10, "t": 40 if showlegend else 10, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.04, "x": 0, "title": None},
+        uirevision="kept",  # zoom and hidden lines survive new points
+    )
+
+
+def square_axes(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
+    """Axes of positions with names as ticks: two nodes may be shown alike, two positions never."""
+    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": list(labels)}
+    # Beyond this, names would overlap: hovering still tells them.
+    hidden = {} if len(labels) <= 60 else {"showticklabels": False}
+    figure.update_xaxes(**ticks, **hidden, tickangle=-45, showgrid=False, zeroline=False, automargin=True)
+    figure.update_yaxes(
+        **ticks, **hidden, showgrid=False, zeroline=False, autorange="reversed", automargin=True, scaleanchor="x"
+    )
+    figure.update_xaxes(constrain="domain")
+    figure.update_yaxes(constrain="domain")
+    figure.update_coloraxes(colorscale=ON_LIGHT, showscale=False)
+    return framed(figure, height=560, showlegend=False)
+
+
+def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:
+    """[rows, columns, 2]: the names of each cell's row and column."""
+    pairs = np.empty((len(rows), len(columns), 2), object)
+    pairs[..., 0] = np.array(rows, object)[:, None]
+    pairs[..., 1] = np.array(columns, object)[None, :]
+    return pairs
+
+
+def _numbers(values: NDArray[np.int64]) -> dict[str, object]:
+    """Each cell's number as its text, where there is room."""
+    return {"text": values, "texttemplate": "%{text}"} if len(values) <= NUMBERS_UP_TO else {}

@@ -1,0 +1,40 @@
+"""The figure of a data set: how many images each class has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from hierapp.plots.core import COLORS
+
+ROW = 22  # pixels for a class
+
+
+def counts_figure(classes: Sequence[str], train: Sequence[int], test: Sequence[int]) -> go.Figure:
+    """A bar for each class, of its training and its test images, in the order of the classes from the top."""
+    figure = go.Figure()
+    # Numbered, for a name may look like a number to plotly.
+    rows = list(range(len(classes)))
+    for name, counts, color in (("train", train, COLORS[0]), ("test", test, COLORS[1])):
+        figure.add_bar(
+            y=rows,
+            x=list(counts),
+            customdata=list(classes),
+            name=name,
+            orientation="h",
+            marker_color=color,
+            hovertemplate="%{customdata}: %{x:,} " + name + "<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="stack",
+        height=90 + ROW * len(classes),
+        margin={"l": 0, "r": 10, "t": 30, "b": 0},
+        legend={"orientation": "h", "traceorder": "normal", "x": 0, "y": 1, "yanchor": "bottom"},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    cut = [name if len(name) <= 30 else f"{name[:29]}…" for name in classes]
+    figure.update_yaxes(tickvals=rows, ticktext=cut, autorange="reversed", automargin=True)
+    figure.update_xaxes(title="images", gridcolor="rgba(128,128,128,0.25)")
+    return figure

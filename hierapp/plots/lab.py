@@ -1,0 +1,145 @@
+"""The Loss lab's Plotly figures, pure: slices, surfaces, and the minimiser that walks off the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from hierapp.lab.landscape import Slice, Surface
+from hierapp.lab.minimizer import Minimiser
+from hierapp.lab.numbers import number
+from hierapp.plots.core import COLORS, plain
+
+BLUE, ORANGE, GREY = COLORS[0], COLORS[1], COLORS[7]
+
+
+def slice_figure(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figure:
+    """The loss between two points, with its chord, and the worst place where the curve lies above it."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=line.at,
+        y=line.chord,
+        name="chord",
+        mode="lines",
+        line={"color": GREY, "width": 2, "dash": "dash"},
+        hovertemplate="chord %{y:.3g}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=line.at,
+        y=line.curve,
+        name="loss",
+        mode="lines",
+        line={"color": BLUE, "width": 3},
+        hovertemplate="loss %{y:.3g}<extra></extra>",
+    )
+    if not line.below_chord:
+        worst = line.at.index(line.excess_at)
+        figure.add_scatter(
+            x=[line.excess_at] * 2,
+            y=[line.chord[worst], line.curve[worst]],
+            mode="lines+text",
+            name="above the chord",
+            line={"color": COLORS[4], "width": 4},
+            text=["", f"+{number(line.excess)}"],
+            textposition="top left",
+            hoverinfo="skip",
+        )
+    figure.update_xaxes(
+        tickvals=[0, 0.5, 1],
+        ticktext=[f"{ends[0]}<br>{number(line.curve[0])}", "halfway", f"{ends[1]}<br>{number(line.curve[-1])}"],
+        range=[-0.06, 1.06],
+        zeroline=False,
+    )
+    figure.update_yaxes(title="loss", zeroline=False)
+    return _framed(figure, 290)
+
+
+def surface_figure(surface: Surface) -> go.Figure:
+    """The loss over two directions, as lines of equal height; the three points are marked."""
+    figure = go.Figure(
+        go.Contour(
+            x=surface.at,
+            y=surface.at,
+            z=[list(row) for row in surface.values],
+            coloraxis="coloraxis",
+            ncontours=16,
+            contours={"showlabels": True},
+            line={"width": 1, "color": COLORS[7]},
+            hovertemplate="loss %{z:.3g}<extra></extra>",
+        )
+    )
+    figure.add_scatter(
+        x=[0, 1, 0],
+        y=[0, 0, 1],
+        mode="markers",
+        marker={"size": 11, "color": ORANGE, "line": {"color": "#1b2430", "width": 1}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for name, x, y in (("start", 0, 0), ("end", 1, 0), ("third", 0, 1)):
+        figure.add_annotation(
+            x=x, y=y, text=name, showarrow=False, yshift=16, bgcolor="rgba(255,255,255,0.8)", font={"color": "#1b2430"}
+        )
+    figure.update_xaxes(title="towards the end", zeroline=False)
+    figure.update_yaxes(title="towards the third", zeroline=False)
+    figure.update_coloraxes(showscale=False)  # the lines say how high they are
+    return _framed(figure, 330, showlegend=False)
+
+
+def minimiser_figure(found: Minimiser) -> go.Figure:
+    """Each leaf's truth, and its probability where the expected loss is least."""
+    leaves = [plain(leaf) for leaf in found.tree.leaves]
+    figure = go.Figure()
+    for name, values, color in (("truth", found.truth, BLUE), ("loss is least", found.probabilities, ORANGE)):
+        figure.add_bar(
+            x=leaves,
+            y=list(values),
+            name=name,
+            marker_color=color,
+            text=[number(value) for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x}: %{text}",
+        )
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(title="probability", range=[0, 1])
+    return _framed(figure, 280)
+
+
+def walk_figure(walked: Sequence[Minimiser], leaf: str, at: int | None) -> go.Figure:
+    """One leaf's probability where the expected loss is least, on trees that are more and more unbalanced."""
+    place = walked[0].tree.leaves.index(leaf)
+    values = [found.probabilities[found.tree.leaves.index(leaf)] for found in walked]
+    steps = list(range(len(walked)))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=steps,
+        y=[walked[0].truth[place]] * len(steps),
+        name="truth",
+        mode="lines",
+        line={"color": BLUE, "width": 3, "dash": "dash"},
+    )
+    figure.add_scatter(
+        x=steps,
+        y=values,
+        name=f"{plain(leaf)} where the loss is least",
+        mode="lines+markers+text",
+        text=[number(value) for value in values],
+        textposition="top center",
+        line={"color": ORANGE, "width": 3},
+        marker={"size": [15 if step == at else 8 for step in steps]},
+    )
+    figure.update_xaxes(title="steps by which b and c lie deeper", dtick=1)
+    figure.update_yaxes(title=f"probability of {plain(leaf)}", range=[0, 1])
+    return _framed(figure, 290)
+
+
+def _framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
+    return figure.update_layout(
+        height=height,
+        showlegend=showlegend,
+        margin={"l": 10, "r": 10, "t": 36 if showlegend else 10, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
+    )

@@ -1,0 +1,76 @@
+"""Figures of what networks said of each image: operating curves, reliability; pure: data in, figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from hierapp.analysis.reevaluation import Operating, Reliability
+from hierapp.plots.comparison import REFERENCE
+from hierapp.plots.core import framed, plain
+
+
+def operating_figure(curves: Mapping[str, Operating], colors: Mapping[str, str], at: float | None = None) -> go.Figure:
+    """Share of right predictions over their mean depth, from threshold 0 (right end) to 1 (left); a ring at `at`."""
+    figure = go.Figure()
+    for name, curve in curves.items():
+        figure.add_scatter(
+            x=curve.depth,
+            y=curve.correct,
+            customdata=np.column_stack([curve.thresholds, curve.leaves]),
+            name=plain(name),
+            mode="lines",
+            line={"width": 2, "color": colors[name]},
+            hovertemplate="threshold %{customdata[0]:.2f}: %{y:.1%} right at mean depth %{x:.2f},"
+            " %{customdata[1]:.0%} leaves",
+        )
+        if at is not None:
+            near = int(np.abs(curve.thresholds - at).argmin())
+            figure.add_scatter(
+                x=[curve.depth[near]],
+                y=[curve.correct[near]],
+                mode="markers",
+                marker={"size": 13, "color": colors[name], "symbol": "circle-open", "line": {"width": 3}},
+                showlegend=False,
+                hoverinfo="skip",
+            )
+    figure.update_xaxes(title="mean depth of the prediction (the root has 1)")
+    figure.update_yaxes(title="right: the true class or above it", tickformat=".0%")
+    return framed(figure, height=400 + 16 * max(0, len(curves) - 2))
+
+
+def reliability_figure(found: Mapping[str, Sequence[Reliability]], colors: Mapping[str, str]) -> go.Figure:
+    """Accuracy over the probability of the likeliest class, all seeds of a setting together; on the dashed line what is
+    said is true. Larger dots stand for more images."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"dash": "dash", "color": REFERENCE, "width": 1.5},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    for name, seeds in found.items():
+        count = np.sum([seed.count for seed in seeds], axis=0)
+        known = np.where(count, count, np.nan)
+        said = np.nansum([seed.confidence * seed.count for seed in seeds], axis=0) / known
+        true = np.nansum([seed.accuracy * seed.count for seed in seeds], axis=0) / known
+        error = float(np.mean([seed.error for seed in seeds]))
+        has = count > 0
+        figure.add_scatter(
+            x=said[has],
+            y=true[has],
+            customdata=count[has],
+            name=f"{plain(name)}: error {error:.3f}",
+            mode="lines+markers",
+            line={"width": 1.5, "color": colors[name]},
+            marker={"color": colors[name], "size": 5 + 15 * np.sqrt(count[has] / max(count.max(), 1))},
+            hovertemplate="said %{x:.1%}, true %{y:.1%}, %{customdata:,} images",
+        )
+    figure.update_xaxes(title="probability of the likeliest class", tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_yaxes(title="accuracy", tickformat=".0%", range=[-0.04, 1.04])
+    framed(figure, height=400 + 16 * max(0, len(found) - 2))
+    return figure.update_layout(legend={"itemsizing": "constant"})

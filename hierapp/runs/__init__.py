@@ -1,0 +1,13 @@
+"""The store of runs: what a run is, its states, SQLite and its migrations, curves, backup."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.runs.run import Run
+    from hierapp.runs.store import Store
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(__name__, {"run": ["Run"], "store": ["Store"]})
+
+__all__ = ["Run", "Store"]

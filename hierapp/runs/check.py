@@ -1,0 +1,134 @@
+"""Whether a store is sound: its file, the runs' folders, and the weights in them. Only looks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from hierapp import paths
+from hierapp.errors import StoreError, one_line
+from hierapp.runs.database import WAIT_SECONDS
+from hierapp.runs.schema import SCHEMA_VERSION
+
+STORE = "store.sqlite"
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found: how many runs and files of weights were looked at, and a sentence for each problem."""
+
+    folder: str
+    runs: int
+    weights: int
+    problems: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.problems
+
+
+def check(home: Path | None = None) -> Report:
+    """Look at the store under a folder, by default `paths.home()`; runs may go on meanwhile.
+
+    Raises:
+        StoreError: if there is no store, or the folder cannot be read.
+    """
+    home = home or paths.home()
+    if not (home / STORE).is_file():
+        raise StoreError(f"There is no store in {home}; set HIERAPP_HOME to the folder that has one.")
+    try:
+        # Before the store is read: the folder of a run that begins now belongs to nobody yet.
+        folders = sorted(path for path in (home / RUNS).glob("*") if path.is_dir())
+        problems: list[str] = []
+        runs: dict[str, int] = {}
+        try:
+            with closing(open_readonly(home / STORE)) as db:
+                problems += faults(db)
+                runs = {str(run): epoch for run, epoch in db.execute("SELECT id, epoch FROM runs ORDER BY id")}
+                problems += _strays(db)
+        except sqlite3.Error as error:
+            if not problems:
+                problems.append(f"The store cannot be read ({error}); try again.")
+        else:
+            problems += _unmatched(home, runs, folders)
+        weights = sorted(file for folder in folders for file in folder.rglob("*.safetensors"))
+        problems += [problem for file in weights if (problem := _broken_weights(file))]
+    except OSError as error:
+        raise StoreError(f"The folder {home} cannot be read ({error.strerror}); make it readable.") from error
+    return Report(str(home), len(runs), len(weights), tuple(problems))
+
+
+def open_readonly(file: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, and sees what other processes have written so far."""
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT_SECONDS)
+
+
+def faults(db: sqlite3.Connection) -> list[str]:
+    """What keeps this hierapp from reading a store, as a sentence; nothing if it can.
+
+    Raises:
+        sqlite3.OperationalError: if it cannot be opened, though it may be sound.
+    """
+    try:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version == 0:
+            return ["The file is no store of hierapp; choose another one."]
+        if version > SCHEMA_VERSION:
+            return [f"The store has version {version} and this hierapp reads {SCHEMA_VERSION}; update hierapp."]
+        found = [one_line(row[0]) for row in db.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        found = [str(error)]
+    return damaged(found) if found else []
+
+
+def damaged(found: list[str]) -> list[str]:
+    """What SQLite says of a damaged file, as a sentence."""
+    more = f" and {len(found) - 1} more faults" if len(found) > 1 else ""
+    return [f"The store's file is damaged ({found[0]}{more}); bring back an older backup."]
+
+
+def _strays(db: sqlite3.Connection) -> Iterator[str]:
+    for table in ("metrics", "confusions"):
+        count = db.execute(f"SELECT count(*) FROM {table} WHERE run NOT IN (SELECT id FROM runs)").fetchone()[0]
+        if count:
+            yield f"Rows of {table} that belong to no run: {count}."
+    if db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        return  # it becomes today's when it is next opened
+    for column, table in (("tree", "trees"), ("similarity", "similarities")):
+        lacking = [
+            str(run)
+            for (run,) in db.execute(
+                f"SELECT id FROM runs WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT hash FROM {table})"
+                " ORDER BY id"
+            )
+        ]
+        if lacking:
+            yield f"Runs whose {column} is not there: {', '.join(lacking[:10])}{' and more' * (len(lacking) > 10)}."
+
+
+def _unmatched(home: Path, runs: dict[str, int], folders: list[Path]) -> Iterator[str]:
+    for run, epoch in runs.items():
+        # One that was never trained may never have had a folder.
+        if epoch > 0 and not (home / RUNS / run).is_dir():
+            yield f"Run {run} has no folder."
+    for folder in folders:
+        if folder.name not in runs:
+            yield f"The folder {one_line(folder)} belongs to no run."
+
+
+def _broken_weights(file: Path) -> str | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy"):
+            return None
+    except FileNotFoundError:
+        return None  # a checkpoint that was replaced meanwhile
+    except (SafetensorError, OSError) as error:
+        return f"The weights {one_line(file)} are broken ({one_line(error)})."

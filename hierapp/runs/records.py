@@ -1,0 +1,127 @@
+"""The metrics and confusion matrices of runs and the texts they share, inside a transaction of the store."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.runs import schema
+
+Part = Literal["validation", "test"]
+TextTable = Literal["trees", "similarities"]
+Points = dict[str, list[tuple[float, float]]]  # for each metric its (epoch, value) in order
+
+
+def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
+    """Record values at a point in time, once each: what was recorded there before is replaced; NaN is kept as NULL."""
+    stored = {name: None if math.isnan(value) else value for name, value in values.items()}
+    db.executemany(
+        "INSERT OR REPLACE INTO metrics (run, name, epoch, value) VALUES (?, ?, ?, ?)",
+        [(run, name, epoch, value) for name, value in stored.items()],
+    )
+    row = db.execute("SELECT last FROM runs WHERE id = ?", (run,)).fetchone()
+    if row is not None:
+        db.execute("UPDATE runs SET last = ? WHERE id = ?", (json.dumps(json.loads(row["last"]) | stored), run))
+
+
+def rewind(db: sqlite3.Connection, run: int, epoch: float) -> None:
+    """Take back what was recorded after an epoch: training goes on from there."""
+    latest = last_number(db)
+    gone = db.execute("DELETE FROM metrics WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
+    gone += db.execute("DELETE FROM confusions WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
+    if gone:
+        rows = db.execute("SELECT name, value, max(epoch) FROM metrics WHERE run = ? GROUP BY name", (run,)).fetchall()
+        db.execute(
+            "UPDATE runs SET last = ?, cut_seq = ?, cut_epoch = ? WHERE id = ?",
+            (json.dumps({row["name"]: row["value"] for row in rows}), latest, epoch, run),
+        )
+    db.execute("UPDATE runs SET epoch = min(epoch, ?) WHERE id = ?", (int(epoch), run))
+
+
+def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = None) -> dict[str, Points]:
+    """Every point of some runs, of every metric or of one."""
+    found: dict[str, Points] = {str(run): {} for run in runs}
+    only, values = ("", runs) if metric is None else (" AND name = ?", [*runs, metric])
+    for row in db.execute(
+        f"SELECT run, name, epoch, value FROM metrics WHERE run IN ({marks(runs)}){only} ORDER BY run, name, epoch",
+        values,
+    ):
+        found[str(row["run"])].setdefault(row["name"], []).append((row["epoch"], _value(row)))
+    return found
+
+
+def add_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, confusion: NDArray[np.int64]) -> None:
+    blob = zlib.compress(confusion.astype("<i4").tobytes())
+    db.execute("INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)", (run, part, epoch, blob))
+
+
+def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -> NDArray[np.int64] | None:
+    """The matrix [L, L] of an epoch, by default the last one; None if there is none."""
+    row = db.execute(
+        "SELECT counts FROM confusions WHERE run = ? AND part = ? AND epoch = coalesce(?, epoch)"
+        " ORDER BY epoch DESC LIMIT 1",
+        (run, part, epoch),
+    ).fetchone()
+    if row is None:
+        return None
+    flat = np.frombuffer(zlib.decompress(row["counts"]), "<i4").astype(np.int64)
+    return flat.reshape(math.isqrt(len(flat)), -1)
+
+
+def last_number(db: sqlite3.Connection) -> int:
+    """The highest number that a row of metrics was ever given; that of the last row goes down where rows are taken
+    back, and whoever has read further would not hear of the next cut."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'metrics'").fetchone()
+    return 0 if row is None else int(row["seq"])
+
+
+def new_points(
+    db: sqlite3.Connection, cursor: int, runs: Sequence[int]
+) -> tuple[int, dict[str, float], list[tuple[str, str, float, float]]]:
+    """What was recorded since the cursor: the new cursor, from which epoch on a run's points are void, and the rows.
+
+    By the rows' numbers, so that it costs what is new, however many rows there are.
+    """
+    last = last_number(db)
+    cuts = {
+        str(row["id"]): float(row["cut_epoch"])
+        for row in db.execute(
+            f"SELECT id, cut_epoch FROM runs WHERE id IN ({marks(runs)}) AND cut_seq >= ?", [*runs, cursor]
+        )
+    }
+    wanted = set(runs)
+    rows = [
+        (str(row["run"]), str(row["name"]), float(row["epoch"]), _value(row))
+        for row in db.execute("SELECT run, name, epoch, value FROM metrics WHERE seq > ? ORDER BY seq", (cursor,))
+        if row["run"] in wanted
+    ]
+    return last, cuts, rows
+
+
+def _value(row: sqlite3.Row) -> float:
+    return math.nan if row["value"] is None else float(row["value"])
+
+
+def keep_text(db: sqlite3.Connection, table: TextTable, text: str) -> str:
+    """Keep what many runs share once; the hash by which they name it."""
+    key = schema.tree_hash(text)
+    db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (key, text))
+    return key
+
+
+def kept_texts(db: sqlite3.Connection, table: TextTable, hashes: Collection[str | None]) -> dict[str, str]:
+    """The texts of these hashes; None is no hash."""
+    wanted = [key for key in hashes if key is not None]
+    return dict(db.execute(f"SELECT hash, text FROM {table} WHERE hash IN ({marks(wanted)})", wanted).fetchall())
+
+
+def marks(values: Sequence[object]) -> str:
+    """Placeholders for a list of values."""
+    return ", ".join("?" * len(values))

@@ -1,0 +1,222 @@
+"""The searches on disk: `searches/NAME` in the store's folder, with the plan and a book of what was done.
+
+The book is a file of lines to which is only ever added, so that a crash loses nothing that was done: before a trial's
+run is queued, a line says with which values it will be. Driver, pages and commands all write it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hierapp.errors import StoreError
+from hierapp.runs import Store
+from hierapp.search.plan import Plan
+from hierapp.search.space import Value
+from hierapp.utils import files
+
+FOLDER, PLAN, BOOK, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
+
+
+@dataclass
+class Entry:
+    """What the book says of one trial.
+
+    Attributes:
+        params: its values, by name.
+        run: the id of its run, once that is queued.
+        refused: why it could not be tried, if so.
+        pruned: the attempt of the run that was ended for being hopeless, and after which epoch; None if none was.
+        halted: whether its run was ended because the search was asked to stop.
+    """
+
+    params: dict[str, Value]
+    run: str | None = None
+    refused: str | None = None
+    pruned: tuple[int, float] | None = None
+    halted: bool = False
+
+
+@dataclass
+class Book:
+    """What was done so far.
+
+    Attributes:
+        entries: the trials in order.
+        stopping: whether the search was asked to stop.
+        error: why it could not go on, if so.
+        begun: when it was last started, in seconds since 1970.
+        importances: what mattered, as the driver saw it last; it costs seconds of imports, which no page has.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    stopping: bool = False
+    error: str | None = None
+    begun: float = 0.0
+    importances: dict[str, float] = field(default_factory=dict)
+
+    def follow(self, line: dict[str, Any]) -> None:
+        """Take in one more line."""
+        trial = line.get("trial")
+        if "ask" in line and trial == len(self.entries):
+            self.entries.append(Entry(line["ask"]))
+        elif trial is not None:
+            entry = self.entries[trial]
+            for name in ("run", "refused", "pruned", "halted"):
+                if name in line:
+                    setattr(entry, name, tuple(line[name]) if name == "pruned" else line[name])
+        elif "error" in line:
+            self.error = str(line["error"])
+        elif "importances" in line:
+            self.importances = {str(name): float(share) for name, share in line["importances"].items()}
+        elif "stop" in line:
+            self.stopping, self.error = bool(line["stop"]), None
+            self.begun = self.begun if self.stopping else float(line["at"])
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search of a store.
+
+    Raises:
+        StoreError: from every call, if its folder cannot be read or written.
+    """
+
+    store: Store
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return _folder(self.store) / self.name
+
+    @property
+    def log_file(self) -> Path:
+        """Where the output of its driver goes."""
+        return self.folder / LOG
+
+    def read(self) -> Book:
+        """The book as it stands."""
+        book = Book()
+        try:
+            text = (self.folder / BOOK).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return book
+        except OSError as error:
+            raise _unreadable(self.folder, error) from None
+        for line in text.split("\n"):
+            try:
+                book.follow(json.loads(line))
+            except (ValueError, LookupError, TypeError, AttributeError):
+                continue  # empty, or cut short by a crash or a full disk
+        return book
+
+    def note(self, **line: Any) -> None:
+        """Add a line; it is on the disk when this returns."""
+        with files.told(f"The search {self.name} cannot be written"):
+            file = os.open(self.folder / BOOK, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                # One write, and a line break on both sides: whatever was cut short before spoils nothing.
+                text = f"\n{json.dumps(line)}\n".encode()
+                if os.write(file, text) < len(text):
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+    @contextmanager
+    def locked(self, patience: float = 0.0) -> Iterator[bool]:
+        """Try for some seconds to take the driver's lock, which the system releases when its holder dies; whether it
+        was taken."""
+        with files.told(f"The search {self.name} cannot be written"):
+            file = (self.folder / LOCK).open("a")
+        with file:
+            until = time.monotonic() + patience
+            while not (taken := _try_lock(file.fileno())) and time.monotonic() < until:
+                time.sleep(0.05)
+            yield taken
+
+    def is_at_work(self) -> bool:
+        """Whether a driver works on it now; no file is made."""
+        try:
+            file = (self.folder / LOCK).open("r+")
+        except OSError:
+            return False
+        with file:
+            return not _try_lock(file.fileno())
+
+
+def begin(store: Store, plan: Plan) -> Search:
+    """Keep a new search. It does nothing yet; `runner.start` lets it go.
+
+    Raises:
+        StoreError: if there is one of that name already, or it cannot be written; nothing is kept then.
+    """
+    search = Search(store, plan)
+    part = search.folder.with_name(f".{search.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        (part / PLAN).write_text(plan.to_json(), encoding="utf-8")
+        part.rename(search.folder)  # fails where there is a folder that is not empty
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if (search.folder / PLAN).exists():
+            raise StoreError(f"There is a search {plan.name!r} already; take another name, or resume it.") from None
+        raise StoreError(
+            f"The folder {_folder(store)} cannot be written ({error.strerror}); make it writable."
+        ) from None
+    return search
+
+
+def find(store: Store, name: str) -> Search:
+    """A search by its name.
+
+    Raises:
+        StoreError: if there is none, or its plan is broken.
+    """
+    # Not by the path: a name with slashes must not lead elsewhere.
+    if name not in names(store):
+        raise StoreError(f"There is no search {name!r}; list them with `python -m hierapp searches`.")
+    try:
+        return Search(store, Plan.from_json((_folder(store) / name / PLAN).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise _unreadable(_folder(store) / name, error) from None
+
+
+def names(store: Store) -> list[str]:
+    """The searches, the newest first."""
+    try:
+        kept = [each for each in _folder(store).glob(f"*/{PLAN}") if not each.parent.name.startswith(".")]
+        return [plan.parent.name for plan in sorted(kept, key=lambda plan: plan.stat().st_mtime, reverse=True)]
+    except OSError:
+        return []
+
+
+def _folder(store: Store) -> Path:
+    return store.folder / FOLDER
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _unreadable(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"The search in {folder} cannot be read ({error.strerror}); make it readable.")

@@ -1,0 +1,12 @@
+"""Matrices of how similar classes are: made, read, kept, described."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.similarities.similarity import Similarity
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(__name__, {"similarity": ["Similarity"]})
+
+__all__ = ["Similarity"]

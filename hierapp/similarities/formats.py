@@ -1,0 +1,159 @@
+"""Similarities as CSV: a header of class names, then a row a class that begins with its name.
+
+Rows and columns are found by name, in any order. Lines before the header that begin with "# " say what the file is, as
+`# title: CIFAR-10, by name`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from hierapp.errors import ConfigError, one_line, short, some
+from hierapp.similarities.similarity import Similarity
+
+LARGEST_FILE = 20_000_000  # bytes
+MOST_CLASSES = 1_000
+
+
+def parse_bytes(data: bytes, file_name: str) -> tuple[Similarity, dict[str, str]]:
+    """Read a file: the similarity, and what the lines before it say of it; every complaint begins with its name.
+
+    Raises:
+        ConfigError: if it is too large, no UTF-8, or no such CSV.
+    """
+    name = one_line(file_name)
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(
+            f"{name}: larger than {LARGEST_FILE // 1_000_000} MB; a similarity may have {MOST_CLASSES:,} classes, and a"
+            " few digits a number are enough."
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name}: byte {error.start} is not UTF-8; save the file as UTF-8 text.") from None
+    try:
+        said, body = _split(text)
+        return parse(body), said
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def parse(text: str) -> Similarity:
+    """Read the CSV itself.
+
+    Raises:
+        ConfigError: if names are missing, unknown or there twice, or a cell is no number from 0 to 1; the matrix need
+            not be symmetric.
+
+    >>> parse(",cat,dog\\ndog,0.5,1\\ncat,1,0.25\\n").over(["cat", "dog"]).tolist()
+    [[1.0, 0.25], [0.5, 1.0]]
+    """
+    rows = _rows(text)
+    if not rows:
+        raise ConfigError("The file is empty; expected a line of class names and then a row a class.")
+    names = rows[0][1][1:]
+    if len(names) == 0:
+        hint = "; part the cells by commas" if ";" in rows[0][1][0] or "\t" in rows[0][1][0] else ""
+        raise ConfigError(
+            f"Expected the first line to be an empty cell and then the class names but got"
+            f" {short(','.join(rows[0][1]))}{hint}."
+        )
+    if len(names) > MOST_CLASSES:
+        raise ConfigError(f"The file has {len(names):,} classes; expected at most {MOST_CLASSES:,}.")
+    place = {name: number for number, name in enumerate(names)}
+    if len(place) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ConfigError(f"The first line names {some(twice)} twice; name each class once.")
+    matrix = np.full((len(names), len(names)), np.nan)
+    seen: set[str] = set()
+    for line, row in rows[1:]:
+        if row[0] not in place:
+            raise ConfigError(f"Line {line} is the row of {short(row[0])}, which the first line does not name.")
+        if row[0] in seen:
+            raise ConfigError(f"Line {line} is another row of {row[0]!r}; give each class one row.")
+        if len(row) != len(names) + 1:
+            raise ConfigError(
+                f"Expected {len(names) + 1} cells in line {line}, as in the first line, but got {len(row)}."
+            )
+        seen.add(row[0])
+        matrix[place[row[0]]] = [_number(cell, row[0], other) for other, cell in zip(names, row[1:], strict=True)]
+    if missing := [name for name in names if name not in seen]:
+        raise ConfigError(f"There is no row for {some(missing)}; give each class of the first line one.")
+    return Similarity.of(names, matrix)
+
+
+def render(similarity: Similarity, about: Mapping[str, str] | None = None, digits: int | None = None) -> str:
+    """The CSV that `parse` and `parse_bytes` read.
+
+    Args:
+        similarity: what is written.
+        about: what the lines before it say, by key; line breaks become spaces.
+        digits: decimals of each number; by default as many as bring it back exactly.
+
+    >>> print(render(Similarity.of(["cat", "dog"], [[1, 0.25], [0.5, 1]]), {"title": "Pets"}), end="")
+    # title: Pets
+    ,cat,dog
+    cat,1,0.25
+    dog,0.5,1
+    """
+    lines = [f"# {key}: {' '.join(value.split())}\n" for key, value in (about or {}).items() if value.strip()]
+    written = io.StringIO(newline="")
+    names = [_cell(name) for name in similarity.classes]
+    written.write(",".join(["", *names]) + "\n")
+    for name, row in zip(names, similarity.matrix.tolist(), strict=True):
+        numbers = (_digits(value if digits is None else round(value, digits)) for value in row)
+        written.write(",".join([name, *numbers]) + "\n")
+    return "".join(lines) + written.getvalue()
+
+
+def about(start: str) -> dict[str, str]:
+    """What a file says of itself, from its beginning."""
+    return _split(start)[0]
+
+
+def _split(text: str) -> tuple[dict[str, str], str]:
+    """What the lines before the header say, and the text with them empty, so that all others keep their number."""
+    said: dict[str, str] = {}
+    lines = 0
+    while text.startswith("# "):
+        line, _, text = text.partition("\n")
+        lines += 1
+        key, colon, value = line[2:].partition(":")
+        if colon:
+            said[key.strip()] = value.strip()
+    return said, "\n" * lines + text
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, with their line numbers."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ConfigError(f"Broken CSV in line {reader.line_num}: {error}.") from None
+
+
+def _number(cell: str, row: str, column: str) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ConfigError(f"Expected a number from 0 to 1 for {row!r} and {column!r} but got {short(cell)}.")
+    if row == column and not math.isclose(number, 1.0, abs_tol=1e-6):
+        raise ConfigError(f"Expected 1 for {row!r} and itself but got {short(cell)}.")
+    return number
+
+
+def _digits(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _cell(text: str) -> str:
+    # As in tree_formats: csv.writer leaves a lone carriage return without quotes.
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text

@@ -1,0 +1,147 @@
+"""The similarities that can be chosen by name: those that ship, and the user's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from hierapp import paths
+from hierapp.errors import ConfigError, StoreError
+from hierapp.similarities import formats
+from hierapp.similarities.similarity import Similarity
+from hierapp.utils.named_files import Entry, Shelf
+
+# Words that mean something else where a similarity is named.
+RESERVED = frozenset({"tree", "ordinal", ""})
+NAME = re.compile(r"[\w-]{1,60}")
+_ABOUT = 4_096  # bytes; what a file says of itself stands at its beginning
+
+
+SimilarityEntry = Entry
+
+
+def own_folder() -> Path:
+    """Where the user's similarities are kept."""
+    return paths.home() / "similarities"
+
+
+def entries(data: str | None = None) -> list[SimilarityEntry]:
+    """All similarities, or those over a data set's classes; first those that ship, then the user's, by name."""
+    return _SHELF.entries(data)
+
+
+def load(name: str) -> Similarity:
+    """The similarity of this name.
+
+    Raises:
+        ConfigError: if there is none, or its file is broken.
+        StoreError: if its file cannot be read.
+
+    >>> len(load("cifar10-names").classes)
+    10
+    """
+    file = _SHELF.file_of(name) if NAME.fullmatch(name) else None
+    if file is None:
+        names = ", ".join(entry.name for entry in entries())
+        raise ConfigError(f"There is no similarity {name!r}; give tree, ordinal:0.5, or one of {names}.")
+    return formats.parse_bytes(_read(file), file.name)[0]
+
+
+def keep(
+    similarity: Similarity,
+    name: str,
+    title: str = "",
+    description: str = "",
+    data: str | None = None,
+    owner: str | None = None,
+    more: Mapping[str, str] | None = None,
+) -> SimilarityEntry:
+    """Keep a similarity among the user's own; a name that another one has gets a number.
+
+    One that is there under that name already, to the last digit, is left as it is.
+
+    Args:
+        similarity: what is kept.
+        name: of which the file's name is made.
+        title, description: for people.
+        data: the data set whose classes it is over.
+        owner: the e-mail of who keeps it.
+        more: further lines of what the file says of itself, as where the numbers come from.
+
+    Raises:
+        ConfigError: if it has too many classes.
+        StoreError: if the folder cannot be written.
+    """
+    if len(similarity.classes) > formats.MOST_CLASSES:
+        raise ConfigError(
+            f"The similarity has {len(similarity.classes):,} classes; at most {formats.MOST_CLASSES:,} can be kept."
+        )
+    body = formats.render(similarity)
+    free, there = _SHELF.place_for(stem_of(name), lambda file: _body(file) == body)
+    if there is not None:
+        return there
+    said = {"title": (title or name)[:200], "data": data or "", "owner": owner or "", "description": description[:1000]}
+    file = _SHELF.own_file(free)
+    _SHELF.write(file, formats.render(similarity, {**said, **(more or {})}))
+    kept = _entry(file, shipped=False)
+    assert kept is not None
+    return kept
+
+
+def delete(name: str) -> None:
+    """Delete one of the user's own similarities; runs that used it keep it.
+
+    Raises:
+        ConfigError: if there is no such similarity, or it ships.
+        StoreError: if the folder cannot be written.
+    """
+    if own(name) is None:
+        raise ConfigError(f"There is no similarity {name!r} among your own; only those can be deleted.")
+    file = _SHELF.own_file(name)
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise _SHELF.unwritable(file, error) from None
+
+
+def own(name: str) -> SimilarityEntry | None:
+    """The user's own similarity of this very name, if there is one."""
+    return _entry(_SHELF.own_file(name), shipped=False) if NAME.fullmatch(name) else None
+
+
+def stem_of(name: str) -> str:
+    """The name of the file in which a similarity of this name is kept, without its suffix."""
+    return _SHELF.stem_of(name)
+
+
+def _entry(path: Path, shipped: bool) -> SimilarityEntry | None:
+    if not NAME.fullmatch(path.stem):
+        return None
+    try:
+        with path.open("rb") as file:
+            start = file.read(_ABOUT).decode("utf-8-sig", "replace")
+    except OSError:
+        return None
+    about = formats.about(start)
+    title, data, owner = about.get("title") or path.stem, about.get("data") or None, about.get("owner") or None
+    return SimilarityEntry(path.stem, title, about.get("description", ""), data, path, shipped, owner)
+
+
+def _body(file: Path) -> str:
+    """The file without what it says of itself, as `render` writes it; nothing if it is broken."""
+    try:
+        return formats.render(formats.parse_bytes(_read(file), file.name)[0])
+    except (ConfigError, StoreError):
+        return ""
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(formats.LARGEST_FILE + 1)
+    except OSError as error:
+        raise StoreError(f"The similarity {file} cannot be read ({error.strerror}); make it readable.") from None
+
+
+_SHELF = Shelf("similarity", ".csv", 50, paths.shipped_similarities, own_folder, _entry, RESERVED)

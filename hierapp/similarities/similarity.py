@@ -1,0 +1,149 @@
+"""Matrices that say how alike two classes are, for SimLoss: how they are made, and what they must be.
+
+S[i, j] is how much of the credit for class i goes to class j: 1 on the diagonal, from 0 to 1 elsewhere. SimLoss reads
+the row of the true class, so that S need not be symmetric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import ConfigError, some
+from hierapp.trees import DistanceKind, LabelTree
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """A similarity of named classes; make it by `Similarity.of`, which checks it.
+
+    Attributes:
+        classes: the names.
+        matrix: [classes, classes] in their order.
+    """
+
+    classes: tuple[str, ...]
+    matrix: Matrix
+
+    @classmethod
+    def of(cls, classes: Sequence[str], matrix: ArrayLike) -> Similarity:
+        """The similarity, or a ConfigError that says what is wrong with it."""
+        if twice := sorted({name for name in classes if list(classes).count(name) > 1}):
+            raise ConfigError(f"The similarity has classes that stand there twice: {some(twice)}; name each once.")
+        return cls(tuple(classes), checked(matrix, len(classes)))
+
+    def over(self, classes: Sequence[str]) -> Matrix:
+        """The matrix in the order of these classes, found by name.
+
+        Raises:
+            ConfigError: if they are not the very classes of the similarity.
+
+        >>> pets = Similarity.of(["cat", "dog", "truck"], [[1, 0.5, 0], [0.4, 1, 0], [0, 0, 1]])
+        >>> pets.over(["dog", "truck", "cat"])[0].tolist()
+        [1.0, 0.0, 0.4]
+        """
+        place = {name: number for number, name in enumerate(self.classes)}
+        wanted = set(classes)
+        if missing := [name for name in classes if name not in place]:
+            raise ConfigError(
+                f"The similarity has no row for {some(missing)}; it must be over the very classes of the data set."
+            )
+        if unknown := [name for name in self.classes if name not in wanted]:
+            raise ConfigError(
+                f"The similarity knows {some(unknown)}, which the data set does not; it must be over the very classes"
+                " of the data set."
+            )
+        order = [place[name] for name in classes]
+        return self.matrix[np.ix_(order, order)]
+
+
+def ordinal(classes: int, ratio: float) -> Matrix:
+    """ratio ** |i - j|: classes on a line, each step away keeps this share of the likeness; 0 is cross-entropy.
+
+    Raises:
+        ConfigError: if the ratio is not at least 0 and below 1.
+
+    >>> ordinal(3, 0.5).tolist()
+    [[1.0, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 1.0]]
+    """
+    places = np.arange(classes)
+    likeness: Matrix = np.float64(checked_ratio(ratio)) ** np.abs(places[:, None] - places[None, :])
+    return likeness
+
+
+def checked_ratio(ratio: float) -> float:
+    """The ratio of ordinal classes, or a ConfigError: with 1 all classes would be the same."""
+    if not 0.0 <= ratio < 1.0:
+        raise ConfigError(f"Expected a ratio of ordinal classes of at least 0 and below 1 but got {ratio:g}.")
+    return float(ratio)
+
+
+def tree_similarity(tree: LabelTree, distance: DistanceKind = "lca-depth") -> Matrix:
+    """1 - d / d_max between the leaves, [L, L] in the order of `tree.leaves`.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> tree_similarity(tree).tolist()
+    [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    distances = tree.distances(distance)
+    return 1.0 - distances / max(int(distances.max()), 1)
+
+
+def cosine(embeddings: ArrayLike) -> Matrix:
+    """The cosines between the rows, those below 0 as 0: what points away is as unlike as what is at a right angle.
+
+    Raises:
+        ConfigError: if a row is all 0 or not finite, and so has no direction.
+
+    >>> cosine([[1.0, 0.0], [2.0, 0.0], [-1.0, 1.0]]).round(4).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    rows = np.asarray(embeddings, np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise ConfigError("An embedding has no direction, being all 0 or not finite; use another model or other names.")
+    unit = rows / lengths
+    cosines: Matrix = np.clip(unit @ unit.T, 0.0, 1.0)
+    np.fill_diagonal(cosines, 1.0)
+    return cosines
+
+
+def bounded(similarity: Matrix, lower_bound: float) -> Matrix:
+    """max(0, (s - lower_bound) / (1 - lower_bound)): what is less alike than the bound counts as not alike.
+
+    >>> bounded(np.array([[1.0, 0.4], [0.75, 1.0]]), 0.5).tolist()
+    [[1.0, 0.0], [0.5, 1.0]]
+    """
+    return np.maximum(0.0, (similarity - lower_bound) / (1.0 - lower_bound))
+
+
+def checked_bound(lower_bound: float) -> float:
+    """The lower bound, or a ConfigError: with 1 or more nothing would be like anything."""
+    if not lower_bound < 1.0:
+        raise ConfigError(f"Expected a lower bound of similarities below 1 but got {lower_bound:g}.")
+    return lower_bound
+
+
+def checked(similarity: ArrayLike, classes: int) -> Matrix:
+    """The matrix as float64 [classes, classes], or a ConfigError that says what is wrong with it."""
+    try:
+        matrix = np.asarray(similarity, np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError("The similarity matrix holds what is no number; give numbers from 0 to 1.") from None
+    if matrix.shape != (classes, classes):
+        raise ConfigError(
+            f"Expected a similarity matrix of shape [{classes}, {classes}], a row per leaf, but got"
+            f" {list(matrix.shape)}."
+        )
+    if not ((matrix >= 0) & (matrix <= 1)).all():
+        raise ConfigError("The similarity matrix has entries outside 0 to 1; scale them.")
+    if not np.allclose(np.diag(matrix), 1.0):
+        raise ConfigError("The similarity matrix has a diagonal besides 1; each class is wholly like itself.")
+    if classes > 1 and (matrix == 1.0).all():
+        raise ConfigError("The similarity matrix is all ones, so that SimLoss is 0 for any output; tell classes apart.")
+    return matrix

@@ -1,0 +1,44 @@
+"""Runs against runs: tests, effect sizes, intervals, and what they mean in plain words.
+
+    from hierapp.statistics import compare, compare_all
+
+`docs/statistics.md` has the formulas, their sources, and what each can and cannot show. scipy is imported inside
+functions only, so that pages open at once.
+
+>>> result = compare([0.71, 0.72, 0.73, 0.74], [0.66, 0.67, 0.68, 0.69], names=("hierarchical", "cross-entropy"))
+>>> round(result.mann_whitney.p, 4), result.cliffs_delta.value, result.is_significant
+(0.0286, 1.0, True)
+"""
+
+from hierapp.stats.effect_sizes import Effect, Interval, cliffs_delta, mean_difference, rank_biserial
+from hierapp.stats.families import Family, compare_all, holm
+from hierapp.stats.pairwise import Comparison, compare
+from hierapp.stats.power import best_possible_p, seeds_needed, seeds_to_reach
+from hierapp.stats.rank_tests import RankTest, mann_whitney, wilcoxon
+from hierapp.stats.samples import Figures, Replicates, Sample
+from hierapp.stats.test_sets import McNemar, mcnemar, test_folds
+
+__all__ = [
+    "Comparison",
+    "Effect",
+    "Family",
+    "Figures",
+    "Interval",
+    "McNemar",
+    "RankTest",
+    "Replicates",
+    "Sample",
+    "best_possible_p",
+    "cliffs_delta",
+    "compare",
+    "compare_all",
+    "holm",
+    "mann_whitney",
+    "mcnemar",
+    "mean_difference",
+    "rank_biserial",
+    "seeds_needed",
+    "seeds_to_reach",
+    "test_folds",
+    "wilcoxon",
+]

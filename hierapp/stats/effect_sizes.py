@@ -1,0 +1,172 @@
+"""How large a difference is: Cliff's delta, the rank-biserial correlation, the difference of means, with intervals."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hierapp.stats.rank_tests import doubled_ranks
+from hierapp.stats.samples import Figures, Floats, differences, levelled, matched, read
+
+# Below this many figures on a side the bootstrap draws from too few to tell how they scatter: of 95 % intervals of
+# Cliff's delta no more than 61 % held the truth at n = 5 (docs/statistics.md).
+FEWEST_BOOTSTRAP = 10
+DRAWS = 2_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where the true value is likely to be: of such intervals the share `level` holds it."""
+
+    low: float
+    high: float
+    level: float
+    method: Literal["newcombe", "t", "bootstrap", "agresti-min"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A figure of size, with its interval; None where the figures are too few for one, or all alike.
+
+    `bootstrap` is a second interval that assumes less, from 10 figures on a side.
+    """
+
+    value: float
+    interval: Interval | None
+    bootstrap: Interval | None = None
+
+
+def cliffs_delta(a: Figures, b: Figures, level: float = 0.95) -> Effect:
+    """Cliff's delta: of all pairs of one figure of each, the share where `a` is higher less that where `b` is.
+
+    1 if all of `a` are above all of `b`, 0 if neither is, -1 the other way round. The interval is Newcombe's (2006, his
+    method 5): it is good for few figures too, and not of width 0 where the lists do not overlap. It takes the two as
+    independent, which for pairs that go along with each other is on the safe side. The bootstrap interval is the
+    bias-corrected and accelerated one.
+
+    Raises:
+        ConfigError: for an empty list or a figure that is not finite.
+
+    >>> found = cliffs_delta([3, 4, 5], [0, 1, 2])
+    >>> found.value, round(found.interval.low, 2), found.interval.high, found.bootstrap
+    (1.0, 0.0, 1.0, None)
+    """
+    x, y = read(a), read(b)
+    ranks = levelled(np.concatenate([x, y]))
+    x, y = ranks[: len(x)], ranks[len(x) :]
+    value = float(_delta(x, y))
+    return Effect(value, _newcombe(value, len(x), len(y), level), _bootstrapped(_delta, x, y, level, paired=False))
+
+
+def mean_difference(a: Figures, b: Figures, paired: bool = False, level: float = 0.95) -> Effect:
+    """Mean of `a` less mean of `b`. The interval is Welch's, of pairs Student's: both take the noise as bell-shaped.
+
+    None where a side has a single figure, or no figure scatters: then nothing is known of the noise.
+
+    Raises:
+        ConfigError: for an empty list, a figure that is not finite, or pairs that are none.
+
+    >>> found = mean_difference([2.0, 3.0, 4.0], [0.0, 1.0, 2.0])
+    >>> round(found.value, 9), round(found.interval.low, 2), round(found.interval.high, 2)
+    (2.0, -0.27, 4.27)
+    """
+    x, y, _ = matched(a, b, paired)
+    value = float(x.mean() - y.mean())
+    return Effect(value, _student(x, y, paired, level), _bootstrapped(_mean_gap, x, y, level, paired))
+
+
+def rank_biserial(a: Figures, b: Figures) -> float:
+    """The matched-pairs rank-biserial correlation: the share of the signed ranks that favours `a`, less that for `b`.
+
+    The effect size of Wilcoxon's test, from -1 to 1; pairs without a difference are left out, and 0 if all are.
+
+    Raises:
+        ConfigError: as `wilcoxon`.
+
+    >>> rank_biserial([3, 5, 8, 10], [1, 4, 4, 13])  # ranks 2, 1, 4 against 3
+    0.4
+    """
+    x, y, _ = matched(a, b, paired=True)
+    changes = differences(x, y)
+    moved = changes[changes != 0]
+    if not len(moved):
+        return 0.0
+    ranks = doubled_ranks(np.abs(moved))
+    return float((np.sign(moved) * ranks).sum() / ranks.sum())
+
+
+def _delta(x: Floats, y: Floats, axis: int = -1) -> Floats:
+    """Of [..., n] and [..., m]; scipy's bootstrap gives the axis, always the last."""
+    share: Floats = np.sign(x[..., :, None] - y[..., None, :]).mean(axis=(-2, -1))
+    return share
+
+
+def _mean_gap(x: Floats, y: Floats, axis: int = -1) -> Floats:
+    gap: Floats = x.mean(axis=-1) - y.mean(axis=-1)
+    return gap
+
+
+def _newcombe(delta: float, n: int, m: int, level: float) -> Interval:
+    """Where (seen - true)² = z² V(true), with Hanley and McNeil's variance of P(a > b) at the true value."""
+    from scipy import optimize, special
+
+    seen, z, more = (delta + 1) / 2, float(special.ndtri((1 + level) / 2)), (n + m) / 2 - 1
+
+    def gap(true: float) -> float:
+        spread = true * (1 - true) * (1 + more * ((1 - true) / (2 - true) + true / (1 + true))) / (n * m)
+        return (seen - true) ** 2 - z * z * spread
+
+    edge = 1e-9  # at 0 and 1 the variance is 0, and the value seen there a root that says nothing
+    low = 0.0 if seen < edge else float(optimize.brentq(gap, 0.0, min(seen, 1 - edge)))
+    high = 1.0 if seen > 1 - edge else float(optimize.brentq(gap, max(seen, edge), 1.0))
+    return Interval(2 * low - 1, 2 * high - 1, level, "newcombe")
+
+
+def _student(x: Floats, y: Floats, paired: bool, level: float) -> Interval | None:
+    n, m = len(x), len(y)
+    if min(n, m) < 2:
+        return None
+    if paired:
+        change = x - y
+        square, freedom = float(change.var(ddof=1)) / n, n - 1.0
+        flat = not np.ptp(differences(x, y))
+    else:
+        one, other = float(x.var(ddof=1)) / n, float(y.var(ddof=1)) / m
+        square = one + other
+        flat = not (np.ptp(x) or np.ptp(y))
+        freedom = 0.0 if flat else square**2 / (one**2 / (n - 1) + other**2 / (m - 1))
+    if flat:
+        return None
+    from scipy import special
+
+    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(square)
+    middle = float(x.mean() - y.mean())
+    return Interval(middle - half, middle + half, level, "t")
+
+
+def _bootstrapped(
+    statistic: Callable[[Floats, Floats], Floats], x: Floats, y: Floats, level: float, paired: bool
+) -> Interval | None:
+    """The BCa interval over draws that are the same each time; None of too few, or where no draw differs."""
+    if min(len(x), len(y)) < FEWEST_BOOTSTRAP:
+        return None
+    from scipy import stats
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (x, y),
+            statistic,
+            paired=paired,
+            vectorized=True,
+            n_resamples=DRAWS,
+            confidence_level=level,
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+    low, high = float(found.low), float(found.high)
+    return Interval(low, high, level, "bootstrap") if math.isfinite(low) and math.isfinite(high) else None

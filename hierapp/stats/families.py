@@ -1,0 +1,113 @@
+"""Many settings against each other, or against a baseline, with Holm's correction for asking so often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from hierapp.errors import ConfigError, some
+from hierapp.stats.pairwise import Comparison, compare
+from hierapp.stats.samples import Figures, Replicates, Sample
+
+
+@dataclass(frozen=True)
+class Family:
+    """Settings compared at once.
+
+    Attributes:
+        samples: each setting's figures, described.
+        comparisons: all pairs in the order of the settings, or each setting against the baseline.
+        baseline: the setting that all others are compared with; None if all are with all.
+    """
+
+    samples: dict[str, Sample]
+    comparisons: tuple[Comparison, ...]
+    baseline: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it for JSON."""
+        return {
+            "samples": {name: asdict(sample) for name, sample in self.samples.items()},
+            "comparisons": [comparison.as_dict() for comparison in self.comparisons],
+            "baseline": self.baseline,
+        }
+
+
+def holm(p_values: Iterable[float]) -> list[float]:
+    """Holm's step-down correction (1979): adjusted p in the order given.
+
+    Rejecting where the adjusted p is below alpha, the chance of one wrong rejection or more is at most alpha, whatever
+    the tests have to do with each other. The smallest p counts times their number, the next times one less, and so on,
+    and none less than one before it.
+
+    Raises:
+        ConfigError: for a p that is not from 0 to 1.
+
+    >>> holm([0.01, 0.04, 0.03, 0.005])
+    [0.03, 0.06, 0.06, 0.02]
+    """
+    p = np.array(list(p_values), np.float64)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise ConfigError("Expected p values from 0 to 1; give a list of them.")
+    order = p.argsort(kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return [float(value) for value in adjusted]
+
+
+def compare_all(
+    groups: Mapping[str, Figures],
+    baseline: str | None = None,
+    paired: bool | None = None,
+    *,
+    replicates: Replicates = "seeds",
+    alpha: float = 0.05,
+    relevant: float | None = None,
+) -> Family:
+    """Compare all settings with each other, or with a baseline, corrected for the number of comparisons.
+
+    Args:
+        groups: for each setting its figures, or its figure for each seed.
+        baseline: a setting; the others are compared with it alone: fewer questions, and so a clearer answer to each.
+        paired: see `compare`; None decides for each two settings by their seeds.
+        replicates: see `compare`.
+        alpha: see `compare`.
+        relevant: see `compare`.
+
+    Raises:
+        ConfigError: as `compare`; and for fewer than two settings, or a baseline that is none of them.
+
+    >>> figures = {"plain": {0: 0.66, 1: 0.67, 2: 0.65}, "hxe": {0: 0.68, 1: 0.69, 2: 0.67}, "soft": {0: 0.66}}
+    >>> [(each.first, each.second, each.paired, round(each.p_adjusted, 2)) for each in compare_all(figures).comparisons]
+    [('plain', 'hxe', True, 0.75), ('plain', 'soft', False, 1.0), ('hxe', 'soft', False, 1.0)]
+    >>> [(each.first, each.second) for each in compare_all(figures, baseline="plain").comparisons]
+    [('hxe', 'plain'), ('soft', 'plain')]
+    """
+    if len(groups) < 2:
+        raise ConfigError(f"A comparison needs two settings but got {len(groups)}; add runs of another setting.")
+    if baseline is not None and baseline not in groups:
+        raise ConfigError(f"The baseline {baseline!r} is none of the settings; choose one of {some(list(groups))}.")
+    asked = combinations(groups, 2) if baseline is None else ((name, baseline) for name in groups if name != baseline)
+    alone = [
+        compare(
+            groups[first],
+            groups[second],
+            paired,
+            names=(first, second),
+            replicates=replicates,
+            alpha=alpha,
+            relevant=relevant,
+        )
+        for first, second in asked
+    ]
+    # Holm's correction grows with every p: what the least possible ones become is the least possible.
+    corrected = zip(alone, holm(each.p for each in alone), holm(each.least_p for each in alone), strict=True)
+    return Family(
+        {name: Sample.of(figures, name) for name, figures in groups.items()},
+        tuple(replace(each, p_adjusted=p, least_p=least, comparisons=len(alone)) for each, p, least in corrected),
+        baseline,
+    )

@@ -1,0 +1,143 @@
+"""Two single trainings on the same test images, and the folds of one test set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import ConfigError
+from hierapp.stats.effect_sizes import Interval
+from hierapp.stats.samples import NAMES
+from hierapp.stats.wording import p_value
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Two trainings on the same images.
+
+    Attributes:
+        first: name of the first.
+        second: name of the second.
+        images: how many images there are.
+        both: on how many both are right.
+        only_first: on how many the first alone is right.
+        only_second: on how many the second alone is right.
+        p: of the exact two-sided test; images on which both are right or both are wrong say nothing.
+        difference: accuracy of the first less that of the second.
+        interval: of that difference, Agresti and Min's (2005).
+        alpha: the p below which a difference counts as shown.
+    """
+
+    first: str
+    second: str
+    images: int
+    both: int
+    only_first: int
+    only_second: int
+    p: float
+    difference: float
+    interval: Interval
+    alpha: float
+
+    @property
+    def neither(self) -> int:
+        """On how many images both are wrong."""
+        return self.images - self.both - self.only_first - self.only_second
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether a difference of these two trainings was shown."""
+        return self.p < self.alpha
+
+    @property
+    def sentence(self) -> str:
+        """What it says of the two trainings, and that it says no more."""
+        p = p_value(self.p, self.alpha)
+        counts = (
+            f"Of {self.images:,} images {self.first} alone gets {self.only_first:,} right and {self.second} alone"
+            f" {self.only_second:,} (p {'' if p.startswith('less') else '= '}{p}; McNemar, exact):"
+        )
+        if self.is_significant:
+            higher = self.first if self.difference > 0 else self.second
+            what = f"on images like these {higher} is right more often."
+        else:
+            what = "that does not show which of the two is right more often."
+        return (
+            f"{counts} {what} It holds for these two trainings; whether it holds for their settings, only seeds show."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it for JSON."""
+        said = {"neither": self.neither, "is_significant": self.is_significant, "sentence": self.sentence}
+        return asdict(self) | said
+
+
+def mcnemar(
+    first_right: ArrayLike, second_right: ArrayLike, names: tuple[str, str] = NAMES, alpha: float = 0.05
+) -> McNemar:
+    """McNemar's test of two trainings on the same test images, exact by the binomial distribution.
+
+    Args:
+        first_right: bool [K], on which images the first is right.
+        second_right: bool [K], the same images in the same order.
+        names: what the two are called in the sentence.
+        alpha: the p below which a difference counts as shown.
+
+    Raises:
+        ConfigError: if the two are not of one length, empty, or hold other values than true and false.
+
+    >>> found = mcnemar([True] * 9 + [False], [True] * 3 + [False] * 7)
+    >>> found.only_first, found.only_second, found.p, found.difference
+    (6, 0, 0.03125, 0.6)
+    """
+    one, other = _flags(first_right, names[0]), _flags(second_right, names[1])
+    if len(one) != len(other):
+        raise ConfigError(
+            f"McNemar's test needs the same images of both, but {names[0]} has {len(one)} and {names[1]} {len(other)}."
+        )
+    if not 0 < alpha < 1:
+        raise ConfigError(f"Expected alpha to be between 0 and 1 but got {alpha:g}.")
+    from scipy import special, stats
+
+    b, c, images = int((one & ~other).sum()), int((other & ~one).sum()), len(one)
+    p = float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
+    # Wald's interval after half an image more in each of the four cells.
+    half = float(special.ndtri(1 - alpha / 2)) * math.sqrt(b + c + 1 - (b - c) ** 2 / (images + 2)) / (images + 2)
+    middle = (b - c) / (images + 2)
+    interval = Interval(max(-1.0, middle - half), min(1.0, middle + half), 1 - alpha, "agresti-min")
+    return McNemar(*names, images, int((one & other).sum()), b, c, p, (b - c) / images, interval, alpha)
+
+
+def test_folds(correct: ArrayLike, folds: int = 10, seed: int = 0) -> tuple[float, ...]:  # noqa: PT028 - no test
+    """Accuracy on each of the folds of one test set, by one training: the report's ten.
+
+    The folds are drawn by the seed and are the same images for every training with the same number of test images.
+    Compare them with `compare(..., replicates="test folds")`: they are the noise of the data, not of training.
+
+    Args:
+        correct: bool [K], on which test images the training is right.
+        folds: how many parts, as equal in size as they can be.
+        seed: decides which image is in which fold.
+
+    Raises:
+        ConfigError: for other values than true and false, or not from 2 folds to one an image.
+
+    >>> test_folds([True, True, False, True], folds=2)
+    (0.5, 1.0)
+    """
+    right = _flags(correct, "the training")
+    if not 2 <= folds <= len(right):
+        raise ConfigError(f"Expected from 2 to {len(right)} folds, one an image at most, but got {folds}.")
+    order = np.random.default_rng(seed).permutation(len(right))
+    return tuple(float(right[part].mean()) for part in np.array_split(order, folds))
+
+
+def _flags(values: ArrayLike, name: str) -> NDArray[np.bool_]:
+    given = np.asarray(values)
+    if given.ndim != 1 or not given.size or not np.isin(given, (0, 1)).all():
+        raise ConfigError(f"Expected of {name} whether it is right on each test image, a list of true and false.")
+    return given.astype(np.bool_)

@@ -1,0 +1,13 @@
+"""What a run is trained with and the loop that trains it. `config` and `schedules` need no torch."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hierapp.training.config import RunConfig
+    from hierapp.training.trainer import train
+else:
+    from hierapp.utils.lazy import names_on_first_use
+
+    __getattr__ = names_on_first_use(__name__, {"config": ["RunConfig"], "trainer": ["train"]})
+
+__all__ = ["RunConfig", "train"]

@@ -1,0 +1,198 @@
+"""A training in the middle, on disk: weights, optimizer, random states and the place in the data, in one safetensors
+file without pickle.
+
+A checkpoint is written to a side file and renamed, and the one before it is kept: whatever moment a process dies at, a
+whole one is left. Each tensor has a checksum, and so have the words about them, so that a file that was damaged later
+is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from hierapp.training import weights
+from hierapp.training.best_epoch import Best
+from hierapp.training.config import RunConfig
+
+FILE, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+VERSION = 2
+
+
+@dataclass
+class Position:
+    """How far a training is: `batch` batches of `epoch` (from 1) are done.
+
+    total and images are the sum of the losses and the number of the images since the last report; seconds is the time
+    that the epoch's batches took so far. threads is how many CPU threads computed it, precision in which precision:
+    with others the last bits would be others.
+    """
+
+    epoch: int = 1
+    batch: int = 0
+    total: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
+    threads: int = 0
+    precision: str = ""
+
+    def next(self) -> Position:
+        """The beginning of the next epoch."""
+        return Position(self.epoch + 1, threads=self.threads, precision=self.precision)
+
+    def epochs(self, batches: int) -> float:
+        """The same in epochs, as reports count them."""
+        return self.epoch - 1 + self.batch / batches
+
+
+class BrokenCheckpoint(Exception):  # noqa: N818 - met and dealt with in here
+    """The file is no checkpoint of this run, or was damaged."""
+
+
+def save(
+    folder: Path,
+    config: RunConfig,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    position: Position,
+    best: Best | None = None,
+) -> Path:
+    """Write a checkpoint into a run's folder, whole or not at all; its file.
+
+    Raises:
+        OSError: if it cannot be written; the ones before are still there.
+    """
+    state = optimizer.state_dict()
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    plain: dict[str, dict[str, Any]] = {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{name}"] = value
+            else:
+                plain.setdefault(str(index), {})[name] = value
+    best = best or Best()
+    tensors |= {f"best.{name}": tensor for name, tensor in best.weights.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    tensors = weights.plain(tensors)
+    about = {
+        "version": VERSION,
+        "config": config.model_dump_json(),
+        "position": asdict(position),
+        "best": {"epoch": best.epoch, "value": best.value},
+        "groups": state["param_groups"],
+        "plain": plain,
+        "checksums": {name: _checksum(tensor) for name, tensor in tensors.items()},
+    }
+    file = folder / FILE
+    if file.exists():
+        _link(file, folder / PREVIOUS)
+    text = json.dumps(about)
+    weights.write(tensors, file, {"checkpoint": text, "checksum": str(zlib.crc32(text.encode()))})
+    return file
+
+
+def restore(
+    folder: Path, config: RunConfig, network: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[Position, Best, list[str]]:
+    """Bring network, optimizer and random states to the last whole checkpoint of a run's folder.
+
+    Returns:
+        Where training goes on (the beginning if there is no checkpoint), the best epoch before that, and the names of
+        files that were broken.
+    """
+    broken: list[str] = []
+    for name in (FILE, PREVIOUS):
+        if not (folder / name).exists():
+            continue
+        try:
+            about, tensors = _read(folder / name, config)
+            return _apply(about, tensors, network, optimizer), _best(about, tensors, network), broken
+        except BrokenCheckpoint:
+            broken.append(name)
+            # Out of the way: it must not take the place of a whole one at the next save.
+            (folder / name).replace(folder / f"{name}.broken")
+    return Position(), Best(), broken
+
+
+def remove(folder: Path) -> None:
+    """Delete the checkpoints of a run that needs them no more."""
+    for file in folder.glob("checkpoint.*"):
+        file.unlink(missing_ok=True)
+
+
+def _link(file: Path, to: Path) -> None:
+    """Give a file a second name, in the place of whatever had it."""
+    side = to.with_name(f"{to.name}.part")
+    side.unlink(missing_ok=True)
+    try:
+        side.hardlink_to(file)
+    except OSError:  # a file system without second names
+        side = file
+    side.replace(to)
+
+
+def _read(file: Path, config: RunConfig) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(file, framework="pt") as opened:
+            words = opened.metadata() or {}
+            about: dict[str, Any] = json.loads(words["checkpoint"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
+        sound = words["checksum"] == str(zlib.crc32(words["checkpoint"].encode())) and about["version"] == VERSION
+        sound = sound and json.loads(about["config"]) == json.loads(config.model_dump_json())
+        sound = sound and about["checksums"] == {name: _checksum(tensor) for name, tensor in tensors.items()}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise BrokenCheckpoint from error
+    if not sound:
+        raise BrokenCheckpoint
+    return about, tensors
+
+
+def _apply(
+    about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.optim.Optimizer
+) -> Position:
+    network.load_state_dict(_below("network.", tensors))
+    values: dict[int, dict[str, Any]] = {int(index): dict(kept) for index, kept in about["plain"].items()}
+    for name, tensor in _below("optimizer.", tensors).items():
+        index, _, key = name.partition(".")
+        values.setdefault(int(index), {})[key] = tensor
+    # JSON has no tuples; Adam's betas are one.
+    groups = [
+        {name: tuple(value) if isinstance(value, list) and name != "params" else value for name, value in group.items()}
+        for group in about["groups"]
+    ]
+    optimizer.load_state_dict({"state": values, "param_groups": groups})
+    for parameter, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # In the layout of the weights (channels_last, say), as the optimizer would have made it.
+                kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    return Position(**about["position"])
+
+
+def _best(about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module) -> Best:
+    """The best epoch, its weights beside those of the network."""
+    kept, now = _below("best.", tensors), network.state_dict()
+    weights = {name: torch.empty_like(now[name]).copy_(tensor) for name, tensor in kept.items()}
+    return Best(about["best"]["epoch"], about["best"]["value"], weights)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _checksum(tensor: Tensor) -> int:
+    shape = zlib.crc32(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, shape)

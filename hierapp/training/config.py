@@ -1,0 +1,164 @@
+"""RunConfig: the one schema behind the form, the command line and the store; fields stand as the form shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hierapp import losses
+from hierapp.data import registry as datasets
+from hierapp.errors import ConfigError
+from hierapp.training import models
+
+MOST_RUNS = 1_000  # of one plan
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["constant", "step", "cosine", "one-cycle"]
+Select = Literal["val_accuracy", "val_loss", "val_distance", "last"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Deterministic = Literal["auto", "on", "off"]
+Group = Literal["training", "optimization", "augmentation", "evaluation", "machine"]
+
+
+def _field(group: Group, default: Any, description: str, short: str = "", **limits: Any) -> Any:
+    """A field that the form shows in a group; `short` names it where runs that differ in it are told apart."""
+    return Field(default, description=description, json_schema_extra={"group": group, "short": short}, **limits)
+
+
+class RunConfig(BaseModel):
+    """Everything that decides how one run goes. Make one with `RunConfig.make`, which explains what it refuses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = Field(description="the data set")
+    tree: str = Field(description="the label tree, by its name or its file")
+    loss: str = Field(description="the loss")
+    options: dict[str, losses.OptionValue] = Field(default_factory=dict, description="options of the loss")
+    model: str = Field("lenet", description="the network, or one's own as module:factory")
+    epochs: int = _field("training", 5, "passes over the training images", "epochs", ge=1, le=10_000)
+    batch_size: int = _field("training", 128, "images in a step", "batch", ge=1, le=100_000)
+    learning_rate: float = _field(
+        "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="decides the split, the first weights and the order of images")
+
+    optimizer: Optimizer = _field("optimization", "adam", "what turns gradients into steps")
+    momentum: float = _field("optimization", 0.9, "of sgd, Nesterov's", "momentum", ge=0, lt=1)
+    weight_decay: float = _field(
+        "optimization", 0.0, "L2 regularisation; decoupled in adamw", "decay", ge=0, le=10, allow_inf_nan=False
+    )
+    schedule: Schedule = _field("optimization", "step", "how the learning rate goes along")
+    step_epochs: int = _field(
+        "optimization", 5, "epochs between the steps of the step schedule", "step every", ge=1, le=10_000
+    )
+    step_factor: float = _field(
+        "optimization", 0.8, "by which each step multiplies the rate", "step factor", gt=0, le=1
+    )
+    warmup_epochs: float = _field(
+        "optimization", 0.0, "in which the rate grows; one-cycle has its own", "warm-up", ge=0, le=1_000
+    )
+    flip: bool = _field("augmentation", False, "mirror half of the training images, left to right", "flip")
+    crop: int = _field("augmentation", 0, "pixels by which training images are shifted at most", "crop", ge=0, le=256)
+    cutout: int = _field(
+        "augmentation", 0, "side of a square that is blanked in training images", "cutout", ge=0, le=1_024
+    )
+    mixup: float = _field("augmentation", 0.0, "alpha of mixup; pairs of images become one", "mixup", ge=0, le=10)
+    label_smoothing: float = _field(
+        "augmentation", 0.0, "part of the target that is shared among all classes", "smoothing", ge=0, lt=1
+    )
+    select: Select = _field("evaluation", "val_accuracy", "by what the epoch that is tested is chosen", "best by")
+    patience: int = _field(
+        "evaluation", 0, "epochs without a better one after which a run ends; 0: never", "patience", ge=0
+    )
+    device: Device = _field("machine", "auto", "auto takes cuda, else mps, else cpu")
+    precision: Precision = _field("machine", "auto", "auto takes bfloat16 where the hardware is made for it")
+    deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU", "deterministic")
+
+    @field_validator("data")
+    @classmethod
+    def _data(cls, name: str) -> str:
+        datasets.find(name)
+        return name
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, name: str) -> str:
+        models.find(name)
+        return name
+
+    @model_validator(mode="after")
+    def _options(self) -> Self:
+        # Frozen for everyone else: the checked options carry the defaults, so that a stored run says all it used.
+        self.__dict__["options"] = losses.check_options(self.loss, self.options)
+        if self.label_smoothing and self.options.get("label_smoothing"):
+            raise ConfigError("Labels would be smoothed twice, by the loss and by the run; set one of the two to 0.")
+        if self.patience and self.select == "last":
+            raise ConfigError("Patience needs a figure by which epochs are better; choose another select than last.")
+        if self.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"The warm-up of {self.warmup_epochs:g} epochs leaves nothing of {self.epochs}; make it shorter."
+            )
+        return self
+
+    @classmethod
+    def make(cls, **values: Any) -> RunConfig:
+        """A checked configuration.
+
+        Raises:
+            ConfigError: one sentence on the first value that is not allowed.
+            DatasetError: for an unknown data set.
+
+        >>> RunConfig.make(data="digits", tree="digits", loss="hierarchical").options["targets"]
+        'path'
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            cause = first.get("ctx", {}).get("error")
+            if isinstance(cause, ConfigError):
+                raise cause from None
+            field = ".".join(map(str, first["loc"])) or "configuration"
+            reason = first["msg"][0].lower() + first["msg"][1:]
+            raise ConfigError(f"The value {first['input']!r} for {field} is not allowed: {reason}.") from None
+
+
+def plan(
+    chosen: Sequence[str], seeds: Sequence[int], options: Mapping[str, Any] | None = None, **values: Any
+) -> list[RunConfig]:
+    """One configuration for each seed and loss; runs of one seed stand together, so that losses can be compared early.
+
+    Args:
+        chosen: the losses; named twice counts once.
+        seeds: the seeds.
+        options: options of losses; "mass" goes to every loss that has it, "hierarchical.mass" to that one.
+        values: the other fields of `RunConfig`.
+
+    Raises:
+        ConfigError: if no loss or no seed is given, or an option belongs to none of the losses.
+
+    >>> [run.loss for run in plan(["simloss", "hierarchical"], [0], data="digits", tree="digits")]
+    ['simloss', 'hierarchical']
+    """
+    names, options = list(dict.fromkeys(chosen)), dict(options or {})
+    if not names:
+        raise ConfigError(f"No loss is chosen; choose at least one of {', '.join(losses.LOSSES)}.")
+    if not seeds:
+        raise ConfigError("No seed is chosen; ask for at least one.")
+    if len(seeds) * len(names) > MOST_RUNS:
+        raise ConfigError(f"These are {len(seeds) * len(names):,} runs; ask for at most {MOST_RUNS:,} at a time.")
+    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, value in options.items():
+        loss, _, option = key.rpartition(".")
+        takers = [
+            name
+            for name in names
+            if loss in ("", name) and any(option == known.name for known in losses.find(name).options)
+        ]
+        if not takers:
+            raise ConfigError(f"None of the losses {', '.join(names)} has an option {key!r}; leave it out.")
+        for name in takers:
+            given[name][option] = value
+    return [RunConfig.make(loss=name, options=given[name], seed=seed, **values) for seed in seeds for name in names]

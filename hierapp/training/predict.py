@@ -1,0 +1,88 @@
+"""What a finished run's network says of any images: its weights, read from the run's folder, on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp import losses
+from hierapp.errors import ConfigError, StoreError
+from hierapp.training import models
+from hierapp.training.config import RunConfig
+from hierapp.trees import LabelTree
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FILE = "model.safetensors"
+BATCH = 256
+
+
+def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[Any]) -> NDArray[np.float32]:
+    """Log-probabilities [n, L] of the leaves, in float32, by the weights of the run's best epoch; imports torch.
+
+    A run that computed in bfloat16 said the same of its test images to some two digits only.
+
+    Args:
+        folder: the run's, with its `model.safetensors`.
+        config: what was trained.
+        tree: the run's tree.
+        images: uint8 [n, H, W, C], of the shape of those it was trained on.
+
+    Raises:
+        StoreError: if the weights are missing, broken, or those of another network.
+        ConfigError: if the images are no such array, or of another shape.
+    """
+    import torch
+
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ConfigError(
+            f"Expected images as uint8 [n, H, W, C] but got {images.dtype} {list(images.shape)}; convert them."
+        )
+    height, width, channels = images.shape[1:]
+    # A similarity decides how wrong the network is, and not what it says; a run's may be known by a word only.
+    options = {name: value for name, value in config.options.items() if name != "similarity"}
+    loss = losses.make_loss(config.loss, tree, **options)
+    network = _network(folder / FILE, config.model, (height, width, channels), loss.num_outputs)
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH]))
+            found.append(loss.leaf_log_probs(network(batch).float()))
+        values: NDArray[np.float32] = torch.cat(found).numpy() if found else np.empty((0, len(tree.leaves)), np.float32)
+    if not np.isfinite(values).all():
+        raise StoreError(f"The network of {folder / FILE} gives no finite numbers; train the run again.")
+    return values
+
+
+def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> nn.Module:
+    """The network with its weights, as it is evaluated."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from torch import nn
+
+    from hierapp.training.batches import Normalizer
+
+    if not file.exists():
+        raise StoreError(f"There are no weights in {file.parent}; only a finished run has them: train it again.")
+    try:
+        stored = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"The weights in {file} are broken; train the run again.") from error
+    # Mean and scale of the training images are among what is stored.
+    network = nn.Sequential(
+        Normalizer(torch.zeros(1, 1, 1, shape[2], dtype=torch.uint8)), models.find(model).build(shape, outputs)
+    )
+    try:
+        network.load_state_dict(stored)
+    except RuntimeError as error:
+        seen = " x ".join(map(str, shape))
+        raise StoreError(
+            f"The weights in {file} are not those of {model} for images of {seen} and {outputs} logits; give images of"
+            " the run's data set, or train the run again."
+        ) from error
+    return network.eval().to(memory_format=torch.channels_last)

@@ -1,0 +1,246 @@
+"""The whole training loop, readable top to bottom.
+
+The data set lies on the device as one uint8 tensor; batches are indexed, augmented and normalised there, and nothing in
+the loop waits for the device but the reports of the training loss. What happens is told to a Recorder: this file knows
+nothing of the store.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hierapp.data import registry as datasets
+from hierapp.data.registry import ImageSet
+from hierapp.errors import Cancelled, ConfigError
+from hierapp.losses import make_loss
+from hierapp.losses.base import TreeLoss
+from hierapp.metrics import confusion as metrics, probability_report
+from hierapp.similarities.similarity import Matrix
+from hierapp.training import checkpoints, device as compute, models, predictions, weights
+from hierapp.training.batches import Feed, Images, Normalizer
+from hierapp.training.best_epoch import Best
+from hierapp.training.checkpoints import Position
+from hierapp.training.config import RunConfig
+from hierapp.training.evaluation import Confusion, Learner, evaluate
+from hierapp.training.optimizers import make_optimizer
+from hierapp.training.predictions import Outputs
+from hierapp.training.schedules import Place, learning_rate
+from hierapp.trees import LabelTree
+
+REPORTS_PER_EPOCH = 10
+
+Load = Callable[[str, datasets.Part], ImageSet]
+
+
+class Recorder(Protocol):
+    """What the loop tells while it runs; an epoch is 1.5 in the middle of the second one."""
+
+    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
+
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: Confusion) -> None: ...
+
+    def should_stop(self) -> bool: ...
+
+    def should_save(self) -> bool:
+        """Whether it is time for a checkpoint; asked between batches."""
+
+    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+        """Training begins at this point, 0 or a checkpoint's; checkpoints of these names were broken."""
+
+    def saved(self, file: Path) -> None:
+        """A file of the run's folder is written, and whole."""
+
+    def not_saved(self, error: OSError) -> None:
+        """A checkpoint could not be written; the one before is still there, and training goes on."""
+
+    def when_there_is_room(self, write: Callable[[], None]) -> None:
+        """Write a file that must be written, however long the disk is full."""
+
+
+def train(
+    config: RunConfig,
+    tree: LabelTree,
+    recorder: Recorder,
+    folder: Path | None = None,
+    load: Load | None = None,
+    similarity: Matrix | None = None,
+) -> dict[str, Any]:
+    """Train one run, from its last checkpoint if there is one, and evaluate its best epoch on the test part, read only
+    then.
+
+    On a CPU a run that was stopped, in whatever way, and goes on ends with the same weights, bit for bit, as one that
+    never was.
+
+    Args:
+        config: what to train; `config.tree` is its name only.
+        tree: the label tree.
+        recorder: is told of the training loss some ten times an epoch, and of each epoch's validation.
+        folder: where checkpoints, `model.safetensors` and `outputs.safetensors` go; nowhere by default.
+        load: reads a part of a data set; `datasets.load` by default.
+        similarity: what the option `similarity` of SimLoss stands for, [L, L] in the order of `tree.leaves`; the word
+            "tree" needs none.
+
+    Returns:
+        `metrics.report` and `probability_report` of the test part, with "loss", "confusion", "epoch", the one whose
+        weights were tested, and "epochs", how many there were.
+
+    Raises:
+        Cancelled: if the recorder asked for it; there is a checkpoint then.
+        DatasetError, TreeError, ConfigError: if data, tree and configuration do not fit together.
+    """
+    device = compute.choose_device(config.device)
+    with compute.determinism(config.deterministic, device):
+        alike = {} if similarity is None else {"similarity": similarity}
+        loss = make_loss(config.loss, tree, **{**config.options, **alike}).to(device, torch.float32)
+        run = _Run(config, loss, recorder, folder, load or datasets.load, device)
+        run.fit()
+        return run.test()
+
+
+class _Run:
+    """What `train` works on."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        loss: TreeLoss,
+        recorder: Recorder,
+        folder: Path | None,
+        load: Load,
+        device: torch.device,
+    ) -> None:
+        self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
+        self.tree = tree = loss.tree
+        torch.manual_seed(config.seed)
+        whole = load(config.data, "train")
+        fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
+        images = Images.of(whole, tree, device)
+        self.validation = images.take(held_out)
+        training = images.take(fitting)
+        self.feed = Feed(training, config, len(tree.leaves))
+        height, width, channels = whole.images.shape[1:]
+        model = models.find(config.model).build((height, width, channels), loss.num_outputs)
+        network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
+        optimizer = make_optimizer(config, network.parameters())
+        self.position, self.best = Position(), Best()
+        broken: list[str] = []
+        if folder:
+            self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
+        # A run that goes on does so with the threads and the precision that it began with.
+        if self.position.threads:
+            torch.set_num_threads(self.position.threads)
+        self.position.threads = torch.get_num_threads()
+        numbers = height * width * channels * config.batch_size
+        precision = compute.choose_precision(self.position.precision or config.precision, device, numbers)
+        self.position.precision = precision
+        self.learner = Learner(network, loss, optimizer, precision)
+        recorder.went_back(self.position.epochs(len(self.feed)), broken)
+
+    def fit(self) -> None:
+        """The epochs, until there are enough or none gets better any more."""
+        config = self.config
+        while self.position.epoch <= config.epochs and not self.best.is_hopeless(config, self.position.epoch - 1):
+            rate = train_epoch(self.learner, self.feed, config, self.position, self.recorder, self.save)
+            epoch, seconds, started = self.position.epoch, self.position.seconds, time.perf_counter()
+            result = evaluate(self.learner, self.validation)
+            figures = {
+                "val_loss": result.loss,
+                "val_accuracy": result.accuracy,
+                "val_distance": metrics.mean_distance(result.confusion, self.tree),
+                "learning_rate": rate,
+                "images_per_second": len(self.feed.part) / seconds,
+                "epoch_seconds": seconds + time.perf_counter() - started,
+            }
+            self.best.see(config, epoch, figures, self.learner.network)
+            self.recorder.end_epoch(epoch, figures, result.confusion)
+            self.position = self.position.next()
+            if self.recorder.should_save():
+                self.save()
+
+    def test(self) -> dict[str, Any]:
+        """Write the best epoch's weights, then read and evaluate the test part, for the only time."""
+        network, epoch = self.learner.network, self.best.epoch
+        self.best.restore(network)
+        made_by = json.dumps(compute.conditions(self.validation.images.device, self.learner.precision))
+        about = {"config": self.config.model_dump_json(), "epoch": str(epoch), "conditions": made_by}
+        self._write("model.safetensors", network.state_dict(), about)
+        part = Images.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
+        result = evaluate(self.learner, part, keep=True)
+        assert result.log_probs is not None
+        probabilities, target = result.log_probs.exp().cpu().numpy(), part.leaves.cpu().numpy()
+        said = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
+        tensors = {name: torch.from_numpy(values) for name, values in said.tensors().items()}
+        self._write(predictions.FILE, tensors, said.about())
+        return {
+            "loss": result.loss,
+            "epoch": epoch,
+            "epochs": self.position.epoch - 1,
+            "confusion": result.confusion.tolist(),
+            **probability_report(result.log_probs, said.target, self.tree),
+            **metrics.report(result.confusion, self.tree),
+        }
+
+    def save(self) -> None:
+        """Write a checkpoint, if there is room."""
+        if self.folder is None or not math.isfinite(self.position.total):
+            return
+        network, optimizer = self.learner.network, self.learner.optimizer
+        try:
+            file = checkpoints.save(self.folder, self.config, network, optimizer, self.position, self.best)
+            self.recorder.saved(file)
+        except OSError as error:
+            self.recorder.not_saved(error)
+
+    def _write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+        if self.folder is not None:
+            file = self.folder / name
+            self.recorder.when_there_is_room(lambda: weights.write(tensors, file, about))
+            self.recorder.saved(file)
+
+
+def train_epoch(
+    learner: Learner,
+    feed: Feed,
+    config: RunConfig,
+    position: Position,
+    recorder: Recorder,
+    save: Callable[[], None] = lambda: None,
+) -> float:
+    """The batches that an epoch has left; `position` goes along. Returns the last step's learning rate."""
+    count = len(feed)
+    reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
+    total = torch.tensor(position.total, device=feed.part.images.device)
+    before, started, rate = position.seconds, time.perf_counter(), config.learning_rate
+    learner.network.train()
+    for images, targets in feed.epoch(position.epoch, position.batch):
+        rate = learning_rate(config, Place((position.epoch - 1) * count + position.batch, count, config.epochs * count))
+        value = learner.step(images, targets, rate)
+        total, position.images = total + value * len(images), position.images + len(images)
+        position.batch += 1
+        if position.batch in reports:
+            mean = total.item() / position.images
+            if not math.isfinite(mean):
+                raise ConfigError(
+                    f"The training loss became {mean} in epoch {position.epoch}; lower the learning rate (it is"
+                    f" {config.learning_rate:g})."
+                )
+            recorder.report(position.epochs(count), {"train_loss": mean})
+            total, position.images = torch.zeros_like(total), 0
+        stop = recorder.should_stop()
+        if stop or recorder.should_save():
+            position.total = total.item()
+            position.seconds = before + time.perf_counter() - started
+            save()
+        if stop:
+            raise Cancelled
+    position.seconds = before + time.perf_counter() - started
+    return rate

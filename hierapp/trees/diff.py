@@ -1,0 +1,74 @@
+"""Two trees over the same classes: what moved, and which pairs of classes changed their distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.errors import TreeError
+from hierapp.trees.tree import DistanceKind, LabelTree
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changes from one tree to another.
+
+    Attributes:
+        classes: the leaves that both have, in the first tree's order.
+        only_first, only_second: leaves that only one of them has.
+        moved: for each class of both whose ancestors differ by name: class, its way in the first, in the second.
+        change: [classes, classes], the second tree's distances less the first's.
+        pairs: the pairs of classes whose distance changed, the greatest change first: class, class, before, after.
+    """
+
+    classes: tuple[str, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    moved: tuple[tuple[str, str, str], ...]
+    change: NDArray[np.int64]
+    pairs: tuple[tuple[str, str, int, int], ...]
+
+
+def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-depth", most: int = 1000) -> Comparison:
+    """Compare two trees by the names of their nodes; at most so many pairs are listed.
+
+    Raises:
+        TreeError: if they have fewer than two classes in common, or more than 2,000.
+
+    >>> one = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> other = LabelTree.from_edges([("root", "animal"), ("animal", "dog"), ("root", "truck"), ("root", "cat")])
+    >>> compare(one, other).pairs
+    (('cat', 'dog', 1, 2), ('cat', 'truck', 2, 1))
+    """
+    in_second = set(second.leaves)
+    classes = tuple(name for name in first.leaves if name in in_second)
+    if not 2 <= len(classes) <= 2000:
+        raise TreeError(f"The trees have {len(classes)} classes in common; they can be compared over 2 to 2,000.")
+    before, after = (
+        tree.distances(distance)[np.ix_(place, place)]
+        for tree in (first, second)
+        for place in [[tree.leaves.index(name) for name in classes]]
+    )
+    change = after - before
+    one, other = np.triu_indices(len(classes), 1)
+    size = np.abs(change[one, other])
+    order = [i for i in np.argsort(-size, kind="stable")[:most].tolist() if size[i]]
+    return Comparison(
+        classes,
+        tuple(name for name in first.leaves if name not in in_second),
+        tuple(name for name in second.leaves if name not in set(first.leaves)),
+        tuple((name, *ways) for name in classes if len(set(ways := (_way(first, name), _way(second, name)))) > 1),
+        change,
+        tuple(
+            (classes[one[i]], classes[other[i]], int(before[one[i], other[i]]), int(after[one[i], other[i]]))
+            for i in order
+        ),
+    )
+
+
+def _way(tree: LabelTree, leaf: str) -> str:
+    """The names from below the root down to the leaf's parent."""
+    node = int(tree.leaf_nodes[tree.leaves.index(leaf)])
+    return " › ".join(tree.nodes[i] for i in tree.path(node)[1:-1]) or "the root"

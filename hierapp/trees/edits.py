@@ -1,0 +1,279 @@
+"""Edits of a label tree: pure functions from tree to tree, nodes by their names.
+
+What an edit cannot do is a TreeError in one sentence, and the tree stays as it is. A node that loses its last child is
+a leaf, a class of its own, until it is given others or removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from hierapp.errors import TreeError, short
+from hierapp.trees.tree import LabelTree
+
+Children = dict[str, list[str]]
+
+
+def add(tree: LabelTree, parent: str, name: str, at: int | None = None) -> LabelTree:
+    """Hang a new leaf under a node, as its last child or before the child at this place.
+
+    >>> from hierapp import LabelTree
+    >>> add(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "root", "cow", at=0).leaves
+    ('cow', 'cat', 'dog')
+    """
+    _known(tree, parent)
+    if name in tree.nodes:
+        raise TreeError(f"There is a node {short(name)} already; give the new one another name.")
+    below = children_of(tree)
+    below[parent].insert(_place(at, below[parent]), name)
+    return _made(tree.nodes[0], below | {name: []})
+
+
+def rename(tree: LabelTree, node: str, name: str) -> LabelTree:
+    """Give a node another name.
+
+    >>> from hierapp import LabelTree
+    >>> rename(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "cat", "lynx").leaves
+    ('lynx', 'dog')
+    """
+    _known(tree, node)
+    if name == node:
+        return tree
+    if name in tree.nodes:
+        raise TreeError(f"There is a node {short(name)} already; give {short(node)} another name.")
+    return LabelTree([name if each == node else each for each in tree.nodes], tree.parents)
+
+
+def remove(tree: LabelTree, nodes: Sequence[str], with_subtree: bool = False) -> LabelTree:
+    """Remove nodes; their children move up into their places, or go with them.
+
+    >>> from hierapp import LabelTree
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> remove(tree, ["animal"]).leaves, remove(tree, ["animal"], with_subtree=True).leaves
+    (('cat', 'dog', 'truck'), ('truck',))
+    """
+    _not_the_root(tree, nodes, "removed")
+    below = children_of(tree)
+    for node in nodes:
+        above = _parent(below, node)
+        if above is None:  # went with one above it
+            continue
+        place = below[above].index(node)
+        below[above][place : place + 1] = [] if with_subtree else below[node]
+        if with_subtree:
+            for gone in _subtree(below, node):
+                del below[gone]
+        else:
+            del below[node]
+    return _made(tree.nodes[0], below)
+
+
+def move(tree: LabelTree, nodes: Sequence[str], parent: str, at: int | None = None) -> LabelTree:
+    """Hang nodes with all below them under another node, in their order, as its last children or before a place.
+
+    >>> from hierapp import LabelTree
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> move(tree, ["cat"], "root", at=0).leaves
+    ('cat', 'dog', 'truck')
+    """
+    _known(tree, parent)
+    _not_the_root(tree, nodes, "moved")
+    below = children_of(tree)
+    moved = _topmost(below, tree, nodes)
+    for node in moved:
+        if parent in _subtree(below, node):
+            where = "itself" if parent == node else f"{short(parent)}, which is below it"
+            raise TreeError(f"{short(node)} cannot go under {where}; choose a node outside its subtree.")
+    place = _place(at, below[parent])
+    before = [child for child in below[parent][:place] if child not in moved]
+    after = [child for child in below[parent][place:] if child not in moved]
+    for node in moved:
+        above = _parent(below, node)
+        assert above is not None
+        below[above].remove(node)
+    below[parent] = [*before, *moved, *after]
+    return _made(tree.nodes[0], below)
+
+
+def shift(tree: LabelTree, node: str, by: int) -> LabelTree:
+    """Move a node by so many places among its siblings, at most to the end.
+
+    >>> from hierapp import LabelTree
+    >>> shift(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "cat", 1).leaves
+    ('dog', 'cat')
+    """
+    _not_the_root(tree, [node], "moved")
+    below = children_of(tree)
+    above = _parent(below, node)
+    assert above is not None
+    place = below[above].index(node)
+    below[above].insert(max(0, min(len(below[above]) - 1, place + by)), below[above].pop(place))
+    return _made(tree.nodes[0], below)
+
+
+def promote(tree: LabelTree, nodes: Sequence[str]) -> LabelTree:
+    """Move nodes one level up, behind their parents.
+
+    >>> from hierapp import LabelTree
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> promote(tree, ["cat"]).leaves
+    ('dog', 'cat', 'truck')
+    """
+    _not_the_root(tree, nodes, "promoted")
+    below = children_of(tree)
+    for node in reversed(_topmost(below, tree, nodes)):
+        parent = _parent(below, node)
+        above = _parent(below, parent) if parent else None
+        if parent is None or above is None:
+            raise TreeError(f"{short(node)} stands below the root already; it cannot go further up.")
+        below[parent].remove(node)
+        below[above].insert(below[above].index(parent) + 1, node)
+    return _made(tree.nodes[0], below)
+
+
+def collapse(tree: LabelTree, node: str) -> LabelTree:
+    """Remove all inner nodes below a node: its leaves hang on itself.
+
+    >>> from hierapp import LabelTree
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> collapse(tree, "root").nodes
+    ('root', 'cat', 'dog', 'truck')
+    """
+    _known(tree, node)
+    below = children_of(tree)
+    inner = [each for each in _subtree(below, node) if below[each]]
+    if len(inner) <= 1:
+        raise TreeError(f"{short(node)} has no inner node below it; there is nothing to collapse.")
+    leaves = [each for each in _subtree(below, node) if not below[each]]
+    for each in inner[1:]:
+        del below[each]
+    below[node] = leaves
+    return _made(tree.nodes[0], below)
+
+
+def group(tree: LabelTree, nodes: Sequence[str], name: str) -> LabelTree:
+    """Put siblings under a new node, in the place of the first of them.
+
+    >>> from hierapp import LabelTree
+    >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "truck"), ("root", "dog")])
+    >>> group(tree, ["cat", "dog"], "pet").nodes
+    ('root', 'pet', 'cat', 'dog', 'truck')
+    """
+    _not_the_root(tree, nodes, "grouped")
+    if not nodes:
+        raise TreeError("No node is chosen; choose siblings to group.")
+    if name in tree.nodes:
+        raise TreeError(f"There is a node {short(name)} already; give the group another name.")
+    below = children_of(tree)
+    parents = {_parent(below, node) for node in nodes}
+    if len(parents) > 1:
+        raise TreeError("The chosen nodes have different parents; choose siblings to group.")
+    (parent,) = parents
+    assert parent is not None
+    chosen = [child for child in below[parent] if child in set(nodes)]
+    below[parent] = [name if child == chosen[0] else child for child in below[parent] if child not in chosen[1:]]
+    return _made(tree.nodes[0], below | {name: chosen})
+
+
+OPERATIONS: dict[str, Callable[..., LabelTree]] = {
+    "add": add,
+    "rename": rename,
+    "remove": remove,
+    "move": move,
+    "shift": shift,
+    "promote": promote,
+    "collapse": collapse,
+    "group": group,
+}
+
+
+def apply(tree: LabelTree, operation: str, arguments: Mapping[str, Any]) -> LabelTree:
+    """Do one of `OPERATIONS` by its name, as an editor asks for it.
+
+    Raises:
+        TreeError: if there is no such operation, its arguments are others, or it cannot be done.
+
+    >>> from hierapp import LabelTree
+    >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
+    >>> apply(tree, "rename", {"node": "cat", "name": "lynx"}).leaves
+    ('lynx', 'dog')
+    """
+    if operation not in OPERATIONS:
+        raise TreeError(f"There is no edit {operation!r}; choose one of {', '.join(OPERATIONS)}.")
+    try:
+        return OPERATIONS[operation](tree, **arguments)
+    except (TypeError, AttributeError):
+        raise TreeError(f"The edit {operation} cannot be done with {short(str(dict(arguments)))}.") from None
+
+
+def free_name(taken: Iterable[str], wanted: str) -> str:
+    """The wanted name, or with the first number that makes it free.
+
+    >>> free_name(["group", "group 2"], "group")
+    'group 3'
+    """
+    names = set(taken)
+    if wanted not in names:
+        return wanted
+    return next(each for number in range(2, len(names) + 3) if (each := f"{wanted} {number}") not in names)
+
+
+def children_of(tree: LabelTree) -> Children:
+    """The names below each node's name."""
+    return {tree.nodes[i]: [tree.nodes[child] for child in below] for i, below in enumerate(tree.children)}
+
+
+def made_of(root: str, children: Children) -> LabelTree:
+    """The tree with this root and these children; what is not below the root is left out."""
+    return _made(root, children)
+
+
+def _made(root: str, below: Children) -> LabelTree:
+    names: list[str] = []
+    parents: list[int] = []
+    ahead = [(root, -1)]
+    while ahead:
+        name, parent = ahead.pop()
+        ahead.extend((child, len(names)) for child in reversed(below[name]))
+        names.append(name)
+        parents.append(parent)
+    return LabelTree(names, parents)
+
+
+def _known(tree: LabelTree, *nodes: str) -> None:
+    for node in nodes:
+        if node not in tree.nodes:
+            raise TreeError(f"There is no node {short(node)} in this tree; it may have been renamed or removed.")
+
+
+def _not_the_root(tree: LabelTree, nodes: Sequence[str], what: str) -> None:
+    _known(tree, *nodes)
+    if tree.nodes[0] in nodes:
+        raise TreeError(f"The root {short(tree.nodes[0])} cannot be {what}; choose nodes below it.")
+
+
+def _parent(below: Children, node: str | None) -> str | None:
+    return next((name for name, children in below.items() if node in children), None)
+
+
+def _subtree(below: Children, node: str) -> list[str]:
+    """The node and all below it, in preorder."""
+    found, ahead = [], [node]
+    while ahead:
+        found.append(ahead.pop())
+        ahead.extend(reversed(below[found[-1]]))
+    return found
+
+
+def _topmost(below: Children, tree: LabelTree, nodes: Sequence[str]) -> list[str]:
+    """The nodes in the tree's order, without those that lie below another of them."""
+    wanted, covered = set(nodes), set()
+    for node in tree.nodes:
+        if node in wanted and node not in covered:
+            covered.update(_subtree(below, node)[1:])
+    return [node for node in tree.nodes if node in wanted and node not in covered]
+
+
+def _place(at: int | None, children: Sequence[str]) -> int:
+    return len(children) if at is None else max(0, min(at, len(children)))

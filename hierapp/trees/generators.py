@@ -1,0 +1,179 @@
+"""Trees made by rule over a data set's classes: flat, balanced, random, adversarial to another, induced from a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import TreeError
+from hierapp.trees.edits import Children, free_name, made_of
+from hierapp.trees.tree import LabelTree
+
+ROOT = "root"
+
+
+def flat(classes: Sequence[str]) -> LabelTree:
+    """All classes right below the root.
+
+    >>> flat(["cat", "dog"]).nodes
+    ('root', 'cat', 'dog')
+    """
+    root = free_name(classes, ROOT)
+    return LabelTree([root, *classes], [-1] + [0] * len(classes))
+
+
+def balanced(classes: Sequence[str]) -> LabelTree:
+    """A binary tree that halves the classes, in the order given, at each node.
+
+    >>> balanced(["cat", "dog", "truck"]).is_uniform_depth
+    False
+    """
+    draft = _Draft(classes)
+
+    def halves(part: Sequence[str]) -> list[str]:
+        middle = (len(part) + 1) // 2
+        return [
+            half[0] if len(half) == 1 else draft.join(halves(half)) for half in (part[:middle], part[middle:]) if half
+        ]
+
+    return draft.rooted(halves(classes))
+
+
+def random(classes: Sequence[str], seed: int) -> LabelTree:
+    """Two to four random nodes are joined, again and again, until at most four are left below the root.
+
+    >>> random(["a", "b", "c", "d", "e", "f"], seed=1) == random(["a", "b", "c", "d", "e", "f"], seed=1)
+    True
+    """
+    generator, draft = np.random.default_rng(seed), _Draft(classes)
+    loose = list(classes)
+    while len(loose) > 4:
+        chosen = set(generator.choice(len(loose), generator.integers(2, 5), replace=False).tolist())
+        joined = draft.join([loose[i] for i in sorted(chosen)])
+        loose = [name for i, name in enumerate(loose) if i not in chosen] + [joined]
+    return draft.rooted(loose)
+
+
+def adversarial(tree: LabelTree) -> LabelTree:
+    """The same shape with the nearest classes driven apart.
+
+    The rule: at each node, from the leaves up, the places below its children are shuffled together evenly, each child's
+    spread over the whole; the classes, in the tree's order, take the places in the order that the root has. So classes
+    that stood side by side now part near the root.
+
+    >>> tree = LabelTree.from_edges([("r", "A"), ("r", "B"), ("A", "cat"), ("A", "dog"), ("B", "car"), ("B", "bus")])
+    >>> adversarial(tree).leaves
+    ('cat', 'car', 'dog', 'bus')
+    """
+    places = _dealt(tree, 0)
+    names = list(tree.nodes)
+    for node, leaf in zip(places, tree.leaf_nodes.tolist(), strict=True):
+        names[node] = tree.nodes[leaf]
+    return LabelTree(names, tree.parents)
+
+
+def _dealt(tree: LabelTree, node: int) -> list[int]:
+    """The leaves below a node, those of each child spread evenly over all of them."""
+    if not tree.children[node]:
+        return [node]
+    piles = [_dealt(tree, child) for child in tree.children[node]]
+    spread = [((turn + 0.5) / len(pile), leaf) for pile in piles for turn, leaf in enumerate(pile)]
+    return [leaf for _, leaf in sorted(spread, key=lambda item: item[0])]
+
+
+def from_confusion(confusion: ArrayLike, classes: Sequence[str]) -> LabelTree:
+    """A binary tree of classes that are mistaken for each other, by average linkage (scipy).
+
+    Two classes are the nearer, the larger the mean of their shares of mistakes: 1 - (C_ij / row i + C_ji / row j) / 2.
+
+    Args:
+        confusion: counts [L, L], rows true.
+        classes: the L names, in the order of the rows.
+
+    >>> from_confusion([[8, 2, 0], [3, 7, 0], [0, 1, 9]], ["cat", "dog", "truck"]).nodes
+    ('root', 'group 1', 'cat', 'dog', 'truck')
+    """
+    counts = np.asarray(confusion, np.float64)
+    if counts.shape != (len(classes), len(classes)):
+        raise TreeError(
+            f"Expected a confusion matrix of {len(classes)} rows and columns, one a class, but got"
+            f" {list(counts.shape)}."
+        )
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    return _linked(1 - (share + share.T) / 2, classes)
+
+
+def from_weights(weights: ArrayLike, classes: Sequence[str]) -> LabelTree:
+    """A binary tree of classes whose rows in a classifier's last layer point the same way, by average linkage (scipy).
+
+    Args:
+        weights: [L, features], a row a class.
+        classes: the L names, in the order of the rows.
+    """
+    rows = np.asarray(weights, np.float64)
+    if rows.ndim != 2 or len(rows) != len(classes):
+        raise TreeError(f"Expected a row of weights for each of {len(classes)} classes but got {list(rows.shape)}.")
+    rows = rows - rows.mean(0)  # what all classes share tells none apart
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return _linked(1 - rows @ rows.T, classes)
+
+
+def from_classifier(file: Path, tree: LabelTree) -> LabelTree:
+    """`from_weights` of the last layer of a run's network, whose classes are the leaves of this tree.
+
+    Args:
+        file: the run's model.safetensors.
+        tree: the run's tree; a conditional head has a row for each of its nodes, of which the leaves' are taken.
+
+    Raises:
+        TreeError: if the file cannot be read, or its last matrix has other rows.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = load_file(file)
+    except (OSError, SafetensorError):
+        raise TreeError(f"The weights {file.name} of this run cannot be read; train it anew.") from None
+    matrices = [array for name, array in weights.items() if name.endswith("weight") and array.ndim == 2]
+    rows = {len(tree.leaves): np.arange(len(tree.leaves)), len(tree.nodes) - 1: tree.leaf_nodes - 1}
+    last = next((array for array in matrices[::-1] if len(array) in rows), None)
+    if last is None:
+        raise TreeError("The network's last layer has no row for each class; induce the tree from mistakes instead.")
+    return from_weights(last[rows[len(last)]], tree.leaves)
+
+
+def _linked(distances: NDArray[np.float64], classes: Sequence[str]) -> LabelTree:
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    if len(classes) < 3:
+        return flat(classes)
+    draft = _Draft(classes)
+    condensed = squareform(np.clip((distances + distances.T) / 2, 0, None) * (1 - np.eye(len(classes))))
+    # Each node with the place of its first class, so that classes stay in their order as far as they can.
+    nodes = list(enumerate(classes))
+    merges = linkage(condensed, "average")[:, :2].astype(int).tolist()
+    for one, other in merges[:-1]:
+        (place, first), (_, second) = sorted((nodes[one], nodes[other]))
+        nodes.append((place, draft.join([first, second])))
+    return draft.rooted([name for _, name in sorted(nodes[i] for i in merges[-1])])
+
+
+class _Draft:
+    """A tree in the making from its leaves up."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.below: Children = {name: [] for name in classes}
+
+    def join(self, nodes: list[str], name: str | None = None) -> str:
+        """Put nodes under a new one."""
+        made = name or next(each for i in range(1, len(self.below) + 2) if (each := f"group {i}") not in self.below)
+        self.below[made] = nodes
+        return made
+
+    def rooted(self, nodes: list[str]) -> LabelTree:
+        return made_of(self.join(nodes, free_name(self.below, ROOT)), self.below)

@@ -1,0 +1,177 @@
+"""The trees that can be chosen by name: those that ship, and the user's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from hierapp import paths
+from hierapp.errors import TreeError
+from hierapp.trees import formats
+from hierapp.trees.tree import LabelTree
+from hierapp.utils.named_files import Entry, Shelf
+
+TreeEntry = Entry
+
+
+def own_folder() -> Path:
+    """Where the user's trees are kept."""
+    return paths.home() / "trees"
+
+
+def entries(data: str | None = None) -> list[TreeEntry]:
+    """All trees, or those over a data set's classes; first those that ship, then the user's, by name.
+
+    A file that is no tree is left out, and left as it is.
+    """
+    return _SHELF.entries(data)
+
+
+def load(name_or_path: str) -> LabelTree:
+    """The tree of this name, or of this file in any format.
+
+    Raises:
+        TreeError: if there is neither, or the file is no tree.
+
+    >>> len(load("cifar10").leaves)
+    10
+    """
+    for folder in (paths.shipped_trees(), own_folder()):
+        file = folder / f"{name_or_path}.json"
+        # os.path, for pathlib raises where a name is too long for a file's.
+        if Path(name_or_path).name == name_or_path and os.path.isfile(file):  # noqa: PTH113
+            return formats.load(file)
+    if Path(name_or_path).suffix or os.path.exists(name_or_path):  # noqa: PTH110
+        return formats.load(name_or_path)
+    names = ", ".join(entry.name for entry in entries())
+    raise TreeError(f"There is no tree {name_or_path!r}; give a file, or one of {names}.")
+
+
+def has(name: str) -> bool:
+    """Whether there is a file for a tree of this name, sound or not; cheap, for catalogues ask it often."""
+    return Path(name).name == name and _SHELF.file_of(name) is not None
+
+
+def own(name: str) -> TreeEntry | None:
+    """The user's own tree of this very name, if there is one."""
+    return _entry(_SHELF.own_file(name), shipped=False) if Path(name).name == name else None
+
+
+def keep(
+    tree: LabelTree,
+    name: str,
+    title: str = "",
+    description: str = "",
+    data: str | None = None,
+    owner: str | None = None,
+) -> TreeEntry:
+    """Keep a tree among the user's own; a name that another tree has gets a number.
+
+    A tree that is there under that name already is left as it is, its title and description too.
+
+    Raises:
+        TreeError: if the tree is too deep for a file.
+        StoreError: if the folder cannot be written.
+    """
+    text = _text(tree, title, description, data, owner)
+    free, there = _SHELF.place_for(stem_of(name), lambda file: formats.load(file) == tree)
+    if there is not None:
+        return there
+    file = _SHELF.own_file(free)
+    _SHELF.write(file, text)
+    return TreeEntry(free, title or free, description, data, file, shipped=False, owner=owner)
+
+
+def save(
+    tree: LabelTree,
+    name: str,
+    title: str = "",
+    description: str = "",
+    data: str | None = None,
+    owner: str | None = None,
+) -> TreeEntry:
+    """Keep a tree under a name, in the place of the user's own tree of that name, which becomes one of its versions.
+
+    The name of a tree that ships gets a number.
+
+    Raises:
+        TreeError: if the tree is too deep for a file.
+        StoreError: if the folder cannot be written.
+    """
+    stem = stem_of(name)
+    file = _SHELF.own_file(stem)
+    if not file.exists() or (paths.shipped_trees() / file.name).exists():
+        return keep(tree, name, title, description, data, owner)
+    if (entry := _entry(file, shipped=False)) is not None and formats.load(file) == tree:
+        return entry
+    text = _text(tree, title, description, data, owner)
+    _put_away(file, stem)
+    _SHELF.write(file, text)
+    return TreeEntry(stem, title or stem, description, data, file, shipped=False, owner=owner)
+
+
+def versions(name: str) -> list[TreeEntry]:
+    """What was saved or deleted under a name before, the latest first."""
+    files = sorted(_versions_folder(stem_of(name)).glob("*.json"), reverse=True)
+    return [entry for file in files if (entry := _entry(file, shipped=False)) is not None]
+
+
+def delete(name: str) -> None:
+    """Delete one of the user's own trees; it stays among its name's versions, and in the runs that used it.
+
+    Raises:
+        TreeError: if there is no such tree, or it ships.
+        StoreError: if the folder cannot be written.
+    """
+    file = _SHELF.own_file(name)
+    if Path(name).name != name or not file.is_file():
+        raise TreeError(f"There is no tree {name!r} among your own; only those can be deleted.")
+    _put_away(file, name)
+
+
+def stem_of(name: str) -> str:
+    """The name of the file in which a tree of this name is kept, without its suffix."""
+    return _SHELF.stem_of(name)
+
+
+def _text(tree: LabelTree, title: str, description: str, data: str | None, owner: str | None) -> str:
+    top = formats.render(tree, "json")
+    said = (("title", title), ("description", description), ("data", data), ("owner", owner))
+    about = {key: value for key, value in said if value}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in about.items()]
+    return "{\n" + "".join(lines) + "  " + top.removeprefix("{")
+
+
+def _versions_folder(stem: str) -> Path:
+    return own_folder() / "versions" / stem
+
+
+def _put_away(file: Path, stem: str) -> None:
+    """Make a file the latest version of its name."""
+    folder = _versions_folder(stem)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
+        file.replace(folder / f"{number:06d}.json")
+    except OSError as error:
+        raise _SHELF.unwritable(file, error) from None
+
+
+def _entry(path: Path, shipped: bool) -> TreeEntry | None:
+    try:
+        formats.load(path)
+        about = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (TreeError, OSError, ValueError):
+        return None
+    if not isinstance(about, dict):
+        return None
+
+    def word(key: str) -> str:
+        return about[key] if isinstance(about.get(key), str) else ""
+
+    title, data, owner = word("title") or path.stem, word("data") or None, word("owner") or None
+    return TreeEntry(path.stem, title, word("description"), data, path, shipped, owner)
+
+
+_SHELF = Shelf("tree", ".json", 60, paths.shipped_trees, own_folder, _entry)

@@ -1,0 +1,171 @@
+"""A tree proposed over the classes of a new data set, from what is known without training.
+
+The first of these that says anything: an order of the classes; the folders that they lie in; words that their names
+share; how their mean pictures look. All are simple and always give the same tree: a beginning, to be mended by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hierapp.errors import TreeError
+from hierapp.trees import generators
+from hierapp.trees.edits import Children, free_name, made_of
+from hierapp.trees.tree import LabelTree
+
+SHARE_OF_WORDS = 0.5  # of the classes, that must share a word with another one
+FILLERS = {"and", "of", "the", "with", "or", "in", "on", "a", "an"}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The tree, and in a sentence how it was found."""
+
+    tree: LabelTree
+    how: str
+
+
+def propose(
+    classes: Sequence[str], groups: Sequence[Sequence[str]], means: ArrayLike, ordinal: bool = False
+) -> Proposal:
+    """A tree whose leaves are the classes.
+
+    Args:
+        classes: the names of the L classes, two or more.
+        groups: for each class the names of the folders around its own, from the top; empty where there are none.
+        means: [L, features], the mean picture of each class.
+        ordinal: whether the order of the classes means something; neighbours are then put together.
+
+    >>> propose(["cat", "dog", "car"], [["animal"], ["animal"], ["thing"]], [[0], [0], [0]]).tree.nodes
+    ('root', 'animal', 'cat', 'dog', 'thing', 'car')
+    """
+    if ordinal:
+        return Proposal(by_order(classes), "From the order of the classes: neighbours stand together.")
+    if (tree := by_folders(classes, groups)) is not None:
+        return Proposal(tree, "From the folders that the class folders lie in.")
+    if (tree := by_words(classes)) is not None:
+        return Proposal(tree, "From words that the classes' names share.")
+    if (tree := by_looks(classes, means)) is not None:
+        return Proposal(
+            tree, "From the classes' mean pictures, by Ward's clustering: what looks alike stands together."
+        )
+    return Proposal(generators.flat(classes), "Flat: nothing tells which classes belong together.")
+
+
+def by_order(classes: Sequence[str]) -> LabelTree:
+    """A binary tree that halves the classes in their order; nodes are named by their first and last class.
+
+    >>> by_order(["0-9", "10-19", "20-29"]).nodes
+    ('root', '0-9 to 10-19', '0-9', '10-19', '20-29')
+    """
+    below: Children = {name: [] for name in classes}
+
+    def node(part: Sequence[str]) -> str:
+        if len(part) == 1:
+            return part[0]
+        name = free_name(below, f"{part[0]} to {part[-1]}" if len(part) < len(classes) else "root")
+        below[name] = []
+        middle = (len(part) + 1) // 2
+        below[name] = [node(part[:middle]), node(part[middle:])]
+        return name
+
+    return made_of(node(list(classes)), below)
+
+
+def by_folders(classes: Sequence[str], groups: Sequence[Sequence[str]]) -> LabelTree | None:
+    """The hierarchy of the folders, without those around all classes; None if no others are left."""
+    if len({tuple(group) for group in groups}) < 2:
+        return None
+    around = 0
+    while len({tuple(group[: around + 1]) for group in groups}) == 1:
+        around += 1
+    groups = [group[around:] for group in groups]
+    below: Children = {name: [] for name in classes}
+    node_of: dict[tuple[str, ...], str] = {
+        (): free_name([*classes, *(each for group in groups for each in group)], "root")
+    }
+    below[node_of[()]] = []
+    for name, group in zip(classes, groups, strict=True):
+        for depth in range(1, len(group) + 1):
+            path = tuple(group[:depth])
+            if path not in node_of:
+                node_of[path] = free_name(below, path[-1])
+                below[node_of[path]] = []
+                below[node_of[path[:-1]]].append(node_of[path])
+        below[node_of[tuple(group)]].append(name)
+    return made_of(node_of[()], below)
+
+
+def by_words(classes: Sequence[str]) -> LabelTree | None:
+    """Classes in whose names the same word stands; None if fewer than half share one.
+
+    Each class goes to the word that most classes have, of equals to the last in its name ("oak tree": tree), unless all
+    classes have it. The others stay below the root.
+
+    >>> by_words(["oak_tree", "pine_tree", "cat"]).nodes
+    ('root', 'tree', 'oak_tree', 'pine_tree', 'cat')
+    """
+    words = [_words(name) for name in classes]
+    count = Counter(word for each in words for word in set(each))
+    telling = {word: times for word, times in count.items() if 1 < times < len(classes)}
+    chosen = [
+        max(((telling[word], place, word) for place, word in enumerate(each) if word in telling), default=None)
+        for each in words
+    ]
+    times = Counter(best[2] for best in chosen if best)
+    group_of = [best[2] if best and times[best[2]] > 1 else None for best in chosen]
+    if sum(group is not None for group in group_of) < SHARE_OF_WORDS * len(classes) or not times:
+        return None
+    if len(set(group_of)) < 2:
+        return None
+    return _grouped(classes, group_of)
+
+
+def by_looks(classes: Sequence[str], means: ArrayLike) -> LabelTree | None:
+    """Two levels: about the square root of L groups of classes whose mean pictures are near, by Ward's linkage (scipy).
+
+    None below three classes.
+    """
+    rows = np.asarray(means, np.float64)
+    if rows.ndim != 2 or len(rows) != len(classes):
+        raise TreeError(f"Expected a row of means for each of {len(classes)} classes but got {list(rows.shape)}.")
+    if len(classes) < 3:
+        return None
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    cluster = fcluster(linkage(rows, "ward"), max(2, round(len(classes) ** 0.5)), "maxclust").tolist()
+    sizes = Counter(cluster)
+    number = {each: f"group {i}" for i, each in enumerate((c for c in dict.fromkeys(cluster) if sizes[c] > 1), 1)}
+    if len(sizes) < 2 or not number:
+        return None
+    return _grouped(classes, [number.get(each) for each in cluster])
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters, also of oneLikeThis, without numbers and fillers."""
+    found = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|[^\W\d_]+", name)
+    return [word for each in found if len(word := each.lower()) > 1 and word not in FILLERS]
+
+
+def _grouped(classes: Sequence[str], group_of: Sequence[str | None]) -> LabelTree:
+    """Two levels: the groups where their first classes stand, classes without one below the root."""
+    below: Children = {name: [] for name in classes}
+    root = free_name([*classes, *(group for group in group_of if group)], "root")
+    below[root] = []
+    node_of: dict[str, str] = {}
+    for name, group in zip(classes, group_of, strict=True):
+        if group is None:
+            below[root].append(name)
+            continue
+        if group not in node_of:
+            node_of[group] = free_name(below, group)
+            below[node_of[group]] = []
+            below[root].append(node_of[group])
+        below[node_of[group]].append(name)
+    return made_of(root, below)

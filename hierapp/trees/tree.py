@@ -1,0 +1,335 @@
+"""LabelTree: an immutable vector of parents, from which everything else is derived.
+
+Nodes stand in preorder: the root first, every subtree in one block, siblings in the order given. So the leaves below
+any node are one contiguous range of `tree.leaves`, and leaves that are drawn side by side are columns side by side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hierapp.errors import TreeError, some
+from hierapp.trees.checks import check_vectors, preorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import networkx as nx
+
+Ints = NDArray[np.int64]
+DistanceKind = Literal["lca-depth", "lca-height", "edges"]
+DISTANCES: tuple[DistanceKind, ...] = ("lca-depth", "lca-height", "edges")
+
+
+class LabelTree:
+    """A rooted tree whose leaves are the classes.
+
+    Args:
+        names: one name a node, in any order; names are unique and not empty.
+        parents: for each node the position of its parent in `names`, -1 for the root.
+
+    Attributes:
+        nodes: tuple of the N names in preorder; siblings keep the order in which they were given.
+        parents: int array [N], the parent's position in `nodes`, -1 for the root.
+
+    Raises:
+        TreeError: if there is no root or more than one, a cycle, a name that is empty or used twice, or no leaf
+            besides the root.
+
+    >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
+    >>> tree.leaves
+    ('cat', 'dog', 'truck')
+    >>> tree.depth.tolist()
+    [1, 2, 3, 3, 2]
+    >>> tree.is_uniform_depth
+    False
+    """
+
+    nodes: tuple[str, ...]
+    parents: Ints
+
+    def __init__(self, names: Sequence[str], parents: ArrayLike) -> None:
+        given = np.asarray(parents)
+        check_vectors(names, given)
+        order = preorder(names, given)
+        position = np.empty(len(order), np.int64)
+        position[order] = np.arange(len(order))
+        above = np.array([position[given[i]] if given[i] >= 0 else -1 for i in order], np.int64)
+        # Past __setattr__, which refuses.
+        self.__dict__.update(nodes=tuple(names[i] for i in order), parents=_frozen(above))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A LabelTree never changes; make a new one instead of setting its {name}.")
+
+    def __reduce__(self) -> tuple[type[LabelTree], tuple[tuple[str, ...], Ints]]:
+        # Unpickled arrays are writeable; one made anew is not.
+        return LabelTree, (self.nodes, self.parents)
+
+    # Making one
+
+    @classmethod
+    def from_edges(cls, edges: Iterable[tuple[str, str]]) -> LabelTree:
+        """Build a tree from (parent, child) pairs in any order.
+
+        Raises:
+            TreeError: if a child has two parents, an edge is given twice, or the edges are no tree.
+
+        >>> LabelTree.from_edges([("animal", "cat"), ("root", "animal"), ("root", "truck")]).nodes
+        ('root', 'animal', 'cat', 'truck')
+        """
+        parent_of: dict[str, str | None] = {}
+        for edge in edges:
+            parent, child = edge
+            if parent_of.get(child) is not None:
+                before = parent_of[child]
+                if before == parent:
+                    raise TreeError(f"The edge from {parent!r} to {child!r} is given twice; give each edge once.")
+                raise TreeError(
+                    f"The node {child!r} has two parents, {before!r} and {parent!r}; a tree gives each node one parent."
+                )
+            # A parent that was not met yet keeps its place in the order; its own parent may come later.
+            parent_of.setdefault(parent, None)
+            parent_of[child] = parent
+        names = list(parent_of)
+        index = {name: i for i, name in enumerate(names)}
+        return cls(names, [-1 if above is None else index[above] for above in parent_of.values()])
+
+    @classmethod
+    def from_adjacency(cls, matrix: ArrayLike, names: Sequence[str]) -> LabelTree:
+        """Build a tree from the adjacency matrix of the report's figure 2.
+
+        Args:
+            matrix: [N, N]; row i has a 1 in the columns of the children of node i, so that the root's column is 0.
+            names: the N names, in the order of the rows.
+
+        >>> LabelTree.from_adjacency([[0, 1, 1], [0, 0, 0], [0, 0, 0]], ["root", "cat", "truck"]).leaves
+        ('cat', 'truck')
+        """
+        values = np.asarray(matrix)
+        if values.ndim != 2 or values.shape[0] != values.shape[1]:
+            raise TreeError(f"The adjacency matrix has shape {list(values.shape)}; it must be square, a row per node.")
+        if values.shape[0] != len(names):
+            raise TreeError(f"The adjacency matrix has {values.shape[0]} rows but {len(names)} names; give one each.")
+        if not np.isin(values, (0, 1)).all():
+            raise TreeError("The adjacency matrix holds values besides 0 and 1; write 1 where the column is a child.")
+        parents = np.full(len(names), -1, np.int64)
+        for child in range(len(names)):
+            above = np.flatnonzero(values[:, child])
+            if len(above) > 1:
+                raise TreeError(
+                    f"The node {names[child]!r} has two parents, {names[above[0]]!r} and {names[above[1]]!r};"
+                    " a tree gives each node one parent."
+                )
+            if len(above) == 1:
+                parents[child] = above[0]
+        return cls(names, parents)
+
+    @classmethod
+    def from_networkx(cls, graph: nx.DiGraph[Any]) -> LabelTree:
+        """Build a tree from a directed networkx graph whose edges point from parent to child and whose nodes are
+        strings.
+
+        >>> import networkx as nx
+        >>> LabelTree.from_networkx(nx.DiGraph([("root", "cat"), ("root", "dog")])).leaves
+        ('cat', 'dog')
+        """
+        if not graph.is_directed():
+            raise TreeError("The graph is undirected; give a networkx.DiGraph with edges from parent to child.")
+        alone = [str(node) for node in graph.nodes if graph.degree(node) == 0]
+        if alone and len(graph) > 1:
+            raise TreeError(f"The node {alone[0]!r} has no edge; join every node to the tree, or remove it.")
+        return cls.from_edges(list(graph.edges()))  # called: a multigraph's edges are pairs then, too
+
+    @classmethod
+    def load(cls, path: str | Path) -> LabelTree:
+        """Read a tree from a file; the suffix names the format: .json, .csv, .adjacency.csv or .nwk."""
+        from hierapp.trees import formats
+
+        return formats.load(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the tree to a file; the suffix names the format: .json, .csv, .adjacency.csv or .nwk."""
+        from hierapp.trees import formats
+
+        formats.save(self, path)
+
+    # What follows from it
+
+    @cached_property
+    def children(self) -> tuple[tuple[int, ...], ...]:
+        """For each node the positions of its children in `nodes`."""
+        below: list[list[int]] = [[] for _ in self.nodes]
+        for node, parent in enumerate(self.parents.tolist()):
+            if parent >= 0:
+                below[parent].append(node)
+        return tuple(tuple(group) for group in below)
+
+    @cached_property
+    def depth(self) -> Ints:
+        """int array [N]: 1 at the root, one more at each step down."""
+        depth = np.ones(len(self.nodes), np.int64)
+        for node, parent in enumerate(self.parents.tolist()):
+            if parent >= 0:
+                depth[node] = depth[parent] + 1
+        return _frozen(depth)
+
+    @cached_property
+    def height(self) -> Ints:
+        """int array [N]: edges from the node down to its deepest leaf, 0 at the leaves."""
+        height = np.zeros(len(self.nodes), np.int64)
+        for node in range(len(self.nodes) - 1, 0, -1):
+            parent = self.parents[node]
+            height[parent] = max(height[parent], height[node] + 1)
+        return _frozen(height)
+
+    @cached_property
+    def leaf_nodes(self) -> Ints:
+        """int array [L]: the positions of the leaves in `nodes`."""
+        return _frozen(np.array([i for i, below in enumerate(self.children) if not below], np.int64))
+
+    @cached_property
+    def internal_nodes(self) -> Ints:
+        """int array: the positions of the nodes that have children, the root first."""
+        return _frozen(np.array([i for i, below in enumerate(self.children) if below], np.int64))
+
+    @cached_property
+    def leaves(self) -> tuple[str, ...]:
+        """The names of the L leaves, in the order of `nodes`."""
+        return tuple(self.nodes[i] for i in self.leaf_nodes)
+
+    @cached_property
+    def leaf_ranges(self) -> Ints:
+        """int array [N, 2]: the leaves below node i (or itself) are `leaves[start:stop]`."""
+        ranges = np.empty((len(self.nodes), 2), np.int64)
+        ranges[:, 0] = np.searchsorted(self.leaf_nodes, np.arange(len(self.nodes)))
+        for node in range(len(self.nodes) - 1, -1, -1):
+            below = self.children[node]
+            ranges[node, 1] = ranges[below[-1], 1] if below else ranges[node, 0] + 1
+        return _frozen(ranges)
+
+    @cached_property
+    def leaf_paths(self) -> Ints:
+        """int array [L, levels]: row i has the nodes from the root to leaf i, and the leaf again where it ends above.
+
+        >>> LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]).leaf_paths.tolist()
+        [[0, 1, 2], [0, 1, 3], [0, 4, 4]]
+        """
+        depth = self.depth[self.leaf_nodes]
+        paths = np.repeat(self.leaf_nodes[:, None], int(depth.max()), axis=1)
+        for level in range(paths.shape[1] - 2, -1, -1):
+            paths[:, level] = np.where(depth > level + 1, self.parents[paths[:, level + 1]], paths[:, level])
+        return _frozen(paths)
+
+    @cached_property
+    def is_uniform_depth(self) -> bool:
+        """Whether all leaves have the same depth."""
+        return len(set(self.depth[self.leaf_nodes].tolist())) == 1
+
+    def path(self, node: int) -> list[int]:
+        """The positions of the nodes from the root down to `node`, both included."""
+        up = [node]
+        while (parent := int(self.parents[up[-1]])) >= 0:
+            up.append(parent)
+        return up[::-1]
+
+    def adjacency(self) -> Ints:
+        """int array [N, N] of the report's figure 2: row i has a 1 in the columns of the children of node i."""
+        matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int64)
+        matrix[self.parents[1:], np.arange(1, len(self.nodes))] = 1
+        return matrix
+
+    def paths(self) -> Ints:
+        """int array [N, N], J of the report's (3): row i has a 1 at every node from the root to i, both included."""
+        matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int64)
+        for node, parent in enumerate(self.parents.tolist()):
+            if parent >= 0:
+                matrix[node] = matrix[parent]
+            matrix[node, node] = 1
+        return matrix
+
+    def distances(self, kind: DistanceKind = "lca-depth") -> Ints:
+        """Distances between leaves, int array [L, L] in the order of `leaves`.
+
+        With a the lowest common ancestor of the leaves i and j:
+
+        - "lca-depth" (the report's): max(depth i, depth j) - depth a
+        - "lca-height" (ILSVRC; Bertinetto et al. 2020): height of a
+        - "edges": edges on the way from i to j
+
+        All three agree up to a factor where `is_uniform_depth`, and differ elsewhere.
+
+        >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
+        >>> tree.distances().tolist()
+        [[0, 1, 2], [1, 0, 2], [2, 2, 0]]
+        """
+        if kind not in DISTANCES:
+            raise TreeError(f"Expected the distance to be one of {', '.join(DISTANCES)} but got {kind!r}.")
+        of_ancestor = self.height if kind == "lca-height" else self.depth
+        common = np.empty((len(self.leaves), len(self.leaves)), np.int64)
+        # Parents come before children, so that the lowest ancestor of each pair writes last.
+        for node, (start, stop) in enumerate(self.leaf_ranges.tolist()):
+            common[start:stop, start:stop] = of_ancestor[node]
+        depth = self.depth[self.leaf_nodes]
+        if kind == "lca-height":
+            return common
+        if kind == "edges":
+            return depth[:, None] + depth[None, :] - 2 * common
+        return np.maximum(depth[:, None], depth[None, :]) - common
+
+    def positions_of(self, class_names: Sequence[str]) -> Ints:
+        """For each class of a data set its position in `leaves`; classes are matched by name, never by position.
+
+        Raises:
+            TreeError: if the classes are not exactly the leaves.
+
+        >>> LabelTree.from_edges([("root", "cat"), ("root", "dog")]).positions_of(["dog", "cat"]).tolist()
+        [1, 0]
+        """
+        position = {name: i for i, name in enumerate(self.leaves)}
+        missing = [name for name in class_names if name not in position]
+        unknown = sorted(set(self.leaves) - set(class_names))
+        twice = sorted(name for name, times in Counter(class_names).items() if times > 1)
+        complaints = []
+        if twice:
+            complaints.append(f"{'class' if len(twice) == 1 else 'classes'} {some(twice)} given more than once")
+        if missing:
+            complaints.append(f"{'class' if len(missing) == 1 else 'classes'} {some(missing)} not among the leaves")
+        if unknown:
+            complaints.append(f"{'leaf' if len(unknown) == 1 else 'leaves'} {some(unknown)} not among the classes")
+        if complaints:
+            raise TreeError(
+                f"The tree does not fit the data set: {' and '.join(complaints)}; the leaves must be the"
+                f" {len(class_names)} class names, spelled alike."
+            )
+        return np.array([position[name] for name in class_names], np.int64)
+
+    def to_networkx(self) -> nx.DiGraph[Any]:
+        """The tree as a networkx.DiGraph with edges from parent to child, nodes in the order of `nodes`."""
+        import networkx as nx
+
+        graph: nx.DiGraph[Any] = nx.DiGraph()
+        graph.add_nodes_from(self.nodes)
+        graph.add_edges_from((self.nodes[p], self.nodes[i]) for i, p in enumerate(self.parents.tolist()) if p >= 0)
+        return graph
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LabelTree):
+            return NotImplemented
+        return self.nodes == other.nodes and np.array_equal(self.parents, other.parents)
+
+    def __hash__(self) -> int:
+        return hash((self.nodes, self.parents.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"LabelTree({len(self.nodes)} nodes, {len(self.leaves)} leaves, depth {self.depth.max()})"
+
+
+def _frozen(array: Ints) -> Ints:
+    array.flags.writeable = False
+    return array

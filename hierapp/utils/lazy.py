@@ -1,0 +1,24 @@
+"""Names that a package hands on without importing the modules that have them before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def names_on_first_use(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """A package's `__getattr__` (PEP 562), so that what needs no torch or pandas starts without them.
+
+    Args:
+        package: the package's `__name__`.
+        names: for each module of the package the names that are taken from it.
+    """
+    modules = {name: module for module, each in names.items() for name in each}
+
+    def find(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{modules[name]}"), name)
+
+    return find

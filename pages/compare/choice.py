@@ -1,0 +1,107 @@
+"""The part of the Compare page that chooses what is compared: data set, tree, settings, figure; all of it in the
+address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from hierapp.analysis import comparison, groups as grouping
+from hierapp.analysis.comparison import EVERY_TREE, Field
+from hierapp.analysis.groups import Group
+from hierapp.plots import comparison as comparison_plots
+from hierapp.trees import LabelTree
+from pages.shared import common
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is compared.
+
+    Attributes:
+        data: the data set's name.
+        groups: the settings, with labels that tell these apart.
+        figure: a figure of the test part that all their runs have; None if there is none.
+        colors: a colour for each label.
+    """
+
+    data: str
+    groups: Sequence[Group]
+    figure: str | None
+    colors: Mapping[str, str]
+
+    @property
+    def tree(self) -> LabelTree | None:
+        """The tree of all of them; None if they have several."""
+        return self.groups[0].run.tree if len({group.run.tree_text for group in self.groups}) == 1 else None
+
+    @property
+    def what(self) -> str:
+        """The figure in words, for an axis."""
+        return comparison.title(self.figure or "")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is shown in percent."""
+        return comparison.is_share(self.figure or "")
+
+
+def choose(fields: Mapping[str, Field]) -> Chosen:
+    """Draw the widgets, and say what they say."""
+    left, middle, right = st.columns(3)
+    common.one_from_url("on", list(fields), next(iter(fields)))
+    data = left.selectbox("Data set", list(fields), format_func=common.data_title, key="on")
+    common.to_url("on", data)
+    field = fields[data]
+    trees = [*field.trees, *[EVERY_TREE] * (len(field.trees) > 1)]
+    common.one_from_url("under", trees, comparison.usual_tree(field))
+    tree = middle.selectbox("Tree", trees, key="under", help="The tree that the runs were trained with.")
+    common.to_url("under", tree)
+    found = {comparison.key(group): group for group in grouping.groups(field.under(tree))}
+    kept = _kept(found)
+    wanted = {run.id for key in kept for run in (*found[key].runs.values(), *found[key].repeated)}
+    # Among fewer settings less tells them apart.
+    groups = grouping.groups([run for run in field.under(tree) if run.id in wanted])
+    names = comparison.figure_names(groups)
+    figure = None
+    if names:
+        common.one_from_url("figure", names, names[0])
+        figure = right.selectbox(
+            "Figure of the test images",
+            names,
+            format_func=comparison.title,
+            key="figure",
+            help="What Statistics compares; figures that all chosen runs have.",
+        )
+        common.to_url("figure", figure)
+    for group in groups:
+        if group.repeated:
+            older = ", ".join(run.id for run in group.repeated)
+            st.caption(f"{common.escaped(group.label)}: left out, for newer runs repeat them: {older}.")
+    return Chosen(data, groups, figure, comparison_plots.colors_of([group.label for group in groups]))
+
+
+def _kept(found: Mapping[str, Group]) -> list[str]:
+    """The settings that are chosen, by their keys."""
+    given = st.session_state.get("settings")
+    if given is not None:
+        still = [key for key in given if key in found]
+        if given and not still:  # of another data set or tree
+            del st.session_state["settings"]
+        elif still != given:
+            st.session_state["settings"] = still
+    usual = [comparison.key(group) for group in comparison.comparable(list(found.values()))]
+    common.from_url("settings", list(found), usual)
+    chosen = st.multiselect(
+        "Settings",
+        list(found),
+        format_func=lambda key: f"{found[key].label} (n = {len(found[key].runs)})",
+        key="settings",
+        placeholder="Choose the settings to compare",
+        help="A setting is the whole configuration and the tree, but for the seed; n counts its seeds.",
+    )
+    common.to_url("settings", chosen)
+    return chosen

@@ -1,0 +1,67 @@
+"""The Compare page's table of figures, and its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hierapp.analysis import comparison
+from hierapp.paths import home
+from hierapp.plots import comparison as comparison_plots
+from hierapp.runs.records import Points
+from pages.compare.choice import Chosen
+from pages.shared import common
+
+CURVES = {
+    "val_accuracy": "validation accuracy",
+    "val_distance": "validation mean distance",
+    "val_loss": "validation loss",
+    "train_loss": "training loss",
+}
+
+
+def show(chosen: Chosen) -> None:
+    """Means and deviations of all figures, and the curves of one."""
+    frame = comparison.table(chosen.groups)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config={
+            "setting": st.column_config.TextColumn(pinned=True, width=260),
+            "n": st.column_config.NumberColumn(width=40),
+        },
+        placeholder="",
+        alt="Mean and deviation of each figure of the test images, by setting",
+    )
+    alone = [group.label for group in chosen.groups if len(group.runs) == 1]
+    st.caption(
+        "Mean ± sample deviation over the seeds, test images; distances are `lca-depth`."
+        + (" One seed has no deviation: its figure stands alone." if alone else "")
+        + (" Distances of different trees have different units." if chosen.tree is None else "")
+    )
+    left, right, _ = st.columns([2, 2, 3])
+    common.one_from_url("curve", list(CURVES), "val_accuracy")
+    metric = left.selectbox("Curve", list(CURVES), format_func=CURVES.__getitem__, key="curve")
+    common.to_url("curve", metric)
+    smoothing = right.slider(
+        "Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", help="How much of the mean so far stays at each step."
+    )
+    runs = [run for group in chosen.groups for run in group.runs.values()]
+    points = recorded(str(home()), [run.id for run in runs], [run.ended for run in runs], metric)
+    bands = comparison.bands(chosen.groups, points, metric, smoothing)
+    if not bands:
+        st.caption("These runs have not recorded it.")
+        return
+    figure = comparison_plots.bands_figure(bands, CURVES[metric], chosen.colors, percent=metric == "val_accuracy")
+    common.chart(figure, "compare-curves", f"{CURVES[metric]} of each setting over the epochs, mean and deviation")
+    st.caption(
+        "The line is the mean over the seeds, the band one deviation to either side."
+        + (" Different losses have different scales: compare shapes, not heights." if metric.endswith("loss") else "")
+    )
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def recorded(folder: str, ids: Sequence[str], ended: Sequence[float | None], metric: str) -> dict[str, Points]:
+    """One metric of finished runs, which does not change any more; `folder` and `ended` tell stores apart."""
+    return common.store().metrics(ids, metric)

@@ -1,0 +1,145 @@
+"""Which nodes the Compare page's confusion matrix shows, which cell is chosen, and the ways to change both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from hierapp.analysis import confusion_tree
+from hierapp.plots.confusion import DIFFERENCE_ON_DARK, DIFFERENCE_ON_LIGHT
+from hierapp.plots.core import ON_DARK, ON_LIGHT
+from hierapp.trees import LabelTree
+from pages.shared import common
+
+OPENED, CLOSED = "opened", "closed"
+
+
+def nodes(tree: LabelTree) -> list[int]:
+    """The nodes shown: those of the chosen level, but for what was opened or closed by itself; more than
+    `confusion_tree.MOST` of a tree that has no fewer."""
+    levels = [str(level) for level in confusion_tree.levels(tree)]
+    if len(levels) > 1:
+        common.one_from_url("level", levels, str(confusion_tree.usual_level(tree)))
+        level = st.segmented_control(
+            "Level of the tree",
+            levels,
+            format_func=lambda level: "all classes" if _shows_all(tree, level) else f"level {level}",
+            required=True,
+            key="level",
+            on_change=_forget,
+        )
+        common.to_url("level", level)
+    else:
+        level = levels[0]
+    opened, closed = (_names(key, tree) for key in (OPENED, CLOSED))
+    found = confusion_tree.shown(tree, int(level), opened, closed)
+    if len(found) > confusion_tree.MOST and opened:
+        st.caption(f"More than {confusion_tree.MOST} nodes do not fit: those opened are closed again.")
+        _forget()
+        opened, closed = [], []
+        found = confusion_tree.shown(tree, int(level))
+    common.to_url(OPENED, opened)
+    common.to_url(CLOSED, closed)
+    return found
+
+
+def _shows_all(tree: LabelTree, level: str) -> bool:
+    return len(confusion_tree.shown(tree, int(level))) == len(tree.leaves)
+
+
+def _names(key: str, tree: LabelTree) -> list[str]:
+    """The nodes that were opened or closed, those of this tree."""
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get_all(key)
+    known = set(tree.nodes)
+    return [name for name in st.session_state[key] if name in known]
+
+
+def _forget() -> None:
+    st.session_state[OPENED], st.session_state[CLOSED] = [], []
+
+
+def cell(tree: LabelTree, nodes: Sequence[int], counts: NDArray[np.int64]) -> tuple[int, int]:
+    """Row and column of the chosen cell; at first that of most mistakes."""
+    names = [tree.nodes[node] for node in nodes]
+    off = np.abs(counts) * (1 - np.eye(len(counts), dtype=np.int64))
+    most = np.unravel_index(int(off.argmax()), off.shape)
+    found = []
+    for key, label, usual in zip(("true", "predicted"), ("True", "Predicted"), most, strict=True):
+        common.one_from_url(key, names, names[usual])
+        name = st.selectbox(label, names, key=key)
+        common.to_url(key, name)
+        found.append(names.index(name))
+    return found[0], found[1]
+
+
+def doors(tree: LabelTree, true: int, predicted: int) -> None:
+    """Buttons that open the nodes of the cell, or close what they lie in."""
+    both = list(dict.fromkeys((true, predicted)))
+    within = dict.fromkeys(int(tree.parents[node]) for node in both)
+    ways = [(node, True) for node in both if tree.children[node]] + [(node, False) for node in within if node > 0]
+    if not ways:
+        return
+    with st.container(horizontal=True):
+        for node, opens in ways:
+            st.button(
+                f"{'Open' if opens else 'Close'} {common.escaped(tree.nodes[node])}",
+                icon=":material/unfold_more:" if opens else ":material/unfold_less:",
+                key=f"{'open' if opens else 'close'}-{node}",
+                on_click=_turn,
+                args=(tree, node, opens),
+            )
+
+
+def _turn(tree: LabelTree, node: int, opens: bool) -> None:
+    """Open a node, or close it with all below; the cell goes along."""
+    start, stop = tree.leaf_ranges[node]
+    below = {
+        tree.nodes[each]
+        for each in range(node, len(tree.nodes))
+        if start <= tree.leaf_ranges[each, 0] and tree.leaf_ranges[each, 1] <= stop
+    }
+    name = tree.nodes[node]
+    opened, closed = set(st.session_state.get(OPENED, [])), set(st.session_state.get(CLOSED, []))
+    if opens:
+        opened, closed = opened | {name}, closed - {name}
+    else:
+        opened, closed = opened - below, closed | {name}
+    st.session_state[OPENED], st.session_state[CLOSED] = sorted(opened), sorted(closed)
+    for key in ("true", "predicted"):
+        if not opens and st.session_state.get(key) in below:
+            st.session_state[key] = name
+        elif opens and st.session_state.get(key) == name:
+            st.session_state[key] = tree.nodes[tree.children[node][0]]
+
+
+def chart(figure: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str, is_difference: bool) -> None:
+    """The matrix; a click on a cell chooses it."""
+    dark = st.context.theme.type == "dark"
+    figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
+    on_light, on_dark = (DIFFERENCE_ON_LIGHT, DIFFERENCE_ON_DARK) if is_difference else (ON_LIGHT, ON_DARK)
+    figure.update_coloraxes(colorscale=on_dark if dark else on_light)
+    # Another key for other nodes: what was selected among the former ones is void.
+    key = f"compare-cells-{crc32(str(list(nodes)).encode()):08x}"
+    names = [tree.nodes[node] for node in nodes]
+    with st.container(key="compare-cells"):
+        st.plotly_chart(
+            figure,
+            key=key,
+            alt=alt,
+            on_select=lambda: _clicked(key, names),
+            selection_mode="points",
+            config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]},
+        )
+
+
+def _clicked(key: str, names: Sequence[str]) -> None:
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        st.session_state["true"] = names[int(points[0]["y"])]
+        st.session_state["predicted"] = names[int(points[0]["x"])]

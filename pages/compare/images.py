@@ -1,0 +1,61 @@
+"""The test images of one cell of the confusion matrix, as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from hierapp.analysis import cell_images, confusion_tree
+from hierapp.runs import Run
+from hierapp.training.predictions import has, stored
+from hierapp.trees import formats as tree_formats
+from hierapp.utils.text import counted
+from pages.shared import common
+
+AT_ONCE = 24
+
+
+def show(run: Run, part: str, true: int, predicted: int) -> None:
+    """The pictures of a cell, a page at a time; the rows and columns are nodes of the run's tree."""
+    names = run.tree.nodes
+    st.subheader(
+        f"{common.escaped(names[true])} taken for {common.escaped(names[predicted])}"
+        if true != predicted
+        else f"{common.escaped(names[true])}, and taken for it"
+    )
+    if part != "test":
+        st.caption("Pictures are there of the test images, whose outputs are stored: choose them above.")
+        return
+    if not has(run.folder):
+        st.caption("This run has no stored outputs, so that its pictures are not known: train it again to have them.")
+        return
+    rows = _rows(str(run.folder), run.ended, run.tree_text, true, predicted)
+    if not len(rows):
+        st.caption("No test image is in this cell.")
+        return
+    pages = -(-len(rows) // AT_ONCE)
+    page = 1
+    if pages > 1:
+        page = st.number_input("Page of pictures", 1, pages, key=f"pictures-{run.id}-{true}-{predicted}", width=160)
+    shown = slice((page - 1) * AT_ONCE, page * AT_ONCE)
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme)
+    st.image(picture, alt=f"Test images of {names[true]} taken for {names[predicted]}")
+    st.caption(
+        f"{counted(len(rows), 'image')}, as run {run.id} saw them, mistakes and the surest"
+        " first: true class, predicted class, its probability."
+    )
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _rows(folder: str, ended: float | None, tree_text: str, true: int, predicted: int) -> NDArray[np.int64]:
+    """Of a finished run, which does not change any more; when it ended tells it from that of a restored store."""
+    return confusion_tree.images_of(stored(Path(folder)), tree_formats.parse(tree_text, "json"), true, predicted)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _sheet(folder: str, ended: float | None, rows: tuple[int, ...], theme: str) -> bytes:
+    return cell_images.sheet(stored(Path(folder)), rows, theme)

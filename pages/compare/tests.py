@@ -1,0 +1,109 @@
+"""The Compare page's statistics: the chosen figure of each setting against a baseline, or of all against all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from hierapp.analysis import comparison, groups
+from hierapp.plots import comparison as comparison_plots
+from hierapp.stats import Comparison, Family, compare_all
+from hierapp.stats.wording import p_value
+from pages.compare import single
+from pages.compare.choice import Chosen
+from pages.shared import common
+
+ALL = "all"
+
+
+def show(chosen: Chosen) -> None:
+    """Settings over their seeds; below, two single runs."""
+    _settings(chosen)
+    single.show(chosen)
+
+
+def _settings(chosen: Chosen) -> None:
+    """The figure of each seed, the tests, and what they mean."""
+    if chosen.figure is None:
+        st.info("The chosen runs have no figure in common; choose others above.")
+        return
+    found = groups.figures(chosen.groups, chosen.figure)
+    common.chart(
+        comparison_plots.dots_figure(found, chosen.what, chosen.colors, chosen.is_share),
+        "compare-dots",
+        f"{chosen.what} of each seed, by setting, with the mean",
+    )
+    if len(chosen.groups) < 2:
+        st.info("One setting alone: choose another one above to compare it with.")
+        return
+    left, right, _ = st.columns([3, 2, 2])
+    by_key = {comparison.key(group): group for group in chosen.groups}
+    plain = next((key for key, group in by_key.items() if group.run.config.loss == "cross-entropy"), next(iter(by_key)))
+    common.one_from_url("baseline", [*by_key, ALL], plain)
+    baseline = left.selectbox(
+        "Against",
+        [*by_key, ALL],
+        format_func=lambda key: "all against all" if key == ALL else by_key[key].label,
+        key="baseline",
+        help="Fewer comparisons give a clearer answer to each: Holm's correction counts them.",
+    )
+    common.to_url("baseline", baseline)
+    relevant = right.number_input(
+        "Least difference that matters",
+        min_value=0.0,
+        value=None,
+        format="%.4f",
+        key="relevant",
+        placeholder="none",
+        help="In the figure's own unit: 0.01 of accuracy is one point.",
+    )
+    family = compared(found, None if baseline == ALL else by_key[baseline].label, relevant or None)
+    _table(family.comparisons)
+    by_label = {group.label: group for group in chosen.groups}
+    for each in family.comparisons:
+        _sentence(each, groups.remark(by_label[each.first], by_label[each.second]))
+    st.caption(
+        "Pairs where the seeds match (Wilcoxon), else Mann-Whitney, both exact for few seeds; p after Holm's"
+        " correction. Seeds are the replicates: another training, on the same test images."
+    )
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def compared(figures: Mapping[str, Mapping[int, float]], baseline: str | None, relevant: float | None) -> Family:
+    """`compare_all`, once for the same figures."""
+    return compare_all(figures, baseline, relevant=relevant)
+
+
+def _table(comparisons: tuple[Comparison, ...]) -> None:
+    rows = []
+    for each in comparisons:
+        size = each.cliffs_delta
+        interval = each.mean_difference.interval
+        rows.append(
+            {
+                "setting": each.first,
+                "against": each.second,
+                "n": f"{each.a.n} pairs" if each.paired else f"{each.a.n}, {each.b.n}",
+                "difference": f"{each.mean_difference.value:+.4f}",
+                "95 % interval": "" if interval is None else f"{interval.low:+.4f} to {interval.high:+.4f}",
+                "p": p_value(each.p),
+                "p, Holm": p_value(each.p_adjusted),
+                "least p possible": p_value(each.least_p),
+                "Cliff's delta": f"{size.value:+.2f}",
+                "its interval": ""
+                if size.interval is None
+                else f"{size.interval.low:+.2f} to {size.interval.high:+.2f}",
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Each comparison with its difference, p and effect size")
+
+
+def _sentence(each: Comparison, remark: str | None) -> None:
+    icon = ":material/check_circle:" if each.is_significant else ":material/help:"
+    if not each.is_measurable:
+        icon = ":material/hourglass_empty:"
+    st.markdown(f"{icon} {common.escaped(each.sentence)}")
+    if remark:
+        st.info(f"{common.escaped(each.first)} and {common.escaped(each.second)}: {remark}", icon=":material/balance:")

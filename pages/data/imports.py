@@ -1,0 +1,124 @@
+"""One's own pictures: the form, how far the reading is, and the report before they are kept."""
+
+import re
+
+import streamlit as st
+
+from hierapp.data.imports import job as import_job
+from hierapp.data.imports.job import Staged
+from hierapp.data.imports.options import SIDES, Options
+from hierapp.errors import DatasetError
+from hierapp.plots.core import tree_figure
+from pages.data import report
+from pages.shared import common
+
+IMPORT = "import"  # in the page's address
+SET = "set"  # the same, and the key of the data set that is looked at
+LARGEST_PICTURE = 60  # classes that the proposed tree is drawn with
+ARCHIVES = ["zip", "tar", "gz", "tgz", "xz", "bz2"]
+
+
+def section() -> None:
+    """The whole of it, folded up while nothing is imported."""
+    token = st.query_params.get(IMPORT)
+    folded = st.expander("Bring your own pictures", expanded=bool(token), icon=":material/add_photo_alternate:")
+    with folded, common.told():
+        if token:
+            in_work(token)
+        else:
+            form()
+
+
+def form() -> None:
+    st.markdown(
+        "An archive with a folder for each class, `train` and `test` above them if you like; folders of class folders"
+        " become a tree. It is checked first, and you see what was found before it is kept."
+    )
+    may = common.actions()
+    left, right = st.columns(2, gap="large")
+    kind = left.radio("Classes are", ["folders", "ages in file names (UTKFace)"], horizontal=True, key="import-kind")
+    utkface = kind != "folders"
+    side = left.number_input("Side in pixels", *SIDES, Options.side, key="import-side")
+    share = left.number_input(
+        "Test part",
+        0.05,
+        0.5,
+        Options.test_share,
+        step=0.05,
+        key="import-share",
+        help="The share that is drawn where there is no test folder.",
+    )
+    years = left.number_input("Years of a class", 1, 50, Options.bin, key="import-bin") if utkface else Options.bin
+    options = Options(int(side), float(share), utkface, int(years))
+    with right:
+        file = st.file_uploader("Zip or tar", ARCHIVES, key="import-file", disabled=not may.may_run)
+        if st.button("Check the upload", type="primary", disabled=file is None or not may.may_run) and file is not None:
+            follow(may.import_upload(file.getbuffer(), file.name, options))
+        if may.may_steer:
+            path = st.text_input("Or a folder or archive on the server", key="import-path")
+            if st.button("Check the folder", disabled=not path.strip()):
+                follow(may.import_path(path.strip(), options))
+
+
+def follow(token: str) -> None:
+    st.query_params[IMPORT] = token
+    st.rerun()
+
+
+def leave() -> None:
+    """Forget the import that the address names."""
+    st.query_params.pop(IMPORT, None)
+
+
+def in_work(token: str) -> None:
+    try:
+        now = import_job.look(token)
+    except DatasetError:
+        leave()
+        raise
+    if now.state == "running":
+        common.repeated(while_reading, 0.5)(token)
+    elif now.state == "failed":
+        st.error(now.error, icon=":material/error:")
+    else:
+        found(now)
+    if st.button("Begin another one" if now.state == "failed" else "Discard", icon=":material/close:"):
+        common.actions().discard_import(token)
+        leave()
+        st.rerun()
+
+
+def while_reading(token: str) -> None:
+    """How far the reading is, until it ends."""
+    now = import_job.look(token)
+    if now.state != "running":
+        st.rerun()
+    share = min(now.done / now.total, 1.0) if now.total else 0.0
+    count = f": {now.done:,} of {now.total:,}" if now.total > 1 else ""
+    st.progress(share, text=f"{now.what}{count}")
+
+
+def found(now: Staged) -> None:
+    """The report and the proposed tree, and the name to keep it under."""
+    if now.report is None or now.tree is None:
+        return
+    report.show(now.report)
+    st.markdown(f"**A tree is proposed.** {now.how} It becomes the default, and can be changed in the studio.")
+    if len(now.tree.leaves) <= LARGEST_PICTURE:
+        alt = f"The proposed tree over {', '.join(now.tree.leaves)}"
+        common.chart(tree_figure(now.tree, compact=True), "proposed", alt)
+    name = st.text_input("Keep it as", suggested(now.request.shown), key="import-name")
+    may = common.actions()
+    if st.button("Keep this data set", type="primary", icon=":material/save:", disabled=not may.may_run):
+        with common.told():
+            entry = may.keep_data(now.token, name.strip())
+            leave()
+            st.session_state[SET] = entry.name
+            st.query_params[SET] = entry.name
+            st.rerun()
+
+
+def suggested(shown: str) -> str:
+    """A name made of the file's."""
+    stem = re.sub(r"(\.tar)?\.\w+$", "", shown)
+    return re.sub(r"[^\w-]+", "-", stem)[:40].strip("-") or "pictures"

@@ -1,0 +1,158 @@
+"""Data: what there is, pictures and counts of each class; one's own pictures; getting and deleting."""
+
+import streamlit as st
+
+from hierapp import paths
+from hierapp.data import Dataset, contact_sheet, registry as datasets
+from hierapp.data.imports import deletion, store as import_store
+from hierapp.plots import data as data_plots
+from hierapp.trees import library as tree_library
+from hierapp.utils.disk import in_words
+from pages.data import imports, report as data_report
+from pages.shared import common, downloading
+
+common.through_router()
+
+SET = imports.SET
+
+
+@st.cache_data(max_entries=20, show_spinner="Drawing the pictures")
+def sheet_of(name: str, stamp: int, theme: str, sheet: int) -> bytes:
+    """The contact sheet, drawn once; `stamp` tells a set from an earlier one of its name."""
+    return contact_sheet.render(name, theme, sheet)
+
+
+@st.cache_data(max_entries=50, show_spinner="Counting")
+def counts_of(name: str, stamp: int) -> tuple[list[int], list[int]]:
+    """Images of each class in the training and the test part, counted once."""
+    counts = datasets.class_counts(name)
+    return counts["train"].tolist(), counts["test"].tolist()
+
+
+def choose() -> Dataset:
+    """The data set that is looked at."""
+    entries = datasets.catalogue()
+    common.one_from_url(SET, list(entries), datasets.best_ready())
+    states = {name: datasets.status(name).state for name in entries}
+
+    def words(name: str) -> str:
+        said = [word for word in ("yours" * entries[name].own, states[name] * (states[name] != "ready")) if word]
+        return entries[name].title + (f" ({', '.join(said)})" if said else "")
+
+    picked = st.selectbox("Data set", list(entries), format_func=words, key=SET)
+    common.to_url(SET, picked)
+    return entries[picked]
+
+
+def describe(data: Dataset) -> None:
+    height, width, channels = data.image_shape
+    common.facts(
+        {
+            "Classes": f"{len(data.class_names):,}",
+            "Training images": f"{data.train_size:,}",
+            "Test images": f"{data.test_size:,}",
+            "Pixels": f"{height} × {width}",
+            "Colours": "colour" if channels == 3 else "grey",
+        }
+    )
+    st.caption(common.escaped(data.source))
+
+
+def way_on(data: Dataset, state: str) -> None:
+    """Train, tree, delete."""
+    may, row = common.actions(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    if state == "ready":
+        row.page_link(
+            "pages/train/page.py",
+            label="Train on it",
+            icon=":material/play_circle:",
+            query_params={"data": data.name},
+            width="content",
+        )
+    if tree_library.has(data.default_tree):
+        row.page_link(
+            "pages/trees/page.py",
+            label="See its tree",
+            icon=":material/account_tree:",
+            query_params={"tree": data.default_tree},
+            width="content",
+        )
+    if row.button("Edit its tree", icon=":material/edit:", disabled=not may.may_run):
+        common.draw(common.the_tree(data.default_tree), f"{data.title}'s tree", data.name)
+    if data.own or (data.files and state != "absent"):
+        with row.popover("Delete", icon=":material/delete:"):
+            deleting(data)
+
+
+def deleting(data: Dataset) -> None:
+    may = common.actions()
+    mine = may.may_change(data.owner) if data.own else may.may_steer
+    others = [entry.title for entry in deletion.with_the_same_files(data) if entry.name != data.name]
+    reason = deletion.obstacle(data, common.store())
+    if reason:
+        st.markdown(common.escaped(reason))
+    elif data.own:
+        st.markdown(
+            f"Delete **{common.escaped(data.title)}**, its pictures and its report, for good? Runs that used it keep"
+            " their results, and its tree stays among that name's versions."
+        )
+    else:
+        also = f" {' and '.join(others)} is read from the same files, and goes with it." if others else ""
+        size = in_words(sum(file.size for file in data.files))
+        st.markdown(f"Delete **{data.title}** from this machine, {size}? It can be got again by a download.{also}")
+    if not mine:
+        st.caption("Only its owner or an admin may." if data.own else "Only an admin may.")
+    if st.button("Delete it", type="primary", disabled=bool(reason) or not mine):
+        may.delete_data(data.name)
+        st.query_params.pop(SET, None)
+        del st.session_state[SET]
+        st.rerun()
+
+
+def pictures(data: Dataset, stamp: int) -> None:
+    count, sheet = contact_sheet.sheets(data.name), 0
+    if count > 1:
+        most = contact_sheet.CLASSES
+        sheet = st.selectbox(
+            "Classes",
+            range(count),
+            format_func=lambda i: f"{i * most + 1} to {min((i + 1) * most, len(data.class_names))}",
+        )
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    names = ", ".join(contact_sheet.shown_classes(data.name, sheet))
+    with common.told():
+        st.image(sheet_of(data.name, stamp, theme, sheet), alt=f"Training images of each class: {names}")
+
+
+def counts(data: Dataset, stamp: int) -> None:
+    with common.told():
+        train, test = counts_of(data.name, stamp)
+        figure = data_plots.counts_figure(data.class_names, train, test)
+        common.chart(figure, "counts", f"Training and test images of each of {len(train)} classes")
+        rows = {"class": data.class_names, "train": train, "test": test}
+        with st.expander("As a table"):
+            st.dataframe(rows, hide_index=True)
+
+
+st.title("Data")
+st.markdown("The data sets that are here, those that can be got, and your own pictures in class folders.")
+imports.section()
+chosen = choose()
+status = datasets.status(chosen.name)
+describe(chosen)
+way_on(chosen, status.state)
+if status.state == "ready":
+    now = import_store.stamp(chosen.name, paths.data_folder()) if chosen.own else 0
+    report = import_store.report_of(chosen.name, paths.data_folder()) if chosen.own else None
+    tabs = st.tabs(["Pictures", "Class counts", *(["Check report"] if report else [])])
+    with tabs[0]:
+        pictures(chosen, now)
+    with tabs[1]:
+        counts(chosen, now)
+    if report:
+        with tabs[2]:
+            data_report.show(report)
+elif chosen.own:
+    st.error(status.detail, icon=":material/error:")
+else:
+    downloading.get_button(chosen, "data")

@@ -1,0 +1,40 @@
+"""The check report of an import, shown."""
+
+import streamlit as st
+
+from hierapp.data.imports.report import Copies, Report
+from pages.shared import common
+
+
+def show(report: Report) -> None:
+    """All that was found, the warnings first."""
+    for warning in report.warnings:
+        st.warning(common.escaped(warning), icon=":material/warning:")
+    if not report.warnings:
+        st.success("Nothing to warn of.", icon=":material/check:")
+    st.markdown(
+        f"**{common.escaped(report.source)}**: {report.images:,} pictures by {common.escaped(report.layout)}."
+        f" {'The test part is drawn from them, evenly over the classes.' if report.drawn else ''}"
+        f" They are kept at {report.side} × {report.side} in {'colour' if report.channels == 3 else 'grey'}:"
+        f" {report.resized:,} were resized, {report.cropped:,} cut to their middle square."
+    )
+    classes, sizes, modes = st.columns([2, 1, 1], gap="large")
+    with classes:
+        st.dataframe(
+            {"class": report.classes, "train": report.train, "test": report.test}, hide_index=True, height="auto"
+        )
+    sizes.dataframe({"size": list(report.sizes), "pictures": list(report.sizes.values())}, hide_index=True)
+    modes.dataframe({"mode": list(report.modes), "pictures": list(report.modes.values())}, hide_index=True)
+    if report.broken:
+        with st.expander(f"Files that cannot be used: {report.broken_count:,}"):
+            files, reasons = zip(*report.broken, strict=True)
+            st.dataframe({"file": files, "why": reasons}, hide_index=True)
+    copied("The same picture in the training and the test part", report.between)
+    copied("The same picture in two classes", report.two_classes)
+    copied("The same picture more than once in a class", report.within)
+
+
+def copied(title: str, copies: Copies) -> None:
+    if copies.count:
+        with st.expander(f"{title}: {copies.count:,}"):
+            st.dataframe({"files": ["   ".join(files) for files in copies.groups]}, hide_index=True)

@@ -1,0 +1,265 @@
+"""The Loss lab's switches. Each shows the view as it is and, when it is touched, asks for another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hierapp.lab import actions as lab_actions, preload, trees
+from hierapp.lab.choices import DECODERS
+from hierapp.lab.landscape import SPACES
+from hierapp.lab.steps import Step
+from hierapp.lab.views import State
+from hierapp.losses import LOSSES, Option
+from hierapp.trees import DISTANCES, library as tree_library
+from pages.lab.state import Lab, bound, current
+
+POINT_TITLES = {"first": "start", "second": "end", "third": "third"}
+
+
+def controls(lab: Lab, at: Step) -> None:
+    """The switches that the step needs."""
+    for name, control in CONTROLS.items():
+        if name in at.controls:
+            control(lab)
+
+
+def _tree(lab: Lab) -> None:
+    entries = {**trees.titles(), **{entry.name: entry.title for entry in tree_library.entries()}}
+    titles = {name: title for name, title in entries.items() if (trees.unbalance_of(name) or 2) == 2}
+    own = lab.state.tree_name or ""
+    if own not in titles:
+        titles = {own: "a tree of this view" if not own else entries.get(own, own), **titles}
+    st.selectbox("Tree", list(titles), format_func=titles.__getitem__, **bound("lab-tree", own, _on_tree))
+
+
+def _on_tree(state: State, name: str) -> State:
+    return state.on_tree(trees.named(name), name) if name else state
+
+
+def _target(lab: Lab) -> None:
+    tree = lab.state.scene.tree
+    places = range(len(tree.leaves))
+    st.selectbox(
+        "True class",
+        places,
+        format_func=lambda place: tree.leaves[place],
+        help="Or click a leaf on the tree.",
+        **bound(
+            "lab-target",
+            lab.state.scene.target,
+            lambda state, place: replace(state, scene=state.scene.with_target(place)),
+        ),
+    )
+
+
+def _losses(lab: Lab) -> None:
+    chosen = list(dict.fromkeys(choice.name for choice in lab.state.losses))
+    st.multiselect(
+        "Losses",
+        list(LOSSES),
+        format_func=lambda name: LOSSES[name].title,
+        **bound("lab-losses", chosen, lambda state, names: lab_actions.with_losses(state, tuple(names))),
+    )
+    with st.expander("Options of the losses"):
+        for place, choice in enumerate(lab.state.losses):
+            if LOSSES[choice.name].options:
+                st.markdown(f"**{LOSSES[choice.name].title}**", help=LOSSES[choice.name].summary)
+            for option in LOSSES[choice.name].options:
+                _option(place, choice.name, option, choice.settings[option.name])
+
+
+def _option(place: int, loss: str, option: Option, value: Any) -> None:
+    def changed(state: State, given: object) -> State:
+        # Of two of the same loss each has its own options.
+        options = {**state.losses[place].settings, option.name: given}
+        chosen = type(state.losses[place]).of(loss, options)
+        return replace(state, losses=(*state.losses[:place], chosen, *state.losses[place + 1 :]))
+
+    label, key = option.name.replace("_", " "), f"lab-{place}-{loss}-{option.name}"
+    match option.kind:
+        case "word":
+            st.selectbox(label, option.choices, help=option.help, **bound(key, value, changed))
+        case "flag":
+            st.checkbox(label, help=option.help, **bound(key, value, changed))
+        case "text":
+            pass  # the lab's SimLoss is that of the tree
+        case "numbers":
+            text = option.text(value)
+            st.text_input(label, placeholder="1, 0.5, ...", help=option.help, **bound(key, text, changed))
+        case _:
+            high = None if option.high == float("inf") else option.high
+            st.number_input(label, option.low, high, step=0.05, help=option.help, **bound(key, value, changed))
+
+
+def _decoders(lab: Lab) -> None:
+    chosen = [choice.rule for choice in lab.state.decoders]
+    st.multiselect(
+        "Decoders",
+        DECODERS,
+        **bound("lab-decoders", chosen, lambda state, rules: lab_actions.with_decoders(state, tuple(rules))),
+    )
+    for choice in lab.state.decoders:
+        if choice.rule == "min-risk":
+            st.selectbox(
+                "Distance of min-risk",
+                DISTANCES,
+                **bound(
+                    "lab-distance",
+                    choice.settings["distance"],
+                    lambda state, kind: lab_actions.with_decoder_option(state, "min-risk", {"distance": kind}),
+                ),
+            )
+        if choice.rule == "threshold":
+            _threshold(lab)
+
+
+def _threshold(lab: Lab) -> None:
+    st.slider(
+        "Threshold",
+        0.0,
+        1.0,
+        step=0.01,
+        **bound(
+            "lab-threshold",
+            lab_actions.threshold_of(lab.state),
+            lambda state, least: lab_actions.with_decoder_option(state, "threshold", {"threshold": least}),
+        ),
+    )
+
+
+def _weight(name: str, label: str, most: float, lab: Lab) -> None:
+    value = lab_actions.option_of(lab.state, name)
+    if isinstance(value, float):
+        st.slider(
+            label,
+            0.0,
+            max(most, value),
+            step=0.05,
+            **bound(f"lab-{name}", value, lambda state, weight: lab_actions.with_option(state, name, weight)),
+        )
+
+
+def _targets(lab: Lab) -> None:
+    st.segmented_control(
+        "Targets",
+        ["path", "leaf"],
+        required=True,
+        help="y = 1 on every node of the true path, or on the leaf alone",
+        **bound(
+            "lab-targets",
+            lab_actions.option_of(lab.state, "targets"),
+            lambda state, word: lab_actions.with_option(state, "targets", word),
+        ),
+    )
+
+
+def _unbalance(lab: Lab) -> None:
+    st.slider(
+        "Steps by which b and c lie deeper",
+        0,
+        6,
+        **bound(
+            "lab-unbalance",
+            trees.unbalance_of(lab.state.tree_name) or 0,
+            lambda state, deep: _on_tree(state, trees.unbalanced_name(deep)),
+        ),
+    )
+
+
+def _points(lab: Lab) -> None:
+    st.session_state["lab-point"] = lab.point
+    there = ["first", *(["second"] * (lab.state.second is not None)), *(["third"] * (lab.state.third is not None))]
+    st.segmented_control(
+        "Point on the board",
+        there,
+        format_func=POINT_TITLES.__getitem__,
+        required=True,
+        key="lab-point",
+        on_change=lambda: setattr(lab, "point", st.session_state["lab-point"]),
+        help="Drag its bars: the slice runs from start to end.",
+    )
+
+
+def _space(lab: Lab) -> None:
+    st.segmented_control(
+        "A straight line in",
+        SPACES,
+        required=True,
+        **bound("lab-space", lab.state.space, lambda state, space: replace(state, space=space)),
+    )
+
+
+def _descent(lab: Lab) -> None:
+    """Gradient steps down one of the losses shown."""
+    if not lab.state.losses:
+        return
+    titles = [choice.title for choice in lab.state.losses]
+    place = lab.down = min(lab.down, len(titles) - 1)
+    if len(titles) > 1:
+        st.session_state["lab-down"] = place
+        st.selectbox(
+            "Steps go down",
+            range(len(titles)),
+            format_func=titles.__getitem__,
+            key="lab-down",
+            on_change=lambda: setattr(lab, "down", st.session_state["lab-down"] or 0),
+        )
+    row = st.container(horizontal=True)
+    wait = not preload.is_ready()
+    for label, count in (("One step", 1), ("100 steps", 100)):
+        row.button(
+            label,
+            key=f"lab-descend-{count}",
+            width="stretch",
+            disabled=wait,
+            help="a gradient step, with a rate of 1" if count == 1 else "a hundred gradient steps, with a rate of 1",
+            on_click=descend,
+            args=(place, count),
+        )
+    reset(row)
+
+
+def descend(place: int, count: int) -> None:
+    """Steps down the loss in this place; many are played."""
+    from hierapp.lab.descent import descend as down
+
+    lab = current()
+
+    def go(state: State) -> State:
+        found = down(lab_actions.point(state, lab.point), state.losses[place], steps=count)
+        lab.play = found if count > 1 else None
+        return lab_actions.with_point(state, lab.point, found.last)
+
+    lab.attempt(go)
+
+
+def reset(column: DeltaGenerator) -> None:
+    column.button(
+        "Reset",
+        key="lab-reset",
+        width="stretch",
+        help="the logits and the true class as they were at the start",
+        on_click=lambda: current().attempt(lab_actions.reset),
+    )
+
+
+CONTROLS: dict[str, Callable[[Lab], None]] = {
+    "points": _points,
+    "space": _space,
+    "unbalance": _unbalance,
+    "tree": _tree,
+    "target": _target,
+    "losses": _losses,
+    "decoders": _decoders,
+    "targets": _targets,
+    "mass": partial(_weight, "mass", "Weight of the second term", 2.0),
+    "soft": partial(_weight, "soft", "Weight of soft labels", 2.0),
+    "threshold": _threshold,
+    "descent": _descent,
+}

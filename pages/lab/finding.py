@@ -1,0 +1,152 @@
+"""The Loss lab's search: test images on which decoders disagree, with their pictures, and what that adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hierapp.errors import HierappError
+from hierapp.lab import disagreements, preload, run_images
+from hierapp.lab.choices import DECODERS, DecoderChoice
+from hierapp.lab.disagreements import WHICH, Decoded, Tally, Wanted
+from hierapp.runs import Run
+from hierapp.training import predictions
+from hierapp.utils.text import counted
+from pages.lab import real as lab_real
+from pages.lab.state import Lab, current
+from pages.shared import common
+
+AT_ONCE = 24
+ANY = None
+HINT = "What the first decoder says."
+FAR = "The distance of the first decoder's prediction: edges up to where it meets the true path, by the deeper side."
+
+
+def show(lab: Lab, waiting: str) -> None:
+    """The switches, the two decoders on all test images, and the images found."""
+    run = lab_real.runs().get(lab.state.real.run) if lab.state.real else None
+    if run is None:
+        return
+    if not preload.is_ready():
+        st.caption(waiting)
+        return
+    if preload.failure():
+        return
+    found = decoded(run, tuple(_choices(lab)))
+    wanted = _wanted(found)
+    compared = disagreements.compare(found, wanted.first, wanted.second)
+    st.markdown(_table(compared.images, [compared.first, compared.second]))
+    st.markdown(common.escaped(compared.summary))
+    places = disagreements.search(found, wanted).tolist()
+    start = lab.found_from if lab.found_from < len(places) else 0
+    _pager(start, len(places))
+    sheet(run, found, wanted, places[start : start + AT_ONCE])
+
+
+def _choices(lab: Lab) -> list[DecoderChoice]:
+    """Every decoder, with the options that the lab shows it with."""
+    shown = {choice.rule: choice for choice in lab.state.decoders}
+    return [shown.get(rule) or DecoderChoice(rule) for rule in DECODERS]
+
+
+def decoded(run: Run, choices: tuple[DecoderChoice, ...]) -> Decoded:
+    """Each decoder on each test image, once a run."""
+    return _decoded(run.folder, (run.folder / predictions.FILE).stat().st_mtime_ns, choices, run)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Decoding the test images ...")
+def _decoded(folder: Path, changed: int, choices: tuple[DecoderChoice, ...], _run: Run) -> Decoded:
+    return disagreements.decoded(run_images.said(_run), _run.tree, choices)
+
+
+def _wanted(found: Decoded) -> Wanted:
+    """The switches."""
+    names, leaves = found.tree.nodes, found.tree.leaf_nodes.tolist()
+    any_of = partial(_name, names)
+    up, down = st.columns(3), st.columns(3)
+    first = _pick(up[0], "First decoder", "first", DECODERS, str)
+    second = _pick(up[1], "Second decoder", "second", [rule for rule in DECODERS if rule != first], str)
+    which = _pick(up[2], "Images where", "which", list(WHICH), WHICH.__getitem__)
+    true = _pick(down[0], "True class", "true", [ANY, *leaves], any_of)
+    taken_for = _pick(down[1], "Taken for", "predicted", [ANY, *range(len(names))], any_of, help=HINT)
+    most = int(found.costs[first].max(initial=0))
+    least = _pick(down[2], "At least so far from the truth", "least", range(most + 1), str, help=FAR)
+    return Wanted(first, second, which, None if true is None else leaves.index(true), taken_for, least)
+
+
+def _pick(
+    column: DeltaGenerator, label: str, key: str, options: Sequence[Any], words: Callable[[Any], str], **more: Any
+) -> Any:
+    """A switch, at first on the first of its options; what it is on already stays, if that is still one."""
+    name = f"lab-find-{key}"
+    if st.session_state.get(name) not in options:
+        st.session_state[name] = options[0]
+    return column.selectbox(
+        label, options, format_func=words, key=name, on_change=lambda: setattr(current(), "found_from", 0), **more
+    )
+
+
+def _name(names: Sequence[str], place: int | None) -> str:
+    return "any" if place is None else names[place]
+
+
+def _table(images: int, tallies: list[Tally]) -> str:
+    """The decoders on all test images."""
+    rows = [
+        f"| {each.rule} | {each.right:,} ({each.right / max(images, 1):.1%}) | {each.above:,} | {each.distance:.4f} |"
+        for each in tallies
+    ]
+    head = ["| decoder | exactly right | right, but an inner node | mean distance |", "| --- | ---: | ---: | ---: |"]
+    return "\n".join([*head, *rows])
+
+
+def _pager(start: int, count: int) -> None:
+    row = st.container(horizontal=True, vertical_alignment="center")
+    if not count:
+        row.markdown("No such image.")
+        return
+    shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {counted(count, 'image')}**"
+    row.markdown(f"{shown}, the worst mistakes first; the words below one open it")
+    for label, to, no in (
+        ("Earlier", start - AT_ONCE, start == 0),
+        ("Later", start + AT_ONCE, start + AT_ONCE >= count),
+    ):
+        row.button(label, key=f"lab-find-{label.lower()}", disabled=no,
+                   on_click=lambda to=to: setattr(current(), "found_from", max(to, 0)))  # fmt: skip
+
+
+def sheet(run: Run, found: Decoded, wanted: Wanted, places: list[int]) -> None:
+    """The images, each with a button that puts it on the board."""
+    names, tree = found.tree.nodes, found.tree
+    try:
+        shown = lab_real.grid(run, places)
+    except HierappError as error:
+        st.caption(common.escaped(str(error)))
+        shown = []
+    box = st.container(horizontal=True)
+    for turn, place in enumerate(places):
+        true, first, second = (
+            names[node]
+            for node in (
+                int(tree.leaf_nodes[found.target[place]]),
+                int(found.nodes[wanted.first][place]),
+                int(found.nodes[wanted.second][place]),
+            )
+        )
+        words = f"{true} → {first}; {wanted.second}: {second}"
+        with box.container(width=132, gap="small"):
+            if shown:
+                alt = f"Test image {place}, of the class {true}"
+                st.image(shown[turn], alt=alt, output_format="PNG")
+            st.button(
+                common.escaped(words),
+                key=f"lab-found-{place}",
+                type="tertiary",
+                help=f"Open test image {place} on the board.",
+                on_click=partial(lab_real.opened, run, place),
+            )

@@ -1,0 +1,130 @@
+"""Loss lab: one example, one tree, and what each loss and each decoder makes of it, at once and without a training."""
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from hierapp.lab import actions as lab_actions, preload
+from hierapp.lab.steps import Step
+from pages.components.loss_board import loss_board
+from pages.components.loss_board.contents import contents, frames
+from pages.lab import controls, figures as lab_figures, finding as lab_finding, real, saved, state, stories
+from pages.lab.state import Lab
+from pages.shared import common
+
+common.through_router()
+
+BOARD = ("tree", "losses", "formulas", "decoders")
+HEAD_START = 0.06  # seconds in which the browser draws the board before it is given figures
+WAITING = "Getting the losses ready ..."
+
+
+def lab_part(was_ready: bool) -> None:
+    """Everything below the title: what is touched here runs this part again and nothing else."""
+    if preload.is_ready() and not was_ready:
+        st.rerun()  # from now on it no longer runs by itself
+    lab = state.current()
+    lab.concerns_all = False
+    for sentence in lab.told:
+        st.warning(
+            f"{common.escaped(sentence)} What it could not say is shown as it is by default.",
+            icon=":material/link_off:",
+        )
+    if preload.failure():
+        st.error(preload.failure() or "", icon=":material/error:")
+    left, right = st.columns([1, 2.7], gap="medium")
+    at = lab_actions.setting(lab.state)
+    with left:
+        stories.choose_story(lab)
+        if lab.state.lesson is not None:
+            stories.steps(lab, at)
+        if lab.real:
+            with common.told():
+                real.choose(lab)
+        controls.controls(lab, at)
+        if "descent" not in at.controls and at.controls:
+            controls.reset(st)
+        with common.told():
+            saved.saved(lab)
+    with right:
+        if lab.state.real is not None:
+            look(lab)
+        if lab.finding:
+            lab_finding.show(lab, WAITING)
+            state.write_address(lab)
+        else:
+            common.repeated(show, None)()
+
+
+def look(lab: Lab) -> None:
+    """One image on the board, or a search among all."""
+    st.session_state["lab-look"] = lab.finding
+    st.segmented_control(
+        "Look at",
+        [False, True],
+        format_func=lambda finding: "Find the cats that became trucks" if finding else "One image",
+        required=True,
+        label_visibility="collapsed",
+        key="lab-look",
+        on_change=lambda: setattr(lab, "finding", bool(st.session_state["lab-look"])),
+    )
+
+
+def show() -> None:
+    """The board and the step's figures, whatever stands first in front. A bar that moves runs this alone again: the
+    switches beside it stay as they are."""
+    lab = state.current()
+    if lab.concerns_all:
+        state.write_address(lab)  # before what it stands for is drawn
+        st.rerun()
+    at = lab_actions.setting(lab.state)
+    figures = [name for name in at.shows if name in lab_figures.FIGURES]
+    ahead = bool(figures) and at.shows[0] == figures[0]
+    above, middle, below = (st.container() for _ in range(3))
+    # The board is sent first, for a browser takes longer for figures, and is always in the same place: one that moved
+    # would be made anew, and miss keys meanwhile.
+    with middle:
+        board(lab, at)
+    if figures and not lab.settled:
+        time.sleep(HEAD_START)
+    with above if ahead else below:
+        for name in figures:
+            if preload.is_ready() or name not in lab_figures.NEED_TORCH:
+                lab_figures.show(name, lab.state, at)
+    state.write_address(lab)
+
+
+def board(lab: Lab, at: Step) -> None:
+    """The component: the tree, and the cards of losses and decoders."""
+    usable = preload.is_ready() and not preload.failure()
+    shows = [name for name in at.shows if name in BOARD]
+    if "points" in at.controls and "tree" not in shows:
+        shows.append("tree")  # whose bars move the points
+    scene = lab_actions.point(lab.state, lab.point)
+    chosen = (lab.state.losses, lab.state.decoders, shows)
+    data: dict[str, Any] = contents(scene, *chosen, look=lab.look, ready=usable)
+    if lab.play is not None:
+        lab.plays += 1
+        data["play"] = {"id": lab.plays, "frames": frames(lab.play, *chosen)}
+        lab.play = None
+    order = list(dict.fromkeys("losses" if name == "formulas" else name for name in shows))
+    data |= {
+        "session": lab.session,
+        "done": lab.done,
+        "order": order,
+        "sliders": bool({"logits", "points"} & set(at.controls)),
+        "targets": "target" in at.controls,
+        "story": lab.state.lesson is not None,
+        "link": lab.link(),
+        "message": lab.message,
+        "waiting": "" if usable or preload.failure() else WAITING,
+    }
+    loss_board(data, state.current().ask)
+
+
+st.title("Loss lab")
+preload.begin()
+state.opened()
+loaded = preload.is_ready()
+common.repeated(lab_part, None if loaded else 0.4)(loaded)

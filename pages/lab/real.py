@@ -1,0 +1,203 @@
+"""The Loss lab's real images: a test image of a finished run, or a picture of one's own, and what the network says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from hierapp.data import images as pictures, registry as datasets
+from hierapp.data.images import Pixels
+from hierapp.errors import HierappError
+from hierapp.lab import preload, run_images, views
+from hierapp.lab.numbers import of_log
+from hierapp.lab.views import State
+from hierapp.losses import LOSSES
+from hierapp.runs import Run
+from hierapp.training.predictions import Outputs
+from pages.lab.state import Lab, bound, current
+from pages.shared import common
+
+SIDE = 256  # pixels, of a picture on the page
+ANY = None
+
+
+def runs() -> dict[str, Run]:
+    """The runs with stored outputs by id, newest first."""
+    return _runs(common.store().folder)
+
+
+@st.cache_resource(ttl=5, show_spinner=False)
+def _runs(folder: Path) -> dict[str, Run]:
+    return {run.id: run for run in run_images.runs(common.store())}
+
+
+def begin(state: State) -> State:
+    """The newest run's first mistake; where no run has outputs, the free lab."""
+    there = runs()
+    if not there:
+        return views.start()
+    return _image(next(iter(there.values())), None, state)
+
+
+def choose(lab: Lab) -> None:
+    """The run, the image, the picture, and the way to others."""
+    there = runs()
+    said = lab.state.real
+    if said is None or said.run not in there:
+        if not there:
+            nothing_yet()
+        return
+    run = there[said.run]
+    st.selectbox(
+        "Run",
+        list(there),
+        format_func=lambda each: title(there[each]),
+        **bound("lab-run", run.id, lambda state, each: _image(there[each], None, state)),
+    )
+    outputs = run_images.said(run)
+    last = len(outputs.target) - 1
+    if said.image is not None:
+        st.number_input(
+            f"Test image, 0 to {last:,}",
+            0,
+            last,
+            **bound("lab-image", said.image, lambda state, number: _image(run, number, state)),
+        )
+    picture(lab, run)
+    others(run, outputs)
+    upload(run)
+
+
+def nothing_yet() -> None:
+    """What to do where no run has stored outputs."""
+    st.info("No finished run with stored test outputs is here yet. One click on the Start page trains some.")
+    st.page_link("pages/start/page.py", label="Start", icon=":material/home:")
+
+
+def title(run: Run) -> str:
+    """A run in a list."""
+    entry = datasets.catalogue().get(run.config.data)
+    data = entry.title if entry else run.config.data
+    loss = LOSSES[run.config.loss].title if run.config.loss in LOSSES else run.config.loss
+    accuracy = f", accuracy {run.test['accuracy']:.3f}" if run.test else ""
+    return f"{run.id}: {data}, {loss}, {run.config.model}{accuracy}"
+
+
+def picture(lab: Lab, run: Run) -> None:
+    """The image as the network sees it, and what it said."""
+    said = lab.state.real
+    assert said is not None
+    words = _words(said)
+    try:
+        pixels = own(lab) if said.image is None else run_images.pictures(run, [said.image])[0]
+    except HierappError as error:
+        st.caption(f"{common.escaped(str(error))}\n\n{common.escaped(words)}")
+        return
+    if pixels is not None:
+        st.image(pictures.enlarged(pixels, SIDE), caption=common.escaped(words), alt=words, output_format="PNG")
+    st.caption(
+        "All numbers follow from the network's probabilities of the leaves: an inner node has the sum of those below"
+        " it, and the logits are their logarithms."
+    )
+
+
+def own(lab: Lab) -> Pixels | None:
+    """The picture of one's own that is on the board."""
+    return lab.own[1] if lab.own else None
+
+
+def _words(said: run_images.Real) -> str:
+    scene = said.scene
+    best = int(np.argmax(scene.leaf_log_probs))
+    guess = f"the network says {scene.tree.leaves[best]} ({of_log(scene.leaf_log_probs[best])})"
+    if said.image is None:
+        return f"Your picture as the network sees it: {guess}. Its true class is not known: choose it below."
+    return f"Test image {said.image}, of the class {scene.target_name}: {guess}."
+
+
+def others(run: Run, outputs: Outputs) -> None:
+    """A random image among those of a class, and of a mistake."""
+    leaves = run.tree.leaves
+    with st.expander("Another image"):
+        for key, label in (("true", "Its class"), ("said", "The network says")):
+            st.selectbox(
+                label,
+                [ANY, *range(len(leaves))],
+                format_func=lambda place: "any" if place is None else leaves[place],
+                key=f"lab-pick-{key}-{run.id}",
+            )
+        st.button("Random image", icon=":material/shuffle:", width="stretch", key="lab-random",
+                  on_click=partial(_random, run, outputs))  # fmt: skip
+
+
+def _random(run: Run, outputs: Outputs) -> None:
+    true, guess = (st.session_state[f"lab-pick-{key}-{run.id}"] for key in ("true", "said"))
+    lab, leaves = current(), run.tree.leaves
+    found = run_images.among(outputs, true, guess).tolist()
+    if not found:
+        of = "any class" if true is None else f"the class {leaves[true]}"
+        lab.message = f"Run {run.id} took no test image of {of} for {leaves[guess]}." if guess is not None else (
+            f"Run {run.id} has no test image of {of}.")  # fmt: skip
+        return
+    now = lab.state.real.image if lab.state.real else None
+    rest = [place for place in found if place != now] or found
+    lab.attempt(partial(_image, run, random.choice(rest)))  # noqa: S311 - nothing secret
+
+
+def upload(run: Run) -> None:
+    """A picture of one's own through the run's network."""
+    with st.expander("A picture of your own"):
+        may = common.actions().may_run
+        height, width, channels = datasets.find(run.config.data).image_shape
+        st.file_uploader(
+            "Picture",
+            key=f"lab-upload-{run.id}",
+            disabled=not may or not preload.is_ready(),
+            on_change=partial(_uploaded, run),
+            help=f"Its middle is made {width} x {height} pixels{', grey' if channels == 1 else ''}, as the network's"
+            " images are. It is not stored.",
+        )
+
+
+def _uploaded(run: Run) -> None:
+    from hierapp.training.predict import predict
+
+    lab, file = current(), st.session_state[f"lab-upload-{run.id}"]
+    if file is None:
+        return
+    try:
+        common.actions().check_upload(file.size)
+        pixels = pictures.fitted(file.getvalue(), file.name, datasets.find(run.config.data).image_shape)
+        log_probs = predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()
+        lab.put(_like(run_images.own_picture(run, log_probs), lab.state))
+        lab.own = (file.name, pixels)
+    except HierappError as error:
+        lab.message = str(error)
+
+
+def opened(run: Run, image: int) -> None:
+    """Put a test image on the board."""
+    current().attempt(partial(_image, run, image))
+    current().finding = False
+
+
+def _image(run: Run, image: int | None, state: State) -> State:
+    """A test image, by default the first mistake, with the losses and decoders that are shown."""
+    number = run_images.first_mistake(run_images.said(run)) if image is None else image
+    return _like(run_images.example(run, number), state)
+
+
+def _like(said: run_images.Real, state: State) -> State:
+    found = views.of_real(said)
+    return found if state.lesson else replace(found, losses=state.losses, decoders=state.decoders)
+
+
+def grid(run: Run, images: Sequence[int]) -> list[Pixels]:
+    """Test images, enlarged for a sheet of them."""
+    return [pictures.enlarged(each, 96) for each in run_images.pictures(run, images)]

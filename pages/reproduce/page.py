@@ -1,0 +1,68 @@
+"""Reproduce: the figures of the report "Loss in Layers", what it saw, what came out here, and whether they agree."""
+
+import streamlit as st
+
+from hierapp.data import registry as datasets
+from hierapp.execution import scheduler
+from hierapp.reproduction import planning
+from hierapp.reproduction.figures import FIGURES
+from hierapp.reproduction.presets import SIZES
+from hierapp.reproduction.shown import Shown, shown
+from pages.reproduce import figure, overview
+from pages.shared import common, queue
+
+common.through_router()
+
+REFRESH_SECONDS = 2.0
+store = common.store()
+
+
+def choose() -> tuple[str, str]:
+    """The size and the data set."""
+    left, right, _ = st.columns([1, 1, 2], vertical_alignment="bottom")
+    with left:
+        common.one_from_url("size", list(SIZES), "quick")
+        size = st.segmented_control("Size", list(SIZES), key="size", required=True, help=overview.SIZE_HELP)
+        common.to_url("size", size)
+    with right:
+        names = list(datasets.catalogue())
+        common.one_from_url("data", names, planning.DATA)
+        help = "The report used CIFAR-10; on other data its claims are new questions."
+        data = st.selectbox("Data set", names, format_func=common.data_title, key="data", help=help)
+        common.to_url("data", data)
+    return size, data
+
+
+def look(name: str, data: str) -> list[Shown]:
+    return shown(store, SIZES[name], data, FIGURES, figure.judged)
+
+
+def live(name: str, data: str, drawn: tuple[object, ...]) -> None:
+    """How far the runs are; the figures, slow to draw, come anew only when there is something new in them."""
+    scheduler.wake(store)
+    found = look(name, data)
+    by_itself = not st.session_state.pop("page-is-drawn", False)
+    if by_itself and overview.key_of(found) != drawn:
+        st.rerun()
+    overview.progress(found)
+
+
+def page() -> None:
+    st.title("Reproduce")
+    st.markdown(
+        "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what"
+        " the report saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
+    )
+    name, data = choose()
+    found, size = look(name, data), SIZES[name]
+    queue.refusal()
+    overview.source(found, data)
+    if overview.is_going(found):
+        st.session_state["page-is-drawn"] = True
+        common.repeated(live, REFRESH_SECONDS)(name, data, overview.key_of(found))
+    overview.show(found, size, data)
+    for each in found:
+        figure.show(each, size, data)
+
+
+page()

@@ -1,0 +1,69 @@
+"""The part of the Runs page from which chosen runs are taken away; everyone who may see them may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hierapp.export import bundle, report as html_report, tensorboard
+from hierapp.runs import Run
+from pages.shared.common import store
+
+
+def export_menu(runs: Sequence[Run]) -> None:
+    """Bundle, report and table of some runs, each made when its button is pressed."""
+    ids = [run.id for run in runs]
+    where = store()
+    name = f"hierapp-run-{ids[0]}" if len(ids) == 1 else f"hierapp-{len(ids)}-runs-{ids[0]}-to-{ids[-1]}"
+    with st.popover("Export", icon=":material/download:"):
+        st.markdown(f"**Export {'this run' if len(ids) == 1 else f'these {len(ids)} runs'}**")
+        weights = st.toggle("Weights in the bundle", key="export-weights")
+        st.download_button(
+            "Bundle, ZIP",
+            lambda: bundle.as_bytes(where, ids, bundle.Wanted(weights=weights)),
+            f"{name}.zip",
+            "application/zip",
+            icon=":material/folder_zip:",
+            help="configuration, metrics, confusion matrices, predictions, tree, and a script that trains them anew",
+            key="export-bundle",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            "Report, HTML",
+            lambda: html_report.render(where, bundle.chosen(where, ids)),
+            f"{name}.html",
+            "text/html",
+            icon=":material/lab_profile:",
+            help="tables, tests and figures in one file that needs no network; each figure as PNG or SVG from there",
+            key="export-report",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            "Table, CSV",
+            lambda: bundle.table(bundle.chosen(where, ids)),
+            f"{name}.csv",
+            "text/csv",
+            icon=":material/table:",
+            help="a row a run with its figures",
+            key="export-table",
+            on_click="ignore",
+            width="stretch",
+        )
+        is_there = tensorboard.is_installed()
+        st.download_button(
+            "TensorBoard, ZIP",
+            lambda: tensorboard.as_bytes(where, ids),
+            f"{name}-tensorboard.zip",
+            "application/zip",
+            icon=":material/show_chart:",
+            help="event files with curves, test figures and configuration; unpack them and point TensorBoard there"
+            if is_there
+            else f"This needs the package tensorboard; {tensorboard.HOW_TO_INSTALL}.",
+            disabled=not is_there,
+            key="export-tensorboard",
+            on_click="ignore",
+            width="stretch",
+        )

@@ -1,0 +1,101 @@
+"""The part of the Runs page that shows what the epochs gave: confusion matrices and class accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hierapp import metrics
+from hierapp.analysis import summary
+from hierapp.plots import core as plots
+from hierapp.runs import Run
+from pages.shared import common
+
+FIRST_SECONDS = 0.4  # that figures wait at the first look
+
+
+def show(ids: Sequence[str]) -> None:
+    """Confusion matrix and class accuracy, from the epochs that are done."""
+    chosen = common.store().runs(ids)
+    runs = [run for run in chosen if run.epoch > 0]
+    if not runs:
+        st.caption("Confusion matrices and class accuracy come with the end of the first epoch.")
+        return
+    names = summary.labels(chosen)
+    confusion_view(runs, names)
+    st.subheader("Class accuracy and weighted class accuracy")
+    st.markdown(
+        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to what it"
+        " was taken for, so that costly mistakes pull a class down more."
+    )
+    trees = {run.tree_text for run in runs}
+    if len(trees) > 1:
+        st.caption("The chosen runs have different trees; choose runs of one tree to compare their classes.")
+        return
+    reports = {names[run.id]: run.test or last_report(run) for run in runs}
+    finished = sum(run.test is not None for run in runs)
+    source = "test images" if finished == len(runs) else "validation images where a run is not finished"
+    st.caption(f"From the {source}.")
+    figure = plots.class_accuracy_figure(
+        {name: report["class_accuracy"] for name, report in reports.items()},
+        {name: report["weighted_class_accuracy"] for name, report in reports.items()},
+        runs[0].tree,
+        common.colors_of(chosen, names),
+    )
+    common.chart(figure, "classes", "Class accuracy and weighted class accuracy of each class and run")
+
+
+def last_report(run: Run) -> dict[str, list[float]]:
+    """The figures of the last epoch's validation."""
+    return metrics.report(common.store().confusion(run.id, "validation"), run.tree)
+
+
+def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
+    st.subheader("Confusion matrix")
+    by_id = {run.id: run for run in runs}
+    pick, part_column = st.columns([3, 1], vertical_alignment="bottom")
+    if st.session_state.get("confusion-run") not in by_id:
+        st.session_state["confusion-run"] = runs[0].id
+    run = by_id[pick.selectbox("Run", list(by_id), format_func=names.get, key="confusion-run")]
+    parts = ["validation", "test"] if run.state == "finished" else ["validation"]
+    if st.session_state.get("confusion-part") not in parts:
+        st.session_state["confusion-part"] = parts[0]
+    part = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
+    counts = common.store().confusion(run.id, part, chosen_epoch(run) if part == "validation" else None)
+    if counts is None:
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        alt = f"Confusion matrix of {names[run.id]}, {part} images"
+        common.chart(plots.confusion_figure(counts, run.tree), "confusion", alt)
+        if part == "test" and run.test and "epoch" in run.test:
+            figure = run.config.select.replace("val_", "validation ")
+            why = "the last one" if figure == "last" else f"the best one by {figure}"
+            st.caption(f"With the weights of epoch {run.test['epoch']}, {why}.")
+    with right:
+        st.markdown("**The most frequent mistakes** and how far they go in the tree")
+        st.dataframe(
+            summary.frequent_mistakes(counts, run.tree),
+            hide_index=True,
+            column_config={"share of true": st.column_config.NumberColumn(format="percent")},
+            alt="The most frequent mistakes with their number and distance",
+        )
+    if run.tree.is_uniform_depth and run.config.loss == "hierarchical":
+        st.info(
+            "This tree is of uniform depth: the second term of the hierarchical loss is a constant here, and the loss a"
+            " weighted cross-entropy along the path.",
+            icon=":material/straighten:",
+        )
+
+
+def chosen_epoch(run: Run) -> int:
+    """The slider's epoch; as long as it stands at the end it follows the run."""
+    if run.epoch < 2:
+        return run.epoch
+    key, ends = "confusion-epoch", st.session_state.setdefault("confusion-ends", {})
+    kept = st.session_state.get(key)
+    if kept is None or kept > run.epoch or kept == ends.get(run.id):
+        st.session_state[key] = run.epoch
+    ends[run.id] = run.epoch
+    return st.slider("Epoch", 1, run.epoch, key=key)

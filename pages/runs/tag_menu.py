@@ -1,0 +1,79 @@
+"""The part of the Runs page that gives runs their tags and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from hierapp.runs import Run, tags
+from hierapp.runs.notes import LONGEST
+from pages.shared.common import actions
+from pages.shared.kept import kept
+
+ALL = "all"
+
+
+def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -> None:
+    """Tags and note of a run, or the tags of all; `known` are the tags to choose from, and any other word may be
+    typed."""
+    mine = [run for run in runs if actions().may_change(run.owner)]
+    with st.popover("Tags, notes", icon=":material/label:"):
+        st.caption("Words by which runs are found again: type one in the field on top, or open `runs?tag=WORD`.")
+        chosen = runs[0].id
+        if len(runs) > 1:
+            says = {ALL: f"All {len(mine)} runs shown"} if len(mine) > 1 else {}
+            says |= {run.id: f"{run.id} {names[run.id]}" for run in runs}
+            chosen = st.selectbox("Of run", list(says), index=len(says) - len(runs), format_func=says.get, key="noted")
+        if chosen == ALL:
+            _field(ALL, "Tags that all have", tags.shared(mine), known, partial(_put_all, mine))
+        for run in runs:
+            if run.id == chosen:
+                _of_one(run, known, may=run in mine)
+
+
+def _of_one(run: Run, known: Sequence[str], may: bool) -> None:
+    _field(run.id, "Tags", run.tags, known, partial(_put, run.id), may)
+    with kept(f"note-{run.id}", run.own_note, partial(_note, run.id)) as bound:
+        st.text_area(
+            "Note",
+            max_chars=LONGEST,
+            height="content",
+            disabled=not may,
+            placeholder="Why it was made, what came of it",
+            **bound,
+        )
+
+
+def _field(
+    name: str,
+    label: str,
+    has: Sequence[str],
+    known: Sequence[str],
+    change: Callable[[Sequence[str]], None],
+    may: bool = True,
+) -> None:
+    with kept(f"tags-{name}", list(has), change) as bound:
+        typed = st.session_state.get(f"tags-{name}", [])
+        st.multiselect(
+            label,
+            list(dict.fromkeys([*known, *has, *typed])),
+            accept_new_options=True,
+            disabled=not may,
+            placeholder="No tag yet",
+            **bound,
+        )
+
+
+def _put(run: str, words: Sequence[str]) -> None:
+    actions().tag(run, words)
+
+
+def _put_all(runs: Sequence[Run], words: Sequence[str]) -> None:
+    for run, its in tags.changed(runs, words).items():
+        actions().tag(run, its)
+
+
+def _note(run: str, text: str) -> None:
+    actions().note(run, text)

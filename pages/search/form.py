@@ -1,0 +1,165 @@
+"""The part of the Search page that begins a search: what stays, what varies, how many trials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from hierapp.data import registry as datasets
+from hierapp.execution import slots
+from hierapp.execution.estimate import estimate
+from hierapp.search import journal, space
+from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
+from hierapp.training.config import Group
+from hierapp.training.models import MODELS
+from hierapp.trees import formats as tree_formats
+from hierapp.utils.text import counted
+from pages.shared import common, queue, run_fields
+
+DEFAULT_LOSSES = ["hierarchical"]
+BEGIN_WITH = ("learning_rate", "optimizer")  # and options of the losses that are numbers
+MOST_OPTIONS = 2
+FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
+    ("Optimizer and learning rate, where they do not vary", "optimization"),
+    ("Augmentation of the training images, where it does not vary", "augmentation"),
+    ("Which epoch counts, and what computes", "evaluation", "machine"),
+)
+RANGE = "A range as 0..1, one in which ratios count as 1e-4..1e-1:log, or several values as 32,64,128."
+
+
+def form() -> None:
+    """All fields, and the button that begins the search."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "Of several, the loss varies too.")
+    with right:
+        common.one_from_url("model", list(MODELS), "lenet")
+        model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
+        values = run_fields.group("training", 3)
+        values["seed"] = st.number_input("Seed", 0, 2**31 - 1, 0, key="first-seed", help="The same for every trial.")
+        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
+            common.to_url(key, value)
+    with common.told():
+        varied = ranges(chosen)
+        name, trials, at_once, metric, pruner = size()
+        for title, *groups in FURTHER:
+            with st.expander(title):
+                for group in groups:
+                    values |= run_fields.group(group, 4)
+        plan = Plan(
+            name=name,
+            losses=tuple(chosen),
+            values={"data": data, "tree": tree, "model": model, **values},
+            varied=varied,
+            tree_text=tree_formats.render(common.the_tree(tree), "json"),
+            trials=trials,
+            at_once=at_once,
+            metric=metric,
+            pruner=pruner,
+            created=time.time(),
+        )
+        plan.check()
+        summary(plan)
+        queue.refusal()
+
+
+def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
+    """What varies, each with its range, as `space.parse` reads it."""
+    st.subheader("What varies")
+    known = space.variable(chosen) if chosen else []
+    numbers = [name for name in known if "." in name and ".." in space.usual_range(name)]
+    usual = [*BEGIN_WITH, *numbers[:MOST_OPTIONS]]
+    if "varied" in st.session_state:  # options of losses that are not chosen any more
+        st.session_state["varied"] = [name for name in st.session_state["varied"] if name in known]
+    common.from_url("varied", known, usual)
+    names = st.multiselect(
+        "What varies",
+        known,
+        format_func=title_of,
+        key="varied",
+        label_visibility="collapsed",
+        placeholder="Choose what varies",
+    )
+    common.to_url("varied", names)
+    found = []
+    for at, name in enumerate(names):
+        if at % 3 == 0:
+            columns = st.columns(3)
+        text = columns[at % 3].text_input(title_of(name), space.usual_range(name), key=f"range-{name}", help=RANGE)
+        found.append(f"{name}={text}")
+    return tuple(found)
+
+
+def size() -> tuple[str, int, int, str, str]:
+    """The search's name, how many trials, how many at once, the metric, the pruner."""
+    st.subheader("How it is searched")
+    columns = st.columns([2, 1, 1, 2, 2], vertical_alignment="bottom")
+    name = columns[0].text_input("Name", free_name(), max_chars=LONGEST_NAME, key="search-name")
+    trials = columns[1].number_input("Trials", 1, 1000, 20, key="trials", help="How many configurations are tried.")
+    at_once = columns[2].number_input(
+        "At once",
+        1,
+        100,
+        slots.at_once(common.store(), "auto"),
+        key="at-once",
+        help="How many wait or run at a time; the queue's slots say how many of these run. Fewer learn more from each"
+        " other.",
+    )
+    metric = columns[3].selectbox(
+        "Judged by", list(METRICS), format_func=lambda name: METRICS[name].title, key="metric"
+    )
+    pruner = columns[4].selectbox(
+        "Hopeless trials",
+        list(PRUNERS),
+        format_func={"median": "end early (median)", "off": "let them end"}.__getitem__,
+        key="pruner",
+        help=" ".join(f"{name.capitalize()}: {what}." for name, what in PRUNERS.items()),
+    )
+    return name, trials, at_once, metric, pruner
+
+
+def summary(plan: Plan) -> None:
+    """What will be queued, and the button."""
+    store, device = common.store(), plan.values["device"]
+    at_once = min(plan.at_once, slots.at_once(store, device))
+    takes = estimate(store, [plan.config({})] * plan.trials, at_once)
+    st.markdown(
+        f"This tries **{counted(plan.trials, 'configuration')}**, {counted(plan.epochs, 'epoch')} each,"
+        f" {at_once} at a time. About **{takes}** at most,"
+        f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
+    )
+    status = datasets.status(plan.values["data"])
+    if status.state != "ready":
+        st.warning(status.detail, icon=":material/download:")
+        st.page_link("pages/data/page.py", label="Get it on the Data page", icon=":material/photo_library:")
+        return
+    queue.pressed(
+        "Start the search",
+        "start-search",
+        partial(begin, plan),
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not common.actions().may_run,
+    )
+
+
+def begin(plan: Plan) -> None:
+    """Begin it, and see it."""
+    common.actions().searches.begin(plan)
+    st.session_state["search"], st.session_state["view"] = plan.name, "results"
+    st.session_state.pop("search-name", None)
+
+
+def free_name() -> str:
+    """A name that no search has."""
+    taken = journal.names(common.store())
+    return next(name for name in (f"search-{number}" for number in range(1, len(taken) + 2)) if name not in taken)
+
+
+def title_of(name: str) -> str:
+    """What varies, for people."""
+    title = name.replace("_", " ").replace(".", ": ")
+    return title[0].upper() + title[1:]

@@ -1,0 +1,158 @@
+"""The part of the Search page that shows a search while it goes and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hierapp.execution import scheduler
+from hierapp.plots import search as search_plots
+from hierapp.search import journal, report, sampler, trials
+from hierapp.search.report import Report
+from hierapp.utils.text import counted
+from pages.shared import common, queue
+
+REFRESH_SECONDS = 2.0
+FEW = 2  # finished trials, before lines through their values tell anything
+
+
+def show(known: Sequence[str]) -> None:
+    """One of these searches, chosen by its name."""
+    common.one_from_url("search", known, known[0])
+    name = st.selectbox("Search", known, key="search")
+    common.to_url("search", name)
+    st.session_state["search-is-drawn"] = True
+    going = Report.of(journal.find(common.store(), name)).is_going
+    common.repeated(live, REFRESH_SECONDS if going else None)(name, going)
+
+
+def live(name: str, going: bool) -> None:
+    """What moves while it goes."""
+    store = common.store()
+    scheduler.wake(store)
+    seen = Report.of(journal.find(store, name))
+    by_itself = not st.session_state.pop("search-is-drawn", False)
+    if by_itself and going != seen.is_going:
+        st.rerun()  # with or without a refresh
+    headline(seen)
+    steer(seen)
+    queue.refusal()
+    if not seen.trials:
+        st.info("The first trial is on its way." if seen.is_going else "Nothing was tried yet: resume the search.")
+        return
+    st.subheader("Best so far")
+    figure = search_plots.best_figure(seen.trials, report.best_so_far(seen), seen.metric)
+    common.chart(figure, "search-best", "The value of each trial, and the best so far")
+    table(seen)
+    why(seen)
+
+
+def headline(seen: Report) -> None:
+    """How it stands, in figures."""
+    plan = seen.search.plan
+    done = sum(not trial.is_open for trial in seen.trials)
+    value = "–"
+    if seen.best is not None and seen.best.value is not None:
+        value = f"{seen.best.value:.2%}" if seen.metric.percent else f"{seen.best.value:.4f}"
+    common.facts(
+        {
+            "State": seen.state,
+            "Trials ended": f"{done} of {plan.trials}",
+            "Pruned": seen.counts.get("pruned", 0),
+            f"Best {seen.metric.title}": value,
+        }
+    )
+    st.caption(
+        f"{common.escaped(common.data_title(plan.values['data']))}, tree {common.escaped(plan.values['tree'])},"
+        f" {', '.join(plan.losses)}; {counted(plan.epochs, 'epoch')}. Varies: {common.escaped('; '.join(plan.varied))}."
+    )
+    if seen.book.error:
+        st.error(seen.book.error, icon=":material/error:")
+    elif seen.state == "interrupted":
+        st.warning("The search's process is gone: resume it, and it goes on where it was.", icon=":material/warning:")
+
+
+def steer(seen: Report) -> None:
+    """Stop, resume, see the runs, open the best one in the Train form."""
+    search = seen.search
+    mine = common.actions().may_change(search.plan.owner)
+    with st.container(horizontal=True):
+        queue.pressed(
+            "Stop",
+            "stop-search",
+            lambda: common.actions().searches.stop(search.name),
+            icon=":material/stop:",
+            disabled=not mine or seen.state in ("finished", "stopped", "stopping"),
+            help="Ends its runs; they and the search go on with Resume.",
+        )
+        queue.pressed(
+            "Resume",
+            "resume-search",
+            lambda: common.actions().searches.resume(search.name),
+            icon=":material/resume:",
+            disabled=not mine or not trials.can_resume(seen.state),
+        )
+        ids = [trial.run.id for trial in seen.trials if trial.run]
+        if st.button("See its runs", icon=":material/monitoring:", key="see-runs", disabled=not ids):
+            common.show_runs(ids)
+        best = seen.best.run if seen.best else None
+        if (
+            st.button(
+                "Open the best in the Train form",
+                icon=":material/content_copy:",
+                key="open-best",
+                disabled=best is None or not common.actions().may_run,
+                help="To train it anew, with more seeds: the best of many trials looks better than it is.",
+            )
+            and best is not None
+        ):
+            st.switch_page("pages/train/page.py", query_params=queue.form_of(best))
+
+
+def table(seen: Report) -> None:
+    """A row a trial, with its run."""
+    st.subheader("Trials")
+    frame = seen.table().iloc[::-1]
+    frame = frame.assign(run=[f"runs?runs={run}" if run else None for run in frame["run"]])
+    form = "percent" if seen.metric.percent else "%.4f"
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config={
+            "trial": st.column_config.NumberColumn(width=60),
+            "run": st.column_config.LinkColumn(display_text=r"runs=(.*)", width=60, help="opens it on the Runs page"),
+            "state": st.column_config.TextColumn(width=90),
+            "epochs": st.column_config.NumberColumn(width=70),
+            seen.metric.title: st.column_config.NumberColumn(format=form, width=140),
+        },
+        alt="The trials, their states and values, and what they tried",
+    )
+    reasons = {trial.why: trial.number for trial in seen.trials if trial.why and trial.state in ("refused", "failed")}
+    for reason, number in reasons.items():
+        st.caption(f":material/error: Trial {number}: {common.escaped(reason)}")
+
+
+def why(seen: Report) -> None:
+    """Which parameters mattered, and which values went with which result."""
+    plan, done = seen.search.plan, report.finished(seen.trials)
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        st.subheader("Importances")
+        if shares := seen.book.importances:
+            titles = {each.name: each.title for each in plan.dimensions}
+            figure = search_plots.importance_figure({titles[name]: share for name, share in shares.items()})
+            common.chart(figure, "search-importances", "How much each parameter has to do with good trials")
+            st.caption("Shares in what sets the best trials apart from all (PED-ANOVA).")
+        else:
+            st.caption(
+                f"They come with {sampler.ENOUGH} finished trials whose values differ; there are {len(done)} yet."
+            )
+    with right:
+        st.subheader("Parallel coordinates")
+        if len(done) >= FEW:
+            figure = search_plots.parallel_figure(done, plan.dimensions, seen.metric)
+            common.chart(figure, "search-parallel", "A line a finished trial through the values that it tried")
+            st.caption("A line a finished trial: the better, the stronger; the best one is green.")
+        else:
+            st.caption("They come with the second finished trial.")

@@ -1,0 +1,33 @@
+"""What the pages show of a data set that is not ready: the button that gets it, and how far that is."""
+
+import streamlit as st
+
+from hierapp.data import download, registry as datasets
+from pages.shared import common
+
+
+def while_downloading(name: str) -> None:
+    """A download's progress, until it ends."""
+    now = download.progress_of(name)
+    if now is None or not now.running:
+        st.rerun()
+    share = min(now.done / now.total, 1.0) if now.total else 0.0
+    st.progress(share, text=f"{now.what}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
+
+
+def get_button(data: datasets.Dataset, place: str) -> None:
+    """What is to be said and done about a data set that is not ready."""
+    status, last = datasets.status(data.name), download.progress_of(data.name)
+    if last is not None and last.running:
+        common.repeated(while_downloading, 1.0)(data.name)
+        return
+    if last is not None and last.error:
+        st.error(last.error)
+    elif status.state == "broken":
+        st.warning(status.detail)
+    again = " again" if status.state == "broken" else ""
+    label = f"Get {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
+    may = common.actions().may_run
+    if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:", disabled=not may):
+        common.actions().get_data(data.name)
+        st.rerun()

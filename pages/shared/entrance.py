@@ -1,0 +1,162 @@
+"""The way into the app: whether it serves at all, who asks, the sign-in screen and the page of one's account."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
+from streamlit.navigation.page import Page
+
+from hierapp.access import Person, Policy, Role
+from hierapp.access.network import Visit, refusal
+from hierapp.access.roles import LOCAL
+from hierapp.errors import AccessError
+
+# An editor may remove the secrets for a moment while it writes them anew: a login that was there stays asked for.
+_login_seen = threading.Event()
+
+UNREADABLE = "The secrets cannot be read, so that nobody is let in; the log of the server says why."
+MAY = {
+    Role.VIEWER: "You may look at everything here.",
+    Role.RUNNER: "You may start runs, steer those that are yours, and draw and keep trees.",
+    Role.ADMIN: "You may do everything here, with everybody's runs too.",
+}
+
+
+class SignedOutError(AccessError):
+    """There is a login, and whoever asks has not passed it."""
+
+
+def person() -> Person:
+    """Who asks, by the secrets and the login as they are at this moment.
+
+    Raises:
+        SignedOutError: if they must log in first.
+        AccessError: if the app does not serve, or not them.
+    """
+    try:
+        secrets = _secrets()
+        _check_visit(secrets)
+        policy = Policy.parse(secrets.get("access"))
+    except AccessError as error:
+        _tell_operator(str(error))
+        raise
+    if "auth" not in secrets:
+        return LOCAL
+    claims = st.user.to_dict()
+    if claims.get("is_logged_in") is not True:
+        raise SignedOutError("You are not signed in; open the app's address again to do so.")
+    return policy.person(claims)
+
+
+def navigate(pages: Sequence[Page]) -> Page:
+    """The page that was asked for, among these and one's account; why there is no way in at the address of any."""
+    shut = door()
+    if shut:
+        doors = [st.Page(shut, title="hierapp", url_path=page.url_path, default=not page.url_path) for page in pages]
+        return st.navigation(doors, position="hidden")
+    who = person()
+    name = (who.email or "Account").partition("@")[0][:20]
+    own = [] if who is LOCAL else [st.Page(account, title=name, icon=":material/person:", url_path="account")]
+    return st.navigation([*pages, *own], position="top")
+
+
+def door() -> Callable[[], None] | None:
+    """What stands in the place of every page for whoever may not come in; None for the others."""
+    try:
+        person()
+    except SignedOutError:
+        return sign_in
+    except AccessError as error:
+        reason = str(error)
+        return lambda: turned_away(reason)
+    return None
+
+
+def sign_in() -> None:
+    """The only screen before the login."""
+    st.title("hierapp")
+    st.markdown("Explore hierarchical losses over label trees: sign in to see the runs, or to start your own.")
+    sections = {name: value for name, value in _secrets()["auth"].items() if isinstance(value, Mapping)}
+    providers = [name for name, value in sections.items() if "client_id" in value]
+    for provider in providers or [None]:
+        label = f"Sign in with {provider}" if provider else "Sign in"
+        if st.button(label, type="primary", icon=":material/login:", key=f"sign-in-{provider}"):
+            try:
+                st.login(provider)
+            except StreamlitAuthError as error:
+                _tell_operator(" ".join(str(error).split()))
+                raise AccessError("The login is not set up as a whole; the log of the server says why.") from None
+
+
+def turned_away(reason: str) -> None:
+    """Why there is no way in, and the way out for who came in as somebody without a role."""
+    st.title("hierapp")
+    st.error(reason, icon=":material/lock:")
+    if st.user.to_dict().get("is_logged_in"):
+        sign_out()
+
+
+def account() -> None:
+    """Who one is here, and the way out."""
+    who = person()
+    st.title("Account")
+    st.text(f"Signed in as {who.email or 'somebody without a known e-mail'}, {who.role.word}.")
+    st.text(MAY[who.role])
+    limits = {
+        "runs waiting or running at a time": who.limits.waiting,
+        "epochs of a run": who.limits.epochs,
+        "MB of an uploaded file": who.limits.upload_mb,
+    }
+    given = [f"{most:,} {what}" for what, most in limits.items() if most is not None]
+    if given and who.role == Role.RUNNER:
+        st.text(f"At most {', '.join(given)}.")
+    sign_out()
+
+
+def sign_out() -> None:
+    if st.button("Sign out", icon=":material/logout:", key="sign-out"):
+        st.logout()
+
+
+def _secrets() -> Mapping[str, Any]:
+    """Streamlit's secrets; none if there is no file. What cannot be read is not the same as not there."""
+    try:
+        return st.secrets.to_dict()
+    except (StreamlitSecretNotFoundError, OSError, ValueError) as error:
+        if getattr(error, "error_id", None) == "no-secrets-found":
+            return {}
+        _tell_operator(str(error))
+        raise AccessError(UNREADABLE) from None
+
+
+def _check_visit(secrets: Mapping[str, Any]) -> None:
+    """Raise the AccessError with which the app does not serve this visit, if so."""
+    if "auth" in secrets:
+        _login_seen.set()
+    elif _login_seen.is_set():
+        raise AccessError("The login has gone from the secrets; put [auth] back, or restart the app to do without it.")
+    reason = refusal(
+        Visit(
+            login="auth" in secrets,
+            policy="access" in secrets,
+            address=st.get_option("server.address"),
+            xsrf=st.get_option("server.enableXsrfProtection"),
+            cors=st.get_option("server.enableCORS"),
+            user_headers=list(st.get_option("server.trustedUserHeaders") or ()),
+            headers={name.lower(): value for name, value in st.context.headers.items()},
+        )
+    )
+    if reason:
+        raise AccessError(reason)
+
+
+@functools.cache
+def _tell_operator(reason: str) -> None:
+    """Say it on the server's stderr, once."""
+    print(f"hierapp: {reason}", file=sys.stderr, flush=True)

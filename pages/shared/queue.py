@@ -1,0 +1,163 @@
+"""The part of the Runs page that steers: cancel and resume runs, order the queue, set how many go at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from hierapp import losses
+from hierapp.access.actions import BACKWARDS
+from hierapp.analysis import summary
+from hierapp.errors import HierappError
+from hierapp.execution import slots
+from hierapp.runs import Run
+from hierapp.runs.store import Place
+from hierapp.training.config_fields import FormField, changed_fields
+from hierapp.utils import devices
+from pages.shared.common import actions, store
+from pages.shared.kept import kept
+from pages.shared.run_fields import key_of
+
+RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
+SHOWN = 20  # waiting runs
+REFUSED = "queue-refused"
+MOVES: dict[Place, str] = {
+    "first": ":material/vertical_align_top:",
+    "earlier": ":material/keyboard_arrow_up:",
+    "later": ":material/keyboard_arrow_down:",
+    "last": ":material/vertical_align_bottom:",
+}
+
+
+def pressed(label: str, key: str, act: Callable[[], object], **look: object) -> None:
+    """A button that acts before anything is drawn anew; what is refused is told by `refusal`."""
+
+    def press() -> None:
+        try:
+            act()
+        except HierappError as error:
+            st.session_state[REFUSED] = str(error)
+
+    st.button(label, key=key, on_click=press, **look)
+
+
+def refusal() -> None:
+    """Say why the last press did nothing, if so: its button may be gone by now."""
+    if REFUSED in st.session_state:
+        st.error(st.session_state.pop(REFUSED), icon=":material/error:")
+
+
+def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+    going = [run for run in runs if run.is_open]
+    mine = [run.id for run in going if actions().may_change(run.owner)]
+    with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
+        if len(mine) > 1:
+            pressed(f"Cancel all {len(mine)}", "cancel-all", lambda: [actions().cancel(run) for run in mine])
+        for run in going:
+            asked = run.cancel_requested is not None
+            label = f"Cancel {run.id} {names[run.id]}" + (" (stopping)" if asked else "")
+            no = asked or run.id not in mine
+            pressed(label, f"cancel-{run.id}", partial(_act, "cancel", run.id), disabled=no)
+
+
+def resume_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+    stopped = [run for run in runs if run.can_resume]
+    mine = [run.id for run in stopped if actions().may_change(run.owner)]
+    with st.popover("Resume", icon=":material/resume:", disabled=not stopped):
+        if len(mine) > 1:
+            pressed(f"Resume all {len(mine)}", "resume-all", lambda: [actions().resume(run) for run in mine])
+        for run in stopped:
+            label = f"Resume {run.id} {names[run.id]}"
+            pressed(label, f"resume-{run.id}", partial(_act, "resume", run.id), disabled=run.id not in mine)
+
+
+def queue_menu() -> None:
+    """The waiting runs of everybody in their order, and how many go at once."""
+    counts = store().counts()
+    waiting = counts.get("queued", 0)
+    with st.popover("Queue", icon=":material/format_list_numbered:"):
+        slot_fields()
+        if not waiting:
+            st.caption("No run waits.")
+            return
+        st.markdown(f"**{waiting} waiting**, the next one first")
+        shown = store().queue(SHOWN)
+        names = summary.labels(shown)
+        for run in shown:
+            _waiting_run(
+                run, names[run.id], is_first=run is shown[0], is_last=run is shown[-1] and len(shown) == waiting
+            )
+        if waiting > len(shown):
+            st.caption(f"and {waiting - len(shown):,} more")
+
+
+def _waiting_run(run: Run, name: str, is_first: bool, is_last: bool) -> None:
+    may = actions()
+    mine = may.may_change(run.owner)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        words = [f"**{run.id}** {name}"]
+        words += [f"priority {run.priority}"] if run.priority else []
+        words += [":gray-badge[held]"] if run.held else []
+        st.markdown(" · ".join(words), width="stretch")
+        for place, icon in MOVES.items():
+            allowed = mine and (may.may_steer or place in BACKWARDS)
+            allowed &= not (is_last if place in BACKWARDS else is_first)
+            look = {"icon": icon, "help": f"Move {place}", "type": "tertiary", "disabled": not allowed}
+            pressed("", f"move-{place}-{run.id}", partial(_act, "move", run.id, place), **look)
+        event, icon = ("release", ":material/play_arrow:") if run.held else ("hold", ":material/pause:")
+        look = {"icon": icon, "help": event.capitalize(), "type": "tertiary", "disabled": not mine}
+        pressed("", f"{event}-{run.id}", partial(_act, event, run.id), **look)
+
+
+def clone_button(run: Run) -> None:
+    """Open the Train form filled with what a run was configured with."""
+    if actions().may_run and st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
+        st.switch_page("pages/train/page.py", query_params=form_of(run))
+
+
+def form_of(run: Run) -> dict[str, str | list[str]]:
+    """A run's configuration as the Train page's address has it."""
+    config = run.config
+    known = {option.name: option for option in losses.find(config.loss).options}
+    changed = {
+        f"{config.loss}.{name}": known[name].text(value)
+        for name, value in config.options.items()
+        if name in known and known[name].default != value
+    }
+    return {
+        "data": config.data,
+        "label-tree": config.tree,
+        "loss": [config.loss],
+        "model": config.model,
+        "first-seed": str(config.seed),
+        **{key_of(field.name): _written(field, getattr(config, field.name)) for field in changed_fields(config)},
+        **changed,
+    }
+
+
+def _written(field: FormField, value: object) -> str:
+    return str(value).lower() if field.kind is bool else field.text(value)
+
+
+def slot_fields() -> None:
+    """How many runs go at once on each kind of device."""
+    may_steer = actions().may_steer
+    for kind in devices.kinds():
+        fixed = slots.is_fixed(kind)
+        change = partial(_act, "set_slots", kind)
+        with kept(f"slots-{kind}", slots.slots(store(), kind), change) as bound:
+            st.number_input(
+                RUNS_AT_ONCE[kind],
+                1,
+                slots.MOST,
+                disabled=fixed or not may_steer,
+                help=f"set by {slots.VARIABLE}" if fixed else "more of them share the device",
+                **bound,
+            )
+
+
+def _act(name: str, *arguments: object) -> object:
+    """An action of whoever asks at that moment: rights may have gone since the button was drawn."""
+    return getattr(actions(), name)(*arguments)

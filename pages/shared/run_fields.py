@@ -1,0 +1,81 @@
+"""The fields of a run on the Train form: each by its kind, as RunConfig describes it, in the address of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hierapp.data import registry as datasets
+from hierapp.losses import LOSSES
+from hierapp.training.config_fields import ONLY_WITH, FormField, Group, fields_of
+from pages.shared import common
+
+LABELS = {
+    "select": "Best epoch by",
+    "crop": "Crop (pixels)",
+    "cutout": "Cutout (pixels)",
+    "warmup_epochs": "Warm-up epochs",
+}
+STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number
+OTHER_STEP = 0.1
+
+
+def key_of(name: str) -> str:
+    """A field's name in the page's address."""
+    return name.replace("_", "-")
+
+
+def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, list[str]]:
+    """Draw the fields of what is trained: the data set, the label tree, the losses; `usual` are chosen at first."""
+    names = list(datasets.catalogue())
+    common.one_from_url("data", names, datasets.best_ready())
+    data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
+    trees = common.trees_for(data)
+    common.one_from_url("label-tree", list(trees), next(iter(trees)))
+    tree = st.selectbox("Label tree", list(trees), format_func=lambda name: trees[name], key="label-tree")
+    common.from_url("loss", list(LOSSES), usual)
+    titles = {name: loss.title for name, loss in LOSSES.items()}
+    return data, tree, st.multiselect("Losses", list(LOSSES), format_func=titles.__getitem__, key="loss", help=hint)
+
+
+def group(name: Group, columns: int = 2) -> dict[str, Any]:
+    """Draw a group's fields side by side; their values by field. Those that are not shown keep their defaults."""
+    values: dict[str, Any] = {}
+    places: list[DeltaGenerator] = []
+    for field in fields_of(name).values():
+        other, needed = ONLY_WITH.get(field.name, ("", ""))  # those that say nothing are not shown
+        if other and values[other] != needed:
+            values[field.name] = field.default
+            continue
+        places = places or list(st.columns(columns, vertical_alignment="bottom"))
+        values[field.name] = _widget(field, places.pop(0))
+    return values
+
+
+def _widget(field: FormField, column: DeltaGenerator) -> Any:
+    label, key = LABELS.get(field.name, field.name.replace("_", " ").capitalize()), key_of(field.name)
+    about = field.description[0].upper() + field.description[1:] + "."
+    if field.kind is bool:
+        return column.checkbox(label, field.default, key=key, help=about, bind="query-params")
+    if field.choices:
+        index = field.choices.index(field.default)
+        return column.selectbox(label, field.choices, index, key=key, help=about, bind="query-params")
+    if field.kind is int:
+        bounds = [None if limit is None else int(limit) for limit in (field.low, field.high)]
+        return column.number_input(label, *bounds, field.default, key=key, help=about, bind="query-params")
+    step = STEPS.get(field.name, OTHER_STEP)
+    low, high = field.low, field.high
+    return column.number_input(
+        label,
+        None if low is None else float(low),
+        None if high is None else float(high),
+        field.default,
+        step=step,
+        format="%.6g",
+        key=key,
+        help=about,
+        bind="query-params",
+    )

@@ -1,0 +1,210 @@
+"""Similarities: which classes share their credit in SimLoss; make one, see it, keep it, train with it."""
+
+import streamlit as st
+
+from hierapp.data.registry import best_ready, catalogue, find
+from hierapp.errors import HierappError
+from hierapp.plots.similarity import similarity_figure
+from hierapp.similarities import (
+    Similarity,
+    embeddings,
+    formats as similarity_formats,
+    library as similarity_library,
+    summary as similarity_summary,
+)
+from hierapp.similarities.library import SimilarityEntry
+from hierapp.similarities.similarity import bounded, ordinal, tree_similarity
+from hierapp.similarities.spec import TREE, ordinal_word
+from hierapp.trees import DISTANCES, library as tree_library
+from pages.shared import common
+from pages.similarities.parts import Chosen, describe, downloads, keeping, train_link
+
+common.through_router()
+
+SOURCES = {
+    "names": "Class names",
+    "tree": "Tree",
+    "ordinal": "Ordinal",
+    "kept": "Kept",
+    "upload": "Upload",
+}
+
+
+def shipped_for(data: str) -> SimilarityEntry | None:
+    """What ships for the class names of a data set, if anything."""
+    return next((entry for entry in similarity_library.entries(data) if entry.shipped), None)
+
+
+def by_names(data: str) -> Chosen | None:
+    """The similarity that ships for the class names; by the extra, another prompt's."""
+    shipped = shipped_for(data)
+    if embeddings.is_installed():
+        with st.popover("Compute anew", icon=":material/calculate:"):
+            prompt = st.text_input("Text", embeddings.PLAIN, help="{} stands for the class name", key="prompt")
+            st.button(
+                "Compute and keep",
+                on_click=compute,
+                args=(data, prompt),
+                type="primary",
+                disabled=not common.actions().may_run,
+            )
+    if shipped is not None:
+        st.caption(shipped.description)
+        return Chosen(similarity_library.load(shipped.name), shipped.name, shipped.name)
+    st.info(
+        f"None ships for the class names of {common.data_title(data)}."
+        + ("" if embeddings.is_installed() else f" To compute one, {embeddings.HOW_TO_INSTALL}."),
+        icon=":material/translate:",
+    )
+    return None
+
+
+def by_tree(data: str) -> Chosen:
+    """1 - d / d_max in a tree of one's choice."""
+    trees = common.trees_for(data)
+    left, right = st.columns(2)
+    common.one_from_url("of-tree", list(trees), next(iter(trees)))
+    name = left.selectbox("Similarity of the tree", list(trees), format_func=trees.__getitem__, key="of-tree")
+    common.to_url("of-tree", name)
+    distance = right.segmented_control(
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
+    )
+    tree = tree_library.load(name)
+    # A run knows its own tree's similarity by the first distance; another one must be kept.
+    word = TREE if distance == DISTANCES[0] else None
+    return Chosen(Similarity(tree.leaves, tree_similarity(tree, distance)), f"{name}-{distance}", word, tree_name=name)
+
+
+def by_order(data: str) -> Chosen:
+    """ratio ** |i - j| in the order of the data set's classes."""
+    classes = find(data).class_names
+    ratio = st.slider(
+        "r", 0.0, 0.99, 0.5, 0.01, key="r", bind="query-params", help="what each step away keeps of the likeness"
+    )
+    shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
+    st.caption(f"In the order of the data set's classes: {common.escaped(shown)}")
+    word = ordinal_word(ratio)
+    return Chosen(Similarity(classes, ordinal(len(classes), ratio)), f"{data}-{word}", word)
+
+
+def kept(data: str) -> Chosen | None:
+    """One of the user's own."""
+    entries = {entry.name: entry for entry in similarity_library.entries(data) if not entry.shipped}
+    if not entries:
+        st.info("None is kept over these classes yet; upload one, or keep one that you have made.")
+        return None
+    common.one_from_url("kept", list(entries), next(iter(entries)))
+    choice, remove = st.columns([4, 1], vertical_alignment="bottom")
+    name = choice.selectbox("Kept similarity", list(entries), format_func=lambda key: entries[key].title, key="kept")
+    common.to_url("kept", name)
+    mine = common.actions().may_change(entries[name].owner)
+    with remove.popover("Delete", width="stretch", disabled=not mine):
+        st.markdown(f"Delete **{common.escaped(entries[name].title)}**? Runs that used it keep it.")
+        st.button("Delete it", type="primary", disabled=not mine, on_click=delete, args=(name,))
+    if entries[name].description:
+        st.caption(common.escaped(entries[name].description))
+    return Chosen(similarity_library.load(name), name, name)
+
+
+def uploaded(data: str) -> Chosen | None:
+    """A CSV of the user's, checked against the data set."""
+    st.caption(
+        "A CSV: an empty cell and the class names, then a row a class that begins with its name; numbers from 0 to 1,"
+        " with 1 on the diagonal. Found by name, in any order; it need not be symmetric."
+    )
+    file = st.file_uploader("Similarity file", key="upload", disabled=not common.actions().may_run)
+    if file is None:
+        return None
+    common.actions().check_upload(file.size)
+    found, _ = similarity_formats.parse_bytes(file.getvalue(), file.name)
+    found.over(find(data).class_names)
+    return Chosen(found, file.name.removesuffix(".csv"), None)
+
+
+def compute(data: str, prompt: str) -> None:
+    """Compute and keep a similarity of class names, and choose it."""
+    try:
+        choose(common.actions().keep_names(data, prompt).name)
+    except HierappError as error:
+        st.session_state["similarity-error"] = str(error)
+
+
+def keep(chosen: Chosen, name: str, data: str) -> None:
+    """Keep what is shown, without its lower bound, and choose it."""
+    try:
+        choose(common.actions().keep_similarity(chosen.similarity, name, title=name, data=data).name)
+    except HierappError as error:
+        st.session_state["similarity-error"] = str(error)
+
+
+def delete(name: str) -> None:
+    try:
+        common.actions().delete_similarity(name)
+    except HierappError as error:
+        st.session_state["similarity-error"] = str(error)
+
+
+def choose(name: str) -> None:
+    """Show a kept one; before the page runs again, for a drawn widget's value cannot be set."""
+    st.session_state["source"], st.session_state["kept"] = "kept", name
+
+
+st.title("Similarities")
+st.markdown("SimLoss gives a class that is like the true one part of the credit: which classes, and how much of it?")
+if "similarity-error" in st.session_state:
+    st.error(st.session_state.pop("similarity-error"), icon=":material/error:")
+names = list(catalogue())
+first, second = st.columns(2)
+common.one_from_url("data", names, best_ready())
+data = first.selectbox("Data set", names, format_func=common.data_title, key="data")
+trees = common.trees_for(data)
+common.one_from_url("label-tree", list(trees), next(iter(trees)))
+tree_name = second.selectbox(
+    "Label tree",
+    list(trees),
+    format_func=trees.__getitem__,
+    key="label-tree",
+    help="orders the classes, and is what the similarity is compared with",
+)
+common.one_from_url("source", list(SOURCES), "names" if shipped_for(data) else "ordinal")
+source = st.segmented_control(
+    "Where it comes from", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source"
+)
+for key, value in (("data", data), ("label-tree", tree_name), ("source", source)):
+    common.to_url(key, value)
+makers = {"names": by_names, "tree": by_tree, "ordinal": by_order, "kept": kept, "upload": uploaded}
+chosen = makers[source](data)
+if chosen is not None:
+    bound = st.slider(
+        "Lower bound",
+        0.0,
+        0.99,
+        0.0,
+        0.01,
+        key="bound",
+        bind="query-params",
+        help="similarities below it count as 0, the rest is stretched: max(0, (s - bound) / (1 - bound))",
+    )
+    tree = tree_library.load(tree_name)
+    raw = chosen.similarity.over(tree.leaves)
+    matrix = bounded(raw, bound)
+    describe(similarity_summary.of(matrix), similarity_summary.agreement(matrix, tree_similarity(tree)), bound)
+    picture, words = st.columns([3, 2], gap="large")
+    with picture:
+        common.chart(
+            similarity_figure(matrix, tree), "similarity", f"How alike the {len(tree.leaves)} classes of {data} are"
+        )
+    with words:
+        st.dataframe(
+            [pair._asdict() for pair in similarity_summary.pairs(matrix, tree.leaves)],
+            hide_index=True,
+            height=458,
+            column_config={"similarity": st.column_config.NumberColumn(format="%.3f")},
+            key="pairs",
+        )
+        train_link(chosen, data, chosen.tree_name or tree_name, bound)
+        left, right = st.columns(2)
+        with left:
+            keeping(chosen, keep, data)
+        with right:
+            downloads(chosen, Similarity(tree.leaves, matrix), bound)

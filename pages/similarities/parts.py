@@ -1,0 +1,109 @@
+"""What the Similarities page shows of the similarity that is chosen, whichever way it was made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from hierapp.similarities import Similarity, formats as similarity_formats
+from hierapp.similarities.summary import Agreement, Facts
+from pages.shared import common
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A similarity without its lower bound, what to call it, and by which word a run names it (None until it is kept);
+    `tree_name` is the tree whose own it is."""
+
+    similarity: Similarity
+    name: str
+    word: str | None
+    tree_name: str | None = None
+
+
+def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
+    """The figures of the matrix with its lower bound."""
+    common.facts(
+        {
+            "Mean likeness": f"{facts.mean_off_diagonal:.3f}",
+            "Not alike at all": f"{facts.share_of_zeros:.1%}",
+            "Correlation with the tree": _number(agreement.correlation),
+            "Correlation by ranks": _number(agreement.rank_correlation),
+        }
+    )
+    st.markdown(
+        f"SimLoss of a sure and right prediction is **{facts.right_loss:g}**, of a uniform one"
+        f" **{facts.uniform_loss:.3f}** (cross-entropy: {math.log(facts.classes):.3f}), of one that is sure of the"
+        f" most similar wrong class **{_loss(facts.near_loss)}**, of the least similar **{_loss(facts.far_loss)}**;"
+        " means over the true classes."
+    )
+    if facts.is_degenerate:
+        st.error("**Degenerate.** All classes are the same, so that SimLoss is 0 for any output; it is refused.")
+    elif facts.is_identity:
+        st.info(
+            "**No class is like another**, so that SimLoss is cross-entropy" + ("; lower the bound." if bound else "."),
+            icon=":material/grid_off:",
+        )
+    elif facts.same:
+        st.warning(
+            f"**{facts.same} {'pair is' if facts.same == 1 else 'pairs are'} as like as a class and itself**: SimLoss"
+            " has no reason to tell them apart.",
+            icon=":material/join_inner:",
+        )
+    if not facts.is_symmetric:
+        st.caption("It is not symmetric: SimLoss reads the row of the true class. The table has the mean of both ways.")
+
+
+def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
+    """To the Train page with SimLoss and this similarity."""
+    if chosen.word is None:
+        st.caption("To train with it, keep it under a name.")
+        return
+    st.page_link(
+        "pages/train/page.py",
+        label="Train with it",
+        icon=":material/play_circle:",
+        query_params={
+            "data": data,
+            "label-tree": tree_name,
+            "loss": "simloss",
+            "simloss.similarity": chosen.word,
+            "simloss.lower_bound": f"{bound:g}",
+        },
+    )
+
+
+def keeping(chosen: Chosen, keep: Callable[..., None], data: str) -> None:
+    """Keep it under a name; `keep` is called with it, the name and the data set."""
+    may = common.actions().may_run
+    with st.popover("Keep", icon=":material/save:", width="stretch", disabled=not may):
+        st.caption("Without the lower bound, which is an option of the loss.")
+        name = st.text_input("Keep it as", chosen.name, key="keep-as", max_chars=60)
+        st.button("Keep this similarity", type="primary", on_click=keep, args=(chosen, name, data), disabled=not may)
+
+
+def downloads(chosen: Chosen, shown: Similarity, bound: float) -> None:
+    """Take it away as CSV, as it is or as the loss reads it."""
+    with st.popover("Download", icon=":material/download:", width="stretch"):
+        st.download_button(
+            "CSV", similarity_formats.render(chosen.similarity), f"{chosen.name}.csv", "text/csv", on_click="ignore"
+        )
+        if bound:
+            st.download_button(
+                f"CSV with the lower bound {bound:g}",
+                similarity_formats.render(shown),
+                f"{chosen.name}-{bound:g}.csv",
+                "text/csv",
+                on_click="ignore",
+            )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _loss(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:.3f}"

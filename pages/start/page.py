@@ -1,0 +1,109 @@
+"""Start: what this is, and one click to compare the losses on the best data set that is ready."""
+
+import streamlit as st
+
+from hierapp.data import registry as datasets
+from hierapp.execution.estimate import estimate
+from hierapp.execution.slots import at_once
+from hierapp.losses import LOSSES
+from hierapp.plots.core import tree_figure
+from hierapp.training.config import plan
+from hierapp.utils.text import counted
+from pages.shared import common, downloading
+
+common.through_router()
+
+EPOCHS = {"digits": 100}  # few small images: an epoch is over in a blink
+OTHER_EPOCHS = 5
+LARGEST_PICTURE = 20  # classes that a tree in passing has room for
+
+
+def introduction() -> None:
+    text, picture = st.columns([1, 1], gap="large", vertical_alignment="center")
+    with text:
+        st.title("A cat taken for a dog is a better mistake than a cat taken for a truck.")
+        st.markdown(
+            "Labels have structure. **Hierarchical losses** teach it to a network by a *label tree*. Here you choose or"
+            " load a tree, train the same network with each loss side by side, and see what the tree changed: not only"
+            " how many images are wrong, but **how wrong** they are."
+        )
+        chosen = st.pills(
+            "Data set",
+            list(datasets.catalogue()),
+            default=datasets.best_ready(),
+            required=True,
+            format_func=common.data_title,
+            key="compare-on",
+            wrap=True,
+        )
+        data = datasets.find(chosen)
+        if datasets.status(chosen).state == "ready":
+            compare(data)
+        else:
+            downloading.get_button(data, "hero")
+    with picture:
+        tree = common.the_tree(data.default_tree)
+        if len(tree.leaves) <= LARGEST_PICTURE:
+            alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
+            common.chart(tree_figure(tree, compact=True), "tree", alt)
+        else:
+            st.page_link(
+                "pages/trees/page.py",
+                label=f"The tree of {data.title} has {len(tree.leaves)} classes: see it on the Trees page",
+                icon=":material/account_tree:",
+                query_params={"tree": data.default_tree},
+            )
+
+
+def compare(data: datasets.Dataset) -> None:
+    """The one click."""
+    epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
+    # A rate that falls every few epochs would be gone long before so many short ones are over.
+    schedule = "constant" if data.name in EPOCHS else "step"
+    configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs, schedule=schedule)
+    label, may = f"Compare the losses on {data.title}", common.actions().may_run
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not may):
+        common.submit(configs, common.the_tree(data.default_tree))
+    store = common.store()
+    takes = estimate(store, configs, at_once(store, configs[0].device))
+    st.caption(
+        f"{len(configs)} runs of LeNet, {counted(epochs, 'epoch')} each, one seed: about {takes}"
+        f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."
+    )
+
+
+def data_card(data: datasets.Dataset) -> None:
+    height, width, channels = data.image_shape
+    st.markdown(f"**{data.title}**")
+    st.caption(
+        f"{data.train_size + data.test_size:,} images, {height} × {width}, {'colour' if channels == 3 else 'grey'};"
+        f" {len(data.class_names)} classes.  \n{data.source}"
+    )
+    if datasets.status(data.name).state == "ready":
+        st.badge("ready", icon=":material/check:", color="green")
+    else:
+        downloading.get_button(data, "card")
+
+
+introduction()
+
+st.subheader("Data sets")
+for column, entry in zip(st.columns(len(datasets.DATASETS)), datasets.DATASETS.values(), strict=True):
+    with column.container(border=True, height="stretch"):
+        data_card(entry)
+
+st.page_link(
+    "pages/data/page.py",
+    label="Your own pictures, pictures of each class, what to delete: see the Data page",
+    icon=":material/photo_library:",
+)
+
+st.subheader("The losses")
+st.caption(
+    "u: logits; p(v): probability of node v among its siblings; z(v): of v among all; y: the true class; S: similarity"
+    " of classes."
+)
+for name, loss in LOSSES.items():
+    words, formula = st.columns([1, 1], vertical_alignment="center")
+    words.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
+    formula.latex(loss.formula)

@@ -1,0 +1,286 @@
+"""Studio: draw a label tree, see at once what it means for the loss, and train on it."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from hierapp.data.registry import catalogue, find
+from hierapp.errors import HierappError, TreeError
+from hierapp.plots import core as plots
+from hierapp.trees import (
+    DISTANCES,
+    DistanceKind,
+    LabelTree,
+    diff,
+    formats as tree_formats,
+    generators,
+    library as tree_library,
+    text as tree_text,
+)
+from hierapp.trees.distances import mean_distance
+from hierapp.trees.drafts import Draft
+from hierapp.utils.text import counted
+from pages.components.tree_editor import tree_editor
+from pages.shared import common
+
+common.through_router()
+
+GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
+    "flat": ("all right below the root", lambda classes, seed: generators.flat(classes)),
+    "binary": ("halved again and again, in their order", lambda classes, seed: generators.balanced(classes)),
+    "random": ("joined at random, by a seed", generators.random),
+}
+LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
+LARGEST_PICTURE = 200  # leaves whose matrices are drawn
+
+
+def open_draft() -> Draft | None:
+    """The draft that the address names, as this session or the disk has it."""
+    named = st.query_params.get("draft")
+    if not named:
+        return None
+    kept: Draft | None = st.session_state.get("draft")
+    if kept is None or kept.id != named:
+        kept = Draft.load(named)
+        st.session_state["draft"] = kept
+    return kept
+
+
+def start() -> None:
+    """What a draft can be made from."""
+    st.markdown("Draw a label tree: which classes belong together is what the hierarchical losses learn from.")
+    way = st.segmented_control(
+        "Start from",
+        ["a data set's classes", "a tree", "text", "a file", "a run"],
+        default="a data set's classes",
+        required=True,
+        key="start-from",
+    )
+    {
+        "a data set's classes": from_classes,
+        "a tree": from_tree,
+        "text": from_text,
+        "a file": from_file,
+        "a run": from_run,
+    }[way]()
+
+
+def from_classes() -> None:
+    data = st.selectbox("Data set", list(catalogue()), format_func=common.data_title, key="studio-data")
+    kind = st.radio("Its classes", list(GENERATORS), format_func=lambda key: f"{key}: {GENERATORS[key][0]}")
+    seed = st.number_input("Seed", 0, 10**6, 0) if kind == "random" else 0
+    if st.button("Open in the studio", type="primary"):
+        common.draw(GENERATORS[kind][1](list(find(data).class_names), int(seed)), common.data_title(data), data)
+
+
+def from_tree() -> None:
+    entries = {entry.name: entry for entry in tree_library.entries()}
+    name = st.selectbox("Tree", list(entries), format_func=lambda key: entries[key].title, key="studio-tree")
+    against = st.checkbox(
+        "Adversarial to it: the same shape, with the nearest classes driven apart",
+        help="At each node the places below its children are shuffled together evenly; the classes take them in the"
+        " tree's order.",
+    )
+    if st.button("Open in the studio", type="primary"):
+        tree = tree_library.load(name)
+        title = entries[name].title + (", adversarial" if against else "")
+        common.draw(generators.adversarial(tree) if against else tree, title, entries[name].data)
+
+
+def from_text() -> None:
+    text = st.text_area(
+        "Names, indented below their parents, or parent,child lines",
+        placeholder="animal\n  cat\n  dog\nvehicle\n  car\n  truck",
+        height=240,
+    )
+    if st.button("Open in the studio", type="primary"):
+        common.actions().check_upload(len(text.encode("utf-8", "replace")))
+        tree = tree_text.parse(text)
+        common.draw(tree, "Typed", common.likely_data(tree))
+
+
+def from_file() -> None:
+    file = st.file_uploader("Tree file", key="studio-file")
+    if file is not None:
+        common.actions().check_upload(file.size)
+        tree = tree_formats.parse_bytes(file.getvalue(), file.name)
+        st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+        if st.button("Open in the studio", type="primary"):
+            common.draw(tree, file.name, common.likely_data(tree))
+
+
+def from_run() -> None:
+    store = common.store()
+    runs = {run.id: run for run in store.runs() if run.state == "finished"}
+    if not runs:
+        st.info("No run is finished yet; train one, and its tree and its mistakes can be taken from here.")
+        return
+    chosen = st.selectbox(
+        "Run",
+        list(runs)[::-1],
+        format_func=lambda key: f"{key}: {runs[key].config.loss}, {common.data_title(runs[key].config.data)}",
+    )
+    run = runs[chosen]
+    kinds = {
+        "its tree": "the one it was trained on",
+        "its mistakes": "classes that are mistaken for each other are joined first",
+        "its weights": "classes whose rows in the last layer point the same way are joined first",
+    }
+    kind = st.radio("Take", list(kinds), format_func=lambda key: f"{key}: {kinds[key]}", help=LINKAGE)
+    if st.button("Open in the studio", type="primary"):
+        if kind == "its mistakes":
+            tree = generators.from_confusion(store.confusion(run.id, "test"), run.tree.leaves)
+        elif kind == "its weights":
+            tree = generators.from_classifier(run.folder / "model.safetensors", run.tree)
+        else:
+            tree = run.tree
+        common.draw(tree, f"From run {run.id}, {kind}", run.config.data)
+
+
+def studio(draft: Draft) -> None:
+    """The editor, and beside it what the tree means; whoever may only look gets a picture."""
+    entry = catalogue().get(draft.data or "")  # a user's own set may be gone by now
+    classes = entry.class_names if entry else None
+    left, right = st.columns([3, 1], gap="medium")
+    with left:
+        if common.actions().may_run:
+            tree_editor(draft, classes, lambda edits: common.actions().edit_draft(draft, edits))
+        elif fits(draft.tree):
+            common.chart(plots.tree_figure(draft.tree), "studio-tree-picture", "The tree of the draft")
+    with right:
+        meaning(draft.tree, classes)
+    more(draft)
+
+
+def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
+    """What follows from the tree as it is drawn now."""
+    one, two = st.columns(2)
+    one.metric("Classes", f"{len(tree.leaves):,}")
+    two.metric("Levels", int(tree.depth.max()))
+    one.metric("Outputs", f"{len(tree.nodes) - 1:,}", help="logits of a conditional loss: one a node but the root")
+    two.metric("Random mistake", f"{mean_distance(tree):.2f}", help="its mean distance, lca-depth")
+    if tree.is_uniform_depth:
+        st.info("Uniform depth: the second term of (2) is constant here.", icon=":material/straighten:")
+    else:
+        st.info("Ragged: the second term of (2) matters.", icon=":material/stairs:")
+    if classes:
+        missing = [name for name in classes if name not in set(tree.leaves)]
+        unknown = [name for name in tree.leaves if name not in set(classes)]
+        if missing or unknown:
+            words = [f"{len(missing)} missing"] * bool(missing) + [f"{len(unknown)} unknown"] * bool(unknown)
+            st.warning(f"Not yet the data set's classes: {', '.join(words)}.", icon=":material/rule:")
+        else:
+            st.success("The leaves are the data set's classes.", icon=":material/check:")
+
+
+def more(draft: Draft) -> None:
+    """What else the tree says, one thing at a time: figures that nobody asked for would hold up the editor."""
+    views = {
+        "Distances": distances,
+        "Adjacency matrix": adjacency,
+        "Depth profile": depths,
+        "Siblings": siblings,
+        "Compared": changes,
+        "As text": as_text,
+    }
+    chosen = st.pills("Look at", list(views), key="studio-view", bind="query-params")
+    if chosen:
+        with common.told():
+            views[chosen](draft)
+
+
+def distances(draft: Draft) -> None:
+    kind = which_distance()
+    if fits(draft.tree):
+        figure = plots.matrix_figure(draft.tree.distances(kind), draft.tree.leaves, "distance")
+        common.chart(figure, "studio-distances", "Distances between the classes")
+
+
+def adjacency(draft: Draft) -> None:
+    if fits(draft.tree):
+        figure = plots.matrix_figure(draft.tree.adjacency(), draft.tree.nodes, "child")
+        common.chart(figure, "studio-adjacency", "The adjacency matrix of the tree")
+
+
+def depths(draft: Draft) -> None:
+    common.chart(plots.depth_figure(draft.tree), "studio-depths", "Leaves and internal nodes at each depth")
+
+
+def siblings(draft: Draft) -> None:
+    tree = draft.tree
+    rows = [(tree.nodes[node], [tree.nodes[child] for child in tree.children[node]]) for node in tree.internal_nodes]
+    st.dataframe([{"parent": parent, "children": ", ".join(below)} for parent, below in rows], hide_index=True)
+
+
+def changes(draft: Draft) -> None:
+    entries = {entry.name: entry for entry in tree_library.entries(draft.data)}
+    other = st.selectbox(
+        "Compared with",
+        ["", *entries],
+        format_func=lambda name: entries[name].title if name else "the start of this draft",
+    )
+    first_tree = tree_library.load(other) if other else draft.states[0]
+    compared = diff.compare(first_tree, draft.tree, which_distance())
+    moved = counted(len(compared.moved), "class", "classes")
+    st.markdown(f"**{moved} moved**, {counted(len(compared.pairs), 'pair')} changed in distance.")
+    first, second = st.columns(2)
+    first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
+    second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])
+    if fits(first_tree) and fits(draft.tree):
+        for column, tree, key in ((first, first_tree, "before"), (second, draft.tree, "after")):
+            with column:
+                common.chart(plots.tree_figure(tree, compact=True), f"studio-{key}", f"The tree {key}")
+
+
+def as_text(draft: Draft) -> None:
+    st.code(tree_text.render(draft.tree), language=None, height=400)
+
+
+def which_distance() -> DistanceKind:
+    kind: DistanceKind = st.segmented_control(
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance"
+    )
+    return kind
+
+
+def fits(tree: LabelTree) -> bool:
+    """Whether a matrix over the tree can be drawn; says so if not."""
+    small = len(tree.leaves) <= LARGEST_PICTURE
+    if not small:
+        st.caption(f"It is drawn for up to {LARGEST_PICTURE} classes.")
+    return small
+
+
+def keep(draft: Draft) -> None:
+    """Save, train, take away."""
+    no = not common.actions().may_run
+    name_column, save, train, export, close = st.columns([3, 1, 1.4, 1, 1], vertical_alignment="bottom")
+    name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
+    if save.button("Save", icon=":material/save:", width="stretch", disabled=no):
+        entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
+        st.toast(f"Saved as {entry.name}.")
+    if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
+        if not draft.data:
+            raise TreeError("The draft belongs to no data set; start from one whose classes it has.")
+        draft.tree.positions_of(find(draft.data).class_names)
+        entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
+        st.switch_page("pages/train/page.py", query_params={"data": draft.data, "label-tree": entry.name})
+    with export.popover("Export", width="stretch"):
+        common.tree_download(draft.tree, name, key="studio-format")
+    if close.button("Close", width="stretch", help="the draft stays on this machine, at this page's address"):
+        st.query_params.pop("draft", None)
+        st.rerun()
+
+
+st.title("Studio")
+try:
+    draft = open_draft()
+except HierappError as error:
+    st.error(str(error), icon=":material/error:")
+    draft = None
+if draft is None:
+    start()
+else:
+    with common.told():
+        keep(draft)
+    common.repeated(studio, None)(draft)

@@ -1,0 +1,155 @@
+"""Train: the form. It says what it will queue, and about how long that takes."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hierapp.data import registry as datasets
+from hierapp.execution import slots
+from hierapp.execution.estimate import estimate
+from hierapp.losses import LOSSES, Option, judge
+from hierapp.similarities import library as similarity_library
+from hierapp.training import RunConfig
+from hierapp.training.config import Group, plan
+from hierapp.training.models import MODELS
+from hierapp.trees import LabelTree, library as tree_library
+from hierapp.utils.text import counted
+from pages.shared import common, run_fields
+
+common.through_router()
+
+DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
+FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
+    ("Optimizer and learning rate", "optimization"),
+    ("Augmentation of the training images", "augmentation"),
+    ("Which epoch counts, and what computes", "evaluation", "machine"),
+)
+OWN_MODEL = "Or type your own as module:factory; it is called with (height, width, channels) and the number of outputs."
+WORDS = {
+    "similarity": lambda data: ["tree", "ordinal:0.5", *(entry.name for entry in similarity_library.entries(data))]
+}
+PROPER = "A loss is proper if its expectation is least where the network's probabilities are the true ones."
+
+
+def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, object]:
+    """Fields for the options of the chosen losses; only what differs from the default is kept."""
+    changed: dict[str, object] = {}
+    with st.expander("Options of the losses"):
+        for name in chosen:
+            st.markdown(f"**{LOSSES[name].title}**", help=LOSSES[name].summary)
+            own = {
+                option.name: option_field(name, option, column, data)
+                for column, option in zip(st.columns(4), LOSSES[name].options, strict=False)
+            }
+            with common.told():
+                verdict = judge(name, tree, own)
+                st.caption(f"{'Proper' if verdict.is_proper else 'Not proper'}. {verdict.reason}", help=PROPER)
+            changed |= {
+                f"{name}.{option.name}": own[option.name]
+                for option in LOSSES[name].options
+                if own[option.name] != option.default
+            }
+    return changed
+
+
+def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -> object:
+    """The field of one option, by its kind."""
+    key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
+    match option.kind:
+        case "word":
+            return column.selectbox(label, option.choices, key=key, help=option.help, bind="query-params")
+        case "flag":
+            return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
+        case "text":
+            # One's own words are kept among the options, or a rerun would lose them.
+            named = st.session_state.get(key) or st.query_params.get(key) or str(option.default)
+            options = list(dict.fromkeys([*WORDS[option.name](data), named]))
+            common.one_from_url(key, options, str(option.default))
+            chosen = column.selectbox(label, options, key=key, help=option.help, accept_new_options=True)
+            common.to_url(key, chosen)
+            return chosen
+        case "numbers":
+            field = column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help, bind="query-params")
+            return field or None
+        case _:
+            return column.number_input(
+                label,
+                min_value=option.low,
+                max_value=None if option.high == float("inf") else option.high,
+                value=option.default,
+                step=0.05,
+                key=key,
+                help=option.help,
+                bind="query-params",
+            )
+
+
+def model_field() -> str:
+    """The network; whoever runs the app themselves may name one of their own as module:factory."""
+    own = common.actions().may_steer
+    named = st.session_state.get("model") or st.query_params.get("model") or ""
+    options = list(MODELS) + ([named] if own and ":" in named else [])
+    common.one_from_url("model", options, "lenet")
+    return st.selectbox(
+        "Model",
+        options,
+        format_func=lambda name: MODELS[name].title if name in MODELS else name,
+        key="model",
+        accept_new_options=own,
+        help=OWN_MODEL if own else None,
+    )
+
+
+def form() -> tuple[list[RunConfig], str]:
+    """All fields; the runs that they ask for, and the tree's name."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        data, tree, chosen = run_fields.subject(DEFAULT_LOSSES)
+    with right:
+        model = model_field()
+        values = run_fields.group("training", 3)
+        first, second, _ = st.columns(3)
+        seeds = first.number_input(
+            "Seeds",
+            1,
+            100,
+            1,
+            key="seeds",
+            bind="query-params",
+            help="How many runs of each loss, each with its own seed.",
+        )
+        start = second.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
+        for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
+            common.to_url(key, value)
+    options = loss_options(chosen, tree_library.load(tree), data)
+    for title, *groups in FURTHER:
+        with st.expander(title):
+            for group in groups:
+                values |= run_fields.group(group, 4)
+    configs = plan(chosen, range(start, start + seeds), options, data=data, tree=tree, model=model, **values)
+    return configs, tree
+
+
+st.title("Train")
+st.markdown("The same network, data and seeds for every loss: what differs in the results is the loss.")
+configs, tree_name = form()
+
+data_set = datasets.find(configs[0].data)
+status = datasets.status(data_set.name)
+store = common.store()
+at_once = slots.at_once(store, configs[0].device)
+takes = estimate(store, configs, at_once)
+losses_chosen = len({config.loss for config in configs})
+
+
+runs = counted(len(configs), "run")
+st.markdown(
+    f"This queues **{runs}**: {counted(losses_chosen, 'loss', 'losses')} ×"
+    f" {counted(len(configs) // losses_chosen, 'seed')}, {counted(configs[0].epochs, 'epoch')} each,"
+    f" {at_once} at a time. About **{takes}**"
+    f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
+)
+if status.state != "ready":
+    st.warning(status.detail, icon=":material/download:")
+    st.page_link("pages/data/page.py", label="Get it on the Data page", icon=":material/photo_library:")
+elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not common.actions().may_run):
+    common.submit(configs, tree_library.load(tree_name))

@@ -1,0 +1,145 @@
+"""Trees: choose one that ships or upload a file; see it, and what it means for the loss."""
+
+import streamlit as st
+
+from hierapp.data.registry import catalogue, find
+from hierapp.errors import HierappError
+from hierapp.plots import core as plots
+from hierapp.trees import DISTANCES, LabelTree, formats as tree_formats, library as tree_library
+from pages.shared import common
+
+common.through_router()
+
+UNIFORM = (
+    "All leaves have the same depth. Each level then holds probability 1, so that the second term of the hierarchical"
+    " loss (2) is a constant without gradient, and the three distances agree up to a factor."
+)
+RAGGED = (
+    "Leaves have different depths. The second term of the hierarchical loss (2) then matters (path targets need it,"
+    " leaf targets must go without it), and the three distances differ."
+)
+
+
+def upload() -> None:
+    """Take a file, check it, and keep it under a name."""
+    kinds = ", ".join(f"`{fmt.suffix}` ({fmt.label})" for fmt in tree_formats.FORMATS.values())
+    st.markdown(f"A file of one of these formats: {kinds}.")
+    file = st.file_uploader("Tree file", key="upload")
+    if file is None:
+        return
+    try:
+        common.actions().check_upload(file.size)
+        tree = tree_formats.parse_bytes(file.getvalue(), file.name)
+        choices = [*catalogue(), None]
+        data = st.selectbox(
+            "Its leaves are the classes of",
+            choices,
+            index=choices.index(common.likely_data(tree)),
+            format_func=lambda name: common.data_title(name) if name else "no data set of the list",
+        )
+        if data:
+            tree.positions_of(find(data).class_names)
+    except HierappError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+    stem = file.name.removesuffix(tree_formats.of_name(file.name).suffix)
+    name = st.text_input("Keep it as", stem)
+    st.button("Keep this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
+
+
+def keep(tree: LabelTree, name: str, data: str | None) -> None:
+    """Keep an uploaded tree and choose it; before the page runs again, for a drawn widget's value cannot be set."""
+    try:
+        st.session_state["tree"] = common.actions().keep_tree(tree, name, title=name, data=data).name
+    except HierappError as error:
+        st.session_state["keep-error"] = str(error)
+
+
+def describe(tree: LabelTree) -> None:
+    """The figures and matrices that follow from a tree."""
+    distance = st.segmented_control(
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
+    )
+    distances = tree.distances(distance)
+    size = len(tree.leaves)
+    common.facts(
+        {
+            "Classes": size,
+            "Nodes": len(tree.nodes),
+            "Levels": int(tree.depth.max()),
+            "Outputs of a conditional loss": len(tree.nodes) - 1,
+            "Distance of a random mistake": f"{distances.sum() / max(size * (size - 1), 1):.3f}",
+        }
+    )
+    if tree.is_uniform_depth:
+        st.info(f"**Uniform depth.** {UNIFORM}", icon=":material/straighten:")
+    else:
+        st.info(f"**Ragged.** {RAGGED}", icon=":material/stairs:")
+    drawing, costs, depths, adjacency = st.tabs(["Tree", "Distances", "Depth profile", "Adjacency matrix"])
+    with drawing:
+        common.chart(plots.tree_figure(tree), "drawing", f"The tree over {', '.join(tree.leaves[:20])}")
+    with costs:
+        st.caption(f"The {distance} distance between classes: what a mistake costs.")
+        common.chart(
+            plots.matrix_figure(distances, tree.leaves, "distance"), "distances", "Distances between the classes"
+        )
+    with depths:
+        common.chart(plots.depth_figure(tree), "depths", "Leaves and internal nodes at each depth")
+    with adjacency:
+        st.caption("Row = parent, with a 1 in the columns of its children; the root's column is 0.")
+        common.chart(
+            plots.matrix_figure(tree.adjacency(), tree.nodes, "child"),
+            "adjacency",
+            "The adjacency matrix of the tree",
+        )
+
+
+st.title("Trees")
+entries = {entry.name: entry for entry in tree_library.entries()}
+choice, add = st.columns([3, 1], vertical_alignment="bottom")
+common.one_from_url("tree", list(entries), "cifar10")
+picked = choice.selectbox(
+    "Tree",
+    list(entries),
+    format_func=lambda name: entries[name].title + ("" if entries[name].shipped else " (yours)"),
+    key="tree",
+)
+common.to_url("tree", picked)
+with add.popover("Upload a tree", icon=":material/upload:", width="stretch", disabled=not common.actions().may_run):
+    upload()
+if "keep-error" in st.session_state:
+    st.error(st.session_state.pop("keep-error"), icon=":material/error:")
+entry = entries[picked]
+shown = tree_library.load(picked)
+data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
+st.markdown(f"{entry.description}{data_words}")
+studio, duplicate, earlier, remove, _ = st.columns([1.4, 1, 1, 1, 2])
+actions = common.actions()
+no_draft, not_mine = not actions.may_run, entry.shipped or not actions.may_change(entry.owner)
+if studio.button("Edit in the studio", icon=":material/edit:", width="stretch", disabled=no_draft):
+    common.draw(shown, entry.title, entry.data)
+if duplicate.button("Duplicate", width="stretch", disabled=no_draft):
+    copy = actions.keep_tree(shown, f"{picked}-copy", f"{entry.title}, copy", entry.description, entry.data)
+    st.query_params["tree"] = copy.name
+    del st.session_state["tree"]
+    st.rerun()
+with earlier.popover("Versions", width="stretch", disabled=entry.shipped):
+    found = tree_library.versions(picked)
+    if not found:
+        st.caption("What is saved over it, or deleted, stands here.")
+    for version in found:
+        if st.button(
+            f"{version.title}, {version.path.stem.lstrip('0')}", key=f"version-{version.path.stem}", disabled=no_draft
+        ):
+            common.draw(tree_library.load(str(version.path)), version.title, version.data)
+with remove.popover("Delete", width="stretch", disabled=not_mine):
+    st.markdown(f"Delete **{common.escaped(entry.title)}**? Runs that used it keep it, and so do its versions.")
+    if st.button("Delete it", type="primary", disabled=not_mine):
+        actions.delete_tree(picked)
+        del st.session_state["tree"]
+        st.query_params.pop("tree", None)
+        st.rerun()
+describe(shown)
+with st.popover("Download", icon=":material/download:"):
+    common.tree_download(shown, picked, key="tree-format")

@@ -1,0 +1,98 @@
+"""Figures anew from stored outputs, under other trees and decoders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hierapp.analysis.reevaluation import Operating, figures, mean_operating, operating, placed, reliability
+from hierapp.errors import TreeError
+from hierapp.metrics import probability_report
+from hierapp.training.predictions import Outputs
+from hierapp.trees import LabelTree
+
+TREE = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+# Another order of the leaves, and other neighbours.
+OTHER = LabelTree.from_edges([("root", "dog"), ("root", "big"), ("big", "truck"), ("big", "cat")])
+
+
+def said(rows, target, classes=("cat", "dog", "truck")):
+    return Outputs(np.array(rows, np.float16), np.array(target, np.int32), classes, "digits", 1)
+
+
+FOUR = said([[0.5, 0.25, 0.25], [0.5, 0.375, 0.125], [0.25, 0.25, 0.5], [0.375, 0.125, 0.5]], [0, 1, 2, 0])
+
+
+def test_classes_are_matched_by_name():
+    given = placed(FOUR, OTHER)  # dog, truck, cat
+    assert given.p[0].tolist() == [0.25, 0.25, 0.5]
+    assert given.target.tolist() == [2, 0, 1, 2]
+
+
+def test_the_likeliest_class_under_two_trees():
+    # Right, a dog as a cat, right, a cat as a truck.
+    under = figures(FOUR, TREE)
+    assert (under["accuracy"], under["mean_distance"], under["severity"]) == (0.5, 0.75, 1.5)
+    assert under["mistakes_by_height"] == [1, 1]
+    other = figures(FOUR, OTHER)
+    assert (other["accuracy"], other["mean_distance"], other["severity"]) == (0.5, 0.75, 1.5)
+    assert other["mistakes_by_height"] == [1, 1]
+    assert other["class_accuracy"] == [0.0, 1.0, 0.5]
+
+
+def test_from_the_top_down_the_cat_is_an_animal_again():
+    # Animals have 0.75, 0.875, 0.5, 0.5: of equals the first, so that the last two are taken for cats.
+    assert figures(FOUR, TREE, "top-down")["accuracy"] == 0.5
+    assert figures(FOUR, TREE, "top-down")["class_accuracy"] == [1.0, 0.0, 0.0]
+
+
+def test_the_threshold_decoder_has_the_figures_of_nodes():
+    found = figures(FOUR, TREE, "threshold", 0.75)
+    # Animal, animal, root, root: all right, none a class.
+    assert (found["correct"], found["leaves"], found["mean_depth"], found["accuracy"]) == (1.0, 0.0, 1.5, 0.0)
+
+
+def test_the_operating_curve_has_the_figures_of_each_threshold():
+    curve = operating(FOUR, TREE, [0.0, 0.4, 0.75, 1.0])
+    for number, threshold in enumerate(curve.thresholds):
+        found = figures(FOUR, TREE, "threshold", float(threshold))
+        assert curve.correct[number] == found["correct"]
+        assert curve.depth[number] == found["mean_depth"]
+        assert curve.leaves[number] == found["leaves"]
+    assert curve.correct[-1] == 1.0
+    assert curve.depth[-1] == 1.0
+
+
+def test_the_mean_of_operating_curves():
+    thresholds, ones = np.array([0.0, 1.0]), np.ones(2)
+    curves = [Operating(thresholds, ones * k, ones * 2 * k, ones * 3 * k) for k in (1, 3)]
+    mean = mean_operating(curves)
+    assert (mean.correct.tolist(), mean.depth.tolist(), mean.leaves.tolist()) == ([2, 2], [4, 4], [6, 6])
+    assert mean.thresholds.tolist() == [0.0, 1.0]
+
+
+def test_many_images_are_worked_on_in_parts(monkeypatch):
+    whole = figures(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()
+    monkeypatch.setattr("hierapp.analysis.reevaluation.NUMBERS_AT_ONCE", 5)  # one image of five nodes
+    assert (figures(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()) == whole
+
+
+def test_reliability_by_hand():
+    # Confidences 0.5 (right, wrong, right, wrong): one bin, half of them right.
+    found = reliability(FOUR, bins=2)
+    assert found.count.tolist() == [0, 4]
+    assert (found.confidence[1], found.accuracy[1], found.error) == (0.5, 0.5, 0.0)
+    sure = reliability(said([[1, 0, 0], [1, 0, 0]], [0, 1]), bins=4)
+    assert (sure.count.tolist(), sure.error) == ([0, 0, 0, 2], 0.5)
+
+
+def test_its_error_is_that_of_the_probability_report():
+    draw = np.random.default_rng(0)
+    given = said(draw.dirichlet(np.ones(3), 200), draw.integers(0, 3, 200))
+    expected = probability_report(given.log_probs(), given.target, TREE)["calibration_error"]
+    assert reliability(given).error == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_tree_over_other_classes_is_refused():
+    with pytest.raises(TreeError, match="does not fit"):
+        figures(FOUR, LabelTree.from_edges([("root", "cat"), ("root", "dog")]))

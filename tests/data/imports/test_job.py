@@ -1,0 +1,306 @@
+"""An import from its request to a data set, in this process and in one of its own, and what is left when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hierapp import execution
+from hierapp.data import download_lock, registry as datasets
+from hierapp.data.imports import deletion, finalize, job as import_job, store as import_store
+from hierapp.data.imports.job import Request
+from hierapp.data.imports.options import Options
+from hierapp.errors import ArchiveError, DatasetError
+from hierapp.execution import worker
+from hierapp.runs import Store
+from hierapp.training import RunConfig
+from hierapp.trees import library as tree_library
+from hierapp.utils import processes
+from tests.data.imports.conftest import classes, odd_lot, pack, write
+
+
+def staged(source: Path, owner: str | None = None, **options: object) -> str:
+    token = import_job.begin(Request(source.name, Options(**options), str(source), owner))
+    import_job.work(token)
+    return token
+
+
+def kept_as(name: str, tmp_path: Path, **options: object) -> datasets.Dataset:
+    return finalize.adopt(staged(write(tmp_path / f"source-{name}", classes(10)), **options), name)
+
+
+def own_files(data: Path) -> list[str]:
+    return sorted(path.name for path in (data / "own").iterdir()) if (data / "own").exists() else []
+
+
+def test_an_import_becomes_a_data_set_like_any_other(tmp_path, data):
+    token = staged(pack(tmp_path / "lot.zip", odd_lot()), owner="ada@x.edu", side=16)
+    assert list(datasets.catalogue()) == list(datasets.DATASETS), "not before it has a name"
+    entry = finalize.adopt(token, "lot")
+    assert list(datasets.catalogue()) == [*datasets.DATASETS, "lot"]
+    assert datasets.find("lot") == entry
+    assert (entry.own, entry.owner, entry.image_shape, entry.ordinal) == (True, "ada@x.edu", (16, 16, 3), False)
+    assert datasets.status("lot").state == "ready"
+    for part, size in (("train", entry.train_size), ("test", entry.test_size)):
+        images, labels = datasets.arrays("lot", part)
+        loaded = datasets.load("lot", part)
+        assert np.array_equal(loaded.images.numpy(), images)
+        assert loaded.labels.tolist() == labels.tolist()
+        assert (loaded.class_names, len(loaded)) == (entry.class_names, size)
+        assert np.bincount(labels).tolist() == datasets.class_counts("lot")[part].tolist()
+    assert RunConfig.make(data="lot", tree="lot", loss="hierarchical").data == "lot"
+    tree_library.load(entry.default_tree).positions_of(entry.class_names)
+    assert tree_library.entries("lot")[0].owner == "ada@x.edu"
+    assert own_files(data) == ["lot"], "nothing is left of the import"
+    with pytest.raises(DatasetError, match="finished or discarded"):
+        import_job.look(token)
+
+
+def test_what_is_changed_in_memory_stays_off_the_disk(tmp_path):
+    kept_as("mine", tmp_path)
+    loaded = datasets.load("mine", "train")
+    before = loaded.images.clone()
+    loaded.images[:] = 7
+    assert (datasets.load("mine", "train").images == before).all()
+
+
+def test_a_process_of_its_own_reads_it(tmp_path, data):
+    token = import_job.begin(Request("lot.zip", Options()), pack(tmp_path / "lot.zip", odd_lot()).read_bytes())
+    import_job.start(token)
+    until = time.monotonic() + 60
+    while (now := import_job.look(token)).state == "running":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert now.state == "ready", now.error
+    assert now.report is not None
+    assert now.report.images == 299
+    assert now.tree is not None
+    assert set(now.tree.leaves) == {"red", "green", "blue"}
+    assert not (data / "own" / f".stage-{token}" / "upload").exists()
+
+
+def test_what_went_wrong_is_told_by_the_uploads_name_and_leaves_nothing(tmp_path, data):
+    token = import_job.begin(Request("notes.zip", Options()), b"no archive at all")
+    with pytest.raises(ArchiveError):
+        import_job.work(token)
+    now = import_job.look(token)
+    assert now.state == "failed"
+    assert now.error == "The archive notes.zip is neither a zip nor a tar; pack the files as one of these."
+    assert sorted(path.name for path in (data / "own" / f".stage-{token}").iterdir()) == [
+        *(".get-import.json", ".get-import.lock", "request.json"),
+    ]
+    with pytest.raises(DatasetError, match="not ready"):
+        finalize.adopt(token, "notes")
+    import_job.discard(token)
+    assert own_files(data) == []
+
+
+SLOW = """
+import sys, time
+from hierapp.own_data import pictures, staging
+read = pictures.read
+def slow(file, side):
+    print("reading", flush=True)
+    time.sleep(0.1)
+    return read(file, side)
+pictures.read = slow
+staging.work(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_import_leaves_nothing_that_looks_like_data(tmp_path, data, sign):
+    token = import_job.begin(Request("s", Options(), str(write(tmp_path / "s", classes(30)))))
+    with subprocess.Popen([sys.executable, "-c", SLOW, token], stdout=subprocess.PIPE, env=os.environ) as child:
+        assert child.stdout is not None
+        for _ in range(5):
+            assert child.stdout.readline() == b"reading\n"
+        assert import_job.look(token).state == "running"
+        child.send_signal(sign)
+    now = import_job.look(token)
+    assert (now.state, now.error) == ("failed", "The import was interrupted; begin it again.")
+    assert list(datasets.catalogue()) == list(datasets.DATASETS)
+    assert all(name.startswith(".") for name in own_files(data))
+    import_job.discard(token)
+    assert own_files(data) == []
+
+
+def test_a_discarded_import_ends_its_process(tmp_path, data):
+    token = import_job.begin(Request("s", Options(), str(write(tmp_path / "s", classes(30)))))
+    child = subprocess.Popen(
+        [sys.executable, "-c", SLOW, token], stdout=subprocess.PIPE, env=os.environ, start_new_session=True
+    )
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        stage = data / "own" / f".stage-{token}"
+        while download_lock.read_record(stage, "import") is None:
+            time.sleep(0.02)
+        import_job.discard(token)
+        assert child.wait(10) == -signal.SIGKILL
+    assert own_files(data) == []
+
+
+def test_old_leavings_are_cleaned_away_and_fresh_ones_are_not(tmp_path, data):
+    source = write(tmp_path / "s", classes(5))
+    old, fresh = staged(source), staged(source)
+    long_ago = time.time() - 2 * import_job.KEPT_SECONDS
+    os.utime(data / "own" / f".stage-{old}", (long_ago, long_ago))
+    (data / "own" / ".gone-0123").mkdir()
+    kept_as("mine", tmp_path)
+    import_job.clean()
+    assert own_files(data) == [f".stage-{fresh}", "mine"]
+
+
+def test_what_cannot_begin_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(DatasetError, match="There is no file or folder"):
+        import_job.begin(Request("x", Options(), str(tmp_path / "nowhere")))
+    monkeypatch.setattr(import_job, "LEAST_FREE", 10**18)
+    with pytest.raises(DatasetError, match="too little for an import"):
+        import_job.begin(Request("x", Options()), b"x")
+    monkeypatch.undo()
+    monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(import_job, "MOST_STAGED", 1)
+    import_job.begin(Request("x", Options()), b"x")
+    with pytest.raises(DatasetError, match="1 imports wait"):
+        import_job.begin(Request("x", Options()), b"x")
+
+
+@pytest.mark.parametrize("token", ["", "../../..", "0" * 15, "0" * 17, "g" * 16, "0" * 16])
+def test_a_token_that_is_none_leads_nowhere(token):
+    with pytest.raises(DatasetError, match="finished or discarded"):
+        import_job.look(token)
+    import_job.discard(token)
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", ".hidden", "x" * 41, "a\nb", "-a-"])
+def test_a_name_that_is_no_word_is_refused(name):
+    with pytest.raises(DatasetError, match=r"^A data set cannot be called .*\.$"):
+        finalize.free_name(name)
+
+
+def test_a_name_is_given_once(tmp_path):
+    kept_as("Mine", tmp_path)
+    token = staged(write(tmp_path / "s", classes(5)))
+    for taken in ("Mine", "mine", "cifar10", "CIFAR10"):
+        with pytest.raises(DatasetError, match="already; choose another name"):
+            finalize.adopt(token, taken)
+    assert finalize.adopt(token, "other").name == "other", "a name that is taken costs no import"
+
+
+def test_a_tree_of_that_name_stays_and_the_proposed_one_gets_a_number(tmp_path):
+    tree_library.keep(tree_library.load("digits"), "mine")
+    entry = kept_as("mine", tmp_path)
+    assert entry.default_tree == "mine-2"
+    assert tree_library.load("mine") == tree_library.load("digits")
+    assert set(tree_library.load("mine-2").leaves) == set(entry.class_names)
+
+
+def test_without_its_tree_a_set_has_the_one_that_was_proposed(tmp_path):
+    proposed = tree_library.load(kept_as("mine", tmp_path).default_tree)
+    tree_library.delete("mine")
+    assert tree_library.load(datasets.find("mine").default_tree) == proposed
+
+
+# Kept
+
+
+@pytest.mark.parametrize("fault", ["short", "missing", "objects", "shape"])
+def test_a_broken_file_is_told(tmp_path, data, fault):
+    kept_as("mine", tmp_path)
+    file = data / "own" / "mine" / "test-images.npy"
+    size = file.stat().st_size
+    if fault == "missing":
+        file.unlink()
+    elif fault == "short":
+        file.write_bytes(file.read_bytes()[:-1])
+    else:
+        np.save(file, np.array([{}]) if fault == "objects" else np.zeros((2, 2), np.uint8), allow_pickle=True)
+        file.write_bytes(file.read_bytes().ljust(size, b"\0"))
+    status = datasets.status("mine")
+    assert (status.state == "broken") == (fault in ("short", "missing"))
+    with pytest.raises(DatasetError, match="delete it on the Data page and import it again"):
+        datasets.load("mine", "test")
+    assert len(datasets.load("mine", "train"))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"title": 1}'])
+def test_a_folder_that_is_no_data_set_is_left_out(tmp_path, data, text):
+    kept_as("mine", tmp_path)
+    (data / "own" / "other").mkdir()
+    (data / "own" / "other" / import_store.DESCRIPTION).write_text(text)
+    assert list(import_store.found(data)) == ["mine"]
+    with pytest.raises(DatasetError, match="Unknown data set 'other'"):
+        datasets.find("other")
+
+
+def test_own_sets_come_from_no_download(tmp_path):
+    from hierapp.data import download
+
+    kept_as("mine", tmp_path)
+    with pytest.raises(DatasetError, match="a data set of your own, which is nowhere to be downloaded"):
+        download.get("mine")
+    with pytest.raises(DatasetError, match="of your own"):
+        download.start("mine")
+
+
+# Deletion
+
+
+def test_a_set_is_deleted_with_its_tree_which_stays_among_the_versions(tmp_path, data):
+    kept_as("mine", tmp_path)
+    kept_as("other", tmp_path)
+    deletion.delete("mine", Store())
+    assert list(import_store.found(data)) == ["other"]
+    assert own_files(data) == ["other"]
+    assert tree_library.own("mine") is None
+    assert len(tree_library.versions("mine")) == 1
+    assert kept_as("mine", tmp_path).train_size == 24, "the name is free again"
+
+
+def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
+    entry, store = kept_as("mine", tmp_path), Store()
+    config = RunConfig.make(data="mine", tree="mine", loss="cross-entropy")
+    (run,) = execution.submit(store, [config], tree_library.load(entry.default_tree))
+    for _ in ("queued", "running"):
+        with pytest.raises(DatasetError, match=f"^Run {run} uses mine; cancel what waits or runs"):
+            deletion.delete("mine", store)
+        store.claim()
+    assert datasets.load("mine", "train")
+    store.attempt(run).end("failed", "It would not.")
+    deletion.delete("mine", store)
+    assert store.run(run).config.data == "mine", "a run outlives its data"
+    worker.share_cores(store.run(run))  # a node of a cluster has no own sets, and trains on them all the same
+
+
+def test_a_downloaded_set_goes_with_those_of_the_same_files(tiny_cifar, data):
+    tiny_cifar.write(data)
+    assert datasets.status("cifar10").state == "ready"
+    deletion.delete("cifar10", Store())
+    assert datasets.status("cifar10").state == "absent"
+    assert not (data / "cifar-10-batches-py").exists()
+    with pytest.raises(DatasetError, match="is not on this machine; there is nothing to delete"):
+        deletion.delete("cifar10", Store())
+    with pytest.raises(DatasetError, match="comes with a package"):
+        deletion.delete("digits", Store())
+    together = deletion.with_the_same_files(datasets.find("cifar100"))
+    assert [entry.name for entry in together] == ["cifar100", "cifar100-coarse"]
+
+
+def test_a_set_that_is_being_downloaded_is_not_deleted(tiny_cifar, data):
+    tiny_cifar.write(data)
+    with download_lock.locked(data, "cifar10", lambda: None):
+        download_lock.Record.now(1, 2, "Downloading").write(data, "cifar10")
+        with pytest.raises(DatasetError, match="is being downloaded"):
+            deletion.delete("cifar10", Store())

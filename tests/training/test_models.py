@@ -1,0 +1,115 @@
+"""The networks: what they are made of, and one's own by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from hierapp.errors import ConfigError
+from hierapp.training import models
+
+
+def weights(network: nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def convolutions(network: nn.Module) -> list[int]:
+    return [layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize(
+    ("shape", "outputs"), [((32, 32, 3), 18), ((28, 28, 1), 10), ((8, 8, 1), 100), ((40, 33, 3), 2)]
+)
+def test_each_takes_any_image_and_any_width_of_head(name, shape, outputs):
+    height, width, channels = shape
+    network = models.find(name).build(shape, outputs)
+    assert network(torch.zeros(2, channels, height, width)).shape == (2, outputs)
+
+
+def test_they_are_what_their_sources_say():
+    shape = (32, 32, 3)
+    assert convolutions(models.lenet(shape, 10)) == [16, 32, 64]
+    assert convolutions(models.cnn6(shape, 10)) == [32, 64, 128, 128, 256, 256]
+    assert [layer.out_features for layer in models.cnn6(shape, 10) if isinstance(layer, nn.Linear)] == [1024, 512, 10]
+    # He et al. (2016), table 6: 0.27 million for 20 layers; the shortcuts add some.
+    assert 0.27e6 < weights(models.resnet20(shape, 10)) < 0.28e6
+    assert len(convolutions(models.resnet20(shape, 10))) == 19 + 2
+    # 11.17 million is the usual count of the ResNet-18 for CIFAR-10.
+    assert weights(models.resnet18(shape, 10)) == 11_173_962
+
+
+@pytest.mark.parametrize("name", ["lenet", "cnn6"])
+def test_images_that_are_too_small_are_refused(name):
+    with pytest.raises(ConfigError, match=f"The model {name} needs images of at least 8 x 8 pixels but got 7 x 9"):
+        models.find(name).build((7, 9, 3), 10)
+
+
+MODULE = """
+from torch import nn
+
+def build(image_shape, num_outputs):
+    height, width, channels = image_shape
+    return nn.Sequential(nn.Flatten(), nn.Linear(height * width * channels, num_outputs))
+
+def wrong(image_shape, num_outputs):
+    return "no network"
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    (tmp_path / "my_nets.py").write_text(MODULE)
+    (tmp_path / "broken_nets.py").write_text("import nothing_of_that_name")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("my_nets", None)
+
+
+def test_ones_own_network_is_built_by_its_factory(own_module):
+    assert models.find("my_nets:build").build((4, 5, 1), 3)(torch.zeros(2, 1, 4, 5)).shape == (2, 3)
+    assert models.is_own("my_nets:build")
+    assert not models.is_own("lenet")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("my_nets:wrong", "gave a str; it must return a torch.nn.Module"),
+        ("my_nets:absent", "cannot be imported (AttributeError"),
+        ("broken_nets:build", "cannot be imported (ModuleNotFoundError"),
+    ],
+)
+def test_a_factory_that_does_not_work_is_told_in_a_sentence(own_module, name, words):
+    entry = models.find(name)
+    with pytest.raises(ConfigError) as caught:
+        entry.build((8, 8, 1), 10)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("alexnet", "choose one of lenet"),
+        ("no_such_module:build", "There is no module 'no_such_module'"),
+        ("a.b:c", "There is no module 'a.b'"),
+        ("my nets:build", "not of the form module:factory"),
+        ("os:system('x')", "not of the form module:factory"),
+        (":build", "not of the form module:factory"),
+    ],
+)
+def test_a_name_that_is_none_is_refused(name, words):
+    with pytest.raises(ConfigError) as caught:
+        models.find(name)
+    assert words in str(caught.value)
+
+
+def test_naming_a_network_of_ones_own_imports_nothing(own_module):
+    models.find("my_nets:build")
+    assert "my_nets" not in sys.modules
+    code = "import sys; from hierapp.training import models; models.find('resnet18'); print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
