@@ -89,7 +89,7 @@ def test_all_that_the_app_reads_is_copied(dockerfile):
     "path",
     [
         *(".streamlit/secrets.toml", ".git/config", ".venv/bin/python", ".cache/data/x", "tests/conftest.py", ".env"),
-        *("hierapp/__pycache__/x.pyc", "pages/parts/__pycache__/x.pyc", "docs/losses.md"),
+        *("hierapp/__pycache__/x.pyc", "pages/runs/__pycache__/x.pyc", "docs/losses.md"),
     ],
 )
 def test_neither_secrets_nor_data_get_into_the_image(path):
@@ -159,7 +159,7 @@ def test_the_entry_is_sound_shell_and_refuses_to_run_anywhere_else(dockerfile, t
         assert not (tmp_path / "x").exists()
 
 
-# Its first process asks for a worker in a session of its own, as hierapp.utils.processes does, and ends when it is told to.
+# Its first process asks for a worker in a session of its own, as hierapp.utils.processes does, and ends when told.
 APP = """
 import os, pathlib, signal, subprocess, sys, time
 folder = pathlib.Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""`python -m hierapp.execution.worker RUN ATTEMPT`: one run, one process. The launcher starts it once the run is claimed."""
+"""`python -m hierapp.execution.worker RUN ATTEMPT`: one run, one process, started once the run is claimed."""
 
 from __future__ import annotations
 

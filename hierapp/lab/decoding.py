@@ -1,4 +1,4 @@
-"""What each decoder predicts from a scene, with its arithmetic; the predictions themselves are `hierapp.decoding.explain`'s."""
+"""What each decoder predicts from a scene, with its arithmetic; the predictions are those of `hierapp.decoding`."""
 
 from __future__ import annotations
 

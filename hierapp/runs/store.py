@@ -1,7 +1,7 @@
 """Runs, metrics and confusion matrices: one SQLite file (WAL) and one folder a run.
 
 Each thread has its own connections, so that a Store can be shared; other processes open their own by the folder.
-What a run's state may become is decided in `run_states`; what a worker writes stands in `attempt`.
+What a run's state may become is decided in `states`; what a worker writes stands in `writer`.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ from hierapp.analysis import comparison
 from pages.compare import choice, confusion, figures, outputs, severity, tests
 from pages.shared import common
 
-common.through_router()
-
 VIEWS = {
     "figures": ("Figures and curves", figures.show),
     "tests": ("Statistics", tests.show),

@@ -11,8 +11,6 @@ from hierapp.utils.disk import in_words
 from pages.data import imports, report as data_report
 from pages.shared import common, downloading
 
-common.through_router()
-
 SET = imports.SET
 
 

@@ -13,8 +13,6 @@ from pages.lab import controls, figures as lab_figures, finding as lab_finding, 
 from pages.lab.state import Lab
 from pages.shared import common
 
-common.through_router()
-
 BOARD = ("tree", "losses", "formulas", "decoders")
 HEAD_START = 0.06  # seconds in which the browser draws the board before it is given figures
 WAITING = "Getting the losses ready ..."

@@ -11,8 +11,6 @@ from hierapp.reproduction.shown import Shown, shown
 from pages.reproduce import figure, overview
 from pages.shared import common, queue
 
-common.through_router()
-
 REFRESH_SECONDS = 2.0
 store = common.store()
 

@@ -14,8 +14,6 @@ from hierapp.runs.curves import Curves
 from pages.runs import export_menu, results, tag_menu
 from pages.shared import common, queue
 
-common.through_router()
-
 REFRESH_SECONDS = 1.0
 SILENCE_SECONDS = 30.0  # a worker gives a sign of life every two
 ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click

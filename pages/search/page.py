@@ -6,8 +6,6 @@ from hierapp.search import journal
 from pages.search import form, view as search_view
 from pages.shared import common
 
-common.through_router()
-
 VIEWS = {"results": "Searches", "new": "New search"}
 
 

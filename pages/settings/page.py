@@ -8,8 +8,6 @@ from hierapp.utils import devices, disk
 from pages.shared import common, queue
 from pages.shared.kept import kept
 
-common.through_router()
-
 REFRESH_SECONDS = 2.0
 LINES = 200
 store = common.store()

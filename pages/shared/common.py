@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import runpy
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +17,7 @@ from hierapp.access import Actions
 from hierapp.analysis import summary
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
-from hierapp.paths import home, project_folder, shipped_trees
+from hierapp.paths import home, shipped_trees
 from hierapp.plots import tree_svg
 from hierapp.plots.core import ON_DARK, ON_LIGHT
 from hierapp.runs import Run, Store
@@ -28,26 +26,12 @@ from hierapp.trees import LabelTree, formats as tree_formats, library as tree_li
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from pages.shared.entrance import person
 
-_router = threading.local()
-
-
-def through_router() -> None:
-    """The first line of every page. On a fresh server Streamlit runs a page that is opened by its own address without
-    app.py, because of the folder's name; then this runs app.py, which runs the page, and ends."""
-    if not getattr(_router, "at_work", False):
-        runpy.run_path(str(project_folder() / "app.py"))
-        st.stop()
-
 
 def show(page: Page) -> None:
     """Run the page that was chosen; what the user can mend is told in a sentence."""
-    _router.at_work = True
-    try:
-        with told():
-            disk_notice()
-            page.run()
-    finally:
-        _router.at_work = False
+    with told():
+        disk_notice()
+        page.run()
 
 
 @contextmanager

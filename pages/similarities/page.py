@@ -19,8 +19,6 @@ from hierapp.trees import DISTANCES, library as tree_library
 from pages.shared import common
 from pages.similarities.parts import Chosen, describe, downloads, keeping, train_link
 
-common.through_router()
-
 SOURCES = {
     "names": "Class names",
     "tree": "Tree",

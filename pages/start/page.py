@@ -11,8 +11,6 @@ from hierapp.training.config import plan
 from hierapp.utils.text import counted
 from pages.shared import common, downloading
 
-common.through_router()
-
 EPOCHS = {"digits": 100}  # few small images: an epoch is over in a blink
 OTHER_EPOCHS = 5
 LARGEST_PICTURE = 20  # classes that a tree in passing has room for

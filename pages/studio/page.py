@@ -23,8 +23,6 @@ from hierapp.utils.text import counted
 from pages.components.tree_editor import tree_editor
 from pages.shared import common
 
-common.through_router()
-
 GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "flat": ("all right below the root", lambda classes, seed: generators.flat(classes)),
     "binary": ("halved again and again, in their order", lambda classes, seed: generators.balanced(classes)),

@@ -15,8 +15,6 @@ from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import counted
 from pages.shared import common, run_fields
 
-common.through_router()
-
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate", "optimization"),

@@ -8,8 +8,6 @@ from hierapp.plots import core as plots
 from hierapp.trees import DISTANCES, LabelTree, formats as tree_formats, library as tree_library
 from pages.shared import common
 
-common.through_router()
-
 UNIFORM = (
     "All leaves have the same depth. Each level then holds probability 1, so that the second term of the hierarchical"
     " loss (2) is a constant without gradient, and the three distances agree up to a factor."

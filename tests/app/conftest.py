@@ -44,7 +44,7 @@ def open_page(home: Path) -> Callable[..., AppTest]:
         for key, value in query.items():
             app.query_params[key] = value
         app.run()
-        return app if name == "start" else app.switch_page(f"pages/{name}.py").run()
+        return app if name == "start" else app.switch_page(f"pages/{name}/page.py").run()
 
     return opened
 

@@ -40,7 +40,7 @@ def app_of(email=None, access=ACCESS, **query):
 
 def page_of(name, email, **query):
     app = app_of(email, **query)
-    return app if name == "start" else app.switch_page(f"pages/{name}.py").run()
+    return app if name == "start" else app.switch_page(f"pages/{name}/page.py").run()
 
 
 def button(app, start):

@@ -59,7 +59,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
         "for page in 'runs trees similarities studio train search compare reproduce settings start'.split():\n"
-        "    app.switch_page(f'pages/{page}.py').run()\n"
+        "    app.switch_page(f'pages/{page}/page.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"
         "    assert 'sklearn' not in sys.modules, page\n"

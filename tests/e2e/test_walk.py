@@ -106,6 +106,7 @@ def test_every_page_opens_by_its_address_on_a_fresh_server(path, server, page):
     # The router's own navigation, not the one that Streamlit makes of the folder's files.
     expect(page.get_by_test_id("stTopNavLink").get_by_text("Start")).to_be_visible()
     expect(page.get_by_role("link", name="common")).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0)  # "Page not found"
     assert page.locator("[data-testid=stException]").count() == 0
 
 

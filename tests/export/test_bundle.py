@@ -181,7 +181,8 @@ def test_the_script_of_a_bundle_trains_the_same_runs_bit_for_bit_without_the_app
         "import runpy, sys\n"
         "sys.argv = sys.argv[1:]\n"
         "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "finally:\n    print(sorted({'streamlit', 'plotly', 'hierapp.runs.store', 'hierapp.execution.worker'} & set(sys.modules)))\n"
+        "finally:\n    print(sorted({'streamlit', 'plotly', 'hierapp.runs.store', 'hierapp.execution.worker'}"
+        " & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", guard, str(bundle / "reproduce.py")],

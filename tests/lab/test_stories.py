@@ -164,8 +164,8 @@ def test_trees_by_name():
 
 def test_the_page_is_readable_before_torch_is_there():
     code = (
-        "import sys; from hierapp.lab import descent, decoding, judgement, landscape, stories, minimizer as truth, views,"
+        "import sys; from hierapp.lab import descent, decoding, judgement, landscape, stories, minimizer, views,"
         " saved_views; from hierapp.lab.stories import STORIES; [s.scene().z for t in STORIES for s in t.steps];"
-        "truth.walk(); assert 'torch' not in sys.modules and 'streamlit' not in sys.modules"
+        "minimizer.walk(); assert 'torch' not in sys.modules and 'streamlit' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -74,7 +74,7 @@ def test_nothing_else_writes_the_state():
         for file in package.rglob("*.py")
         if any("SET state" in line or "state = :state" in line for line in file.read_text().splitlines())
     ]
-    assert writers == ["run_states.py"]
+    assert writers == ["states.py"]
 
 
 def test_an_attempt_that_is_outdated_moves_nothing(store):

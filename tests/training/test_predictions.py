@@ -77,7 +77,7 @@ def test_a_broken_file_is_told_in_a_sentence(tmp_path, damage):
 def test_they_are_read_without_torch(tmp_path):
     write(some(), tmp_path)
     code = (
-        "import sys, pathlib; from hierapp.training import predictions as outputs; outputs.read(pathlib.Path(sys.argv[1]));"
+        "import sys, pathlib; from hierapp.training import predictions; predictions.read(pathlib.Path(sys.argv[1]));"
         "print('torch' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", code, str(tmp_path)], text=True).strip() == "False"

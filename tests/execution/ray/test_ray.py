@@ -36,14 +36,8 @@ from tests.execution.ray.ray_nodes import answers, end_node, free_port, start_no
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
-from hierapp.execution.ray.cluster import (
-    Cluster,
-    Unreachable,
-)
-from hierapp.execution.ray.worker_actor import (
-    FarDesk,
-    Job,
-)
+from hierapp.execution.ray.cluster import Cluster, Unreachable  # noqa: E402
+from hierapp.execution.ray.worker_actor import FarDesk, Job  # noqa: E402
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 600.0

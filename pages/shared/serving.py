@@ -1,0 +1,25 @@
+"""What the server does before the first visit."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+BROWSER_SECONDS = 0.5  # until the server answers
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Around the whole time in which the app is served."""
+    # A folder named pages/ makes Streamlit look for its old kind of pages until st.navigation has run once: the first
+    # visit to a page's own address would be told that there is no such page.
+    PagesManager.uses_pages_directory = False
+    if not st.get_option("server.headless"):
+        url = f"http://localhost:{st.get_option('server.port')}"
+        asyncio.get_running_loop().call_later(BROWSER_SECONDS, webbrowser.open, url)
+    yield
