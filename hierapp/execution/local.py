@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hierapp.execution import slots
-from hierapp.execution.scheduler import Room
+from hierapp.execution.backend import Room
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, processes
 

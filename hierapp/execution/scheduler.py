@@ -12,15 +12,15 @@ import fcntl
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from hierapp import paths
 from hierapp.errors import DiskFull, StoreError
 from hierapp.execution import settings
+from hierapp.execution.backend import Backend
 from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
 from hierapp.utils import processes
@@ -32,36 +32,6 @@ GRACE_SECONDS = 10.0  # for a run that was asked to stop
 ON_ITS_WAY_SECONDS = 10.0  # for a launcher to take its lock
 
 _started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}  # by the store's folder
-
-
-@dataclass(frozen=True)
-class Room:
-    """Place for a run: what it may ask for as its device ("auto", "cuda", ...), and where it would go."""
-
-    devices: tuple[str, ...]
-    placed: str
-
-
-class Backend(Protocol):
-    """A way to start runs, look after them and end them."""
-
-    def rooms(self, running: Sequence[Run]) -> list[Room]:
-        """Where one more run could start now, the best place first."""
-
-    def start(self, run: Run) -> None:
-        """Start a worker for a run that was just claimed."""
-
-    def lost(self, run: Run) -> str | None:
-        """Why the run's worker is gone without a word, or None while it lives or may come to be."""
-
-    def never_began(self, run: Run) -> bool:
-        """Whether no worker ever took the run, and none will."""
-
-    def kill(self, run: Run) -> None:
-        """End the run's worker at once."""
-
-    def close(self) -> None:
-        """Let go of what is held between runs: none is left."""
 
 
 class Launcher:

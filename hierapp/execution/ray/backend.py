@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hierapp.execution import settings, slots
+from hierapp.execution.backend import Room
 from hierapp.execution.ray.cluster import Cluster, Unreachable
 from hierapp.execution.ray.store_actor import Node
 from hierapp.execution.ray.worker_actor import Job, RunActor
-from hierapp.execution.scheduler import Room
 from hierapp.runs import Run, Store
 from hierapp.version import code_version
 

@@ -1,0 +1,39 @@
+"""What the scheduler asks of a way to start runs; `local` and `ray` have one each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hierapp.runs import Run
+
+
+@dataclass(frozen=True)
+class Room:
+    """Place for a run: what it may ask for as its device ("auto", "cuda", ...), and where it would go."""
+
+    devices: tuple[str, ...]
+    placed: str
+
+
+class Backend(Protocol):
+    """A way to start runs, look after them and end them."""
+
+    def rooms(self, running: Sequence[Run]) -> list[Room]:
+        """Where one more run could start now, the best place first."""
+
+    def start(self, run: Run) -> None:
+        """Start a worker for a run that was just claimed."""
+
+    def lost(self, run: Run) -> str | None:
+        """Why the run's worker is gone without a word, or None while it lives or may come to be."""
+
+    def never_began(self, run: Run) -> bool:
+        """Whether no worker ever took the run, and none will."""
+
+    def kill(self, run: Run) -> None:
+        """End the run's worker at once."""
+
+    def close(self) -> None:
+        """Let go of what is held between runs: none is left."""
