@@ -12,11 +12,11 @@ functions only, so that pages open at once.
 
 from hierapp.stats.effect_sizes import Effect, Interval, cliffs_delta, mean_difference, rank_biserial
 from hierapp.stats.families import Family, compare_all, holm
+from hierapp.stats.images import McNemar, mcnemar, test_folds
 from hierapp.stats.pairwise import Comparison, compare
 from hierapp.stats.power import best_possible_p, seeds_needed, seeds_to_reach
 from hierapp.stats.rank_tests import RankTest, mann_whitney, wilcoxon
 from hierapp.stats.samples import Figures, Replicates, Sample
-from hierapp.stats.test_sets import McNemar, mcnemar, test_folds
 
 __all__ = [
     "Comparison",

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from hierapp.stats.difference import Difference
 from hierapp.stats.effect_sizes import Interval
 from hierapp.stats.power import seeds_to_reach
-
-if TYPE_CHECKING:
-    from hierapp.stats.pairwise import Comparison
 
 FOLDS = (
     "These are folds of one test set: they measure the noise of the test images, not that of training, and say nothing"
@@ -16,7 +12,7 @@ FOLDS = (
 )
 
 
-def of(found: Comparison) -> str:
+def of(found: Difference) -> str:
     """The sentence or sentences under a comparison."""
     if found.are_equal:
         parts = [_equal(found), *([] if found.is_measurable else [_limit(found)])]
@@ -44,13 +40,13 @@ def p_value(p: float, alpha: float = 0.05) -> str:
     return f"{p:.2f}" if len(text) == 3 else text
 
 
-def _equal(found: Comparison) -> str:
+def _equal(found: Difference) -> str:
     if found.paired:
         return f"{_start(found.first)} and {found.second} have the same figure in each of {_count(found)}."
     return f"All figures of {found.first} and of {found.second} are the same, {found.a.mean:.4g}."
 
 
-def _limit(found: Comparison) -> str:
+def _limit(found: Difference) -> str:
     family = "" if found.comparisons == 1 else f" after Holm's correction over {found.comparisons} comparisons"
     most = seeds_to_reach(found.alpha / found.comparisons, found.paired)
     enough = f"{most} pairs or more" if found.paired else f"{most} against {most} or more"
@@ -60,7 +56,7 @@ def _limit(found: Comparison) -> str:
     )
 
 
-def _seen(found: Comparison) -> str:
+def _seen(found: Difference) -> str:
     value = found.mean_difference.value
     if not value:
         return f"the means of {found.first} and {found.second} are the same"
@@ -68,7 +64,7 @@ def _seen(found: Comparison) -> str:
     return f"the mean of {found.first} is {way} than that of {found.second} by {abs(value):.3g}"
 
 
-def _shown(found: Comparison) -> str:
+def _shown(found: Difference) -> str:
     way = "higher" if found.effect > 0 else "lower"
     start = f"{_start(found.first)} is {way} than {found.second} ({_test(found)})"
     value, interval = found.mean_difference.value, found.mean_difference.interval
@@ -81,7 +77,7 @@ def _shown(found: Comparison) -> str:
     return f"{by} ({_percent(interval)} interval {low:.3g} to {high:.3g})."
 
 
-def _size(found: Comparison) -> str:
+def _size(found: Difference) -> str:
     if found.wins is not None:
         wins = found.wins if found.effect > 0 else found.a.n - found.wins - found.test.zeros
         way = "higher" if found.effect > 0 else "lower"
@@ -96,11 +92,11 @@ def _size(found: Comparison) -> str:
     return text
 
 
-def _not_shown(found: Comparison) -> str:
+def _not_shown(found: Difference) -> str:
     return f"No difference between {found.first} and {found.second} was shown ({_test(found)})."
 
 
-def _range(found: Comparison) -> str:
+def _range(found: Difference) -> str:
     interval = found.mean_difference.interval
     if interval is None:
         return "That does not show that there is none."
@@ -117,7 +113,7 @@ def _range(found: Comparison) -> str:
     return text
 
 
-def _needed(found: Comparison) -> str:
+def _needed(found: Difference) -> str:
     """Nothing where the effect seen means nothing: of one or two seeds, or where all that matters is excluded."""
     needed, fewest, most = found.seeds_needed, min(found.a.n, found.b.n), max(found.a.n, found.b.n)
     if needed is None or needed <= most or fewest < 3 or _is_within(found):
@@ -126,7 +122,7 @@ def _needed(found: Comparison) -> str:
     return f"If the true difference were as clear as the one seen, about {needed:,} {each} would show it 4 times of 5."
 
 
-def _is_within(found: Comparison) -> bool:
+def _is_within(found: Difference) -> bool:
     """Whether the interval leaves room for no difference that matters."""
     interval = found.mean_difference.interval
     if found.relevant is None or interval is None:
@@ -134,14 +130,14 @@ def _is_within(found: Comparison) -> bool:
     return -found.relevant < interval.low and interval.high < found.relevant
 
 
-def _test(found: Comparison) -> str:
+def _test(found: Difference) -> str:
     name = "Mann-Whitney" if found.wilcoxon is None else "Wilcoxon, paired"
     family = "" if found.comparisons == 1 else f" after Holm's correction over {found.comparisons} comparisons"
     p = p_value(found.p_adjusted, found.alpha)
     return f"p {'' if p.startswith('less') else '= '}{p}{family}; {name}, {found.test.method}"
 
 
-def _count(found: Comparison) -> str:
+def _count(found: Difference) -> str:
     """How many figures there are: "3 seeds against 4", "5 paired seeds", "1 test fold against 1"."""
     kind = "" if found.a.n != 1 else found.replicates[:-1]
     kind = kind or found.replicates
