@@ -139,15 +139,6 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
     return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
 
 
-def colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each run's name; runs that differ in their seed only share one."""
-    from hierapp.plots.core import COLORS
-
-    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
-    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
-    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
-
-
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a run, indexed by its id: what it is, how far it is, and its figures (NaN where there is none yet)."""
     rows = []

@@ -18,6 +18,7 @@ from hierapp.analysis import summary
 from hierapp.errors import ConfigError
 from hierapp.export import readme, reproduce_script, run_files
 from hierapp.runs import Run, Store
+from hierapp.runs.weights_header import WEIGHTS
 from hierapp.training import predictions as outputs
 from hierapp.utils.files import beside, put_in_place, told
 
@@ -124,9 +125,9 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, wanted: Wanted) -> No
     if said is not None:
         _text(out, f"{place}/predictions.csv", run_files.predictions(said))
         _copy(out, f"{place}/{outputs.FILE}", run.folder / outputs.FILE)
-    model = run.folder / run_files.WEIGHTS
+    model = run.folder / WEIGHTS
     if wanted.weights and run.state == "finished" and model.is_file():
-        _copy(out, f"{place}/{run_files.WEIGHTS}", model, run_files.nameless_head(model, run))
+        _copy(out, f"{place}/{WEIGHTS}", model, run_files.nameless_head(model, run))
     if wanted.logs and run.log_file.is_file():
         _copy(out, f"{place}/log.txt", run.log_file, packed=True)
 

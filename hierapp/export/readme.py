@@ -13,6 +13,7 @@ from hierapp import paths
 from hierapp.analysis import summary
 from hierapp.export import run_files
 from hierapp.runs import Run
+from hierapp.runs.weights_header import conditions
 from hierapp.utils import devices
 from hierapp.utils.text import counted
 from hierapp.version import code_version
@@ -108,7 +109,7 @@ def environment(runs: Sequence[Run]) -> dict[str, Any]:
             "devices": list(devices.kinds()),
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         },
-        "trained_with": {run.id: run_files.conditions(run) for run in runs},
+        "trained_with": {run.id: conditions(run) for run in runs},
     }
 
 

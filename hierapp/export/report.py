@@ -143,7 +143,7 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
     if len(runs) > MOST_CURVES:
         shown = [group.run for group in groups][:MOST_CURVES] or shown[:MOST_CURVES]
     names = summary.labels(shown)
-    colors, recorded = summary.colors(shown, names), store.metrics(run.id for run in shown)
+    colors, recorded = plots.run_colors(shown, names), store.metrics(run.id for run in shown)
     alike = [replace(run, config=run.config.model_copy(update={"seed": 0})) for run in shown]
     settings = summary.labels(alike, unique=False)
     page.heading("Curves")

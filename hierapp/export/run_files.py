@@ -17,13 +17,10 @@ from numpy.typing import NDArray
 
 from hierapp import paths
 from hierapp.runs import Run, Store
+from hierapp.runs.weights_header import HEAD, conditions, header
 from hierapp.similarities import Similarity, formats as similarity_formats
 from hierapp.training.predictions import Outputs
 from hierapp.trees import formats as tree_formats
-
-WEIGHTS = "model.safetensors"
-HEAD = 8  # bytes that tell the length of a safetensors file's words
-MOST_WORDS = 100_000_000
 
 
 def nameless(run: Run) -> Run:
@@ -102,36 +99,15 @@ def predictions(said: Outputs) -> str:
     return _csv(rows)
 
 
-def conditions(run: Run) -> dict[str, Any]:
-    """Where and by what a run was trained, as far as it was recorded: that stands in its weights' file."""
-    words = _words(run.folder / WEIGHTS)[0].get("__metadata__", {})
-    try:
-        found = json.loads(words.get("conditions", "{}"))
-    except (AttributeError, ValueError):
-        found = {}
-    return {"hierapp": run.version, "kind": run.device, **(found if isinstance(found, dict) else {})}
-
-
 def nameless_head(file: Path, run: Run) -> tuple[bytes, int]:
     """The beginning of a file of weights with the configuration of `nameless`, and how many bytes it replaces."""
-    words, length = _words(file)
+    words, length = header(file)
     if "config" not in words.get("__metadata__", {}):
         return b"", 0
     words["__metadata__"]["config"] = nameless(run).config.model_dump_json()
     written = json.dumps(words, separators=(",", ":")).encode()
     written += b" " * (-len(written) % HEAD)  # tensors begin where their numbers can be mapped
     return len(written).to_bytes(HEAD, "little") + written, length
-
-
-def _words(file: Path) -> tuple[dict[str, Any], int]:
-    """What a safetensors file says before its tensors, and how many bytes that takes; nothing of other files."""
-    try:
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(HEAD), "little")
-            found = json.loads(opened.read(length)) if length < MOST_WORDS else {}
-    except (OSError, ValueError):
-        return {}, 0
-    return (found, HEAD + length) if isinstance(found, dict) else ({}, 0)
 
 
 def _facts(run: Run) -> dict[str, Any]:

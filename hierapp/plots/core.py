@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from hierapp.runs import Run
 from hierapp.trees import LabelTree
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart; the blue is lighter, to show on black.
@@ -38,6 +39,13 @@ def branch_colors(tree: LabelTree) -> list[str]:
         start, stop = top, (*tree.children[0], len(tree.nodes))[number + 1]
         colors[start:stop] = [COLORS[number % (len(COLORS) - 1)]] * (stop - start)
     return colors
+
+
+def run_colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each run's name; runs that differ in their seed only share one."""
+    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
+    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
+    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
 
 
 def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

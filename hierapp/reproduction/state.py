@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hierapp.data import registry as datasets
-from hierapp.export import run_files
 from hierapp.reproduction import evidence, judge, queueing, timing
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.planning import DATA, Planned, plan
@@ -16,6 +15,7 @@ from hierapp.reproduction.presets import Figure, Size
 from hierapp.reproduction.results import Report, Result
 from hierapp.runs import Run, Store
 from hierapp.runs.states import State
+from hierapp.runs.weights_header import conditions
 from hierapp.trees import library as tree_library
 
 
@@ -119,7 +119,7 @@ def _environment(runs: Sequence[Run]) -> dict[str, str]:
     """What the runs were trained with; several values where they differ."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, value in run_files.conditions(run).items():
+        for name, value in conditions(run).items():
             if value is not None:
                 found.setdefault(name, {})[str(value)] = None
     return {name: ", ".join(values) for name, values in found.items()}

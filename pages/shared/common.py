@@ -14,12 +14,11 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from hierapp.access import Actions
-from hierapp.analysis import summary
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
 from hierapp.paths import home, shipped_trees
 from hierapp.plots import tree_svg
-from hierapp.plots.core import ON_DARK, ON_LIGHT
+from hierapp.plots.core import ON_DARK, ON_LIGHT, run_colors
 from hierapp.runs import Run, Store
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
@@ -98,8 +97,8 @@ def shipped_tree(name: str) -> LabelTree:
 
 
 def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each run's name; see `summary.colors`."""
-    return summary.colors(runs, names)
+    """A colour for each run's name; see `run_colors`."""
+    return run_colors(runs, names)
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
