@@ -24,7 +24,7 @@ from benchmarks import loops, machine, simloss_plot
 from hierapp.data import registry as datasets
 from hierapp.data.registry import ImageSet
 from hierapp.errors import ConfigError, HierappError
-from hierapp.similarities import spec as similarity_spec, summary as similarity_summary
+from hierapp.similarities import library as similarity_library, summary as similarity_summary
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.training import RunConfig, trainer
 from hierapp.trees import library as tree_library
@@ -86,7 +86,7 @@ def run_all(options: argparse.Namespace) -> list[Row]:
     options.similarity = options.similarity or f"{options.data}-names"
     options.tree = options.tree or entry.default_tree
     tree = tree_library.load(options.tree)
-    found = similarity_spec.find(options.similarity, entry.class_names)
+    found = similarity_library.find(options.similarity, entry.class_names)
     matrix = tree_similarity(tree) if found is None else found.over(tree.leaves)
     fixed = dict(pair.split("=", 1) for pair in options.set)
     said = {

@@ -14,7 +14,7 @@ from hierapp import execution
 from hierapp.access.permissions import COUNTING, Rules
 from hierapp.access.search_actions import SearchActions
 from hierapp.data import Dataset, download, registry as datasets
-from hierapp.data.imports import deletion, finalize, job as import_job
+from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
 from hierapp.errors import AccessError
@@ -24,7 +24,7 @@ from hierapp.lab.saved_views import SavedView
 from hierapp.lab.views import State
 from hierapp.reproduction import timing
 from hierapp.reproduction.presets import SizeName
-from hierapp.runs import Run
+from hierapp.runs import Run, data_deletion
 from hierapp.runs.notes import put as put_note
 from hierapp.runs.store import Place
 from hierapp.runs.tags import put as put_tags
@@ -241,7 +241,7 @@ class Actions(Rules):
             self.need_admin("delete downloaded data sets")
         if not self.may_change(dataset.owner):
             raise AccessError(f"The data set {name!r} is not yours; ask its owner or an admin to delete it.")
-        deletion.delete(name, self.store)
+        data_deletion.delete(name, self.store)
 
     def _import(self, request: Request, upload: bytes | memoryview | None = None) -> str:
         self._need_runner("import data sets")

@@ -81,7 +81,7 @@ def remark(first: Group, second: Group) -> str | None:
     looks = (one.config.loss, one.config.options) == (other.config.loss, other.config.options)
     if one.config.data != other.config.data or (looks and one.tree == other.tree):
         return None
-    return same_loss(one.config, other.config, one.tree, other.tree)
+    return same_loss(one.config, other.config, one.tree, other.tree, (one.similarity, other.similarity))
 
 
 def metrics(runs: Sequence[Run]) -> list[str]:

@@ -91,10 +91,9 @@ def import_data(options: argparse.Namespace) -> int:
 
 
 def delete_data(options: argparse.Namespace) -> int:
-    from hierapp.data.imports import deletion
-    from hierapp.runs import Store
+    from hierapp.runs import Store, data_deletion
 
-    deletion.delete(options.name, Store())
+    data_deletion.delete(options.name, Store())
     print(f"{options.name} is deleted.")
     return DONE
 

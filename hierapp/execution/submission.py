@@ -10,7 +10,7 @@ from hierapp.errors import DatasetError
 from hierapp.execution import scheduler, settings, slots
 from hierapp.execution.ray import ready as ray_ready
 from hierapp.runs import Run, Store
-from hierapp.similarities import spec as similarity_spec
+from hierapp.similarities import library as similarity_library, spec as similarity_spec
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree
 
@@ -43,7 +43,7 @@ def submit(
             raise DatasetError(status.detail)
         tree.positions_of(datasets.find(name).class_names)
     for config in configs:
-        losses.judge(config.loss, tree, config.options)
+        losses.judge(config.loss, tree, similarity_library.with_matrix(config.options, tree.leaves))
     ids = store.add(configs, tree, owner, priority, _similarities(configs), tags)
     scheduler.wake(store)
     return ids
@@ -53,7 +53,9 @@ def _similarities(configs: Sequence[RunConfig]) -> list[str | None]:
     """What each configuration's similarity stands for. Read now and kept with the run: the file may change, and other
     machines may not have it."""
     words = [(config.data, str(config.options.get("similarity", similarity_spec.TREE))) for config in configs]
-    texts = {(data, word): similarity_spec.text_of(word, datasets.find(data).class_names) for data, word in set(words)}
+    texts = {
+        (data, word): similarity_library.text_of(word, datasets.find(data).class_names) for data, word in set(words)
+    }
     return [texts[each] for each in words]
 
 

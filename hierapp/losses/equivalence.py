@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hierapp import losses
 from hierapp.errors import ConfigError
 from hierapp.losses import propriety
+from hierapp.similarities.similarity import Matrix
 from hierapp.trees import LabelTree
 
 Kind = Literal["same", "scaled", "coordinates"]
@@ -86,7 +87,13 @@ _SENTENCES: dict[Kind, str] = {
 }
 
 
-def same_loss(a: Setting, b: Setting, tree: LabelTree, other_tree: LabelTree | None = None) -> str | None:
+def same_loss(
+    a: Setting,
+    b: Setting,
+    tree: LabelTree,
+    other_tree: LabelTree | None = None,
+    similarities: tuple[Matrix | None, Matrix | None] = (None, None),
+) -> str | None:
     """One sentence that says how the losses of two settings are the same, or None where they differ.
 
     Args:
@@ -94,6 +101,7 @@ def same_loss(a: Setting, b: Setting, tree: LabelTree, other_tree: LabelTree | N
         b: another.
         tree: the tree of both, or of the first.
         other_tree: the tree of the second, if it has another one.
+        similarities: of each its matrix over the tree's leaves, where simloss has one of its own.
 
     >>> from hierapp.training import RunConfig
     >>> tree = LabelTree.from_edges([("r", "a"), ("r", "b"), ("a", "0"), ("a", "1"), ("b", "2"), ("b", "3")])
@@ -104,17 +112,23 @@ nothing else, all difference is noise.'
     >>> same_loss(leaf, RunConfig.make(data="digits", tree="mine", loss="simloss"), tree) is None
     True
     """
-    found = sameness(a, b, tree, other_tree)
+    found = sameness(a, b, tree, other_tree, similarities)
     return None if found is None else found.sentence
 
 
-def sameness(a: Setting, b: Setting, tree: LabelTree, other_tree: LabelTree | None = None) -> Sameness | None:
+def sameness(
+    a: Setting,
+    b: Setting,
+    tree: LabelTree,
+    other_tree: LabelTree | None = None,
+    similarities: tuple[Matrix | None, Matrix | None] = (None, None),
+) -> Sameness | None:
     """`same_loss` with its kind and factor.
 
     A loss or an option that this hierapp does not know is the same as nothing.
     """
     try:
-        one, other = _form(a, tree), _form(b, other_tree or tree)
+        one, other = _form(a, tree, similarities[0]), _form(b, other_tree or tree, similarities[1])
     except ConfigError:
         return None
     both_flat = "conditional" not in (one.head, other.head)
@@ -135,16 +149,17 @@ def _said(kind: Kind, factor: float) -> Sameness:
     return Sameness(kind, factor, _SENTENCES[kind].format(times=times))
 
 
-def _form(setting: Setting, tree: LabelTree) -> _Form:
+def _form(setting: Setting, tree: LabelTree, similarity: Matrix | None) -> _Form:
     name = setting.loss
     options = losses.check_options(name, setting.options)
+    own: dict[str, object] = {} if similarity is None else {"similarity": similarity}
     steps = np.arange(1, tree.leaf_paths.shape[1], dtype=np.float64)
     match name:
         case "cross-entropy" if options["label_smoothing"] == 0:
             return _weighted(tree, np.ones_like(steps), "flat")
         case "regularized-cross-entropy" if options["penalty"] == 0:
             return _weighted(tree, np.ones_like(steps), "flat")
-        case "simloss" if losses.judge(name, tree, options).is_proper:  # no class is like another
+        case "simloss" if losses.judge(name, tree, options | own).is_proper:  # no class is like another
             return _weighted(tree, np.ones_like(steps), "flat")
         case "conditional":
             return _weighted(tree, np.ones_like(steps), "conditional")

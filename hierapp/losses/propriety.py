@@ -13,7 +13,7 @@ import numpy as np
 
 from hierapp.errors import ConfigError
 from hierapp.similarities import spec as similarity_spec
-from hierapp.similarities.similarity import bounded, checked
+from hierapp.similarities.similarity import Matrix, bounded, checked
 from hierapp.trees import LabelTree
 from hierapp.trees.distances import largest_distance, smallest_distance
 
@@ -117,17 +117,20 @@ def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
     return simloss(is_identity=len(tree.leaves) == 1 or alike <= lower_bound)
 
 
-def simloss_of_word(tree: LabelTree, word: str, lower_bound: float) -> Propriety:
-    """SimLoss with the similarity that a run's configuration names; a kept one must be over the tree's leaves."""
-    if word == similarity_spec.TREE:
-        return simloss_of_tree(tree, lower_bound)
+def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) -> Propriety:
+    """SimLoss with the similarity of a word, or with a matrix over the tree's leaves."""
     size = len(tree.leaves)
-    if (ratio := similarity_spec.ratio_of(word)) is not None:
+    if not isinstance(similarity, str):
+        table = checked(bounded(similarity, lower_bound), size)
+        return simloss(is_identity=np.count_nonzero(table) == size)
+    if similarity == similarity_spec.TREE:
+        return simloss_of_tree(tree, lower_bound)
+    if (ratio := similarity_spec.ratio_of(similarity)) is not None:
         return simloss(is_identity=size == 1 or ratio <= lower_bound)
-    found = similarity_spec.find(word, tree.leaves)
-    assert found is not None
-    table = checked(bounded(found.matrix, lower_bound), size)
-    return simloss(is_identity=np.count_nonzero(table) == size)
+    raise ConfigError(
+        f"The similarity {similarity!r} is a word of a run's configuration; give its matrix over the tree's leaves, as"
+        " hierapp.similarities.library.with_matrix does."
+    )
 
 
 def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[float, ...]:

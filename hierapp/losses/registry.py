@@ -210,7 +210,7 @@ LOSSES: dict[str, LossEntry] = {
         "Cross-entropy that gives a similar class part of the credit; by default the tree says which are similar.",
         r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
         "SimLoss; Kobs et al. 2020",
-        lambda tree, options: propriety.simloss_of_word(tree, options["similarity"], options["lower_bound"]),
+        lambda tree, options: propriety.simloss_of(tree, options["similarity"], options["lower_bound"]),
         (
             Option(
                 "similarity",
@@ -271,6 +271,9 @@ def check_options(name: str, options: Mapping[str, object]) -> dict[str, OptionV
 def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = None) -> Propriety:
     """Whether a loss with these options is proper over this tree, and why; needs no torch.
 
+    For simloss `similarity` may be a matrix [L, L] in the order of `tree.leaves`, and must be where its word names one
+    that ships or is kept: no file is read here (`hierapp.similarities.library.with_matrix`).
+
     Raises:
         ConfigError: for an unknown loss or option, a value out of bounds, or one that does not fit the tree.
 
@@ -278,7 +281,10 @@ def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = Non
     >>> judge("hierarchical", tree).is_proper, judge("hierarchical", tree, {"mass": 0}).is_proper
     (True, False)
     """
-    return find(name).judge(tree, check_options(name, options or {}))
+    given, beyond = dict(options or {}), {}
+    if name == "simloss" and not isinstance(given.get("similarity", ""), str):
+        beyond["similarity"] = given.pop("similarity")
+    return find(name).judge(tree, {**check_options(name, given), **beyond})
 
 
 def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
@@ -327,7 +333,7 @@ def _matrix(similarity: Any) -> Any:
     if similarity != similarity_spec.TREE:
         raise ConfigError(
             f"The similarity {similarity!r} is a word of a run's configuration; give the loss the matrix, as in"
-            f" hierapp.similarities.spec.find({similarity!r}, classes).over(tree.leaves)."
+            f" hierapp.similarities.library.find({similarity!r}, classes).over(tree.leaves)."
         )
     return None
 

@@ -13,6 +13,7 @@ from hierapp import losses
 from hierapp.errors import ConfigError, StoreError, short
 from hierapp.search import space
 from hierapp.search.space import Dimension, Value
+from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig
 from hierapp.training.config import MOST_RUNS
 from hierapp.trees import LabelTree, formats as tree_formats
@@ -122,7 +123,7 @@ class Plan:
         options = {name.rpartition(".")[2]: value for name, value in own.items() if name.rpartition(".")[0] == loss}
         varied = {name: value for name, value in params.items() if "." not in name and name != "loss"}
         config = RunConfig.make(**{**self.values, **varied, "loss": loss, "options": options})
-        losses.judge(loss, self.tree, config.options)
+        losses.judge(loss, self.tree, similarity_library.with_matrix(config.options, self.tree.leaves))
         return config
 
     def check(self) -> None:

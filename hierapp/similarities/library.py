@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hierapp import paths
 from hierapp.errors import ConfigError, StoreError
 from hierapp.similarities import formats
-from hierapp.similarities.similarity import Similarity
+from hierapp.similarities.formats import MOST_CLASSES
+from hierapp.similarities.similarity import Similarity, ordinal
+from hierapp.similarities.spec import NAME, RESERVED, TREE, canonical, ratio_of
 from hierapp.utils.named_files import Entry, Shelf
 
-# Words that mean something else where a similarity is named.
-RESERVED = frozenset({"tree", "ordinal", ""})
-NAME = re.compile(r"[\w-]{1,60}")
 _ABOUT = 4_096  # bytes; what a file says of itself stands at its beginning
 
 
@@ -103,6 +101,55 @@ def delete(name: str) -> None:
         file.unlink(missing_ok=True)
     except OSError as error:
         raise _SHELF.unwritable(file, error) from None
+
+
+def find(word: str, classes: Sequence[str]) -> Similarity | None:
+    """What a word stands for over a data set's classes, in their order; None for the tree's own.
+
+    Raises:
+        ConfigError: if there is no such similarity, it is broken, or over other classes.
+
+    >>> find("ordinal:0.5", ["child", "adult", "old"]).matrix[0].tolist()
+    [1.0, 0.5, 0.25]
+    """
+    word = canonical(word)
+    if word == TREE:
+        return None
+    if (ratio := ratio_of(word)) is not None:
+        if len(classes) > MOST_CLASSES:
+            raise ConfigError(
+                f"Ordinal similarities may have {MOST_CLASSES:,} classes and the data set has {len(classes):,}; take"
+                " the tree's."
+            )
+        return Similarity(tuple(classes), ordinal(len(classes), ratio))
+    loaded = load(word)
+    try:
+        return Similarity(tuple(classes), loaded.over(classes))
+    except ConfigError as error:
+        raise ConfigError(f"The similarity {word!r} does not fit: {error}") from None
+
+
+def text_of(word: str, classes: Sequence[str]) -> str | None:
+    """The same as the text that a run is queued with."""
+    found = find(word, classes)
+    return None if found is None else formats.render(found)
+
+
+def with_matrix(options: Mapping[str, object], classes: Sequence[str]) -> dict[str, object]:
+    """A loss's options with the matrix over these classes in the place of the name of a similarity that ships or is
+    kept, as `hierapp.losses.judge` takes them; other options stay as they are.
+
+    Raises:
+        ConfigError: if there is no such similarity, it is broken, or over other classes.
+    """
+    if "similarity" not in options:
+        return dict(options)
+    word = canonical(options["similarity"])
+    if word == TREE or ratio_of(word) is not None:
+        return dict(options)
+    found = find(word, classes)
+    assert found is not None
+    return {**options, "similarity": found.matrix}
 
 
 def own(name: str) -> SimilarityEntry | None:

@@ -1,4 +1,4 @@
-"""The word by which a run's configuration names its similarity, and the matrix that the word stands for.
+"""The word by which a run's configuration names its similarity; `library.find` has the matrix that it stands for.
 
 "tree" is the tree's own, 1 - d / d_max. "ordinal:0.5" is 0.5 ** |i - j| over the classes in the order of the data set.
 Any other word is the name of a similarity that ships or is kept.
@@ -6,15 +6,16 @@ Any other word is the name of a similarity that ships or is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 
 from hierapp.errors import ConfigError
-from hierapp.similarities import formats, library
-from hierapp.similarities.formats import MOST_CLASSES
-from hierapp.similarities.similarity import Similarity, checked_ratio, ordinal
+from hierapp.similarities.similarity import checked_ratio
 
 TREE = "tree"
 ORDINAL = "ordinal:"
+# Words that mean something else where a similarity is named.
+RESERVED = frozenset({"tree", "ordinal", ""})
+NAME = re.compile(r"[\w-]{1,60}")
 
 
 def canonical(word: object) -> str:
@@ -29,7 +30,7 @@ def canonical(word: object) -> str:
     text = word.strip() if isinstance(word, str) else ""
     if text.startswith(ORDINAL):
         return ordinal_word(_ratio(text))
-    if text not in library.RESERVED - {TREE} and library.NAME.fullmatch(text):
+    if text not in RESERVED - {TREE} and NAME.fullmatch(text):
         return text
     raise ConfigError(
         "Expected the similarity of simloss to be tree, ordinal:R with R of at least 0 and below 1 as in ordinal:0.5,"
@@ -45,38 +46,6 @@ def ordinal_word(ratio: float) -> str:
 def ratio_of(word: str) -> float | None:
     """The ratio that the word of ordinal classes says; None for another word."""
     return _ratio(word) if word.startswith(ORDINAL) else None
-
-
-def find(word: str, classes: Sequence[str]) -> Similarity | None:
-    """What a word stands for over a data set's classes, in their order; None for the tree's own.
-
-    Raises:
-        ConfigError: if there is no such similarity, it is broken, or over other classes.
-
-    >>> find("ordinal:0.5", ["child", "adult", "old"]).matrix[0].tolist()
-    [1.0, 0.5, 0.25]
-    """
-    word = canonical(word)
-    if word == TREE:
-        return None
-    if (ratio := ratio_of(word)) is not None:
-        if len(classes) > MOST_CLASSES:
-            raise ConfigError(
-                f"Ordinal similarities may have {MOST_CLASSES:,} classes and the data set has {len(classes):,}; take"
-                " the tree's."
-            )
-        return Similarity(tuple(classes), ordinal(len(classes), ratio))
-    loaded = library.load(word)
-    try:
-        return Similarity(tuple(classes), loaded.over(classes))
-    except ConfigError as error:
-        raise ConfigError(f"The similarity {word!r} does not fit: {error}") from None
-
-
-def text_of(word: str, classes: Sequence[str]) -> str | None:
-    """The same as the text that a run is queued with."""
-    found = find(word, classes)
-    return None if found is None else formats.render(found)
 
 
 def _ratio(word: str) -> float:

@@ -1,6 +1,6 @@
 """Runs against runs: tests, effect sizes, intervals, and what they mean in plain words.
 
-    from hierapp.statistics import compare, compare_all
+    from hierapp.stats import compare, compare_all
 
 `docs/statistics.md` has the formulas, their sources, and what each can and cannot show. scipy is imported inside
 functions only, so that pages open at once.

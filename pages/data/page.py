@@ -4,8 +4,9 @@ import streamlit as st
 
 from hierapp import paths
 from hierapp.data import Dataset, contact_sheet, registry as datasets
-from hierapp.data.imports import deletion, store as import_store
+from hierapp.data.imports import store as import_store
 from hierapp.plots import data as data_plots
+from hierapp.runs import data_deletion
 from hierapp.trees import library as tree_library
 from hierapp.utils.disk import in_words
 from pages.data import imports, report as data_report
@@ -85,8 +86,8 @@ def way_on(data: Dataset, state: str) -> None:
 def deleting(data: Dataset) -> None:
     may = common.actions()
     mine = may.may_change(data.owner) if data.own else may.may_steer
-    others = [entry.title for entry in deletion.with_the_same_files(data) if entry.name != data.name]
-    reason = deletion.obstacle(data, common.store())
+    others = [entry.title for entry in data_deletion.with_the_same_files(data) if entry.name != data.name]
+    reason = data_deletion.obstacle(data, common.store())
     if reason:
         st.markdown(common.escaped(reason))
     elif data.own:

@@ -39,7 +39,7 @@ def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, obj
                 for column, option in zip(st.columns(4), LOSSES[name].options, strict=False)
             }
             with common.told():
-                verdict = judge(name, tree, own)
+                verdict = judge(name, tree, similarity_library.with_matrix(own, tree.leaves))
                 st.caption(f"{'Proper' if verdict.is_proper else 'Not proper'}. {verdict.reason}", help=PROPER)
             changed |= {
                 f"{name}.{option.name}": own[option.name]

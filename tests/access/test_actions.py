@@ -397,7 +397,7 @@ def test_a_runner_deletes_their_own_data_alone(store, pictures):
 
 CHANGES = (
     r"\b(execution\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|download\.(start|get)"
-    r"|(import_)?job\.(begin|start|work|discard|clean)|finalize\.adopt|deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|runner\.(begin|start|stop|halt)|journal\.begin|settings\.(choose|set_retries)"
+    r"|(import_)?job\.(begin|start|work|discard|clean)|finalize\.adopt|data_deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|runner\.(begin|start|stop|halt)|journal\.begin|settings\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

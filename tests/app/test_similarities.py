@@ -9,8 +9,8 @@ import pytest
 
 from hierapp.data.registry import find
 from hierapp.similarities import Similarity, embeddings, library as similarity_library
+from hierapp.similarities.library import find as similarity_of
 from hierapp.similarities.similarity import ordinal
-from hierapp.similarities.spec import find as similarity_of
 from tests.app.conftest import texts
 
 DIGITS = find("digits").class_names

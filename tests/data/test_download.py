@@ -443,14 +443,14 @@ def test_two_data_sets_do_not_wait_for_each_other(cifar, tmp_path: Path) -> None
 # A get of the real cifar10 that has half of the archive and then hears no more.
 HALF_A_DOWNLOAD = """
 import sys, time
-from hierapp import download_ways, downloads
+from hierapp.data import download, mirrors
 def half(dataset, root, box, report):
     (box / "cifar-10-python.tar.gz").write_bytes(b"half")
     report(85_000_000, "Downloading CIFAR-10")
     print("half", flush=True)
     time.sleep(60)
-download_ways._by_torchvision = half
-downloads.get("cifar10", sys.argv[1])
+mirrors._by_torchvision = half
+download.get("cifar10", sys.argv[1])
 """
 
 

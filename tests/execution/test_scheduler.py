@@ -387,7 +387,7 @@ def test_a_run_that_fails_says_why_in_one_sentence(store, claimed, monkeypatch, 
     def train(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("hierapp.training.train", train)
+    monkeypatch.setattr("hierapp.training.trainer.train", train)
     assert not work(store, claimed)
     run = store.run(claimed.id)
     assert (run.state, run.error[: len(message)]) == ("failed", message)

@@ -130,7 +130,7 @@ def test_any_name_becomes_a_word_that_a_run_can_use(name, home):
     entry = similarity_library.keep(ORDINAL, name, data="digits")
     assert entry.path.parent == home / "similarities"
     assert similarity_spec.canonical(entry.name) == entry.name
-    assert np.array_equal(similarity_spec.find(entry.name, DIGITS).matrix, ORDINAL.matrix)
+    assert np.array_equal(similarity_library.find(entry.name, DIGITS).matrix, ORDINAL.matrix)
 
 
 def test_a_broken_file_is_left_alone_and_takes_its_name(home):
@@ -190,14 +190,14 @@ def test_words_that_cannot_be_are_refused_in_a_sentence(word):
 def test_ordinal_classes_stand_in_the_order_of_the_data_set_not_of_the_tree():
     tree = tree_library.load("digits")
     assert tree.leaves != DIGITS
-    found = similarity_spec.find("ordinal:0.5", DIGITS)
+    found = similarity_library.find("ordinal:0.5", DIGITS)
     row = dict(zip(tree.leaves, found.over(tree.leaves)[tree.leaves.index("3")], strict=True))
     assert row == {digit: 0.5 ** abs(int(digit) - 3) for digit in DIGITS}
 
 
 def test_the_text_that_a_run_is_queued_with_says_it_all():
-    assert similarity_spec.text_of("tree", DIGITS) is None
-    text = similarity_spec.text_of("ordinal:0.3", DIGITS)
+    assert similarity_library.text_of("tree", DIGITS) is None
+    text = similarity_library.text_of("ordinal:0.3", DIGITS)
     assert np.array_equal(similarity_formats.parse(text).over(DIGITS), ORDINAL.matrix)
 
 
@@ -207,13 +207,13 @@ def test_the_text_that_a_run_is_queued_with_says_it_all():
 )
 def test_a_similarity_that_is_not_there_or_does_not_fit_is_told(word, message):
     with pytest.raises(ConfigError, match=message):
-        similarity_spec.find(word, DIGITS)
+        similarity_library.find(word, DIGITS)
 
 
 def test_ordinal_classes_have_a_limit(monkeypatch):
-    monkeypatch.setattr(similarity_spec, "MOST_CLASSES", 9)
+    monkeypatch.setattr(similarity_library, "MOST_CLASSES", 9)
     with pytest.raises(ConfigError, match="take the tree's"):
-        similarity_spec.find("ordinal:0.5", DIGITS)
+        similarity_library.find("ordinal:0.5", DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -230,5 +230,12 @@ def test_ordinal_classes_have_a_limit(monkeypatch):
 )
 def test_simloss_is_proper_where_no_class_is_like_another(word, bound, proper):
     similarity_library.keep(ORDINAL, "mine")
+    tree = tree_library.load("digits")
     options = {"similarity": word, "lower_bound": bound}
-    assert judge("simloss", tree_library.load("digits"), options).is_proper == proper
+    assert judge("simloss", tree, similarity_library.with_matrix(options, tree.leaves)).is_proper == proper
+
+
+def test_losses_read_no_file_for_a_kept_similarity():
+    similarity_library.keep(ORDINAL, "mine")
+    with pytest.raises(ConfigError, match="give its matrix"):
+        judge("simloss", tree_library.load("digits"), {"similarity": "mine"})

@@ -14,12 +14,12 @@ import pytest
 
 from hierapp import execution
 from hierapp.data import download_lock, registry as datasets
-from hierapp.data.imports import deletion, finalize, job as import_job, store as import_store
+from hierapp.data.imports import finalize, job as import_job, store as import_store
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
 from hierapp.errors import ArchiveError, DatasetError
 from hierapp.execution import worker
-from hierapp.runs import Store
+from hierapp.runs import Store, data_deletion
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
@@ -104,14 +104,14 @@ def test_what_went_wrong_is_told_by_the_uploads_name_and_leaves_nothing(tmp_path
 
 SLOW = """
 import sys, time
-from hierapp.own_data import pictures, staging
+from hierapp.data.imports import job, pictures
 read = pictures.read
 def slow(file, side):
     print("reading", flush=True)
     time.sleep(0.1)
     return read(file, side)
 pictures.read = slow
-staging.work(sys.argv[1])
+job.work(sys.argv[1])
 """
 
 
@@ -260,7 +260,7 @@ def test_own_sets_come_from_no_download(tmp_path):
 def test_a_set_is_deleted_with_its_tree_which_stays_among_the_versions(tmp_path, data):
     kept_as("mine", tmp_path)
     kept_as("other", tmp_path)
-    deletion.delete("mine", Store())
+    data_deletion.delete("mine", Store())
     assert list(import_store.found(data)) == ["other"]
     assert own_files(data) == ["other"]
     assert tree_library.own("mine") is None
@@ -275,11 +275,11 @@ def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
     (run,) = execution.submit(store, [config], tree_library.load(entry.default_tree))
     for _ in ("queued", "running"):
         with pytest.raises(DatasetError, match=f"^Run {run} uses mine; cancel what waits or runs"):
-            deletion.delete("mine", store)
+            data_deletion.delete("mine", store)
         store.claim()
     assert datasets.load("mine", "train")
     store.attempt(run).end("failed", "It would not.")
-    deletion.delete("mine", store)
+    data_deletion.delete("mine", store)
     assert store.run(run).config.data == "mine", "a run outlives its data"
     worker.share_cores(store.run(run))  # a node of a cluster has no own sets, and trains on them all the same
 
@@ -287,14 +287,14 @@ def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
 def test_a_downloaded_set_goes_with_those_of_the_same_files(tiny_cifar, data):
     tiny_cifar.write(data)
     assert datasets.status("cifar10").state == "ready"
-    deletion.delete("cifar10", Store())
+    data_deletion.delete("cifar10", Store())
     assert datasets.status("cifar10").state == "absent"
     assert not (data / "cifar-10-batches-py").exists()
     with pytest.raises(DatasetError, match="is not on this machine; there is nothing to delete"):
-        deletion.delete("cifar10", Store())
+        data_deletion.delete("cifar10", Store())
     with pytest.raises(DatasetError, match="comes with a package"):
-        deletion.delete("digits", Store())
-    together = deletion.with_the_same_files(datasets.find("cifar100"))
+        data_deletion.delete("digits", Store())
+    together = data_deletion.with_the_same_files(datasets.find("cifar100"))
     assert [entry.name for entry in together] == ["cifar100", "cifar100-coarse"]
 
 
@@ -303,4 +303,4 @@ def test_a_set_that_is_being_downloaded_is_not_deleted(tiny_cifar, data):
     with download_lock.locked(data, "cifar10", lambda: None):
         download_lock.Record.now(1, 2, "Downloading").write(data, "cifar10")
         with pytest.raises(DatasetError, match="is being downloaded"):
-            deletion.delete("cifar10", Store())
+            data_deletion.delete("cifar10", Store())
