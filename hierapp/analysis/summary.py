@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hierapp.runs import Run
-from hierapp.training.config_fields import GROUPS, changed_fields, fields_of
+from hierapp.training.config import GROUPS, changed_fields, fields_of
 from hierapp.trees import LabelTree
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]

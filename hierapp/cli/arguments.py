@@ -10,7 +10,7 @@ from hierapp import losses
 from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError
 from hierapp.training import models
-from hierapp.training.config_fields import GROUPS, fields_of
+from hierapp.training.config import GROUPS, fields_of
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
-"""A training in the middle, on disk: weights, optimizer, random states and the place in the data, in one safetensors
-file without pickle.
+"""Tensors on disk, and a training in the middle: weights, optimizer, random states and the place in the data, in one
+safetensors file without pickle.
 
 A checkpoint is written to a side file and renamed, and the one before it is kept: whatever moment a process dies at, a
 whole one is left. Each tensor has a checksum, and so have the words about them, so that a file that was damaged later
@@ -8,19 +8,23 @@ is noticed.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hierapp.training import weights
-from hierapp.training.best_epoch import Best
 from hierapp.training.config import RunConfig
+from hierapp.training.evaluation import Best
 
 FILE, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 VERSION = 2
@@ -83,7 +87,7 @@ def save(
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    tensors = weights.plain(tensors)
+    tensors = storable(tensors)
     about = {
         "version": VERSION,
         "config": config.model_dump_json(),
@@ -97,7 +101,7 @@ def save(
     if file.exists():
         _link(file, folder / PREVIOUS)
     text = json.dumps(about)
-    weights.write(tensors, file, {"checkpoint": text, "checksum": str(zlib.crc32(text.encode()))})
+    write(tensors, file, {"checkpoint": text, "checksum": str(zlib.crc32(text.encode()))})
     return file
 
 
@@ -196,3 +200,31 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _checksum(tensor: Tensor) -> int:
     shape = zlib.crc32(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
     return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, shape)
+
+
+def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as they can be stored."""
+    return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+
+
+def write(tensors: Mapping[str, Tensor], file: Path, about: Mapping[str, str]) -> None:
+    """Write tensors, and words about them.
+
+    Raises:
+        OSError: if they cannot be written; a file that was there before is as it was.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    side = file.with_name(f"{file.name}.part")
+    try:
+        save_file(storable(tensors), side, dict(about))
+        with side.open("rb") as written:
+            os.fsync(written.fileno())
+        side.replace(file)
+    except SafetensorError as error:
+        side.unlink(missing_ok=True)
+        # The library is not Python's, and tells the system's error in its text only.
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
+    except BaseException:
+        side.unlink(missing_ok=True)
+        raise

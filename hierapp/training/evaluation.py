@@ -1,8 +1,8 @@
-"""A network with what it learns by, and how it does on a part of the data."""
+"""A network with what it learns by, how it does on a part of the data, and which epoch did best."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from hierapp.losses.base import TreeLoss
 from hierapp.training import device
 from hierapp.training.batches import Images
+from hierapp.training.config import RunConfig
 
 EVALUATION_BATCH = 1_000
+LESS_IS_BETTER = ("val_loss", "val_distance")
 
 Confusion = NDArray[np.int64]
 
@@ -86,3 +88,40 @@ def evaluate(learner: Learner, part: Images, keep: bool = False) -> Evaluation:
         raise AssertionError(f"evaluated {confusion.sum()} of {len(part)} images")
     accuracy = float(np.trace(confusion)) / len(part)
     return Evaluation(total.item() / len(part), accuracy, confusion, torch.cat(kept) if keep else None)
+
+
+@dataclass
+class Best:
+    """Which epoch was best (0: none yet), its figure, and its weights on the device.
+
+    `weights` is empty where the last epoch is the one that counts.
+    """
+
+    epoch: int = 0
+    value: float = 0.0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def see(self, config: RunConfig, epoch: int, figures: dict[str, float], network: nn.Module) -> None:
+        """Keep the epoch's weights if it is better than all before; of equal ones the first stays."""
+        if config.select == "last":
+            self.epoch = epoch
+            return
+        value = figures[config.select]
+        better = value < self.value if config.select in LESS_IS_BETTER else value > self.value
+        if self.epoch == 0 or better:
+            self.epoch, self.value = epoch, value
+            with torch.no_grad():
+                state = network.state_dict()
+                if not self.weights:
+                    self.weights = {name: torch.empty_like(tensor) for name, tensor in state.items()}
+                for name, tensor in state.items():
+                    self.weights[name].copy_(tensor)
+
+    def is_hopeless(self, config: RunConfig, epoch: int) -> bool:
+        """Whether as many epochs as the configuration is patient for went by without a better one."""
+        return bool(config.patience) and epoch - self.epoch >= config.patience
+
+    def restore(self, network: nn.Module) -> None:
+        """Give the network the best epoch's weights."""
+        if self.weights:
+            network.load_state_dict(self.weights)

@@ -25,12 +25,11 @@ from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
 from hierapp.metrics import confusion as metrics, probability_report
 from hierapp.similarities.similarity import Matrix
-from hierapp.training import checkpoints, device as compute, models, predictions, weights
+from hierapp.training import checkpoints, device as compute, models, predictions
 from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.best_epoch import Best
 from hierapp.training.checkpoints import Position
 from hierapp.training.config import RunConfig
-from hierapp.training.evaluation import Confusion, Learner, evaluate
+from hierapp.training.evaluation import Best, Confusion, Learner, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
 from hierapp.training.schedules import Place, learning_rate
@@ -203,7 +202,7 @@ class _Run:
     def _write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
         if self.folder is not None:
             file = self.folder / name
-            self.recorder.when_there_is_room(lambda: weights.write(tensors, file, about))
+            self.recorder.when_there_is_room(lambda: checkpoints.write(tensors, file, about))
             self.recorder.saved(file)
 
 

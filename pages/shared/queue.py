@@ -14,7 +14,7 @@ from hierapp.errors import HierappError
 from hierapp.execution import slots
 from hierapp.runs import Run
 from hierapp.runs.store import Place
-from hierapp.training.config_fields import FormField, changed_fields
+from hierapp.training.config import FormField, changed_fields
 from hierapp.utils import devices
 from pages.shared.common import actions, store
 from pages.shared.kept import kept

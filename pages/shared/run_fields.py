@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from hierapp.data import registry as datasets
 from hierapp.losses import LOSSES
-from hierapp.training.config_fields import ONLY_WITH, FormField, Group, fields_of
+from hierapp.training.config import ONLY_WITH, FormField, Group, fields_of
 from pages.shared import common
 
 LABELS = {

@@ -15,7 +15,7 @@ from hierapp.errors import ConfigError
 from hierapp.runs import Store
 from hierapp.stats import compare_all
 from hierapp.training import RunConfig
-from hierapp.training.config_fields import GROUPS, fields_of
+from hierapp.training.config import GROUPS, fields_of
 from hierapp.trees import library as tree_library
 from tests.store_states import end
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from hierapp.errors import Cancelled
 from hierapp.training import RunConfig, checkpoints, trainer
-from hierapp.training.best_epoch import Best
 from hierapp.training.checkpoints import FILE, PREVIOUS, Position
+from hierapp.training.evaluation import Best
 from hierapp.trees import library as tree_library
 from tests.training.test_trainer import Notes
 

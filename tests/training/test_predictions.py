@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hierapp.errors import StoreError
-from hierapp.training import predictions, weights
+from hierapp.training import checkpoints, predictions
 from hierapp.training.predictions import FILE, Outputs
 
 
@@ -23,7 +23,7 @@ def some(count: int = 50, classes: int = 4) -> Outputs:
 
 def write(said: Outputs, folder: Path) -> None:
     tensors = {name: torch.from_numpy(values) for name, values in said.tensors().items()}
-    weights.write(tensors, folder / FILE, said.about())
+    checkpoints.write(tensors, folder / FILE, said.about())
 
 
 def test_they_are_read_as_they_were_written(tmp_path):
@@ -69,7 +69,7 @@ def test_a_broken_file_is_told_in_a_sentence(tmp_path, damage):
     elif damage == "letter":
         file.write_text("This is a letter.")
     else:
-        weights.write({"probabilities": torch.zeros(2, 2)}, file, some().about())
+        checkpoints.write({"probabilities": torch.zeros(2, 2)}, file, some().about())
     with pytest.raises(StoreError, match="is broken; train the run again"):
         predictions.read(tmp_path)
 
