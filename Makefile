@@ -17,6 +17,7 @@ lint: .venv/.tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 
 faults: .venv/.tests  ## kill workers, launchers and the app at random moments while runs go on; some minutes
 	$(BIN)/python -m pytest -m faults

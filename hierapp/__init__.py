@@ -2,24 +2,29 @@
 
     from hierapp import LabelTree, make_loss
 
-The names below are imported on first use, so that what needs no torch starts without it.
+The names below are imported on first use, so that what needs no torch or pandas starts without it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hierapp.errors import TreeError
-from hierapp.trees import LabelTree
+from hierapp.version import __version__
 
 if TYPE_CHECKING:
+    from hierapp.analysis.tables import load_runs
+    from hierapp.errors import TreeError
     from hierapp.losses import make_loss
+    from hierapp.trees import LabelTree
+else:
+    from hierapp.utils.lazy import names_on_first_use
 
-__version__ = "0.1.0"
-__all__ = ["LabelTree", "TreeError", "make_loss"]
+    __getattr__ = names_on_first_use(
+        __name__,
+        {
+            "analysis.tables": ["load_runs"],
+            "errors": ["TreeError"],
+            "losses": ["make_loss"],
+            "trees": ["LabelTree"],
+        },
+    )
 
-
-def __getattr__(name: str) -> Any:
-    if name == "make_loss":
-        from hierapp.losses import make_loss
-
-        return make_loss
-    raise AttributeError(f"module 'hierapp' has no attribute {name!r}")
+__all__ = ["LabelTree", "TreeError", "__version__", "load_runs", "make_loss"]

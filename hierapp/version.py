@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import subprocess
 
-import hierapp
 from hierapp.paths import project_folder
+
+__version__ = "0.1.0"
 
 
 def code_version() -> str:
     """hierapp's version, and the commit where the code is a git checkout; "+" marks changes that are not committed.
 
-    >>> code_version().startswith(hierapp.__version__)
+    >>> code_version().startswith(__version__)
     True
     """
     try:
@@ -24,5 +25,5 @@ def code_version() -> str:
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return hierapp.__version__
-    return f"{hierapp.__version__} ({described})"
+        return __version__
+    return f"{__version__} ({described})"

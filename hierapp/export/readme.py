@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-import hierapp
 from hierapp import paths
 from hierapp.analysis import summary
 from hierapp.export import run_files
@@ -16,7 +15,7 @@ from hierapp.runs import Run
 from hierapp.runs.weights_header import conditions
 from hierapp.utils import devices
 from hierapp.utils.text import counted
-from hierapp.version import code_version
+from hierapp.version import __version__, code_version
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "scipy", "pydantic", "safetensors")
 
@@ -122,7 +121,7 @@ def bibtex() -> str:
         "@software{hierapp,\n"
         f"  title = {{{{{found.get('title', 'hierapp')}}}}},\n"
         f"  author = {{{{{found.get('name', 'The hierapp authors')}}}}},\n"
-        f"  version = {{{hierapp.__version__}}},\n"
+        f"  version = {{{__version__}}},\n"
         f"  note = {{{code_version()}}},\n"
         f"  license = {{{found.get('license', 'MIT')}}}\n"
         "}\n"

@@ -142,7 +142,7 @@ def studio(draft: Draft) -> None:
     left, right = st.columns([3, 1], gap="medium")
     with left:
         if common.actions().may_run:
-            tree_editor(draft, classes, lambda edits: common.actions().edit_draft(draft, edits))
+            tree_editor(draft, lambda edits: common.actions().edit_draft(draft, edits), classes)
         elif fits(draft.tree):
             common.chart(plots.tree_figure(draft.tree), "studio-tree-picture", "The tree of the draft")
     with right:

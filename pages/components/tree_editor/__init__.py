@@ -24,22 +24,20 @@ _component = st.components.v2.component(
 Ask = Callable[[Sequence[Mapping[str, Any]]], str]
 
 
-def tree_editor(
-    draft: Draft, classes: Sequence[str] | None = None, ask: Ask | None = None, key: str = "tree-editor"
-) -> None:
+def tree_editor(draft: Draft, ask: Ask, classes: Sequence[str] | None = None, key: str = "tree-editor") -> None:
     """Show the editor of a draft; edits are done on the draft before the script runs again.
 
     Args:
         draft: what is edited.
+        ask: does the edits and says what came of them.
         classes: the class names that the leaves are to be; what is missing is offered, what is unknown marked.
-        ask: does the edits in the place of `draft.ask`.
         key: the widget's key.
     """
     told = f"{key}-message"
 
     def done() -> None:
         try:
-            st.session_state[told] = (ask or draft.ask)(st.session_state[key].get("edits") or [])
+            st.session_state[told] = ask(st.session_state[key].get("edits") or [])
         except HierappError as error:
             st.session_state[told] = str(error)
 
