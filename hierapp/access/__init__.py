@@ -12,4 +12,4 @@ else:
         __name__, {"actions": ["Actions"], "roles": ["Limits", "Person", "Policy", "Role"]}
     )
 
-__all__ = ["Actions", "Limits", "Person", "Policy", "Role"]
+__all__ = ["Actions", "Limits", "Person", "Policy", "Role", "actions", "network", "roles"]

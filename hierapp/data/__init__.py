@@ -9,4 +9,4 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"dataset": ["Dataset"]})
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "contact_sheet", "dataset", "download", "image_set", "images", "registry"]

@@ -9,4 +9,4 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"decoders": ["decode"]})
 
-__all__ = ["decode"]
+__all__ = ["decode", "explain"]

@@ -9,4 +9,15 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"submission": ["resume", "submit"]})
 
-__all__ = ["resume", "submit"]
+__all__ = [
+    "estimate",
+    "logs",
+    "recorder",
+    "resume",
+    "scheduler",
+    "settings",
+    "slots",
+    "submission",
+    "submit",
+    "system_status",
+]

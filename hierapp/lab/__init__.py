@@ -2,3 +2,23 @@
 
 Nothing but `engine.py` imports torch at its top, and that is imported inside functions.
 """
+
+__all__ = [
+    "actions",
+    "choices",
+    "decoding",
+    "descent",
+    "disagreements",
+    "example",
+    "judgement",
+    "landscape",
+    "minimizer",
+    "numbers",
+    "preload",
+    "run_images",
+    "saved_views",
+    "steps",
+    "stories",
+    "trees",
+    "views",
+]

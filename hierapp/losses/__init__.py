@@ -5,4 +5,17 @@
 
 from hierapp.losses.registry import LOSSES, LossEntry, Option, OptionValue, check_options, find, judge, make_loss
 
-__all__ = ["LOSSES", "LossEntry", "Option", "OptionValue", "check_options", "find", "judge", "make_loss"]
+__all__ = [
+    "LOSSES",
+    "LossEntry",
+    "Option",
+    "OptionValue",
+    "base",
+    "check_options",
+    "equivalence",
+    "find",
+    "judge",
+    "make_loss",
+    "propriety",
+    "reference",
+]

@@ -12,4 +12,4 @@ else:
         __name__, {"confusion": ["confusion_matrix", "report"], "probabilities": ["probability_report"]}
     )
 
-__all__ = ["confusion_matrix", "probability_report", "report"]
+__all__ = ["confusion", "confusion_matrix", "probabilities", "probability_report", "report"]

@@ -1,1 +1,14 @@
 """Every drawing: data in, a Plotly figure or SVG out."""
+
+__all__ = [
+    "comparison",
+    "confusion",
+    "core",
+    "data",
+    "lab",
+    "outputs",
+    "reproduction",
+    "search",
+    "similarity",
+    "tree_svg",
+]

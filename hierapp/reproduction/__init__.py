@@ -4,3 +4,5 @@ full size, and rules, written down beforehand, that say whether what came out ag
 `presets` and `figures` are data; `planning` makes configurations of them, `queueing` finds or queues the runs,
 `evidence` reads what these say, `rules` and `judge` decide, `results` is what is kept as a file.
 """
+
+__all__ = ["figures", "planning", "presets", "queueing", "results", "shapes", "shown", "state", "timing"]

@@ -10,4 +10,19 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"run": ["Run"], "store": ["Store"]})
 
-__all__ = ["Run", "Store"]
+__all__ = [
+    "Run",
+    "Store",
+    "backup",
+    "check",
+    "curves",
+    "data_deletion",
+    "notes",
+    "records",
+    "selectors",
+    "states",
+    "store",
+    "tags",
+    "weights_header",
+    "writer",
+]

@@ -7,3 +7,5 @@ queues and prunes, in a process of its own.
 
 All of it looks at the validation part alone.
 """
+
+__all__ = ["journal", "plan", "report", "runner", "sampler", "space", "trials"]

@@ -9,4 +9,4 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"similarity": ["Similarity"]})
 
-__all__ = ["Similarity"]
+__all__ = ["Similarity", "embeddings", "formats", "library", "similarity", "spec", "summary"]

@@ -10,4 +10,17 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"config": ["RunConfig"], "trainer": ["train"]})
 
-__all__ = ["RunConfig", "train"]
+__all__ = [
+    "RunConfig",
+    "batches",
+    "checkpoints",
+    "config",
+    "device",
+    "evaluation",
+    "models",
+    "optimizers",
+    "predict",
+    "predictions",
+    "train",
+    "trainer",
+]

@@ -9,4 +9,17 @@ else:
 
     __getattr__ = names_on_first_use(__name__, {"tree": ["DISTANCES", "DistanceKind", "LabelTree"]})
 
-__all__ = ["DISTANCES", "DistanceKind", "LabelTree"]
+__all__ = [
+    "DISTANCES",
+    "DistanceKind",
+    "LabelTree",
+    "diff",
+    "distances",
+    "drafts",
+    "edits",
+    "formats",
+    "generators",
+    "library",
+    "suggest",
+    "text",
+]

@@ -1,1 +1,3 @@
 """Runs on a Ray cluster: nothing but this package imports ray."""
+
+__all__ = ["backend", "ready"]
