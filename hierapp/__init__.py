@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     from hierapp.utils.lazy import names_on_first_use
 
-    __getattr__ = names_on_first_use(
+    _find = names_on_first_use(
         __name__,
         {
             "analysis.tables": ["load_runs"],
@@ -26,5 +26,13 @@ else:
             "trees": ["LabelTree"],
         },
     )
+
+    def __getattr__(name):
+        if name in ("compute", "similarity_csv"):  # the scripts in bundles of version 0.1.0 import these first
+            from hierapp.export import old_scripts
+
+            return old_scripts.module(name)
+        return _find(name)
+
 
 __all__ = ["LabelTree", "TreeError", "__version__", "load_runs", "make_loss"]
