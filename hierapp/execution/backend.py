@@ -8,6 +8,8 @@ from typing import Protocol
 
 from hierapp.runs import Run
 
+LOG = "launcher.log"  # in the store's folder: what the scheduler and the processes of GPUs say
+
 
 @dataclass(frozen=True)
 class Room:

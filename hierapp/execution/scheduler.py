@@ -20,7 +20,7 @@ from typing import IO
 from hierapp import paths
 from hierapp.errors import DiskFull, StoreError
 from hierapp.execution import settings
-from hierapp.execution.backend import Backend
+from hierapp.execution.backend import LOG, Backend
 from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
 from hierapp.utils import processes
@@ -154,7 +154,7 @@ def wake(store: Store) -> None:
     if not is_at_work(store) and not _is_on_its_way(store):
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
         try:
-            started = processes.spawn(["hierapp.execution"], store.folder / "launcher.log", environment)
+            started = processes.spawn(["hierapp.execution"], store.folder / LOG, environment)
             _started[store.folder] = (started, time.monotonic())
         except OSError as error:
             raise StoreError(

@@ -73,6 +73,7 @@ def resume(store: Store, run: str) -> Run:
 
 
 def _check_launcher(store: Store) -> None:
+    settings.shares_gpu(store)
     chosen = settings.chosen(store)
     if settings.kind_of(chosen) == settings.RAY:
         ray_ready.address(chosen)

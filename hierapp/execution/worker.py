@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -14,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierapp.data import registry as datasets
-from hierapp.errors import Cancelled, HierappError, Superseded
-from hierapp.execution.recorder import Desk, RunRecorder, say
+from hierapp.errors import Cancelled, Superseded
+from hierapp.execution.failures import describe
+from hierapp.execution.recorder import Desk, RunRecorder, log, say
 from hierapp.runs import Run, Store
 from hierapp.runs.store import number_of
 from hierapp.runs.writer import Attempt
@@ -32,7 +35,13 @@ class LocalDesk(Attempt):
         """Nothing is left to do."""
 
 
-def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
+def work(
+    desk: Desk,
+    run: Run,
+    folder: Path,
+    load: Load | None = None,
+    started: Callable[[RunRecorder], object] = lambda recorder: None,
+) -> bool:
     """Train a claimed run and record how it ends; True if it finished.
 
     Args:
@@ -40,9 +49,11 @@ def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
         run: the run as it was claimed.
         folder: where its files go.
         load: reads data sets; `datasets.load` by default.
+        started: is told the run's recorder, by which it can be asked to end.
     """
     try:
         with RunRecorder(desk, run) as recorder, _signals(recorder):
+            started(recorder)
             return _train(recorder, run, folder, load)
     except Superseded:
         say("the run is another worker's by now, or has ended; this one stops")
@@ -59,6 +70,8 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         device = compute.choose_device(run.config.device)
         recorder.desk.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
+        if device.type == "cpu" and (run.placed or "").startswith("cuda"):
+            say("a GPU was meant for it, but this PyTorch finds none that it can use: see its CUDA and the driver's")
         test = trainer.train(run.config, run.tree, recorder, folder, load, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
         checkpoints.remove(folder)
@@ -75,7 +88,7 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         return False
     except Exception as error:
         with suppress(OSError):
-            traceback.print_exc()
+            traceback.print_exc(file=log())
         recorder.end("failed", error=describe(error))
         return False
 
@@ -122,16 +135,6 @@ def share_cores(run: Run) -> None:
         torch.set_num_threads(1)
 
 
-def describe(error: Exception) -> str:
-    """One sentence for the user; the log has the traceback."""
-    if isinstance(error, HierappError):
-        return str(error)
-    first = (str(error).splitlines() or [""])[0]
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in first:
-        return "The run needs more memory than the device has; make the batch or the model smaller."
-    return f"Training stopped on an unexpected {type(error).__name__}: {first}; the run's log has the details."
-
-
 def main() -> int:
     store = Store()
     run = store.run(sys.argv[1])
@@ -145,12 +148,23 @@ def main() -> int:
     return 0 if work(desk, run, run.folder) else 1
 
 
-def _go_first_when_memory_is_short() -> None:
+def log_by_saying() -> None:
+    """Warnings that modules log become lines of the log of the run that they belong to."""
+
+    class Saying(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    logging.basicConfig(handlers=[Saying()], level=logging.WARNING)
+
+
+def go_first_when_memory_is_short() -> None:
     """Rather a run, which can go on from its checkpoint, than the app or the user's editor."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 if __name__ == "__main__":
-    _go_first_when_memory_is_short()
+    go_first_when_memory_is_short()
+    log_by_saying()
     sys.exit(main())

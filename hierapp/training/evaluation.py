@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hierapp.losses.base import TreeLoss
 from hierapp.training import device
-from hierapp.training.batches import Images
+from hierapp.training.batches import Feed, Images
 from hierapp.training.config import RunConfig
 
 EVALUATION_BATCH = 1_000
@@ -20,25 +20,42 @@ LESS_IS_BETTER = ("val_loss", "val_distance")
 Confusion = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Learner:
-    """A network with its loss, its optimizer and the precision of its convolutions and matrix products."""
+    """A network with its loss, its optimizer and the precision of its convolutions and matrix products.
+
+    Attributes:
+        total: the sum of the losses of all images since it was last set to 0, on the device.
+    """
 
     network: nn.Module
     loss: TreeLoss
     optimizer: torch.optim.Optimizer
     precision: device.Precision = "float32"
+    total: Tensor = field(init=False)
 
-    def step(self, images: Tensor, targets: Tensor, rate: float) -> Tensor:
-        """One step on a batch; its loss, on the device."""
+    def __post_init__(self) -> None:
+        self.total = torch.zeros((), device=next(self.network.parameters()).device)
+
+    def learn(self, feed: Feed, place: int, rate: float) -> int:
+        """One step on the `place`-th batch of the epoch that the feed has begun; how many images that were."""
+        self.set_rate(rate)
+        batch = feed.indices(place)
+        self.step(*feed.take(batch, feed.share(place)))
+        return len(batch)
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+    def step(self, images: Tensor, targets: Tensor) -> None:
+        """One step on a batch."""
         value = self.loss(self.logits(images), targets)
         self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()
-        done: Tensor = value.detach()
-        return done
+        self.total += value.detach() * len(images)
 
     def logits(self, images: Tensor) -> Tensor:
         """float32 [B, C] of images [B, H, W, C]."""

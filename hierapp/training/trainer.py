@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from hierapp.training import checkpoints, device as compute, models, predictions
 from hierapp.training.batches import Feed, Images, Normalizer
 from hierapp.training.checkpoints import Position
 from hierapp.training.config import RunConfig
+from hierapp.training.cuda_graph import GraphLearner
 from hierapp.training.evaluation import Best, Confusion, Learner, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
@@ -38,6 +40,9 @@ from hierapp.trees import LabelTree
 REPORTS_PER_EPOCH = 10
 
 Load = Callable[[str, datasets.Part], ImageSet]
+
+# The first weights are drawn from torch's one random state; runs of one process take turns.
+_random_state = threading.Lock()
 
 
 class Recorder(Protocol):
@@ -119,7 +124,6 @@ class _Run:
     ) -> None:
         self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
         self.tree = tree = loss.tree
-        torch.manual_seed(config.seed)
         whole = load(config.data, "train")
         fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
         images = Images.of(whole, tree, device)
@@ -127,13 +131,16 @@ class _Run:
         training = images.take(fitting)
         self.feed = Feed(training, config, len(tree.leaves))
         height, width, channels = whole.images.shape[1:]
-        model = models.find(config.model).build((height, width, channels), loss.num_outputs)
-        network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
-        optimizer = make_optimizer(config, network.parameters())
-        self.position, self.best = Position(), Best()
+        shape = (height, width, channels)
         broken: list[str] = []
-        if folder:
-            self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
+        self.position, self.best = Position(), Best()
+        with _random_state:
+            torch.manual_seed(config.seed)
+            model = models.find(config.model).build(shape, loss.num_outputs)
+            network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
+            optimizer = make_optimizer(config, network.parameters())
+            if folder:
+                self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
         # A run that goes on does so with the threads and the precision that it began with.
         if self.position.threads:
             torch.set_num_threads(self.position.threads)
@@ -141,7 +148,8 @@ class _Run:
         numbers = height * width * channels * config.batch_size
         precision = compute.choose_precision(self.position.precision or config.precision, device, numbers)
         self.position.precision = precision
-        self.learner = Learner(network, loss, optimizer, precision)
+        graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
+        self.learner = (GraphLearner if graphed else Learner)(network, loss, optimizer, precision)
         recorder.went_back(self.position.epochs(len(self.feed)), broken)
 
     def fit(self) -> None:
@@ -217,13 +225,13 @@ def train_epoch(
     """The batches that an epoch has left; `position` goes along. Returns the last step's learning rate."""
     count = len(feed)
     reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
-    total = torch.tensor(position.total, device=feed.part.images.device)
+    total = learner.total.fill_(position.total)
     before, started, rate = position.seconds, time.perf_counter(), config.learning_rate
     learner.network.train()
-    for images, targets in feed.epoch(position.epoch, position.batch):
+    feed.begin(position.epoch)
+    while position.batch < count:
         rate = learning_rate(config, Place((position.epoch - 1) * count + position.batch, count, config.epochs * count))
-        value = learner.step(images, targets, rate)
-        total, position.images = total + value * len(images), position.images + len(images)
+        position.images += learner.learn(feed, position.batch, rate)
         position.batch += 1
         if position.batch in reports:
             mean = total.item() / position.images
@@ -233,7 +241,8 @@ def train_epoch(
                     f" {config.learning_rate:g})."
                 )
             recorder.report(position.epochs(count), {"train_loss": mean})
-            total, position.images = torch.zeros_like(total), 0
+            total.zero_()
+            position.images = 0
         stop = recorder.should_stop()
         if stop or recorder.should_save():
             position.total = total.item()

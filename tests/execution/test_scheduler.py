@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -40,6 +41,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
     monkeypatch.delenv("HIERAPP_LAUNCHER", raising=False)
+    monkeypatch.delenv("HIERAPP_SHARE_GPU", raising=False)
     monkeypatch.setattr(devices, "cards", lambda: ())
     return Store()
 
@@ -68,7 +70,7 @@ class FakeProcess:
     """Stands in for a worker; ends when the test says so."""
 
     def __init__(self, pid: int) -> None:
-        self.pid, self.code = pid, None
+        self.pid, self.code, self.stdin = pid, None, io.BytesIO()
 
     def poll(self) -> int | None:
         return self.code
@@ -79,7 +81,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, dict[s
     """What would have been started; each such process seems alive until it is given a code."""
     begun: list[tuple[list[str], Path, dict[str, str], FakeProcess]] = []
 
-    def spawn(arguments, log, environment=None):
+    def spawn(arguments, log, environment=None, with_input=False):
         begun.append((list(arguments), log, dict(environment or {}), FakeProcess(1_000_000 + len(begun))))
         return begun[-1][3]
 
@@ -343,7 +345,32 @@ def test_runs_side_by_side_share_the_cores(store, faked, monkeypatch):
     assert faked[3][2]["OMP_NUM_THREADS"] == "1"
 
 
-def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
+def test_a_worker_counts_gpus_as_the_driver_does_and_a_run_on_the_cpu_sees_none(store, faked, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "cards", lambda: ("0",))
+    store.add([*configs(1, device="cuda"), *configs(1, device="cpu")], DIGITS)
+    launcher = Launcher(store, scheduler.backends())
+    launcher.step()
+    seen = [
+        {name: value for name, value in environment.items() if name.startswith("CUDA_")}
+        for _, _, environment, _ in faked
+    ]
+    assert seen == [{"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, {"CUDA_VISIBLE_DEVICES": ""}]
+
+
+def test_a_gpu_that_the_user_names_is_counted_as_the_user_does(store, faked, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8f6a")
+    monkeypatch.setattr(devices, "cards", lambda: ("GPU-8f6a",))
+    (run,) = store.add(configs(1), DIGITS)
+    Launcher(store, scheduler.backends()).step()
+    assert store.run(run).placed == "cuda:GPU-8f6a"
+    assert faked[0][2]["CUDA_VISIBLE_DEVICES"] == "GPU-8f6a"
+    assert "CUDA_DEVICE_ORDER" not in faked[0][2]
+
+
+@pytest.mark.parametrize("shared", ["0", "1"])
+def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch, shared):
+    monkeypatch.setenv("HIERAPP_SHARE_GPU", shared)
     monkeypatch.setattr(devices, "cards", lambda: ("4", "7"))
     ids = store.add(configs(5), DIGITS)
     launcher = Launcher(store, scheduler.backends())
@@ -355,7 +382,12 @@ def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
     assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "7", "the one that became free"
     slots.set_slots(store, "cuda", 2)
     launcher.step()
-    assert sorted(environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked[3:]) == ["4", "7"]
+    if shared == "0":
+        assert sorted(environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked[3:]) == ["4", "7"]
+        return
+    first, again = (process.stdin.getvalue().decode().split("\n") for process in (faked[0][3], faked[2][3]))
+    assert len(faked) == 3, "a GPU has one process for its runs"
+    assert (len(first), len(again)) == (3, 3), "each was given one more"
 
 
 # The worker in this process
@@ -377,8 +409,8 @@ def work(store: Store, run: Run) -> bool:
     ("error", "message"),
     [
         (ConfigError("The training loss became nan."), "The training loss became nan."),
-        (MemoryError(), "The run needs more memory than the device has; make the batch or the model smaller."),
-        (torch.OutOfMemoryError("CUDA out of memory"), "The run needs more memory than the device has; make the"),
+        (MemoryError(), "The run needs more memory than the device has free; make the batch or the model smaller,"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "The run needs more memory than the device has free; make"),
         (ZeroDivisionError("first\nsecond"), "Training stopped on an unexpected ZeroDivisionError: first; the run's"),
         (KeyError(), "Training stopped on an unexpected KeyError: ; the run's log has the details."),
     ],
@@ -392,7 +424,7 @@ def test_a_run_that_fails_says_why_in_one_sentence(store, claimed, monkeypatch, 
     run = store.run(claimed.id)
     assert (run.state, run.error[: len(message)]) == ("failed", message)
     assert "\n" not in run.error
-    assert type(error).__name__ in capsys.readouterr().err, "the traceback goes into the log"
+    assert type(error).__name__ in capsys.readouterr().out, "the traceback goes into the log"
 
 
 def test_a_run_that_is_asked_to_stop_ends_cancelled(store, claimed):
