@@ -5,7 +5,7 @@ PORT ?= 8501
 BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
-.PHONY: run test lint faults benchmarks lock clean
+.PHONY: run test lint faults benchmarks gpu lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -29,6 +29,9 @@ benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.first_paint
 	$(BIN)/python -m benchmarks.studio
 	$(BIN)/python -m benchmarks.store
+
+gpu:  ## prove and measure everything on a GPU, within eight minutes; results in gpu-results
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu --out gpu-results
 
 lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
