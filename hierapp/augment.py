@@ -49,27 +49,27 @@ class Augment:
         counts = images.flatten(0, 2).sum(0, dtype=torch.int64) if config.cutout else images.new_zeros(images.shape[-1])
         self.mean_color = (counts.double() / max(1, images[..., 0].numel())).round().to(torch.uint8)
 
-    def draw(self, generator: torch.Generator, batches: int) -> Draws:
-        """An epoch's chances; `generator` is a CPU's."""
-        count, device = len(self.images), self.images.device
+    def draw(self, generator: torch.Generator, batches: int, into: Draws | None = None) -> Draws:
+        """An epoch's chances, in the tensors of an earlier epoch's where they are given; `generator` is a CPU's."""
+        count = len(self.images)
         height, width, _ = self.shape
 
-        def whole(below: int, *shape: int) -> Tensor:
-            return torch.randint(below, shape, generator=generator).to(device)
+        def whole(below: int) -> Tensor:
+            return torch.randint(below, (count,), generator=generator)
 
-        draws = Draws(
-            top=whole(2 * self.config.crop + 1, count),
-            left=whole(2 * self.config.crop + 1, count),
-            mirror=whole(2, count).bool(),
-            middle=torch.stack([whole(height, count), whole(width, count)], 1),
-            mix=[],
-        )
+        top, left = whole(2 * self.config.crop + 1), whole(2 * self.config.crop + 1)
+        mirror, middle = whole(2).bool(), torch.stack([whole(height), whole(width)], 1)
+        shares: list[float] = []
         if self.config.mixup:
             # numpy draws from Beta by a seed; torch's Beta takes no generator.
             seed = int(torch.randint(2**62, (), generator=generator))
-            shares = np.random.default_rng(seed).beta(self.config.mixup, self.config.mixup, batches)
-            draws.mix.extend(shares.tolist())
-        return draws
+            shares = np.random.default_rng(seed).beta(self.config.mixup, self.config.mixup, batches).tolist()
+        drawn = {"top": top, "left": left, "mirror": mirror, "middle": middle}
+        kept: dict[str, Tensor] = {}
+        for name, values in drawn.items():
+            kept[name] = torch.empty_like(values, device=self.images.device) if into is None else getattr(into, name)
+            copy_without_waiting(values, kept[name])
+        return Draws(**kept, mix=shares)
 
     def take(self, batch: Tensor, draws: Draws) -> Tensor:
         """The images of these positions [B], each with its changes: uint8 [B, H, W, C]."""
@@ -100,7 +100,12 @@ class Augment:
         return torch.where(blank, self.mean_color, images)
 
 
-def mix(images: Tensor, targets: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def copy_without_waiting(values: Tensor, into: Tensor) -> None:
+    """Copy from the CPU to wherever `into` is, without waiting for a GPU to arrive there."""
+    into.copy_(values.pin_memory() if into.is_cuda else values, non_blocking=True)
+
+
+def mix(images: Tensor, targets: Tensor, share: Tensor | float) -> tuple[Tensor, Tensor]:
     """Mixup of a batch with itself moved on by one: floats [B, H, W, C] and probabilities [B, L]."""
     floats = images.float()
     return (

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hierapp.augment import Augment, mix
+from hierapp.augment import Augment, Draws, copy_without_waiting, mix
 from hierapp.config import RunConfig
 from hierapp.datasets import ImageSet
 from hierapp.tree import LabelTree
@@ -70,7 +70,8 @@ class Normalizer(nn.Module):
 class Feed:
     """The batches of the training images, augmented as the configuration says, in an order that seed and epoch decide.
 
-    Nothing in it waits for the device.
+    Nothing in it waits for the device. What is drawn for an epoch lies in the same tensors each time, so that a CUDA
+    graph that was captured over them reads the next epoch's.
 
     Args:
         part: the training images.
@@ -81,27 +82,45 @@ class Feed:
     def __init__(self, part: Images, config: RunConfig, num_leaves: int) -> None:
         self.part, self.config, self.num_leaves = part, config, num_leaves
         self.augment = Augment(part.images, config)
+        self._order = torch.zeros(len(part), dtype=torch.int64, device=part.images.device)
+        self._draws: Draws | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         return math.ceil(len(self.part) / self.config.batch_size)
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of an epoch from the `start`-th on: images [B, H, W, C] of 0 to 255, and targets: leaves [B], or
-        probabilities [B, L] where labels are smoothed or mixed."""
+    def begin(self, number: int) -> None:
+        """Draw the order of an epoch and its augmentation."""
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + number)
-        order = torch.randperm(len(self.part), generator=generator).to(self.part.images.device)
-        batches = torch.split(order, self.config.batch_size)
-        changing = self.augment.is_on or self.config.mixup
-        draws = self.augment.draw(generator, len(batches)) if changing else None
-        for place in range(start, len(batches)):
-            batch = batches[place]
-            leaves = self.part.leaves.index_select(0, batch)  # several times as fast as by brackets
-            images = self.part.images.index_select(0, batch) if draws is None else self.augment.take(batch, draws)
-            if draws is not None and draws.mix:
-                yield mix(images, self._probabilities(leaves), draws.mix[place])
-            else:
-                yield images, self._probabilities(leaves) if self.config.label_smoothing else leaves
+        copy_without_waiting(torch.randperm(len(self.part), generator=generator), self._order)
+        if self.augment.is_on or self.config.mixup:
+            self._draws = self.augment.draw(generator, len(self), self._draws)
+
+    def indices(self, place: int) -> Tensor:
+        """Which images are in the `place`-th batch of the epoch: [B], fewer in the last one."""
+        size = self.config.batch_size
+        return self._order[place * size : (place + 1) * size]
+
+    def share(self, place: int) -> float | None:
+        """The share that each image of a batch has in its mixture, None without mixup."""
+        return self._draws.mix[place] if self._draws and self._draws.mix else None
+
+    def take(self, batch: Tensor, share: Tensor | float | None) -> tuple[Tensor, Tensor]:
+        """Images [B, H, W, C] of 0 to 255, and targets: leaves [B], or probabilities [B, L] where labels are smoothed
+        or mixed."""
+        leaves = self.part.leaves.index_select(0, batch)  # several times as fast as by brackets
+        images = (
+            self.part.images.index_select(0, batch) if self._draws is None else self.augment.take(batch, self._draws)
+        )
+        if share is not None:
+            return mix(images, self._probabilities(leaves), share)
+        return images, self._probabilities(leaves) if self.config.label_smoothing else leaves
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of an epoch from the `start`-th on, as `take` gives them."""
+        self.begin(number)
+        for place in range(start, len(self)):
+            yield self.take(self.indices(place), self.share(place))
 
     def _probabilities(self, leaves: Tensor) -> Tensor:
         """One-hot targets, with the smoothed part shared among all leaves."""

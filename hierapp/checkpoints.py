@@ -89,7 +89,7 @@ def save(
         "config": config.model_dump_json(),
         "position": asdict(position),
         "best": {"epoch": best.epoch, "value": best.value},
-        "groups": state["param_groups"],
+        "groups": [_plain_group(group) for group in state["param_groups"]],
         "plain": plain,
         "checksums": {name: _checksum(tensor) for name, tensor in tensors.items()},
     }
@@ -148,7 +148,8 @@ def _read(file: Path, config: RunConfig) -> tuple[dict[str, Any], dict[str, Tens
             about: dict[str, Any] = json.loads(words["checkpoint"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
         sound = words["checksum"] == str(zlib.crc32(words["checkpoint"].encode())) and about["version"] == VERSION
-        sound = sound and json.loads(about["config"]) == json.loads(config.model_dump_json())
+        # Fields that a later version added have their defaults.
+        sound = sound and RunConfig(**json.loads(about["config"])) == config
         sound = sound and about["checksums"] == {name: _checksum(tensor) for name, tensor in tensors.items()}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BrokenCheckpoint from error
@@ -191,6 +192,11 @@ def _best(about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module)
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _plain_group(group: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's settings as JSON has them; for CUDA graphs the rate is a tensor."""
+    return {name: value.item() if isinstance(value, Tensor) else value for name, value in group.items()}
 
 
 def _checksum(tensor: Tensor) -> int:

@@ -52,6 +52,26 @@ def choose_precision(wanted: str, device: torch.device, numbers: int) -> Precisi
     return "bfloat16" if device.type == "cpu" and numbers >= SMALL_BATCH and has_amx() else "float32"
 
 
+def choose_graphs(wanted: str, device: torch.device, is_own: bool) -> bool:
+    """Whether training steps are captured as a CUDA graph.
+
+    Args:
+        wanted: "on", "off", or "auto": on a CUDA device, for hierapp's own networks. A network that somebody else wrote
+            may decide something in Python at each step, which a graph would decide once and for all.
+        device: where.
+        is_own: whether the network is the user's.
+
+    Raises:
+        ConfigError: if they are asked for on another device.
+    """
+    if wanted == "on" and device.type != "cuda":
+        raise ConfigError(
+            f"CUDA graphs are asked for, but the run's device is {device.type}; choose the device cuda or cuda_graphs"
+            " auto."
+        )
+    return wanted == "on" or (wanted == "auto" and device.type == "cuda" and not is_own)
+
+
 def has_amx() -> bool:
     """Whether this CPU multiplies matrices of bfloat16 by itself."""
     known = getattr(torch.cpu, "_is_amx_tile_supported", None)

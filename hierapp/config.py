@@ -17,6 +17,7 @@ Schedule = Literal["constant", "step", "cosine", "one-cycle"]
 Select = Literal["val_accuracy", "val_loss", "val_distance", "last"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Deterministic = Literal["auto", "on", "off"]
+CudaGraphs = Literal["auto", "on", "off"]
 Group = Literal["training", "optimization", "augmentation", "evaluation", "machine"]
 
 
@@ -73,6 +74,10 @@ class RunConfig(BaseModel):
     device: Device = _field("machine", "auto", "auto takes cuda, else mps, else cpu")
     precision: Precision = _field("machine", "auto", "auto takes bfloat16 where the hardware is made for it")
     deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU", "deterministic")
+
+    cuda_graphs: CudaGraphs = _field(
+        "machine", "auto", "replay each step as one CUDA graph; auto: on cuda, for built-in networks", "CUDA graphs"
+    )
 
     @field_validator("data")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hierapp import compute
-from hierapp.batches import Images
+from hierapp.batches import Feed, Images
 from hierapp.losses.base import TreeLoss
 
 EVALUATION_BATCH = 1_000
@@ -18,25 +18,42 @@ EVALUATION_BATCH = 1_000
 Confusion = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Learner:
-    """A network with its loss, its optimizer and the precision of its convolutions and matrix products."""
+    """A network with its loss, its optimizer and the precision of its convolutions and matrix products.
+
+    Attributes:
+        total: the sum of the losses of all images since it was last set to 0, on the device.
+    """
 
     network: nn.Module
     loss: TreeLoss
     optimizer: torch.optim.Optimizer
     precision: compute.Precision = "float32"
+    total: Tensor = field(init=False)
 
-    def step(self, images: Tensor, targets: Tensor, rate: float) -> Tensor:
-        """One step on a batch; its loss, on the device."""
+    def __post_init__(self) -> None:
+        self.total = torch.zeros((), device=next(self.network.parameters()).device)
+
+    def learn(self, feed: Feed, place: int, rate: float) -> int:
+        """One step on the `place`-th batch of the epoch that the feed has begun; how many images that were."""
+        self.set_rate(rate)
+        batch = feed.indices(place)
+        self.step(*feed.take(batch, feed.share(place)))
+        return len(batch)
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+    def step(self, images: Tensor, targets: Tensor) -> None:
+        """One step on a batch."""
         value = self.loss(self.logits(images), targets)
         self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()
-        done: Tensor = value.detach()
-        return done
+        self.total += value.detach() * len(images)
 
     def logits(self, images: Tensor) -> Tensor:
         """float32 [B, C] of images [B, H, W, C]."""

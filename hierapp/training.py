@@ -23,6 +23,7 @@ from hierapp.batches import Feed, Images, Normalizer
 from hierapp.best import Best
 from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
+from hierapp.cuda_graph import GraphLearner
 from hierapp.datasets import ImageSet
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.learner import Confusion, Learner, evaluate
@@ -141,7 +142,8 @@ class _Run:
         numbers = height * width * channels * config.batch_size
         precision = compute.choose_precision(self.position.precision or config.precision, device, numbers)
         self.position.precision = precision
-        self.learner = Learner(network, loss, optimizer, precision)
+        graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
+        self.learner = (GraphLearner if graphed else Learner)(network, loss, optimizer, precision)
         recorder.went_back(self.position.epochs(len(self.feed)), broken)
 
     def fit(self) -> None:
@@ -217,13 +219,13 @@ def train_epoch(
     """The batches that an epoch has left; `position` goes along. Returns the last step's learning rate."""
     count = len(feed)
     reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
-    total = torch.tensor(position.total, device=feed.part.images.device)
+    total = learner.total.fill_(position.total)
     before, started, rate = position.seconds, time.perf_counter(), config.learning_rate
     learner.network.train()
-    for images, targets in feed.epoch(position.epoch, position.batch):
+    feed.begin(position.epoch)
+    while position.batch < count:
         rate = learning_rate(config, Place((position.epoch - 1) * count + position.batch, count, config.epochs * count))
-        value = learner.step(images, targets, rate)
-        total, position.images = total + value * len(images), position.images + len(images)
+        position.images += learner.learn(feed, position.batch, rate)
         position.batch += 1
         if position.batch in reports:
             mean = total.item() / position.images
@@ -233,7 +235,8 @@ def train_epoch(
                     f" {config.learning_rate:g})."
                 )
             recorder.report(position.epochs(count), {"train_loss": mean})
-            total, position.images = torch.zeros_like(total), 0
+            total.zero_()
+            position.images = 0
         stop = recorder.should_stop()
         if stop or recorder.should_save():
             position.total = total.item()

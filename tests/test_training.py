@@ -373,9 +373,9 @@ def test_training_images_are_augmented_where_it_is_asked_for(monkeypatch):
     shown: list[torch.Tensor] = []
     really = Learner.step
 
-    def step(self, images, targets, rate):
+    def step(self, images, targets):
         shown.append(images)
-        return really(self, images, targets, rate)
+        return really(self, images, targets)
 
     monkeypatch.setattr(Learner, "step", step)
     training.train(config(crop=2), DIGITS, Notes())

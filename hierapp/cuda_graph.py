@@ -1,0 +1,126 @@
+"""Training steps as a CUDA graph: captured once, then each is one launch in place of a hundred.
+
+A step of a small network takes the GPU less time than Python needs to launch its kernels; a graph launches them all at
+once (https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from hierapp.batches import Feed
+from hierapp.learner import Learner
+
+# Steps before the capture: cuDNN chooses its algorithms in them, and the optimizer makes its state.
+WARM_UP = 3
+
+Replay = Callable[[], None]
+
+
+@dataclass
+class GraphLearner(Learner):
+    """A learner whose steps on whole batches are replayed; the first ones, and those on the rest of the images, are
+    not.
+
+    What a step reads lies where it lay at the capture: the images, the epoch's order and chances (`Feed` keeps their
+    tensors), weights and optimizer state; the batch's indices, the share of mixup and the learning rate are copied
+    there before each replay. A network or loss that cannot be captured is trained without a graph, and the log says so.
+    """
+
+    problem: str | None = field(default=None, init=False)
+    _warm: int = field(default=0, init=False)
+    _replay: Replay | None = field(default=None, init=False)
+    _batch: Tensor = field(init=False)
+    _share: Tensor | None = field(default=None, init=False)
+    _rate: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for group in self.optimizer.param_groups:
+            group["lr"] = torch.tensor(float(group["lr"]), device=self.total.device)
+
+    def set_rate(self, rate: float) -> None:
+        if rate != self._rate:
+            for group in self.optimizer.param_groups:
+                group["lr"].fill_(rate)
+            self._rate = rate
+
+    def learn(self, feed: Feed, place: int, rate: float) -> int:
+        batch = feed.indices(place)
+        if self.problem is not None or len(batch) < feed.config.batch_size:
+            return super().learn(feed, place, rate)
+        if self._replay is None and self._warm < WARM_UP:
+            self._warm += 1
+            with side_stream(batch.device):
+                return super().learn(feed, place, rate)
+        share = feed.share(place)
+        if self._replay is None:
+            self._capture(feed, batch, share)
+        if self._replay is None:
+            return super().learn(feed, place, rate)
+        self.set_rate(rate)
+        self._batch.copy_(batch)
+        if self._share is not None and share is not None:
+            self._share.fill_(share)
+        self._replay()
+        return len(batch)
+
+    def _capture(self, feed: Feed, batch: Tensor, share: float | None) -> None:
+        self._batch = batch.clone()
+        self._share = None if share is None else torch.tensor(share, device=batch.device)
+        # Gradients of the last step would be added to; those made during the capture belong to the graph.
+        self.optimizer.zero_grad()
+        try:
+            with capturable(self.optimizer):
+                self._replay = capture(lambda: self.step(*feed.take(self._batch, self._share)))
+        except RuntimeError as error:
+            self.problem = str(error).splitlines()[0]
+            self.optimizer.zero_grad()
+            logging.getLogger(__name__).warning("trained without a CUDA graph: %s", self.problem)
+
+
+def capture(step: Callable[[], None]) -> Replay:
+    """Capture what a function launches on the GPU; nothing of it is computed yet.
+
+    Raises:
+        RuntimeError: by torch, for what cannot be captured: waiting for the device, for one.
+    """
+    graph = torch.cuda.CUDAGraph()
+    # Other threads may use the GPU meanwhile.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        step()
+    replay: Replay = graph.replay
+    return replay
+
+
+@contextmanager
+def capturable(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Meanwhile Adam may be captured; at other times torch warns of an optimizer that is said to be capturable."""
+    groups = [group for group in optimizer.param_groups if "capturable" in group]
+    for group in groups:
+        group["capturable"] = True
+    try:
+        yield
+    finally:
+        for group in groups:
+            group["capturable"] = False
+
+
+@contextmanager
+def side_stream(device: torch.device) -> Iterator[None]:
+    """Compute on another stream, as what is to be captured later must; the current one waits for it."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    current = torch.cuda.current_stream(device)
+    stream.wait_stream(current)
+    with torch.cuda.stream(stream):
+        yield
+    current.wait_stream(stream)
