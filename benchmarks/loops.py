@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Subset
-from torchvision import transforms
-from torchvision.datasets import CIFAR10
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from hierapp import compute, models, paths, tree_library
 from hierapp.batches import Feed, Images, Normalizer
 from hierapp.checkpoints import Position
 from hierapp.config import RunConfig
+from hierapp.cuda_graph import GraphLearner
 from hierapp.learner import Learner
 from hierapp.losses import make_loss
 from hierapp.optimizers import make_optimizer
@@ -66,7 +65,9 @@ def learner(part: Images, config: RunConfig, tree: LabelTree, precision: compute
     model = models.find(config.model).build((height, width, channels), loss.num_outputs)
     network = nn.Sequential(Normalizer(part.images), model).to(part.images.device)
     network = network.to(memory_format=torch.channels_last)
-    return Learner(network, loss, make_optimizer(config, network.parameters()), precision)
+    graphed = compute.choose_graphs(config.cuda_graphs, part.images.device, models.is_own(config.model))
+    kind = GraphLearner if graphed else Learner
+    return kind(network, loss, make_optimizer(config, network.parameters()), precision)
 
 
 def ours(part: Images, precision: compute.Precision, tree: LabelTree | None = None, **values: Any) -> Epoch:
@@ -97,12 +98,28 @@ def bare(part: Images, precision: compute.Precision, model: str = "lenet", chann
 
 def usual(count: int, device: torch.device, workers: int, augmented: bool = False) -> Epoch:
     """The recipe of most tutorials: torchvision's data set through transforms and a DataLoader, in float32."""
+    from torchvision.datasets import CIFAR10
+
+    data = CIFAR10(str(paths.data_folder()), transform=usual_transform(augmented), download=False)
+    return usual_epoch(Subset(data, range(count)), device, workers, "lenet")
+
+
+def usual_transform(augmented: bool) -> Callable[[Any], Tensor]:
+    """From a picture to normalised floats, cropped and mirrored by chance."""
+    from torchvision import transforms
+
     chances = [transforms.RandomCrop(32, 4), transforms.RandomHorizontalFlip()] if augmented else []
-    transform = transforms.Compose([*chances, transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)])
-    data = CIFAR10(str(paths.data_folder()), transform=transform, download=False)
-    loader = DataLoader(Subset(data, range(count)), batch_size=BATCH, shuffle=True, num_workers=workers)
+    made: Callable[[Any], Tensor] = transforms.Compose(
+        [*chances, transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)]
+    )
+    return made
+
+
+def usual_epoch(data: Dataset[Any], device: torch.device, workers: int, model: str) -> Epoch:
+    """An epoch of a data set through a DataLoader."""
+    loader = DataLoader(data, batch_size=BATCH, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda")
     torch.manual_seed(0)
-    network = models.find("lenet").build((32, 32, 3), 10).to(device)
+    network = models.find(model).build((32, 32, 3), 10).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 
     def epoch() -> None:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,9 +40,9 @@ class HereAttempt(Attempt):
     def saved(self, file: Path) -> None: ...
 
 
-def recorded(part: Images, precision: compute.Precision, folder: Path) -> loops.Epoch:
+def recorded(part: Images, precision: compute.Precision, folder: Path, **values: Any) -> loops.Epoch:
     """hierapp's epoch with all that a worker does beside it: metrics and signs of life into the store, checkpoints."""
-    config = loops.configuration()
+    config = loops.configuration(**values)
     store = Store(folder)
     (run,) = store.add([config], TREE)
     store.claim()
@@ -61,9 +62,9 @@ def recorded(part: Images, precision: compute.Precision, folder: Path) -> loops.
     return epoch
 
 
-def validation(part: Images, held_out: Images, precision: compute.Precision) -> loops.Epoch:
+def validation(part: Images, held_out: Images, precision: compute.Precision, **values: Any) -> loops.Epoch:
     """The evaluation that follows an epoch: a quarter as many images as it trains on."""
-    made = loops.learner(part, loops.configuration(), TREE, precision)
+    made = loops.learner(part, loops.configuration(**values), TREE, precision)
 
     def epoch() -> None:
         evaluate(made, held_out)

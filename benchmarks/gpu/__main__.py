@@ -92,7 +92,8 @@ def start(name: str, out: Path, dry: bool, seconds: float) -> str | None:
             stderr=log,
             start_new_session=True,
             cwd=needs.REPOSITORY,
-            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+            # A dry run computes next to nothing: threads would only wait for one another.
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", **({"OMP_NUM_THREADS": "1"} if dry else {})},
         )
         try:
             # A part is told its time and ends by itself; the rest is for what hangs.
