@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rich import filesize
-
 Room = Literal["enough", "low", "full"]
 
 LOW_BYTES = 1024**3
@@ -53,5 +51,5 @@ def in_words(count: int) -> str:
     >>> in_words(0)
     '0 bytes'
     """
-    unit, suffix = filesize.pick_unit_and_suffix(count, UNITS, 1024)
-    return f"{count} {suffix}" if unit == 1 else f"{count / unit:.1f} {suffix}"
+    power = next((power for power in range(len(UNITS)) if count < 1024 ** (power + 1)), len(UNITS) - 1)
+    return f"{count / 1024**power:.1f} {UNITS[power]}" if power else f"{count} {UNITS[0]}"

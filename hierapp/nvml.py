@@ -11,6 +11,8 @@ from typing import Any
 
 from hierapp.devices import cards
 
+NO_PACKAGE = "the package nvidia-ml-py is not installed"
+
 
 @dataclass(frozen=True)
 class Card:
@@ -32,8 +34,10 @@ def driver() -> dict[str, str]:
     """The versions of the driver and of the newest CUDA that it runs; empty without a GPU."""
     if not cards():
         return {}
-    import pynvml
-
+    try:
+        import pynvml
+    except ImportError:
+        return {"NVIDIA driver": NO_PACKAGE}
     try:
         pynvml.nvmlInit()
         cuda = pynvml.nvmlSystemGetCudaDriverVersion()
@@ -46,8 +50,10 @@ def driver() -> dict[str, str]:
 
 
 def _read(card: str) -> Card:
-    import pynvml  # only where there is a card to ask for
-
+    try:
+        import pynvml  # only where there is a card to ask for
+    except ImportError:
+        return Card(f"NVIDIA GPU {card}", problem=NO_PACKAGE)
     try:
         # It stays open: where nothing else holds the driver, opening it anew takes a second each time.
         pynvml.nvmlInit()

@@ -45,7 +45,8 @@ def is_fixed(kind: str) -> bool:
 def at_once(store: Store, wanted: str) -> int:
     """How many runs that ask for a device ("auto", "cuda", ...) go at once on this machine."""
     kind = kind_of(wanted)
-    return slots(store, kind) * (len(cards()) if kind == "cuda" else 1)
+    # Without a GPU a run for one goes to the CPU all the same, where it fails with a sentence that says so.
+    return slots(store, kind) * (max(1, len(cards())) if kind == "cuda" else 1)
 
 
 def threads(store: Store) -> int:

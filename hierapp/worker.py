@@ -15,7 +15,8 @@ import numpy as np
 
 from hierapp import datasets, processes
 from hierapp.attempt import Attempt
-from hierapp.errors import Cancelled, HierappError, Superseded
+from hierapp.errors import Cancelled, Superseded
+from hierapp.failures import describe
 from hierapp.recorder import Desk, RunRecorder, say
 from hierapp.runs import Run
 from hierapp.store import Store, number_of
@@ -58,6 +59,8 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         device = compute.choose_device(run.config.device)
         recorder.desk.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
+        if device.type == "cpu" and (run.placed or "").startswith("cuda"):
+            say("a GPU was meant for it, but this PyTorch finds none that it can use: see its CUDA and the driver's")
         test = training.train(run.config, run.tree, recorder, folder, load, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
         checkpoints.remove(folder)
@@ -119,16 +122,6 @@ def share_cores(run: Run) -> None:
     height, width, channels = entry.image_shape
     if height * width * channels * run.config.batch_size < SMALL_BATCH:
         torch.set_num_threads(1)
-
-
-def describe(error: Exception) -> str:
-    """One sentence for the user; the log has the traceback."""
-    if isinstance(error, HierappError):
-        return str(error)
-    first = (str(error).splitlines() or [""])[0]
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in first:
-        return "The run needs more memory than the device has; make the batch or the model smaller."
-    return f"Training stopped on an unexpected {type(error).__name__}: {first}; the run's log has the details."
 
 
 def main() -> int:

@@ -141,6 +141,14 @@ def test_a_driver_that_fails_is_told_in_a_word(step, driver):
         assert health.versions()["NVIDIA driver"] == "Driver/library version mismatch"
 
 
+@pytest.mark.usefixtures("driver")
+def test_a_machine_without_the_package_that_asks_the_driver_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    first = health.Watch().devices()[0]
+    assert first == health.Device("cuda", "NVIDIA GPU 1", problem="the package nvidia-ml-py is not installed")
+    assert health.versions()["NVIDIA driver"] == "the package nvidia-ml-py is not installed"
+
+
 def test_a_part_of_a_gpu_has_memory_and_no_load_of_its_own(driver):
     driver.broken["load"] = "Not Supported"
     first = health.Watch().devices()[0]

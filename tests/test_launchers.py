@@ -339,6 +339,29 @@ def test_runs_side_by_side_share_the_cores(store, faked, monkeypatch):
     assert faked[3][2]["OMP_NUM_THREADS"] == "1"
 
 
+def test_a_worker_counts_gpus_as_the_driver_does_and_a_run_on_the_cpu_sees_none(store, faked, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "cards", lambda: ("0",))
+    store.add([*configs(1, device="cuda"), *configs(1, device="cpu")], DIGITS)
+    launcher = Launcher(store, supervisor.backends())
+    launcher.step()
+    seen = [
+        {name: value for name, value in environment.items() if name.startswith("CUDA_")}
+        for _, _, environment, _ in faked
+    ]
+    assert seen == [{"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, {"CUDA_VISIBLE_DEVICES": ""}]
+
+
+def test_a_gpu_that_the_user_names_is_counted_as_the_user_does(store, faked, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8f6a")
+    monkeypatch.setattr(devices, "cards", lambda: ("GPU-8f6a",))
+    (run,) = store.add(configs(1), DIGITS)
+    Launcher(store, supervisor.backends()).step()
+    assert store.run(run).placed == "cuda:GPU-8f6a"
+    assert faked[0][2]["CUDA_VISIBLE_DEVICES"] == "GPU-8f6a"
+    assert "CUDA_DEVICE_ORDER" not in faked[0][2]
+
+
 def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
     monkeypatch.setattr(devices, "cards", lambda: ("4", "7"))
     ids = store.add(configs(5), DIGITS)
@@ -373,8 +396,8 @@ def work(store: Store, run: Run) -> bool:
     ("error", "message"),
     [
         (ConfigError("The training loss became nan."), "The training loss became nan."),
-        (MemoryError(), "The run needs more memory than the device has; make the batch or the model smaller."),
-        (torch.OutOfMemoryError("CUDA out of memory"), "The run needs more memory than the device has; make the"),
+        (MemoryError(), "The run needs more memory than the device has free; make the batch or the model smaller,"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "The run needs more memory than the device has free; make"),
         (ZeroDivisionError("first\nsecond"), "Training stopped on an unexpected ZeroDivisionError: first; the run's"),
         (KeyError(), "Training stopped on an unexpected KeyError: ; the run's log has the details."),
     ],

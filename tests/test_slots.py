@@ -48,6 +48,11 @@ def test_each_gpu_has_its_slots(store, monkeypatch):
     assert (slots.at_once(store, "auto"), slots.at_once(store, "cuda"), slots.at_once(store, "cpu")) == (6, 6, 1)
 
 
+def test_a_run_for_a_gpu_that_is_not_here_waits_for_one_place(store, monkeypatch):
+    monkeypatch.setattr(slots, "cards", lambda: ())
+    assert slots.at_once(store, "cuda") == 1
+
+
 def test_runs_that_share_the_cores_share_the_threads(store, monkeypatch):
     monkeypatch.setattr(slots, "cores", lambda: 8)
     for count, threads in ((1, 8), (3, 2), (8, 1), (20, 1)):

@@ -43,7 +43,9 @@ PARTS = {
     "losses": Part("Losses beside F.cross_entropy", 60),
     "cifar10": Part("ResNet-18 on CIFAR-10", 60),
 }
-DRY_SECONDS = 40.0
+DRY_SECONDS = 120.0
+# A part is told its time and ends by itself; this much more is for one that hangs.
+GRACE_SECONDS = 15.0
 
 
 def main() -> int:
@@ -96,12 +98,11 @@ def start(name: str, out: Path, dry: bool, seconds: float) -> str | None:
             env={**os.environ, "PYTHONFAULTHANDLER": "1", **({"OMP_NUM_THREADS": "1"} if dry else {})},
         )
         try:
-            # A part is told its time and ends by itself; the rest is for what hangs.
-            code = process.wait(timeout=seconds + 15)
+            code = process.wait(timeout=seconds + GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             process.wait()
-            return f"The part did not end within {seconds + 15:.0f} s and was killed."
+            return f"The part did not end within {seconds + GRACE_SECONDS:.0f} s and was killed."
     return None if code == 0 else f"The part ended with exit code {code}; gpu.log has the details."
 
 

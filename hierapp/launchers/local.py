@@ -56,7 +56,13 @@ class LocalBackend:
         kind, _, card = (run.placed or "").partition(":")
         if kind == "cuda":
             environment["CUDA_VISIBLE_DEVICES"] = card
-        elif slots.slots(self.store, "cpu") > 1:
+            if "CUDA_VISIBLE_DEVICES" not in os.environ:
+                # The number is the driver's, which counts otherwise than CUDA does by itself: the fastest GPU first.
+                environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        elif run.config.device == "cpu":
+            # Or PyTorch takes half a gigabyte of a GPU as soon as it is asked for the GPU's random state.
+            environment["CUDA_VISIBLE_DEVICES"] = ""
+        if kind != "cuda" and slots.slots(self.store, "cpu") > 1:
             # Runs that share the cores are slower if each wants all of them.
             environment["OMP_NUM_THREADS"] = str(slots.threads(self.store))
         command = ["hierapp.worker", run.id, str(run.attempt)]
