@@ -81,7 +81,7 @@ def save(
     best = best or Best()
     tensors |= {f"best.{name}": tensor for name, tensor in best.weights.items()}
     tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     tensors = weights.plain(tensors)
     about = {

@@ -95,7 +95,8 @@ def leaf_risks(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind =
 def threshold(leaf_log_probs: Tensor, tree: LabelTree, threshold: float = 0.5) -> Tensor:
     """The deepest node with z >= threshold, which may be internal, as node indices [B].
 
-    Of equally deep nodes, which a threshold of 0.5 or less allows, the likeliest. The root always qualifies.
+    Of equally deep nodes, which a threshold of 0.5 or less allows, the likeliest, and of equally likely ones the first.
+    The root always qualifies.
 
     Raises:
         ConfigError: if the threshold is not from 0 to 1.
@@ -106,7 +107,9 @@ def threshold(leaf_log_probs: Tensor, tree: LabelTree, threshold: float = 0.5) -
     z[:, 0] = 1.0
     depth = _tables(tree, z.device).depth
     # z is at most 1: it decides among equals in depth alone.
-    return torch.where(z >= threshold - ROUNDING, 2.0 * depth + z.clamp(max=1.0), 0.0).argmax(dim=1)
+    rank = torch.where(z >= threshold - ROUNDING, 2.0 * depth + z.clamp(max=1.0), 0.0)
+    # As in `top_down`, the last digits of sums are no difference: they depend on the device.
+    return (rank >= rank.amax(dim=1, keepdim=True) - 1e-9).int().argmax(dim=1)
 
 
 def node_probabilities(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:

@@ -130,7 +130,7 @@ def mean_distance(confusion: ArrayLike | csr_array, tree: LabelTree, distance: D
 def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:
     """Row, column and count of each pair that occurs."""
     sparse = hasattr(confusion, "tocoo")
-    matrix: Any = confusion.tocoo() if sparse else np.asarray(confusion)
+    matrix: Any = confusion.tocoo() if sparse else np.asarray(here(confusion))
     values: NDArray[Any] = matrix.data if sparse else matrix
     if matrix.shape != (size, size) or not (values >= 0).all():
         raise ConfigError(

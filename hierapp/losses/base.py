@@ -228,7 +228,8 @@ def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | No
     if weight is None:
         return None
     try:
-        values = torch.as_tensor(weight, dtype=torch.float64).detach().clone()
+        # Where all other tables are made, wherever the weights lie.
+        values = torch.as_tensor(weight, dtype=torch.float64, device=torch.get_default_device()).detach().clone()
     except (TypeError, ValueError, RuntimeError):
         raise ConfigError("The class weights hold what is no number; give one number a leaf.") from None
     if values.shape != (size,) or not (values.isfinite() & (values >= 0)).all():

@@ -36,7 +36,7 @@ class PathLoss(ConditionalLoss):
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.path = PathTables(tree)
-        missing = self.path.missing.numpy()
+        missing = self.path.missing.cpu().numpy()
         leaves, steps = np.nonzero(~missing)
         # The same steps in a row, for probabilities as targets: leaf, row and weight of each.
         # Where the kernel gives one place more, that counts for nothing.

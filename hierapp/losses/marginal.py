@@ -61,7 +61,7 @@ class MarginalLoss(FlatLoss):
     def __init__(self, tree: LabelTree, coefficients: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.shared_steps = SharedSteps(tree)
-        steps = np.where(self.shared_steps.missing.numpy(), 0.0, -coefficients[tree.leaf_paths])
+        steps = np.where(self.shared_steps.missing.cpu().numpy(), 0.0, -coefficients[tree.leaf_paths])
         steps[:, 0] = 0.0
         rows = torch.tensor(coefficients)[self.nodes.preorder.argsort()]
         self.register_buffer("coefficients", rows, persistent=False)

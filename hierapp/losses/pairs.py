@@ -14,6 +14,7 @@ from hierapp.losses import propriety
 from hierapp.losses.ancestors import DistanceRows
 from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.path import MOST_KEPT
+from hierapp.metrics import here
 from hierapp.similarity import bounded, checked, checked_bound, tree_similarity
 from hierapp.tree import DistanceKind, LabelTree
 
@@ -25,7 +26,8 @@ class PairLoss(FlatLoss):
     """A loss of the leaves' log-probabilities and one row [L] that the true leaf chooses.
 
     Targets that are probabilities are taken class by class: all L of them up to 256 classes; above, a row for each
-    entry that is not 0, which suits mixup and a few annotators, and is slow for labels smoothed over everything.
+    entry that is not 0, which suits mixup and a few annotators, and is slow for labels smoothed over everything. How
+    many these are is asked of the device, so that this case waits for it and cannot be part of a CUDA graph.
     """
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -84,7 +86,7 @@ class SimLoss(PairLoss):
             self.distances = DistanceRows(tree, "lca-depth")
             self.propriety = propriety.simloss_of_tree(tree, lower_bound)
             return
-        matrix = tree_similarity(tree) if similarity is None else checked(similarity, size)
+        matrix = tree_similarity(tree) if similarity is None else checked(here(similarity), size)
         table = checked(bounded(matrix, lower_bound), size)
         self.register_buffer("log_similarity", torch.tensor(table).log(), persistent=False)
         self.propriety = propriety.simloss(is_identity=np.count_nonzero(table) == size)
