@@ -84,7 +84,7 @@ def bare(part: Images, precision: compute.Precision, model: str = "lenet", chann
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network = models.find(model).build((32, 32, 3), 10).to(device).to(memory_format=layout)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
-    images = Normalizer(part.images)(part.images).contiguous(memory_format=layout)
+    images = Normalizer(part.images).to(device)(part.images).contiguous(memory_format=layout)
 
     def epoch() -> None:
         network.train()

@@ -7,6 +7,7 @@ once (https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ WARM_UP = 3
 
 Replay = Callable[[], None]
 
+_capturing = threading.Lock()
+
 
 @dataclass
 class GraphLearner(Learner):
@@ -34,6 +37,7 @@ class GraphLearner(Learner):
     """
 
     problem: str | None = field(default=None, init=False)
+    _stream: torch.cuda.Stream | None = field(default=None, init=False)
     _warm: int = field(default=0, init=False)
     _replay: Replay | None = field(default=None, init=False)
     _batch: Tensor = field(init=False)
@@ -42,6 +46,10 @@ class GraphLearner(Learner):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.total.is_cuda:
+            # One for each: graphs that run at the same time must not share cuBLAS's scratch memory, which belongs to
+            # the stream of the capture.
+            self._stream = torch.cuda.Stream(self.total.device)  # type: ignore[no-untyped-call]
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(float(group["lr"]), device=self.total.device)
 
@@ -57,7 +65,7 @@ class GraphLearner(Learner):
             return super().learn(feed, place, rate)
         if self._replay is None and self._warm < WARM_UP:
             self._warm += 1
-            with side_stream(batch.device):
+            with beside(self._stream):
                 return super().learn(feed, place, rate)
         share = feed.share(place)
         if self._replay is None:
@@ -78,22 +86,22 @@ class GraphLearner(Learner):
         self.optimizer.zero_grad()
         try:
             with capturable(self.optimizer):
-                self._replay = capture(lambda: self.step(*feed.take(self._batch, self._share)))
+                self._replay = capture(lambda: self.step(*feed.take(self._batch, self._share)), self._stream)
         except RuntimeError as error:
             self.problem = str(error).splitlines()[0]
             self.optimizer.zero_grad()
             logging.getLogger(__name__).warning("trained without a CUDA graph: %s", self.problem)
 
 
-def capture(step: Callable[[], None]) -> Replay:
-    """Capture what a function launches on the GPU; nothing of it is computed yet.
+def capture(step: Callable[[], None], stream: torch.cuda.Stream | None = None) -> Replay:
+    """Capture what a function launches on the GPU, on a stream; nothing of it is computed yet.
 
     Raises:
         RuntimeError: by torch, for what cannot be captured: waiting for the device, for one.
     """
     graph = torch.cuda.CUDAGraph()
-    # Other threads may use the GPU meanwhile.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    # Other threads may use the GPU meanwhile, but not capture: torch collects garbage and frees memory before it.
+    with _capturing, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         step()
     replay: Replay = graph.replay
     return replay
@@ -113,13 +121,12 @@ def capturable(optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
 
 @contextmanager
-def side_stream(device: torch.device) -> Iterator[None]:
+def beside(stream: torch.cuda.Stream | None) -> Iterator[None]:
     """Compute on another stream, as what is to be captured later must; the current one waits for it."""
-    if device.type != "cuda":
+    if stream is None:
         yield
         return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    current = torch.cuda.current_stream(device)
+    current = torch.cuda.current_stream(stream.device)
     stream.wait_stream(current)
     with torch.cuda.stream(stream):
         yield

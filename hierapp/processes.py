@@ -21,20 +21,23 @@ import psutil
 from hierapp import paths
 
 
-def spawn(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, with_input: bool = False
+) -> subprocess.Popen[bytes]:
     """Start `python -m` with these arguments in a session of its own: it outlives whoever starts it.
 
     Args:
         arguments: what follows `python -m`.
         log: where its output is appended.
         environment: variables besides this process's own.
+        with_input: whether its standard input is a pipe from this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     search = os.pathsep.join(filter(None, [str(paths.project_folder()), os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,

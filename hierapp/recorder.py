@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +49,30 @@ class Desk(Protocol):
         """A file of the run's folder is whole."""
 
 
+_thread = threading.local()
+
+
+def log() -> TextIO:
+    """Where this thread's log goes: standard output, unless it has a file of its own."""
+    stream: TextIO = getattr(_thread, "log", sys.stdout)
+    return stream
+
+
+@contextmanager
+def log_into(file: Path) -> Iterator[None]:
+    """Meanwhile the log of this thread goes to the end of a file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as _thread.log:
+        try:
+            yield
+        finally:
+            del _thread.log
+
+
 def say(words: str) -> None:
     """A line for the run's log; a log that cannot be written stops nothing."""
     try:
-        print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
+        print(f"{time.strftime('%H:%M:%S')} {words}", file=log(), flush=True)
     except OSError:
         return
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,9 @@ from hierapp.tree import LabelTree
 REPORTS_PER_EPOCH = 10
 
 Load = Callable[[str, datasets.Part], ImageSet]
+
+# The first weights are drawn from torch's one random state; runs of one process take turns.
+_random_state = threading.Lock()
 
 
 class Recorder(Protocol):
@@ -120,7 +124,6 @@ class _Run:
     ) -> None:
         self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
         self.tree = tree = loss.tree
-        torch.manual_seed(config.seed)
         whole = load(config.data, "train")
         fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
         images = Images.of(whole, tree, device)
@@ -128,13 +131,16 @@ class _Run:
         training = images.take(fitting)
         self.feed = Feed(training, config, len(tree.leaves))
         height, width, channels = whole.images.shape[1:]
-        model = models.find(config.model).build((height, width, channels), loss.num_outputs)
-        network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
-        optimizer = make_optimizer(config, network.parameters())
-        self.position, self.best = Position(), Best()
+        shape = (height, width, channels)
         broken: list[str] = []
-        if folder:
-            self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
+        self.position, self.best = Position(), Best()
+        with _random_state:
+            torch.manual_seed(config.seed)
+            model = models.find(config.model).build(shape, loss.num_outputs)
+            network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
+            optimizer = make_optimizer(config, network.parameters())
+            if folder:
+                self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
         # A run that goes on does so with the threads and the precision that it began with.
         if self.position.threads:
             torch.set_num_threads(self.position.threads)

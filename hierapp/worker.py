@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -17,7 +19,7 @@ from hierapp import datasets, processes
 from hierapp.attempt import Attempt
 from hierapp.errors import Cancelled, Superseded
 from hierapp.failures import describe
-from hierapp.recorder import Desk, RunRecorder, say
+from hierapp.recorder import Desk, RunRecorder, log, say
 from hierapp.runs import Run
 from hierapp.store import Store, number_of
 
@@ -32,7 +34,13 @@ class LocalDesk(Attempt):
         """Nothing is left to do."""
 
 
-def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
+def work(
+    desk: Desk,
+    run: Run,
+    folder: Path,
+    load: Load | None = None,
+    started: Callable[[RunRecorder], object] = lambda recorder: None,
+) -> bool:
     """Train a claimed run and record how it ends; True if it finished.
 
     Args:
@@ -40,9 +48,11 @@ def work(desk: Desk, run: Run, folder: Path, load: Load | None = None) -> bool:
         run: the run as it was claimed.
         folder: where its files go.
         load: reads data sets; `datasets.load` by default.
+        started: is told the run's recorder, by which it can be asked to end.
     """
     try:
         with RunRecorder(desk, run) as recorder, _signals(recorder):
+            started(recorder)
             return _train(recorder, run, folder, load)
     except Superseded:
         say("the run is another worker's by now, or has ended; this one stops")
@@ -77,7 +87,7 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         return False
     except Exception as error:
         with suppress(OSError):
-            traceback.print_exc()
+            traceback.print_exc(file=log())
         recorder.end("failed", error=describe(error))
         return False
 
@@ -137,12 +147,23 @@ def main() -> int:
     return 0 if work(desk, run, run.folder) else 1
 
 
-def _go_first_when_memory_is_short() -> None:
+def log_by_saying() -> None:
+    """Warnings that modules log become lines of the log of the run that they belong to."""
+
+    class Saying(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    logging.basicConfig(handlers=[Saying()], level=logging.WARNING)
+
+
+def go_first_when_memory_is_short() -> None:
     """Rather a run, which can go on from its checkpoint, than the app or the user's editor."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 if __name__ == "__main__":
-    _go_first_when_memory_is_short()
+    go_first_when_memory_is_short()
+    log_by_saying()
     sys.exit(main())

@@ -43,7 +43,7 @@ class Stub:
     def __init__(self) -> None:
         self.captured = self.replayed = 0
 
-    def __call__(self, step):
+    def __call__(self, step, stream=None):
         self.captured += 1
 
         def replay() -> None:
@@ -100,7 +100,7 @@ def test_graph_and_eager_training_agree(values, device, request):
 
 
 def test_failed_capture_trains_without_a_graph(monkeypatch, caplog):
-    def fail(step):
+    def fail(step, stream=None):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(cuda_graph, "capture", fail)

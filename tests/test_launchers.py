@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -67,7 +68,7 @@ class FakeProcess:
     """Stands in for a worker; ends when the test says so."""
 
     def __init__(self, pid: int) -> None:
-        self.pid, self.code = pid, None
+        self.pid, self.code, self.stdin = pid, None, io.BytesIO()
 
     def poll(self) -> int | None:
         return self.code
@@ -78,7 +79,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, dict[s
     """What would have been started; each such process seems alive until it is given a code."""
     begun: list[tuple[list[str], Path, dict[str, str], FakeProcess]] = []
 
-    def spawn(arguments, log, environment=None):
+    def spawn(arguments, log, environment=None, with_input=False):
         begun.append((list(arguments), log, dict(environment or {}), FakeProcess(1_000_000 + len(begun))))
         return begun[-1][3]
 
@@ -374,7 +375,9 @@ def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
     assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "7", "the one that became free"
     slots.set_slots(store, "cuda", 2)
     launcher.step()
-    assert sorted(environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked[3:]) == ["4", "7"]
+    first, again = (process.stdin.getvalue().decode().split("\n") for process in (faked[0][3], faked[2][3]))
+    assert len(faked) == 3, "a GPU has one process for its runs"
+    assert (len(first), len(again)) == (3, 3), "each was given one more"
 
 
 # The worker in this process
@@ -411,7 +414,7 @@ def test_a_run_that_fails_says_why_in_one_sentence(store, claimed, monkeypatch, 
     run = store.run(claimed.id)
     assert (run.state, run.error[: len(message)]) == ("failed", message)
     assert "\n" not in run.error
-    assert type(error).__name__ in capsys.readouterr().err, "the traceback goes into the log"
+    assert type(error).__name__ in capsys.readouterr().out, "the traceback goes into the log"
 
 
 def test_a_run_that_is_asked_to_stop_ends_cancelled(store, claimed):

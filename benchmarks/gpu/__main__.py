@@ -40,6 +40,7 @@ PARTS = {
     "launcher": Part("Runs by the launcher: processes, cancel, resume, memory", 75),
     "training": Part("Training: images a second", 110),
     "many_runs": Part("Many small runs at once", 85),
+    "launched_runs": Part("Many small runs by the launcher", 90),
     "losses": Part("Losses beside F.cross_entropy", 60),
     "cifar10": Part("ResNet-18 on CIFAR-10", 60),
 }

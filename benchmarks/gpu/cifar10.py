@@ -22,7 +22,7 @@ AIM = 0.93
 # choose the epoch.
 RECIPE: dict[str, Any] = {
     "model": "resnet18", "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4, "schedule": "one-cycle",
-    "flip": True, "crop": 4, "cutout": 8, "label_smoothing": 0.1, "batch_size": 128, "epochs": 24,
+    "flip": True, "crop": 4, "cutout": 8, "label_smoothing": 0.1, "batch_size": 128, "epochs": 40,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from the moment when all of them are ready. benchmarks/together.py has the same 
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import math
@@ -256,8 +257,7 @@ class Child:
     """A process that does what it is asked, one thing after another, and ends with the first that fails."""
 
     def __init__(self) -> None:
-        # This process has imported torch but computes nothing and never sees the GPU, so that it may be forked.
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("fork" if may_fork() else "spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=serve, args=(other,), daemon=True)
         self.process.start()
@@ -285,6 +285,16 @@ class Child:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+@functools.cache
+def may_fork() -> bool:
+    """Whether children of this process may use the GPU, as they may as long as it has not asked for one itself: then
+    they need not import torch again."""
+    child = os.fork()
+    if child == 0:
+        os._exit(int(torch.cuda._is_in_bad_fork()))
+    return os.waitpid(child, 0)[1] == 0
 
 
 def serve(pipe: Connection) -> None:

@@ -109,7 +109,7 @@ def bare_graph(part: Images, precision: compute.Precision, model: str) -> loops.
     torch.manual_seed(0)
     network = models.find(model).build((32, 32, 3), 10).to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True, capturable=True)
-    images = Normalizer(part.images)(part.images).contiguous(memory_format=torch.channels_last)
+    images = Normalizer(part.images).to(device)(part.images).contiguous(memory_format=torch.channels_last)
     batch = torch.arange(loops.BATCH, device=device)
 
     def step() -> None:
@@ -121,12 +121,13 @@ def bare_graph(part: Images, precision: compute.Precision, model: str) -> loops.
         optimizer.step()
 
     network.train()
-    with warnings.catch_warnings(), cuda_graph.side_stream(device):
+    stream = torch.cuda.Stream(device)
+    with warnings.catch_warnings(), cuda_graph.beside(stream):
         warnings.simplefilter("ignore")  # of a capturable optimizer that is not captured
         for _ in range(cuda_graph.WARM_UP):
             step()
     optimizer.zero_grad()
-    replay = cuda_graph.capture(step)
+    replay = cuda_graph.capture(step, stream)
 
     def epoch() -> None:
         for indices in torch.randperm(len(images)).to(device).split(loops.BATCH):

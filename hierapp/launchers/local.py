@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hierapp import devices, processes, slots
-from hierapp.launchers.supervisor import Room
+from hierapp.gpu_worker import can_share
+from hierapp.launchers.supervisor import LOG, Room
 from hierapp.runs import Run
 from hierapp.store import Store
 
@@ -33,6 +35,8 @@ class LocalBackend:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._workers: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
+        self._of_gpu: dict[str, subprocess.Popen[bytes]] = {}  # by the GPU
+        self._handed: set[tuple[str, int]] = set()  # to a process that others had been handed to before
         self._oom_kills = processes.oom_kills()
         # What was last seen of a run, and when by this process's clock, which cannot be set.
         self._seen: dict[tuple[str, int], tuple[object, float]] = {}
@@ -65,13 +69,36 @@ class LocalBackend:
         if kind != "cuda" and slots.slots(self.store, "cpu") > 1:
             # Runs that share the cores are slower if each wants all of them.
             environment["OMP_NUM_THREADS"] = str(slots.threads(self.store))
-        command = ["hierapp.worker", run.id, str(run.attempt)]
-        self._workers[run.id, run.attempt] = processes.spawn(command, run.log_file, environment)
+        key = (run.id, run.attempt)
+        if kind == "cuda" and can_share(run.config):
+            self._workers[key] = self._hand_over(run, card, environment)
+        else:
+            command = ["hierapp.worker", run.id, str(run.attempt)]
+            self._workers[key] = processes.spawn(command, run.log_file, environment)
+
+    def _hand_over(self, run: Run, card: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Give a run to the process that trains the runs of a GPU, a new one if there is none any more."""
+        line = f"{run.id} {run.attempt}\n".encode()
+        worker = self._of_gpu.get(card)
+        if worker is not None and worker.poll() is None and _tell(worker, line):
+            self._handed.add((run.id, run.attempt))
+        else:
+            if worker is not None:
+                _close(worker)
+            worker = processes.spawn(["hierapp.gpu_worker"], self.store.folder / LOG, environment, with_input=True)
+            self._of_gpu[card] = worker
+            _tell(worker, line)
+        return worker
 
     def never_began(self, run: Run) -> bool:
-        """A run that was claimed, but whoever claimed it died before its worker was there."""
-        key = (run.id, run.attempt)
-        return run.process is None and key not in self._workers and self._unchanged(run, START_SECONDS)
+        """A run that was claimed, but whoever claimed it died before its worker was there, or the process that it was
+        handed to had ended by then."""
+        worker = self._workers.get((run.id, run.attempt))
+        if run.process is not None:
+            return False
+        if worker is None:
+            return self._unchanged(run, START_SECONDS)
+        return (run.id, run.attempt) in self._handed and worker.poll() is not None
 
     def lost(self, run: Run) -> str | None:
         """Why the run's process is gone; None while it lives, or where that cannot be told yet."""
@@ -93,11 +120,20 @@ class LocalBackend:
         return f"{_why(code, killed_for_memory)}{_log_end(run.log_file)}"
 
     def kill(self, run: Run) -> None:
-        """End the worker and its children at once."""
+        """End the worker and its children at once; other runs of the process wait again, and go on from their
+        checkpoints."""
         processes.kill(run.process)
+        for card, worker in list(self._of_gpu.items()):
+            if worker.pid == run.pid:
+                _close(self._of_gpu.pop(card))
+        for other in self.store.runs(states=("running",)):
+            if other.process == run.process and other.id != run.id:
+                self.store.lose(other, f"The process that it shared with run {run.id} had to be ended.", again=True)
 
     def close(self) -> None:
-        """Nothing is held: workers are processes of their own."""
+        """Workers are processes of their own; those of GPUs hear that nothing more comes, and end."""
+        for worker in self._of_gpu.values():
+            _close(worker)
 
     def _unchanged(self, run: Run, seconds: float) -> bool:
         """Whether the run has given no sign of life for so long, as far as this launcher has watched."""
@@ -107,6 +143,24 @@ class LocalBackend:
             self._seen[key] = (sign, time.monotonic())
             return False
         return time.monotonic() - since > seconds
+
+
+def _tell(worker: subprocess.Popen[bytes], line: bytes) -> bool:
+    """Write to a process; whether it could still be reached."""
+    assert worker.stdin is not None
+    try:
+        worker.stdin.write(line)
+        worker.stdin.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _close(worker: subprocess.Popen[bytes]) -> None:
+    """Tell a process that nothing more comes."""
+    assert worker.stdin is not None
+    with suppress(OSError):
+        worker.stdin.close()
 
 
 def _why(code: int | None, killed_for_memory: bool = False) -> str:

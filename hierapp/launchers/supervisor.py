@@ -26,6 +26,7 @@ from hierapp.recorder import say
 from hierapp.runs import Run
 from hierapp.store import Store
 
+LOG = "launcher.log"
 POLL_SECONDS = 0.2
 ROOM_SECONDS = 2.0  # between looks while the disk is full
 GRACE_SECONDS = 10.0  # for a run that was asked to stop
@@ -184,7 +185,7 @@ def wake(store: Store) -> None:
     if not is_at_work(store) and not _is_on_its_way(store):
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
         try:
-            started = processes.spawn(["hierapp.launchers"], store.folder / "launcher.log", environment)
+            started = processes.spawn(["hierapp.launchers"], store.folder / LOG, environment)
             _started[store.folder] = (started, time.monotonic())
         except OSError as error:
             raise StoreError(
