@@ -13,7 +13,8 @@ import pytest
 
 from hierapp import devices, gpu_worker, processes, tree_library
 from hierapp.config import RunConfig
-from hierapp.launchers import supervisor
+from hierapp.errors import ConfigError
+from hierapp.launchers import choice, supervisor
 from hierapp.launchers.supervisor import Launcher
 from hierapp.recorder import log_into, say
 from hierapp.store import Store
@@ -31,6 +32,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("HIERAPP_SLOTS", "cuda=3,cpu=1")
+    monkeypatch.setenv("HIERAPP_SHARE_GPU", "1")
     monkeypatch.delenv("HIERAPP_LAUNCHER", raising=False)
     monkeypatch.setattr(devices, "cards", lambda: ("0",))
     return Store()
@@ -78,6 +80,26 @@ def states(store: Store, ids: list[str]) -> list[str]:
 )
 def test_only_runs_without_state_of_their_own_share_a_process(values, expected):
     assert gpu_worker.can_share(config(**values)) == expected
+
+
+def test_sharing_is_a_setting_that_the_environment_overrides(store, monkeypatch):
+    assert choice.shares_gpu(store)
+    assert choice.is_sharing_fixed()
+    monkeypatch.setenv("HIERAPP_SHARE_GPU", "yes")
+    with pytest.raises(ConfigError, match="0 or 1"):
+        choice.shares_gpu(store)
+    monkeypatch.delenv("HIERAPP_SHARE_GPU")
+    assert not choice.shares_gpu(store)
+    choice.set_shares_gpu(store, True)
+    assert choice.shares_gpu(store)
+    assert not choice.is_sharing_fixed()
+
+
+def test_without_sharing_a_gpu_run_has_a_process_of_its_own(store, spawned, monkeypatch):
+    monkeypatch.setenv("HIERAPP_SHARE_GPU", "0")
+    store.add([config()], DIGITS)
+    Launcher(store, supervisor.backends()).step()
+    assert [name for name, _ in spawned] == ["hierapp.worker"]
 
 
 def test_runs_share_a_process_and_the_next_one_starts_in_it(store, spawned):

@@ -40,6 +40,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
     monkeypatch.delenv("HIERAPP_LAUNCHER", raising=False)
+    monkeypatch.delenv("HIERAPP_SHARE_GPU", raising=False)
     monkeypatch.setattr(devices, "cards", lambda: ())
     return Store()
 
@@ -363,7 +364,9 @@ def test_a_gpu_that_the_user_names_is_counted_as_the_user_does(store, faked, mon
     assert "CUDA_DEVICE_ORDER" not in faked[0][2]
 
 
-def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
+@pytest.mark.parametrize("shared", ["0", "1"])
+def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch, shared):
+    monkeypatch.setenv("HIERAPP_SHARE_GPU", shared)
     monkeypatch.setattr(devices, "cards", lambda: ("4", "7"))
     ids = store.add(configs(5), DIGITS)
     launcher = Launcher(store, supervisor.backends())
@@ -375,6 +378,9 @@ def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch):
     assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "7", "the one that became free"
     slots.set_slots(store, "cuda", 2)
     launcher.step()
+    if shared == "0":
+        assert sorted(environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked[3:]) == ["4", "7"]
+        return
     first, again = (process.stdin.getvalue().decode().split("\n") for process in (faked[0][3], faked[2][3]))
     assert len(faked) == 3, "a GPU has one process for its runs"
     assert (len(first), len(again)) == (3, 3), "each was given one more"

@@ -16,7 +16,7 @@ from benchmarks.gpu.launcher import CLASSES, environment
 from benchmarks.gpu.session import Session
 from hierapp import devices, processes
 from hierapp.config import RunConfig
-from hierapp.launchers import local, supervisor
+from hierapp.launchers import supervisor
 from hierapp.launchers.supervisor import Launcher
 from hierapp.own_data import adoption, staging
 from hierapp.own_data.options import Options
@@ -40,13 +40,13 @@ class Way:
 
 
 WAYS = (
-    Way("one process for all, CUDA graphs (default)", 8, 8, True),
-    Way("one process for all, CUDA graphs (default)", 32, 32, True),
-    Way("one process for all, CUDA graphs (default)", 8, 1, True),
-    Way("a process each, CUDA graphs", 8, 8, False),
+    Way("one process for all, CUDA graphs", 8, 8, True),
+    Way("one process for all, CUDA graphs", 32, 32, True),
+    Way("one process for all, CUDA graphs", 8, 1, True),
+    Way("a process each, CUDA graphs (default)", 8, 8, False),
     Way("a process each, eager", 8, 8, False, "off"),
     Way("a process each, eager", 3, 1, False, "off"),
-    Way("one process for all, CUDA graphs (default)", 32, 8, True),
+    Way("one process for all, CUDA graphs", 32, 8, True),
 )
 
 
@@ -88,8 +88,8 @@ def measure(session: Session, way: Way, store: Store) -> None:
     runs, epochs = session.choose(way.runs, 2), session.choose(60, 1)
     has_gpu = bool(devices.cards())
     os.environ["HIERAPP_SLOTS"] = str(session.choose(way.at_once, 2))
-    really, cards = local.can_share, devices.cards
-    local.can_share = lambda config: way.is_shared
+    os.environ["HIERAPP_SHARE_GPU"] = str(int(way.is_shared))
+    cards = devices.cards
     if not has_gpu:
         devices.cards = lambda: ("0",)  # the same code; the runs train on the CPU
     started = time.monotonic()
@@ -117,8 +117,8 @@ def measure(session: Session, way: Way, store: Store) -> None:
         seconds = time.monotonic() - started
         launcher.close()
     finally:
-        local.can_share, devices.cards = really, cards
-        os.environ.pop("HIERAPP_SLOTS")
+        devices.cards = cards
+        del os.environ["HIERAPP_SLOTS"], os.environ["HIERAPP_SHARE_GPU"]
     ends = store.runs(ids)
     failed = [run for run in ends if run.state != "finished"]
     if failed:

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 TABLE = "Runs by the launcher"
 POLL_SECONDS = 0.05
-PATIENCE = 30.0  # seconds for any one thing to happen
+PATIENCE = 30.0  # seconds for any one thing to happen on a GPU; a dry run may have a busy machine
 END_SECONDS = 4.0  # for ending what still runs
 STEP_SECONDS = 6.0  # with less left no step begins
 MIB = 2**20
@@ -361,9 +361,9 @@ class Checks:
 
         return self.until(look, f"the end of run {run}")
 
-    def until(self, look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+    def until(self, look: Callable[[], T | None], what: str, patience: float | None = None) -> T:
         """What is looked for, once it is there; meanwhile the GPU's memory is watched."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + (patience or self.session.choose(PATIENCE, 10 * PATIENCE))
         while not (found := look()):
             if time.monotonic() > until:
                 raise Late(f"waited in vain for {what}")

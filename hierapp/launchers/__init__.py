@@ -69,6 +69,7 @@ def resume(store: Store, run: str) -> Run:
 
 
 def _check_launcher(store: Store) -> None:
+    choice.shares_gpu(store)
     chosen = choice.chosen(store)
     if choice.kind_of(chosen) == choice.RAY:
         ray_ready.address(chosen)

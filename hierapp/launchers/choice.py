@@ -14,7 +14,9 @@ MOST_RETRIES = 10
 # A cluster loses machines as a matter of course; one's own machine does so for a reason worth a look.
 DEFAULT_RETRIES = {LOCAL: 0, RAY: 3}
 
-_SETTING, _LAST_RAY, _RETRIES = "launcher", "launcher.ray", "retries"
+SHARE_VARIABLE = "HIERAPP_SHARE_GPU"
+
+_SETTING, _LAST_RAY, _RETRIES, _SHARE = "launcher", "launcher.ray", "retries", "gpu.share"
 
 
 def chosen(store: Store) -> str:
@@ -83,6 +85,29 @@ def set_retries(store: Store, count: int) -> None:
         ConfigError: if it is not from 0 to 10.
     """
     store.set_setting(_RETRIES, str(_checked_retries(str(count))))
+
+
+def shares_gpu(store: Store) -> bool:
+    """Whether one process trains all runs of a GPU (`gpu_worker`) rather than one process each: HIERAPP_SHARE_GPU ("1"
+    or "0"), else what was set, else not.
+
+    Raises:
+        ConfigError: if HIERAPP_SHARE_GPU is neither.
+    """
+    given = os.environ.get(SHARE_VARIABLE, "").strip()
+    if given not in ("", "0", "1"):
+        raise ConfigError(f"Expected {SHARE_VARIABLE} to be 0 or 1 but got {short(given)}.")
+    return (given or store.setting(_SHARE)) == "1"
+
+
+def set_shares_gpu(store: Store, on: bool) -> None:
+    """Keep whether one process trains all runs of a GPU."""
+    store.set_setting(_SHARE, str(int(on)))
+
+
+def is_sharing_fixed() -> bool:
+    """Whether HIERAPP_SHARE_GPU decides, so that a setting would change nothing."""
+    return bool(os.environ.get(SHARE_VARIABLE, "").strip())
 
 
 def _checked(value: str) -> str:

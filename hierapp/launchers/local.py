@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hierapp import devices, processes, slots
 from hierapp.gpu_worker import can_share
+from hierapp.launchers import choice
 from hierapp.launchers.supervisor import LOG, Room
 from hierapp.runs import Run
 from hierapp.store import Store
@@ -70,7 +71,7 @@ class LocalBackend:
             # Runs that share the cores are slower if each wants all of them.
             environment["OMP_NUM_THREADS"] = str(slots.threads(self.store))
         key = (run.id, run.attempt)
-        if kind == "cuda" and can_share(run.config):
+        if kind == "cuda" and choice.shares_gpu(self.store) and can_share(run.config):
             self._workers[key] = self._hand_over(run, card, environment)
         else:
             command = ["hierapp.worker", run.id, str(run.attempt)]
