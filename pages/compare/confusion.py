@@ -7,6 +7,7 @@ import streamlit as st
 from hierapp.analysis import confusion_tree, summary
 from hierapp.plots import confusion as confusion_plots
 from hierapp.runs import Run
+from hierapp.runs.records import Part
 from hierapp.utils.text import counted
 from pages.compare import fold, images
 from pages.compare.choice import Chosen
@@ -21,7 +22,7 @@ def show(chosen: Chosen) -> None:
     names, by_id = summary.labels(runs), {run.id: run for run in runs}
     first, second, third = st.columns([3, 3, 2])
     common.one_from_url("run", list(by_id), runs[0].id)
-    run = by_id[first.selectbox("Run", list(by_id), format_func=names.get, key="run")]
+    run = by_id[first.selectbox("Run", list(by_id), format_func=names.__getitem__, key="run")]
     common.to_url("run", run.id)
     others = [NONE, *(each.id for each in runs if each.tree_text == run.tree_text and each is not run)]
     common.one_from_url("less", others, NONE)
@@ -33,7 +34,8 @@ def show(chosen: Chosen) -> None:
         help="The difference of two runs on the same tree, in shares of each row.",
     )
     common.to_url("less", less)
-    part = third.segmented_control("Images", ["test", "validation"], default="test", required=True, key="images")
+    parts: list[Part] = ["test", "validation"]
+    part = third.segmented_control("Images", parts, default=parts[0], required=True, key="images")
     other = None if less == NONE else by_id[less]
     epoch = _epoch(run, other) if part == "validation" else None
     counts = common.store().confusion(run.id, part, epoch)

@@ -25,13 +25,15 @@ def nodes(tree: LabelTree) -> list[int]:
     levels = [str(level) for level in confusion_tree.levels(tree)]
     if len(levels) > 1:
         common.one_from_url("level", levels, str(confusion_tree.usual_level(tree)))
-        level = st.segmented_control(
-            "Level of the tree",
-            levels,
-            format_func=lambda level: "all classes" if _shows_all(tree, level) else f"level {level}",
-            required=True,
-            key="level",
-            on_change=_forget,
+        level = common.chosen(
+            st.segmented_control(
+                "Level of the tree",
+                levels,
+                format_func=lambda level: "all classes" if _shows_all(tree, level) else f"level {level}",
+                required=True,
+                key="level",
+                on_change=_forget,
+            )
         )
         common.to_url("level", level)
     else:

@@ -28,13 +28,15 @@ def page() -> None:
         st.info("No setting is chosen: choose some above.")
         return
     common.one_from_url("view", list(VIEWS), "figures")
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        format_func=lambda view: VIEWS[view][0],
-        required=True,
-        key="view",
-        label_visibility="collapsed",
+    view = common.chosen(
+        st.segmented_control(
+            "View",
+            list(VIEWS),
+            format_func=lambda view: VIEWS[view][0],
+            required=True,
+            key="view",
+            label_visibility="collapsed",
+        )
     )
     common.to_url("view", view)
     with common.told():

@@ -90,7 +90,7 @@ def _folds(found: SingleRuns) -> None:
     frame = found.by_fold()
     st.dataframe(
         frame,
-        column_config={name: st.column_config.NumberColumn(format="percent") for name in frame},
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in map(str, frame)},
         alt="Accuracy of each of the two runs on each fold of the test images",
     )
     st.caption(

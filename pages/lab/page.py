@@ -42,7 +42,7 @@ def lab_part(was_ready: bool) -> None:
                 real.choose(lab)
         controls.controls(lab, at)
         if "descent" not in at.controls and at.controls:
-            controls.reset(st)
+            controls.reset(left)
         with common.told():
             saved.saved(lab)
     with right:

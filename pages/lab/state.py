@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -92,7 +93,7 @@ class Lab:
                 node = move.get("node")
                 self.look = node if type(node) is int and node != self.look else None
                 continue
-            self.attempt(lambda state, move=move: lab_actions.edited(state, self.point, move))
+            self.attempt(partial(lab_actions.edited, which=self.point, edit=move))
             self.settled = move.get("final") is not False
             self.concerns_all |= move.get("op") != "logit"
 

@@ -56,9 +56,9 @@ def show(found: Shown, size: Size, data: str) -> None:
         if result is None:
             st.caption("Nothing yet.")
         else:
-            for claim in result.claims:
-                said = f"**{common.escaped(claim.claim)}** {common.escaped(claim.sentence)}"
-                st.markdown(f"{BADGES[claim.verdict]} {said}")
+            for judged_claim in result.claims:
+                said = f"**{common.escaped(judged_claim.claim)}** {common.escaped(judged_claim.sentence)}"
+                st.markdown(f"{BADGES[judged_claim.verdict]} {said}")
     if result is not None:
         _what_was_seen(result, data)
         for note in result.notes:

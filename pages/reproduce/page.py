@@ -6,7 +6,7 @@ from hierapp.data import registry as datasets
 from hierapp.execution import scheduler
 from hierapp.reproduction import planning
 from hierapp.reproduction.figures import FIGURES
-from hierapp.reproduction.presets import SIZES
+from hierapp.reproduction.presets import SIZES, SizeName
 from hierapp.reproduction.shown import Shown, shown
 from pages.reproduce import figure, overview
 from pages.shared import common, queue
@@ -15,12 +15,13 @@ REFRESH_SECONDS = 2.0
 store = common.store()
 
 
-def choose() -> tuple[str, str]:
+def choose() -> tuple[SizeName, str]:
     """The size and the data set."""
     left, right, _ = st.columns([1, 1, 2], vertical_alignment="bottom")
     with left:
         common.one_from_url("size", list(SIZES), "quick")
-        size = st.segmented_control("Size", list(SIZES), key="size", required=True, help=overview.SIZE_HELP)
+        picked = st.segmented_control("Size", list(SIZES), key="size", required=True, help=overview.SIZE_HELP)
+        size: SizeName = common.chosen(picked)
         common.to_url("size", size)
     with right:
         names = list(datasets.catalogue())
@@ -31,11 +32,11 @@ def choose() -> tuple[str, str]:
     return size, data
 
 
-def look(name: str, data: str) -> list[Shown]:
+def look(name: SizeName, data: str) -> list[Shown]:
     return shown(store, SIZES[name], data, FIGURES, figure.judged)
 
 
-def live(name: str, data: str, drawn: tuple[object, ...]) -> None:
+def live(name: SizeName, data: str, drawn: tuple[object, ...]) -> None:
     """How far the runs are; the figures, slow to draw, come anew only when there is something new in them."""
     scheduler.wake(store)
     found = look(name, data)

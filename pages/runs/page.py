@@ -145,7 +145,7 @@ def details(runs: Sequence[Run]) -> None:
     names = summary.labels(runs)
     with st.expander("Configuration and log"):
         by_id = {run.id: run for run in runs}
-        run = by_id[st.selectbox("Run", list(by_id), format_func=names.get, key="details-run")]
+        run = by_id[st.selectbox("Run", list(by_id), format_func=names.__getitem__, key="details-run")]
         st.json(run.config.model_dump() | {"device": run.device, "version": run.version, "folder": str(run.folder)})
         queue.clone_button(run)
         found = logs.tail(run.log_file)

@@ -10,6 +10,7 @@ from hierapp import metrics
 from hierapp.analysis import summary
 from hierapp.plots import core as plots
 from hierapp.runs import Run
+from hierapp.runs.records import Part
 from pages.shared import common
 
 FIRST_SECONDS = 0.4  # that figures wait at the first look
@@ -57,11 +58,12 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
     pick, part_column = st.columns([3, 1], vertical_alignment="bottom")
     if st.session_state.get("confusion-run") not in by_id:
         st.session_state["confusion-run"] = runs[0].id
-    run = by_id[pick.selectbox("Run", list(by_id), format_func=names.get, key="confusion-run")]
-    parts = ["validation", "test"] if run.state == "finished" else ["validation"]
+    run = by_id[pick.selectbox("Run", list(by_id), format_func=names.__getitem__, key="confusion-run")]
+    parts: list[Part] = ["validation", "test"] if run.state == "finished" else ["validation"]
     if st.session_state.get("confusion-part") not in parts:
         st.session_state["confusion-part"] = parts[0]
-    part = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
+    picked = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
+    part: Part = common.chosen(picked)
     counts = common.store().confusion(run.id, part, chosen_epoch(run) if part == "validation" else None)
     if counts is None:
         return

@@ -25,7 +25,9 @@ def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -
         if len(runs) > 1:
             says = {ALL: f"All {len(mine)} runs shown"} if len(mine) > 1 else {}
             says |= {run.id: f"{run.id} {names[run.id]}" for run in runs}
-            chosen = st.selectbox("Of run", list(says), index=len(says) - len(runs), format_func=says.get, key="noted")
+            chosen = st.selectbox(
+                "Of run", list(says), index=len(says) - len(runs), format_func=says.__getitem__, key="noted"
+            )
         if chosen == ALL:
             _field(ALL, "Tags that all have", tags.shared(mine), known, partial(_put_all, mine))
         for run in runs:

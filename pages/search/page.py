@@ -24,8 +24,10 @@ def page() -> None:
         form.form()
         return
     common.one_from_url("view", list(VIEWS), "results")
-    view = st.segmented_control(
-        "View", list(VIEWS), format_func=VIEWS.get, required=True, key="view", label_visibility="collapsed"
+    view = common.chosen(
+        st.segmented_control(
+            "View", list(VIEWS), format_func=VIEWS.__getitem__, required=True, key="view", label_visibility="collapsed"
+        )
     )
     common.to_url("view", view)
     if view == "new":

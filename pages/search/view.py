@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -114,7 +115,8 @@ def table(seen: Report) -> None:
     """A row a trial, with its run."""
     st.subheader("Trials")
     frame = seen.table().iloc[::-1]
-    frame = frame.assign(run=[f"runs?runs={run}" if run else None for run in frame["run"]])
+    links: list[Any] = [f"runs?runs={run}" if run else None for run in frame["run"]]
+    frame = frame.assign(run=links)
     form = "percent" if seen.metric.percent else "%.4f"
     st.dataframe(
         frame,

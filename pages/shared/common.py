@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -24,6 +24,8 @@ from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from pages.shared.entrance import person
+
+T = TypeVar("T")
 
 
 def show(page: Page) -> None:
@@ -131,6 +133,12 @@ def one_from_url(key: str, options: Sequence[str], default: str) -> None:
     if st.session_state.get(key) not in options:
         named = st.query_params.get(key)
         st.session_state[key] = named if named in options else default
+
+
+def chosen(value: T | None) -> T:
+    """The value of a required widget, whose type allows None only because its session state could be empty."""
+    assert value is not None
+    return value
 
 
 def to_url(key: str, value: str | Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from hierapp.errors import HierappError
 
 
 @contextmanager
-def kept(key: str, value: Any, change: Callable[[Any], None]) -> Iterator[dict[str, Any]]:
+def kept(key: str, value: Any, change: Callable[[Any], object]) -> Iterator[dict[str, Any]]:
     """The key and the callback for a widget that shows what is kept and keeps what is entered.
 
     What is refused stays in the widget, to be mended, with the reason below it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -31,7 +32,7 @@ MOVES: dict[Place, str] = {
 }
 
 
-def pressed(label: str, key: str, act: Callable[[], object], **look: object) -> None:
+def pressed(label: str, key: str, act: Callable[[], object], **look: Any) -> None:
     """A button that acts before anything is drawn anew; what is refused is told by `refusal`."""
 
     def press() -> None:
@@ -67,10 +68,15 @@ def resume_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
     mine = [run.id for run in stopped if actions().may_change(run.owner)]
     with st.popover("Resume", icon=":material/resume:", disabled=not stopped):
         if len(mine) > 1:
-            pressed(f"Resume all {len(mine)}", "resume-all", lambda: [actions().resume(run) for run in mine])
+            pressed(f"Resume all {len(mine)}", "resume-all", lambda: _resume(mine))
         for run in stopped:
             label = f"Resume {run.id} {names[run.id]}"
             pressed(label, f"resume-{run.id}", partial(_act, "resume", run.id), disabled=run.id not in mine)
+
+
+def _resume(runs: Sequence[str]) -> None:
+    for run in runs:
+        actions().resume(run)
 
 
 def queue_menu() -> None:

@@ -64,8 +64,8 @@ def _widget(field: FormField, column: DeltaGenerator) -> Any:
         index = field.choices.index(field.default)
         return column.selectbox(label, field.choices, index, key=key, help=about, bind="query-params")
     if field.kind is int:
-        bounds = [None if limit is None else int(limit) for limit in (field.low, field.high)]
-        return column.number_input(label, *bounds, field.default, key=key, help=about, bind="query-params")
+        least, most = (None if limit is None else int(limit) for limit in (field.low, field.high))
+        return column.number_input(label, least, most, field.default, key=key, help=about, bind="query-params")
     step = STEPS.get(field.name, OTHER_STEP)
     low, high = field.low, field.high
     return column.number_input(

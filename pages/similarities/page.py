@@ -165,8 +165,10 @@ tree_name = second.selectbox(
     help="orders the classes, and is what the similarity is compared with",
 )
 common.one_from_url("source", list(SOURCES), "names" if shipped_for(data) else "ordinal")
-source = st.segmented_control(
-    "Where it comes from", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source"
+source = common.chosen(
+    st.segmented_control(
+        "Where it comes from", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source"
+    )
 )
 for key, value in (("data", data), ("label-tree", tree_name), ("source", source)):
     common.to_url(key, value)

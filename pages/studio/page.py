@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from hierapp.data.registry import catalogue, find
-from hierapp.errors import HierappError, TreeError
+from hierapp.errors import ConfigError, HierappError, TreeError
 from hierapp.plots import core as plots
 from hierapp.trees import (
     DISTANCES,
@@ -127,7 +127,12 @@ def from_run() -> None:
     kind = st.radio("Take", list(kinds), format_func=lambda key: f"{key}: {kinds[key]}", help=LINKAGE)
     if st.button("Open in the studio", type="primary"):
         if kind == "its mistakes":
-            tree = generators.from_confusion(store.confusion(run.id, "test"), run.tree.leaves)
+            counts = store.confusion(run.id, "test")
+            if counts is None:
+                raise ConfigError(
+                    f"Run {run.id} has no confusion matrix of its test images; take its tree or its weights."
+                )
+            tree = generators.from_confusion(counts, run.tree.leaves)
         elif kind == "its weights":
             tree = generators.from_classifier(run.folder / "model.safetensors", run.tree)
         else:

@@ -1,5 +1,7 @@
 """Train: the form. It says what it will queue, and about how long that takes."""
 
+from typing import cast
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -73,7 +75,7 @@ def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -
                 label,
                 min_value=option.low,
                 max_value=None if option.high == float("inf") else option.high,
-                value=option.default,
+                value=cast("float", option.default),
                 step=0.05,
                 key=key,
                 help=option.help,
@@ -87,7 +89,7 @@ def model_field() -> str:
     named = st.session_state.get("model") or st.query_params.get("model") or ""
     options = list(MODELS) + ([named] if own and ":" in named else [])
     common.one_from_url("model", options, "lenet")
-    return st.selectbox(
+    model: str | None = st.selectbox(
         "Model",
         options,
         format_func=lambda name: MODELS[name].title if name in MODELS else name,
@@ -95,6 +97,7 @@ def model_field() -> str:
         accept_new_options=own,
         help=OWN_MODEL if own else None,
     )
+    return model or options[0]
 
 
 def form() -> tuple[list[RunConfig], str]:
