@@ -113,7 +113,10 @@ def threshold(leaf_log_probs: Tensor, tree: LabelTree, threshold: float = 0.5) -
 
 
 def node_probabilities(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
-    """z of all nodes, [B, N] in double precision where the device has it, from log-probabilities of leaves [B, L]."""
+    """Probabilities of all nodes, [B, N], from log-probabilities of the leaves [B, L].
+
+    They are in double precision where the device has it.
+    """
     exact = torch.float32 if leaf_log_probs.device.type == "mps" else torch.float64
     sums = torch.nn.functional.pad(leaf_log_probs.detach().to(exact).exp().cumsum(dim=1), (1, 0))
     ranges = _tables(tree, sums.device).ranges

@@ -20,15 +20,17 @@ ROUNDING = 1e-6  # as `decoders.ROUNDING`
 
 
 class Deepest(NamedTuple):
-    """For each sample and depth from 1 the likeliest node there and its probability, [n, D] each; -1 where there is
-    none."""
+    """For each sample and depth from 1 the likeliest node there and its probability, [n, D] each.
+
+    Where there is no node, the node is -1.
+    """
 
     node: Ints
     z: Floats
 
 
 def node_probabilities(p: Floats, tree: LabelTree) -> Floats:
-    """z of all nodes [n, N] from probabilities of the leaves [n, L]."""
+    """Probabilities of all nodes [n, N] from those of the leaves [n, L]."""
     below = np.zeros((len(p), p.shape[1] + 1))
     np.cumsum(p, axis=1, out=below[:, 1:])
     z: Floats = np.take(below, tree.leaf_ranges[:, 1], axis=1)

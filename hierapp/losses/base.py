@@ -77,6 +77,16 @@ class TreeLoss(nn.Module):
         return self.propriety.is_proper
 
     def forward(self, logits: Tensor, target: Tensor, reduction: Reduction | None = None) -> Tensor:
+        """The value of the loss.
+
+        Args:
+            logits: [B, C, ...], or [C] for one sample.
+            target: [B, ...] positions in `tree.leaves`, or [B, L, ...] probabilities over the leaves.
+            reduction: "mean", "sum" or "none"; None for the reduction of the loss.
+
+        Returns:
+            A scalar, or [B, ...] for reduction "none".
+        """
         way = self.reduction if reduction is None else _checked_reduction(reduction)
         if logits.ndim == 1:
             value = self._reduced(logits[None], target[None], way)
@@ -140,11 +150,11 @@ class TreeLoss(nn.Module):
         raise NotImplementedError
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
-        """log z of the leaves, [B, L, ...] from logits [B, C, ...]."""
+        """Log-probabilities of the leaves, [B, L, ...] from logits [B, C, ...]."""
         raise NotImplementedError
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        """log z of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
+        """Log-probabilities of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
         raise NotImplementedError
 
     def _check_logits(self, logits: Tensor) -> None:
@@ -183,10 +193,12 @@ class FlatLoss(TreeLoss):
         self.num_outputs = len(tree.leaves)
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
+        """Log-probabilities of the leaves, [B, L, ...] from logits [B, C, ...]."""
         self._check_logits(logits)
         return F.log_softmax(_float(logits), dim=1)
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
+        """Log-probabilities of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
         return self._as_rows(
             logits, lambda rows: self._in_preorder(self.nodes.log_sum_up(F.log_softmax(rows, dim=1).t()))
         )
@@ -200,9 +212,11 @@ class ConditionalLoss(TreeLoss):
         self.num_outputs = len(tree.nodes) - 1
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
+        """Log-probabilities of the leaves, [B, L, ...] from logits [B, C, ...]."""
         return self._as_rows(logits, lambda rows: self._log_z(rows).index_select(0, self.nodes.leaves).t())
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
+        """Log-probabilities of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
         return self._as_rows(logits, lambda rows: self._in_preorder(self._log_z(rows)))
 
     def _log_z(self, logits: Tensor) -> Tensor:

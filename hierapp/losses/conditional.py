@@ -48,10 +48,12 @@ class PathLoss(ConditionalLoss):
         self.register_buffer("step_weights", self.weights[leaves, steps], persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         weights = self.weights.index_select(0, target).to(logits.dtype)
         return (weights * self.path.step_losses(logits, target)).sum(1)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         return self.of_sibling_probabilities(self.nodes.sibling_log_softmax(logits), target)
 
     def of_sibling_probabilities(self, log_p: Tensor, target: Tensor) -> Tensor:

@@ -28,10 +28,14 @@ class Setting(Protocol):
     """What of a configuration is read here; a `RunConfig` is one."""
 
     @property
-    def loss(self) -> str: ...
+    def loss(self) -> str:
+        """Name of the loss in the registry."""
+        ...
 
     @property
-    def options(self) -> Mapping[str, Any]: ...
+    def options(self) -> Mapping[str, Any]:
+        """Options of the loss by name."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,7 @@ def _weighted(
 
 
 def _decides(tree: LabelTree) -> NDArray[np.bool_]:
-    """bool [L, D]: which steps a path has, but for those to an only child, whose p is always 1."""
+    """Which steps a path has, bool [L, D], but for those to an only child, whose p is always 1."""
     below = tree.leaf_paths[:, 1:]
     children = np.array([len(each) for each in tree.children])
     has: NDArray[np.bool_] = np.arange(2, below.shape[1] + 2) <= tree.depth[tree.leaf_nodes, None]

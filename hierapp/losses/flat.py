@@ -31,6 +31,7 @@ class CrossEntropy(FlatLoss):
         self.propriety = propriety.cross_entropy(label_smoothing)
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """`of_indices`, times the class weights."""
         weight = None if self.weight is None else self.weight.to(logits.dtype)
         return F.cross_entropy(logits, target, weight=weight, reduction="none", label_smoothing=self.label_smoothing)
 
@@ -59,10 +60,12 @@ class RegularizedCrossEntropy(FlatLoss):
         self.propriety = propriety.regularized(penalty)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         log_p = F.log_softmax(logits, dim=1)
         return F.nll_loss(log_p, target, reduction="none") + self.penalty * self._negative_entropy(log_p)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         log_p = F.log_softmax(logits, dim=1)
         return -(target * log_p).sum(1) + self.penalty * target.sum(1) * self._negative_entropy(log_p)
 

@@ -58,6 +58,7 @@ class SoftPathLoss(PathLoss):
         self.register_buffer("off_path", torch.tensor(share), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         if not self.reads_all_nodes:
             values = super().of_indices(logits, target)
             return values + self.constant if self.constant else values
@@ -73,6 +74,7 @@ class SoftPathLoss(PathLoss):
         return values + self.everywhere(log_p)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         log_p = self.nodes.sibling_log_softmax(logits)
         values = self.of_sibling_probabilities(log_p, target)
         if self.soft:
@@ -103,8 +105,10 @@ class SoftPathLoss(PathLoss):
 
 
 class Hierarchical(SoftPathLoss):
-    """The report's (2) and (3): sum over v on path(y), v != root, of s(v) * (-log p(v)), plus mass * sum of z(v) over
-    the internal nodes v, the root included.
+    """The report's (2) and (3): a weighted cross-entropy of the path's decisions, and the mass of the internal nodes.
+
+    The value is the sum over v on path(y), v != root, of s(v) * (-log p(v)), plus mass * sum of z(v) over the internal
+    nodes v, the root included.
 
     On a tree of uniform depth each level holds probability 1, so that the second term is the number of internal
     levels, a constant without gradient, and is not computed. On ragged trees it matters: expected loss is least at the
@@ -157,25 +161,30 @@ class Hierarchical(SoftPathLoss):
         self.register_buffer("paths", paths, persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         if self.paths is None:
             return super().of_indices(logits, target)
         leaves = torch.eye(self.num_leaves, dtype=logits.dtype, device=logits.device)
         return self.of_probabilities(logits, leaves.index_select(0, target))
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         if self.paths is None:
             return super().of_probabilities(logits, target)
         return reference.matrix_form(self.nodes, self.paths.to(logits.dtype), logits, target, self.targets, self.mass)
 
     @property
     def reads_all_nodes(self) -> bool:
+        """Whether the value depends on logits off the true path."""
         return super().reads_all_nodes or (self.mass > 0 and not self.tree.is_uniform_depth)
 
     @property
     def constant(self) -> float:
+        """The value that the loss adds for any logits and any target."""
         return self.mass * self.path.steps if self.tree.is_uniform_depth else 0.0
 
     def everywhere(self, log_p: Tensor) -> Tensor | float:
+        """The value that the loss adds for any target, [B] from log p [N - 1, B], or one number."""
         if self.mass == 0 or self.tree.is_uniform_depth:
             return self.constant
         return self.mass * self.nodes.sum_down(log_p).index_select(0, self.nodes.internal).exp().sum(0)

@@ -17,7 +17,7 @@ def hxe(
     parametrization: Literal["flat", "conditional"] = "flat",
     **shared: Unpack[Shared],
 ) -> TreeLoss:
-    """sum over v on path(y), v != root, of w(v) * (-log p(v)) with w(v) = exp(-alpha * (depth(v) - 1)).
+    """Sum over v on path(y), v != root, of w(v) * (-log p(v)) with w(v) = exp(-alpha * (depth(v) - 1)).
 
     Args:
         tree: the label tree.

@@ -19,7 +19,7 @@ from hierapp.trees import LabelTree
 
 
 def path_log_masses(log_p: Tensor, shared: Tensor, missing: Tensor) -> Tensor:
-    """log z of the nodes on each true path, from log-probabilities of the leaves; exact in log space, O(B * L).
+    """Log-probabilities of the nodes on each true path, from those of the leaves; exact in log space, O(B * L).
 
     The leaves are split by how many steps they share with the true leaf; each part is summed once, relative to its
     greatest member, and the node after r steps has the parts r, r + 1, ...
@@ -70,6 +70,7 @@ class MarginalLoss(FlatLoss):
         self.register_buffer("masks", self._masks() if small else None, persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         log_p = F.log_softmax(logits, dim=1)
         if self.masks is not None:
             log_z = torch.logsumexp(log_p[:, None, :] + self.masks.index_select(0, target).to(log_p.dtype), dim=2)
@@ -87,6 +88,7 @@ class MarginalLoss(FlatLoss):
         )
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         log_z = self.nodes.log_sum_up(F.log_softmax(logits, dim=1).t())
         wanted = self.nodes.sum_up(target.t()) * self.coefficients.to(logits.dtype)[:, None]
         return -(wanted[1:] * log_z[1:]).sum(0)

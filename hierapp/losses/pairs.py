@@ -31,9 +31,11 @@ class PairLoss(FlatLoss):
     """
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         return self.of_log_probs(F.log_softmax(logits, dim=1), target)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         log_p, size = F.log_softmax(logits, dim=1), self.num_leaves
         if size <= MOST_DENSE:
             leaves = torch.arange(size, device=target.device).repeat(len(target))
@@ -92,10 +94,11 @@ class SimLoss(PairLoss):
         self.propriety = propriety.simloss(is_identity=np.count_nonzero(table) == size)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for log-probabilities [B, L] and true leaves [B]."""
         return -torch.logsumexp(log_p + self._rows_of(target, log_p.dtype), dim=1)
 
     def _rows_of(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """log S[y], [B, L]."""
+        """Logarithms of the rows S[y], [B, L]."""
         if self.log_similarity is not None:
             return self.log_similarity.index_select(0, target).to(dtype)
         assert self.distances is not None
@@ -127,6 +130,7 @@ class SoftLabels(PairLoss):
         self.propriety = propriety.soft_labels(beta)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for log-probabilities [B, L] and true leaves [B]."""
         distances = self.distances(target, log_p.dtype)
         log_t = F.log_softmax(distances * (-self.beta / self.distances.largest), dim=1)
         return (log_t.exp() * (log_t - log_p)).sum(1)
@@ -153,16 +157,19 @@ class TreeWasserstein(FlatLoss):
         self.propriety = propriety.tree_wasserstein()
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and true leaves [B]."""
         p = F.softmax(logits, dim=1)
         values: Tensor = (p * self.distances(target, p.dtype)).sum(1)
         return values
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
         total = target.sum(1, keepdim=True)
         # A target that sums to another total, by class weights, is met by as much probability.
         surplus: Tensor = F.softmax(logits, dim=1) * total - target
         return self.nodes.sum_up(surplus.t())[1:].abs().sum(0)
 
     def of_weighted_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """`of_probabilities`, each class by its weight."""
         values = self.of_probabilities(logits, target)
         return values if self.weight is None else values * (target * self.weight.to(target.dtype)).sum(1)

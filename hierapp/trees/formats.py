@@ -106,10 +106,10 @@ def parse(text: str, format_name: str) -> LabelTree:
 
 
 def render(tree: LabelTree, format_name: str) -> str:
-    """Write a tree as text in one of `FORMATS`.
+    r"""Write a tree as text in one of `FORMATS`.
 
     >>> render(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "newick")
-    '(cat,dog)root;\\n'
+    '(cat,dog)root;\n'
     """
     return _format(format_name).render(tree)
 

@@ -96,6 +96,7 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 
 def render(tree: LabelTree) -> str:
+    """Write a tree as Newick text, with the names of internal nodes and without lengths of branches."""
     parts: list[str] = []
     ahead: list[tuple[int, str]] = [(0, "")]
     while ahead:

@@ -132,8 +132,9 @@ class LabelTree:
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph[Any]) -> LabelTree:
-        """Build a tree from a directed networkx graph whose edges point from parent to child and whose nodes are
-        strings.
+        """Build a tree from a directed networkx graph.
+
+        Its nodes are strings, and its edges point from parent to child.
 
         >>> import networkx as nx
         >>> LabelTree.from_networkx(nx.DiGraph([("root", "cat"), ("root", "dog")])).leaves
@@ -172,7 +173,7 @@ class LabelTree:
 
     @cached_property
     def depth(self) -> Ints:
-        """int array [N]: 1 at the root, one more at each step down."""
+        """Depth of each node, int array [N]: 1 at the root, one more at each step down."""
         depth = np.ones(len(self.nodes), np.int64)
         for node, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
@@ -181,7 +182,7 @@ class LabelTree:
 
     @cached_property
     def height(self) -> Ints:
-        """int array [N]: edges from the node down to its deepest leaf, 0 at the leaves."""
+        """Height of each node, int array [N]: edges down to its deepest leaf, 0 at the leaves."""
         height = np.zeros(len(self.nodes), np.int64)
         for node in range(len(self.nodes) - 1, 0, -1):
             parent = self.parents[node]
@@ -190,12 +191,12 @@ class LabelTree:
 
     @cached_property
     def leaf_nodes(self) -> Ints:
-        """int array [L]: the positions of the leaves in `nodes`."""
+        """Positions of the leaves in `nodes`, int array [L]."""
         return _frozen(np.array([i for i, below in enumerate(self.children) if not below], np.int64))
 
     @cached_property
     def internal_nodes(self) -> Ints:
-        """int array: the positions of the nodes that have children, the root first."""
+        """Positions in `nodes` of the nodes that have children, the root first; int array."""
         return _frozen(np.array([i for i, below in enumerate(self.children) if below], np.int64))
 
     @cached_property
@@ -205,7 +206,7 @@ class LabelTree:
 
     @cached_property
     def leaf_ranges(self) -> Ints:
-        """int array [N, 2]: the leaves below node i (or itself) are `leaves[start:stop]`."""
+        """Leaves below each node, int array [N, 2]: below node i (or itself) they are `leaves[start:stop]`."""
         ranges = np.empty((len(self.nodes), 2), np.int64)
         ranges[:, 0] = np.searchsorted(self.leaf_nodes, np.arange(len(self.nodes)))
         for node in range(len(self.nodes) - 1, -1, -1):
@@ -215,7 +216,7 @@ class LabelTree:
 
     @cached_property
     def leaf_paths(self) -> Ints:
-        """int array [L, levels]: row i has the nodes from the root to leaf i, and the leaf again where it ends above.
+        """Path of each leaf, int array [L, levels]: the nodes from the root to leaf i, which fills the rest of row i.
 
         >>> LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]).leaf_paths.tolist()
         [[0, 1, 2], [0, 1, 3], [0, 4, 4]]
@@ -239,13 +240,13 @@ class LabelTree:
         return up[::-1]
 
     def adjacency(self) -> Ints:
-        """int array [N, N] of the report's figure 2: row i has a 1 in the columns of the children of node i."""
+        """Adjacency matrix of the report's figure 2, int array [N, N]: row i has a 1 in the columns of i's children."""
         matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int64)
         matrix[self.parents[1:], np.arange(1, len(self.nodes))] = 1
         return matrix
 
     def paths(self) -> Ints:
-        """int array [N, N], J of the report's (3): row i has a 1 at every node from the root to i, both included."""
+        """J of the report's (3), int array [N, N]: row i has a 1 at each node from the root to i, both included."""
         matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int64)
         for node, parent in enumerate(self.parents.tolist()):
             if parent >= 0:

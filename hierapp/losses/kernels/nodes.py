@@ -19,7 +19,7 @@ Join = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def segment_logsumexp(rows: Tensor, segments: Tensor, count: int) -> Tensor:
-    """log of the sum of exp(rows) over the rows of each segment.
+    """Log of the sum of exp(rows) over the rows of each segment.
 
     Args:
         rows: [K, B], finite.
@@ -87,15 +87,15 @@ class NodeTables(nn.Module):
         self.register_buffer(name, torch.tensor(np.asarray(values, np.int64)), persistent=False)
 
     def sibling_log_softmax(self, logits: Tensor) -> Tensor:
-        """log p(v) = log P(v | parent(v)) of every node but the root, rows [N - 1, B] from logits [B, N - 1].
+        """Conditional log-probability of every node but the root, rows [N - 1, B] from logits [B, N - 1].
 
-        It is 0 for an only child, whatever its logit.
+        It is log p(v) = log P(v | parent(v)), and 0 for an only child, whatever its logit.
         """
         rows = logits.t().index_select(0, self.columns)
         return rows - segment_logsumexp(rows, self.group, len(self.group_size)).index_select(0, self.group)
 
     def sum_down(self, log_p: Tensor) -> Tensor:
-        """log z of all nodes, rows [N, B]: the sums of `log_p` [N - 1, B] over the path from the root to each node."""
+        """Log-probabilities of all nodes, rows [N, B]: sums of `log_p` [N - 1, B] over the path to each."""
         levels = [log_p.new_zeros(1, log_p.shape[1])]
         for level, rows in enumerate(torch.split(log_p, self.sizes[1:]), start=1):
             levels.append(levels[-1].index_select(0, self.get_buffer(f"parents_{level}")) + rows)
