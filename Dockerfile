@@ -13,8 +13,6 @@ COPY .streamlit/config.toml .streamlit/
 COPY app.py CITATION.cff ./
 COPY assets assets
 COPY trees trees
-COPY similarities similarities
-COPY results results
 COPY pages pages
 COPY hierapp hierapp
 

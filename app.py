@@ -18,11 +18,11 @@ PAGES = {
 }
 
 if __name__ == "__main__":
-    from hierapp.paths import project_folder
+    from hierapp.paths import app_folder
     from pages.shared import common, entrance
 
     # Files of our own: Streamlit would fetch an icon named by a word from the network.
-    assets = project_folder() / "assets"
+    assets = app_folder() / "assets"
     st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
     st.logo(assets / "logo.svg", size="large")
     pages = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from hierapp.paths import project_folder
+from hierapp import paths
 
 __version__ = "0.1.0"
 
@@ -15,10 +15,12 @@ def code_version() -> str:
     >>> code_version().startswith(__version__)
     True
     """
+    if paths.is_installed():  # git would tell of a repository that happens to lie around the environment
+        return __version__
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
-            cwd=project_folder(),
+            cwd=paths.project_folder(),
             capture_output=True,
             text=True,
             timeout=5,

@@ -77,11 +77,11 @@ def test_everything_that_is_copied_is_there_and_not_ignored(dockerfile):
 
 
 def test_all_that_the_app_reads_is_copied(dockerfile):
-    """What lies beside hierapp/ and is named in the code by the folder of the project."""
+    """What lies beside hierapp/ and is named in the code by the folder of the project or of the app."""
     sources = {word for line in of(dockerfile, "COPY") for word in line.split()[:-1]}
     for folder in ("hierapp", "pages", "."):
         for file in (PROJECT / folder).glob("*.py" if folder == "." else "**/*.py"):
-            for name in re.findall(r'project_folder\(\) / "([^"]+)"', file.read_text(encoding="utf-8")):
+            for name in re.findall(r'(?:project|app)_folder\(\) / "([^"]+)"', file.read_text(encoding="utf-8")):
                 assert name in sources, file
 
 

@@ -107,7 +107,7 @@ def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], wanted: Wante
     if len(over_seeds):
         _text(out, "over_seeds.csv", over_seeds.to_csv(index=False, lineterminator="\n"))
     _text(out, "environment.json", _json(readme.environment(runs)))
-    citation = paths.project_folder() / "CITATION.cff"
+    citation = paths.citation()
     if citation.is_file():
         _text(out, "CITATION.cff", citation.read_text(encoding="utf-8"))
     _text(out, "citation.bib", readme.bibtex())

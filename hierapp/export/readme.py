@@ -114,7 +114,7 @@ def environment(runs: Sequence[Run]) -> dict[str, Any]:
 
 def bibtex() -> str:
     """How hierapp is cited, as BibTeX; the same as CITATION.cff says."""
-    file = paths.project_folder() / "CITATION.cff"
+    file = paths.citation()
     said = file.read_text(encoding="utf-8") if file.is_file() else ""
     found = dict(re.findall(r'^(?:  - )?(\w+): "?(.*?)"?$', said, re.MULTILINE))
     return (

@@ -127,7 +127,7 @@ def file_of(size: SizeName) -> Path:
 
 def shipped_file(size: SizeName) -> Path:
     """The results that ship, where there are any."""
-    return paths.project_folder() / "results" / f"report-{size}.json"
+    return paths.shipped_results() / f"report-{size}.json"
 
 
 def load(file: Path) -> Report | None:

@@ -33,7 +33,9 @@ def spawn(
         with_input: whether its standard input is a pipe from this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    search = os.pathsep.join(filter(None, [str(paths.project_folder()), os.environ.get("PYTHONPATH")]))
+    # The interpreter finds an installed hierapp by itself; before its own library nothing else should be looked in.
+    code = None if paths.is_installed() else str(paths.project_folder())
+    search = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", *arguments],

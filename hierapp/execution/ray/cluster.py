@@ -160,9 +160,9 @@ class Cluster:
         """Join the cluster with a copy of this code, which goes to every node."""
         address = ready.address(self.chosen)
         with tempfile.TemporaryDirectory(prefix="hierapp-code-") as name:
-            for part in ("hierapp", "trees"):
-                ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(paths.project_folder() / part, Path(name) / part, ignore=ignore)
+            ignore = shutil.ignore_patterns("__pycache__", "_app")
+            shutil.copytree(paths.package_folder(), Path(name) / "hierapp", ignore=ignore)
+            shutil.copytree(paths.shipped_trees(), Path(name) / "trees", ignore=ignore)
             ray.init(
                 address,
                 namespace=self.namespace,
