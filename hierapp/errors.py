@@ -35,6 +35,10 @@ class AccessError(HierappError):
     """Who asks may not do this, or the app is not open to them."""
 
 
+class MissingPackageError(HierappError, ModuleNotFoundError):
+    """A package is not installed that only a part of hierapp needs."""
+
+
 class DiskFull(StoreError):  # noqa: N818 - a state of the disk, which passes
     """There is no room to store anything."""
 

@@ -18,7 +18,7 @@ DONE = 0
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    made = command(commands, "compare", compare_runs, "compare settings over the seeds of their runs", figures=True)
+    made = command(commands, "compare", compare_runs, figures=True)
     made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two settings or more: {selectors.HELP}")
     made.add_argument("--metric", default="accuracy", help="a figure of the test part, as `show RUN --json` names it")
     pairs = made.add_mutually_exclusive_group()

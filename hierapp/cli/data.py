@@ -22,7 +22,7 @@ SHOWN = 10  # broken files and groups of copies that are printed; --json has mor
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    data = commands.add_parser("data", help="list, get, import or delete data sets").add_subparsers(required=True)
+    data = command(commands, "data").add_subparsers(required=True)
     command(data, "list", list_data, "which data sets there are, and which are ready", figures=True)
     get = command(data, "get", get_data, "download a data set, or mend a broken one")
     get.add_argument("name")

@@ -16,9 +16,7 @@ DONE = 0
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add them to the grammar; `command` makes a command as all others are made."""
-    bundle = command(
-        commands, "export", export_runs, "write a bundle of runs: figures, weights, a script to repeat them"
-    )
+    bundle = command(commands, "export", export_runs)
     bundle.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     bundle.add_argument("-o", "--out", required=True, metavar="FILE.zip")
     for name, default, what in (
@@ -27,11 +25,11 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         ("logs", False, "the runs' logs, which may name folders of this machine"),
     ):
         bundle.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=f"with {what}")
-    report = command(commands, "report", write_report, "write an HTML report of runs that needs no network")
+    report = command(commands, "report", write_report)
     report.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     report.add_argument("-o", "--out", required=True, metavar="FILE.html")
     report.add_argument("--title", help="the report's title")
-    events = command(commands, "tensorboard", write_events, "write TensorBoard's event files of runs")
+    events = command(commands, "tensorboard", write_events)
     events.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     events.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for `tensorboard --logdir FOLDER`")
 

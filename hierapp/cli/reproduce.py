@@ -27,7 +27,7 @@ MOST_AT_ONCE = 8  # by itself: every run has the whole data set in memory
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    made = command(commands, "reproduce", reproduce, "run the report's figures again and judge them", figures=True)
+    made = command(commands, "reproduce", reproduce, figures=True)
     made.add_argument("figures", nargs="*", metavar="FIGURE", help="as 3a, 10, poster or appendix-a; all by default")
     made.add_argument("--size", choices=("quick", "full"), default="quick", help="5 epochs, or 40; quick by default")
     made.add_argument("--data", default="cifar10", help="another data set than the report's")

@@ -26,9 +26,7 @@ POLL_SECONDS = 0.5
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add them to the grammar; `command` makes a command as all others are made."""
-    search = command(
-        commands, "search", search_runs, "look for the best configuration on the validation images", figures=True
-    )
+    search = command(commands, "search", search_runs, figures=True)
     search.add_argument("name", help="the search's; its runs get the tag search:NAME")
     instead = search.add_mutually_exclusive_group()
     instead.add_argument("--show", action="store_true", help="say how this search stands")
@@ -51,7 +49,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     search.add_argument("--detach", action="store_true", help="return at once; the search goes on")
     arguments.add_choices(search)
     arguments.add(search)
-    command(commands, "searches", list_searches, "list all searches", figures=True)
+    command(commands, "searches", list_searches, figures=True)
 
 
 def search_runs(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ DONE = 0
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    group = commands.add_parser("similarity", help="which classes are alike, for simloss").add_subparsers(required=True)
+    group = command(commands, "similarity").add_subparsers(required=True)
     command(group, "list", list_all, "list the similarities that ship and those that are kept", figures=True)
     show = command(group, "show", show_one, "say what a similarity is like", figures=True)
     show.add_argument("name", metavar="NAME")

@@ -18,7 +18,7 @@ SOUND, BROKEN = 0, 2
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    store = commands.add_parser("store", help="back up, restore or check what is kept").add_subparsers(required=True)
+    store = command(commands, "store").add_subparsers(required=True)
     write = command(store, "backup", write_backup, "write store, trees, drafts and runs into a zip, while runs go on")
     write.add_argument("file", metavar="FILE.zip")
     write.add_argument("--without-weights", action="store_true", help="leave weights and checkpoints out")

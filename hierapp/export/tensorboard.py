@@ -1,4 +1,4 @@
-"""Runs as TensorBoard's event files: an extra, for which requirements-tensorboard.txt is installed.
+"""Runs as TensorBoard's event files: the extra `tensorboard`.
 
 Nothing of tensorboard is imported before it is asked for, and torch not at all. The same runs give the same bytes, and
 as in a bundle nothing names a user or a folder of this machine.
@@ -20,9 +20,10 @@ from hierapp.errors import ConfigError
 from hierapp.export import bundle, run_files
 from hierapp.runs import Run, Store
 from hierapp.runs.records import Points
+from hierapp.utils import extras
 from hierapp.utils.files import beside, put_in_place, told
 
-HOW_TO_INSTALL = "install it with `pip install -r requirements-tensorboard.txt -c constraints.txt`"
+HOW_TO_INSTALL = f"install it with `{extras.how_to_install('tensorboard')}`"
 PARTS = 1000  # of an epoch: TensorBoard's steps are whole numbers
 LONGEST = 80  # characters of a run's name there
 _ENDED = {"finished": "STATUS_SUCCESS", **dict.fromkeys(("failed", "cancelled", "interrupted"), "STATUS_FAILURE")}

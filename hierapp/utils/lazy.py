@@ -13,12 +13,23 @@ def names_on_first_use(package: str, names: Mapping[str, Sequence[str]]) -> Call
     Args:
         package: the package's `__name__`.
         names: for each module of the package the names that are taken from it.
+
+    Returns:
+        The function. It raises a MissingPackageError where a module needs an extra that is not installed.
     """
     modules = {name: module for module, each in names.items() for name in each}
 
     def find(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{modules[name]}"), name)
+        try:
+            module = import_module(f"{package}.{modules[name]}")
+        except ModuleNotFoundError as error:
+            from hierapp.utils import extras
+
+            if (missing := extras.explained(error)) is None:
+                raise
+            raise missing from None
+        return getattr(module, name)
 
     return find

@@ -4,7 +4,7 @@ import streamlit as st
 
 from hierapp import paths
 from hierapp.execution import logs, scheduler, settings, slots, system_status
-from hierapp.utils import devices, disk
+from hierapp.utils import devices, disk, extras
 from pages.shared import common, queue
 from pages.shared.kept import kept
 
@@ -72,7 +72,7 @@ def launcher_fields() -> None:
                 **bound,
             )
         if not system_status.installed("ray"):
-            st.warning("Ray is not installed here: `pip install -r requirements-ray.txt`.", icon=":material/package_2:")
+            st.warning(f"Ray is not installed here: `{extras.how_to_install('ray')}`.", icon=":material/package_2:")
     with kept("retries", settings.retries(store), lambda count: common.actions().set_retries(count)) as bound:
         st.number_input(
             "Resume interrupted runs by themselves, at most so many times",

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hierapp.errors import ConfigError
+from hierapp.utils import extras
 
 ANSWER_SECONDS = 3.0
 HERE = "ray"  # the choice of the cluster that this machine is part of
@@ -29,7 +30,7 @@ def address(chosen: str) -> str:
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(
             "Runs on a Ray cluster need Ray, which is not installed; install it by"
-            " `pip install -r requirements-ray.txt`, or let runs go to this machine (launcher: local)."
+            f" `{extras.how_to_install('ray')}`, or let runs go to this machine (launcher: local)."
         )
     found = _here() if chosen == HERE else chosen
     parts = urlsplit(found if "://" in found else f"//{found}")

@@ -219,7 +219,7 @@ def test_workers_of_attempts_that_are_over_are_ended(store, monkeypatch):
 
 def test_a_missing_ray_is_told_before_anything_is_queued(store, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"not installed; install it by `pip install -r requirements-ray\.txt`"):
+    with pytest.raises(ConfigError, match=r"not installed; install it by `pip install -r requirements-ray\.txt"):
         execution.submit(store, [RunConfig.make(data="digits", tree="digits", loss="cross-entropy")], DIGITS)
     assert store.runs() == []
 

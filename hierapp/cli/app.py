@@ -1,0 +1,43 @@
+"""The command line's `app`: the app in the browser, from a checkout or from the installed package, in any folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from hierapp import paths
+from hierapp.errors import ConfigError
+from hierapp.utils import extras
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    app = command(commands, "app", serve)
+    app.add_argument("--port", type=int, default=8501, help="the port it listens on; 8501 by default")
+    app.add_argument(
+        "--host",
+        default="localhost",
+        help="the address it listens on; others than localhost need a login or HIERAPP_OPEN=1; localhost by default",
+    )
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Become the server: this process is replaced, so that signals reach it."""
+    if not 1 <= options.port <= 65_535:
+        raise ConfigError(f"Expected --port to be a number from 1 to 65535 but got {options.port}.")
+    extras.require("app", "The app")
+    sys.stdout.flush()
+    os.execv(sys.executable, command(options.port, options.host))  # noqa: S606 - a list of our own words
+
+
+def command(port: int, host: str) -> list[str]:
+    """What starts the server. Streamlit reads the settings in the .streamlit/ beside the script.
+
+    -P: a folder pages/ or a file app.py where the command is called must not be taken for the app's.
+    """
+    script = str(paths.app_folder() / "app.py")
+    settings = [f"--server.port={port}", f"--server.address={host}"]
+    return [sys.executable, "-P", "-m", "streamlit", "run", script, *settings]

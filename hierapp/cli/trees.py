@@ -1,0 +1,65 @@
+"""The command line's `tree`: check, show, convert. It needs nothing but numpy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hierapp.errors import TreeError
+from hierapp.trees import library as tree_library, text as tree_text
+
+DONE = 0
+
+
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add it to the grammar; `command` makes a command as all others are made."""
+    tree = command(commands, "tree").add_subparsers(required=True)
+    check = command(tree, "check", check_tree, "say whether a file is a label tree, and what it is like", figures=True)
+    check.add_argument("file", metavar="FILE")
+    check.add_argument("--data", help="check the leaves against this data set's classes")
+    draw = command(tree, "show", show_tree, "draw a tree")
+    draw.add_argument("file", metavar="FILE")
+    convert = command(tree, "convert", convert_tree, "write a tree in the format of the second file's suffix")
+    convert.add_argument("file", metavar="FILE")
+    convert.add_argument("out", metavar="OUT")
+
+
+def check_tree(options: argparse.Namespace) -> int:
+    tree = tree_library.load(options.file)
+    if options.data:
+        from hierapp.data import registry as datasets
+
+        tree.positions_of(datasets.find(options.data).class_names)
+    facts = {
+        "file": options.file,
+        "nodes": len(tree.nodes),
+        "leaves": len(tree.leaves),
+        "depth": int(tree.depth.max()),
+        "is_uniform_depth": tree.is_uniform_depth,
+    }
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        shape = "of uniform depth" if tree.is_uniform_depth else "ragged"
+        print(f"{options.file}: a label tree, {facts['nodes']} nodes, {facts['leaves']} leaves, {shape}", end="")
+        print(f", depth {facts['depth']}{f', over the classes of {options.data}' if options.data else ''}.")
+    return DONE
+
+
+def show_tree(options: argparse.Namespace) -> int:
+    lines = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(tree_text.draw(tree_library.load(options.file), lines))
+    return DONE
+
+
+def convert_tree(options: argparse.Namespace) -> int:
+    tree = tree_library.load(options.file)
+    if Path(options.out).exists():
+        raise TreeError(f"The file {options.out} is there already; remove it or choose another name.")
+    tree.save(options.out)
+    print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
+    return DONE
