@@ -5,7 +5,11 @@ PORT ?= 8501
 BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
-.PHONY: run test lint faults benchmarks gpu lock clean
+# What one runs while working: no browser, no Ray cluster, nothing slow. `coverage` takes other tests by TESTS="not browser".
+FAST := not browser and not ray and not slow and not faults and not real_data
+TESTS ?= $(FAST)
+
+.PHONY: run test test-fast coverage lint hooks faults benchmarks gpu lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -13,11 +17,20 @@ run: .venv/.app  ## open the app
 test: .venv/.tests lint  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-fast: .venv/.tests  ## the quick tests, in under two minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)"
+
+coverage: .venv/.tests  ## branch coverage by the quick tests; line by line in .cache/coverage/html
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(TESTS)" --cov --cov-report=term --cov-report=html
+
 lint: .venv/.tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+
+hooks: .venv/.tests  ## lint before each commit
+	$(BIN)/pre-commit install
 
 faults: .venv/.tests  ## kill workers, launchers and the app at random moments while runs go on; some minutes
 	$(BIN)/python -m pytest -m faults

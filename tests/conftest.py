@@ -17,6 +17,16 @@ from hierapp.data import Dataset, registry as datasets
 from hierapp.data.dataset import File
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# The mark of every test in a folder; `make test-fast` leaves all of them out.
+MARKS = {"tests/e2e": "browser", "tests/execution/ray": "ray", "tests/faults": "slow"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for folder, mark in MARKS.items():
+            if item.path.is_relative_to(REPOSITORY / folder):
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

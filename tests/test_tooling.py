@@ -1,0 +1,91 @@
+"""The files of the development tools fit together: CI workflow, hooks, Makefile, marks, pins."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from hierapp.paths import project_folder
+
+PROJECT = project_folder()
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (PROJECT / name).read_text(encoding="utf-8").splitlines()
+    return dict(re.findall(r"^([a-z0-9-]+)(?:\[\w+\])?==(\S+)", "\n".join(lines), re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[Any, Any]:
+    return yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+
+
+def test_ci_runs_on_push_and_pull_request(workflow):
+    assert set(workflow[True]) == {"push", "pull_request"}  # YAML 1.1 reads the key `on` as true
+
+
+def test_ci_matrix_begins_with_oldest_supported_python(workflow):
+    pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert all(isinstance(python, str) for python in pythons)  # 3.10 without quotes would be 3.1
+    assert f">={pythons[0]}" == PYPROJECT["project"]["requires-python"]
+    assert pythons == ["3.11", "3.12", "3.13"]
+
+
+def test_ci_commands_are_make_targets(workflow):
+    commands = [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step]
+    assert commands == ["make lint", "make test"]
+    assert {command.split()[1] for command in commands} <= TARGETS
+
+
+def test_contributing_shows_existing_make_targets():
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\bmake ([a-z][a-z-]*)", text)
+    assert "test-fast" in shown
+    assert set(shown) <= TARGETS
+
+
+def test_contributing_names_existing_files():
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:hierapp|pages|tests|docs|\.github)/[\w./-]+)`", text)
+    assert len(named) > 12
+    assert [path for path in named if not (PROJECT / path).exists()] == []
+
+
+def test_hooks_use_pinned_tools_of_the_environment():
+    config = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]  # nothing is fetched
+    distributions = {"lint-imports": "import-linter"}
+    for hook in config["repos"][0]["hooks"]:
+        folder, _, program = hook["entry"].split()[0].rpartition("/")
+        assert folder == ".venv/bin"
+        assert distributions.get(program, program) in pins("requirements-dev.txt")
+        assert f"$(BIN)/{program}" in MAKEFILE
+
+
+def test_fast_tests_choose_by_declared_marks():
+    declared = {mark.split(":")[0] for mark in PYPROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+    fast = re.search(r"^FAST := (.*)$", MAKEFILE, re.MULTILINE)
+    assert fast is not None
+    assert set(re.findall(r"not (\w+)", fast[1])) == declared
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-text.txt"])
+def test_constraints_repeat_the_pins(name):
+    constraints = pins("constraints.txt")
+    assert {package: constraints.get(package) for package in pins(name)} == pins(name)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-text.txt"])
+def test_each_dependency_has_its_reason(name):
+    table = (PROJECT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    reasons = {
+        package for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for package in re.findall(r"[\w-]+", row)
+    }
+    assert set(pins(name)) - reasons == set()
