@@ -85,7 +85,8 @@ def deepest(p: Floats, tree: LabelTree) -> Deepest:
     for level in range(1, node.shape[1]):
         there = np.flatnonzero(tree.depth == level + 1)
         part = z[:, there]
-        likeliest = part.argmax(1)
+        # As in `decoders.threshold`: of nodes that differ by rounding alone, the first.
+        likeliest = (part >= part.max(1, keepdims=True) - 1e-9).argmax(1)
         node[:, level] = there[likeliest]
         best[:, level] = part[np.arange(len(p)), likeliest]
     return Deepest(node, best)
