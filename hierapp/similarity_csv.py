@@ -130,10 +130,10 @@ def _split(text: str) -> tuple[dict[str, str], str]:
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """The rows that are not empty, with their line numbers."""
+    """The rows that are not empty, with their line numbers; a class may have a name of spaces."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        return [(reader.line_num, row) for row in reader if any(row) and row != [" " * len(row[0])]]
     except csv.Error as error:
         raise ConfigError(f"Broken CSV in line {reader.line_num}: {error}.") from None
 

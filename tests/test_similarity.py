@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hierapp import LabelTree, make_loss, similarity_csv, similarity_facts
@@ -117,6 +117,8 @@ def test_what_is_no_similarity_is_refused(classes, matrix, message):
 
 
 @given(similarities())
+@example(Similarity.of(["\x85"], [[1.0]]))
+@example(Similarity.of([" ", "a"], [[1.0, 0.5], [0.5, 1.0]]))
 @settings(deadline=None)
 def test_a_similarity_comes_back_from_csv_to_the_last_digit(similarity):
     about = {"title": "two\nlines", "data": "cifar10", "nothing": " "}
