@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hierapp.losses.path import MOST_KEPT
@@ -15,11 +16,43 @@ from hierapp.tree import DistanceKind, LabelTree
 from hierapp.tree_distances import largest_distance
 
 
+class AncestorRows(nn.Module):
+    """A whole number for each true leaf and every leaf, which their lowest common ancestor decides.
+
+    From the root down each node of the true path changes the number at its first leaf, and back behind its last: the
+    numbers are running sums of these changes, exact in float32.
+
+    Args:
+        tree: the label tree.
+        values: [L, D + 1], the number for the leaves that share so many steps with the true one.
+    """
+
+    places: Tensor
+    changes: Tensor
+
+    def __init__(self, tree: LabelTree, values: NDArray[np.integer]) -> None:
+        super().__init__()
+        paths, self.size = tree.leaf_paths, len(tree.leaves)
+        # What is missing on a path changes nothing, at the first leaf; nor is there a leaf behind the last one.
+        missing = np.arange(paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
+        steps = np.where(missing[:, 1:], 0, np.diff(values, axis=1))
+        starts, stops = np.where(missing[:, 1:, None], 0, tree.leaf_ranges[paths[:, 1:]]).transpose(2, 0, 1)
+        places = np.concatenate([np.zeros_like(starts[:, :1]), starts, stops % self.size], 1)
+        changes = np.concatenate([values[:, :1], steps, np.where(stops == self.size, 0, -steps)], 1)
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+        self.register_buffer("changes", torch.tensor(changes, dtype=torch.float64), persistent=False)
+
+    def forward(self, target: Tensor, dtype: torch.dtype) -> Tensor:
+        """[B, L] for true leaves [B]."""
+        changes = self.changes.index_select(0, target).to(dtype)
+        rows = changes.new_zeros(len(target), self.size)
+        return rows.scatter_add(1, self.places.index_select(0, target), changes).cumsum(1)
+
+
 class SharedSteps(nn.Module):
     """How many steps from the root the paths to the true leaf and to every leaf have in common.
 
     Attributes:
-        steps: D, the greatest number of steps from the root to a leaf.
         missing: bool [L, D + 1], the numbers of steps that a leaf's path has not.
     """
 
@@ -28,14 +61,10 @@ class SharedSteps(nn.Module):
 
     def __init__(self, tree: LabelTree) -> None:
         super().__init__()
-        paths, size = tree.leaf_paths, len(tree.leaves)
-        self.steps, self.size = paths.shape[1] - 1, size
-        missing = np.arange(paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
-        # The leaves below the node of each step; past the end of a path none, behind the last leaf.
-        ranges = np.where(missing[:, 1:, None], size, tree.leaf_ranges[paths[:, 1:]])
+        size, levels = tree.leaf_paths.shape
+        missing = np.arange(levels) >= tree.depth[tree.leaf_nodes, None]
         self.register_buffer("missing", torch.tensor(missing), persistent=False)
-        self.register_buffer("starts", torch.tensor(ranges[..., 0]), persistent=False)
-        self.register_buffer("stops", torch.tensor(ranges[..., 1]), persistent=False)
+        self.rows = AncestorRows(tree, np.broadcast_to(np.arange(levels), (size, levels)))
         kept = self._made(torch.arange(size)) if size**2 <= MOST_KEPT else None
         self.register_buffer("kept", kept, persistent=False)
 
@@ -44,10 +73,8 @@ class SharedSteps(nn.Module):
         return self._made(target) if self.kept is None else self.kept.index_select(0, target)
 
     def _made(self, target: Tensor) -> Tensor:
-        starts, stops = (self.get_buffer(name).index_select(0, target) for name in ("starts", "stops"))
-        marks = starts.new_zeros(len(target), self.size + 1)
-        marks = marks.scatter_add(1, starts, torch.ones_like(starts)).scatter_add(1, stops, -torch.ones_like(stops))
-        return marks.cumsum(1)[:, :-1]
+        rows: Tensor = self.rows(target, torch.float32)
+        return rows.long()
 
 
 class DistanceRows(nn.Module):
@@ -58,32 +85,36 @@ class DistanceRows(nn.Module):
     """
 
     depth: Tensor
-    heights: Tensor
     kept: Tensor | None
 
     def __init__(self, tree: LabelTree, kind: DistanceKind) -> None:
         super().__init__()
         self.kind = kind
         self.largest = max(largest_distance(tree, kind), 1)
-        self.shared = None
+        self.rows = None
         if len(tree.leaves) ** 2 <= MOST_KEPT:
             kept = torch.tensor(tree.distances(kind), dtype=torch.float64)
             self.register_buffer("kept", kept, persistent=False)
             return
         self.kept = None
-        self.shared = SharedSteps(tree)
-        self.register_buffer("depth", torch.tensor(tree.depth[tree.leaf_nodes]), persistent=False)
-        self.register_buffer("heights", torch.tensor(tree.height[tree.leaf_paths]), persistent=False)
+        depth, paths = tree.depth[tree.leaf_nodes], tree.leaf_paths
+        # What the common ancestor decides of the distance; for the other kinds the depth of the other leaf is left.
+        values = {
+            "lca-height": tree.height[paths],
+            "lca-depth": -tree.depth[paths],
+            "edges": depth[:, None] - 2 * tree.depth[paths],
+        }
+        self.rows = AncestorRows(tree, values[kind])
+        self.register_buffer("depth", torch.tensor(depth), persistent=False)
 
     def forward(self, target: Tensor, dtype: torch.dtype) -> Tensor:
         """[B, L] for true leaves [B]."""
         if self.kept is not None:
             return self.kept.index_select(0, target).to(dtype)
-        assert self.shared is not None
-        shared = self.shared(target)
+        assert self.rows is not None
+        rows: Tensor = self.rows(target, dtype)
         if self.kind == "lca-height":
-            return self.heights.index_select(0, target).gather(1, shared).to(dtype)
-        own = self.depth.index_select(0, target)[:, None]
-        edges = self.kind == "edges"
-        rows: Tensor = own + self.depth - 2 * (shared + 1) if edges else torch.maximum(own, self.depth) - (shared + 1)
-        return rows.to(dtype)
+            return rows
+        if self.kind == "edges":
+            return rows + self.depth
+        return rows + torch.maximum(self.depth.index_select(0, target)[:, None], self.depth)

@@ -84,9 +84,14 @@ class TreeLoss(nn.Module):
         return self._reduced(logits, target, way)
 
     def _reduced(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
-        values, count = self._values(*self._rows(logits, target))
+        rows = self._rows(logits, target)
         if reduction == "none":
-            return values.view(logits.shape[:1] + logits.shape[2:])
+            return self._values(*rows)[0].view(logits.shape[:1] + logits.shape[2:])
+        return self._joined(*rows, reduction)
+
+    def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
+        """The sum or mean of the values of [B', C]."""
+        values, count = self._values(logits, target)
         if reduction == "sum":
             return values.sum()
         return values.mean() if count is None else values.sum() / count
@@ -111,16 +116,17 @@ class TreeLoss(nn.Module):
             return self.of_weighted_probabilities(logits, target), None
         keep = target != self.ignore_index
         some = _may_be_false(keep)
-        target = target.where(keep, 0) if some else target
+        known = target.where(keep, 0) if some else target
         try:
-            values = self.of_weighted_indices(logits, target)
+            values = self.of_weighted_indices(logits, known)
         except (IndexError, RuntimeError):
-            _explain(target, self.num_leaves)
+            self._explain(target)
             raise
+        values = values.where(keep, 0.0) if some else values
         if self.weight is not None:
-            weights = self.weight.to(values.dtype).index_select(0, target)
-            return (values.where(keep, 0.0), (keep * weights).sum()) if some else (values, weights.sum())
-        return (values.where(keep, 0.0), keep.sum()) if some else (values, None)
+            weights = self.weight.to(values.dtype).index_select(0, known)
+            return values, (keep * weights).sum() if some else weights.sum()
+        return values, keep.sum() if some else None
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """`of_indices`, times the class weights."""
@@ -153,6 +159,17 @@ class TreeLoss(nn.Module):
                 f"Expected logits of a floating type and of shape [B, {self.num_outputs}] or [B, {self.num_outputs},"
                 f" ...] but got {logits.dtype} {list(logits.shape)}."
             )
+
+    def _explain(self, target: Tensor) -> None:
+        """Turn torch's complaint of an index into one that names what was expected; a GPU tells it later and itself."""
+        if target.device.type != "cpu":
+            return
+        target, size = target[target != self.ignore_index], self.num_leaves
+        if len(target) and not 0 <= int(target.min()) <= int(target.max()) < size:
+            raise ConfigError(
+                f"Expected targets from 0 to {size - 1}, positions in tree.leaves, but got {int(target.min())} to"
+                f" {int(target.max())}."
+            ) from None
 
     def _as_rows(self, logits: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """Apply a function of [B', C] to logits [B, C, ...], and give its columns the place of C."""
@@ -200,13 +217,10 @@ class ConditionalLoss(TreeLoss):
         self.num_outputs = len(tree.nodes) - 1
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
-        return self._as_rows(logits, lambda rows: self._log_z(rows).index_select(0, self.nodes.leaves).t())
+        return self._as_rows(logits, lambda rows: self.nodes.log_z(rows).index_select(0, self.nodes.leaves).t())
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        return self._as_rows(logits, lambda rows: self._in_preorder(self._log_z(rows)))
-
-    def _log_z(self, logits: Tensor) -> Tensor:
-        return self.nodes.sum_down(self.nodes.sibling_log_softmax(logits))
+        return self._as_rows(logits, lambda rows: self._in_preorder(self.nodes.log_z(rows)))
 
 
 def _float(logits: Tensor) -> Tensor:
@@ -248,12 +262,3 @@ def _may_be_false(flags: Tensor) -> bool:
         return not bool(flags.all())
     except RuntimeError:  # torch.func.vmap has no single answer
         return True
-
-
-def _explain(target: Tensor, size: int) -> None:
-    """Turn torch's complaint of an index into one that names what was expected; a GPU tells it later and itself."""
-    if target.device.type == "cpu" and not 0 <= int(target.min()) <= int(target.max()) < size:
-        raise ConfigError(
-            f"Expected targets from 0 to {size - 1}, positions in tree.leaves, but got {int(target.min())} to"
-            f" {int(target.max())}."
-        ) from None

@@ -36,26 +36,26 @@ class PathLoss(ConditionalLoss):
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.path = PathTables(tree)
-        missing = self.path.missing.cpu().numpy()
-        leaves, steps = np.nonzero(~missing)
+        weights = np.where(self.path.missing, 0.0, weights)
+        of_choices = np.take_along_axis(weights, self.path.choices.order, 1)
+        self.register_buffer("weights", torch.tensor(of_choices), persistent=False)
         # The same steps in a row, for probabilities as targets: leaf, row and weight of each.
-        # Where the kernel gives one place more, that counts for nothing.
-        read = np.pad(np.where(missing, 0.0, weights), ((0, 0), (0, int(self.path.masks is None))))
-        self.register_buffer("weights", torch.tensor(read), persistent=False)
+        leaves, steps = np.nonzero(~self.path.missing)
+        rows = self.nodes.sibling_rows[tree.leaf_paths[leaves, steps + 1] - 1]
         self.register_buffer("step_leaves", torch.tensor(leaves), persistent=False)
-        rows = self.nodes.preorder[self.path.step_columns[leaves, steps] + 1] - 1
         self.register_buffer("step_rows", rows, persistent=False)
-        self.register_buffer("step_weights", self.weights[leaves, steps], persistent=False)
+        self.register_buffer("step_weights", torch.tensor(weights[leaves, steps]), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         weights = self.weights.index_select(0, target).to(logits.dtype)
-        return (weights * self.path.step_losses(logits, target)).sum(1)
+        values: Tensor = (weights * self.path.choices(logits, target)).sum(1)
+        return values
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        return self.of_sibling_probabilities(self.nodes.sibling_log_softmax(logits), target)
+        return self.of_sibling_probabilities(self.nodes.siblings(logits), target)
 
     def of_sibling_probabilities(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """`of_probabilities` from log p [N - 1, B]."""
+        """`of_probabilities` from log p [N - 1, B], the rows of `nodes.siblings`."""
         each = target.t().index_select(0, self.step_leaves) * self.step_weights.to(log_p.dtype)[:, None]
         return -(torch.zeros_like(log_p).index_add(0, self.step_rows, each) * log_p).sum(0)
 

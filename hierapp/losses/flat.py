@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
-from hierapp.losses.base import FlatLoss, Shared
+from hierapp.losses.base import FlatLoss, Reduction, Shared
 from hierapp.tree import LabelTree
 
 
@@ -29,6 +29,18 @@ class CrossEntropy(FlatLoss):
         super().__init__(tree, **shared)
         self.label_smoothing = label_smoothing
         self.propriety = propriety.cross_entropy(label_smoothing)
+
+    def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
+        # Torch does not divide by the weights where targets are probabilities, nor do we; but where it smooths whole
+        # numbers it asks the device how many are ignored.
+        if target.ndim == 2 or self.label_smoothing:
+            return super()._joined(logits, target, reduction)
+        weight = None if self.weight is None else self.weight.to(logits.dtype)
+        try:
+            return F.cross_entropy(logits, target, weight, ignore_index=self.ignore_index, reduction=reduction)
+        except (IndexError, RuntimeError):
+            self._explain(target)
+            raise
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         weight = None if self.weight is None else self.weight.to(logits.dtype)

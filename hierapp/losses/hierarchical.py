@@ -8,12 +8,13 @@ from typing import Literal, Unpack
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from hierapp.errors import ConfigError
 from hierapp.losses import propriety, reference
 from hierapp.losses.base import Shared
 from hierapp.losses.conditional import PathLoss
+from hierapp.losses.nodes import Descent, SiblingSoftmax
 from hierapp.losses.propriety import ImproperLossWarning
 from hierapp.tree import LabelTree
 
@@ -36,6 +37,10 @@ class SoftPathLoss(PathLoss):
     """
 
     path_rows: Tensor
+    path_groups: Tensor
+    groups: Tensor
+    group_size: Tensor
+    group_rows: Tensor
     node_weights: Tensor
     off_path: Tensor
 
@@ -53,52 +58,57 @@ class SoftPathLoss(PathLoss):
         others = len(tree.internal_nodes) - (tree.depth[tree.leaf_nodes] - 1)
         # What one node off the path of each leaf counts; a leaf whose path holds all internal nodes has none.
         share = 1.0 / np.maximum(others, 1) if soft_reduction == "mean" else np.ones(len(others))
-        self.register_buffer("path_rows", self.nodes.preorder[self.path.step_columns + 1] - 1, persistent=False)
-        self.register_buffer("node_weights", torch.tensor(node_weights), persistent=False)
-        self.register_buffer("off_path", torch.tensor(share), persistent=False)
+        # The internal nodes in the order of the groups of `nodes.siblings`.
+        parents = self.nodes.siblings.parents
+        group = np.zeros(len(tree.nodes), np.int64)
+        group[parents] = np.arange(len(parents))
+        # The root is on every path: it stands where a path has no more steps.
+        path_groups = group[np.where(self.path.missing, 0, tree.leaf_paths[:, :-1])]
+        chosen = np.take_along_axis(tree.leaf_paths[:, 1:], self.path.choices.order, 1)
+        tables = {
+            "path_rows": self.nodes.sibling_rows.cpu().numpy()[chosen - 1],
+            "path_groups": path_groups,
+            "groups": group[tree.parents[self.nodes.siblings.nodes]],
+            "group_size": [len(tree.children[node]) for node in parents],
+            "group_rows": self.nodes.preorder.cpu().numpy()[parents],
+            "node_weights": node_weights[np.searchsorted(tree.internal_nodes, parents)],
+            "off_path": share,
+        }
+        for name, values in tables.items():
+            self.register_buffer(name, torch.tensor(values), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        if not self.reads_all_nodes:
-            values = super().of_indices(logits, target)
-            return values + self.constant if self.constant else values
-        log_p = self.nodes.sibling_log_softmax(logits)
-        along = log_p.t().gather(1, self.path_rows.index_select(0, target))
-        weights = self.weights[:, : self.path.steps].index_select(0, target).to(along.dtype)
-        values = -(weights * along).sum(1)
-        if self.soft:
-            divergence = self._uniform_divergence(log_p).t()
-            # The root is on every path, so that the 0 of missing steps removes nothing more.
-            off = divergence.scatter(1, self.path.step_groups.index_select(0, target), 0.0).sum(1)
-            values = values + self.soft * self.off_path.index_select(0, target).to(off.dtype) * off
-        return values + self.everywhere(log_p)
+        if not self.soft:
+            return self.with_everywhere(super().of_indices(logits, target), logits)
+        log_p = self.nodes.siblings(logits)
+        weights = self.weights.index_select(0, target).to(log_p.dtype)
+        along = log_p.gather(0, self.path_rows.index_select(0, target).t()).t()
+        off = self._uniform_divergence(log_p).t().scatter(1, self.path_groups.index_select(0, target), 0.0).sum(1)
+        values = self.soft * self.off_path.index_select(0, target).to(off.dtype) * off - (weights * along).sum(1)
+        return self.with_everywhere(values, logits, log_p)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        log_p = self.nodes.sibling_log_softmax(logits)
+        log_p = self.nodes.siblings(logits)
         values = self.of_sibling_probabilities(log_p, target)
         if self.soft:
             share = (target * self.off_path.to(target.dtype)).t()
-            off = share.sum(0) - self.nodes.sum_up(share).index_select(0, self.nodes.internal)
+            off = share.sum(0) - self.nodes.sum_up(share).index_select(0, self.group_rows)
             values = values + self.soft * (off * self._uniform_divergence(log_p)).sum(0)
-        return values + target.sum(1) * self.everywhere(log_p)
+        return self.with_everywhere(values, logits, log_p, target.sum(1))
 
-    @property
-    def reads_all_nodes(self) -> bool:
-        """Whether the value depends on logits off the true path."""
-        return self.soft > 0
+    def with_everywhere(
+        self, values: Tensor, logits: Tensor, log_p: Tensor | None = None, total: Tensor | float = 1.0
+    ) -> Tensor:
+        """The values [B] with what the loss adds whatever the target, times the targets' totals.
 
-    @property
-    def constant(self) -> float:
-        """What the loss adds whatever logits and target."""
-        return 0.0
-
-    def everywhere(self, log_p: Tensor) -> Tensor | float:
-        """What the loss adds whatever the target, [B] from log p [N - 1, B]."""
-        return self.constant
+        `log_p` are the rows of `nodes.siblings` where they are known.
+        """
+        return values
 
     def _uniform_divergence(self, log_p: Tensor) -> Tensor:
         """g(i) * KL(uniform || p_i) for each internal node i, [G, B]."""
-        size = self.nodes.group_size.to(log_p.dtype)[:, None]
-        total = log_p.new_zeros(len(size), log_p.shape[1]).index_add(0, self.nodes.group, log_p)
+        size = self.group_size.to(log_p.dtype)[:, None]
+        total = log_p.new_zeros(len(size), log_p.shape[1]).index_add(0, self.groups, log_p)
         return self.node_weights.to(log_p.dtype)[:, None] * (-size.log() - total / size)
 
 
@@ -153,6 +163,10 @@ class Hierarchical(SoftPathLoss):
         weights = remaining if targets == "path" else np.ones_like(remaining)
         super().__init__(tree, weights, np.ones(len(tree.internal_nodes)), soft, soft_reduction, **shared)
         self.targets, self.mass = targets, mass
+        # Where all leaves have one depth, the second term does not depend on the logits.
+        fixed = tree.is_uniform_depth
+        self.constant = mass * self.path.steps if fixed else 0.0
+        self.internal_mass = InternalMass(tree, self.nodes.sibling_rows) if mass > 0 and not fixed else None
         paths = torch.tensor(tree.paths(), dtype=torch.float64) if matrix_form else None
         self.register_buffer("paths", paths, persistent=False)
 
@@ -167,18 +181,46 @@ class Hierarchical(SoftPathLoss):
             return super().of_probabilities(logits, target)
         return reference.matrix_form(self.nodes, self.paths.to(logits.dtype), logits, target, self.targets, self.mass)
 
-    @property
-    def reads_all_nodes(self) -> bool:
-        return super().reads_all_nodes or (self.mass > 0 and not self.tree.is_uniform_depth)
+    def with_everywhere(
+        self, values: Tensor, logits: Tensor, log_p: Tensor | None = None, total: Tensor | float = 1.0
+    ) -> Tensor:
+        if self.internal_mass is None:
+            return values + total * self.constant if self.constant else values
+        mass: Tensor = self.internal_mass(logits, log_p)
+        return values + total * self.mass * mass
 
-    @property
-    def constant(self) -> float:
-        return self.mass * self.path.steps if self.tree.is_uniform_depth else 0.0
 
-    def everywhere(self, log_p: Tensor) -> Tensor | float:
-        if self.mass == 0 or self.tree.is_uniform_depth:
-            return self.constant
-        return self.mass * self.nodes.sum_down(log_p).index_select(0, self.nodes.internal).exp().sum(0)
+class InternalMass(nn.Module):
+    """The sum of z(v) over the internal nodes v, the root included.
+
+    Only the softmaxes over siblings that are not all leaves are needed.
+
+    Args:
+        tree: the label tree.
+        sibling_rows: [N - 1], the row of each node where log p of all are known.
+    """
+
+    own_rows: Tensor
+    rows: Tensor
+
+    def __init__(self, tree: LabelTree, sibling_rows: Tensor) -> None:
+        super().__init__()
+        self.siblings = SiblingSoftmax(tree, np.unique(tree.parents[tree.internal_nodes[1:]]))
+        self.descent = Descent(tree, tree.internal_nodes)
+        row = np.zeros(len(tree.nodes), np.int64)
+        row[self.siblings.nodes] = np.arange(len(self.siblings.nodes))
+        nodes = self.descent.order[1:]
+        self.register_buffer("own_rows", torch.tensor(row[nodes]), persistent=False)
+        self.register_buffer("rows", sibling_rows[nodes - 1], persistent=False)
+
+    def forward(self, logits: Tensor, log_p: Tensor | None) -> Tensor:
+        """[B] from logits [B, N - 1], or from log p [N - 1, B] where they are known."""
+        if log_p is None:
+            log_p, rows = self.siblings(logits), self.own_rows
+        else:
+            rows = self.rows
+        log_z: Tensor = self.descent(log_p.index_select(0, rows))
+        return log_z.exp().sum(0)
 
 
 class HierarchicalConvex(SoftPathLoss):

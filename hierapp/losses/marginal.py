@@ -14,8 +14,13 @@ from torch.nn import functional as F
 from hierapp.losses import propriety
 from hierapp.losses.ancestors import SharedSteps
 from hierapp.losses.base import FlatLoss, Shared
-from hierapp.losses.path import MOST_MASKED
+from hierapp.losses.path import Choices
 from hierapp.tree import LabelTree
+
+# The sets of leaves of a true path are gathered if they have up to so many times as many leaves as the tree.
+MOST_GATHERED = 2
+# Where they have no more than this all together, all leaves are gathered with them.
+SMALL = 128
 
 
 def path_log_masses(log_p: Tensor, shared: Tensor, missing: Tensor) -> Tensor:
@@ -48,6 +53,10 @@ def path_log_masses(log_p: Tensor, shared: Tensor, missing: Tensor) -> Tensor:
 class MarginalLoss(FlatLoss):
     """sum over v on path(y), v != root, of c(v) * (-log z(v)), with z from one softmax over all leaves.
 
+    With C(v) the cross-entropy of y among the leaves below v alone, -log z(v) = C(root) - C(v). Where these sets of
+    leaves are small beside all leaves, the kernel of the path computes their C, and only C(root) costs O(L). The value
+    is rounded as C(root) is, gradients as those of softmaxes.
+
     Args:
         tree: the label tree.
         coefficients: [N], c in the order of `tree.nodes`; the root's is not read, for its log z is 0.
@@ -55,41 +64,71 @@ class MarginalLoss(FlatLoss):
     """
 
     coefficients: Tensor
-    step_coefficients: Tensor
-    masks: Tensor | None
+    steps: Tensor
+    totals: Tensor | None
 
     def __init__(self, tree: LabelTree, coefficients: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
-        self.shared_steps = SharedSteps(tree)
-        steps = np.where(self.shared_steps.missing.cpu().numpy(), 0.0, -coefficients[tree.leaf_paths])
-        steps[:, 0] = 0.0
         rows = torch.tensor(coefficients)[self.nodes.preorder.argsort()]
         self.register_buffer("coefficients", rows, persistent=False)
-        self.register_buffer("step_coefficients", torch.tensor(steps), persistent=False)
-        small = steps.shape[1] * len(tree.leaves) <= MOST_MASKED
-        self.register_buffer("masks", self._masks() if small else None, persistent=False)
+        self.choices = self.shared_steps = None
+        factors, first, size = _ranges(tree, coefficients)
+        leaves = np.arange(self.num_leaves)
+        apart = size.shape[1] * len(leaves) > SMALL  # the kernel would gather all leaves
+        self.register_buffer("totals", torch.tensor(factors[:, 0]) if apart else None, persistent=False)
+        if apart:
+            factors, first, size = factors[:, 1:], first[:, 1:], size[:, 1:]
+        if size.max(0).sum() <= max(MOST_GATHERED * len(leaves), SMALL):
+            self.choices = Choices(leaves, first, size, leaves[:, None] - first)
+            steps = np.take_along_axis(factors, self.choices.order, 1)
+        else:
+            self.shared_steps = SharedSteps(tree)
+            steps = np.where(self.shared_steps.missing.cpu().numpy(), 0.0, -coefficients[tree.leaf_paths])
+            steps[:, 0] = 0.0
+        self.register_buffer("steps", torch.tensor(steps), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        log_p = F.log_softmax(logits, dim=1)
-        if self.masks is not None:
-            log_z = torch.logsumexp(log_p[:, None, :] + self.masks.index_select(0, target).to(log_p.dtype), dim=2)
-        else:
+        steps = self.steps.index_select(0, target).to(logits.dtype)
+        if self.shared_steps is not None:
             missing = self.shared_steps.missing.index_select(0, target)
-            log_z = path_log_masses(log_p, self.shared_steps(target), missing)
-        return (self.step_coefficients.index_select(0, target).to(logits.dtype) * log_z).sum(1)
-
-    def _masks(self) -> Tensor:
-        """[L, D + 1, L]: 0 at the leaves below the node after so many steps, at all where it is missing; else -inf."""
-        leaves = torch.arange(self.num_leaves)
-        below = self.shared_steps(leaves)[:, None, :] >= torch.arange(self.shared_steps.steps + 1)[:, None]
-        return torch.zeros(below.shape, dtype=torch.float64).masked_fill(
-            ~(below | self.shared_steps.missing[..., None]), -torch.inf
-        )
+            log_p = F.log_softmax(logits, dim=1)
+            return (steps * path_log_masses(log_p, self.shared_steps(target), missing)).sum(1)
+        assert self.choices is not None
+        values: Tensor = (steps * self.choices(logits, target)).sum(1)
+        if self.totals is None:
+            return values
+        whole = F.cross_entropy(logits, target, reduction="none")
+        return torch.addcmul(values, self.totals.index_select(0, target).to(logits.dtype), whole)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         log_z = self.nodes.log_sum_up(F.log_softmax(logits, dim=1).t())
         wanted = self.nodes.sum_up(target.t()) * self.coefficients.to(logits.dtype)[:, None]
         return -(wanted[1:] * log_z[1:]).sum(0)
+
+
+def _ranges(
+    tree: LabelTree, coefficients: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """The loss as a sum over sets of leaves: for each leaf factors of C, the first leaf and the number of leaves.
+
+    All [L, D + 1], one set for each node of the path from the root down; nodes with the same leaves count as one.
+    Factors are 0 for sets of one, which stand wherever there is nothing to sum.
+    """
+    paths = tree.leaf_paths
+    below = tree.leaf_ranges[paths]
+    size = below[..., 1] - below[..., 0]
+    missing = np.arange(paths.shape[1]) > tree.depth[tree.leaf_nodes, None] - 1
+    own = np.where(missing | (size == len(tree.leaves)), 0.0, coefficients[paths])
+    factors = np.where(size > 1, -own, 0.0)
+    factors[:, 0] = own.sum(1)
+    for step in range(paths.shape[1] - 2, 0, -1):
+        again = size[:, step] == size[:, step + 1]
+        factors[:, step] += np.where(again, factors[:, step + 1], 0.0)
+        factors[again, step + 1] = 0.0
+    nothing = factors == 0.0
+    nothing[:, 0] = False
+    leaves = np.arange(len(tree.leaves))[:, None]
+    return factors, np.where(nothing, leaves, below[..., 0]), np.where(nothing, 1, size)
 
 
 class FlatHXE(MarginalLoss):

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hierapp.tree import LabelTree
 
@@ -39,6 +41,75 @@ def segment_logsumexp(rows: Tensor, segments: Tensor, count: int) -> Tensor:
     return torch.zeros_like(top).index_add(0, segments, shifted).log() + top
 
 
+class SiblingSoftmax(nn.Module):
+    """log p(v) = log P(v | parent(v)) of the children of some internal nodes.
+
+    Siblings stand together, the smallest groups first: all groups of a size are one softmax, a call that neither pads
+    nor waits for sums into the same place. A tree of N nodes has at most sqrt(2 N) sizes, and mostly about ten.
+
+    Args:
+        tree: the label tree.
+        parents: some of `tree.internal_nodes`.
+
+    Attributes:
+        parents: the same nodes in the order of their groups.
+        nodes: [R], the node of each row.
+        shapes: groups and size of each softmax.
+    """
+
+    columns: Tensor
+
+    def __init__(self, tree: LabelTree, parents: NDArray[np.int64]) -> None:
+        super().__init__()
+        size = np.array([len(tree.children[node]) for node in parents], np.int64)
+        self.parents = np.asarray(parents)[np.argsort(size, kind="stable")]
+        self.nodes = np.array([child for node in self.parents for child in tree.children[node]], np.int64)
+        sizes, counts = np.unique(size, return_counts=True)
+        self.shapes: list[tuple[int, int]] = list(zip(counts.tolist(), sizes.tolist(), strict=True))
+        self.register_buffer("columns", torch.tensor(self.nodes - 1), persistent=False)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Rows [R, B] from logits [B, N - 1]; 0 for an only child, whatever its logit."""
+        pieces = self.groups(logits.t().index_select(0, self.columns))
+        return torch.cat([F.log_softmax(each, dim=1).flatten(0, 1) for each in pieces])
+
+    def groups(self, rows: Tensor) -> list[Tensor]:
+        """Views [groups, size, B] of rows [R, B], one for each size."""
+        pieces = torch.split(rows, [count * size for count, size in self.shapes])
+        return [each.view(*shape, rows.shape[1]) for each, shape in zip(pieces, self.shapes, strict=True)]
+
+
+class Descent(nn.Module):
+    """Sums from the root down, over nodes among which every node's parent is. Rows stand in level order.
+
+    Attributes:
+        order: the nodes in level order: the root, its children, their children, ...
+        sizes: nodes of each level.
+    """
+
+    def __init__(self, tree: LabelTree, nodes: NDArray[np.int64]) -> None:
+        super().__init__()
+        depth = tree.depth[nodes]
+        levels = [np.asarray(nodes)[depth == level] for level in range(1, int(depth.max()) + 1)]
+        self.order: NDArray[np.int64] = np.concatenate(levels)
+        self.sizes = [len(level) for level in levels]
+        # For each level the place of each node's parent in the level above.
+        for number, level in enumerate(levels[1:], start=1):
+            above = np.searchsorted(levels[number - 1], tree.parents[level])
+            self.register_buffer(f"parents_{number}", torch.tensor(above), persistent=False)
+
+    def parents(self, level: int) -> Tensor:
+        """The place of the parents of a level's nodes in the level above."""
+        return self.get_buffer(f"parents_{level}")
+
+    def forward(self, log_p: Tensor) -> Tensor:
+        """[K, B] from rows [K - 1, B], those of all nodes but the root: the sums over the path to each node."""
+        levels = [log_p.new_zeros(1, log_p.shape[1])]
+        for level, rows in enumerate(torch.split(log_p, self.sizes[1:]), start=1):
+            levels.append(levels[-1].index_select(0, self.parents(level)) + rows)
+        return torch.cat(levels)
+
+
 class NodeTables(nn.Module):
     """The tree's index tables for sums over all nodes, as buffers that are not saved.
 
@@ -47,59 +118,42 @@ class NodeTables(nn.Module):
     Attributes:
         preorder: [N], the row of each node of `tree.nodes`.
         leaves: [L], the row of each leaf.
-        internal: [G], the row of each internal node in the order of `tree.internal_nodes`.
-        group: [N - 1], for each row but the root's the position of its parent in `internal`.
-        group_size: [G], children of each internal node.
+        siblings: the softmaxes over the children of all internal nodes, in another order of rows.
+        sibling_rows: [N - 1], the row of each node but the root there.
     """
 
     preorder: Tensor
     leaves: Tensor
-    internal: Tensor
-    group: Tensor
-    group_size: Tensor
-    columns: Tensor
+    sibling_rows: Tensor
+    sibling_levels: Tensor
     ordered_leaves: Tensor
 
     def __init__(self, tree: LabelTree) -> None:
         super().__init__()
-        levels = [np.flatnonzero(tree.depth == depth) for depth in range(1, int(tree.depth.max()) + 1)]
-        order = np.concatenate(levels)
+        self.descent = Descent(tree, np.arange(len(tree.nodes)))
+        self.siblings = SiblingSoftmax(tree, tree.internal_nodes)
+        order = self.descent.order
         row = np.argsort(order)
         is_leaf = np.isin(order, tree.leaf_nodes)
+        sibling_rows = np.argsort(self.siblings.nodes)
         self._add("preorder", row)
         self._add("leaves", row[tree.leaf_nodes])
-        self._add("internal", row[tree.internal_nodes])
-        self._add("group", np.searchsorted(tree.internal_nodes, tree.parents[order[1:]]))
-        self._add("group_size", [len(tree.children[node]) for node in tree.internal_nodes])
-        self._add("columns", order[1:] - 1)
+        self._add("sibling_rows", sibling_rows)
+        self._add("sibling_levels", sibling_rows[order[1:] - 1])
         self._add("ordered_leaves", tree.leaf_ranges[order[is_leaf], 0])
-        # For each level the place of each node's parent in the level above; and of its leaves in the level.
-        self.sizes = [len(nodes) for nodes in levels]
-        self.leaf_counts = [int(np.isin(nodes, tree.leaf_nodes).sum()) for nodes in levels]
-        start = 0
-        for level, nodes in enumerate(levels):
-            above = start - self.sizes[level - 1] if level else 0
-            self._add(f"parents_{level}", row[tree.parents[nodes]] - above)
-            self._add(f"ends_{level}", np.flatnonzero(is_leaf[start : start + len(nodes)]))
-            start += len(nodes)
+        # For each level the places of its leaves.
+        levels = np.split(is_leaf, np.cumsum(self.descent.sizes)[:-1])
+        self.leaf_counts = [int(level.sum()) for level in levels]
+        for number, level in enumerate(levels):
+            self._add(f"ends_{number}", np.flatnonzero(level))
 
     def _add(self, name: str, values: object) -> None:
         self.register_buffer(name, torch.tensor(np.asarray(values, np.int64)), persistent=False)
 
-    def sibling_log_softmax(self, logits: Tensor) -> Tensor:
-        """log p(v) = log P(v | parent(v)) of every node but the root, rows [N - 1, B] from logits [B, N - 1].
-
-        It is 0 for an only child, whatever its logit.
-        """
-        rows = logits.t().index_select(0, self.columns)
-        return rows - segment_logsumexp(rows, self.group, len(self.group_size)).index_select(0, self.group)
-
-    def sum_down(self, log_p: Tensor) -> Tensor:
-        """log z of all nodes, rows [N, B]: the sums of `log_p` [N - 1, B] over the path from the root to each node."""
-        levels = [log_p.new_zeros(1, log_p.shape[1])]
-        for level, rows in enumerate(torch.split(log_p, self.sizes[1:]), start=1):
-            levels.append(levels[-1].index_select(0, self.get_buffer(f"parents_{level}")) + rows)
-        return torch.cat(levels)
+    def log_z(self, logits: Tensor) -> Tensor:
+        """log z of all nodes, rows [N, B], by softmaxes over siblings from logits [B, N - 1]."""
+        log_z: Tensor = self.descent(self.siblings(logits).index_select(0, self.sibling_levels))
+        return log_z
 
     def sum_up(self, leaf_rows: Tensor) -> Tensor:
         """For every node the sum of `leaf_rows` [L, B] over the leaves below it, rows [N, B]."""
@@ -112,7 +166,8 @@ class NodeTables(nn.Module):
     def _up(self, leaf_rows: Tensor, join: Join) -> Tensor:
         parts = torch.split(leaf_rows.index_select(0, self.ordered_leaves), self.leaf_counts)
         levels = [parts[-1]]
-        for level in range(len(self.sizes) - 2, -1, -1):
-            to = torch.cat([self.get_buffer(f"ends_{level}"), self.get_buffer(f"parents_{level + 1}")])
-            levels.append(join(torch.cat([parts[level], levels[-1]]), to, self.sizes[level]))
+        sizes = self.descent.sizes
+        for level in range(len(sizes) - 2, -1, -1):
+            to = torch.cat([self.get_buffer(f"ends_{level}"), self.descent.parents(level + 1)])
+            levels.append(join(torch.cat([parts[level], levels[-1]]), to, sizes[level]))
         return torch.cat(levels[::-1])

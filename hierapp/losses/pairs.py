@@ -99,8 +99,10 @@ class SimLoss(PairLoss):
         if self.log_similarity is not None:
             return self.log_similarity.index_select(0, target).to(dtype)
         assert self.distances is not None
-        alike: Tensor = 1.0 - self.distances(target, dtype) / self.distances.largest
-        return ((alike - self.lower_bound) / (1.0 - self.lower_bound)).clamp(min=0.0).log()
+        # The difference first: it is exactly 0 for the classes farthest away. A GPU divides by way of the reciprocal.
+        most = self.distances.largest * (1.0 - self.lower_bound)
+        alike: Tensor = (most - self.distances(target, dtype)) / most
+        return alike.clamp(min=0.0).log()
 
 
 class SoftLabels(PairLoss):

@@ -1,125 +1,205 @@
-"""The path kernel: -log p of each decision on the true path, from the softmaxes of that path alone.
+"""The path kernel: -log p of each choice on the true path, from the softmaxes of that path alone.
 
-K(y), the children of all internal nodes on path(y), is small beside N: about a hundred of 16,000 logits on a tree of
-10,000 leaves. So the kernel gathers these logits, packed one sibling group after the other, and reduces each group:
-loss and gradient cost O(B * K) and one buffer of zeros for the gradient. The packed width is that of the path with
-most, so that shapes never depend on the targets: nothing waits for the device, and torch.compile and torch.func work.
+A choice is among a group of logits: the children of an internal node of the path, or for marginals the leaves below a
+node of it. These groups are small beside all logits: a few hundred of 16,000 on a tree of 10,000 leaves. So the kernel
+gathers them, padded to few widths, and a call of `F.cross_entropy` for each width reduces all groups of a batch: loss
+and gradient cost O(B * K), with K the logits that are read for a sample, and one buffer of zeros for the gradient.
+Shapes never depend on the targets: nothing waits for the device, and torch.compile and torch.func work.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hierapp.tree import LabelTree
 
 # Tables of more numbers than this are not kept but computed for each batch: 2 ** 20 int64 are 8 MiB.
 MOST_KEPT = 2**20
-# Up to so many numbers a sample, one masked sum over everything is faster than the calls that gather what is needed.
-MOST_MASKED = 128
+# What one more part costs, as logits of a sample that take as long. While a GPU is given the ten kernels more that a
+# part needs, it could read thousands: there padding is cheaper.
+PRICE_ON_CPU = 200
+PRICE_ELSEWHERE = 3000
+# A CPU's softmax of fewer numbers than one of its vectors has takes longer the more they are; of two it is fast enough.
+VECTOR = 16 if torch.backends.cpu.get_cpu_capability().startswith("AVX512") else 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """Choices that are padded to the same width: those of the places `start` to `stop`."""
+
+    start: int
+    stop: int
+    width: int
+
+
+def parts_of(widths: list[int], price: float) -> list[Part]:
+    """The parts with the fewest logits, where each part counts as `price` logits more.
+
+    Args:
+        widths: the greatest size of a group at each place, falling.
+        price: of a part.
+
+    >>> parts_of([100, 90, 2, 2], 10)
+    [Part(start=0, stop=2, width=100), Part(start=2, stop=4, width=2)]
+    >>> parts_of([100, 90, 2, 2], 1000)
+    [Part(start=0, stop=4, width=100)]
+    """
+    best: list[tuple[float, list[Part]]] = [(0.0, [])]
+    for stop in range(1, len(widths) + 1):
+        ways = [
+            (cost + price + (stop - start) * widths[start], [*parts, Part(start, stop, widths[start])])
+            for start, (cost, parts) in enumerate(best)
+        ]
+        best.append(min(ways, key=lambda way: way[0]))
+    return best[-1][1]
+
+
+class Layout(nn.Module):
+    """What a true leaf's choices read, in parts: from tables [L, K] where these are small, else made for each batch.
+
+    Args:
+        columns: [E], see `Choices`.
+        first, size, chosen: [L, P] of them.
+        parts: their parts.
+    """
+
+    columns: Tensor
+    ends: Tensor
+    begins: Tensor
+    chosen: Tensor
+    kept_columns: Tensor | None
+    kept_padding: Tensor | None
+
+    def __init__(
+        self,
+        columns: NDArray[np.int64],
+        first: NDArray[np.int64],
+        size: NDArray[np.int64],
+        chosen: NDArray[np.int64],
+        parts: list[Part],
+    ) -> None:
+        super().__init__()
+        self.parts = parts
+        most = parts[0].width
+        self._add("columns", np.resize(columns, len(columns) + most))
+        self._add("ends", np.repeat([0.0, -np.inf], most))
+        # For each choice: where its group begins in `columns`; and in `ends`, so that -inf meet the padding.
+        self._add("begins", np.stack([first, most - size]))
+        self._add("chosen", chosen)
+        keep = len(first) * self.width <= MOST_KEPT
+        made = self._made(torch.arange(len(first)), torch.float64) if keep else (None, None)
+        self.register_buffer("kept_columns", made[0], persistent=False)
+        self.register_buffer("kept_padding", made[1], persistent=False)
+
+    def _add(self, name: str, values: NDArray[np.generic]) -> None:
+        self.register_buffer(name, torch.tensor(values), persistent=False)
+
+    @property
+    def width(self) -> int:
+        """K, the logits that are read for a sample."""
+        return sum((part.stop - part.start) * part.width for part in self.parts)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """-log p of each choice, [B, P] from logits [B, C]."""
+        chosen = self.chosen.index_select(0, target)
+        if self.kept_columns is None or self.kept_padding is None:
+            columns, padding = self._made(target, logits.dtype)
+        else:
+            columns = self.kept_columns.index_select(0, target)
+            padding = self.kept_padding.index_select(0, target).to(logits.dtype)
+        read = logits.gather(1, columns) + padding
+        if len(self.parts) == 1:
+            return self._losses(read, chosen, self.parts[0])
+        pieces = torch.split(read, [(part.stop - part.start) * part.width for part in self.parts], dim=1)
+        shares = torch.split(chosen, [part.stop - part.start for part in self.parts], dim=1)
+        return torch.cat(list(map(self._losses, pieces, shares, self.parts)), dim=1)
+
+    @staticmethod
+    def _losses(read: Tensor, chosen: Tensor, part: Part) -> Tensor:
+        each = F.cross_entropy(read.reshape(-1, part.width), chosen.reshape(-1), reduction="none")
+        return each.view(chosen.shape)
+
+    def _made(self, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The logits that are read, and 0 for those of a group or -inf for padding, both [B, K]."""
+        first, ends = self.begins.index_select(1, target).unbind()
+        return self._windows(self.columns, first), self._windows(self.ends.to(dtype), ends)
+
+    def _windows(self, table: Tensor, starts: Tensor) -> Tensor:
+        # By indices, as index_select is slow on such views. A table of all windows would be a hundred times as large.
+        pieces = [table.unfold(0, part.width, 1)[starts[:, part.start : part.stop]].flatten(1) for part in self.parts]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+
+class Choices(nn.Module):
+    """For each leaf the groups of logits among which its path chooses, and -log p of each choice.
+
+    A leaf's choices stand with the largest group first, so that groups of like size meet at one place and little is
+    padded; the rest of its row is of groups of one, which cost exactly 0. Padding reads what stands behind the group in
+    `columns` and adds -inf: as these are other logits each time, no gradient waits for another one.
+
+    Args:
+        columns: [E], the logits without repetition; those of each group stand together.
+        first: [L, S], where in `columns` each group begins.
+        size: [L, S], of each group; 1 for no choice.
+        chosen: [L, S], which of the group is chosen.
+
+    Attributes:
+        order: [L, P], the choice of the arguments that stands at each place. P is the greatest number of choices
+            between two or more.
+        on_cpu, elsewhere: the layouts; the same one if they do not differ.
+    """
+
+    def __init__(
+        self, columns: NDArray[np.int64], first: NDArray[np.int64], size: NDArray[np.int64], chosen: NDArray[np.int64]
+    ) -> None:
+        super().__init__()
+        order = np.argsort(-size, axis=1, kind="stable")
+        self.order: NDArray[np.int64] = order[:, : max(1, int((size > 1).sum(1).max()))]
+        first, size, chosen = (np.take_along_axis(each, self.order, 1) for each in (first, size, chosen))
+        widths: list[int] = size.max(0).tolist()
+        padded = [max(width, VECTOR) if width > 2 else width for width in widths]
+        here, there = parts_of(padded, PRICE_ON_CPU), parts_of(widths, PRICE_ELSEWHERE)
+        self.on_cpu = Layout(columns, first, size, chosen, here)
+        self.elsewhere = self.on_cpu if here == there else Layout(columns, first, size, chosen, there)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """-log p of each choice, [B, P] from logits [B, C]; 0 where there is none."""
+        layout = self.on_cpu if logits.device.type == "cpu" else self.elsewhere
+        found: Tensor = layout(logits, target)
+        return found
 
 
 class PathTables(nn.Module):
-    """For each leaf the sibling groups on its path. D is the greatest number of steps from the root to a leaf.
+    """For each leaf the steps of its path, each a choice among siblings. D is the greatest number of steps to a leaf.
 
-    A "step" goes from a node of the path to the next. The steps of a leaf stand in the first columns of [L, D] tables;
-    `missing` marks the rest.
+    A "step" goes from a node of the path to the next.
+
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> PathTables(tree).choices(torch.zeros(1, 4), torch.tensor([0])).exp().tolist()
+    [[2.0, 2.0]]
 
     Attributes:
         steps: D.
-        width: K of the leaf with most.
-        step_columns: [L, D], the logit that each step chooses; 0 where missing.
-        step_groups: [L, D], the internal node that each step leaves, among the internal nodes; 0 where missing.
-        missing: bool [L, D].
+        missing: bool [L, D], the steps from the root down that a leaf's path has not.
+        choices: their kernel.
     """
-
-    step_columns: Tensor
-    step_groups: Tensor
-    missing: Tensor
-    step_ends: Tensor
-    step_offsets: Tensor
-    sibling_columns: Tensor
-    empty: Tensor
-    masks: Tensor | None
-    kept_columns: Tensor | None
-    kept_steps: Tensor | None
 
     def __init__(self, tree: LabelTree) -> None:
         super().__init__()
         size = np.array([len(tree.children[node]) for node in tree.internal_nodes], np.int64)
         first = np.concatenate([[0], size.cumsum()[:-1]])
+        columns = np.array([child - 1 for node in tree.internal_nodes for child in tree.children[node]], np.int64)
+        places = np.empty(len(tree.nodes), np.int64)
+        places[columns + 1] = np.arange(len(columns)) - first.repeat(size)
         paths = tree.leaf_paths
-        missing = np.arange(1, paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
-        groups = np.where(missing, 0, np.searchsorted(tree.internal_nodes, np.where(missing, 0, paths[:, :-1])))
-        sizes = np.where(missing, 0, size[groups])
-        ends = sizes.cumsum(1)
         self.steps: int = paths.shape[1] - 1
-        self.width = int(ends[:, -1].max())
-        self._add("step_columns", np.where(missing, 0, paths[:, 1:] - 1))
-        self._add("step_groups", groups)
-        self._add("missing", missing)
-        self._add("step_ends", ends)
-        # For each step from a place in the packed row to one in `sibling_columns`; padding reads the first.
-        self._add("step_offsets", first[groups] - (ends - sizes))
-        self._add("sibling_columns", [child - 1 for node in tree.internal_nodes for child in tree.children[node]])
-        # 1 for the steps without a logit: nothing is summed there, and its log is to be 0. The last place takes the
-        # padding, which the path with most has not.
-        self._add("empty", np.column_stack([missing, ends[:, -1] == self.width]).astype(np.float64))
-        small = self.steps * (len(tree.nodes) - 1) <= MOST_MASKED
-        self.register_buffer("masks", self._masks(tree) if small else None, persistent=False)
-        keep = not small and len(tree.leaves) * self.width <= MOST_KEPT
-        columns, steps = self._pack(torch.arange(len(tree.leaves))) if keep else (None, None)
-        self.register_buffer("kept_columns", columns, persistent=False)
-        self.register_buffer("kept_steps", steps, persistent=False)
-
-    def _add(self, name: str, values: object) -> None:
-        self.register_buffer(name, torch.tensor(values), persistent=False)
-
-    def _masks(self, tree: LabelTree) -> Tensor:
-        """[L, D, N - 1]: 0 at the siblings that each step chooses from, at all where it is missing; else -inf."""
-        siblings = torch.tensor(tree.parents[1:] == tree.leaf_paths[:, :-1, None])
-        return torch.zeros(siblings.shape, dtype=torch.float64).masked_fill(
-            ~(siblings | self.missing[..., None]), -torch.inf
-        )
-
-    def packed(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits that the true paths read, and the steps they belong to, both [B, width + D + 1].
-
-        First the siblings of all steps, then padding of step D, then the logit that each step chooses.
-        """
-        if self.kept_columns is None or self.kept_steps is None:
-            return self._pack(target)
-        return self.kept_columns.index_select(0, target), self.kept_steps.index_select(0, target)
-
-    def _pack(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        ends = self.step_ends.index_select(0, target)
-        place = torch.arange(self.width, device=target.device).expand(len(target), -1)
-        steps = torch.searchsorted(ends, place.contiguous(), right=True)
-        offsets = nn.functional.pad(self.step_offsets.index_select(0, target), (0, 1))
-        at = (offsets.gather(1, steps) + place).masked_fill(steps == self.steps, 0)
-        siblings = self.sibling_columns.index_select(0, at.flatten()).view_as(at)
-        own = nn.functional.pad(self.step_columns.index_select(0, target), (0, 1))
-        own_steps = torch.arange(self.steps + 1, device=target.device).expand(len(target), -1)
-        return torch.cat([siblings, own], dim=1), torch.cat([steps, own_steps], dim=1)
-
-    def step_losses(self, logits: Tensor, target: Tensor) -> Tensor:
-        """-log p(v) of each step of the true path, [B, D] or [B, D + 1] from logits [B, N - 1].
-
-        What stands at missing steps, and in place D, is finite and means nothing.
-
-        >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-        >>> PathTables(tree).step_losses(torch.zeros(1, 4), torch.tensor([0]))[:, :2].exp().tolist()
-        [[2.0, 2.0]]
-        """
-        if self.masks is not None:
-            masks = self.masks.index_select(0, target).to(logits.dtype)
-            own = logits.gather(1, self.step_columns.index_select(0, target))
-            return torch.logsumexp(logits[:, None, :] + masks, dim=2) - own
-        columns, steps = self.packed(target)
-        read = logits.gather(1, columns)
-        total = self.empty.index_select(0, target).to(logits.dtype)
-        # Every place has at least the logit that its step chooses.
-        top = total.scatter_reduce(1, steps, read.detach(), "amax", include_self=False)
-        siblings, own = torch.split(read - top.gather(1, steps), [self.width, self.steps + 1], dim=1)
-        return total.scatter_add(1, steps[:, : self.width], siblings.exp()).log() - own
+        self.missing: NDArray[np.bool_] = np.arange(1, paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
+        groups = np.searchsorted(tree.internal_nodes, np.where(self.missing, 0, paths[:, :-1]))
+        chosen = np.where(self.missing, 0, places[np.where(self.missing, 1, paths[:, 1:])])
+        self.choices = Choices(columns, first[groups], np.where(self.missing, 1, size[groups]), chosen)

@@ -28,8 +28,8 @@ def matrix_form(
     Returns:
         [B].
     """
-    log_p = torch.nn.functional.pad(nodes.sibling_log_softmax(logits), (0, 0, 1, 0))  # the root's p is 1
-    log_z = log_p.index_select(0, nodes.preorder).t() @ paths.t()
+    log_p = nodes.siblings(logits).index_select(0, nodes.sibling_rows)
+    log_z = torch.nn.functional.pad(log_p, (0, 0, 1, 0)).t() @ paths.t()  # the root's p is 1
     # J's diagonal tells the nodes apart, and its rows of leaves are those that no other row has below it.
     below = paths.sum(0)
     of_leaves = paths.index_select(0, (below == 1).nonzero()[:, 0])

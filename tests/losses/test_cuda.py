@@ -22,16 +22,13 @@ from tests.devices import DEEP, LARGE, in_precisions, no_cuda, nothing_waits, on
 from tests.losses.literal import ANIMALS, RAGGED, SETTINGS, leaves_below, literal, masses, options_for
 
 TREES = {"ragged": RAGGED, "animals": ANIMALS, "deep": DEEP, "large": LARGE}
-# How a loss finds what belongs to a true leaf: masks and tables made once, tables alone, or made for each batch.
+# How a loss finds what belongs to a true leaf: from tables made once, as on small trees; or made for each batch, which
+# a GPU reads as one part, a CPU as several.
+MADE = [(path, "MOST_KEPT"), (pairs, "MOST_KEPT"), (pairs, "MOST_DENSE"), (ancestors, "MOST_KEPT"), (marginal, "SMALL")]
 TABLES = {
     "": [],
-    "no masks": [(path, "MOST_MASKED"), (marginal, "MOST_MASKED")],
-    "no tables": [
-        *((path, limit) for limit in ("MOST_KEPT", "MOST_MASKED")),
-        *((pairs, limit) for limit in ("MOST_KEPT", "MOST_DENSE")),
-        (ancestors, "MOST_KEPT"),
-        (marginal, "MOST_MASKED"),
-    ],
+    "no tables": MADE,
+    "parts": [*MADE, (path, "PRICE_ON_CPU"), (path, "PRICE_ELSEWHERE"), (marginal, "MOST_GATHERED")],
 }
 ROWS = 4
 
@@ -171,8 +168,8 @@ def assert_close(
 @in_precisions
 @pytest.mark.parametrize(
     ("tree_name", "tables"),
-    [("ragged", ""), ("animals", ""), ("deep", ""), ("deep", "no masks"), ("deep", "no tables")],
-    ids=["ragged", "animals", "deep", "deep-no-masks", "deep-no-tables"],
+    [("ragged", ""), ("animals", ""), ("deep", ""), ("deep", "no tables"), ("deep", "parts")],
+    ids=["ragged", "animals", "deep", "deep-no-tables", "deep-parts"],
 )
 @NUMBERS
 def test_values_and_gradients_are_those_of_the_definition(number, tree_name, tables, dtype, device, monkeypatch):
@@ -209,8 +206,8 @@ def on_the_cpu(number: int, dtype: torch.dtype) -> list[tuple[Tensor, Expected]]
 def test_a_large_tree_whose_tables_are_made_for_each_batch(number, dtype, device):
     loss = made(number, LARGE).to(device, torch.float32)  # as the training does
     if hasattr(loss, "path"):
-        assert loss.path.masks is None
-        assert loss.path.kept_columns is None
+        assert loss.path.choices.on_cpu.kept_columns is None
+        assert len(loss.path.choices.on_cpu.parts) > len(loss.path.choices.elsewhere.parts) == 1
     logits = drawn(number, LARGE, 16, dtype)[0].to(device).requires_grad_()
     for target, expected in on_the_cpu(number, dtype):
         values, mean = loss(logits, target.to(device), reduction="none"), loss(logits, target.to(device))

@@ -13,7 +13,7 @@ from tests.losses.literal import SETTINGS, sample
 from tests.strategies import trees
 
 LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (pairs, "MOST_DENSE")]
-LIMITS += [(path, "MOST_MASKED"), (marginal, "MOST_MASKED")]
+LIMITS += [(marginal, "MOST_GATHERED"), (marginal, "SMALL")]
 
 
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
@@ -32,21 +32,51 @@ def test_without_tables_the_values_are_the_same(name, options, tree, seed, make)
     torch.testing.assert_close(soft_values, kept(logits, soft))
 
 
-@pytest.mark.parametrize(("name", "options"), SETTINGS)
+# How a loss of paths reads its logits: as a CPU or a GPU pays for it, in one part, or in as many as there are widths;
+# and of the marginals whether all leaves are read with them.
+WAYS = {
+    "cpu": {},
+    "gpu": {(path, "PRICE_ON_CPU"): path.PRICE_ELSEWHERE},
+    "parts": {(path, "PRICE_ON_CPU"): 0},
+    "parts made": {(path, "PRICE_ON_CPU"): 0, (path, "MOST_KEPT"): 0},
+    "one part made": {(path, "PRICE_ON_CPU"): 1e9, (path, "MOST_KEPT"): 0, (marginal, "SMALL"): 1e9},
+    "leaves apart": {(marginal, "SMALL"): 0, (marginal, "MOST_GATHERED"): 1e9},
+    "scattered": {(marginal, "SMALL"): 0, (marginal, "MOST_GATHERED"): 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [each for each in SETTINGS if each[0] in ("hierarchical", "hierarchical-convex", "hxe", "level-wise")],
+)
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees(max_nodes=40), seed=st.integers(0, 2**31))
-def test_with_tables_but_no_masks_the_values_are_the_same(name, options, tree, seed, make):
-    masked = make(name, tree, reduction="none", **options)
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (path, marginal):
-            patch.setattr(module, "MOST_MASKED", 0)
-        packed = make(name, tree, reduction="none", **options)
-    logits, target = sample(tree, masked, seed)
-    logits.requires_grad_()
-    ours, theirs = packed(logits, target), masked(logits, target)
-    torch.testing.assert_close(ours, theirs)
-    for one, other in zip(*(torch.autograd.grad(each.sum(), logits) for each in (ours, theirs)), strict=True):
-        torch.testing.assert_close(one, other)
+def test_every_way_to_read_the_logits_gives_the_same(name, options, tree, seed, make):
+    found = []
+    for limits in WAYS.values():
+        with pytest.MonkeyPatch.context() as patch:
+            for (module, limit), value in limits.items():
+                patch.setattr(module, limit, value)
+            loss = make(name, tree, reduction="none", **options)
+        logits, target = sample(tree, loss, seed)
+        logits.requires_grad_()
+        values = loss(logits, target)
+        (gradient,) = torch.autograd.grad(values.sum(), logits, create_graph=True)
+        again = torch.autograd.grad(gradient.square().sum(), logits)[0] if gradient.requires_grad else gradient
+        found.append((values, gradient, again))
+    for each in found[1:]:
+        torch.testing.assert_close(each, found[0])
+
+
+@settings(deadline=None, max_examples=100)
+@given(widths=st.lists(st.integers(1, 300), min_size=1, max_size=9), price=st.integers(0, 3000))
+def test_parts_cover_the_choices_for_the_least_price(widths, price):
+    widths = sorted(widths, reverse=True)
+    parts = path.parts_of(widths, price)
+    assert [place for part in parts for place in range(part.start, part.stop)] == list(range(len(widths)))
+    assert all(part.width == widths[part.start] for part in parts)
+    paid = sum(price + (part.stop - part.start) * part.width for part in parts)
+    assert paid <= min(price + len(widths) * widths[0], len(widths) * price + sum(widths))
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
