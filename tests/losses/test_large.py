@@ -16,6 +16,7 @@ LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (
 LIMITS += [(path, "MOST_MASKED"), (marginal, "MOST_MASKED")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees(max_nodes=40), seed=st.integers(0, 2**31))
@@ -32,6 +33,7 @@ def test_without_tables_the_values_are_the_same(name, options, tree, seed, make)
     torch.testing.assert_close(soft_values, kept(logits, soft))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees(max_nodes=40), seed=st.integers(0, 2**31))
@@ -61,6 +63,7 @@ def test_rows_of_distances(kind, tree):
     assert rows.largest == max(1, expected.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 def test_ten_thousand_leaves_fit(name, options, make):
     tree = random_tree(112, 8, 1.97, 10_000, 10)
