@@ -123,6 +123,7 @@ def test_an_app_that_others_can_reach_says_why_it_does_not_serve(monkeypatch, ca
 # Roles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("email", ["ada@x.edu", "bob@x.edu", "vic@x.edu"])
 def test_every_page_opens_for_every_role(name, email, store):

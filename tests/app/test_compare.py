@@ -43,6 +43,7 @@ def test_each_view_opens_over_one_run_without_stored_outputs(view, open_page, st
     assert not page.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_opens_over_two_settings(view, open_page, two_settings):
     page = open_page("compare", view=view)
@@ -164,6 +165,7 @@ def test_what_is_opened_beyond_what_fits_is_closed_again(open_page, store, monke
     assert page.selectbox(key="true").options == top
 
 
+@pytest.mark.slow
 def test_no_decoder_imports_torch(tmp_path):
     code = (
         "import sys\n"
@@ -184,6 +186,7 @@ def test_no_decoder_imports_torch(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two_settings, store):
     page = open_page("compare", view="tests")
     assert [page.selectbox(key=key).value for key in ("one", "other")] == ["1", "7"]
@@ -202,6 +205,7 @@ def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_the_address_says_which_two_single_runs(open_page, two_settings):
     page = open_page("compare", view="tests", one="3", other="8")
     assert [page.selectbox(key=key).value for key in ("one", "other")] == ["3", "8"]

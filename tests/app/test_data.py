@@ -31,6 +31,7 @@ def press(page, label):
     return button.click().run()
 
 
+@pytest.mark.slow
 def test_the_best_set_is_shown_with_its_pictures_and_counts(open_page):
     page = open_page("data")
     assert not page.exception
@@ -41,6 +42,7 @@ def test_the_best_set_is_shown_with_its_pictures_and_counts(open_page):
     assert sheet.proto.imgs[0].alt.startswith("Training images of each class: 0, 1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", datasets.DATASETS)
 def test_every_set_is_shown_by_its_address(name, open_page):
     page = open_page("data", set=name)
@@ -64,6 +66,7 @@ def test_a_set_is_got(open_page, monkeypatch):
     assert begun == ["cifar100-coarse"]
 
 
+@pytest.mark.slow
 def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     folder = write(tmp_path / "my flowers", {**classes(12), "lost/.keep": b""})
     page = open_page("data")
@@ -88,6 +91,7 @@ def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     assert train.selectbox(key="label-tree").value == "my-flowers"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_told_and_the_import_stays(open_page, lot):
     token = bring(lot)
     page = open_page("data", **{"import": token})
@@ -117,6 +121,7 @@ def test_an_import_is_discarded(open_page, lot):
         import_job.look(token)
 
 
+@pytest.mark.slow
 def test_an_own_set_is_deleted_and_not_while_a_run_waits_for_it(open_page, lot, store):
     bring(lot, "lot")
     page = open_page("data", set="lot")

@@ -44,6 +44,7 @@ def press(page, label):
 STEPS = [(story.id, number) for story in STORIES for number in range(1, len(story.steps) + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("story", "step"), STEPS)
 def test_every_step_opens_by_its_address(story, step, lab):
     page = lab(lesson=story, step=str(step))
@@ -115,6 +116,7 @@ def test_a_mangled_address_is_told_and_the_rest_of_it_holds(lab):
     assert "no saved view" in lab(view="../store").warning[0].value
 
 
+@pytest.mark.slow
 def test_a_view_is_saved_listed_and_opened_by_its_address(lab, home):
     page = lab(lesson="cat-truck", step="2")
     page.text_input(key="lab-view-name").set_value("my cat").run()
@@ -174,6 +176,7 @@ def test_a_link_is_short_or_none():
     assert len(lab.link()) < views.LONGEST
 
 
+@pytest.mark.slow
 def test_the_page_is_readable_before_torch_is_there(tmp_path):
     import os
 

@@ -39,6 +39,7 @@ def test_every_page_opens_over_an_empty_store_and_leaves_no_file(name, open_page
     assert not home.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["queued", "running", "finished", "failed", "cancelled", "interrupted"])
 def test_every_page_opens_over_a_run_in_any_state(state, open_page, store):
     add_run(store, state)
@@ -47,6 +48,7 @@ def test_every_page_opens_over_a_run_in_any_state(state, open_page, store):
         assert not page.exception, name
 
 
+@pytest.mark.slow
 def test_pages_do_not_import_torch(tmp_path):
     import subprocess
     import sys
@@ -120,6 +122,7 @@ def test_start_tells_of_a_broken_data_set(open_page, monkeypatch):
 # Trees
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [entry.name for entry in tree_library.entries()])
 def test_every_shipped_tree_is_shown_by_its_address(name, open_page):
     page = open_page("trees", tree=name)
@@ -416,6 +419,7 @@ def test_a_store_that_cannot_be_written_is_told_in_one_sentence(open_page, monke
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_a_home_that_is_no_folder_is_told_in_one_sentence(name, open_page, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
@@ -429,6 +433,7 @@ def test_a_home_that_is_no_folder_is_told_in_one_sentence(name, open_page, tmp_p
     assert "Traceback" not in texts(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("free", "told"), [(49 << 20, "is full: runs wait"), (51 << 20, "has 51.0 MiB left"), (1 << 30, "")]
 )

@@ -36,6 +36,7 @@ def links(page):
     return [element.proto.query_string for element in page.get("page_link") if element.proto.label == "Train with it"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["cifar10", "cifar100", "fashion-mnist"])
 def test_a_data_set_with_shipped_names_shows_them_in_the_order_of_its_tree(data, open_page):
     page = open_page("similarities", data=data)
@@ -69,6 +70,7 @@ def test_ordinal_classes_by_their_ratio(open_page):
     assert "sure and right prediction is **0**" in texts(page)
 
 
+@pytest.mark.slow
 def test_the_tree_compared_with_itself_and_with_another(open_page):
     page = open_page("similarities", data="cifar100", source="tree")
     assert [metric.value for metric in page.metric][2:] == ["1.000", "1.000"]

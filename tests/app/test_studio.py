@@ -44,6 +44,7 @@ def test_from_text_and_what_is_no_tree_is_told(open_page):
     assert draft_of(page).tree.leaves == ("b", "c")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["its tree", "its mistakes"])
 def test_from_a_run(kind, open_page, store):
     run = add_run(store)

@@ -38,6 +38,7 @@ def bare_environment(tmp_path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(tmp_path / "site"), "HIERAPP_HOME": str(tmp_path / "home")}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(os.environ.get("CUDA_VISIBLE_DEVICES")), reason="a dry run is for machines without a GPU")
 def test_dry_run_goes_through_every_part(bare_environment, tmp_path):
     run = subprocess.run(
@@ -68,6 +69,7 @@ def test_needs_lists_pinned_wheels(capsys):
     assert "streamlit" not in said
 
 
+@pytest.mark.slow
 def test_failed_part_keeps_its_results_and_the_next_one_runs(monkeypatch, tmp_path):
     def start(name: str, out: Path, dry: bool, seconds: float) -> str | None:
         session = Session(out / f"part-{name}.json", name, dry, seconds)

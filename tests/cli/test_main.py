@@ -113,6 +113,7 @@ def rows(store: Store) -> list[tuple[Run, object, object]]:
 # Runs, with real processes
 
 
+@pytest.mark.slow
 def test_run_follows_the_runs_and_prints_them_as_json(store):
     done = python("-m", "hierapp", "run", "--data", "digits", "--loss", "hierarchical", "--epochs", "1", "--json")
     assert done.returncode == 0, done.stderr
@@ -136,6 +137,7 @@ def test_run_follows_the_runs_and_prints_them_as_json(store):
     assert run["id"] in done.stderr, "who waits is told how it went"
 
 
+@pytest.mark.slow
 def test_a_detached_run_goes_on_when_the_command_has_returned(store):
     done = python("-m", "hierapp", "run", "--data", "digits", "--loss", "simloss", "--epochs", "1", "--detach")
     assert (done.returncode, done.stderr) == (0, "")
@@ -534,6 +536,7 @@ def test_a_similarity_is_kept_shown_trained_with_and_deleted(store, call, no_lau
     assert run.similarity[run.tree.leaves.index("3"), run.tree.leaves.index("5")] == 0.25**2
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_torch_streamlit_and_plotly():
     script = (
         "import runpy, sys\n"
@@ -549,6 +552,7 @@ def test_the_command_line_starts_without_torch_streamlit_and_plotly():
     assert "usage: python -m hierapp" in python("-m", "hierapp", "--help").stdout
 
 
+@pytest.mark.slow
 def test_the_store_the_summary_and_the_figures_need_no_torch():
     done = python(
         "-c",
@@ -557,6 +561,7 @@ def test_the_store_the_summary_and_the_figures_need_no_torch():
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_a_pipe_early_is_no_error(filled):
     command = f"{sys.executable} -m hierapp runs --json | true"
     done = subprocess.run(

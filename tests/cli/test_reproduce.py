@@ -50,6 +50,7 @@ def call(capsys, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_figures_are_trained_judged_shown_and_written(store, tmp_path):
     command = ("reproduce", "8", "12", "appendix-a", "--data", "digits", "--seeds", "2", "--epochs", "1")
 

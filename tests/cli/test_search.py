@@ -107,6 +107,7 @@ def test_a_search_is_shown_listed_stopped_and_resumed(call, store):
     assert "There is a search 'lr' already" in call(*BEGIN)[2]
 
 
+@pytest.mark.slow
 def test_a_real_search_is_followed_to_its_end(tmp_path):
     environment = {**os.environ, "HIERAPP_HOME": str(tmp_path / "home"), "PYTHONPATH": str(project_folder())}
     environment.pop("HIERAPP_SLOTS", None)

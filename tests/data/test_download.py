@@ -396,6 +396,7 @@ def test_the_installed_package_is_enough(fashion, server: Server, tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_the_real_package_of_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         pytest.skip("there is no apt-get and dpkg on this machine")

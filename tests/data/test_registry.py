@@ -295,6 +295,7 @@ def test_coarse_labels_are_taken_by_the_names_in_the_data(tmp_path: Path, monkey
     assert datasets.class_counts("digits")["test"].sum() == datasets.find("digits").test_size
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_the_real_superclass_of_every_image_is_the_shipped_trees(part, real_data_folder: Path) -> None:
@@ -307,6 +308,7 @@ def test_the_real_superclass_of_every_image_is_the_shipped_trees(part, real_data
         assert tree.nodes[parent] == coarse.class_names[above]
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 @pytest.mark.parametrize("part", ["train", "test"])

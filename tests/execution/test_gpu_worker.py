@@ -103,6 +103,7 @@ def test_without_sharing_a_gpu_run_has_a_process_of_its_own(store, spawned, monk
     assert [name for name, _ in spawned] == ["hierapp.execution.worker"]
 
 
+@pytest.mark.slow
 def test_runs_share_a_process_and_the_next_one_starts_in_it(store, spawned):
     ids = store.add(
         [config(seed=seed, loss=loss) for seed, loss in ((0, "cross-entropy"), (1, "hierarchical"))], DIGITS
@@ -122,6 +123,7 @@ def test_runs_share_a_process_and_the_next_one_starts_in_it(store, spawned):
     assert spawned[0][1].wait(timeout=PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_seeds_give_the_same_weights_together_as_alone(store, spawned, monkeypatch):
     pair = [config(seed=seed, epochs=1) for seed in (0, 1)]
     launcher = Launcher(store, scheduler.backends())
@@ -135,6 +137,7 @@ def test_seeds_give_the_same_weights_together_as_alone(store, spawned, monkeypat
         assert one.test["loss"] == pytest.approx(other.test["loss"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_one_is_cancelled_while_the_other_goes_on(store, spawned):
     long, short = store.add([config(epochs=5_000), config(epochs=3, seed=1)], DIGITS)
     launcher = Launcher(store, scheduler.backends())
@@ -144,6 +147,7 @@ def test_one_is_cancelled_while_the_other_goes_on(store, spawned):
     assert len(spawned) == 1
 
 
+@pytest.mark.slow
 def test_sigterm_ends_all_with_checkpoints(store, spawned):
     ids = store.add([config(epochs=5_000, seed=seed) for seed in (0, 1)], DIGITS)
     launcher = Launcher(store, scheduler.backends())
@@ -155,6 +159,7 @@ def test_sigterm_ends_all_with_checkpoints(store, spawned):
         assert (run.folder / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_run_that_must_be_killed_takes_no_other_along(store, spawned, monkeypatch):
     ids = store.add([config(epochs=40, seed=seed) for seed in (0, 1)], DIGITS)
     launcher = Launcher(store, scheduler.backends())
@@ -169,6 +174,7 @@ def test_run_that_must_be_killed_takes_no_other_along(store, spawned, monkeypatc
     assert [name for name, _ in spawned] == ["hierapp.execution.gpu_worker"] * 2
 
 
+@pytest.mark.slow
 def test_run_handed_to_a_process_that_has_ended_waits_again(store, spawned):
     (first,) = store.add([config(epochs=1)], DIGITS)
     launcher = Launcher(store, scheduler.backends())

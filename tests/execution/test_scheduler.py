@@ -450,6 +450,7 @@ def test_a_worker_takes_only_runs_that_were_claimed(store, monkeypatch, capsys):
 # Real processes
 
 
+@pytest.mark.slow
 def test_submitted_runs_are_trained_to_the_end(store, spawned):
     slots.set_slots(store, "cpu", 2)
     both = [*configs(1, epochs=2), *configs(1, epochs=2, loss="hierarchical")]
@@ -496,6 +497,7 @@ def test_a_worker_that_is_killed_leaves_an_interrupted_run(store, spawned):
     assert store.run(run).error.startswith("The run's process was ended by signal 9 (Killed).")
 
 
+@pytest.mark.slow
 def test_a_run_in_training_stops_when_it_is_cancelled(store, spawned):
     (run,) = execution.submit(store, configs(1, epochs=10_000), DIGITS)
     wait_for(lambda: store.run(run).epoch or not store.run(run).is_open, "the first epoch")
@@ -513,6 +515,7 @@ def test_a_run_in_training_stops_when_it_is_cancelled(store, spawned):
     wait_for(lambda: not processes.alive(before.process), "the worker's end")
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_launcher_and_the_next_one_takes_it_over(store, spawned):
     run, waiting = execution.submit(store, configs(2, epochs=2), DIGITS)
     store.request_cancel(waiting)

@@ -176,6 +176,7 @@ def test_the_command_writes_the_same_and_tells_of_runs_that_are_not_finished(sto
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_script_of_a_bundle_trains_the_same_runs_bit_for_bit_without_the_app_and_the_store(bundle, tmp_path):
     guard = (
         "import runpy, sys\n"

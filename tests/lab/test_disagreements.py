@@ -94,6 +94,7 @@ def literal(found: disagreements.Decoded, wanted: Wanted) -> list[int]:
     return [place for _, place in sorted(chosen)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", WHICH)
 @pytest.mark.parametrize("name", TREES)
 def test_the_images_found_are_those_of_a_loop(name, which):

@@ -19,6 +19,7 @@ def choice_for(tree, name, options):
     return LossChoice.of(name, options_for(tree, options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(max_examples=25)
 @given(tree=trees(max_nodes=25), seed=st.integers(0, 2**31))

@@ -165,6 +165,7 @@ def assert_close(
     torch.testing.assert_close(found.detach().cpu().double(), expected, rtol=relative, atol=absolute)
 
 
+@pytest.mark.slow
 @on_devices
 @in_precisions
 @pytest.mark.parametrize(
@@ -338,6 +339,7 @@ def captured(step: Callable[[], list[Tensor]], device: str) -> Callable[[], list
     return replay
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tree_name", ["ragged", "large"])
 @NUMBERS
 def test_no_table_stays_on_the_cpu_and_no_shape_depends_on_values(number, tree_name):

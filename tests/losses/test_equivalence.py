@@ -126,6 +126,7 @@ def head(setting: Setting, tree: LabelTree) -> str:
     return "conditional" if conditional else "flat"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_two_settings_are_the_same_exactly_where_their_values_are(shape):
     tree = SHAPES[shape]

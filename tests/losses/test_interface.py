@@ -144,6 +144,7 @@ def test_whole_numbers_of_any_size(dtype):
     torch.testing.assert_close(loss(logits, target.to(dtype)), loss(logits, target))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @pytest.mark.parametrize("kind", ["hard", "soft"])
 def test_compiles_without_graph_breaks(name, options, kind, make):

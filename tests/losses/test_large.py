@@ -16,6 +16,7 @@ LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (
 LIMITS += [(marginal, "MOST_GATHERED"), (marginal, "SMALL")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees(max_nodes=40), seed=st.integers(0, 2**31))
@@ -45,6 +46,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [each for each in SETTINGS if each[0] in ("hierarchical", "hierarchical-convex", "hxe", "level-wise")],
@@ -91,6 +93,7 @@ def test_rows_of_distances(kind, tree):
     assert rows.largest == max(1, expected.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 def test_ten_thousand_leaves_fit(name, options, make):
     tree = random_tree(112, 8, 1.97, 10_000, 10)

@@ -38,6 +38,7 @@ def test_value_and_gradient_are_those_of_the_definition(name, options, tree, see
     torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @pytest.mark.parametrize("tree", [ANIMALS, RAGGED], ids=["animals", "ragged"])
 def test_gradcheck(name, options, tree, make):
@@ -50,6 +51,7 @@ def test_gradcheck(name, options, tree, make):
     assert torch.autograd.gradcheck(lambda u: loss(u, soft), logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), EXPECTED)
 @settings(calm, max_examples=12)
 @given(tree=trees(max_nodes=30), seed=st.integers(0, 2**31))
@@ -76,6 +78,7 @@ def test_tree_wasserstein_is_the_distance_to_the_target(tree, seed):
     torch.testing.assert_close(loss(logits, other), loss(other.log(), p))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(calm, max_examples=10)
 @given(tree=trees(max_nodes=40), seed=st.integers(0, 2**31))

@@ -82,6 +82,7 @@ def test_old_runs_are_shown_compared_and_exported(home, tmp_path, capsys):
         assert json.loads(archive.read("runs/1/run.json"))["trained_with"]["hierapp"].startswith("0.1.0")
 
 
+@pytest.mark.slow
 def test_the_script_of_an_old_bundle_trains_its_runs(home, tmp_path):
     with zipfile.ZipFile(HERE / "bundle-0.1.0.zip") as archive:
         archive.extractall(tmp_path / "bundle")

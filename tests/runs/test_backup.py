@@ -533,6 +533,7 @@ def call(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_line_backs_up_restores_and_checks(store, home, new, tmp_path):
     done = call("backup", "b.zip", "--without-weights", home=home)
     assert (done.returncode, done.stderr) == (0, "")

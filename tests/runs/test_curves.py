@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from hierapp.runs import Store
@@ -31,6 +32,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_what_is_kept_is_what_is_stored(tmp_path_factory, steps):

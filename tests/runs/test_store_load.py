@@ -29,6 +29,7 @@ def going(store: Store, count: int) -> list[str]:
     return ids
 
 
+@pytest.mark.slow
 def test_no_row_is_lost_and_every_poller_sees_what_stands_in_the_store(tmp_path):
     store = Store(tmp_path / "home")
     ids = going(store, 4)

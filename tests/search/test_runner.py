@@ -65,6 +65,7 @@ class Killed(BaseException):
     """The driver's process is gone."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("nth", range(13))
 def test_a_driver_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, after, store, monkeypatch):
@@ -136,6 +137,7 @@ def test_only_the_validation_part_is_read(store, tmp_path, monkeypatch):
     assert {**told["one"][1], "created": 0} == {**told["other"][1], "created": 0}
 
 
+@pytest.mark.slow
 def test_what_mattered_is_noted_once_there_is_enough_and_whoever_looks_imports_nothing(store):
     import subprocess
     import sys

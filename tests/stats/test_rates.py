@@ -60,6 +60,7 @@ def test_wilcoxon_rejects_as_often_as_so_few_pairs_allow(n):
     assert abs(found - level) <= noise(level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [22, 60])
 def test_with_many_figures_both_reject_one_time_of_twenty(n):
     for test in (mann_whitney, wilcoxon):
@@ -67,6 +68,7 @@ def test_with_many_figures_both_reject_one_time_of_twenty(n):
         assert abs(found - ALPHA) <= noise(ALPHA) + 0.002, test.__name__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [4, 8, 16])
 def test_ties_never_make_either_reject_more(n):
     for test in (mann_whitney, wilcoxon):
@@ -74,6 +76,7 @@ def test_ties_never_make_either_reject_more(n):
         assert found <= ALPHA + noise(ALPHA), test.__name__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [False, True])
 def test_of_2000_comparisons_without_a_difference_as_many_say_shown_as_promised(paired):
     level = level_of_signs(8) if paired else level_of_sums(8, 8)

@@ -63,6 +63,7 @@ def told(*notes: Notes) -> dict[tuple[float, str], float]:
     return rows
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(stops=st.lists(st.integers(0, BATCHES * EPOCHS - 1), max_size=3))
 def test_a_run_that_was_stopped_anywhere_ends_with_the_same_weights(undisturbed, tmp_path_factory, stops):
@@ -83,6 +84,7 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_weights(undisturbed,
     assert parts[-1].epochs[-1][2].tolist() == whole.epochs[-1][2].tolist() if parts[-1].epochs else True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 4, BATCHES, 2 * BATCHES])
 def test_a_run_that_was_killed_goes_on_from_the_last_checkpoint(undisturbed, tmp_path, every):
     """What is lost is what came after it: a run that ended is set back to it by hand."""
@@ -150,6 +152,7 @@ def test_a_broken_checkpoint_is_left_aside_and_the_one_before_is_used(undisturbe
     assert_same(tmp_path, undisturbed[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_training_begins_anew_where_no_checkpoint_is_whole(undisturbed, tmp_path, damage):
     stopped(tmp_path, 10, 5)

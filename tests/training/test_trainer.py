@@ -392,6 +392,7 @@ ALL_AT_ONCE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [0, 8, 17])
 def test_a_stopped_run_with_everything_on_goes_on_bit_for_bit(tmp_path, stop):
     wanted = config(**ALL_AT_ONCE)
@@ -404,6 +405,7 @@ def test_a_stopped_run_with_everything_on_goes_on_bit_for_bit(tmp_path, stop):
         assert torch.equal(found[name], tensor), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("select", ["val_accuracy", "val_loss", "val_distance", "last"])
 def test_the_epoch_that_is_tested_is_the_best_one_of_validation(tmp_path, monkeypatch, select):
     """With a rate so high that later epochs are often worse; each epoch's weights are kept by hand."""
@@ -430,6 +432,7 @@ def test_the_epoch_that_is_tested_is_the_best_one_of_validation(tmp_path, monkey
         assert torch.equal(tensor, kept[best][name]), name
 
 
+@pytest.mark.slow
 def test_training_ends_when_its_patience_does(tmp_path):
     wanted = config(epochs=60, learning_rate=0.01, patience=3, select="val_loss")
     notes = Notes()
@@ -463,6 +466,7 @@ def test_the_test_outputs_are_kept_and_give_the_reported_figures_again(tmp_path)
 # That it learns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross-entropy", "hierarchical"])
 def test_digits_are_learned_in_15_epochs(loss):
     notes = Notes()
@@ -471,6 +475,7 @@ def test_digits_are_learned_in_15_epochs(loss):
     assert report["accuracy"] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_lenet_learns_cifar10_in_an_epoch(real_data_folder, monkeypatch):
     monkeypatch.setenv("HIERAPP_DATA", str(real_data_folder))

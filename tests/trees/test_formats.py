@@ -78,6 +78,7 @@ def refusal(file_name: str, content: str | bytes) -> str:
 # Round trips
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @given(tree=named_trees(NASTY_NAMES))
 @example(tree=LabelTree(["root", *NASTY], [-1] + [0] * len(NASTY)))
@@ -316,6 +317,7 @@ def test_what_is_broken_inside(file_name: str, content: str, said: str) -> None:
 # Deep and large
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file_name", "content"),
     [
@@ -371,6 +373,7 @@ def test_any_bytes_end_as_a_tree_or_a_tree_error(suffix: str, data: bytes) -> No
     check_outcome(data, f"t{suffix}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @given(tree=named_trees(NASTY_NAMES, max_nodes=8), data=st.data())
 def test_mutated_files_end_as_a_tree_or_a_tree_error(name: str, tree: LabelTree, data: st.DataObject) -> None:

@@ -278,6 +278,7 @@ def test_nothing_is_ever_written_outside_the_folder(tmp_path_factory, names, kin
 # Bombs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.xz", "tar.bz2"])
 def test_a_bomb_of_zeros_is_refused_long_before_it_is_unpacked(tmp_path, refused, monkeypatch, kind):
     bomb = archive_of(kind, tmp_path / "bomb", [("zeros", bytes(60_000_000))])
@@ -305,6 +306,7 @@ def test_just_as_much_as_allowed_is_unpacked(tmp_path, box, refused, kind):
     assert "more than 2 files" in refused(archive, Limits(entries=2, size=1000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zip", *WAYS])
 def test_folders_that_only_paths_name_count_as_entries(tmp_path, refused, kind):
     archive = archive_of(kind, tmp_path / "upload", [("a/" * 500 + "x", b"")])
@@ -423,6 +425,7 @@ def test_zeros_behind_the_end_of_a_tar_are_a_bomb_too(tmp_path, refused, monkeyp
     assert "as bombs do" in refused(bomb)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type", [tarfile.XHDTYPE, tarfile.XGLTYPE])
 def test_what_headers_say_is_not_kept(tmp_path, box, type):
     """Each of 2,000 entries comes with 10 kB of words about it, or about all that follow."""
@@ -539,6 +542,7 @@ def test_a_header_that_says_less_or_more_than_there_is_is_refused(tmp_path, refu
         assert "broken" in refused(tmp_path / "z.zip")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zip", *WAYS])
 def test_archives_mutated_at_random_never_end_in_a_traceback(tmp_path, box, kind):
     chance = random.Random(kind)
