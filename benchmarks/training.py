@@ -26,7 +26,7 @@ from hierapp.execution.recorder import RunRecorder
 from hierapp.losses import LOSSES
 from hierapp.runs import Store
 from hierapp.runs.store import number_of
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import checkpoints, device as compute
 from hierapp.training.batches import Feed, Images
 from hierapp.training.checkpoints import Position
@@ -37,8 +37,8 @@ from hierapp.trees import library as tree_library
 TREE = tree_library.load("cifar10")
 
 
-class HereAttempt(Attempt):
-    """A desk beside the training, as a worker's is."""
+class TimedRunWriter(SQLiteRunWriter):
+    """A run writer beside the training, as a worker's is."""
 
     def saved(self, file: Path) -> None: ...
 
@@ -54,8 +54,8 @@ def recorded(part: Images, precision: compute.Precision, folder: Path, **values:
     def epoch() -> None:
         found = store.run(run)
         position = Position()
-        desk = HereAttempt(store.database, number_of(run), found.attempt)
-        with RunRecorder(desk, found) as recorder:
+        writer = TimedRunWriter(store.database, number_of(run), found.attempt)
+        with RunRecorder(writer, found) as recorder:
 
             def save() -> None:
                 recorder.saved(checkpoints.save(folder, config, made.network, made.optimizer, position))

@@ -68,7 +68,7 @@ def write_events(options: argparse.Namespace) -> int:
 
 def _looked_after() -> Store:
     store = Store()
-    scheduler.look_after(store)
+    scheduler.reap_lost_runs(store)
     return store
 
 

@@ -51,7 +51,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
                         console.print(Text(f"{run.id} {names[run.id]}: {shown}"), soft_wrap=True)
             if len(told) == len(runs):
                 return runs
-            scheduler.look_after(store)
+            scheduler.reap_lost_runs(store)
             time.sleep(POLL_SECONDS)
 
 

@@ -197,8 +197,8 @@ def _about(side: Path, name: str) -> dict[str, Any]:
 
 
 def end_running(side: Path, at: float) -> None:
-    """The processes of runs that were running are of another machine or another time: end those runs as of then, as a
-    launcher does that finds a process gone. A store of an older version is brought up to date on the way."""
+    """The processes of runs that were running are of another machine or another time: end those runs as of then, as the
+    scheduler does that finds a process gone. A store of an older version is brought up to date on the way."""
     with Database(side / STORE).write() as db:
         for row in db.execute("SELECT id, cancel_requested FROM runs WHERE state = 'running'").fetchall():
             asked = row["cancel_requested"] is not None

@@ -44,7 +44,7 @@ class Driver:
 
     def revive(self) -> None:
         """Let runs go on whose processes are gone, once, before the first step."""
-        scheduler.look_after(self.store)
+        scheduler.reap_lost_runs(self.store)
         for trial in trials.read(self.search):
             if trial.state == "interrupted" and trial.run is not None:
                 execution.resume(self.store, trial.run.id)
@@ -65,7 +65,7 @@ class Driver:
         self._prune(done, now)
         self._ask(now)
         self._judge(done, now)
-        scheduler.wake(self.store)
+        scheduler.ensure_scheduler(self.store)
         return not trials.is_over(self.search, now)
 
     def _queue_asked(self, done: Book) -> None:

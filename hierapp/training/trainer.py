@@ -57,7 +57,7 @@ class Recorder(Protocol):
     def should_save(self) -> bool:
         """Whether it is time for a checkpoint; asked between batches."""
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         """Training begins at this point, 0 or a checkpoint's; checkpoints of these names were broken."""
 
     def saved(self, file: Path) -> None:
@@ -150,7 +150,9 @@ class _Run:
         self.position.precision = precision
         graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
         self.learner = (GraphLearner if graphed else Learner)(network, loss, optimizer, precision)
-        recorder.went_back(self.position.epochs(len(self.feed)), broken)
+        # The recorder in `reproduce.py` of a bundle of 0.1.0 has the method under its old name.
+        restarted_at = getattr(recorder, "restarted_at" if hasattr(recorder, "restarted_at") else "went_back")
+        restarted_at(self.position.epochs(len(self.feed)), broken)
 
     def fit(self) -> None:
         """The epochs, until there are enough or none gets better any more."""

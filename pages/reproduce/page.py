@@ -37,7 +37,7 @@ def look(name: str, data: str) -> list[Shown]:
 
 def live(name: str, data: str, drawn: tuple[object, ...]) -> None:
     """How far the runs are; the figures, slow to draw, come anew only when there is something new in them."""
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     found = look(name, data)
     by_itself = not st.session_state.pop("page-is-drawn", False)
     if by_itself and overview.key_of(found) != drawn:

@@ -80,8 +80,8 @@ def state_of(run: Run) -> str:
         return "queued, held"
     if run.state == "running" and run.started is None:
         return "starting"
-    if run.state == "running" and run.beat is not None and time.time() - run.beat > SILENCE_SECONDS:
-        return f"running, silent for {words(time.time() - run.beat)}"
+    if run.state == "running" and run.heartbeat is not None and time.time() - run.heartbeat > SILENCE_SECONDS:
+        return f"running, silent for {words(time.time() - run.heartbeat)}"
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
 
 
@@ -95,7 +95,7 @@ def curves() -> Curves:
 
 def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
     """What moves while runs go."""
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     runs = store.runs(ids)
     # Not while the page is drawn: a browser that gets two pages at once may take the second one's widgets for empty.
     by_itself = not st.session_state.pop("page-is-drawn", False)

@@ -30,7 +30,7 @@ def show(known: Sequence[str]) -> None:
 def live(name: str, going: bool) -> None:
     """What moves while it goes."""
     store = common.store()
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     seen = Report.of(journal.find(store, name))
     by_itself = not st.session_state.pop("search-is-drawn", False)
     if by_itself and going != seen.is_going:

@@ -43,7 +43,7 @@ def ended(store: Store, config: RunConfig, epoch_seconds: list[float], state: st
     assert store.claim().id == run
     for epoch, seconds in enumerate(epoch_seconds, start=1):
         values = {"epoch_seconds": seconds, "val_accuracy": epoch / 10}
-        store.attempt(run).end_epoch(epoch, values, np.eye(10, dtype=np.int64))
+        store.writer(run).end_epoch(epoch, values, np.eye(10, dtype=np.int64))
     if state != "running":
         end(store, run, state, test={"accuracy": 0.75, "mean_distance": 0.5, "severity": 2.0, "macro_recall": 0.7})
     return run
@@ -161,8 +161,8 @@ def test_the_table_of_no_runs_is_empty_but_has_its_columns(store):
 
 def test_the_pid_of_a_run_is_told_only_while_it_runs(store):
     running = ended(store, config(), [1.0], state="running")
-    store.attempt(running).take(77, "here")
-    store.attempt(running).report(1.5, {"train_loss": 0.25}, 0.3)
+    store.writer(running).take(77, "here")
+    store.writer(running).report(1.5, {"train_loss": 0.25}, 0.3)
     (shown,) = summary.as_dicts(store.runs())
     assert shown["pid"] == 77
     assert shown["metrics"] == {"epoch_seconds": 1.0, "val_accuracy": 0.1, "train_loss": 0.25}

@@ -396,7 +396,7 @@ def test_the_queue_is_ordered_by_buttons(open_page, store):
 
 def test_the_note_of_a_run_is_shown(open_page, store):
     add_run(store, "running")
-    store.attempt("1").rewind(1.5, 0.5, "Training goes on from epoch 1.50.")
+    store.writer("1").restarted_at(1.5, 0.5, "Training goes on from epoch 1.50.")
     assert "Training goes on from epoch 1" in texts(open_page("runs"))
 
 

@@ -35,8 +35,8 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(capsys, monkeypatch):
-    """Runs a command in this process, without a launcher."""
-    monkeypatch.setattr(scheduler, "wake", lambda store: None)
+    """Runs a command in this process, without a scheduler."""
+    monkeypatch.setattr(scheduler, "ensure_scheduler", lambda store: None)
 
     def run(*arguments):
         capsys.readouterr()
@@ -97,7 +97,7 @@ def test_a_run_that_failed_costs_the_exit_status_and_its_figure(store, call, mon
         for run in store.runs(states=("queued",)):
             end(store, run.id, "failed", error="It would not.")
 
-    monkeypatch.setattr(scheduler, "look_after", fail)
+    monkeypatch.setattr(scheduler, "reap_lost_runs", fail)
     status, out, _ = call("3c", "--data", "digits", "--seeds", "1", "--epochs", "1")
     assert status == 1
     assert "Here: nothing yet" in out

@@ -24,6 +24,7 @@ from hierapp.execution import scheduler, worker
 from hierapp.export import bundle as export, reproduce_script
 from hierapp.export.bundle import Wanted
 from hierapp.runs import Store
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.similarities import formats as similarity_formats
 from hierapp.training import RunConfig, predictions
 from hierapp.trees import library as tree_library
@@ -41,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HIERAPP_HOME", str(home))
-        patch.setattr(scheduler, "wake", lambda store: None)
+        patch.setattr(scheduler, "ensure_scheduler", lambda store: None)
         made = Store()
         ordinal = {"similarity": "ordinal:0.5"}
         configs = [
@@ -53,9 +54,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         ids = execution.submit(made, configs, TREE, owner="ann@example.org")
         for run in ids[:2]:
             claimed = made.claim()
-            desk = worker.LocalDesk(made.database, int(run), claimed.attempt)
-            desk.take(os.getpid(), "")
-            assert worker.work(desk, claimed, claimed.folder)
+            writer = SQLiteRunWriter(made.database, int(run), claimed.attempt)
+            writer.take(os.getpid(), "")
+            assert worker.work(writer, claimed, claimed.folder)
             claimed.log_file.write_text(f"in {home}\n")
         end(made, ids[2], "failed", error=f"The file {home}/runs/3/x is broken.")
         yield made

@@ -80,7 +80,7 @@ def store(home: Path) -> Store:
         save_file({"w": np.zeros((400, 400), np.float32)}, made.run(run).folder / "checkpoint.safetensors")
         if state != "running":
             end(made, run, state, "It would not." if state == "failed" else None, {"accuracy": 0.75})
-    made.attempt("5").take(1, "of another machine")
+    made.writer("5").take(1, "of another machine")
     for leaf in ("a", "b"):
         tree_library.save(LabelTree.from_edges([("root", leaf), ("root", "c")]), "mine")
     tree_library.save(DIGITS, "Mine")

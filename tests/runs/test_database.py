@@ -229,6 +229,26 @@ def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(t
     kept.close()
 
 
+def test_columns_renamed_in_version_6_keep_their_values(tmp_path):
+    db = sqlite3.connect(tmp_path / "store.sqlite")
+    db.executescript(FOURTH)
+    db.execute("ALTER TABLE runs ADD COLUMN own_note TEXT NOT NULL DEFAULT ''")
+    db.execute("PRAGMA user_version = 5")
+    db.execute("INSERT INTO trees VALUES ('abc', ?)", (tree_formats.render(DIGITS, "json"),))
+    db.execute(
+        "INSERT INTO runs (state, config, tree, created, placed, beat, lost, device)"
+        " VALUES ('running', ?, 'abc', 1.5, 'cuda:1', 7.5, 2, 'cuda')",
+        (CONFIG.model_dump_json(),),
+    )
+    db.commit()
+    db.close()
+    store = Store(tmp_path)
+    run = store.run("1")
+    assert (run.assigned_device, run.heartbeat, run.lost_count, run.device) == ("cuda:1", 7.5, 2, "cuda")
+    assert store.lose(run, "gone", again=True)
+    assert (store.run("1").assigned_device, store.run("1").lost_count) == (None, 3)
+
+
 def rows(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
     """All that is in the tables."""
     names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]

@@ -14,6 +14,7 @@ from hierapp.errors import ConfigError
 from hierapp.execution import scheduler, worker
 from hierapp.losses import pairs
 from hierapp.runs import Store
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.similarities import Similarity, library as similarity_library
 from hierapp.similarities.similarity import bounded, ordinal
 from hierapp.training import RunConfig, trainer
@@ -33,7 +34,7 @@ def config(word: str, **values: object) -> RunConfig:
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path))
-    monkeypatch.setattr(scheduler, "wake", lambda store: None)
+    monkeypatch.setattr(scheduler, "ensure_scheduler", lambda store: None)
     return Store()
 
 
@@ -54,9 +55,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 def work(store: Store, run: str) -> bool:
     claimed = store.claim()
     assert claimed.id == run
-    desk = worker.LocalDesk(store.database, int(run), claimed.attempt)
-    desk.take(1, "")
-    return worker.work(desk, pickle.loads(pickle.dumps(claimed)), claimed.folder)  # as it goes to another machine
+    writer = SQLiteRunWriter(store.database, int(run), claimed.attempt)
+    writer.take(1, "")
+    return worker.work(writer, pickle.loads(pickle.dumps(claimed)), claimed.folder)  # as it goes to another machine
 
 
 def test_a_run_is_trained_with_what_was_there_when_it_was_queued(store, seen):

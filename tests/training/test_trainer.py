@@ -72,7 +72,7 @@ class Notes:
     def should_save(self) -> bool:
         return self.save_every > 0 and self.looks % self.save_every == 0
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         self.began.append(epoch)
         self.broken += broken
 

@@ -278,7 +278,7 @@ def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
             data_deletion.delete("mine", store)
         store.claim()
     assert datasets.load("mine", "train")
-    store.attempt(run).end("failed", "It would not.")
+    store.writer(run).end("failed", "It would not.")
     data_deletion.delete("mine", store)
     assert store.run(run).config.data == "mine", "a run outlives its data"
     worker.share_cores(store.run(run))  # a node of a cluster has no own sets, and trains on them all the same
