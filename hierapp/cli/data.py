@@ -83,7 +83,7 @@ def import_data(options: argparse.Namespace) -> int:
 
     finalize.free_name(options.name)  # before the pictures are read
     with _read(options) as (report, how, token):
-        entry = finalize.adopt(token, options.name)
+        entry = finalize.finalize(token, options.name)
         _print(report, how, options.json)
     if not options.json:
         print(f"{entry.name} is ready; its default tree is {entry.default_tree}.")
@@ -117,7 +117,7 @@ def _read(options: argparse.Namespace) -> Iterator[tuple[Report, str, str]]:
                 token,
                 progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
             )
-        yield report, import_job.look(token).how, token
+        yield report, import_job.status(token).how, token
     finally:
         import_job.discard(token)
 

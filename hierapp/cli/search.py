@@ -145,8 +145,8 @@ def _print(search: Search, options: argparse.Namespace) -> int:
         print(f" ({done})" if done else "")
         if report.trials:
             progress.print_frame(report.table())
-        if report.book.error:
-            print(report.book.error)
+        if report.journal.error:
+            print(report.journal.error)
         if report.best is not None and report.best.run is not None:
             params = ", ".join(f"{name} {text(value)}" for name, value in report.best.params.items())
             print(f"best: trial {report.best.number}, run {report.best.run.id}: {params}")

@@ -14,7 +14,7 @@ from hierapp.export import run_files
 from hierapp.runs import Run
 from hierapp.runs.weights_header import conditions
 from hierapp.utils import devices
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from hierapp.version import __version__, code_version
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "scipy", "pydantic", "safetensors")
@@ -27,7 +27,7 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
     lines = [f"| {run.id} | {_cell(names[run.id])} | {_cell(run.config.data)} | {run.state} |" for run in runs]
     unfinished = [run for run in runs if run.state != "finished"]
     told = [
-        f"- Run {run.id} is {run.state} after {run.epoch} of {counted(run.config.epochs, 'epoch')}: it has no test"
+        f"- Run {run.id} is {run.state} after {run.epoch} of {pluralize(run.config.epochs, 'epoch')}: it has no test"
         f" figures, predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
         for run in unfinished
     ]

@@ -21,8 +21,8 @@ from hierapp.export.html_page import Page
 from hierapp.metrics import confusion
 from hierapp.plots import core as plots, tree_svg
 from hierapp.runs import Run, Store
-from hierapp.utils.files import beside, put_in_place, told
-from hierapp.utils.text import counted
+from hierapp.utils.files import as_store_error, commit, staging_dir
+from hierapp.utils.text import pluralize
 from hierapp.version import code_version
 
 MOST_CURVES = 24
@@ -40,10 +40,10 @@ def write(store: Store, ids: Sequence[str], file: Path, title: str | None = None
         StoreError: if there is no such run, or the file is there already or cannot be written; then no file is made.
     """
     runs = bundle.chosen(store, ids)
-    with told(f"The report cannot be written to {file.parent}"), beside(file) as folder:
+    with as_store_error(f"The report cannot be written to {file.parent}"), staging_dir(file) as folder:
         side = folder / "report.html"
         side.write_bytes(render(store, runs, title))
-        put_in_place(side, file)
+        commit(side, file)
     return runs
 
 
@@ -79,14 +79,14 @@ def _data(run: Run) -> str:
 def _what(page: Page, runs: Sequence[Run], groups: Sequence[Group]) -> None:
     done = sum(run.state == "finished" for run in runs)
     page.text(
-        f"{counted(len(runs), 'run')}, {done} of them finished, of {counted(len(groups), 'setting')}:"
+        f"{pluralize(len(runs), 'run')}, {done} of them finished, of {pluralize(len(groups), 'setting')}:"
         f" {'; '.join(f'{group.label} ({_seeds(group)})' for group in groups) or 'none'}."
     )
     page.text(f"Made on {datetime.now(UTC):%Y-%m-%d} by hierapp {code_version()}.", soft=True)
     for run in runs:
         if run.state != "finished":
             why = f": {run.error}" if run.error else "."
-            of = counted(run.config.epochs, "epoch")
+            of = pluralize(run.config.epochs, "epoch")
             page.text(f"Run {run.id} is {run.state} after {run.epoch} of {of}{why}", soft=True)
 
 
@@ -269,7 +269,7 @@ def _by_tree(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def _seeds(group: Group) -> str:
-    return f"{counted(len(group.runs), 'seed')}{f', {len(group.repeated)} repeated' if group.repeated else ''}"
+    return f"{pluralize(len(group.runs), 'seed')}{f', {len(group.repeated)} repeated' if group.repeated else ''}"
 
 
 def _shown(value: object) -> str:

@@ -20,7 +20,7 @@ from hierapp.errors import ConfigError
 from hierapp.export import bundle, run_files
 from hierapp.runs import Run, Store
 from hierapp.runs.records import Points
-from hierapp.utils.files import beside, put_in_place, told
+from hierapp.utils.files import as_store_error, commit, staging_dir
 
 HOW_TO_INSTALL = "install it with `pip install -r requirements-tensorboard.txt -c constraints.txt`"
 PARTS = 1000  # of an epoch: TensorBoard's steps are whole numbers
@@ -49,12 +49,12 @@ def write(store: Store, ids: Sequence[str], folder: Path) -> list[Run]:
         StoreError: if there is no such run, or the folder is there already or cannot be written; then none is made.
     """
     runs = _chosen(store, ids)
-    with told(f"The event files cannot be written to {folder.parent}"), beside(folder) as side:
+    with as_store_error(f"The event files cannot be written to {folder.parent}"), staging_dir(folder) as side:
         whole = side / "runs"
         for name, content in _files(store, runs):
             (whole / name).parent.mkdir(parents=True)
             (whole / name).write_bytes(content)
-        put_in_place(whole, folder)
+        commit(whole, folder)
     return runs
 
 

@@ -30,7 +30,7 @@ from hierapp.reproduction.figures import (
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.results import Judged, Plot, Result
 from hierapp.reproduction.rules import Verdict
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 ALPHA = 0.05
 CARS, CATS = ("automobile", "truck", 100), ("cat", "dog", 168)
@@ -108,7 +108,7 @@ def _confusion(evidence: Evidence) -> Found:
                 "predicted": predicted,
                 "report": claimed,
                 **{f"seed {seed}": int(value) for seed, value in seen.items()},
-                "most frequent mistake of the class": f"with {sum(most)} of {counted(len(most), 'seed')}",
+                "most frequent mistake of the class": f"with {sum(most)} of {pluralize(len(most), 'seed')}",
             }
         )
     return Found(verdicts, rows, shown)

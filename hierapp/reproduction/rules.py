@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from hierapp.stats import mean_difference
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 Kind = Literal["agrees", "differs", "cannot tell"]
 Seeds = Mapping[int, float]
@@ -81,7 +81,7 @@ def in_words(found: Gap, names: tuple[str, str]) -> str:
     start = f"{names[0]} less {names[1]} is {points(found.value)} points"
     if found.n < 2:
         return f"{start} with one seed, which does not tell how large the noise is"
-    return f"{start} over {counted(found.n, 'seed')} (95 % interval {points(found.low)} to {points(found.high)})"
+    return f"{start} over {pluralize(found.n, 'seed')} (95 % interval {points(found.low)} to {points(found.high)})"
 
 
 def alike(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> Verdict:
@@ -118,7 +118,7 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
         deciding = [each.sentence for each in verdicts if each.kind == kind]
         if deciding:
             rest = len(verdicts) - len(deciding)
-            more = f" Of the rest, {counted(rest, 'comparison')}, none decides." if rest else ""
+            more = f" Of the rest, {pluralize(rest, 'comparison')}, none decides." if rest else ""
             return Verdict(kind, " ".join(deciding) + more)
     return Verdict("agrees", " ".join(each.sentence for each in verdicts))
 
@@ -193,7 +193,8 @@ def faster(
     n = len(ratios)
     said = (
         f"{names[0]} reaches {LEVEL:g} of its best validation accuracy after {np.mean(needed):.2g} epochs in the mean"
-        f" of {counted(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as many"
+        f" of {pluralize(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as"
+        " many"
     )
     if n < 2:
         return Verdict("cannot tell", f"{said}; one seed is too few.")
@@ -209,7 +210,7 @@ def smoother(ratios: Seeds, what: str) -> Verdict:
     within 5 % of it."""
     found = gap(ratios, dict.fromkeys(ratios, 1.0))
     value, low, high = (1 + each for each in (found.value, found.low, found.high))
-    said = f"{what} are {value:.2f} times as rough over {counted(found.n, 'seed')}"
+    said = f"{what} are {value:.2f} times as rough over {pluralize(found.n, 'seed')}"
     if found.n < 2:
         return Verdict("cannot tell", f"{said}, which does not tell how large the noise is.")
     said += f" (95 % interval {low:.2f} to {high:.2f})"
@@ -230,7 +231,7 @@ def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
     from scipy import special
 
     half = float(special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    said = f"{mean:.0f} {what} in the mean of {counted(n, 'seed')}"
+    said = f"{mean:.0f} {what} in the mean of {pluralize(n, 'seed')}"
     said += f"; a further seed would have {max(0.0, mean - half):.0f} to {mean + half:.0f} (95 %)"
     if abs(claimed - mean) > half:
         return Verdict("differs", f"{said}, and {claimed:g} is not among these.")

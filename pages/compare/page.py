@@ -37,7 +37,7 @@ def page() -> None:
         label_visibility="collapsed",
     )
     common.to_url("view", view)
-    with common.told():
+    with common.show_errors():
         VIEWS[view][1](chosen)
 
 

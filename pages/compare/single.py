@@ -35,7 +35,7 @@ def show(chosen: Chosen) -> None:
         if first == second:
             st.info("Both are one run; choose another one to compare it with.")
             return
-        with common.told():
+        with common.show_errors():
             found = _compared(named[first][0], named[second][0])
             _images(found)
             _folds(found)

@@ -14,8 +14,8 @@ from hierapp.plots import reproduction as reproduction_plots
 from hierapp.reproduction import state
 from hierapp.reproduction.presets import Size
 from hierapp.reproduction.results import Result
-from hierapp.reproduction.shown import Shown
-from hierapp.reproduction.state import Standing
+from hierapp.reproduction.shown import DisplayedFigure
+from hierapp.reproduction.state import FigureStatus
 from hierapp.runs import Store
 from pages.reproduce import buttons
 from pages.shared import common
@@ -29,19 +29,19 @@ BADGES = {
 SOURCES = {"runs": "this machine", "kept": "this machine", "shipped": "shipped"}
 
 
-def judged(store: Store, standing: Standing, size: Size, data: str) -> Result | None:
+def judged(store: Store, status: FigureStatus, size: Size, data: str) -> Result | None:
     """`state.result`, once for the same runs."""
-    return _judged(paths.home(), standing.key, size, data, store, standing)
+    return _judged(paths.home(), status.key, size, data, store, status)
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def _judged(
-    home: Path, key: tuple[object, ...], size: Size, data: str, _store: Store, _standing: Standing
+    home: Path, key: tuple[object, ...], size: Size, data: str, _store: Store, _status: FigureStatus
 ) -> Result | None:
-    return state.result(_store, _standing, size, data)
+    return state.result(_store, _status, size, data)
 
 
-def show(found: Shown, size: Size, data: str) -> None:
+def show(found: DisplayedFigure, size: Size, data: str) -> None:
     """Question, what the report saw, what came out with its verdicts, the runs."""
     figure, result = found.figure, found.result
     st.subheader(figure.title, anchor=figure.id, divider="gray")
@@ -85,16 +85,16 @@ def _what_was_seen(result: Result, data: str) -> None:
         )
 
 
-def _links(found: Shown) -> None:
+def _links(found: DisplayedFigure) -> None:
     """To the runs that a result is of, and what of them failed."""
-    runs = [run for run in found.standing.runs if run is not None]
+    runs = [run for run in found.status.runs if run is not None]
     if not runs:
         return
-    states = found.standing.states
+    states = found.status.states
     ids = [run.id for run in runs]
     st.page_link(
         "pages/runs/page.py",
-        label=f"Runs ({states['finished']} of {len(found.standing.runs)})",
+        label=f"Runs ({states['finished']} of {len(found.status.runs)})",
         query_params={"runs": ids},
         icon=":material/monitoring:",
     )

@@ -12,31 +12,31 @@ from hierapp.execution import estimate
 from hierapp.reproduction import timing
 from hierapp.reproduction.presets import Size
 from hierapp.reproduction.results import Report
-from hierapp.reproduction.shown import Shown
+from hierapp.reproduction.shown import DisplayedFigure
 from pages.reproduce import buttons, figure
 from pages.shared import common
 
 SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as the report trained."
 
 
-def is_going(found: Sequence[Shown]) -> bool:
+def is_going(found: Sequence[DisplayedFigure]) -> bool:
     """Whether something is at work or waits for it."""
-    return any(each.standing.is_open for each in found) or timing.is_running()
+    return any(each.status.is_open for each in found) or timing.is_running()
 
 
-def key_of(found: Sequence[Shown]) -> tuple[object, ...]:
+def key_of(found: Sequence[DisplayedFigure]) -> tuple[object, ...]:
     """What changes when the figures do."""
-    return is_going(found), *(each.standing.key for each in found)
+    return is_going(found), *(each.status.key for each in found)
 
 
-def show(found: Sequence[Shown], size: Size, data: str) -> None:
+def show(found: Sequence[DisplayedFigure], size: Size, data: str) -> None:
     """The button for all, the table of verdicts."""
     buttons.run_button(found, size, data, "Run all figures", "all")
     if any(each.result is not None for each in found):
         _table(found)
 
 
-def source(found: Sequence[Shown], data: str) -> None:
+def source(found: Sequence[DisplayedFigure], data: str) -> None:
     """Where the results are from."""
     sources = Counter(each.source for each in found)
     here = sources["runs"] + sources["kept"]
@@ -70,21 +70,21 @@ def _made(report: Report) -> str:
     )
 
 
-def progress(found: Sequence[Shown]) -> None:
+def progress(found: Sequence[DisplayedFigure]) -> None:
     """How far the runs are."""
-    runs = {run.id: run for each in found for run in each.standing.runs if run is not None}
+    runs = {run.id: run for each in found for run in each.status.runs if run is not None}
     states = Counter(run.state for run in runs.values())
     if not states["queued"] + states["running"]:
         if timing.is_running():
             st.caption(":material/timer: The loop and the tensors of appendix A are being timed.")
         return
-    wanted = {(each.setting.name, each.config.seed) for one in found for each in one.standing.planned}
+    wanted = {(each.setting.name, each.config.seed) for one in found for each in one.status.planned}
     done = sum(run.progress for run in runs.values())
     words = ", ".join(f"{count} {state}" for state, count in states.items())
     st.progress(min(1.0, done / max(1, len(wanted))), text=f"{words}; {len(wanted)} runs make all figures")
 
 
-def _table(found: Sequence[Shown]) -> None:
+def _table(found: Sequence[DisplayedFigure]) -> None:
     rows = []
     for each in found:
         claims = {} if each.result is None else {claim.claim: claim.verdict for claim in each.result.claims}

@@ -7,7 +7,7 @@ from hierapp.execution import scheduler
 from hierapp.reproduction import planning
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.presets import SIZES
-from hierapp.reproduction.shown import Shown, shown
+from hierapp.reproduction.shown import DisplayedFigure, shown
 from pages.reproduce import figure, overview
 from pages.shared import common, queue
 
@@ -31,7 +31,7 @@ def choose() -> tuple[str, str]:
     return size, data
 
 
-def look(name: str, data: str) -> list[Shown]:
+def look(name: str, data: str) -> list[DisplayedFigure]:
     return shown(store, SIZES[name], data, FIGURES, figure.judged)
 
 

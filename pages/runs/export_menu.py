@@ -21,7 +21,7 @@ def export_menu(runs: Sequence[Run]) -> None:
         weights = st.toggle("Weights in the bundle", key="export-weights")
         st.download_button(
             "Bundle, ZIP",
-            lambda: bundle.as_bytes(where, ids, bundle.Wanted(weights=weights)),
+            lambda: bundle.as_bytes(where, ids, bundle.ExportOptions(weights=weights)),
             f"{name}.zip",
             "application/zip",
             icon=":material/folder_zip:",

@@ -10,7 +10,7 @@ from hierapp.execution import scheduler
 from hierapp.plots import search as search_plots
 from hierapp.search import journal, report, sampler, trials
 from hierapp.search.report import Report
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common, queue
 
 REFRESH_SECONDS = 2.0
@@ -65,10 +65,11 @@ def headline(seen: Report) -> None:
     )
     st.caption(
         f"{common.escaped(common.data_title(plan.values['data']))}, tree {common.escaped(plan.values['tree'])},"
-        f" {', '.join(plan.losses)}; {counted(plan.epochs, 'epoch')}. Varies: {common.escaped('; '.join(plan.varied))}."
+        f" {', '.join(plan.losses)}; {pluralize(plan.epochs, 'epoch')}."
+        f" Varies: {common.escaped('; '.join(plan.varied))}."
     )
-    if seen.book.error:
-        st.error(seen.book.error, icon=":material/error:")
+    if seen.journal.error:
+        st.error(seen.journal.error, icon=":material/error:")
     elif seen.state == "interrupted":
         st.warning("The search's process is gone: resume it, and it goes on where it was.", icon=":material/warning:")
 
@@ -139,7 +140,7 @@ def why(seen: Report) -> None:
     left, right = st.columns([1, 2], gap="large")
     with left:
         st.subheader("Importances")
-        if shares := seen.book.importances:
+        if shares := seen.journal.importances:
             titles = {each.name: each.title for each in plan.dimensions}
             figure = search_plots.importance_figure({titles[name]: share for name, share in shares.items()})
             common.chart(figure, "search-importances", "How much each parameter has to do with good trials")

@@ -150,14 +150,14 @@ st.title("Settings")
 st.subheader("This machine")
 common.repeated(machine, REFRESH_SECONDS)()
 left, right = st.columns(2, gap="medium")
-with left, common.told():
+with left, common.show_errors():
     slots_section()
-with right, common.told():
+with right, common.show_errors():
     st.subheader("Launcher")
     common.repeated(launcher_state, REFRESH_SECONDS)()
     launcher_fields()
 left, right = st.columns(2, gap="medium")
-with left, common.told():
+with left, common.show_errors():
     storage()
 with right:
     versions()

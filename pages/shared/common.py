@@ -28,13 +28,13 @@ from pages.shared.entrance import person
 
 def show(page: Page) -> None:
     """Run the page that was chosen; what the user can mend is told in a sentence."""
-    with told():
+    with show_errors():
         disk_notice()
         page.run()
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show a HierappError as its sentence."""
     try:
         yield
@@ -64,7 +64,7 @@ def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., 
     """A part of a page that runs again by itself, every so many seconds or only when one of its widgets changes."""
 
     def run(*arguments: Any) -> None:
-        with told():
+        with show_errors():
             person()  # these do not come by app.py
             part(*arguments)
 
@@ -194,7 +194,7 @@ def tree_download(tree: LabelTree, name: str, key: str) -> None:
     if chosen == "svg":
         st.download_button("Download", tree_svg.render(tree), f"{name}.svg", "image/svg+xml", on_click="ignore")
     elif chosen:
-        with told():  # a tree may be too large for a format
+        with show_errors():  # a tree may be too large for a format
             text = tree_formats.render(tree, chosen)
             file = f"{name}{tree_formats.FORMATS[chosen].suffix}"
             st.download_button("Download", text, file, on_click="ignore")

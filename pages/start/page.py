@@ -8,7 +8,7 @@ from hierapp.execution.slots import at_once
 from hierapp.losses import LOSSES
 from hierapp.plots.core import tree_figure
 from hierapp.training.config import plan
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common, downloading
 
 EPOCHS = {"digits": 100}  # few small images: an epoch is over in a blink
@@ -65,7 +65,7 @@ def compare(data: datasets.Dataset) -> None:
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
-        f"{len(configs)} runs of LeNet, {counted(epochs, 'epoch')} each, one seed: about {takes}"
+        f"{len(configs)} runs of LeNet, {pluralize(epochs, 'epoch')} each, one seed: about {takes}"
         f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."
     )
 

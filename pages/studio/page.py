@@ -19,7 +19,7 @@ from hierapp.trees import (
 )
 from hierapp.trees.distances import mean_distance
 from hierapp.trees.drafts import Draft
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.components.tree_editor import tree_editor
 from pages.shared import common
 
@@ -183,7 +183,7 @@ def more(draft: Draft) -> None:
     }
     chosen = st.pills("Look at", list(views), key="studio-view", bind="query-params")
     if chosen:
-        with common.told():
+        with common.show_errors():
             views[chosen](draft)
 
 
@@ -219,8 +219,8 @@ def changes(draft: Draft) -> None:
     )
     first_tree = tree_library.load(other) if other else draft.states[0]
     compared = diff.compare(first_tree, draft.tree, which_distance())
-    moved = counted(len(compared.moved), "class", "classes")
-    st.markdown(f"**{moved} moved**, {counted(len(compared.pairs), 'pair')} changed in distance.")
+    moved = pluralize(len(compared.moved), "class", "classes")
+    st.markdown(f"**{moved} moved**, {pluralize(len(compared.pairs), 'pair')} changed in distance.")
     first, second = st.columns(2)
     first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
     second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])
@@ -279,6 +279,6 @@ except HierappError as error:
 if draft is None:
     start()
 else:
-    with common.told():
+    with common.show_errors():
         keep(draft)
     common.repeated(studio, None)(draft)

@@ -70,7 +70,7 @@ def test_runs_of_this_machine_are_judged_as_they_are(open_page, store):
     page = open_page("reproduce", data="digits")
     assert not page.exception
     assert "this machine]" in texts(page)
-    (claim,) = state.result(store, state.standings(store, find(["8"]), QUICK, "digits")[0], QUICK, "digits").claims[:1]
+    (claim,) = state.result(store, state.statuses(store, find(["8"]), QUICK, "digits")[0], QUICK, "digits").claims[:1]
     assert claim.sentence.split(":")[0].split("(")[0].strip()[:20] in texts(page)
     verdicts = page.dataframe[0].value
     soft = verdicts[verdicts["figure"] == "Figure 8: soft labels"]

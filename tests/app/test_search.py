@@ -6,7 +6,7 @@ import pytest
 
 from hierapp.search import journal
 from hierapp.search.report import Report
-from hierapp.search.runner import Driver
+from hierapp.search.runner import SearchRunner
 from tests.app.conftest import texts
 from tests.search.conftest import begun, carry_on, report
 
@@ -107,11 +107,11 @@ def test_the_best_opens_in_the_train_form(open_page, over):
 
 def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, store):
     search = begun(store, varied=VARIED)
-    one = Driver(search)
+    one = SearchRunner(search)
     one.step()
     one.step()
     report(store, "1", [0.5])
-    search.note(stop=False, at=10**12)  # long ago, whatever the clock says
+    search.append(stop=False, at=10**12)  # long ago, whatever the clock says
     page = open_page("search")
     assert "The search's process is gone" in page.warning[0].value
     page.button(key="resume-search").click().run()
@@ -126,7 +126,7 @@ def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, stor
 
 def test_what_stopped_a_search_is_told(open_page, store):
     search = begun(store)
-    search.note(error="The launcher cannot be understood; mend it.")
+    search.append(error="The launcher cannot be understood; mend it.")
     assert "The launcher cannot be understood" in open_page("search").error[0].value
 
 

@@ -22,7 +22,7 @@ from hierapp.cli import main as cli
 from hierapp.errors import ConfigError, StoreError
 from hierapp.execution import scheduler, worker
 from hierapp.export import bundle as export, reproduce_script
-from hierapp.export.bundle import Wanted
+from hierapp.export.bundle import ExportOptions
 from hierapp.runs import Store
 from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.similarities import formats as similarity_formats
@@ -153,9 +153,9 @@ def test_the_same_runs_make_the_same_bytes(store):
 
 
 def test_weights_and_predictions_may_be_left_out_and_a_log_comes_when_asked_for(store, tmp_path):
-    bare = names(export.as_bytes(store, ["1"], Wanted(weights=False, predictions=False)))
+    bare = names(export.as_bytes(store, ["1"], ExportOptions(weights=False, predictions=False)))
     assert [name for name in bare if name.endswith((".safetensors", "predictions.csv", "log.txt"))] == []
-    assert "runs/1/log.txt" in names(export.as_bytes(store, ["1"], Wanted(logs=True)))
+    assert "runs/1/log.txt" in names(export.as_bytes(store, ["1"], ExportOptions(logs=True)))
     (place := tmp_path / "x.zip").write_text("mine")
     with pytest.raises(StoreError, match=r"x\.zip is there already; remove it or choose another name\."):
         export.write(store, ["1"], place)
@@ -171,7 +171,7 @@ def test_weights_and_predictions_may_be_left_out_and_a_log_comes_when_asked_for(
 def test_the_command_writes_the_same_and_tells_of_runs_that_are_not_finished(store, tmp_path, capsys):
     file = tmp_path / "runs.zip"
     assert cli.main(["export", "1", "3", "--no-weights", "-o", str(file)]) == 0
-    assert file.read_bytes() == export.as_bytes(store, ["1", "3"], Wanted(weights=False))
+    assert file.read_bytes() == export.as_bytes(store, ["1", "3"], ExportOptions(weights=False))
     assert "run 3 is failed: what there is of it is in the bundle" in capsys.readouterr().out
     assert cli.main(["export", "1", "-o", str(file)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

@@ -117,7 +117,7 @@ def test_runs_come_before_kept_results_and_these_before_what_ships(soft, tmp_pat
 
 
 def test_a_figure_knows_what_it_lacks(soft):
-    by_id = {each.figure.id: each for each in state.standings(soft, FIGURES, QUICK)}
+    by_id = {each.figure.id: each for each in state.statuses(soft, FIGURES, QUICK)}
     assert by_id["8"].is_complete
     assert by_id["8"].lacking == []
     assert not by_id["1011"].is_complete
@@ -133,9 +133,9 @@ def test_the_times_are_measured_kept_and_judged(store):
     timing.keep(found, "quick", "digits")
     assert timing.kept("quick", "digits") == found
     assert timing.kept("full", "digits") is None
-    (standing,) = state.standings(store, find(["appendix-a"]), QUICK, "digits")
-    assert standing.is_complete
-    assert state.result(store, standing, QUICK, "digits").claims[0].sentence.startswith("The tensors are")
+    (status,) = state.statuses(store, find(["appendix-a"]), QUICK, "digits")
+    assert status.is_complete
+    assert state.result(store, status, QUICK, "digits").claims[0].sentence.startswith("The tensors are")
 
 
 def test_a_measurement_that_is_broken_is_none():

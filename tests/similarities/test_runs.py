@@ -26,8 +26,8 @@ CLASSES = datasets.find("digits").class_names
 MINE = Similarity.of(CLASSES, np.random.default_rng(0).uniform(0, 0.9, (10, 10)) * (1 - np.eye(10)) + np.eye(10))
 
 
-def config(word: str, **values: object) -> RunConfig:
-    options = {"similarity": word, "lower_bound": values.pop("lower_bound", 0.0)}
+def config(spec: str, **values: object) -> RunConfig:
+    options = {"similarity": spec, "lower_bound": values.pop("lower_bound", 0.0)}
     return RunConfig.make(data="digits", tree="digits", loss="simloss", options=options, epochs=1, **values)
 
 
@@ -103,19 +103,19 @@ def test_runs_that_share_a_similarity_keep_it_once_and_the_trees_own_keeps_none(
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    ("spec", "message"),
     [
         ("nope", "There is no similarity 'nope'"),
         ("cifar10-names", "'cifar10-names' does not fit: The similarity has no row for '0'"),
         ("broken", r"broken\.csv: Expected 2 cells in line 2"),
     ],
 )
-def test_what_does_not_fit_is_refused_when_it_is_queued_and_nothing_is(store, word, message):
+def test_what_does_not_fit_is_refused_when_it_is_queued_and_nothing_is(store, spec, message):
     folder = similarity_library.own_folder()
     folder.mkdir()
     (folder / "broken.csv").write_text(",0\n0,1,1\n")
     with pytest.raises(ConfigError, match=message) as error:
-        execution.submit(store, [config("tree"), config(word)], TREE)
+        execution.submit(store, [config("tree"), config(spec)], TREE)
     assert "\n" not in str(error.value)
     assert store.runs() == []
 
