@@ -79,7 +79,7 @@ def import_pictures(folder: Path, count: int) -> None:
             Image.fromarray(pixels).save(folder / name / f"{number:04}.png")
     token = import_job.begin(import_job.Request("pictures", Options(), str(folder)))
     import_job.work(token)
-    finalize.adopt(token, DATA)
+    finalize.finalize(token, DATA)
 
 
 def measure(session: Session, way: Way, store: Store) -> None:

@@ -334,7 +334,7 @@ class Checks:
                 Image.fromarray(pixels).save(self.folder / "pictures" / name / f"{number:04}.png")
         token = import_job.begin(import_job.Request("pictures", Options(), str(self.folder / "pictures")))
         import_job.work(token)
-        entry = finalize.adopt(token, PICTURES)
+        entry = finalize.finalize(token, PICTURES)
         size, shape = entry.train_size + entry.test_size, " x ".join(map(str, entry.image_shape))
         whole = size == count * len(CLASSES)
         self.check("pictures imported", whole, f"{size:,} of {shape}", time.monotonic() - begun)
