@@ -1,4 +1,4 @@
-"""The Loss lab's Plotly figures, pure: slices, surfaces, and the minimiser that walks off the truth."""
+"""The Loss lab's Plotly figures, pure: slices, surfaces, and the minimizer that walks off the truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from hierapp.lab.landscape import Slice, Surface
-from hierapp.lab.minimizer import Minimiser
+from hierapp.lab.minimizer import Minimizer
 from hierapp.lab.numbers import number
 from hierapp.plots.core import COLORS, plain
 
@@ -87,7 +87,7 @@ def surface_figure(surface: Surface) -> go.Figure:
     return _framed(figure, 330, showlegend=False)
 
 
-def minimiser_figure(found: Minimiser) -> go.Figure:
+def minimizer_figure(found: Minimizer) -> go.Figure:
     """Each leaf's truth, and its probability where the expected loss is least."""
     leaves = [plain(leaf) for leaf in found.tree.leaves]
     figure = go.Figure()
@@ -108,7 +108,7 @@ def minimiser_figure(found: Minimiser) -> go.Figure:
     return _framed(figure, 280)
 
 
-def walk_figure(walked: Sequence[Minimiser], leaf: str, at: int | None) -> go.Figure:
+def walk_figure(walked: Sequence[Minimizer], leaf: str, at: int | None) -> go.Figure:
     """One leaf's probability where the expected loss is least, on trees that are more and more unbalanced."""
     place = walked[0].tree.leaves.index(leaf)
     values = [found.probabilities[found.tree.leaves.index(leaf)] for found in walked]

@@ -43,7 +43,7 @@ def _on_tree(state: State, name: str) -> State:
 
 
 def _target(lab: Lab) -> None:
-    tree = lab.state.scene.tree
+    tree = lab.state.example.tree
     places = range(len(tree.leaves))
     st.selectbox(
         "True class",
@@ -52,8 +52,8 @@ def _target(lab: Lab) -> None:
         help="Or click a leaf on the tree.",
         **bound(
             "lab-target",
-            lab.state.scene.target,
-            lambda state, place: replace(state, scene=state.scene.with_target(place)),
+            lab.state.example.target,
+            lambda state, place: replace(state, example=state.example.with_target(place)),
         ),
     )
 

@@ -9,7 +9,15 @@ from hierapp.lab import actions as lab_actions, preload
 from hierapp.lab.steps import Step
 from pages.components.loss_board import loss_board
 from pages.components.loss_board.contents import contents, frames
-from pages.lab import controls, figures as lab_figures, finding as lab_finding, real, saved, state, stories
+from pages.lab import (
+    controls,
+    disagreements as search_page,
+    figures as lab_figures,
+    run_images as images_page,
+    saved,
+    state,
+    stories,
+)
 from pages.lab.state import Lab
 from pages.shared import common
 
@@ -24,7 +32,7 @@ def lab_part(was_ready: bool) -> None:
         st.rerun()  # from now on it no longer runs by itself
     lab = state.current()
     lab.concerns_all = False
-    for sentence in lab.told:
+    for sentence in lab.complaints:
         st.warning(
             f"{common.escaped(sentence)} What it could not say is shown as it is by default.",
             icon=":material/link_off:",
@@ -32,24 +40,24 @@ def lab_part(was_ready: bool) -> None:
     if preload.failure():
         st.error(preload.failure() or "", icon=":material/error:")
     left, right = st.columns([1, 2.7], gap="medium")
-    at = lab_actions.setting(lab.state)
+    at = lab_actions.current_step(lab.state)
     with left:
         stories.choose_story(lab)
-        if lab.state.lesson is not None:
+        if lab.state.story is not None:
             stories.steps(lab, at)
-        if lab.real:
-            with common.told():
-                real.choose(lab)
+        if lab.shows_run_image:
+            with common.show_errors():
+                images_page.choose(lab)
         controls.controls(lab, at)
         if "descent" not in at.controls and at.controls:
             controls.reset(st)
-        with common.told():
+        with common.show_errors():
             saved.saved(lab)
     with right:
-        if lab.state.real is not None:
+        if lab.state.run_image is not None:
             look(lab)
-        if lab.finding:
-            lab_finding.show(lab, WAITING)
+        if lab.searching:
+            search_page.show(lab, WAITING)
             state.write_address(lab)
         else:
             common.repeated(show, None)()
@@ -57,15 +65,15 @@ def lab_part(was_ready: bool) -> None:
 
 def look(lab: Lab) -> None:
     """One image on the board, or a search among all."""
-    st.session_state["lab-look"] = lab.finding
+    st.session_state["lab-look"] = lab.searching
     st.segmented_control(
         "Look at",
         [False, True],
-        format_func=lambda finding: "Find the cats that became trucks" if finding else "One image",
+        format_func=lambda searching: "Find the cats that became trucks" if searching else "One image",
         required=True,
         label_visibility="collapsed",
         key="lab-look",
-        on_change=lambda: setattr(lab, "finding", bool(st.session_state["lab-look"])),
+        on_change=lambda: setattr(lab, "searching", bool(st.session_state["lab-look"])),
     )
 
 
@@ -76,7 +84,7 @@ def show() -> None:
     if lab.concerns_all:
         state.write_address(lab)  # before what it stands for is drawn
         st.rerun()
-    at = lab_actions.setting(lab.state)
+    at = lab_actions.current_step(lab.state)
     figures = [name for name in at.shows if name in lab_figures.FIGURES]
     ahead = bool(figures) and at.shows[0] == figures[0]
     above, middle, below = (st.container() for _ in range(3))
@@ -99,9 +107,9 @@ def board(lab: Lab, at: Step) -> None:
     shows = [name for name in at.shows if name in BOARD]
     if "points" in at.controls and "tree" not in shows:
         shows.append("tree")  # whose bars move the points
-    scene = lab_actions.point(lab.state, lab.point)
+    example = lab_actions.point(lab.state, lab.point)
     chosen = (lab.state.losses, lab.state.decoders, shows)
-    data: dict[str, Any] = contents(scene, *chosen, look=lab.look, ready=usable)
+    data: dict[str, Any] = contents(example, *chosen, look=lab.look, ready=usable)
     if lab.play is not None:
         lab.plays += 1
         data["play"] = {"id": lab.plays, "frames": frames(lab.play, *chosen)}
@@ -113,7 +121,7 @@ def board(lab: Lab, at: Step) -> None:
         "order": order,
         "sliders": bool({"logits", "points"} & set(at.controls)),
         "targets": "target" in at.controls,
-        "story": lab.state.lesson is not None,
+        "story": lab.state.story is not None,
         "link": lab.link(),
         "message": lab.message,
         "waiting": "" if usable or preload.failure() else WAITING,

@@ -8,7 +8,7 @@ from hierapp.decoding import decoders
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import DECODER_DEFAULTS, DECODERS, EVERY_DECODER, DecoderChoice
 from hierapp.lab.decoding import decide, decide_all
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.trees import DISTANCES
 from tests.losses.literal import RAGGED
 from tests.strategies import trees
@@ -29,9 +29,9 @@ def test_the_names_and_options_are_the_librarys():
 @settings(max_examples=40)
 @given(tree=trees(max_nodes=25), seed=st.integers(0, 2**31))
 def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree, seed):
-    scene = Scene.random(tree, seed)
-    decision = decide(scene, choice)
-    log_probs = torch.tensor([scene.leaf_log_probs], dtype=torch.float64)
+    example = Example.random(tree, seed)
+    decision = decide(example, choice)
+    log_probs = torch.tensor([example.leaf_log_probs], dtype=torch.float64)
     assert decision.node == int(decoders.decode(log_probs, tree, choice.rule, **choice.settings)[0])
     assert decision.name == tree.nodes[decision.node]
     taken = [line for line in decision.lines if line.taken]
@@ -55,8 +55,8 @@ def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree,
 
 
 def test_the_arithmetic_is_written_out():
-    scene = Scene.from_conditionals(RAGGED, {"A": 0.6, "a": 0.3, "b": 0.5}, "d")
-    leaf, top_down, risk, least = decide_all(scene)
+    example = Example.from_conditionals(RAGGED, {"A": 0.6, "a": 0.3, "b": 0.5}, "d")
+    leaf, top_down, risk, least = decide_all(example)
     assert [line.text for line in leaf.lines] == [
         "a: z = 0.6 · 0.3 = 0.18",
         "b: z = 0.6 · 0.7 · 0.5 = 0.21",
@@ -71,12 +71,12 @@ def test_the_arithmetic_is_written_out():
     assert least.summary == "The deepest node with z ≥ 0.5 is A, with 0.6."
     assert least.lines[0].text == "root: z = 1 ≥ 0.5, depth 1"
     assert not least.right
-    above = decide(scene.with_target(0), DecoderChoice.of("threshold"))
+    above = decide(example.with_target(0), DecoderChoice.of("threshold"))
     assert (above.right, above.exact) == (True, False)
 
 
 def test_every_summary_is_a_sentence():
-    for decision in decide_all(Scene.random(RAGGED, 0), CHOICES):
+    for decision in decide_all(Example.random(RAGGED, 0), CHOICES):
         assert re.fullmatch(r"[A-Z].*\.", decision.summary)
 
 
