@@ -60,7 +60,7 @@ class CliRunQueue:
 
 def tag_of(size: SizeName) -> str:
     """The tag of a size's runs."""
-    return f"report:{size}"
+    return f"paper:{size}"
 
 
 def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]:
@@ -68,15 +68,15 @@ def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]
     none."""
     texts: dict[TreeRole, str] = {}
     for each in planned:
-        if each.setting.tree not in texts:
-            texts[each.setting.tree] = tree_formats.render(each.tree, "json")
-    wanted = {(each.config.model_dump_json(), texts[each.setting.tree]) for each in planned}
+        if each.group.tree not in texts:
+            texts[each.group.tree] = tree_formats.render(each.tree, "json")
+    wanted = {(each.config.model_dump_json(), texts[each.group.tree]) for each in planned}
     best: dict[tuple[str, str], Run] = {}
     for run in runs:
         key = (run.config.model_dump_json(), run.tree_text)
         if key in wanted and (key not in best or _rank(run) > _rank(best[key])):
             best[key] = run
-    return [best.get((each.config.model_dump_json(), texts[each.setting.tree])) for each in planned]
+    return [best.get((each.config.model_dump_json(), texts[each.group.tree])) for each in planned]
 
 
 def queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: RunQueue | None = None) -> list[str]:
@@ -105,7 +105,7 @@ def _queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: 
         if run_queue.may_change(run.owner):
             _tag(run_queue, run, size)
     missing = [place for place, run in enumerate(ids) if run is None]
-    for _, places in groupby(missing, key=lambda place: planned[place].setting.tree):
+    for _, places in groupby(missing, key=lambda place: planned[place].group.tree):
         some = list(places)
         made = run_queue.launch([planned[place].config for place in some], planned[some[0]].tree)
         for place, new in zip(some, made, strict=True):
@@ -114,13 +114,13 @@ def _queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: 
     return [run for run in ids if run is not None]
 
 
-def by_setting(found: Iterable[tuple[Planned, Run | None]]) -> dict[str, dict[int, Run]]:
-    """The finished runs by the name of their setting and their seed."""
+def by_group(found: Iterable[tuple[Planned, Run | None]]) -> dict[str, dict[int, Run]]:
+    """The finished runs by the name of their group and their seed."""
     made: dict[str, dict[int, Run]] = {}
     for planned, run in found:
-        of_setting = made.setdefault(planned.setting.name, {})
+        of_group = made.setdefault(planned.group.name, {})
         if run is not None and run.state == "finished":
-            of_setting[planned.config.seed] = run
+            of_group[planned.config.seed] = run
     return made
 
 

@@ -63,7 +63,7 @@ def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], class
 
 
 def folds_p(folds: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], float]:
-    """p of Mann-Whitney's test for each pair of settings, over the folds of one training of each."""
+    """p of Mann-Whitney's test for each pair of groups, over the folds of one training of each."""
     from hierapp.stats import mann_whitney
 
     return {(one, other): mann_whitney(folds[one], folds[other]).p for one, other in combinations(folds, 2)}

@@ -10,7 +10,7 @@ from hierapp.reproduction import results, state
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.planning import DATA
 from hierapp.reproduction.presets import Figure, Size
-from hierapp.reproduction.results import Report, Result
+from hierapp.reproduction.results import PaperResults, Result
 from hierapp.reproduction.state import FigureStatus
 from hierapp.runs import Store
 
@@ -26,13 +26,13 @@ class DisplayedFigure:
         status: its runs here.
         result: what came out; None where nothing was measured.
         source: this machine's "runs" as they are now, results "kept" in its folder, or "shipped" ones.
-        report: the file that the result is from; None for runs.
+        outcome: the file that the result is from; None for runs.
     """
 
     status: FigureStatus
     result: Result | None = None
     source: Source | None = None
-    report: Report | None = None
+    outcome: PaperResults | None = None
 
     @property
     def figure(self) -> Figure:
@@ -51,7 +51,7 @@ def shown(
     Raises:
         StoreError: if kept results are broken, or what runs stored cannot be read.
     """
-    files: list[tuple[Source, Report | None]] = [
+    files: list[tuple[Source, PaperResults | None]] = [
         ("kept", results.load(results.file_of(size.name))),
         ("shipped", results.load(results.shipped_file(size.name))),
     ]
@@ -61,9 +61,9 @@ def shown(
         if result is not None:
             found.append(DisplayedFigure(status, result, "runs"))
             continue
-        for source, report in files:
-            if report is not None and report.data == data and status.figure.id in report.results:
-                found.append(DisplayedFigure(status, report.results[status.figure.id], source, report))
+        for source, outcome in files:
+            if outcome is not None and outcome.data == data and status.figure.id in outcome.results:
+                found.append(DisplayedFigure(status, outcome.results[status.figure.id], source, outcome))
                 break
         else:
             found.append(DisplayedFigure(status))

@@ -12,7 +12,7 @@ from hierapp.reproduction import evidence, judge, queueing, timing
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.planning import DATA, Planned, plan
 from hierapp.reproduction.presets import Figure, Size
-from hierapp.reproduction.results import Report, Result
+from hierapp.reproduction.results import PaperResults, Result
 from hierapp.runs import Run, Store
 from hierapp.runs.states import State
 from hierapp.runs.weights_header import conditions
@@ -76,19 +76,21 @@ def statuses(store: Store, figures: Sequence[Figure], size: Size, data: str = DA
 
 
 def result(store: Store, status: FigureStatus, size: Size, data: str = DATA) -> Result | None:
-    """What a figure's finished runs say; None while a setting has none.
+    """What a figure's finished runs say; None while a group has none.
 
     Raises:
         StoreError: if what the runs stored cannot be read.
     """
-    by_setting = queueing.by_setting(zip(status.planned, status.runs, strict=True))
+    by_group = queueing.by_group(zip(status.planned, status.runs, strict=True))
     tree = tree_library.load(datasets.find(data).default_tree)
     measured = timing.kept(size.name, data) if "timing" in status.figure.needs else None
-    seen = evidence.gather(store, status.figure, by_setting, tree, measured)
+    seen = evidence.gather(store, status.figure, by_group, tree, measured)
     return None if judge.missing(status.figure, seen) else judge.judge(status.figure, seen)
 
 
-def report(store: Store, size: Size, data: str, command: str, took_seconds: float | None = None) -> Report | None:
+def outcome(
+    store: Store, size: Size, data: str, command: str, took_seconds: float | None = None
+) -> PaperResults | None:
     """All figures that can be judged, for a file; None if there is none."""
     found = statuses(store, FIGURES, size, data)
     made = {each.figure.id: one for each in found if (one := result(store, each, size, data)) is not None}
@@ -96,7 +98,7 @@ def report(store: Store, size: Size, data: str, command: str, took_seconds: floa
         return None
     shown = [each for each in found if each.figure.id in made]
     runs = {run.id: run for each in shown for run in each.runs if run is not None and run.state == "finished"}
-    return Report(
+    return PaperResults(
         size=size.name,
         data=data,
         made=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -112,7 +114,7 @@ def report(store: Store, size: Size, data: str, command: str, took_seconds: floa
 
 
 def _key(planned: Planned) -> tuple[str, int]:
-    return planned.setting.name, planned.config.seed
+    return planned.group.name, planned.config.seed
 
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pages.shared.queue import pressed
 
 def run_button(found: Sequence[DisplayedFigure], size: Size, data: str, label: str, key: str) -> None:
     """Queue what some figures lack; nothing where they lack nothing."""
-    lacking = {(run.setting.name, run.config.seed): run for each in found for run in each.status.lacking}
+    lacking = {(run.group.name, run.config.seed): run for each in found for run in each.status.lacking}
     untimed = any(not each.status.timed for each in found) and not timing.is_running()
     if not lacking and not untimed:
         return

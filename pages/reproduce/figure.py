@@ -42,13 +42,13 @@ def _judged(
 
 
 def show(found: DisplayedFigure, size: Size, data: str) -> None:
-    """Question, what the report saw, what came out with its verdicts, the runs."""
+    """Question, what the paper saw, what came out with its verdicts, the runs."""
     figure, result = found.figure, found.result
     st.subheader(figure.title, anchor=figure.id, divider="gray")
     st.markdown(f"**{figure.question}**")
     left, right = st.columns([1, 2], gap="large")
     with left:
-        st.markdown("**The report saw**")
+        st.markdown("**The paper saw**")
         st.markdown(common.escaped(figure.saw))
     with right:
         where = "" if found.source is None else f": {SOURCES[found.source]}"
@@ -75,13 +75,16 @@ def show(found: DisplayedFigure, size: Size, data: str) -> None:
 
 def _what_was_seen(result: Result, data: str) -> None:
     tree = common.the_tree(datasets.find(data).default_tree) if result.plot.kind == "matrix" else None
-    drawn = reproduction_plots.figure(result.plot, tree)
+    drawn = reproduction_plots.draw(result.plot, tree)
     if drawn is not None:
         shown = ", ".join(result.plot.lines or result.plot.dots) or "the hierarchical loss"
-        common.chart(drawn, f"report-{result.figure}", f"{result.plot.what} of {shown}")
+        common.chart(drawn, f"figure-{result.figure}", f"{result.plot.what} of {shown}")
     if result.table:
         st.dataframe(
-            pd.DataFrame(result.table), hide_index=True, height="content", alt=f"The figures of {result.figure}"
+            pd.DataFrame(result.titled_table()),
+            hide_index=True,
+            height="content",
+            alt=f"The figures of {result.figure}",
         )
 
 
@@ -101,7 +104,7 @@ def _links(found: DisplayedFigure) -> None:
     finished = [run for run in runs if run.state == "finished"]
     if len({run.config.model_dump_json(exclude={"seed"}) for run in finished}) > 1:
         first = {run.config.model_dump_json(exclude={"seed"}): run.id for run in reversed(finished)}
-        query = {"on": finished[0].config.data, "under": EVERY_TREE, "settings": list(first.values())}
+        query = {"on": finished[0].config.data, "under": EVERY_TREE, "groups": list(first.values())}
         st.page_link("pages/compare/page.py", label="Compare", query_params=query, icon=":material/balance:")
     for run in runs:
         if run.error and not run.is_open:

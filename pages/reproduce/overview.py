@@ -11,12 +11,12 @@ import streamlit as st
 from hierapp.execution import estimate
 from hierapp.reproduction import timing
 from hierapp.reproduction.presets import Size
-from hierapp.reproduction.results import Report
+from hierapp.reproduction.results import PaperResults
 from hierapp.reproduction.shown import DisplayedFigure
 from pages.reproduce import buttons, figure
 from pages.shared import common
 
-SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as the report trained."
+SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as the paper trained."
 
 
 def is_going(found: Sequence[DisplayedFigure]) -> bool:
@@ -43,13 +43,13 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
     if here:
         what = f"{here} of {len(found)} figures {'was' if here == 1 else 'were'} measured here."
         st.markdown(f":green-badge[:material/computer: this machine] {what}")
-    for kept in {id(each.report): each.report for each in found if each.source == "kept"}.values():
+    for kept in {id(each.outcome): each.outcome for each in found if each.source == "kept"}.values():
         assert kept is not None
         st.caption(f"{sources['kept']} of them, as they were kept on {kept.made}, by `{kept.command}`.")
     if sources["shipped"]:
-        (report,) = {id(each.report): each.report for each in found if each.source == "shipped"}.values()
-        assert report is not None
-        st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(report)}")
+        (outcome,) = {id(each.outcome): each.outcome for each in found if each.source == "shipped"}.values()
+        assert outcome is not None
+        st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(outcome)}")
     if not here and not sources["shipped"]:
         st.info(
             f"Nothing of this size has been measured on {common.data_title(data)}, neither here nor in what ships: run"
@@ -58,15 +58,15 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
         )
 
 
-def _made(report: Report) -> str:
+def _made(outcome: PaperResults) -> str:
     """Where shipped results are from."""
-    known = {name: value for name, value in report.environment.items() if value}
+    known = {name: value for name, value in outcome.environment.items() if value}
     machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "a machine without a name"
-    seeds = f"seeds {report.seeds[0]} to {report.seeds[-1]}" if report.seeds else "no seeds"
-    took = "" if report.took_seconds is None else f", {estimate.words(report.took_seconds)}"
+    seeds = f"seeds {outcome.seeds[0]} to {outcome.seeds[-1]}" if outcome.seeds else "no seeds"
+    took = "" if outcome.took_seconds is None else f", {estimate.words(outcome.took_seconds)}"
     return common.escaped(
-        f"They come with hierapp: measured on {report.made} on {machine}, {report.runs} runs of up to {report.epochs}"
-        f" epochs, {seeds}{took}. Run figures here, and yours take their place."
+        f"They come with hierapp: measured on {outcome.made} on {machine}, {outcome.runs} runs of up to"
+        f" {outcome.epochs} epochs, {seeds}{took}. Run figures here, and yours take their place."
     )
 
 
@@ -78,7 +78,7 @@ def progress(found: Sequence[DisplayedFigure]) -> None:
         if timing.is_running():
             st.caption(":material/timer: The loop and the tensors of appendix A are being timed.")
         return
-    wanted = {(each.setting.name, each.config.seed) for one in found for each in one.status.planned}
+    wanted = {(each.group.name, each.config.seed) for one in found for each in one.status.planned}
     done = sum(run.progress for run in runs.values())
     words = ", ".join(f"{count} {state}" for state, count in states.items())
     st.progress(min(1.0, done / max(1, len(wanted))), text=f"{words}; {len(wanted)} runs make all figures")
@@ -92,7 +92,7 @@ def _table(found: Sequence[DisplayedFigure]) -> None:
             rows.append(
                 {
                     "figure": each.figure.title,
-                    "claim of the report": claim.text,
+                    "claim of the paper": claim.text,
                     "here": figure.WORDS[claims[claim.text]] if claim.text in claims else "not measured",
                     "from": "" if each.source is None else figure.SOURCES[each.source],
                 }
@@ -101,5 +101,5 @@ def _table(found: Sequence[DisplayedFigure]) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         height="content",
-        alt="Each claim of the report and whether it agrees with what came out",
+        alt="Each claim of the paper and whether it agrees with what came out",
     )

@@ -1,4 +1,4 @@
-"""Reproduce: the figures of the report "Loss in Layers", what it saw, what came out here, and whether they agree."""
+"""Reproduce: the figures of the paper "Loss in Layers", what it saw, what came out here, and whether they agree."""
 
 import streamlit as st
 
@@ -25,7 +25,7 @@ def choose() -> tuple[str, str]:
     with right:
         names = list(datasets.catalogue())
         common.one_from_url("data", names, planning.DATA)
-        help = "The report used CIFAR-10; on other data its claims are new questions."
+        help = "The paper used CIFAR-10; on other data its claims are new questions."
         data = st.selectbox("Data set", names, format_func=common.data_title, key="data", help=help)
         common.to_url("data", data)
     return size, data
@@ -48,8 +48,8 @@ def live(name: str, data: str, drawn: tuple[object, ...]) -> None:
 def page() -> None:
     st.title("Reproduce")
     st.markdown(
-        "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what"
-        " the report saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
+        "The experiments of the paper *Loss in Layers*, trained again: for each of its figures what was compared, what"
+        " the paper saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
     )
     name, data = choose()
     found, size = look(name, data), SIZES[name]

@@ -48,7 +48,7 @@ def test_before_anything_is_measured_every_figure_says_what_the_report_saw(open_
 
 def test_shipped_results_are_shown_with_where_they_are_from(open_page, store, shipped):
     finish(store, "8", "cifar10")
-    made = state.report(store, QUICK, "cifar10", "python -m hierapp reproduce")
+    made = state.outcome(store, QUICK, "cifar10", "python -m hierapp reproduce")
     made = made.model_copy(update={"made": "2026-01-31", "environment": {"processor": "A Fast One"}})
     results.save(made, shipped)
     with store.database.write() as db:
@@ -83,7 +83,7 @@ def test_a_button_queues_what_a_figure_lacks_once(open_page, store):
     assert not page.exception
     planned = planning.plan(find(["8"]), QUICK, "digits")
     assert len(store.runs()) == len(planned)
-    assert {run.tags for run in store.runs()} == {("report:quick",)}
+    assert {run.tags for run in store.runs()} == {("paper:quick",)}
     assert "reproduce-8" not in {each.key for each in page.button}
     page.button(key="reproduce-3ab").click().run()
     shared = planning.plan(find(["8", "3a"]), QUICK, "digits")
@@ -127,4 +127,4 @@ def test_broken_results_are_told_in_a_sentence(open_page, store, shipped):
     shipped.write_text("{")
     page = open_page("reproduce")
     assert not page.exception
-    assert "is no results of the report" in page.error[0].value
+    assert "is no results of the paper" in page.error[0].value

@@ -67,7 +67,7 @@ def test_figures_are_trained_judged_shown_and_written(store, tmp_path):
     assert "Traceback" not in done.stderr
     runs = store.runs()
     assert [run.state for run in runs] == ["finished"] * 4
-    for words in ("Figure 8: soft labels", "The report saw: No difference", "Here it", "Appendix A"):
+    for words in ("Figure 8: soft labels", "The paper saw: No difference", "Here it", "Appendix A"):
         assert words in done.stdout
     kept = results.load(results.file_of("quick"))
     assert kept == results.load(tmp_path / "out.json")

@@ -67,11 +67,11 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("nth", range(13))
-def test_a_driver_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, after, store, monkeypatch):
+def test_a_runner_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, after, store, monkeypatch):
     search = begun(store)
-    real, seen = Search.note, []
+    real, seen = Search.append, []
 
-    def note(self, **line):
+    def append(self, **line):
         seen.append(line)
         if len(seen) - 1 == nth:
             if after:
@@ -79,7 +79,7 @@ def test_a_driver_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, afte
             raise Killed
         real(self, **line)
 
-    monkeypatch.setattr(Search, "note", note)
+    monkeypatch.setattr(Search, "append", append)
     killed = False
     try:
         carry_on(search, by_rate)
