@@ -109,7 +109,7 @@ class Actions(Rules):
         put_note(self.store, run, text)
 
     def time_losses(self, size: SizeName, data: str) -> None:
-        """Begin to time the loop and the tensors of the report's appendix A."""
+        """Begin to time the loop and the tensors of the paper's appendix A."""
         self._need_runner("time the losses")
         timing.start(size, data)
 

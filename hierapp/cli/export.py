@@ -17,7 +17,7 @@ DONE = 0
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add them to the grammar; `command` makes a command as all others are made."""
     bundle = command(
-        commands, "export", export_runs, "write a bundle of runs: figures, weights, a script to repeat them"
+        commands, "export", export_runs, "write a bundle of runs: metrics, weights, a script to repeat them"
     )
     bundle.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     bundle.add_argument("-o", "--out", required=True, metavar="FILE.zip")

@@ -63,7 +63,7 @@ def parser() -> Parser:
     top = Parser(prog="python -m hierapp", description="Label trees, hierarchical losses, and runs that compare them.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    run = _command(commands, "run", run_losses, "queue runs, follow them, print the table", figures=True)
+    run = _command(commands, "run", run_losses, "queue runs, follow them, print the table", with_json=True)
     cli_fields.add_choices(run)
     cli_fields.add(run)
     run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
@@ -73,12 +73,14 @@ def parser() -> Parser:
     run.add_argument("--tag", action="append", default=[], metavar="WORD", help="a tag of all these runs; repeat it")
     run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
 
-    _command(commands, "runs", list_runs, "list all runs", figures=True)
-    show = _command(commands, "show", show_run, "show one run", figures=True)
+    _command(commands, "runs", list_runs, "list all runs", with_json=True)
+    show = _command(commands, "show", show_run, "show one run", with_json=True)
     show.add_argument("run")
-    cancel = _command(commands, "cancel", cancel_run, "cancel a waiting or a running run", figures=True)
+    cancel = _command(commands, "cancel", cancel_run, "cancel a waiting or a running run", with_json=True)
     cancel.add_argument("run")
-    resume = _command(commands, "resume", resume_run, "let a stopped run go on from its last checkpoint", figures=True)
+    resume = _command(
+        commands, "resume", resume_run, "let a stopped run go on from its last checkpoint", with_json=True
+    )
     resume.add_argument("run")
     resume.add_argument("--detach", action="store_true", help="return at once; the run goes on")
     _command(commands, "hold", hold_run, "keep a waiting run from starting").add_argument("run")
@@ -90,7 +92,9 @@ def parser() -> Parser:
     cli_data.add(commands, _command)
 
     tree = commands.add_parser("tree", help="check, show or convert label trees").add_subparsers(required=True)
-    check = _command(tree, "check", check_tree, "say whether a file is a label tree, and what it is like", figures=True)
+    check = _command(
+        tree, "check", check_tree, "say whether a file is a label tree, and what it is like", with_json=True
+    )
     check.add_argument("file", metavar="FILE")
     check.add_argument("--data", help="check the leaves against this data set's classes")
     draw = _command(tree, "show", show_tree, "draw a tree")
@@ -110,10 +114,10 @@ def parser() -> Parser:
     return top
 
 
-def _command(commands: Any, name: str, call: Any, help: str, figures: bool = False) -> Parser:
+def _command(commands: Any, name: str, call: Any, help: str, with_json: bool = False) -> Parser:
     command: Parser = commands.add_parser(name, help=help, description=help)
     command.set_defaults(command=call)
-    if figures:
+    if with_json:
         command.add_argument("--json", action="store_true", help="print JSON")
     return command
 

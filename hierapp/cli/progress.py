@@ -69,8 +69,8 @@ def print_table(runs: Sequence[Run]) -> None:
 
 
 def _without_blanks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Where all runs have the usual settings there is nothing to say of them."""
-    return frame if frame["settings"].any() else frame.drop(columns="settings")
+    """Where all runs have the usual configuration there is nothing to say of them."""
+    return frame if frame["configuration"].any() else frame.drop(columns="configuration")
 
 
 def print_frame(frame: pd.DataFrame) -> None:

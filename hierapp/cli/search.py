@@ -27,7 +27,7 @@ POLL_SECONDS = 0.5
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add them to the grammar; `command` makes a command as all others are made."""
     search = command(
-        commands, "search", search_runs, "look for the best configuration on the validation images", figures=True
+        commands, "search", search_runs, "look for the best configuration on the validation images", with_json=True
     )
     search.add_argument("name", help="the search's; its runs get the tag search:NAME")
     instead = search.add_mutually_exclusive_group()
@@ -51,7 +51,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     search.add_argument("--detach", action="store_true", help="return at once; the search goes on")
     arguments.add_choices(search)
     arguments.add(search)
-    command(commands, "searches", list_searches, "list all searches", figures=True)
+    command(commands, "searches", list_searches, "list all searches", with_json=True)
 
 
 def search_runs(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     write.add_argument("--without-weights", action="store_true", help="leave weights and checkpoints out")
     bring = command(store, "restore", restore_backup, "bring a backup back into an empty HIERAPP_HOME")
     bring.add_argument("file", metavar="FILE.zip")
-    command(store, "check", check_store, "say whether the store and the runs' folders are sound", figures=True)
+    command(store, "check", check_store, "say whether the store and the runs' folders are sound", with_json=True)
 
 
 def write_backup(options: argparse.Namespace) -> int:

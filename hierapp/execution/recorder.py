@@ -112,8 +112,8 @@ class RunRecorder:
 
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
         self._patiently(lambda: self.writer.end_epoch(epoch, values, confusion))
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        say(f"epoch {epoch} of {self.run.config.epochs}: {figures}")
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        say(f"epoch {epoch} of {self.run.config.epochs}: {metrics}")
 
     def should_stop(self) -> bool:
         if self._is_stale:

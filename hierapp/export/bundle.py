@@ -19,7 +19,7 @@ from hierapp.errors import ConfigError
 from hierapp.export import readme, reproduce_script, run_files
 from hierapp.runs import Run, Store
 from hierapp.runs.weights_header import WEIGHTS
-from hierapp.training import predictions as outputs
+from hierapp.training import predictions
 from hierapp.utils.files import as_store_error, commit, staging_dir
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip; the time of the export would make every bundle another one
@@ -28,7 +28,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What goes into a bundle beside figures and configuration.
+    """What goes into a bundle beside metrics and configuration.
 
     Attributes:
         weights: the weights of the finished runs.
@@ -94,10 +94,10 @@ def as_bytes(store: Store, ids: Sequence[str], options: ExportOptions | None = N
 
 
 def table(runs: Sequence[Run]) -> str:
-    """All runs with what they are and their figures, as CSV."""
+    """All runs with what they are and their metrics, as CSV."""
     runs = [run_files.nameless(run) for run in runs]
-    said = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
-    return summary.table(runs).assign(**said).to_csv(lineterminator="\n")
+    outputs = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
+    return summary.table(runs).assign(**outputs).to_csv(lineterminator="\n")
 
 
 def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], options: ExportOptions) -> None:
@@ -121,10 +121,10 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, options: ExportOption
     for name, text in run_files.texts(store, run).items():
         _text(out, f"{place}/{name}", text)
     put(out, f"{place}/metrics.parquet", run_files.metrics_parquet(store, run))
-    said = outputs.read(run.folder) if options.predictions and run.state == "finished" else None
-    if said is not None:
-        _text(out, f"{place}/predictions.csv", run_files.predictions(said))
-        _copy(out, f"{place}/{outputs.FILE}", run.folder / outputs.FILE)
+    outputs = predictions.read(run.folder) if options.predictions and run.state == "finished" else None
+    if outputs is not None:
+        _text(out, f"{place}/predictions.csv", run_files.predictions(outputs))
+        _copy(out, f"{place}/{predictions.FILE}", run.folder / predictions.FILE)
     model = run.folder / WEIGHTS
     if options.weights and run.state == "finished" and model.is_file():
         _copy(out, f"{place}/{WEIGHTS}", model, run_files.nameless_head(model, run))

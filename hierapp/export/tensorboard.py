@@ -124,14 +124,14 @@ def _events(run: Run, points: Points, within: set[str]) -> bytes:
 
 
 def _scalars(run: Run, points: Points, within: set[str]) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value of each figure; the tag says what its steps are."""
+    """Tag, step and value of each metric; the tag says what its steps are."""
     for metric, ats in points.items():
         tag, parts = (f"by_{PARTS}th_of_epoch/{metric}", PARTS) if metric in within else (f"by_epoch/{metric}", 1)
         for epoch, value in ats:
             yield tag, round(epoch * parts), value
     test = run.test or {}
     for name in groups.metrics([run]):
-        if name not in comparison.NO_FIGURES:
+        if name not in comparison.NOT_COMPARED:
             yield f"test/{name}", int(test.get("epoch", run.epoch)), test[name]
 
 

@@ -94,7 +94,7 @@ def with_target(state: State, node: object) -> State:
 def option_of(state: State, name: str) -> object:
     """The value of an option of the first loss shown that has it; None if none has."""
     found = _with_option(state, name)
-    return None if found is None else state.losses[found].settings[name]
+    return None if found is None else state.losses[found].option_values[name]
 
 
 def with_option(state: State, name: str, value: object) -> State:
@@ -107,7 +107,7 @@ def with_option(state: State, name: str, value: object) -> State:
     if found is None:
         return state
     choice = state.losses[found]
-    changed = LossChoice.of(choice.name, {**choice.settings, name: value})
+    changed = LossChoice.of(choice.name, {**choice.option_values, name: value})
     return replace(state, losses=(*state.losses[:found], changed, *state.losses[found + 1 :]))
 
 
@@ -159,5 +159,5 @@ def _with_option(state: State, name: str) -> int | None:
 
 def threshold_of(state: State) -> float:
     """The threshold decoder's threshold."""
-    values = [choice.settings["threshold"] for choice in state.decoders if choice.rule == "threshold"]
+    values = [choice.option_values["threshold"] for choice in state.decoders if choice.rule == "threshold"]
     return cast(float, values[0]) if values else 0.5

@@ -89,14 +89,14 @@ def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice)
     Raises:
         ConfigError: for an unknown decoder or a wrong option.
     """
-    rows, settings = np.asarray(leaf_log_probs), cast(dict[str, Any], choice.settings)
+    rows, option_values = np.asarray(leaf_log_probs), cast(dict[str, Any], choice.option_values)
     found = [np.empty(0, np.int64)]
     size = max(1, PART // len(tree.nodes))
     for start in range(0, len(rows), size):
         part = rows[start : start + size].astype(np.float64)
         part -= part.max(1, keepdims=True)
         part -= np.log(np.exp(part).sum(1, keepdims=True))
-        found.append(decode(np.exp(part.round(10)), tree, choice.rule, **settings))
+        found.append(decode(np.exp(part.round(10)), tree, choice.rule, **option_values))
     return np.concatenate(found)
 
 
@@ -127,7 +127,7 @@ def _top_down(example: Example, choice: DecoderChoice, node: int) -> tuple[list[
 
 
 def _min_risk(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
-    kind = cast(DistanceKind, choice.settings["distance"])
+    kind = cast(DistanceKind, choice.option_values["distance"])
     tree, p, lines = example.tree, np.array(example.leaf_probabilities), []
     risk = 0.0
     for place, distances in enumerate(tree.distances(kind)):
@@ -144,7 +144,7 @@ def _min_risk(example: Example, choice: DecoderChoice, node: int) -> tuple[list[
 
 
 def _threshold(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
-    tree, least = example.tree, float(choice.settings["threshold"])
+    tree, least = example.tree, float(choice.option_values["threshold"])
     depths, lines = tree.depth.tolist(), []
     for v in range(len(tree.nodes)):
         # The same rounding as the decoder's: what is nearer to the threshold than this is at it.

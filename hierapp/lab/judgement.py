@@ -85,7 +85,7 @@ def judge(example: Example, choice: LossChoice) -> Judgement:
         formula=losses.find(choice.name).formula,
         reads="nodes" if engine.reads_nodes(loss) else "leaves",
         value=value,
-        terms=split(choice.name, example, choice.settings, value),
+        terms=split(choice.name, example, choice.option_values, value),
         gradient=tuple(gradient),
         untouched=engine.untouched(choice, example.tree, example.target),
         is_proper=loss.propriety.is_proper,

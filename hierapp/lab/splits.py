@@ -29,17 +29,17 @@ SPLITS: dict[str, Split] = {
 }
 
 
-def split(name: str, example: Example, settings: Mapping[str, Any], value: float) -> tuple[Term, ...]:
+def split(name: str, example: Example, option_values: Mapping[str, Any], value: float) -> tuple[Term, ...]:
     """The terms of a loss, whose parts add up to its value.
 
     Args:
         name: of the loss.
         example: the example.
-        settings: all options of the loss.
+        option_values: all options of the loss.
         value: what hierapp's own loss says, for a loss that has no split here.
     """
     if name in SPLITS:
-        return tuple(SPLITS[name](example, settings))
+        return tuple(SPLITS[name](example, option_values))
     return (
         Term(
             "value", "value", (Contribution(example.target_node, value, "", ""),), "This loss has no split of its own."

@@ -18,9 +18,9 @@ from hierapp.trees.distances import largest_distance
 SHOWN = 4
 
 
-def cross_entropy(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def cross_entropy(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """-log p of the true leaf; with label smoothing, the rest of the target over all leaves."""
-    smoothing, size = settings["label_smoothing"], len(example.tree.leaves)
+    smoothing, size = option_values["label_smoothing"], len(example.tree.leaves)
     if not smoothing:
         return [_own(example, 1.0)]
     terms = [_own(example, 1.0 - smoothing)]
@@ -34,9 +34,9 @@ def cross_entropy(example: Example, settings: Mapping[str, Any]) -> list[Term]:
     return [*terms, Term("smoothing", "label smoothing", contributions, note)]
 
 
-def regularized(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def regularized(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """Cross-entropy, and the negative entropy of the output."""
-    penalty = settings["penalty"]
+    penalty = option_values["penalty"]
     contributions = tuple(
         contribution(
             leaf,
@@ -50,11 +50,11 @@ def regularized(example: Example, settings: Mapping[str, Any]) -> list[Term]:
     return [_own(example, 1.0), Term("entropy", "negative entropy", contributions, note, constant=penalty == 0)]
 
 
-def soft_labels(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def soft_labels(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """KL(t || p) as the cross-entropy against t, and the negative entropy of t, which no logit changes."""
-    tree, kind = example.tree, settings["distance"]
+    tree, kind = example.tree, option_values["distance"]
     distances = tree.distances(kind)[example.target]
-    weights = -settings["beta"] * distances / max(largest_distance(tree, kind), 1)
+    weights = -option_values["beta"] * distances / max(largest_distance(tree, kind), 1)
     log_t = weights - np.logaddexp.reduce(weights)
     cross, own = [], []
     for (leaf, log_p), share in zip(_leaves(example), log_t.tolist(), strict=True):
@@ -68,9 +68,9 @@ def soft_labels(example: Example, settings: Mapping[str, Any]) -> list[Term]:
     ]
 
 
-def simloss(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def simloss(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """Cross-entropy, and what the credit for similar classes takes off it."""
-    similarity = bounded(tree_similarity(example.tree), settings["lower_bound"])[example.target]
+    similarity = bounded(tree_similarity(example.tree), option_values["lower_bound"])[example.target]
     log_p = np.array(example.leaf_log_probs)
     alike = np.flatnonzero(similarity)
     log_credits = log_p[alike] + np.log(similarity[alike])
@@ -86,7 +86,7 @@ def simloss(example: Example, settings: Mapping[str, Any]) -> list[Term]:
     return [_own(example, 1.0), Term("credit", "credit for similar classes", (credit,), note)]
 
 
-def tree_wasserstein(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def tree_wasserstein(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """What has to cross each edge, named by the node below it."""
     path, contributions = set(example.true_path), []
     for node in range(1, len(example.tree.nodes)):
@@ -99,10 +99,10 @@ def tree_wasserstein(example: Example, settings: Mapping[str, Any]) -> list[Term
     return [Term("edges", "probability over each edge", tuple(contributions), "Every edge has length 1.")]
 
 
-def level_wise(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def level_wise(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """The cross-entropy of each level's marginals; a leaf that ends above a level stands for itself there."""
     path, levels = example.true_path, int(example.tree.depth.max()) - 1
-    weights = settings["weights"] or (1.0,) * levels
+    weights = option_values["weights"] or (1.0,) * levels
     contributions: list[Contribution] = []
     for level, weight in enumerate(weights, start=1):
         node = path[min(level, len(path) - 1)]

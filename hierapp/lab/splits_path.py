@@ -11,20 +11,20 @@ from hierapp.lab.example import Example
 from hierapp.lab.numbers import number, of_log
 
 
-def conditional(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def conditional(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """-log p(v) of each decision on the true path."""
     return [_path_term([_surprise(example, v) for v in example.true_path[1:]], "Every decision counts alike.")]
 
 
-def hierarchical(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def hierarchical(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """The paper's (2): path term, mass term, and soft labels off the path if they have a weight."""
     tree, path = example.tree, example.true_path
-    if settings["targets"] == "leaf":
+    if option_values["targets"] == "leaf":
         first = _path_term([_surprise(example, v) for v in path[1:]], "Leaf targets: every decision counts once.")
     else:
         steps = [_weighted(example, v, float(len(path) - at), "s(v)") for at, v in enumerate(path[1:], start=1)]
         first = _path_term(steps, "Path targets: s(v) counts the steps left to the leaf, v's own included.")
-    mass, internal = settings["mass"], tree.internal_nodes.tolist()
+    mass, internal = option_values["mass"], tree.internal_nodes.tolist()
     contributions = tuple(
         contribution(i, mass * example.z[i], "m · z(v)", f"{number(mass)} · {of_log(example.log_z[i])}")
         for i in internal
@@ -40,10 +40,10 @@ def hierarchical(example: Example, settings: Mapping[str, Any]) -> list[Term]:
         first,
         Term("mass", "mass of the inner nodes", contributions, note if mass else "Its weight is 0.", constant),
     ]
-    return terms + _soft(example, settings, lambda node: 1.0, "")
+    return terms + _soft(example, option_values, lambda node: 1.0, "")
 
 
-def convex(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def convex(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """The paper's (4) with the plus sign, and soft labels off the path if they have a weight."""
     contributions = [
         contribution(
@@ -54,21 +54,21 @@ def convex(example: Example, settings: Mapping[str, Any]) -> list[Term]:
     depths = example.tree.depth.tolist()
     return [
         _path_term(contributions, "Each decision is divided by the depth at which it is made."),
-        *_soft(example, settings, lambda node: 1.0 / depths[node], " / depth(i)"),
+        *_soft(example, option_values, lambda node: 1.0 / depths[node], " / depth(i)"),
     ]
 
 
-def hxe(example: Example, settings: Mapping[str, Any]) -> list[Term]:
+def hxe(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """HXE: decisions weighed by exp(-alpha * steps); the same probabilities in both parametrizations."""
-    alpha = settings["alpha"]
+    alpha = option_values["alpha"]
     total = 1.0
-    if settings["normalize"]:
+    if option_values["normalize"]:
         total = math.fsum(math.exp(-alpha * (depth - 1)) for depth in example.tree.depth.tolist())
     contributions = [
         _weighted(example, v, math.exp(-alpha * step) / total, "w(v)")
         for step, v in enumerate(example.true_path[1:], 1)
     ]
-    said = " over the sum of all nodes' weights" if settings["normalize"] else ""
+    said = " over the sum of all nodes' weights" if option_values["normalize"] else ""
     return [_path_term(contributions, f"w(v) falls by e^−{number(alpha)} at each step away from the root{said}.")]
 
 
@@ -86,14 +86,14 @@ def _weighted(example: Example, v: int, weight: float, symbol: str) -> Contribut
 
 
 def _soft(
-    example: Example, settings: Mapping[str, Any], node_weight: Callable[[int], float], divided: str
+    example: Example, option_values: Mapping[str, Any], node_weight: Callable[[int], float], divided: str
 ) -> list[Term]:
     """KL(uniform || p) at the internal nodes off the true path; nothing if the weight is 0."""
-    soft = settings["soft"]
+    soft = option_values["soft"]
     if not soft:
         return []
     off = [node for node in example.tree.internal_nodes.tolist() if node not in example.true_path]
-    mean = settings["soft_reduction"] == "mean"
+    mean = option_values["soft_reduction"] == "mean"
     share = 1.0 / max(len(off), 1) if mean else 1.0
     contributions = []
     for i in off:

@@ -96,7 +96,7 @@ class SQLiteRunWriter:
         """A file of the run's folder is whole; nothing is left to do where the folder is the store's own."""
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        """Record the test part's figures and that the run is finished."""
+        """Record the test metrics and that the run is finished."""
         with self._transaction() as db:
             records.add_confusion(db, self.run, "test", epoch, confusion)
             move(db, self.run, "finish", time.time(), error=None, test=json.dumps(test))

@@ -1,6 +1,6 @@
 """How the trials of a search stand: the journal says what was tried, the runs say what came of it.
 
-Read anew each time, from the validation part's figures alone. A trial is one entry of the journal with one run, so that
+Read anew each time, from the validation part's metrics alone. A trial is one entry of the journal with one run, so that
 none can count twice, whoever dies or comes back meanwhile.
 """
 
@@ -135,10 +135,10 @@ def _state(entry: Entry, run: Run | None) -> State:
 
 
 def _value(search: Search, run: Run | None, values: Sequence[tuple[int, float]]) -> float | None:
-    """The best epoch's figure, which is the one that is kept of a run, or the last one's if it is to count."""
+    """The best epoch's metric, which is the one that is kept of a run, or the last one's if it is to count."""
     if not values or run is None:
         return None
-    figures = [value for _, value in values]
+    numbers = [value for _, value in values]
     if run.config.select == "last":
-        return figures[-1]
-    return max(figures) if METRICS[search.plan.metric].more_is_better else min(figures)
+        return numbers[-1]
+    return max(numbers) if METRICS[search.plan.metric].more_is_better else min(numbers)

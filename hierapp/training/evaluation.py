@@ -66,7 +66,7 @@ class TrainState:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's figures on one part of the data.
+    """A model's metrics on one part of the data.
 
     confusion [L, L] in the order of `tree.leaves`, rows true; log_probs [n, L] where they were asked for.
     """
@@ -109,7 +109,7 @@ def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Eval
 
 @dataclass
 class Best:
-    """Which epoch was best (0: none yet), its figure, and its weights on the device.
+    """Which epoch was best (0: none yet), its metric, and its weights on the device.
 
     `weights` is empty where the last epoch is the one that counts.
     """
@@ -118,12 +118,12 @@ class Best:
     value: float = 0.0
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def update(self, config: RunConfig, epoch: int, figures: dict[str, float], network: nn.Module) -> None:
+    def update(self, config: RunConfig, epoch: int, values: dict[str, float], network: nn.Module) -> None:
         """Keep the epoch's weights if it is better than all before; of equal ones the first stays."""
         if config.select == "last":
             self.epoch = epoch
             return
-        value = figures[config.select]
+        value = values[config.select]
         better = value < self.value if config.select in LESS_IS_BETTER else value > self.value
         if self.epoch == 0 or better:
             self.epoch, self.value = epoch, value

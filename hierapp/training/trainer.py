@@ -103,8 +103,8 @@ def train(
     """
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
-        alike = {} if similarity is None else {"similarity": similarity}
-        loss = make_loss(config.loss, tree, **{**config.options, **alike}).to(device, torch.float32)
+        given = {} if similarity is None else {"similarity": similarity}
+        loss = make_loss(config.loss, tree, **{**config.options, **given}).to(device, torch.float32)
         run = _Run(config, loss, recorder, folder, load or datasets.load, device)
         run.fit()
         return run.test()
@@ -161,7 +161,7 @@ class _Run:
             rate = train_epoch(self.state, self.loader, config, self.progress, self.recorder, self.save)
             epoch, seconds, started = self.progress.epoch, self.progress.seconds, time.perf_counter()
             result = evaluate(self.state, self.validation)
-            figures = {
+            values = {
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
                 "val_distance": metrics.mean_distance(result.confusion, self.tree),
@@ -169,8 +169,8 @@ class _Run:
                 "images_per_second": len(self.loader.part) / seconds,
                 "epoch_seconds": seconds + time.perf_counter() - started,
             }
-            self.best.update(config, epoch, figures, self.state.network)
-            self.recorder.end_epoch(epoch, figures, result.confusion)
+            self.best.update(config, epoch, values, self.state.network)
+            self.recorder.end_epoch(epoch, values, result.confusion)
             self.progress = self.progress.next()
             if self.recorder.should_save():
                 self.save()
@@ -186,15 +186,15 @@ class _Run:
         result = evaluate(self.state, part, keep=True)
         assert result.log_probs is not None
         probabilities, target = result.log_probs.exp().cpu().numpy(), part.leaves.cpu().numpy()
-        said = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
-        tensors = {name: torch.from_numpy(values) for name, values in said.tensors().items()}
-        self._write(predictions.FILE, tensors, said.about())
+        outputs = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
+        tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
+        self._write(predictions.FILE, tensors, outputs.about())
         return {
             "loss": result.loss,
             "epoch": epoch,
             "epochs": self.progress.epoch - 1,
             "confusion": result.confusion.tolist(),
-            **probability_report(result.log_probs, said.target, self.tree),
+            **probability_report(result.log_probs, outputs.target, self.tree),
             **metrics.report(result.confusion, self.tree),
         }
 

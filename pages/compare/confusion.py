@@ -62,13 +62,13 @@ def show(chosen: Chosen) -> None:
             st.markdown(
                 f"**{here[row, column]:+,} images** beside the other run, {share[row, column]:+.1%} of the row."
             )
-        fold.doors(tree, nodes[row], nodes[column])
+        fold.toggle_buttons(tree, nodes[row], nodes[column])
     with left:
-        figure = confusion_plots.node_confusion_figure(
+        plot = confusion_plots.node_confusion_plot(
             here, share, tree, nodes, (row, column), is_difference=counts_less is not None
         )
         alt = f"Confusion matrix of {names[run.id]} by nodes of the tree, {part} images"
-        fold.chart(figure, tree, nodes, alt, is_difference=counts_less is not None)
+        fold.chart(plot, tree, nodes, alt, is_difference=counts_less is not None)
         st.caption("A click on a cell shows its images; names with a + stand for all classes below and can be opened.")
     with common.show_errors():
         images.show(run, part, nodes[row], nodes[column])

@@ -8,7 +8,7 @@ from hierapp.data.imports import job as import_job
 from hierapp.data.imports.job import ImportJob
 from hierapp.data.imports.options import SIDES, Options
 from hierapp.errors import DatasetError
-from hierapp.plots.core import tree_figure
+from hierapp.plots.core import tree_plot
 from pages.data import report
 from pages.shared import common
 
@@ -106,7 +106,7 @@ def found(now: ImportJob) -> None:
     st.markdown(f"**A tree is proposed.** {now.how} It becomes the default, and can be changed in the studio.")
     if len(now.tree.leaves) <= LARGEST_PICTURE:
         alt = f"The proposed tree over {', '.join(now.tree.leaves)}"
-        common.chart(tree_figure(now.tree, compact=True), "proposed", alt)
+        common.chart(tree_plot(now.tree, compact=True), "proposed", alt)
     name = st.text_input("Keep it as", suggested(now.request.shown), key="import-name")
     may = common.actions()
     if st.button("Keep this data set", type="primary", icon=":material/save:", disabled=not may.may_run):

@@ -126,8 +126,8 @@ def pictures(data: Dataset, stamp: int) -> None:
 def counts(data: Dataset, stamp: int) -> None:
     with common.show_errors():
         train, test = counts_of(data.name, stamp)
-        figure = data_plots.counts_figure(data.class_names, train, test)
-        common.chart(figure, "counts", f"Training and test images of each of {len(train)} classes")
+        plot = data_plots.counts_plot(data.class_names, train, test)
+        common.chart(plot, "counts", f"Training and test images of each of {len(train)} classes")
         rows = {"class": data.class_names, "train": train, "test": test}
         with st.expander("As a table"):
             st.dataframe(rows, hide_index=True)

@@ -12,7 +12,7 @@ from pages.components.loss_board.contents import contents, frames
 from pages.lab import (
     controls,
     disagreements as search_page,
-    figures as lab_figures,
+    plots as lab_plots,
     run_images as images_page,
     saved,
     state,
@@ -22,7 +22,7 @@ from pages.lab.state import Lab
 from pages.shared import common
 
 BOARD = ("tree", "losses", "formulas", "decoders")
-HEAD_START = 0.06  # seconds in which the browser draws the board before it is given figures
+HEAD_START = 0.06  # seconds in which the browser draws the board before it is given plots
 WAITING = "Getting the losses ready ..."
 
 
@@ -78,26 +78,26 @@ def look(lab: Lab) -> None:
 
 
 def show() -> None:
-    """The board and the step's figures, whatever stands first in front. A bar that moves runs this alone again: the
+    """The board and the step's plots, whatever stands first in front. A bar that moves runs this alone again: the
     switches beside it stay as they are."""
     lab = state.current()
     if lab.concerns_all:
         state.write_address(lab)  # before what it stands for is drawn
         st.rerun()
     at = lab_actions.current_step(lab.state)
-    figures = [name for name in at.shows if name in lab_figures.FIGURES]
-    ahead = bool(figures) and at.shows[0] == figures[0]
+    plots = [name for name in at.shows if name in lab_plots.PLOTS]
+    ahead = bool(plots) and at.shows[0] == plots[0]
     above, middle, below = (st.container() for _ in range(3))
-    # The board is sent first, for a browser takes longer for figures, and is always in the same place: one that moved
+    # The board is sent first, for a browser takes longer for plots, and is always in the same place: one that moved
     # would be made anew, and miss keys meanwhile.
     with middle:
         board(lab, at)
-    if figures and not lab.settled:
+    if plots and not lab.settled:
         time.sleep(HEAD_START)
     with above if ahead else below:
-        for name in figures:
-            if preload.is_ready() or name not in lab_figures.NEED_TORCH:
-                lab_figures.show(name, lab.state, at)
+        for name in plots:
+            if preload.is_ready() or name not in lab_plots.NEED_TORCH:
+                lab_plots.show(name, lab.state, at)
     state.write_address(lab)
 
 

@@ -1,4 +1,4 @@
-"""The Loss lab's figures and their numbers in words, for the stories that have them."""
+"""The Loss lab's plots and their numbers in words, for the stories that have them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ NEED_TORCH = ("slice", "surface", "printed")
 
 
 def show(what: str, state: State, at: Step) -> None:
-    """One of a step's figures."""
+    """One of a step's plots."""
     with common.show_errors():
-        FIGURES[what](state, at)
+        PLOTS[what](state, at)
 
 
 def _slice(state: State, at: Step) -> None:
@@ -36,7 +36,7 @@ def _slice(state: State, at: Step) -> None:
     for column, line in zip(st.columns(len(lines)), lines, strict=True):
         with column:
             st.markdown(f"**{common.escaped(line.title)}**")
-            common.chart(lab_plots.slice_figure(line), f"lab-slice-{line.title}", line.summary)
+            common.chart(lab_plots.slice_plot(line), f"lab-slice-{line.title}", line.summary)
             st.caption(f"{line.summary} From {number(line.curve[0])} to {number(line.curve[-1])}.")
 
 
@@ -51,7 +51,7 @@ def _surface(state: State, at: Step) -> None:
         with column:
             drawn = plane(state.example, second, third, choice, state.space)
             alt = f"{choice.title} over two directions, as lines of equal height"
-            common.chart(lab_plots.surface_figure(drawn), f"lab-surface-{choice.title}", alt)
+            common.chart(lab_plots.surface_plot(drawn), f"lab-surface-{choice.title}", alt)
             st.caption(f"{common.escaped(choice.title)} over the plane through the three points{follows}.")
 
 
@@ -66,7 +66,7 @@ def _minimizer(state: State, at: Step) -> None:
     targets, mass = _hierarchical(state)
     found = least(state.example.tree, at.truth or (), targets, mass)
     alt = f"Truth and minimizer by leaf. {found.summary}"
-    common.chart(lab_plots.minimizer_figure(found), "lab-minimizer", alt)
+    common.chart(lab_plots.minimizer_plot(found), "lab-minimizer", alt)
     st.markdown(f"**{common.escaped(found.summary)}** {found.reason}")
     leaves = found.tree.leaves
     table = [
@@ -83,18 +83,19 @@ def _walk(state: State, at: Step) -> None:
     walked = walk(at.truth or (0.25,) * 4, targets, mass)
     values = [number(found.probabilities[found.tree.leaves.index("d")]) for found in walked]
     alt = f"The probability of d where the loss is least, by steps: {', '.join(values)}; the truth is 0.25"
-    common.chart(lab_plots.walk_figure(walked, "d", trees.unbalance_of(state.tree_name)), "lab-walk", alt)
+    common.chart(lab_plots.walk_plot(walked, "d", trees.unbalance_of(state.tree_name)), "lab-walk", alt)
     st.caption(f"Probability of d, from 0 to {len(values) - 1} steps: {', '.join(values)}. The truth is 0.25.")
 
 
 def _hierarchical(state: State) -> tuple[str, float]:
-    settings: dict[str, Any] = next(
-        (choice.settings for choice in state.losses if choice.name == "hierarchical"), {"targets": "path", "mass": 1.0}
+    option_values: dict[str, Any] = next(
+        (choice.option_values for choice in state.losses if choice.name == "hierarchical"),
+        {"targets": "path", "mass": 1.0},
     )
-    return str(settings["targets"]), cast(float, settings["mass"])
+    return str(option_values["targets"]), cast(float, option_values["mass"])
 
 
-FIGURES: dict[str, Callable[[State, Step], None]] = {
+PLOTS: dict[str, Callable[[State, Step], None]] = {
     "slice": _slice,
     "surface": _surface,
     "printed": _printed,

@@ -42,14 +42,14 @@ def live(name: str, going: bool) -> None:
         st.info("The first trial is on its way." if seen.is_going else "Nothing was tried yet: resume the search.")
         return
     st.subheader("Best so far")
-    figure = search_plots.best_figure(seen.trials, report.best_so_far(seen), seen.metric)
-    common.chart(figure, "search-best", "The value of each trial, and the best so far")
+    plot = search_plots.best_plot(seen.trials, report.best_so_far(seen), seen.metric)
+    common.chart(plot, "search-best", "The value of each trial, and the best so far")
     table(seen)
     why(seen)
 
 
 def headline(seen: Report) -> None:
-    """How it stands, in figures."""
+    """How it stands, in numbers."""
     plan = seen.search.plan
     done = sum(not trial.is_open for trial in seen.trials)
     value = "–"
@@ -142,8 +142,8 @@ def why(seen: Report) -> None:
         st.subheader("Importances")
         if shares := seen.journal.importances:
             titles = {each.name: each.title for each in plan.dimensions}
-            figure = search_plots.importance_figure({titles[name]: share for name, share in shares.items()})
-            common.chart(figure, "search-importances", "How much each parameter has to do with good trials")
+            plot = search_plots.importance_plot({titles[name]: share for name, share in shares.items()})
+            common.chart(plot, "search-importances", "How much each parameter has to do with good trials")
             st.caption("Shares in what sets the best trials apart from all (PED-ANOVA).")
         else:
             st.caption(
@@ -152,8 +152,8 @@ def why(seen: Report) -> None:
     with right:
         st.subheader("Parallel coordinates")
         if len(done) >= FEW:
-            figure = search_plots.parallel_figure(done, plan.dimensions, seen.metric)
-            common.chart(figure, "search-parallel", "A line a finished trial through the values that it tried")
+            plot = search_plots.parallel_plot(done, plan.dimensions, seen.metric)
+            common.chart(plot, "search-parallel", "A line a finished trial through the values that it tried")
             st.caption("A line a finished trial: the better, the stronger; the best one is green.")
         else:
             st.caption("They come with the second finished trial.")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from hierapp.data.registry import best_ready, catalogue, find
 from hierapp.errors import HierappError
-from hierapp.plots.similarity import similarity_figure
+from hierapp.plots.similarity import similarity_plot
 from hierapp.similarities import (
     Similarity,
     embeddings,
@@ -190,7 +190,7 @@ if chosen is not None:
     picture, words = st.columns([3, 2], gap="large")
     with picture:
         common.chart(
-            similarity_figure(matrix, tree), "similarity", f"How alike the {len(tree.leaves)} classes of {data} are"
+            similarity_plot(matrix, tree), "similarity", f"How alike the {len(tree.leaves)} classes of {data} are"
         )
     with words:
         st.dataframe(

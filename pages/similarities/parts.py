@@ -25,7 +25,7 @@ class Chosen:
 
 
 def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
-    """The figures of the matrix with its lower bound."""
+    """The numbers of the matrix with its lower bound."""
     common.facts(
         {
             "Mean likeness": f"{facts.mean_off_diagonal:.3f}",

@@ -144,7 +144,7 @@ def studio(draft: Draft) -> None:
         if common.actions().may_run:
             tree_editor(draft, lambda edits: common.actions().edit_draft(draft, edits), classes)
         elif fits(draft.tree):
-            common.chart(plots.tree_figure(draft.tree), "studio-tree-picture", "The tree of the draft")
+            common.chart(plots.tree_plot(draft.tree), "studio-tree-picture", "The tree of the draft")
     with right:
         meaning(draft.tree, classes)
     more(draft)
@@ -172,7 +172,7 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
 
 
 def more(draft: Draft) -> None:
-    """What else the tree says, one thing at a time: figures that nobody asked for would hold up the editor."""
+    """What else the tree says, one thing at a time: plots that nobody asked for would hold up the editor."""
     views = {
         "Distances": distances,
         "Adjacency matrix": adjacency,
@@ -190,18 +190,18 @@ def more(draft: Draft) -> None:
 def distances(draft: Draft) -> None:
     kind = which_distance()
     if fits(draft.tree):
-        figure = plots.matrix_figure(draft.tree.distances(kind), draft.tree.leaves, "distance")
-        common.chart(figure, "studio-distances", "Distances between the classes")
+        plot = plots.matrix_plot(draft.tree.distances(kind), draft.tree.leaves, "distance")
+        common.chart(plot, "studio-distances", "Distances between the classes")
 
 
 def adjacency(draft: Draft) -> None:
     if fits(draft.tree):
-        figure = plots.matrix_figure(draft.tree.adjacency(), draft.tree.nodes, "child")
-        common.chart(figure, "studio-adjacency", "The adjacency matrix of the tree")
+        plot = plots.matrix_plot(draft.tree.adjacency(), draft.tree.nodes, "child")
+        common.chart(plot, "studio-adjacency", "The adjacency matrix of the tree")
 
 
 def depths(draft: Draft) -> None:
-    common.chart(plots.depth_figure(draft.tree), "studio-depths", "Leaves and internal nodes at each depth")
+    common.chart(plots.depth_plot(draft.tree), "studio-depths", "Leaves and internal nodes at each depth")
 
 
 def siblings(draft: Draft) -> None:
@@ -227,7 +227,7 @@ def changes(draft: Draft) -> None:
     if fits(first_tree) and fits(draft.tree):
         for column, tree, key in ((first, first_tree, "before"), (second, draft.tree, "after")):
             with column:
-                common.chart(plots.tree_figure(tree, compact=True), f"studio-{key}", f"The tree {key}")
+                common.chart(plots.tree_plot(tree, compact=True), f"studio-{key}", f"The tree {key}")
 
 
 def as_text(draft: Draft) -> None:

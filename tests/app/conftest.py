@@ -68,7 +68,7 @@ def texts(app: AppTest) -> str:
 def add_run(
     store: Store, state: str = "finished", loss: str = "hierarchical", tree: str = "digits", epochs: int = 3
 ) -> str:
-    """A run with made-up figures, as if a worker had recorded them."""
+    """A run with made-up metrics, as if a worker had recorded them."""
     epochs = 3
     config = RunConfig.make(data="digits", tree=tree, loss=loss, epochs=epochs)
     label_tree = tree_library.load(tree)

@@ -14,7 +14,7 @@ from hierapp.lab.stories import STORIES
 from hierapp.lab.trees import named
 from hierapp.trees import generators
 from pages.lab.state import Lab
-from pages.shared import entrance
+from pages.shared import auth
 from tests.app.conftest import texts
 
 
@@ -80,7 +80,7 @@ def test_switches_change_the_view_and_its_address(lab):
     assert state.example.tree == named("cifar10-flat")
     assert state.example.target == 3
     assert state.losses == (LossChoice.of("hierarchical", {"mass": 0.5}), LossChoice("cross-entropy"))
-    assert state.decoders[0].settings == {"threshold": 0.7}
+    assert state.decoders[0].option_values == {"threshold": 0.7}
     assert address_of(page).state == state
 
 
@@ -128,7 +128,7 @@ def test_a_view_is_saved_listed_and_opened_by_its_address(lab, home):
 
 
 def test_a_viewer_may_play_and_not_save(lab, monkeypatch, home):
-    monkeypatch.setattr(entrance, "person", lambda: Person("vic@x.edu", Role.VIEWER))
+    monkeypatch.setattr(auth, "person", lambda: Person("vic@x.edu", Role.VIEWER))
     monkeypatch.setattr("pages.shared.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
     page = press(lab(lesson="cat-truck"), "Next")
     (save,) = [button for button in page.button if button.label == "Save this view"]

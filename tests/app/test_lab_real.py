@@ -14,7 +14,7 @@ from hierapp.lab import disagreements, preload, run_images, views
 from hierapp.lab.numbers import of_log
 from hierapp.training.predict import predict
 from pages.lab import run_images as images_page
-from pages.shared import entrance
+from pages.shared import auth
 from tests.app.conftest import add_run, texts
 from tests.real_runs import digits_run
 
@@ -146,7 +146,7 @@ def test_a_picture_of_ones_own_goes_through_the_run_s_network(lab, run):
 
 def test_pictures_of_viewers_and_too_large_ones_are_refused(lab, run, monkeypatch):
     def as_person(who):
-        for module in (entrance, images_page.common):
+        for module in (auth, images_page.common):
             monkeypatch.setattr(module, "person", lambda: who)
 
     as_person(Person("vic@x.edu", Role.VIEWER))

@@ -1,4 +1,4 @@
-"""The Search page over searches whose runs have made-up figures."""
+"""The Search page over searches whose runs have made-up metrics."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def test_a_search_shows_its_trials_the_best_and_what_mattered(open_page, over):
     page = open_page("search")
     assert not page.exception
     assert not page.error
-    figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["State"] == "finished"
-    assert figures["Trials ended"] == "12 of 12"
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics["State"] == "finished"
+    assert metrics["Trials ended"] == "12 of 12"
     best = Report.of(over).best
-    assert figures["Best validation accuracy"] == f"{best.value:.2%}"
+    assert metrics["Best validation accuracy"] == f"{best.value:.2%}"
     frame = page.dataframe[0].value
     assert frame["trial"].tolist() == list(range(11, -1, -1))
     assert frame["run"].tolist()[-1] == "runs?runs=1"

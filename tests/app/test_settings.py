@@ -121,7 +121,7 @@ def test_what_another_session_sets_is_shown_at_the_next_look(open_page, store):
     assert (page.number_input(key="retries").value, page.number_input(key="slots-cpu").value) == (7, 6)
 
 
-def test_whether_the_launcher_is_at_work_is_shown(open_page, store):
+def test_whether_the_scheduler_is_at_work_is_shown(open_page, store):
     add_run(store, "queued")
     assert "not at work" in texts(open_page("settings"))
     with scheduler._lock(store):

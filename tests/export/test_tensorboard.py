@@ -65,8 +65,8 @@ def test_every_figure_is_read_back_at_its_step(store, tmp_path):
         if run.test is None:
             assert test == {}
         else:
-            figures = {name: run.test[name] for name in groups.metrics([run])}
-            assert test["test/accuracy"][0].value == np.float32(figures["accuracy"])
+            metrics = {name: run.test[name] for name in groups.metrics([run])}
+            assert test["test/accuracy"][0].value == np.float32(metrics["accuracy"])
             assert test["test/severity"][0].step == run.test["epoch"] == 3
             assert len(test) > 20
             assert "test/epoch" not in test

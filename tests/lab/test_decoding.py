@@ -32,7 +32,7 @@ def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree,
     example = Example.random(tree, seed)
     decision = decide(example, choice)
     log_probs = torch.tensor([example.leaf_log_probs], dtype=torch.float64)
-    assert decision.node == int(decoders.decode(log_probs, tree, choice.rule, **choice.settings)[0])
+    assert decision.node == int(decoders.decode(log_probs, tree, choice.rule, **choice.option_values)[0])
     assert decision.name == tree.nodes[decision.node]
     taken = [line for line in decision.lines if line.taken]
     assert taken[-1].node == decision.node
@@ -45,7 +45,7 @@ def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree,
                 groups.setdefault(int(tree.parents[line.node]), []).append(line.value)
             assert [line.value for line in taken] == pytest.approx([max(group) for group in groups.values()])
         case "min-risk":
-            risks = decoders.leaf_risks(log_probs, tree, choice.settings["distance"])[0]
+            risks = decoders.leaf_risks(log_probs, tree, choice.option_values["distance"])[0]
             assert [line.value for line in decision.lines] == pytest.approx(risks.tolist(), abs=1e-9)
             assert taken[0].value == pytest.approx(min(line.value for line in decision.lines), abs=1e-5)
         case "threshold":

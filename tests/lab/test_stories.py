@@ -37,7 +37,7 @@ def screen(at):
     if "decoders" in at.shows:
         for decision in decide_all(example, at.decoders):
             texts += [decision.name, decision.summary, *(line.text for line in decision.lines)]
-    settings = at.losses[0].settings
+    settings = at.losses[0].option_values
     if "minimizer" in at.shows:
         found = least(example.tree, at.truth, settings["targets"], settings["mass"])
         texts += [found.summary, *map(number, found.probabilities), *map(number, found.truth)]

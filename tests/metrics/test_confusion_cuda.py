@@ -1,4 +1,4 @@
-"""Figures from tensors on CUDA are those from the CPU's, and an evaluation there counts as scikit-learn does."""
+"""Metrics from tensors on CUDA are those from the CPU's, and an evaluation there counts as scikit-learn does."""
 
 from __future__ import annotations
 

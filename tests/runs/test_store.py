@@ -430,6 +430,6 @@ def test_a_run_whose_loss_is_no_longer_known_still_lists(store):
     db.close()
     read = store.run(run)
     assert read.config.loss == "forgotten"
-    assert summary.setting(read) == "forgotten, strength 2.5"
+    assert summary.loss_label(read) == "forgotten, strength 2.5"
     assert summary.table([read])["loss"].tolist() == ["forgotten, strength 2.5"]
     assert summary.as_dicts([read])[0]["config"]["options"] == {"strength": 2.5}

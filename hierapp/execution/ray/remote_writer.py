@@ -59,7 +59,7 @@ class RemoteWriterServer(SQLiteRunWriter):
         return Answer(len(calls), value)
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        """Record the test part's figures and that the run is finished; its checkpoints are not needed any more."""
+        """Record the test metrics and that the run is finished; its checkpoints are not needed any more."""
         try:
             super().finish(epoch, test, confusion)
         except StaleAttemptError:

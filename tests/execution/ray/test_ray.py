@@ -274,7 +274,7 @@ def test_workers_tell_the_store_actor_what_they_do_and_hear_what_it_met(store, c
         writer.load("cifar10", "test")
     token = import_job.begin(Request("lot", Options(), str(write(tmp_path / "lot", classes(5)))))
     import_job.work(token)
-    finalize.adopt(token, "lot")
+    finalize.finalize(token, "lot")
     images, labels = datasets.arrays("lot", "train")
     monkeypatch.setattr(datasets, "load", None)  # this node's own set of that name might be another one
     own = writer.load("lot", "train")
