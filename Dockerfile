@@ -15,6 +15,7 @@ COPY assets assets
 COPY trees trees
 COPY similarities similarities
 COPY results results
+COPY docs/glossary.md docs/
 COPY pages pages
 COPY hierapp hierapp
 

@@ -6,7 +6,7 @@ from hierapp.data import registry as datasets
 from hierapp.execution.estimate import estimate
 from hierapp.execution.slots import at_once
 from hierapp.losses import LOSSES
-from hierapp.plots.core import tree_figure
+from hierapp.plots.core import tree_plot
 from hierapp.training.config import plan
 from hierapp.utils.text import pluralize
 from pages.shared import common, downloading
@@ -43,7 +43,7 @@ def introduction() -> None:
         tree = common.the_tree(data.default_tree)
         if len(tree.leaves) <= LARGEST_PICTURE:
             alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
-            common.chart(tree_figure(tree, compact=True), "tree", alt)
+            common.chart(tree_plot(tree, compact=True), "tree", alt)
         else:
             st.page_link(
                 "pages/trees/page.py",
@@ -105,3 +105,5 @@ for name, loss in LOSSES.items():
     words, formula = st.columns([1, 1], vertical_alignment="center")
     words.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
     formula.latex(loss.formula)
+
+common.glossary()

@@ -39,6 +39,11 @@ def test_every_page_opens_over_an_empty_store_and_leaves_no_file(name, open_page
     assert not home.exists()
 
 
+@pytest.mark.parametrize("name", ["start", "settings"])
+def test_glossary_is_on_the_page(name, open_page):
+    assert "| slot | A place for one run" in texts(open_page(name))
+
+
 @pytest.mark.parametrize("state", ["queued", "running", "finished", "failed", "cancelled", "interrupted"])
 def test_every_page_opens_over_a_run_in_any_state(state, open_page, store):
     add_run(store, state)
@@ -126,9 +131,9 @@ def test_every_shipped_tree_is_shown_by_its_address(name, open_page):
     assert not page.exception
     assert page.selectbox(key="tree").value == name
     tree = tree_library.load(name)
-    figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["Classes"] == str(len(tree.leaves))
-    assert figures["Outputs of a conditional loss"] == str(len(tree.nodes) - 1)
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert shown["Classes"] == str(len(tree.leaves))
+    assert shown["Outputs of a conditional loss"] == str(len(tree.nodes) - 1)
     assert ("Uniform depth." if tree.is_uniform_depth else "Ragged.") in texts(page)
 
 
