@@ -53,13 +53,13 @@ def states(draw):
     far = st.floats(-10_000, 10_000).map(on_slider)
     for node in draw(st.lists(st.integers(1, len(tree.nodes) - 1), max_size=4)):
         state = replace(state, example=state.example.with_logit(node, draw(st.one_of(slider, far))))
-    scene = state.example.with_target(draw(st.integers(0, len(tree.leaves) - 1)))
+    changed = state.example.with_target(draw(st.integers(0, len(tree.leaves) - 1)))
     point = st.one_of(
         st.none(), st.lists(slider, min_size=len(tree.nodes) - 1, max_size=len(tree.nodes) - 1).map(tuple)
     )
     return replace(
         state,
-        example=scene,
+        example=changed,
         losses=tuple(draw(st.lists(loss_choices, max_size=3))) if draw(st.booleans()) else state.losses,
         decoders=tuple(draw(st.lists(decoder_choices, max_size=3))) if draw(st.booleans()) else state.decoders,
         second=draw(point) if draw(st.booleans()) else state.second,
