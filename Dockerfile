@@ -13,6 +13,7 @@ COPY .streamlit/config.toml .streamlit/
 COPY app.py CITATION.cff ./
 COPY assets assets
 COPY trees trees
+COPY docs/glossary.md docs/
 COPY pages pages
 COPY hierapp hierapp
 

@@ -35,7 +35,7 @@ hooks: .venv/.tests  ## lint before each commit
 faults: .venv/.tests  ## kill workers, launchers and the app at random moments while runs go on; some minutes
 	$(BIN)/python -m pytest -m faults
 
-benchmarks: .venv/.tests  ## what the README's figures come from; needs CIFAR-10
+benchmarks: .venv/.tests  ## what the README's numbers come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.losses --step

@@ -19,7 +19,7 @@ PAGES = {
 
 if __name__ == "__main__":
     from hierapp.paths import app_folder
-    from pages.shared import common, entrance
+    from pages.shared import auth, common
 
     # Files of our own: Streamlit would fetch an icon named by a word from the network.
     assets = app_folder() / "assets"
@@ -29,7 +29,7 @@ if __name__ == "__main__":
         st.Page(f"pages/{name}/page.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "start")
         for name, (title, icon) in PAGES.items()
     ]
-    common.show(entrance.navigate(pages))
+    common.show(auth.navigate(pages))
 else:
     from pages.shared import serving
 

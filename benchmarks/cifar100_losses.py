@@ -50,7 +50,7 @@ Figures = dict[str, float]
 
 def figures(said: Outputs, tree: LabelTree, superclasses: LabelTree, rule: str) -> Figures:
     """The figures of one run's outputs under a decoder; the decision is by `tree`."""
-    given = reevaluation.placed(said, tree)
+    given = reevaluation.on_tree(said, tree)
     leaves = np.searchsorted(tree.leaf_nodes, reevaluation.predictions(given, tree, rule))
     mine = metrics.report(metrics.confusion_matrix(given.target, leaves, len(tree.leaves)), tree)
     there = superclasses.positions_of(tree.leaves)

@@ -18,7 +18,7 @@ from benchmarks import loops, machine
 from benchmarks.training import measure
 from hierapp.losses import LOSSES
 from hierapp.training import device as compute
-from hierapp.training.batches import Images
+from hierapp.training.batches import DeviceDataset
 from hierapp.training.models import MODELS
 from hierapp.trees import LabelTree
 
@@ -26,10 +26,10 @@ IMAGES = 5_120
 SHAPES = {"flat": 0, "wide, 10 children": 10, "binary": 2}
 
 
-def random_images(count: int, classes: int, device: torch.device) -> Images:
+def random_images(count: int, classes: int, device: torch.device) -> DeviceDataset:
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(256, (count, 32, 32, 3), generator=draw, dtype=torch.uint8)
-    return Images(images.to(device), torch.randint(classes, (count,), generator=draw).to(device))
+    return DeviceDataset(images.to(device), torch.randint(classes, (count,), generator=draw).to(device))
 
 
 def tree_of(classes: int, children: int) -> LabelTree:
@@ -71,7 +71,9 @@ def main() -> None:
 
     part, ten = random_images(16 * IMAGES, 10, device), tree_of(10, 2)
     sizes = {f"{n:,}": n for n in (IMAGES, 4 * IMAGES, 16 * IMAGES)}
-    table = {name: loops.ours(Images(part.images[:n], part.leaves[:n]), precision, ten) for name, n in sizes.items()}
+    table = {
+        name: loops.ours(DeviceDataset(part.images[:n], part.leaves[:n]), precision, ten) for name, n in sizes.items()
+    }
     show("images", table, sizes, device, rounds)
 
     for loss in ("cross-entropy", "hierarchical", "hxe", "simloss"):
@@ -88,7 +90,7 @@ def main() -> None:
     }
     show("tree over 1,000 classes, Hierarchical", table, dict.fromkeys(table, IMAGES), device, rounds)
 
-    few = Images(part.images[:640], part.leaves[:640])
+    few = DeviceDataset(part.images[:640], part.leaves[:640])
     for kind in ("float32", precision):
         table = {name: loops.ours(few, kind, ten, model=name) for name in MODELS}
         show(f"network, {kind}", table, dict.fromkeys(table, 640), device, rounds)

@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from hierapp import paths
 from hierapp.losses import make_loss
 from hierapp.training import RunConfig, device as compute, models
-from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.checkpoints import Position
-from hierapp.training.cuda_graph import GraphLearner
-from hierapp.training.evaluation import Learner
+from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training.checkpoints import TrainingProgress
+from hierapp.training.cuda_graph import GraphTrainState
+from hierapp.training.evaluation import TrainState
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.trainer import train_epoch
 from hierapp.trees import LabelTree, library as tree_library
@@ -41,7 +41,7 @@ class Quiet:
     def should_save(self) -> bool:
         return False
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None: ...
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None: ...
 
     def saved(self, file: Path) -> None: ...
 
@@ -57,7 +57,7 @@ def configuration(loss: str = "cross-entropy", **values: Any) -> RunConfig:
     return RunConfig.make(**{"data": "cifar10", "tree": "cifar10", "loss": loss, "batch_size": BATCH, **values})
 
 
-def learner(part: Images, config: RunConfig, tree: LabelTree, precision: compute.Precision) -> Learner:
+def train_state(part: DeviceDataset, config: RunConfig, tree: LabelTree, precision: compute.Precision) -> TrainState:
     """What hierapp trains, made as a run makes it."""
     torch.manual_seed(0)
     loss = make_loss(config.loss, tree, **config.options).to(part.images.device, torch.float32)
@@ -66,18 +66,18 @@ def learner(part: Images, config: RunConfig, tree: LabelTree, precision: compute
     network = nn.Sequential(Normalizer(part.images), model).to(part.images.device)
     network = network.to(memory_format=torch.channels_last)
     graphed = compute.choose_graphs(config.cuda_graphs, part.images.device, models.is_own(config.model))
-    kind = GraphLearner if graphed else Learner
+    kind = GraphTrainState if graphed else TrainState
     return kind(network, loss, make_optimizer(config, network.parameters()), precision)
 
 
-def ours(part: Images, precision: compute.Precision, tree: LabelTree | None = None, **values: Any) -> Epoch:
+def ours(part: DeviceDataset, precision: compute.Precision, tree: LabelTree | None = None, **values: Any) -> Epoch:
     """hierapp's epoch: uint8 in memory, shuffled, augmented, normalised on the device, loss reported ten times."""
     config, tree = configuration(**values), tree or tree_library.load("cifar10")
-    made, feed = learner(part, config, tree, precision), Feed(part, config, len(tree.leaves))
-    return lambda: _done(train_epoch(made, feed, config, Position(), Quiet()))
+    made, loader = train_state(part, config, tree, precision), BatchLoader(part, config, len(tree.leaves))
+    return lambda: _done(train_epoch(made, loader, config, TrainingProgress(), Quiet()))
 
 
-def bare(part: Images, precision: compute.Precision, model: str = "lenet", channels_last: bool = True) -> Epoch:
+def bare(part: DeviceDataset, precision: compute.Precision, model: str = "lenet", channels_last: bool = True) -> Epoch:
     """The least that trains: float images that are normalised and in memory already, shuffled, and nothing else."""
     device = part.images.device
     torch.manual_seed(0)

@@ -196,7 +196,7 @@ def draw(all_times: dict[str, Times], chosen: dict[str, LabelTree], file: Path) 
 
 
 def loop() -> None:
-    """The report's appendix A: the loop over samples and nodes against tensors, over the batches of 4 epochs."""
+    """The paper's appendix A: the loop over samples and nodes against tensors, over the batches of 4 epochs."""
     tree = tree_library.load("cifar10")
     batches = 4 * math.ceil(40_000 / CIFAR_BATCH)
     made = ways(tree, CIFAR_BATCH, torch.device("cpu"), slow=True)

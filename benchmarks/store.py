@@ -87,7 +87,7 @@ def load(store: Store, seconds: float) -> None:
     written = store.add([config] * WRITERS, tree_library.load("digits"))
     for run in written:
         store.claim()
-        store.attempt(run).take(os.getpid(), f"the worker of {run}")
+        store.writer(run).take(os.getpid(), f"the worker of {run}")
     ids = ",".join([*(str(number) for number in range(1, SHOWN - WRITERS + 1)), *written])
     jobs = [["write", run, "1", str(seconds), str(RATE)] for run in written]
     jobs += [["poll", ids, str(seconds), "1", str(POLLERS_EACH)]] * POLLER_PROCESSES
@@ -117,7 +117,7 @@ def load(store: Store, seconds: float) -> None:
     print(f"rows that looks read: {moved:,}; points that were new: {new:,};", end=" ")
     print(f"curves as the store's in the end: {all(poller['same'] for poller in pollers)}")
     for run in written:
-        store.attempt(run).end("cancelled")
+        store.writer(run).end("cancelled")
 
 
 def visit(browser: BrowserContext, address: str) -> tuple[float, float, float]:

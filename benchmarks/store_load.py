@@ -19,7 +19,7 @@ from hierapp.errors import HierappError
 from hierapp.runs import Store
 from hierapp.runs.curves import Curves
 from hierapp.runs.store import number_of
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 
 NAMES = ("train_loss", "val_loss", "val_accuracy", "images_per_second", "epoch_seconds")
 POINTS_AN_EPOCH = 10
@@ -33,7 +33,7 @@ def write(store: Store, run: str, attempt: int, seconds: float, rate: float, rew
         rows: how many there must be in the end; written: how many were, those that were taken back among them;
         errors; slowest: the longest transaction, in milliseconds.
     """
-    desk = Attempt(store.database, number_of(run), attempt)
+    writer = SQLiteRunWriter(store.database, number_of(run), attempt)
     chance = random.Random(number_of(run))
     done: dict[tuple[str, float], float] = {}
     back_at = [seconds * (turn + 1) / (rewinds + 1) for turn in range(rewinds)]
@@ -48,12 +48,12 @@ def write(store: Store, run: str, attempt: int, seconds: float, rate: float, rew
             if back_at and now > back_at[0]:
                 back_at.pop(0)
                 tick = round(tick * chance.uniform(0.3, 0.9))
-                desk.rewind(tick / POINTS_AN_EPOCH, 0.5)
+                writer.restarted_at(tick / POINTS_AN_EPOCH, 0.5)
                 done = {at: value for at, value in done.items() if at[1] <= tick / POINTS_AN_EPOCH}
             name = NAMES[written % len(NAMES)]
             tick += name == NAMES[0]
             value = chance.random()
-            desk.report(tick / POINTS_AN_EPOCH, {name: value}, 0.5)
+            writer.report(tick / POINTS_AN_EPOCH, {name: value}, 0.5)
             done[name, tick / POINTS_AN_EPOCH] = value
             written += 1
         except HierappError as error:

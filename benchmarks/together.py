@@ -23,17 +23,17 @@ from torch.nn import functional as F
 from benchmarks import loops, machine
 from hierapp.data import registry as datasets
 from hierapp.training import device as compute
-from hierapp.training.batches import Feed, Images
-from hierapp.training.checkpoints import Position
+from hierapp.training.batches import BatchLoader, DeviceDataset
+from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.trainer import train_epoch
 from hierapp.trees import library as tree_library
 
 TREE = tree_library.load("cifar10")
 
 
-def images(count: int, device: torch.device) -> Images:
-    whole = Images.of(datasets.load("cifar10", "train"), TREE, device)
-    return Images(whole.images[:count], whole.leaves[:count])
+def images(count: int, device: torch.device) -> DeviceDataset:
+    whole = DeviceDataset.of(datasets.load("cifar10", "train"), TREE, device)
+    return DeviceDataset(whole.images[:count], whole.leaves[:count])
 
 
 def wait(device: torch.device) -> None:
@@ -41,17 +41,17 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def one_run(part: Images, seed: int, precision: compute.Precision) -> loops.Epoch:
+def one_run(part: DeviceDataset, seed: int, precision: compute.Precision) -> loops.Epoch:
     config = loops.configuration(seed=seed)
-    made, feed = loops.learner(part, config, TREE, precision), Feed(part, config, len(TREE.leaves))
+    made, loader = loops.train_state(part, config, TREE, precision), BatchLoader(part, config, len(TREE.leaves))
 
     def epoch() -> None:
-        train_epoch(made, feed, config, Position(), loops.Quiet())
+        train_epoch(made, loader, config, TrainingProgress(), loops.Quiet())
 
     return epoch
 
 
-def one_after_another(part: Images, runs: int, precision: compute.Precision, rounds: int) -> list[float]:
+def one_after_another(part: DeviceDataset, runs: int, precision: compute.Precision, rounds: int) -> list[float]:
     epochs = [one_run(part, seed, precision) for seed in range(runs)]
     seconds = []
     for _ in range(rounds + 1):
@@ -63,7 +63,7 @@ def one_after_another(part: Images, runs: int, precision: compute.Precision, rou
     return seconds[1:]
 
 
-def in_streams(part: Images, runs: int, precision: compute.Precision, rounds: int) -> list[float]:
+def in_streams(part: DeviceDataset, runs: int, precision: compute.Precision, rounds: int) -> list[float]:
     device = part.images.device
     epochs = [one_run(part, seed, precision) for seed in range(runs)]
 
@@ -87,11 +87,11 @@ def in_streams(part: Images, runs: int, precision: compute.Precision, rounds: in
     return seconds[1:]
 
 
-def stacked(part: Images, runs: int, precision: compute.Precision, rounds: int) -> list[float]:
+def stacked(part: DeviceDataset, runs: int, precision: compute.Precision, rounds: int) -> list[float]:
     """One network whose weights have one dimension more; Adam on it is Adam on each."""
     device = part.images.device
     config = loops.configuration()
-    networks = [loops.learner(part, config, TREE, precision).network for _ in range(runs)]
+    networks = [loops.train_state(part, config, TREE, precision).network for _ in range(runs)]
     parameters, buffers = stack_module_state(networks)
     optimizer = torch.optim.Adam(parameters.values(), lr=1e-3, fused=True)
     skeleton = networks[0]

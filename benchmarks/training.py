@@ -26,10 +26,10 @@ from hierapp.execution.recorder import RunRecorder
 from hierapp.losses import LOSSES
 from hierapp.runs import Store
 from hierapp.runs.store import number_of
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import checkpoints, device as compute
-from hierapp.training.batches import Feed, Images
-from hierapp.training.checkpoints import Position
+from hierapp.training.batches import BatchLoader, DeviceDataset
+from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.evaluation import evaluate
 from hierapp.training.trainer import train_epoch
 from hierapp.trees import library as tree_library
@@ -37,37 +37,39 @@ from hierapp.trees import library as tree_library
 TREE = tree_library.load("cifar10")
 
 
-class HereAttempt(Attempt):
-    """A desk beside the training, as a worker's is."""
+class TimedRunWriter(SQLiteRunWriter):
+    """A run writer beside the training, as a worker's is."""
 
     def saved(self, file: Path) -> None: ...
 
 
-def recorded(part: Images, precision: compute.Precision, folder: Path, **values: Any) -> loops.Epoch:
+def recorded(part: DeviceDataset, precision: compute.Precision, folder: Path, **values: Any) -> loops.Epoch:
     """hierapp's epoch with all that a worker does beside it: metrics and signs of life into the store, checkpoints."""
     config = loops.configuration(**values)
     store = Store(folder)
     (run,) = store.add([config], TREE)
     store.claim()
-    made, feed = loops.learner(part, config, TREE, precision), Feed(part, config, len(TREE.leaves))
+    made, loader = loops.train_state(part, config, TREE, precision), BatchLoader(part, config, len(TREE.leaves))
 
     def epoch() -> None:
         found = store.run(run)
-        position = Position()
-        desk = HereAttempt(store.database, number_of(run), found.attempt)
-        with RunRecorder(desk, found) as recorder:
+        position = TrainingProgress()
+        writer = TimedRunWriter(store.database, number_of(run), found.attempt)
+        with RunRecorder(writer, found) as recorder:
 
             def save() -> None:
                 recorder.saved(checkpoints.save(folder, config, made.network, made.optimizer, position))
 
-            train_epoch(made, feed, config, position, recorder, save)
+            train_epoch(made, loader, config, position, recorder, save)
 
     return epoch
 
 
-def validation(part: Images, held_out: Images, precision: compute.Precision, **values: Any) -> loops.Epoch:
+def validation(
+    part: DeviceDataset, held_out: DeviceDataset, precision: compute.Precision, **values: Any
+) -> loops.Epoch:
     """The evaluation that follows an epoch: a quarter as many images as it trains on."""
-    made = loops.learner(part, loops.configuration(**values), TREE, precision)
+    made = loops.train_state(part, loops.configuration(**values), TREE, precision)
 
     def epoch() -> None:
         evaluate(made, held_out)
@@ -125,10 +127,10 @@ def main() -> None:
     status = datasets.status("cifar10")
     if status.state != "ready":
         parser.exit(2, f"{status.detail}\n")
-    whole = Images.of(datasets.load("cifar10", "train"), TREE, device)
+    whole = DeviceDataset.of(datasets.load("cifar10", "train"), TREE, device)
     count = options.images
-    part = Images(whole.images[:count], whole.leaves[:count])
-    held_out = Images(whole.images[-count // 4 :], whole.leaves[-count // 4 :])
+    part = DeviceDataset(whole.images[:count], whole.leaves[:count])
+    held_out = DeviceDataset(whole.images[-count // 4 :], whole.leaves[-count // 4 :])
     precision = compute.choose_precision("auto", device, loops.BATCH * 32 * 32 * 3)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder, compute.determinism("auto", device):

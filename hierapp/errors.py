@@ -43,7 +43,7 @@ class DiskFull(StoreError):  # noqa: N818 - a state of the disk, which passes
     """There is no room to store anything."""
 
 
-class Superseded(Exception):  # noqa: N818 - not the user's: whoever meets it stops without a word
+class StaleAttemptError(Exception):
     """The run is somebody else's by now: it was claimed again, or has ended."""
 
 

@@ -44,18 +44,18 @@ def add_finished(
     config = RunConfig.make(data=data, tree=tree, loss=loss, seed=seed, epochs=3, **values)
     (run,) = store.add([config], label_tree)
     assert store.claim().id == run
-    attempt = store.attempt(run)
-    attempt.take(os.getpid(), processes.identity(os.getpid()))
-    attempt.begin("cpu", "0")
+    writer = store.writer(run)
+    writer.take(os.getpid(), processes.identity(os.getpid()))
+    writer.begin("cpu", "0")
     said = outputs_of(data, label_tree.leaves, int(run), skill)
     counts = confusion_matrix(said.target, said.probabilities.argmax(1), len(said.classes))
     for epoch in (1, 2, 3):
-        attempt.report(epoch, {"train_loss": (2 + seed / 10) / epoch}, epoch / 3)
+        writer.report(epoch, {"train_loss": (2 + seed / 10) / epoch}, epoch / 3)
         figures = {"val_accuracy": 0.2 * epoch + seed / 100, "val_loss": 1.0 / epoch, "val_distance": 1.0}
-        attempt.end_epoch(epoch, figures, counts // (4 - epoch))
+        writer.end_epoch(epoch, figures, counts // (4 - epoch))
     test = {"loss": 0.5, "epoch": 3, "epochs": 3}
     test |= probability_report(said.log_probs(), said.target, label_tree) | report(counts, label_tree)
-    attempt.finish(3, test, counts)
+    writer.finish(3, test, counts)
     if with_outputs:
         folder = store.run(run).folder
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import torch
 from hierapp.execution import worker
 from hierapp.runs import Run, Store
 from hierapp.runs.store import number_of
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
@@ -23,12 +24,12 @@ def digits_run(store: Store, loss: str = "cross-entropy", epochs: int = 1, **val
     claimed = store.claim()
     assert claimed is not None
     assert claimed.id == run
-    desk = worker.LocalDesk(store.database, number_of(run), claimed.attempt)
-    desk.take(os.getpid(), processes.identity(os.getpid()) or "")
+    writer = SQLiteRunWriter(store.database, number_of(run), claimed.attempt)
+    writer.take(os.getpid(), processes.identity(os.getpid()) or "")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        assert worker.work(desk, claimed, claimed.folder)
+        assert worker.work(writer, claimed, claimed.folder)
     finally:
         torch.set_num_threads(threads)
     return store.run(run)

@@ -1,4 +1,4 @@
-"""Bring the runs of a store into any state, as launchers and workers would."""
+"""Bring the runs of a store into any state, as schedulers and workers would."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from hierapp.runs import Store
 from hierapp.runs.states import State
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 
 
-def working(store: Store, run: str) -> Attempt:
+def working(store: Store, run: str) -> SQLiteRunWriter:
     """The run as its worker writes it; it is claimed, and all that wait before it."""
     while store.run(run).state == "queued":
         assert store.claim()
-    return store.attempt(run)
+    return store.writer(run)
 
 
 def end(store: Store, run: str, state: State, error: str | None = None, test: Mapping[str, Any] | None = None) -> None:

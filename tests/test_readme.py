@@ -37,6 +37,14 @@ def test_every_command_is_one_that_the_command_line_knows():
         assert parser().parse_args(command.split()).command
 
 
+def test_glossary_is_sorted_and_counted():
+    text = (project_folder() / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| ([^|]*) \| ", text, re.MULTILINE)[2:]
+    assert terms == sorted(terms, key=str.casefold)
+    assert f"The {len(terms)} terms" in text
+    assert f"(docs/glossary.md): {len(terms)} terms" in README
+
+
 def test_every_link_leads_somewhere():
     pages = [project_folder() / "README.md", *(project_folder() / "docs").glob("*.md")]
     for page in pages:

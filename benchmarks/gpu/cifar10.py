@@ -34,7 +34,7 @@ class Watch(loops.Quiet):
         self.session, self.started, self.late = session, time.perf_counter(), False
         self.epochs: list[tuple[float, float, float]] = []
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         self.started = time.perf_counter()
 
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None:

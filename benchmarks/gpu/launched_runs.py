@@ -17,7 +17,7 @@ from benchmarks.gpu.session import Session
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.options import Options
 from hierapp.execution import scheduler
-from hierapp.execution.scheduler import Launcher
+from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Run, Store
 from hierapp.training import RunConfig
 from hierapp.trees.library import load as load_tree
@@ -79,7 +79,7 @@ def import_pictures(folder: Path, count: int) -> None:
             Image.fromarray(pixels).save(folder / name / f"{number:04}.png")
     token = import_job.begin(import_job.Request("pictures", Options(), str(folder)))
     import_job.work(token)
-    finalize.adopt(token, DATA)
+    finalize.finalize(token, DATA)
 
 
 def measure(session: Session, way: Way, store: Store) -> None:
@@ -101,7 +101,7 @@ def measure(session: Session, way: Way, store: Store) -> None:
             for seed in range(runs)
         ]  # fmt: skip
         ids = store.add(configs, load_tree(DATA))
-        launcher, first, peak = Launcher(store, scheduler.backends()), None, 0
+        launcher, first, peak = Scheduler(store, scheduler.backends()), None, 0
         now = store.runs(ids)
         while any(run.is_open for run in now):
             launcher.step()

@@ -175,7 +175,7 @@ class Checks:
         ids = execution.submit(self.store, configs, tree_library.load(PICTURES))
         both = self.until(lambda: self.at_work(ids), "two runs at once")
         seconds = time.monotonic() - begun
-        places = [str(run.placed) for run in both]
+        places = [str(run.assigned_device) for run in both]
         several = self.kind == "cuda" and len(self.cards) > 1
         right = len(set(places)) == (2 if several else 1)
         self.check("two slots: both run at one moment", right, f"placed {' and '.join(places)}", seconds)
@@ -233,8 +233,8 @@ class Checks:
         accuracy = (end.test or {}).get("accuracy", 0.0)
         self.check("digits: test accuracy", accuracy > 0.85, f"{accuracy:.3f}")
         place = f"cuda:{self.cards[0]}" if self.kind == "cuda" else "cpu"
-        found = f"device {end.device}, placed {end.placed}"
-        self.check("digits: where", (end.device, end.placed) == (self.kind, place), found)
+        found = f"device {end.device}, placed {end.assigned_device}"
+        self.check("digits: where", (end.device, end.assigned_device) == (self.kind, place), found)
         if not self.session.dry and "epoch_seconds" in end.last:
             # On a GPU an epoch of the pictures takes as long, for it has as many steps and reports.
             self.epochs = min(1_000, max(100, round(5 / end.last["epoch_seconds"])))
@@ -252,7 +252,7 @@ class Checks:
     def check_environment(self, run: Run) -> None:
         """The worker's own variables."""
         its = psutil.Process(run.pid).environ()
-        card = (run.placed or "").partition(":")[2]
+        card = (run.assigned_device or "").partition(":")[2]
         wanted = {"HIERAPP_HOME": str(self.store.folder), "CUDA_VISIBLE_DEVICES": card}
         shown = f"CUDA_VISIBLE_DEVICES={its.get('CUDA_VISIBLE_DEVICES')!r}"
         if "CUDA_DEVICE_ORDER" in its:
@@ -334,7 +334,7 @@ class Checks:
                 Image.fromarray(pixels).save(self.folder / "pictures" / name / f"{number:04}.png")
         token = import_job.begin(import_job.Request("pictures", Options(), str(self.folder / "pictures")))
         import_job.work(token)
-        entry = finalize.adopt(token, PICTURES)
+        entry = finalize.finalize(token, PICTURES)
         size, shape = entry.train_size + entry.test_size, " x ".join(map(str, entry.image_shape))
         whole = size == count * len(CLASSES)
         self.check("pictures imported", whole, f"{size:,} of {shape}", time.monotonic() - begun)

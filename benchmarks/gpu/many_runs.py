@@ -34,10 +34,10 @@ from benchmarks.gpu.graphs import Capture
 from benchmarks.gpu.session import Session
 from hierapp.losses import make_loss
 from hierapp.training import RunConfig, device as compute, models
-from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.checkpoints import Position
-from hierapp.training.cuda_graph import GraphLearner
-from hierapp.training.evaluation import Learner
+from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training.checkpoints import TrainingProgress
+from hierapp.training.cuda_graph import GraphTrainState
+from hierapp.training.evaluation import TrainState
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.trainer import REPORTS_PER_EPOCH, train_epoch
 from hierapp.trees import library as tree_library
@@ -336,7 +336,7 @@ class Bench:
             data="cifar10", tree="cifar10", loss=self.setting.loss, batch_size=self.setting.batch, seed=seed
         )
 
-    def learner(self, seed: int, kind: type[Learner] = Learner) -> Learner:
+    def train_state(self, seed: int, kind: type[TrainState] = TrainState) -> TrainState:
         """What a run of hierapp trains, made as it makes it."""
         config = self.config(seed)
         torch.manual_seed(seed)
@@ -346,8 +346,8 @@ class Bench:
         network = network.to(memory_format=torch.channels_last)
         return kind(network, loss, make_optimizer(config, network.parameters()), self.precision)
 
-    def feed(self, seed: int) -> Feed:
-        return Feed(self.part, self.config(seed), len(TREE.leaves))
+    def loader(self, seed: int) -> BatchLoader:
+        return BatchLoader(self.part, self.config(seed), len(TREE.leaves))
 
     def made(self, build: Callable[..., Any], *arguments: object) -> Any:
         """What several ways in a row share; only the last of such things is kept."""
@@ -380,14 +380,14 @@ class Bench:
         return Outcome(seconds, found, used(self))
 
 
-def made_up(count: int, device: torch.device) -> Images:
+def made_up(count: int, device: torch.device) -> DeviceDataset:
     """Images that a network learns to tell apart, slowly: .4 of each is its leaf's pattern, the rest is noise."""
     generator = torch.Generator().manual_seed(0)
     leaves = torch.randint(len(TREE.leaves), (count,), generator=generator)
     patterns = torch.rand(len(TREE.leaves), 32, 32, 3, generator=generator)
     noise = torch.rand(count, 32, 32, 3, generator=generator)
     images = (255 * (0.4 * patterns[leaves] + 0.6 * noise)).to(torch.uint8)
-    return Images(images.to(device), leaves.to(device))
+    return DeviceDataset(images.to(device), leaves.to(device))
 
 
 def free() -> None:
@@ -407,12 +407,16 @@ def used(bench: Bench) -> float | None:
 class Loop:
     """hierapp's own loop over one run; its recorder, which keeps the reports."""
 
-    def __init__(self, bench: Bench, seed: int, kind: type[Learner] = Learner) -> None:
-        self.config, self.feed, self.learner = bench.config(seed), bench.feed(seed), bench.learner(seed, kind)
+    def __init__(self, bench: Bench, seed: int, kind: type[TrainState] = TrainState) -> None:
+        self.config, self.loader, self.train_state = (
+            bench.config(seed),
+            bench.loader(seed),
+            bench.train_state(seed, kind),
+        )
         self.reports: list[float] = []
 
     def __call__(self) -> None:
-        train_epoch(self.learner, self.feed, self.config, Position(), self)
+        train_epoch(self.train_state, self.loader, self.config, TrainingProgress(), self)
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None:
         self.reports.append(values["train_loss"])
@@ -439,15 +443,15 @@ class Steps:
 
     def __init__(self, bench: Bench, seeds: Sequence[int], stacked: bool = False, products: bool = False) -> None:
         self.part, self.precision, self.runs = bench.part, bench.precision, len(seeds)
-        learners = [bench.learner(seed) for seed in seeds]
-        self.learner, self.optimizer = learners[0], learners[0].optimizer
+        train_states = [bench.train_state(seed) for seed in seeds]
+        self.train_state, self.optimizer = train_states[0], train_states[0].optimizer
         self.stream = torch.cuda.Stream() if bench.device.type == "cuda" else None
         self.captured: Capture | None = None
-        self.outputs = self.learner.logits
+        self.outputs = self.train_state.logits
         if stacked:
-            parameters, _ = stack_module_state([each.network[1] for each in learners])
+            parameters, _ = stack_module_state([each.network[1] for each in train_states])
             self.optimizer = make_optimizer(bench.config(seeds[0]), parameters.values())
-            normalizer, model = self.learner.network
+            normalizer, model = self.train_state.network
             for module in model.modules() if products else ():
                 if isinstance(module, nn.Conv2d):
                     module.__class__ = ProductConv2d
@@ -469,9 +473,9 @@ class Steps:
             group["capturable"], group["lr"] = True, torch.tensor(float(group["lr"]), device=bench.device)
         orders = []
         for seed in seeds:
-            feed = bench.feed(seed)
-            feed.begin(1)
-            orders.append(torch.stack([feed.indices(place) for place in range(len(feed))]))
+            loader = bench.loader(seed)
+            loader.begin(1)
+            orders.append(torch.stack([loader.indices(place) for place in range(len(loader))]))
         self.order = torch.stack(orders, dim=1)
         self.losses = torch.zeros(bench.setting.steps, self.runs, device=bench.device)
         self.place = torch.zeros(1, dtype=torch.int64, device=bench.device)
@@ -484,10 +488,10 @@ class Steps:
         logits = self.outputs(self.part.images.index_select(0, batch))
         self.optimizer.zero_grad()
         if self.stacked:
-            values = self.learner.loss(logits, leaves, reduction="none").view(self.runs, -1).mean(1)
+            values = self.train_state.loss(logits, leaves, reduction="none").view(self.runs, -1).mean(1)
             values.sum().backward()
         else:
-            values = self.learner.loss(logits, leaves)
+            values = self.train_state.loss(logits, leaves)
             values.backward()
         self.optimizer.step()
         self.losses.index_copy_(0, self.place, values.detach().view(1, -1))
@@ -543,19 +547,19 @@ class ProductConv2d(nn.Conv2d):
 
 def eager(bench: Bench) -> Outcome:
     """hierapp's loop, one run after another: the reference."""
-    return loops(bench, Learner)
+    return loops(bench, TrainState)
 
 
 def hierapp_graphs(bench: Bench) -> Outcome:
     """hierapp's loop, one run after another, with its own graphs."""
-    return loops(bench, GraphLearner if bench.device.type == "cuda" else Learner)
+    return loops(bench, GraphTrainState if bench.device.type == "cuda" else TrainState)
 
 
-def loops(bench: Bench, kind: type[Learner]) -> Outcome:
+def loops(bench: Bench, kind: type[TrainState]) -> Outcome:
     bench.forget()
     each = [Loop(bench, seed, kind) for seed in range(bench.setting.runs)]
     found = bench.measure(lambda: [loop() for loop in each], lambda: [list(loop.reports) for loop in each])
-    problems = [loop.learner.problem for loop in each if isinstance(loop.learner, GraphLearner)]
+    problems = [loop.train_state.problem for loop in each if isinstance(loop.train_state, GraphTrainState)]
     if any(problems):
         raise RuntimeError(f"trained without a graph: {problems[0]}")
     return found

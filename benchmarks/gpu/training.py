@@ -22,8 +22,8 @@ from benchmarks import loops
 from benchmarks.gpu.session import Session
 from benchmarks.training import recorded, validation
 from hierapp.training import cuda_graph, device as compute, models
-from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.checkpoints import Position
+from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.trainer import REPORTS_PER_EPOCH, train_epoch
 from hierapp.trees import library as tree_library
 
@@ -37,7 +37,7 @@ Ways = Mapping[str, Callable[[], loops.Epoch]]
 class Pictures(Dataset[Any]):
     """Made-up images as torchvision's CIFAR10 gives them: a picture made of each array, then the transform."""
 
-    def __init__(self, part: Images) -> None:
+    def __init__(self, part: DeviceDataset) -> None:
         self.images, self.labels = part.images.cpu().numpy(), part.leaves.cpu().numpy()
         self.transform = loops.usual_transform(augmented=False)
 
@@ -50,11 +50,11 @@ class Pictures(Dataset[Any]):
         return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
 
 
-def made_up(count: int, device: torch.device) -> Images:
+def made_up(count: int, device: torch.device) -> DeviceDataset:
     """Random images of CIFAR's shape with random leaves."""
     draw = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (count, 32, 32, 3), generator=draw, dtype=torch.uint8)
-    return Images(pixels.to(device), torch.randint(10, (count,), generator=draw).to(device))
+    return DeviceDataset(pixels.to(device), torch.randint(10, (count,), generator=draw).to(device))
 
 
 def run(session: Session) -> None:
@@ -82,7 +82,7 @@ def run(session: Session) -> None:
             session.note("No GPU: CUDA graphs, torch.compile and the count of synchronisations were left out.")
 
 
-def ways(part: Images, precision: compute.Precision, model: str, session: Session) -> dict[str, loops.Epoch]:
+def ways(part: DeviceDataset, precision: compute.Precision, model: str, session: Session) -> dict[str, loops.Epoch]:
     """The loops that are compared, the reference first."""
     device, steps = part.images.device, "eager"
     table = {
@@ -104,7 +104,7 @@ def ways(part: Images, precision: compute.Precision, model: str, session: Sessio
     return table
 
 
-def bare_graph(part: Images, precision: compute.Precision, model: str) -> loops.Epoch:
+def bare_graph(part: DeviceDataset, precision: compute.Precision, model: str) -> loops.Epoch:
     """The bare loop with its step captured: the least that a graph can take."""
     device = part.images.device
     torch.manual_seed(0)
@@ -123,7 +123,7 @@ def bare_graph(part: Images, precision: compute.Precision, model: str) -> loops.
 
     network.train()
     stream = torch.cuda.Stream(device)
-    with warnings.catch_warnings(), cuda_graph.beside(stream):
+    with warnings.catch_warnings(), cuda_graph.on_stream(stream):
         warnings.simplefilter("ignore")  # of a capturable optimizer that is not captured
         for _ in range(cuda_graph.WARM_UP):
             step()
@@ -182,10 +182,10 @@ def in_turn(
     return seconds
 
 
-def shares(session: Session, part: Images, precision: compute.Precision, model: str) -> None:
+def shares(session: Session, part: DeviceDataset, precision: compute.Precision, model: str) -> None:
     """What the losses, validation and recording add to an epoch of cross-entropy's steps."""
     device = part.images.device
-    held_out = Images(part.images[: len(part) // 4], part.leaves[: len(part) // 4])
+    held_out = DeviceDataset(part.images[: len(part) // 4], part.leaves[: len(part) // 4])
     with tempfile.TemporaryDirectory() as folder:
         table = {
             "steps with cross-entropy": loops.ours(part, precision, model=model),
@@ -213,22 +213,25 @@ def shares(session: Session, part: Images, precision: compute.Precision, model: 
         )
 
 
-def count_waits(session: Session, part: Images, precision: compute.Precision, model: str) -> None:
+def count_waits(session: Session, part: DeviceDataset, precision: compute.Precision, model: str) -> None:
     """How often an epoch makes Python wait for the GPU, by torch's own count."""
     for graphs in ("off", "on"):
         config = loops.configuration(model=model, cuda_graphs=graphs, flip=True, crop=4, mixup=0.2)
-        learner, feed = loops.learner(part, config, TREE, precision), Feed(part, config, len(TREE.leaves))
-        train_epoch(learner, feed, config, Position(), loops.Quiet())
+        train_state, loader = (
+            loops.train_state(part, config, TREE, precision),
+            BatchLoader(part, config, len(TREE.leaves)),
+        )
+        train_epoch(train_state, loader, config, TrainingProgress(), loops.Quiet())
         wait(part.images.device)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             torch.cuda.set_sync_debug_mode("warn")
             try:
-                train_epoch(learner, feed, config, Position(epoch=2), loops.Quiet())
+                train_epoch(train_state, loader, config, TrainingProgress(epoch=2), loops.Quiet())
             finally:
                 torch.cuda.set_sync_debug_mode("default")
         waits = [str(each.filename) + f":{each.lineno}" for each in caught if "synchroniz" in str(each.message).lower()]
-        problem = getattr(learner, "problem", None)
+        problem = getattr(train_state, "problem", None)
         session.add(
             "Waits for the GPU in an epoch of 20 batches with flip, crop and mixup",
             {
@@ -258,9 +261,9 @@ def compiled(session: Session, model: str, precision: compute.Precision, device:
     try:
         for graphs in ("off", "on"):
             config = loops.configuration(model=model, cuda_graphs=graphs)
-            learner = loops.learner(part, config, TREE, precision)
-            learner.network = torch.compile(learner.network, dynamic=False)
-            epochs["compiled" + (" and CUDA graph" if graphs == "on" else "")] = epoch_of(learner, part, config)
+            train_state = loops.train_state(part, config, TREE, precision)
+            train_state.network = torch.compile(train_state.network, dynamic=False)
+            epochs["compiled" + (" and CUDA graph" if graphs == "on" else "")] = epoch_of(train_state, part, config)
         epochs["CUDA graph"] = loops.ours(part, precision, model=model, cuda_graphs="on")
         started = time.perf_counter()
         epochs["compiled"]()
@@ -283,11 +286,11 @@ def compiled(session: Session, model: str, precision: compute.Precision, device:
         )
 
 
-def epoch_of(learner: Any, part: Images, config: Any) -> loops.Epoch:
-    feed = Feed(part, config, len(TREE.leaves))
+def epoch_of(train_state: Any, part: DeviceDataset, config: Any) -> loops.Epoch:
+    loader = BatchLoader(part, config, len(TREE.leaves))
 
     def epoch() -> None:
-        train_epoch(learner, feed, config, Position(), loops.Quiet())
+        train_epoch(train_state, loader, config, TrainingProgress(), loops.Quiet())
 
     return epoch
 

@@ -109,7 +109,7 @@ class Actions(Rules):
         put_note(self.store, run, text)
 
     def time_losses(self, size: SizeName, data: str) -> None:
-        """Begin to time the loop and the tensors of the report's appendix A."""
+        """Begin to time the loop and the tensors of the paper's appendix A."""
         self._need_runner("time the losses")
         timing.start(size, data)
 
@@ -226,7 +226,7 @@ class Actions(Rules):
     def keep_data(self, token: str, name: str) -> Dataset:
         """Make a data set of an import of theirs."""
         self._own_import(token)
-        return finalize.adopt(token, name)
+        return finalize.finalize(token, name)
 
     def discard_import(self, token: str) -> None:
         """End an import of theirs."""
@@ -251,5 +251,5 @@ class Actions(Rules):
 
     def _own_import(self, token: str) -> None:
         self._need_runner("import data sets")
-        if not self.may_change(import_job.look(token).request.owner):
+        if not self.may_change(import_job.status(token).request.owner):
             raise AccessError("This import is somebody else's; begin one of your own.")

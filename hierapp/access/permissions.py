@@ -8,7 +8,7 @@ from hierapp.access.roles import Person, Role
 from hierapp.errors import AccessError
 from hierapp.runs import Run, Store
 from hierapp.runs.states import OPEN_STATES
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 # Two clicks at once must not each count the runs before the other's are there.
 COUNTING = threading.Lock()
@@ -65,7 +65,7 @@ class Rules:
         most = self.person.limits.epochs
         if most is not None and wanted > most:
             raise AccessError(
-                f"A run may have {counted(most, 'epoch')} here, and {wanted:,} were asked for; take fewer."
+                f"A run may have {pluralize(most, 'epoch')} here, and {wanted:,} were asked for; take fewer."
             )
 
     def need_room(self, more: int) -> None:
@@ -76,8 +76,8 @@ class Rules:
         open_now = sum(self.person.owns(run.owner) for run in self.store.runs(states=OPEN_STATES))
         if open_now + more > most:
             raise AccessError(
-                f"You may have {counted(most, 'run')} waiting or running here; {open_now:,} are, and {more:,} more are"
-                " too many: wait for some to end, cancel some, or ask for fewer."
+                f"You may have {pluralize(most, 'run')} waiting or running here; {open_now:,} are, and {more:,} more"
+                " are too many: wait for some to end, cancel some, or ask for fewer."
             )
 
 

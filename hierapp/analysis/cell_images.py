@@ -12,7 +12,7 @@ from hierapp.errors import DatasetError
 from hierapp.training.predictions import Outputs
 
 
-def sheet(said: Outputs, rows: Sequence[int], theme: str = "light", folder: Path | None = None) -> bytes:
+def sheet(outputs: Outputs, rows: Sequence[int], theme: str = "light", folder: Path | None = None) -> bytes:
     """The PNG of some test images, under each its true class, the predicted one and its probability.
 
     Args:
@@ -24,20 +24,20 @@ def sheet(said: Outputs, rows: Sequence[int], theme: str = "light", folder: Path
     Raises:
         DatasetError: if the data set cannot be read, or its test images are not those that the run has seen.
     """
-    images, labels = datasets.arrays(said.data, "test", folder)
-    names = datasets.find(said.data, folder).class_names
-    place = {name: position for position, name in enumerate(said.classes)}
+    images, labels = datasets.arrays(outputs.data, "test", folder)
+    names = datasets.find(outputs.data, folder).class_names
+    place = {name: position for position, name in enumerate(outputs.classes)}
     known = np.array([place.get(name, -1) for name in names])
-    if len(labels) != len(said.target) or not np.array_equal(known[labels], said.target):
+    if len(labels) != len(outputs.target) or not np.array_equal(known[labels], outputs.target):
         raise DatasetError(
-            f"The test images of {said.data!r} are not those that the run has seen; the set has changed since, so train"
-            " again to see pictures."
+            f"The test images of {outputs.data!r} are not those that the run has seen; the set has changed since, so"
+            " train again to see pictures."
         )
     chosen = np.asarray(rows, np.int64)
-    p = said.probabilities[chosen].astype(np.float64)
+    p = outputs.probabilities[chosen].astype(np.float64)
     best = p.argmax(1)
     captions = [
-        (said.classes[said.target[row]], said.classes[guess], f"{p[number, guess]:.1%}")
+        (outputs.classes[outputs.target[row]], outputs.classes[guess], f"{p[number, guess]:.1%}")
         for number, (row, guess) in enumerate(zip(chosen.tolist(), best.tolist(), strict=True))
     ]
     return contact_sheet.captioned(images[chosen], captions, theme)

@@ -1,4 +1,4 @@
-"""What the Compare page computes of settings: which are comparable, their figures over seeds, their curves, their
+"""What the Compare page computes of groups: which are comparable, their metrics over seeds, their curves, their
 mistakes.
 """
 
@@ -19,7 +19,7 @@ from hierapp.runs.records import Points
 from hierapp.stats import Sample
 from hierapp.trees import LabelTree
 
-# Figures of the test part that tell of a setting, with their titles.
+# Metrics of the test part that tell of a group, with their titles.
 TITLES = {
     "accuracy": "accuracy",
     "mean_distance": "mean distance",
@@ -38,9 +38,9 @@ TITLES = {
     "calibration_error": "calibration error",
 }
 # Numbers of the test part that say nothing of how good a run is.
-NO_FIGURES = ("samples", "epoch", "epochs", "random_mistake_distance")
+NOT_COMPARED = ("samples", "epoch", "epochs", "random_mistake_distance")
 EVERY_TREE = "every tree"
-SHOWN = 8  # settings at first: more than there are colours are hard to tell apart
+SHOWN = 8  # groups at first: more than there are colours are hard to tell apart
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Band:
-    """A metric of one setting over the epochs: mean over the seeds, and the deviation (NaN of a single seed)."""
+    """A metric of one group over the epochs: mean over the seeds, and the deviation (NaN of a single seed)."""
 
     epochs: list[float]
     mean: NDArray[np.float64]
@@ -89,7 +89,7 @@ def fields(runs: Sequence[Run]) -> dict[str, Field]:
 
 
 def usual_tree(field: Field) -> str:
-    """The tree with the newest run of those that have two settings or more; else that with the newest run."""
+    """The tree with the newest run of those that have two groups or more; else that with the newest run."""
     for name, runs in field.trees.items():
         if len({(run.config.loss, str(run.config.options)) for run in runs}) > 1:
             return name
@@ -97,12 +97,12 @@ def usual_tree(field: Field) -> str:
 
 
 def key(group: Group) -> str:
-    """A name of a setting that stays, for addresses: its first run."""
+    """A name of a group that stays, for addresses: its first run."""
     return min((run.id for run in (*group.runs.values(), *group.repeated)), key=int)
 
 
 def comparable(groups: Sequence[Group]) -> list[Group]:
-    """Of all settings those that differ from the newest run's in nothing but loss and tree, the newest ones, in
+    """Of all groups those that differ from the newest run's in nothing but loss and tree, the newest ones, in
     order; all where there are no two of them."""
     if not groups:
         return []
@@ -118,50 +118,50 @@ def _newest(group: Group) -> int:
 
 def _recipe(run: Run) -> str:
     """All that decides how a run goes, but for loss, tree and seed."""
-    return str(run.config.model_dump(exclude={"loss", "options", "tree", *grouping.NO_SETTING}))
+    return str(run.config.model_dump(exclude={"loss", "options", "tree", *grouping.NOT_IN_GROUP}))
 
 
-def figure_names(groups: Sequence[Group]) -> list[str]:
-    """The figures that all runs of some settings have: the known ones first, then the others."""
+def metric_names(groups: Sequence[Group]) -> list[str]:
+    """The metrics that all runs of some groups have: the known ones first, then the others."""
     found = grouping.metrics([run for group in groups for run in group.runs.values()])
     known = [name for name in TITLES if name in found]
-    return known + [name for name in found if name not in TITLES and name not in NO_FIGURES]
+    return known + [name for name in found if name not in TITLES and name not in NOT_COMPARED]
 
 
-def title(figure: str) -> str:
-    """A figure's name in words."""
-    return TITLES.get(figure, figure.replace("_", " "))
+def title(metric: str) -> str:
+    """A metric's name in words."""
+    return TITLES.get(metric, metric.replace("_", " "))
 
 
-def is_share(figure: str) -> bool:
+def is_share(metric: str) -> bool:
     """Whether it is a share of images, to be shown in percent."""
-    return "accuracy" in figure or "recall" in figure
+    return "accuracy" in metric or "recall" in metric
 
 
-def samples(group: Group, figures: Sequence[str]) -> dict[str, Sample | None]:
-    """Each figure over the seeds of a setting; None where a run has no such figure."""
+def samples(group: Group, metrics: Sequence[str]) -> dict[str, Sample | None]:
+    """Each metric over the seeds of a group; None where a run has no such metric."""
     found: dict[str, Sample | None] = {}
-    for name in figures:
+    for name in metrics:
         values = [(run.test or {}).get(name) for run in group.runs.values()]
         known = [float(value) for value in values if isinstance(value, int | float) and np.isfinite(value)]
         found[name] = Sample.of(known) if len(known) == len(values) else None
     return found
 
 
-def table(groups: Sequence[Group], figures: Sequence[str] = tuple(TITLES)) -> pd.DataFrame:
-    """One row a setting: n, and each figure's mean and deviation ("0.6990 ± 0.0041"); figures that no setting has are
+def table(groups: Sequence[Group], metrics: Sequence[str] = tuple(TITLES)) -> pd.DataFrame:
+    """One row a group: n, and each metric's mean and deviation ("0.6990 ± 0.0041"); metrics that no group has are
     left out."""
     rows = []
     for group in groups:
-        said = {title(name): words(sample) for name, sample in samples(group, figures).items()}
-        rows.append({"setting": group.label, "n": len(group.runs), **said})
-    columns = ["setting", "n", *(title(name) for name in figures)]
+        said = {title(name): words(sample) for name, sample in samples(group, metrics).items()}
+        rows.append({"group": group.label, "n": len(group.runs), **said})
+    columns = ["group", "n", *(title(name) for name in metrics)]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.drop(columns=[name for name in columns[2:] if frame[name].isna().all()])
 
 
 def words(sample: Sample | None) -> str | None:
-    """Mean and deviation as text; of a single figure the figure."""
+    """Mean and deviation as text; of a single value the value."""
     if sample is None:
         return None
     return f"{sample.mean:.4f}" if sample.deviation is None else f"{sample.mean:.4f} ± {sample.deviation:.4f}"
@@ -189,7 +189,7 @@ def smoothed(values: Sequence[float], weight: float) -> list[float]:
 def bands(
     groups: Sequence[Group], recorded: Mapping[str, Points], metric: str, smoothing: float = 0.0
 ) -> dict[str, Band]:
-    """For each setting's label its curve over the epochs, each run smoothed by itself; settings without it are left
+    """For each group's label its curve over the epochs, each run smoothed by itself; groups without it are left
     out. `recorded` is what `Store.metrics` gives."""
     found = {}
     for group in groups:
@@ -212,7 +212,7 @@ def bands(
 
 
 def points(groups: Sequence[Group], across: str, up: str) -> dict[str, list[tuple[str, float, float]]]:
-    """For each setting its runs as (id, figure across, figure up), those that have both."""
+    """For each group its runs as (id, metric across, metric up), those that have both."""
     return {
         group.label: [
             (run.id, float(test[across]), float(test[up]))
@@ -223,17 +223,17 @@ def points(groups: Sequence[Group], across: str, up: str) -> dict[str, list[tupl
     }
 
 
-def class_means(groups: Sequence[Group], figure: str) -> dict[str, list[float]]:
-    """For each setting a figure of each class, its mean over the seeds; settings with a run that has none are left
+def class_means(groups: Sequence[Group], metric: str) -> dict[str, list[float]]:
+    """For each group a metric of each class, its mean over the seeds; groups with a run that has none are left
     out."""
     lists: dict[str, list[Any]] = {
-        group.label: [(run.test or {}).get(figure) for run in group.runs.values()] for group in groups
+        group.label: [(run.test or {}).get(metric) for run in group.runs.values()] for group in groups
     }
     return {label: np.mean(rows, axis=0).tolist() for label, rows in lists.items() if all(rows)}
 
 
 def height_shares(groups: Sequence[Group]) -> dict[str, list[float]]:
-    """For each setting the shares of its mistakes, over all seeds, by the height of the lowest common ancestor, from
+    """For each group the shares of its mistakes, over all seeds, by the height of the lowest common ancestor, from
     1."""
     found: dict[str, list[float]] = {}
     for group in groups:

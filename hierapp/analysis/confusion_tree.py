@@ -72,7 +72,7 @@ def shares(confusion: Counts) -> NDArray[np.float64]:
     return share
 
 
-def images_of(said: Outputs, tree: LabelTree, true: int, predicted: int) -> Counts:
+def images_of(outputs: Outputs, tree: LabelTree, true: int, predicted: int) -> Counts:
     """Which test images a cell counts: their rows [K], mistakes first, and among these the surest.
 
     Args:
@@ -84,13 +84,13 @@ def images_of(said: Outputs, tree: LabelTree, true: int, predicted: int) -> Coun
     Raises:
         TreeError: if the tree's leaves are not the classes.
     """
-    at = tree.positions_of(said.classes)
-    likeliest = said.probabilities.argmax(1)
-    target, guess = at[said.target], at[likeliest]
+    at = tree.positions_of(outputs.classes)
+    likeliest = outputs.probabilities.argmax(1)
+    target, guess = at[outputs.target], at[likeliest]
     inside = np.ones(len(target), bool)
     for leaves, node in ((target, true), (guess, predicted)):
         start, stop = tree.leaf_ranges[node]
         inside &= (start <= leaves) & (leaves < stop)
     rows = np.flatnonzero(inside)
-    p = said.probabilities[rows, likeliest[rows]].astype(np.float64)
+    p = outputs.probabilities[rows, likeliest[rows]].astype(np.float64)
     return rows[np.lexsort((-p, target[rows] == guess[rows]))]

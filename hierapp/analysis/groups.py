@@ -1,4 +1,4 @@
-"""Finished runs by their setting: everything that decides how they go, but for the seed."""
+"""Finished runs by their group: everything that decides how they go, but for the seed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hierapp.errors import ConfigError, some
 from hierapp.losses.equivalence import same_loss
 from hierapp.runs import Run
 
-# The seed tells the replicates of a setting apart; the device is where it ran.
-NO_SETTING = ("seed", "device")
+# The seed tells the replicates of a group apart; the device is where it ran.
+NOT_IN_GROUP = ("seed", "device")
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one setting.
+    """The runs of one group.
 
     Attributes:
-        label: what tells it from the other settings.
+        label: what tells it from the other groups.
         runs: for each seed its run, the newest where there are several: the same training again is no evidence.
         repeated: the older runs of those seeds.
     """
@@ -35,20 +35,20 @@ class Group:
         """Any of them, for what they have in common."""
         return next(iter(self.runs.values()))
 
-    def figures(self, metric: str) -> dict[int, float]:
-        """For each seed a figure of `Run.test`, as `hierapp.stats.compare` takes them.
+    def values(self, metric: str) -> dict[int, float]:
+        """For each seed a value of `Run.test`, as `hierapp.stats.compare` takes them.
 
         Raises:
-            ConfigError: if a run has no such figure, or it is no single number.
+            ConfigError: if a run has no such metric, or it is no single number.
         """
-        return {seed: _figure(run, metric) for seed, run in self.runs.items()}
+        return {seed: _value_of(run, metric) for seed, run in self.runs.items()}
 
 
 def groups(runs: Sequence[Run]) -> list[Group]:
-    """The finished ones of some runs by their setting, settings and seeds in order; runs that are not finished are left
+    """The finished ones of some runs by their group, groups and seeds in order; runs that are not finished are left
     out.
 
-    Two settings differ in any field of their configuration but the seed and the device, or in their tree as it was
+    Two groups differ in any field of their configuration but the seed and the device, or in their tree as it was
     when they were queued.
     """
     found: dict[str, list[Run]] = {}
@@ -57,7 +57,7 @@ def groups(runs: Sequence[Run]) -> list[Group]:
             found.setdefault(_key(run), []).append(run)
     # A run's number counts up; the newest of a seed is put in last.
     ordered = [sorted(alike, key=lambda run: int(run.id)) for alike in found.values()]
-    labels = summary.labels([alike[0] for alike in ordered], but=NO_SETTING).values()
+    labels = summary.labels([alike[0] for alike in ordered], but=NOT_IN_GROUP).values()
     made = []
     for alike, label in zip(ordered, labels, strict=True):
         newest = {run.config.seed: run for run in alike}
@@ -66,17 +66,17 @@ def groups(runs: Sequence[Run]) -> list[Group]:
     return made
 
 
-def figures(found: Sequence[Group], metric: str) -> dict[str, dict[int, float]]:
-    """For each setting's label its figure for each seed, as `hierapp.stats.compare_all` takes them.
+def values(found: Sequence[Group], metric: str) -> dict[str, dict[int, float]]:
+    """For each group's label its value for each seed, as `hierapp.stats.compare_all` takes them.
 
     Raises:
-        ConfigError: if a run has no such figure, or it is no single number.
+        ConfigError: if a run has no such metric, or it is no single number.
     """
-    return {group.label: group.figures(metric) for group in found}
+    return {group.label: group.values(metric) for group in found}
 
 
 def remark(first: Group, second: Group) -> str | None:
-    """What theory says of two settings: one sentence where their losses, as different as they look, are the same."""
+    """What theory says of two groups: one sentence where their losses, as different as they look, are the same."""
     one, other = first.run, second.run
     looks = (one.config.loss, one.config.options) == (other.config.loss, other.config.options)
     if one.config.data != other.config.data or (looks and one.tree == other.tree):
@@ -85,7 +85,7 @@ def remark(first: Group, second: Group) -> str | None:
 
 
 def metrics(runs: Sequence[Run]) -> list[str]:
-    """The figures of the test part that all of some runs have and that are single numbers, in their order."""
+    """The metrics of the test part that all of some runs have and that are single numbers, in their order."""
     tests = [run.test or {} for run in runs]
     if not tests:
         return []
@@ -93,14 +93,14 @@ def metrics(runs: Sequence[Run]) -> list[str]:
 
 
 def _key(run: Run) -> str:
-    config = run.config.model_dump(exclude=set(NO_SETTING))
+    config = run.config.model_dump(exclude=set(NOT_IN_GROUP))
     return json.dumps([config, run.tree_text], sort_keys=True, default=str)
 
 
-def _figure(run: Run, metric: str) -> float:
+def _value_of(run: Run, metric: str) -> float:
     test: Mapping[str, Any] = run.test or {}
     if not _is_number(test.get(metric)):
-        raise ConfigError(f"Run {run.id} has no figure {metric!r}; choose one of {some(metrics([run]), 8)}.")
+        raise ConfigError(f"Run {run.id} has no metric {metric!r}; choose one of {some(metrics([run]), 8)}.")
     return float(test[metric])
 
 

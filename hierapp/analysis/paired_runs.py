@@ -1,6 +1,6 @@
 """Two single runs on the same test images: which of them is right on which, and the folds of that one test set.
 
-Seeds tell of settings; these tell of two trainings only, and `hierapp.stats` says so in every sentence.
+Seeds tell of groups; these tell of two trainings only, and `hierapp.stats` says so in every sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hierapp.stats import Comparison, McNemar, compare, mcnemar, test_folds
 from hierapp.training import predictions
 from hierapp.training.predictions import Outputs
 
-FOLDS = 10  # the report's
+FOLDS = 10  # the paper's
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ def compare_images(first: Run, second: Run, names: tuple[str, str] | None = None
     )
 
 
-def _right(said: Outputs) -> NDArray[np.bool_]:
+def _right(outputs: Outputs) -> NDArray[np.bool_]:
     """On which test images the likeliest class is the true one [n]."""
-    right: NDArray[np.bool_] = said.probabilities.argmax(1) == said.target
+    right: NDArray[np.bool_] = outputs.probabilities.argmax(1) == outputs.target
     return right
 
 
-def _true_names(said: Outputs) -> NDArray[np.str_]:
+def _true_names(outputs: Outputs) -> NDArray[np.str_]:
     """The true class of each test image: trees may order them differently."""
-    return np.array(said.classes)[said.target]
+    return np.array(outputs.classes)[outputs.target]

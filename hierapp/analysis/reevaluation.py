@@ -21,7 +21,7 @@ BINS = 15
 NUMBERS_AT_ONCE = 4_000_000
 
 
-class Placed(NamedTuple):
+class TreeProbabilities(NamedTuple):
     """Outputs in the order of a tree's leaves: probabilities [n, L] and true leaves [n]."""
 
     p: Floats
@@ -56,20 +56,22 @@ class Operating:
     leaves: Floats
 
 
-def placed(said: Outputs, tree: LabelTree) -> Placed:
+def on_tree(outputs: Outputs, tree: LabelTree) -> TreeProbabilities:
     """The outputs as the tree orders its leaves; classes are matched by name.
 
     Raises:
         TreeError: if the tree's leaves are not the classes.
     """
-    at = tree.positions_of(said.classes)
-    p = np.empty((len(said.target), len(at)))
-    p[:, at] = said.probabilities
+    at = tree.positions_of(outputs.classes)
+    p = np.empty((len(outputs.target), len(at)))
+    p[:, at] = outputs.probabilities
     p /= p.sum(1, keepdims=True)  # half precision does not quite sum to 1
-    return Placed(p, at[said.target])
+    return TreeProbabilities(p, at[outputs.target])
 
 
-def predictions(given: Placed, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> NDArray[np.int64]:
+def predictions(
+    given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5
+) -> NDArray[np.int64]:
     """What a decoder makes of them, positions in `tree.nodes` [n]; "min-risk" by "lca-depth".
 
     Raises:
@@ -83,7 +85,7 @@ def predictions(given: Placed, tree: LabelTree, rule: str = "leaf", threshold: f
     return np.concatenate(parts)
 
 
-def figures(said: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> dict[str, Any]:
+def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> dict[str, Any]:
     """All figures of the outputs under a tree and a decoder: `metrics.report` of predictions that are leaves,
     `node_report` of the threshold decoder's.
 
@@ -91,7 +93,7 @@ def figures(said: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float
         TreeError: if the tree's leaves are not the classes.
         ConfigError: as `predictions`.
     """
-    given = placed(said, tree)
+    given = on_tree(outputs, tree)
     nodes = predictions(given, tree, rule, threshold)
     if rule == "threshold":
         return node_report(nodes, given.target, tree)
@@ -100,9 +102,9 @@ def figures(said: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float
     return metrics.report(counts, tree)
 
 
-def reliability(said: Outputs, bins: int = BINS) -> Reliability:
+def reliability(outputs: Outputs, bins: int = BINS) -> Reliability:
     """Whether what is said with probability p is right in p of the cases; see `probability_metrics` for the error."""
-    p = said.probabilities.astype(np.float64)
+    p = outputs.probabilities.astype(np.float64)
     p /= p.sum(1, keepdims=True)
     best = p.argmax(1)
     confidence = p[np.arange(len(p)), best]
@@ -110,19 +112,19 @@ def reliability(said: Outputs, bins: int = BINS) -> Reliability:
     count = np.bincount(place, minlength=bins)
     known = np.where(count, count, np.nan)
     mean = np.bincount(place, confidence, minlength=bins) / known
-    hits = np.bincount(place, (best == said.target).astype(np.float64), minlength=bins) / known
+    hits = np.bincount(place, (best == outputs.target).astype(np.float64), minlength=bins) / known
     error = float(np.nansum(np.abs(hits - mean) * count) / max(len(p), 1))
     return Reliability(count, mean, hits, error)
 
 
-def operating(said: Outputs, tree: LabelTree, thresholds: Sequence[float]) -> Operating:
+def operating(outputs: Outputs, tree: LabelTree, thresholds: Sequence[float]) -> Operating:
     """How often the threshold decoder is right, and how deep it goes, at each threshold: from all classes at 0 to
     nothing but the root at 1.
 
     Raises:
         TreeError: if the tree's leaves are not the classes.
     """
-    given = placed(said, tree)
+    given = on_tree(outputs, tree)
     sums = np.zeros((3, len(thresholds)))
     start, stop = tree.leaf_ranges.T
     for first in range(0, len(given.target), step := _rows_at_once(tree)):

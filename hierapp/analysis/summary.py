@@ -20,8 +20,8 @@ Metrics = Mapping[str, Sequence[tuple[float, float]]]
 # What tells runs apart beside data, tree, loss, model and seed.
 FIELDS = [field for group in GROUPS for field in fields_of(group).values()]
 
-# Columns of the table that hold figures of the test part, and where they stand in `metrics.report`.
-TEST_FIGURES = {
+# Columns of the table that hold metrics of the test part, and where they stand in `metrics.report`.
+TEST_METRICS = {
     "test accuracy": "accuracy",
     "mean distance": "mean_distance",
     "severity": "severity",
@@ -67,7 +67,7 @@ def _for_json(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def setting(run: Run) -> str:
+def loss_label(run: Run) -> str:
     """The loss with those of its options that are not the default, as "hierarchical, mass 0".
 
     Options that this hierapp does not know stand as they are.
@@ -90,9 +90,9 @@ def recipe(run: Run) -> str:
     return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
 
 
-def settings(runs: Sequence[Run]) -> dict[str, str]:
-    """`setting` of each run by its id; similarities of one name whose numbers differ are told apart by a mark of them,
-    as "simloss, similarity mine (3fa2c1)": a kept file may have changed between two runs."""
+def loss_labels(runs: Sequence[Run]) -> dict[str, str]:
+    """`loss_label` of each run by its id; similarities of one name whose numbers differ are told apart by a mark of
+    them, as "simloss, similarity mine (3fa2c1)": a kept file may have changed between two runs."""
     texts: dict[object, set[str]] = {}
     for run in runs:
         if run.similarity_text is not None:
@@ -103,7 +103,7 @@ def settings(runs: Sequence[Run]) -> dict[str, str]:
         mark = ""
         if run.similarity_text is not None and len(texts[word]) > 1:
             mark = f" ({hashlib.sha256(run.similarity_text.encode()).hexdigest()[:6]})"
-        said[run.id] = setting(run).replace(f"similarity {word}", f"similarity {word}{mark}")
+        said[run.id] = loss_label(run).replace(f"similarity {word}", f"similarity {word}{mark}")
     return said
 
 
@@ -113,10 +113,10 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
 
     Runs that are alike in all of it are told apart by their ids, if `unique`.
     """
-    said = settings(runs)
+    said = loss_labels(runs)
     parts = {
         run.id: {
-            "setting": said[run.id],
+            "loss": said[run.id],
             "data": run.config.data,
             "tree": run.config.tree,
             "model": run.config.model,
@@ -132,7 +132,7 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
     ]
     usual = {field.name: field.words(field.default) for field in FIELDS if field.name not in fields_of("training")}
     named = {
-        run: " · ".join([part["setting"], *(part[key] for key in varied if part[key] != usual.get(key))])
+        run: " · ".join([part["loss"], *(part[key] for key in varied if part[key] != usual.get(key))])
         for run, part in parts.items()
     }
     counted = list(named.values())
@@ -140,11 +140,11 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a run, indexed by its id: what it is, how far it is, and its figures (NaN where there is none yet)."""
+    """One row a run, indexed by its id: what it is, how far it is, and its metrics (NaN where there is none yet)."""
     rows = []
-    said = settings(runs)
+    said = loss_labels(runs)
     for run in runs:
-        figures = {column: (run.test or {}).get(key) for column, key in TEST_FIGURES.items()}
+        metrics = {column: (run.test or {}).get(key) for column, key in TEST_METRICS.items()}
         rows.append(
             {
                 "run": run.id,
@@ -155,9 +155,9 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
                 "seed": run.config.seed,
                 "state": run.state,
                 "epochs": f"{run.epoch} of {run.config.epochs}",
-                "settings": recipe(run),
+                "configuration": recipe(run),
                 "val accuracy": run.last.get("val_accuracy"),
-                **figures,
+                **metrics,
             }
         )
     columns = [
@@ -167,30 +167,30 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
         "loss",
         "model",
         "seed",
-        "settings",
+        "configuration",
         "state",
         "epochs",
         "val accuracy",
-        *TEST_FIGURES,
+        *TEST_METRICS,
     ]
     frame = pd.DataFrame(rows, columns=columns).set_index("run")
-    return frame.astype(dict.fromkeys(["val accuracy", *TEST_FIGURES], float))
+    return frame.astype(dict.fromkeys(["val accuracy", *TEST_METRICS], float))
 
 
 def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean and deviation ("0.6990 ± 0.0041") of each test figure over the finished runs of the same setting in `table`,
-    one row a setting that has two or more; `n` counts them. The deviation is the sample's, over n - 1.
+    """Mean and deviation ("0.6990 ± 0.0041") of each test metric over the finished runs of the same group in `table`,
+    one row a group that has two or more; `n` counts them. The deviation is the sample's, over n - 1.
     """
-    same = ["data", "tree", "loss", "model", "settings", "epochs"]
+    same = ["data", "tree", "loss", "model", "configuration", "epochs"]
     finished = frame[frame["state"] == "finished"]
     # Of "7 of 9" the 9: seeds may end early at different epochs.
     finished = finished.assign(epochs=finished["epochs"].str.split(" ").str[-1])
     rows = []
     for key, group in finished.groupby(same, sort=False):
         if len(group) > 1:
-            figures = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in TEST_FIGURES}
-            rows.append(dict(zip(same, key, strict=True)) | {"n": len(group)} | figures)
-    return pd.DataFrame(rows, columns=[*same, "n", *TEST_FIGURES])
+            metrics = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in TEST_METRICS}
+            rows.append(dict(zip(same, key, strict=True)) | {"n": len(group)} | metrics)
+    return pd.DataFrame(rows, columns=[*same, "n", *TEST_METRICS])
 
 
 def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int = 12) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The command line's `compare`: settings against each other, over their seeds; two single runs, image by image."""
+"""The command line's `compare`: groups against each other, over their seeds; two single runs, image by image."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ DONE = 0
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    made = command(commands, "compare", compare_runs, figures=True)
-    made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two settings or more: {selectors.HELP}")
-    made.add_argument("--metric", default="accuracy", help="a figure of the test part, as `show RUN --json` names it")
+    made = command(commands, "compare", compare_runs, with_json=True)
+    made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two groups or more: {selectors.HELP}")
+    made.add_argument("--metric", default="accuracy", help="a metric of the test part, as `show RUN --json` names it")
     pairs = made.add_mutually_exclusive_group()
     pairs.add_argument("--paired", action="store_true", default=None, help="demand pairs; they are the same seeds")
     pairs.add_argument(
@@ -30,7 +30,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         dest="paired",
         help="no pairs; by default there are where the seeds match",
     )
-    made.add_argument("--baseline", metavar="RUN", help="compare with this run's setting alone")
+    made.add_argument("--baseline", metavar="RUN", help="compare with this run's group alone")
     made.add_argument(
         "--images",
         action="store_true",
@@ -48,7 +48,7 @@ def compare_runs(options: argparse.Namespace) -> int:
         return _by_images(runs, options)
     groups = grouping.groups(runs)
     family = stats.compare_all(
-        grouping.figures(groups, options.metric),
+        grouping.values(groups, options.metric),
         baseline=_baseline(groups, options.baseline),
         paired=options.paired,
         relevant=options.relevant,
@@ -59,8 +59,8 @@ def compare_runs(options: argparse.Namespace) -> int:
         shown = family.as_dict()
         for comparison, remark in zip(shown["comparisons"], remarks, strict=True):
             comparison["same_loss"] = remark
-        settings = {group.label: {str(seed): run.id for seed, run in group.runs.items()} for group in groups}
-        print(json.dumps({"metric": options.metric, "runs": settings, **shown}))
+        by_seed = {group.label: {str(seed): run.id for seed, run in group.runs.items()} for group in groups}
+        print(json.dumps({"metric": options.metric, "runs": by_seed, **shown}))
         return DONE
     print(f"{options.metric} of the test part\n")
     _print(family, groups)
@@ -98,7 +98,7 @@ def _finished(words: Sequence[str]) -> list[Run]:
     runs = [store.run(run) for run in selectors.chosen(store, words)]
     for run in runs:
         if run.state != "finished":
-            raise ConfigError(f"Run {run.id} is {run.state}; only finished runs have figures to compare: leave it out.")
+            raise ConfigError(f"Run {run.id} is {run.state}; only finished runs have metrics to compare: leave it out.")
     data = sorted({run.config.data for run in runs})
     if len(data) > 1:
         raise ConfigError(f"The runs are of the data sets {some(data)}; compare runs of one.")
@@ -120,10 +120,10 @@ def _print(family: Any, groups: Sequence[Group]) -> None:
     from hierapp.cli.progress import print_frame
 
     rows = [
-        {"setting": name, "n": sample.n, "mean": sample.mean, "deviation": sample.deviation, "median": sample.median}
+        {"group": name, "n": sample.n, "mean": sample.mean, "deviation": sample.deviation, "median": sample.median}
         for name, sample in family.samples.items()
     ]
     print_frame(pd.DataFrame(rows).astype({"deviation": float}))
     for group in groups:
         for run in group.repeated:
-            print(f"run {run.id} is left out: run {group.runs[run.config.seed].id} is the same setting and seed again")
+            print(f"run {run.id} is left out: run {group.runs[run.config.seed].id} is the same group and seed again")

@@ -23,11 +23,13 @@ SHOWN = 10  # broken files and groups of copies that are printed; --json has mor
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
     data = command(commands, "data").add_subparsers(required=True)
-    command(data, "list", list_data, "which data sets there are, and which are ready", figures=True)
+    command(data, "list", list_data, "which data sets there are, and which are ready", with_json=True)
     get = command(data, "get", get_data, "download a data set, or mend a broken one")
     get.add_argument("name")
-    check = command(data, "check", check_data, "say what an import of pictures would find, and keep none", figures=True)
-    bring = command(data, "import", import_data, "make a data set of pictures in class folders", figures=True)
+    check = command(
+        data, "check", check_data, "say what an import of pictures would find, and keep none", with_json=True
+    )
+    bring = command(data, "import", import_data, "make a data set of pictures in class folders", with_json=True)
     bring.add_argument("--name", required=True, help="letters, digits, - and _")
     usual = Options()
     for each in (check, bring):
@@ -83,7 +85,7 @@ def import_data(options: argparse.Namespace) -> int:
 
     finalize.free_name(options.name)  # before the pictures are read
     with _read(options) as (report, how, token):
-        entry = finalize.adopt(token, options.name)
+        entry = finalize.finalize(token, options.name)
         _print(report, how, options.json)
     if not options.json:
         print(f"{entry.name} is ready; its default tree is {entry.default_tree}.")
@@ -117,7 +119,7 @@ def _read(options: argparse.Namespace) -> Iterator[tuple[Report, str, str]]:
                 token,
                 progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
             )
-        yield report, import_job.look(token).how, token
+        yield report, import_job.status(token).how, token
     finally:
         import_job.discard(token)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hierapp.execution import scheduler
 from hierapp.runs import Store, selectors
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 DONE = 0
 
@@ -38,7 +38,7 @@ def export_runs(options: argparse.Namespace) -> int:
     from hierapp.export import bundle as export
 
     file, store = Path(options.out), _looked_after()
-    wanted = export.Wanted(weights=options.weights, predictions=options.predictions, logs=options.logs)
+    wanted = export.ExportOptions(weights=options.weights, predictions=options.predictions, logs=options.logs)
     runs = export.write(store, selectors.chosen(store, options.runs), file, wanted)
     _tell(file, len(runs))
     for run in runs:
@@ -60,15 +60,15 @@ def write_events(options: argparse.Namespace) -> int:
 
     folder, store = Path(options.out), _looked_after()
     runs = tensorboard.write(store, selectors.chosen(store, options.runs), folder)
-    print(f"{folder}: {counted(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
+    print(f"{folder}: {pluralize(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
     return DONE
 
 
 def _looked_after() -> Store:
     store = Store()
-    scheduler.look_after(store)
+    scheduler.reap_lost_runs(store)
     return store
 
 
 def _tell(file: Path, runs: int) -> None:
-    print(f"{file}: {counted(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")
+    print(f"{file}: {pluralize(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")

@@ -94,12 +94,12 @@ def parser(only: str | None = None) -> Parser:
     return top
 
 
-def _command(commands: Any, name: str, call: Any = None, help: str | None = None, figures: bool = False) -> Parser:
+def _command(commands: Any, name: str, call: Any = None, help: str | None = None, with_json: bool = False) -> Parser:
     """Make a command, or without `call` a group of commands; by default with the help that stands in COMMANDS."""
     help = help or next(named[name] for named in COMMANDS.values() if name in named)
     command: Parser = commands.add_parser(name, help=help, description=help if call else None)
     if call:
         command.set_defaults(command=call)
-    if figures:
+    if with_json:
         command.add_argument("--json", action="store_true", help="print JSON")
     return command

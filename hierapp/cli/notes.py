@@ -15,7 +15,7 @@ DONE = 0
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    note = command(commands, "note", note_run, figures=True)
+    note = command(commands, "note", note_run, with_json=True)
     note.add_argument("run")
     note.add_argument("text", nargs="*", metavar="TEXT", help="the note, in place of the one before; none prints that")
     note.add_argument("--clear", action="store_true", help="take the note away")

@@ -51,7 +51,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
                         console.print(Text(f"{run.id} {names[run.id]}: {shown}"), soft_wrap=True)
             if len(told) == len(runs):
                 return runs
-            scheduler.look_after(store)
+            scheduler.reap_lost_runs(store)
             time.sleep(POLL_SECONDS)
 
 
@@ -69,8 +69,8 @@ def print_table(runs: Sequence[Run]) -> None:
 
 
 def _without_blanks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Where all runs have the usual settings there is nothing to say of them."""
-    return frame if frame["settings"].any() else frame.drop(columns="settings")
+    """Where all runs have the usual configuration there is nothing to say of them."""
+    return frame if frame["configuration"].any() else frame.drop(columns="configuration")
 
 
 def print_frame(frame: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The command line's `reproduce`: the report's figures, run again and judged."""
+"""The command line's `reproduce`: the paper's figures, run again and judged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hierapp.utils import devices
 
 if TYPE_CHECKING:  # it needs pandas, without which the rest of the command line starts
     from hierapp.reproduction.presets import Figure, Size
-    from hierapp.reproduction.results import Report
+    from hierapp.reproduction.results import PaperResults
 
 DONE, RUN_FAILED = 0, 1
 MOST_AT_ONCE = 8  # by itself: every run has the whole data set in memory
@@ -27,11 +27,11 @@ MOST_AT_ONCE = 8  # by itself: every run has the whole data set in memory
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    made = command(commands, "reproduce", reproduce, figures=True)
+    made = command(commands, "reproduce", reproduce, with_json=True)
     made.add_argument("figures", nargs="*", metavar="FIGURE", help="as 3a, 10, poster or appendix-a; all by default")
     made.add_argument("--size", choices=("quick", "full"), default="quick", help="5 epochs, or 40; quick by default")
-    made.add_argument("--data", default="cifar10", help="another data set than the report's")
-    made.add_argument("--seeds", type=int, metavar="N", help="at most so many seeds of a setting")
+    made.add_argument("--data", default="cifar10", help="another data set than the paper's")
+    made.add_argument("--seeds", type=int, metavar="N", help="at most so many seeds of a group")
     made.add_argument("--epochs", type=int, metavar="N", help="at most so many epochs of a run")
     made.add_argument(
         "--slots",
@@ -71,12 +71,12 @@ def reproduce(options: argparse.Namespace) -> int:
     took: float | None = time.monotonic() - started
     if already:
         took = _took_before(options) if already == len(planned) else None
-    report = state.report(store, size, options.data, _command(options), took)
-    if report is not None:
-        results.save(report, results.file_of(size.name))
+    outcome = state.outcome(store, size, options.data, _command(options), took)
+    if outcome is not None:
+        results.save(outcome, results.file_of(size.name))
         if options.output is not None:
-            results.save(report, options.output)
-    _show(report, chosen, options.json)
+            results.save(outcome, options.output)
+    _show(outcome, chosen, options.json)
     return DONE if all(run.state == "finished" for run in runs) else RUN_FAILED
 
 
@@ -113,27 +113,27 @@ def _took_before(options: argparse.Namespace) -> float | None:
     return kept.took_seconds if kept is not None and kept.command == _command(options) else None
 
 
-def _show(report: Report | None, chosen: Sequence[Figure], as_json: bool) -> None:
+def _show(outcome: PaperResults | None, chosen: Sequence[Figure], as_json: bool) -> None:
     if as_json:
-        print("null" if report is None else report.model_dump_json())
+        print("null" if outcome is None else outcome.model_dump_json())
         return
     import pandas as pd
 
     from hierapp.cli.progress import print_frame
 
     for figure in chosen:
-        print(f"\n{figure.title}\n{figure.question}\nThe report saw: {figure.saw}")
-        result = None if report is None else report.results.get(figure.id)
+        print(f"\n{figure.title}\n{figure.question}\nThe paper saw: {figure.saw}")
+        result = None if outcome is None else outcome.results.get(figure.id)
         if result is None:
-            print("Here: nothing yet, for a setting has no finished run.")
+            print("Here: nothing yet, for a group has no finished run.")
             continue
         if result.table:
-            print_frame(pd.DataFrame(result.table))
+            print_frame(pd.DataFrame(result.titled_table()))
         for claim in result.claims:
             print(f"{claim.claim} Here it {_SPOKEN[claim.verdict]}. {claim.sentence}")
         for note in result.notes:
             print(note)
-        if limit := figure.limits.get(report.size) if report is not None else None:
+        if limit := figure.limits.get(outcome.size) if outcome is not None else None:
             print(limit)
 
 

@@ -129,7 +129,7 @@ def _steer(run: str, call: Callable[[Store], None]) -> int:
     if store.run(run).state != "queued":
         raise StoreError(f"Run {run} is {store.run(run).state}; only a waiting run has a place in the queue.")
     call(store)
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     for waiting in store.queue():
         print(f"{waiting.id}{' held' if waiting.held else ''}")
     return DONE
@@ -138,7 +138,7 @@ def _steer(run: str, call: Callable[[Store], None]) -> int:
 def _looked_after() -> Store:
     """The store, with what is true of runs whose processes are gone."""
     store = Store()
-    scheduler.look_after(store)
+    scheduler.reap_lost_runs(store)
     return store
 
 

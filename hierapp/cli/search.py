@@ -26,7 +26,7 @@ POLL_SECONDS = 0.5
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add them to the grammar; `command` makes a command as all others are made."""
-    search = command(commands, "search", search_runs, figures=True)
+    search = command(commands, "search", search_runs, with_json=True)
     search.add_argument("name", help="the search's; its runs get the tag search:NAME")
     instead = search.add_mutually_exclusive_group()
     instead.add_argument("--show", action="store_true", help="say how this search stands")
@@ -49,7 +49,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     search.add_argument("--detach", action="store_true", help="return at once; the search goes on")
     arguments.add_choices(search)
     arguments.add(search)
-    command(commands, "searches", list_searches, figures=True)
+    command(commands, "searches", list_searches, with_json=True)
 
 
 def search_runs(options: argparse.Namespace) -> int:
@@ -143,8 +143,8 @@ def _print(search: Search, options: argparse.Namespace) -> int:
         print(f" ({done})" if done else "")
         if report.trials:
             progress.print_frame(report.table())
-        if report.book.error:
-            print(report.book.error)
+        if report.journal.error:
+            print(report.journal.error)
         if report.best is not None and report.best.run is not None:
             params = ", ".join(f"{name} {text(value)}" for name, value in report.best.params.items())
             print(f"best: trial {report.best.number}, run {report.best.run.id}: {params}")

@@ -24,8 +24,8 @@ DONE = 0
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
     group = command(commands, "similarity").add_subparsers(required=True)
-    command(group, "list", list_all, "list the similarities that ship and those that are kept", figures=True)
-    show = command(group, "show", show_one, "say what a similarity is like", figures=True)
+    command(group, "list", list_all, "list the similarities that ship and those that are kept", with_json=True)
+    show = command(group, "show", show_one, "say what a similarity is like", with_json=True)
     show.add_argument("name", metavar="NAME")
     keep = command(group, "keep", keep_file, "check a CSV and keep it under a name")
     keep.add_argument("file", metavar="FILE.csv")

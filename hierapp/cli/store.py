@@ -11,7 +11,7 @@ from typing import Any
 
 from hierapp import paths
 from hierapp.runs import backup, check as store_check
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 SOUND, BROKEN = 0, 2
 
@@ -24,19 +24,19 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     write.add_argument("--without-weights", action="store_true", help="leave weights and checkpoints out")
     bring = command(store, "restore", restore_backup, "bring a backup back into an empty HIERAPP_HOME")
     bring.add_argument("file", metavar="FILE.zip")
-    command(store, "check", check_store, "say whether the store and the runs' folders are sound", figures=True)
+    command(store, "check", check_store, "say whether the store and the runs' folders are sound", with_json=True)
 
 
 def write_backup(options: argparse.Namespace) -> int:
     file = Path(options.file)
     runs = backup.backup(file, weights=not options.without_weights)
-    print(f"{file}: {counted(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")
+    print(f"{file}: {pluralize(runs, 'run')}, {file.stat().st_size / 1e6:,.1f} MB")
     return SOUND
 
 
 def restore_backup(options: argparse.Namespace) -> int:
     runs = backup.restore(Path(options.file))
-    print(f"{paths.home()}: {counted(runs, 'run')} restored")
+    print(f"{paths.home()}: {pluralize(runs, 'run')} restored")
     return SOUND
 
 
@@ -45,7 +45,7 @@ def check_store(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**asdict(report), "is_sound": report.is_sound}))
     elif report.is_sound:
-        print(f"{report.folder} is sound: {counted(report.runs, 'run')}, {report.weights} files of weights.")
+        print(f"{report.folder} is sound: {pluralize(report.runs, 'run')}, {report.weights} files of weights.")
     else:
         print(*report.problems, sep="\n")
     return SOUND if report.is_sound else BROKEN

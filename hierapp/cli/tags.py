@@ -14,7 +14,7 @@ DONE = 0
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add it to the grammar; `command` makes a command as all others are made."""
-    tag = command(commands, "tag", tag_run, figures=True)
+    tag = command(commands, "tag", tag_run, with_json=True)
     tag.add_argument("run")
     tag.add_argument("words", nargs="*", metavar="TAG", help="a word; none takes all tags away")
 

@@ -150,7 +150,7 @@ def decode(leaf_log_probs: Tensor, tree: LabelTree, rule: str = "leaf", **option
         ConfigError: for an unknown rule, an option that the rule has not, or log-probabilities of another shape.
         TreeError: for an unknown distance.
 
-    The report's figure 7: by leaves a truck, from the top down a cat.
+    The paper's figure 7: by leaves a truck, from the top down a cat.
 
     >>> tree = LabelTree.from_edges(
     ...     [("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("animal", "horse")]

@@ -1,7 +1,7 @@
 """`python -m hierapp.execution`: work on the queue of HIERAPP_HOME until it is empty."""
 
-from hierapp.execution.scheduler import supervise
+from hierapp.execution.scheduler import run_scheduler
 from hierapp.runs import Store
 
 if __name__ == "__main__":
-    supervise(Store())
+    run_scheduler(Store())

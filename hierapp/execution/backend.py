@@ -12,26 +12,26 @@ LOG = "launcher.log"  # in the store's folder: what the scheduler and the proces
 
 
 @dataclass(frozen=True)
-class Room:
+class Slot:
     """Place for a run: what it may ask for as its device ("auto", "cuda", ...), and where it would go."""
 
-    devices: tuple[str, ...]
-    placed: str
+    accepts: tuple[str, ...]
+    device: str
 
 
 class Backend(Protocol):
     """A way to start runs, look after them and end them."""
 
-    def rooms(self, running: Sequence[Run]) -> list[Room]:
+    def free_slots(self, running: Sequence[Run]) -> list[Slot]:
         """Where one more run could start now, the best place first."""
 
     def start(self, run: Run) -> None:
         """Start a worker for a run that was just claimed."""
 
-    def lost(self, run: Run) -> str | None:
+    def lost_reason(self, run: Run) -> str | None:
         """Why the run's worker is gone without a word, or None while it lives or may come to be."""
 
-    def never_began(self, run: Run) -> bool:
+    def never_started(self, run: Run) -> bool:
         """Whether no worker ever took the run, and none will."""
 
     def kill(self, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""About how long runs will take: from runs of this machine, else from a figure measured elsewhere."""
+"""About how long runs will take: from runs of this machine, else from a speed measured elsewhere."""
 
 from __future__ import annotations
 

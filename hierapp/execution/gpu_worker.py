@@ -2,7 +2,7 @@
 
 `python -m hierapp.execution.gpu_worker` is started by the scheduler.
 A step of a small network leaves most of a large GPU idle, and processes take turns on it; streams of one process share
-it (`python -m benchmarks.gpu --only many_runs` measures both). The launcher hands runs over as lines "RUN ATTEMPT" on
+it (`python -m benchmarks.gpu --only many_runs` measures both). The scheduler hands runs over as lines "RUN ATTEMPT" on
 standard input. The next run starts at once: torch is imported and the GPU in use already. The process ends when it has
 had nothing to do for a while.
 """
@@ -24,12 +24,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
-from hierapp.errors import Superseded
+from hierapp.errors import StaleAttemptError
 from hierapp.execution.recorder import RunRecorder, log_into, say
 from hierapp.execution.slots import MOST
-from hierapp.execution.worker import LocalDesk, go_first_when_memory_is_short, log_by_saying, work
+from hierapp.execution.worker import go_first_when_memory_is_short, log_by_saying, work
 from hierapp.runs import Store
 from hierapp.runs.store import number_of
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig, models
 from hierapp.utils import processes
 
@@ -89,15 +90,15 @@ class GpuWorker:
     def _run(self, name: str, attempt: int) -> None:
         try:
             run = self.store.run(name)
-            desk = LocalDesk(self.store.database, number_of(name), attempt)
+            writer = SQLiteRunWriter(self.store.database, number_of(name), attempt)
             with log_into(run.log_file):
                 try:
-                    desk.take(os.getpid(), self._identity)
-                except Superseded:
+                    writer.take(os.getpid(), self._identity)
+                except StaleAttemptError:
                     say(f"run {name} is {run.state} and not this worker's")
                     return
                 with _own_stream():
-                    work(desk, run, run.folder, started=self._recorders.append)
+                    work(writer, run, run.folder, started=self._recorders.append)
         except BaseException:
             # Nothing says how this run ended: it is seen to be lost once this process is gone.
             traceback.print_exc()

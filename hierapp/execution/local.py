@@ -1,4 +1,4 @@
-"""The default launcher: processes of this machine, one a run."""
+"""The default backend: processes of this machine, one a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hierapp.execution import settings, slots
-from hierapp.execution.backend import LOG, Room
+from hierapp.execution.backend import LOG, Slot
 from hierapp.execution.gpu_worker import can_share
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, processes
@@ -41,23 +41,23 @@ class LocalBackend:
         # What was last seen of a run, and when by this process's clock, which cannot be set.
         self._seen: dict[tuple[str, int], tuple[object, float]] = {}
 
-    def rooms(self, running: Sequence[Run]) -> list[Room]:
+    def free_slots(self, running: Sequence[Run]) -> list[Slot]:
         """A place on each device that has a slot left, the emptiest GPU first."""
-        used = [run.placed for run in running]
+        used = [run.assigned_device for run in running]
         # A run that asks for what this machine does not have goes to the CPU, and fails with a sentence that says so.
         absent = {"cuda", "mps"} - set(devices.kinds())
-        rooms = []
+        found = []
         for kind in devices.kinds():
             asked = (kind, *(["auto"] if kind == devices.kind_of("auto") else []), *(absent if kind == "cpu" else []))
             places = [f"cuda:{card}" for card in devices.cards()] if kind == "cuda" else [kind]
             free = [place for place in places if used.count(place) < slots.slots(self.store, kind)]
-            rooms += [Room(asked, place) for place in sorted(free, key=used.count)]
-        return rooms
+            found += [Slot(asked, place) for place in sorted(free, key=used.count)]
+        return found
 
     def start(self, run: Run) -> None:
         """Start a worker that sees its own GPU only, or has its share of the cores."""
         environment = {"HIERAPP_HOME": str(self.store.folder), "GOMP_SPINCOUNT": SPINS}
-        kind, _, card = (run.placed or "").partition(":")
+        kind, _, card = (run.assigned_device or "").partition(":")
         if kind == "cuda":
             environment["CUDA_VISIBLE_DEVICES"] = card
             if "CUDA_VISIBLE_DEVICES" not in os.environ:
@@ -92,7 +92,7 @@ class LocalBackend:
             _tell(worker, line)
         return worker
 
-    def never_began(self, run: Run) -> bool:
+    def never_started(self, run: Run) -> bool:
         """A run that was claimed, but whoever claimed it died before its worker was there, or the process that it was
         handed to had ended by then."""
         worker = self._workers.get((run.id, run.attempt))
@@ -102,7 +102,7 @@ class LocalBackend:
             return self._unchanged(run, START_SECONDS)
         return (run.id, run.attempt) in self._handed and worker.poll() is not None
 
-    def lost(self, run: Run) -> str | None:
+    def lost_reason(self, run: Run) -> str | None:
         """Why the run's process is gone; None while it lives, or where that cannot be told yet."""
         worker = self._workers.get((run.id, run.attempt))
         code = worker.poll() if worker else None
@@ -138,8 +138,8 @@ class LocalBackend:
             _close(worker)
 
     def _unchanged(self, run: Run, seconds: float) -> bool:
-        """Whether the run has given no sign of life for so long, as far as this launcher has watched."""
-        key, sign = (run.id, run.attempt), (run.process, run.beat)
+        """Whether the run has given no sign of life for so long, as far as this scheduler has watched."""
+        key, sign = (run.id, run.attempt), (run.process, run.heartbeat)
         before, since = self._seen.get(key, (None, 0.0))
         if before != sign:
             self._seen[key] = (sign, time.monotonic())
@@ -166,7 +166,7 @@ def _close(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _why(code: int | None, killed_for_memory: bool = False) -> str:
-    """How a worker went that left no word; None if another launcher had started it."""
+    """How a worker went that left no word; None if another scheduler had started it."""
     if killed_for_memory:
         return (
             "The machine ran out of memory, and the system ended the run's process; let fewer runs go at once, or make"

@@ -30,7 +30,7 @@ class Log:
 
 
 def known(store: Store) -> list[Log]:
-    """The launcher's log and each run's, the newest run first.
+    """The scheduler's log and each run's, the newest run first.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -39,7 +39,7 @@ def known(store: Store) -> list[Log]:
         Log(run.id, f"Run {run.id}: {run.config.loss} on {run.config.data}, {run.state}", run.log_file)
         for run in reversed(store.runs())
     ]
-    return [Log("launcher", "Launcher", store.folder / "launcher.log"), *runs]
+    return [Log("launcher", "Scheduler", store.folder / "launcher.log"), *runs]
 
 
 def tail(file: Path, lines: int = 200, search: str | None = None) -> list[str] | None:

@@ -15,25 +15,25 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.errors import DiskFull, StoreError, Superseded
+from hierapp.errors import DiskFull, StaleAttemptError, StoreError
 from hierapp.runs import Run
 from hierapp.runs.states import State
 
 LOOK_SECONDS = 0.25  # between looks whether to stop
-BEAT_SECONDS = 2.0  # between signs of life
+HEARTBEAT_SECONDS = 2.0  # between signs of life
 PATIENCE_SECONDS = 1.0  # between tries on a full disk
 CHECKPOINT_SECONDS = 1.0  # at least, between checkpoints
 CHECKPOINT_SHARE = 0.02  # of the time, at most, goes into them
 
 
-class Desk(Protocol):
-    """Who writes down what a worker tells: `Attempt`, or something far away that passes it on to one."""
+class RunWriter(Protocol):
+    """Who writes down what a worker tells: `SQLiteRunWriter`, or something far away that passes it on to one."""
 
     def begin(self, device: str, version: str) -> None: ...
 
-    def rewind(self, epoch: float, progress: float, note: str | None = None) -> None: ...
+    def restarted_at(self, epoch: float, progress: float, note: str | None = None) -> None: ...
 
-    def beat(self) -> bool: ...
+    def heartbeat(self) -> bool: ...
 
     def is_asked_to_stop(self) -> bool: ...
 
@@ -78,17 +78,17 @@ def say(words: str) -> None:
 
 
 class RunRecorder:
-    """The training's Recorder over a desk. Use it as a context: meanwhile a thread gives signs of life.
+    """The training's Recorder over a `RunWriter`. Use it as a context: meanwhile a thread gives signs of life.
 
     Args:
-        desk: what the run's worker may write.
+        writer: what the run's worker may write.
         run: the run.
     """
 
-    def __init__(self, desk: Desk, run: Run) -> None:
-        self.desk, self.run = desk, run
+    def __init__(self, writer: RunWriter, run: Run) -> None:
+        self.writer, self.run = writer, run
         self.signal: int | None = None  # set when the process is asked to end
-        self._asked = self._superseded = False
+        self._asked = self._is_stale = False
         self._over = threading.Event()
         self._pulse = threading.Thread(target=self._live, daemon=True)
         self._saved_at = time.monotonic()
@@ -97,27 +97,27 @@ class RunRecorder:
 
     def __enter__(self) -> RunRecorder:
         # A short run would be over before the first look of the thread.
-        self._asked = self.desk.is_asked_to_stop()
+        self._asked = self.writer.is_asked_to_stop()
         self._pulse.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._over.set()
-        self._pulse.join(timeout=BEAT_SECONDS)
+        self._pulse.join(timeout=HEARTBEAT_SECONDS)
 
     # What the training asks and tells
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None:
-        self._patiently(lambda: self.desk.report(epoch, values, epoch / self.run.config.epochs))
+        self._patiently(lambda: self.writer.report(epoch, values, epoch / self.run.config.epochs))
 
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
-        self._patiently(lambda: self.desk.end_epoch(epoch, values, confusion))
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        say(f"epoch {epoch} of {self.run.config.epochs}: {figures}")
+        self._patiently(lambda: self.writer.end_epoch(epoch, values, confusion))
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        say(f"epoch {epoch} of {self.run.config.epochs}: {metrics}")
 
     def should_stop(self) -> bool:
-        if self._superseded:
-            raise Superseded
+        if self._is_stale:
+            raise StaleAttemptError
         return self._asked or self.signal is not None
 
     def should_save(self) -> bool:
@@ -128,7 +128,7 @@ class RunRecorder:
         self._saved_at = time.monotonic()
         return True
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         notes = [f"The file {name} was broken and is left aside." for name in broken]
         if epoch > 0:
             notes.append(f"Training goes on from epoch {epoch:.2f}.")
@@ -139,11 +139,11 @@ class RunRecorder:
         for note in notes:
             say(note)
         progress = epoch / self.run.config.epochs
-        self._patiently(lambda: self.desk.rewind(epoch, progress, " ".join(notes) or None))
+        self._patiently(lambda: self.writer.restarted_at(epoch, progress, " ".join(notes) or None))
         self._saved_at = time.monotonic()
 
     def saved(self, file: Path) -> None:
-        self._patiently(lambda: self.desk.saved(file))
+        self._patiently(lambda: self.writer.saved(file))
         self._save_seconds.append(time.monotonic() - self._saved_at)
 
     def not_saved(self, error: OSError) -> None:
@@ -155,10 +155,10 @@ class RunRecorder:
     # How the run ends
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        self._patiently(lambda: self.desk.finish(epoch, test, confusion))
+        self._patiently(lambda: self.writer.finish(epoch, test, confusion))
 
     def end(self, state: State, error: str | None = None) -> None:
-        self._patiently(lambda: self.desk.end(state, error))
+        self._patiently(lambda: self.writer.end(state, error))
 
     def _patiently(self, write: Callable[[], None]) -> None:
         """Write, and where the disk is full, try again until there is room."""
@@ -169,8 +169,8 @@ class RunRecorder:
             except (DiskFull, OSError) as error:
                 if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                if self._superseded:
-                    raise Superseded from error
+                if self._is_stale:
+                    raise StaleAttemptError from error
                 if self.signal is not None:
                     raise SystemExit(128 + self.signal) from error
                 if not told:
@@ -183,13 +183,13 @@ class RunRecorder:
         beaten = 0.0
         while not self._over.wait(LOOK_SECONDS):
             try:
-                if time.monotonic() - beaten > BEAT_SECONDS:
-                    self._asked |= self.desk.beat()
+                if time.monotonic() - beaten > HEARTBEAT_SECONDS:
+                    self._asked |= self.writer.heartbeat()
                     beaten = time.monotonic()
                 else:
-                    self._asked |= self.desk.is_asked_to_stop()
-            except Superseded:
-                self._superseded = True
+                    self._asked |= self.writer.is_asked_to_stop()
+            except StaleAttemptError:
+                self._is_stale = True
                 return
             except StoreError:
                 continue  # a full disk, a folder that is away for a moment: the next look may be luckier

@@ -1,8 +1,8 @@
 """Working on the queue, whichever way runs are started.
 
 `python -m hierapp.execution` works on the queue of the store and ends when nothing is left. It holds a lock while it
-does, so that there is one at a time; whoever submits or looks calls `wake`. Workers outlive it, and the next one takes
-them over.
+does, so that there is one at a time; whoever submits or looks calls `ensure_scheduler`. Workers outlive it, and the
+next one takes them over.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from hierapp.utils import processes
 from hierapp.utils.disk import disk_of
 
 POLL_SECONDS = 0.2
-ROOM_SECONDS = 2.0  # between looks while the disk is full
+FULL_DISK_SECONDS = 2.0  # between looks while the disk is full
 GRACE_SECONDS = 10.0  # for a run that was asked to stop
-ON_ITS_WAY_SECONDS = 10.0  # for a launcher to take its lock
+ON_ITS_WAY_SECONDS = 10.0  # for a scheduler to take its lock
 
 _started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}  # by the store's folder
 
 
-class Launcher:
-    """One launcher's view of the queue.
+class Scheduler:
+    """One scheduler's view of the queue.
 
     Args:
         store: where the queue is.
@@ -68,17 +68,17 @@ class Launcher:
     def ended(self, run: Run) -> bool:
         """Whether the run's worker is gone; if it left no word, the store says so."""
         backend = self._backend(run.launcher or "local")
-        if backend.never_began(run):
+        if backend.never_started(run):
             self._tell(f"run {run.id} never began, and waits again")
             return self.store.unclaim(run)
-        why = backend.lost(run)
+        why = backend.lost_reason(run)
         if why is None:
             self._stop_by_force(run, backend)
             return False
         if run.cancel_requested is not None:
             self.store.stopped(run)
         else:
-            again = run.lost < settings.retries(self.store)
+            again = run.lost_count < settings.retries(self.store)
             self._tell(f"run {run.id} is lost{', and waits again' if again else ''}: {why}")
             self.store.lose(run, why, again)
         return True
@@ -94,8 +94,8 @@ class Launcher:
         started = True
         while started:
             started = False
-            for room in backend.rooms(running):
-                run = self.store.claim(room.devices, name, room.placed)
+            for slot in backend.free_slots(running):
+                run = self.store.claim(slot.accepts, name, slot.device)
                 if run is not None:
                     self._start(run, backend)
                     running.append(run)
@@ -105,7 +105,7 @@ class Launcher:
     def _start(self, run: Run, backend: Backend) -> None:
         try:
             backend.start(run)
-            self._tell(f"run {run.id} starts, attempt {run.attempt}, {run.placed or 'anywhere'}")
+            self._tell(f"run {run.id} starts, attempt {run.attempt}, {run.assigned_device or 'anywhere'}")
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self.store.unclaim(run)
@@ -128,7 +128,7 @@ class Launcher:
 
 
 def backends() -> Mapping[str, Callable[[Store], Backend]]:
-    """Each launcher by its name; what they need is imported when one is made."""
+    """Each backend by its name; what they need is imported when one is made."""
 
     def local(store: Store) -> Backend:
         from hierapp.execution.local import LocalBackend
@@ -143,8 +143,8 @@ def backends() -> Mapping[str, Callable[[Store], Backend]]:
     return {"local": local, "ray": ray}
 
 
-def wake(store: Store) -> None:
-    """See to it that open runs are looked after: start the launcher if none is at work.
+def ensure_scheduler(store: Store) -> None:
+    """Start a scheduler if there are open runs and none is at work.
 
     Raises:
         StoreError: if its process cannot be started; the runs wait.
@@ -164,55 +164,55 @@ def wake(store: Store) -> None:
 
 
 def _is_on_its_way(store: Store) -> bool:
-    """Whether this process has started a launcher that does not hold the lock yet: Python takes a second to begin."""
-    launcher, since = _started.get(store.folder, (None, 0.0))
-    return launcher is not None and launcher.poll() is None and time.monotonic() - since < ON_ITS_WAY_SECONDS
+    """Whether this process has started a scheduler that does not hold the lock yet: Python takes a second to begin."""
+    scheduler, since = _started.get(store.folder, (None, 0.0))
+    return scheduler is not None and scheduler.poll() is None and time.monotonic() - since < ON_ITS_WAY_SECONDS
 
 
-def look_after(store: Store) -> None:
-    """The same, and what can be said at once of runs whose processes are gone is said before this returns."""
+def reap_lost_runs(store: Store) -> None:
+    """Record at once which running runs have lost their process, then do what `ensure_scheduler` does."""
     if not store.is_work_left() or _is_read_only(store):
         return
     with _lock(store) as taken:
         if taken:
-            launcher = Launcher(store, backends())
+            scheduler = Scheduler(store, backends())
             for run in store.runs(states=("running",)):
                 if run.launcher in (None, "local"):
-                    launcher.ended(run)
-    wake(store)
+                    scheduler.ended(run)
+    ensure_scheduler(store)
 
 
 def is_at_work(store: Store) -> bool:
-    """Whether a launcher works on the queue now; nothing is started and no file is made."""
+    """Whether a scheduler works on the queue now; nothing is started and no file is made."""
     try:
         file = (store.folder / "launcher.lock").open("r+")
     except OSError:
-        return False  # no launcher has been here, or none could be
+        return False  # no scheduler has been here, or none could be
     with file:
         return not _try_lock(file)
 
 
-def supervise(store: Store) -> None:
-    """Work on the queue until nothing is left to do, or another launcher does."""
+def run_scheduler(store: Store) -> None:
+    """Work on the queue until nothing is left to do, or another scheduler does."""
     # Whoever queues a run just before the lock is released finds it held and leaves; so look once more after it.
     while store.is_work_left():
-        # `wake` holds the lock for a moment when it looks.
+        # `ensure_scheduler` holds the lock for a moment when it looks.
         with _lock(store, patience=1.0) as taken:
             if not taken:
                 return
             say(f"at work, process {os.getpid()}")
-            launcher = Launcher(store, backends(), say)
-            while _step(launcher):
+            scheduler = Scheduler(store, backends(), say)
+            while _step(scheduler):
                 time.sleep(POLL_SECONDS)
-            launcher.close()
+            scheduler.close()
             say("nothing is left to do")
 
 
-def _step(launcher: Launcher) -> bool:
+def _step(scheduler: Scheduler) -> bool:
     try:
-        return launcher.step()
+        return scheduler.step()
     except DiskFull:
-        time.sleep(ROOM_SECONDS)
+        time.sleep(FULL_DISK_SECONDS)
         return True
 
 
@@ -223,7 +223,7 @@ def _is_read_only(store: Store) -> bool:
 
 @contextmanager
 def _lock(store: Store, patience: float = 0.0) -> Iterator[bool]:
-    """Try for some seconds to take the launcher's lock, which the system releases when its holder dies; whether it
+    """Try for some seconds to take the scheduler's lock, which the system releases when its holder dies; whether it
     was taken."""
     try:
         store.folder.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def submit(
             HIERAPP_SLOTS or HIERAPP_LAUNCHER cannot be understood, or there is no such cluster; nothing is queued.
         StoreError: if the store cannot be written.
     """
-    # The launcher would stop on it, and the runs would wait for ever.
+    # The scheduler would stop on it, and the runs would wait for ever.
     _check_launcher(store)
     for config in configs:
         slots.at_once(store, config.device)
@@ -45,7 +45,7 @@ def submit(
     for config in configs:
         losses.judge(config.loss, tree, similarity_library.with_matrix(config.options, tree.leaves))
     ids = store.add(configs, tree, owner, priority, _similarities(configs), tags)
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     return ids
 
 
@@ -68,7 +68,7 @@ def resume(store: Store, run: str) -> Run:
     """
     _check_launcher(store)
     resumed = store.resume(run)
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     return resumed
 
 

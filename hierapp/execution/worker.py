@@ -16,27 +16,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierapp.data import registry as datasets
-from hierapp.errors import Cancelled, Superseded
+from hierapp.errors import Cancelled, StaleAttemptError
 from hierapp.execution.failures import describe
-from hierapp.execution.recorder import Desk, RunRecorder, log, say
+from hierapp.execution.recorder import RunRecorder, RunWriter, log, say
 from hierapp.runs import Run, Store
 from hierapp.runs.store import number_of
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.utils import processes
 
 if TYPE_CHECKING:
     from hierapp.training.trainer import Load
 
 
-class LocalDesk(Attempt):
-    """The store itself; files of the run's folder are where they belong."""
-
-    def saved(self, file: Path) -> None:
-        """Nothing is left to do."""
-
-
 def work(
-    desk: Desk,
+    writer: RunWriter,
     run: Run,
     folder: Path,
     load: Load | None = None,
@@ -45,17 +38,17 @@ def work(
     """Train a claimed run and record how it ends; True if it finished.
 
     Args:
-        desk: who writes down what happens.
+        writer: who writes down what happens.
         run: the run as it was claimed.
         folder: where its files go.
         load: reads data sets; `datasets.load` by default.
         started: is told the run's recorder, by which it can be asked to end.
     """
     try:
-        with RunRecorder(desk, run) as recorder, _signals(recorder):
+        with RunRecorder(writer, run) as recorder, _signals(recorder):
             started(recorder)
             return _train(recorder, run, folder, load)
-    except Superseded:
+    except StaleAttemptError:
         say("the run is another worker's by now, or has ended; this one stops")
         return False
 
@@ -68,16 +61,16 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
 
         share_cores(run)
         device = compute.choose_device(run.config.device)
-        recorder.desk.begin(str(device), code_version())
+        recorder.writer.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
-        if device.type == "cpu" and (run.placed or "").startswith("cuda"):
+        if device.type == "cpu" and (run.assigned_device or "").startswith("cuda"):
             say("a GPU was meant for it, but this PyTorch finds none that it can use: see its CUDA and the driver's")
         test = trainer.train(run.config, run.tree, recorder, folder, load, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
         checkpoints.remove(folder)
         say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")
         return True
-    except Superseded:
+    except StaleAttemptError:
         raise
     except Cancelled:
         if recorder.signal is None:
@@ -139,13 +132,13 @@ def main() -> int:
     store = Store()
     run = store.run(sys.argv[1])
     number = int(sys.argv[2]) if len(sys.argv) > 2 else run.attempt
-    desk = LocalDesk(store.database, number_of(run.id), number)
+    writer = SQLiteRunWriter(store.database, number_of(run.id), number)
     try:
-        desk.take(os.getpid(), processes.identity(os.getpid()) or "")
-    except Superseded:
-        say(f"run {run.id} is {run.state} and not this worker's; only a launcher's claim starts a run")
+        writer.take(os.getpid(), processes.identity(os.getpid()) or "")
+    except StaleAttemptError:
+        say(f"run {run.id} is {run.state} and not this worker's; only a scheduler's claim starts a run")
         return 2
-    return 0 if work(desk, run, run.folder) else 1
+    return 0 if work(writer, run, run.folder) else 1
 
 
 def log_by_saying() -> None:

@@ -19,16 +19,16 @@ from hierapp.errors import ConfigError
 from hierapp.export import readme, reproduce_script, run_files
 from hierapp.runs import Run, Store
 from hierapp.runs.weights_header import WEIGHTS
-from hierapp.training import predictions as outputs
-from hierapp.utils.files import beside, put_in_place, told
+from hierapp.training import predictions
+from hierapp.utils.files import as_store_error, commit, staging_dir
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip; the time of the export would make every bundle another one
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What goes into a bundle beside figures and configuration.
+class ExportOptions:
+    """What goes into a bundle beside metrics and configuration.
 
     Attributes:
         weights: the weights of the finished runs.
@@ -54,14 +54,14 @@ def chosen(store: Store, ids: Sequence[str]) -> list[Run]:
     return [found[run] for run in sorted(found, key=int)]
 
 
-def write(store: Store, ids: Sequence[str], file: Path, wanted: Wanted | None = None) -> list[Run]:
+def write(store: Store, ids: Sequence[str], file: Path, options: ExportOptions | None = None) -> list[Run]:
     """Write the bundle of some runs; of those that are not finished what there is.
 
     Args:
         store: where they are.
         ids: which; named twice counts once.
         file: the zip; it must not be there yet.
-        wanted: what goes into it.
+        options: what goes into it.
 
     Returns:
         The runs in it.
@@ -71,37 +71,37 @@ def write(store: Store, ids: Sequence[str], file: Path, wanted: Wanted | None = 
         StoreError: if there is no such run, or the file is there already or cannot be written; then no file is made.
     """
     runs = chosen(store, ids)
-    with told(f"The bundle cannot be written to {file.parent}"), beside(file) as folder:
+    with as_store_error(f"The bundle cannot be written to {file.parent}"), staging_dir(file) as folder:
         side = folder / "bundle.zip"
         with zipfile.ZipFile(side, "x") as out:
-            _fill(out, store, runs, wanted or Wanted())
-        put_in_place(side, file)
+            _fill(out, store, runs, options or ExportOptions())
+        commit(side, file)
     return runs
 
 
-def as_bytes(store: Store, ids: Sequence[str], wanted: Wanted | None = None) -> bytes:
+def as_bytes(store: Store, ids: Sequence[str], options: ExportOptions | None = None) -> bytes:
     """The same in memory, for a download.
 
     Raises:
         ConfigError, StoreError: as `write`.
     """
     runs = chosen(store, ids)
-    with told("The bundle cannot be made"), TemporaryFile() as side:
+    with as_store_error("The bundle cannot be made"), TemporaryFile() as side:
         with zipfile.ZipFile(side, "w") as out:
-            _fill(out, store, runs, wanted or Wanted())
+            _fill(out, store, runs, options or ExportOptions())
         side.seek(0)
         return side.read()
 
 
 def table(runs: Sequence[Run]) -> str:
-    """All runs with what they are and their figures, as CSV."""
+    """All runs with what they are and their metrics, as CSV."""
     runs = [run_files.nameless(run) for run in runs]
-    said = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
-    return summary.table(runs).assign(**said).to_csv(lineterminator="\n")
+    outputs = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
+    return summary.table(runs).assign(**outputs).to_csv(lineterminator="\n")
 
 
-def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], wanted: Wanted) -> None:
-    _text(out, "README.md", readme.readme(runs, wanted.weights, wanted.predictions, wanted.logs))
+def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], options: ExportOptions) -> None:
+    _text(out, "README.md", readme.readme(runs, options.weights, options.predictions, options.logs))
     _text(out, "runs.csv", table(runs))
     over_seeds = summary.over_seeds(summary.table([run_files.nameless(run) for run in runs]))
     if len(over_seeds):
@@ -113,22 +113,22 @@ def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], wanted: Wante
     _text(out, "citation.bib", readme.bibtex())
     _text(out, "reproduce.py", Path(reproduce_script.__file__).read_text(encoding="utf-8"))
     for run in runs:
-        _add_run(out, store, run, wanted)
+        _add_run(out, store, run, options)
 
 
-def _add_run(out: zipfile.ZipFile, store: Store, run: Run, wanted: Wanted) -> None:
+def _add_run(out: zipfile.ZipFile, store: Store, run: Run, options: ExportOptions) -> None:
     place = f"runs/{int(run.id)}"
     for name, text in run_files.texts(store, run).items():
         _text(out, f"{place}/{name}", text)
     put(out, f"{place}/metrics.parquet", run_files.metrics_parquet(store, run))
-    said = outputs.read(run.folder) if wanted.predictions and run.state == "finished" else None
-    if said is not None:
-        _text(out, f"{place}/predictions.csv", run_files.predictions(said))
-        _copy(out, f"{place}/{outputs.FILE}", run.folder / outputs.FILE)
+    outputs = predictions.read(run.folder) if options.predictions and run.state == "finished" else None
+    if outputs is not None:
+        _text(out, f"{place}/predictions.csv", run_files.predictions(outputs))
+        _copy(out, f"{place}/{predictions.FILE}", run.folder / predictions.FILE)
     model = run.folder / WEIGHTS
-    if wanted.weights and run.state == "finished" and model.is_file():
+    if options.weights and run.state == "finished" and model.is_file():
         _copy(out, f"{place}/{WEIGHTS}", model, run_files.nameless_head(model, run))
-    if wanted.logs and run.log_file.is_file():
+    if options.logs and run.log_file.is_file():
         _copy(out, f"{place}/log.txt", run.log_file, packed=True)
 
 

@@ -1,4 +1,4 @@
-"""One HTML file that stands alone: tables, drawings and Plotly figures, light or dark, on a screen or on paper.
+"""One HTML file that stands alone: tables, drawings and Plotly plots, light or dark, on a screen or on paper.
 
 Nothing is fetched: Plotly is inside, and the page's own policy lets it ask for nothing. Every text is escaped here.
 """
@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from hierapp.plots.core import ON_DARK, ON_LIGHT
 
-WIDTH = 700  # of figures, in pixels: as wide as a sheet of A4 between its margins
+WIDTH = 700  # of plots, in pixels: as wide as a sheet of A4 between its margins
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1b2430; --paper: #ffffff; --line: #d5dbe3; --soft: #5b6675; }
@@ -94,7 +94,7 @@ class Page:
     """
 
     def __init__(self, title: str) -> None:
-        self.title, self.figures = title, 0
+        self.title, self.plots = title, 0
         self._parts: list[str] = []
         self.heading(title, 1)
 
@@ -121,13 +121,13 @@ class Page:
         lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
         self._parts.append(f'<div class="table"><table>{lines}</table></div>')
 
-    def figure(self, figure: go.Figure, alt: str) -> None:
-        """A Plotly figure; `alt` says in words what it shows."""
-        self.figures += 1
-        name = f"figure-{self.figures}"
-        figure = go.Figure(figure).update_layout(template=_TEMPLATE, width=WIDTH)
+    def plot(self, plot: go.Figure, alt: str) -> None:
+        """A plot by Plotly; `alt` says in words what it shows."""
+        self.plots += 1
+        name = f"plot-{self.plots}"
+        plot = go.Figure(plot).update_layout(template=_TEMPLATE, width=WIDTH)
         # Plotly writes <, > and / as \\u.... in JSON, so that no text of it ends the script.
-        spec = figure.to_json(engine="json")
+        spec = plot.to_json(engine="json")
         self._parts.append(
             f'<figure><div data-spec="{name}" role="img" aria-label="{escape(alt)}"></div>'
             f'<script type="application/json" id="{name}">{spec}</script>'
@@ -150,7 +150,7 @@ class Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(self.title)}</title><style>{_CSS}</style></head><body><main>\n"
             + "\n".join(self._parts)
-            + (f"\n</main><script>{get_plotlyjs()}</script>\n" if self.figures else "\n</main>\n")
-            + (f"<script>const SCALES = {scales};{_DRAW}</script>" if self.figures else "")
+            + (f"\n</main><script>{get_plotlyjs()}</script>\n" if self.plots else "\n</main>\n")
+            + (f"<script>const SCALES = {scales};{_DRAW}</script>" if self.plots else "")
             + "</body></html>\n"
         )

@@ -14,7 +14,7 @@ from hierapp.export import run_files
 from hierapp.runs import Run
 from hierapp.runs.weights_header import conditions
 from hierapp.utils import devices
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from hierapp.version import __version__, code_version
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "scipy", "pydantic", "safetensors")
@@ -27,8 +27,8 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
     lines = [f"| {run.id} | {_cell(names[run.id])} | {_cell(run.config.data)} | {run.state} |" for run in runs]
     unfinished = [run for run in runs if run.state != "finished"]
     told = [
-        f"- Run {run.id} is {run.state} after {run.epoch} of {counted(run.config.epochs, 'epoch')}: it has no test"
-        f" figures, predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
+        f"- Run {run.id} is {run.state} after {run.epoch} of {pluralize(run.config.epochs, 'epoch')}: it has no test"
+        f" metrics, predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
         for run in unfinished
     ]
     files = _files(weights, predictions, logs)
@@ -38,7 +38,7 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
             "",
             f"Exported by hierapp {code_version()}.",
             "",
-            "| run | setting | data set | state |",
+            "| run | configuration | data set | state |",
             "| --- | --- | --- | --- |",
             *lines,
             "",
@@ -53,7 +53,7 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
             "",
             "It needs hierapp's code and libraries, best of the versions in `environment.json`, and the data set, but",
             "neither the app nor its store. Each finished run is trained from its configuration, tree and similarity",
-            "as they stand here, and its test figures, confusion matrix and weights are compared with those here. On a",
+            "as they stand here, and its test metrics, confusion matrix and weights are compared with those here. On a",
             "CPU they are the same bit for bit on the same kind of machine with the same versions; elsewhere the last",
             "digits may differ, and with them the course of the training: the script then shows by how much, and what",
             "of the machine differs.",
@@ -65,8 +65,8 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
 def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
     """The files of a bundle, and what each is."""
     files = {
-        "runs.csv": "all runs: what they are, their figures on the test images, tags and notes",
-        "over_seeds.csv": "mean and deviation over the seeds of a setting, where there are several",
+        "runs.csv": "all runs: what they are, their metrics on the test images, tags and notes",
+        "over_seeds.csv": "mean and deviation over the seeds of a group, where there are several",
         "environment.json": "versions, processor and system of the machine that exported, and of each training",
         "CITATION.cff, citation.bib": "how to cite hierapp",
         "reproduce.py": "trains the runs anew and says whether they come out the same",
@@ -74,11 +74,11 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
         "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
         "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
         "runs/RUN/similarity.csv": "which classes are alike, if the loss was given that",
-        "runs/RUN/metrics.csv, metrics.parquet": "every figure recorded in training: epoch (1.5 is the middle of the"
+        "runs/RUN/metrics.csv, metrics.parquet": "every metric recorded in training: epoch (1.5 is the middle of the"
         " second), metric, value",
         "runs/RUN/confusion_test.csv, confusion_validation.csv": "counts of images, rows true, columns predicted; of"
         " the test part with the weights of the best epoch, of the validation part after the last epoch",
-        "runs/RUN/test.json": "every figure on the test part, of classes in the order of the tree's leaves",
+        "runs/RUN/test.json": "every metric on the test part, of classes in the order of the tree's leaves",
     }
     if predictions:
         files["runs/RUN/predictions.csv"] = (

@@ -21,15 +21,15 @@ from hierapp.export.html_page import Page
 from hierapp.metrics import confusion
 from hierapp.plots import core as plots, tree_svg
 from hierapp.runs import Run, Store
-from hierapp.utils.files import beside, put_in_place, told
-from hierapp.utils.text import counted
+from hierapp.utils.files import as_store_error, commit, staging_dir
+from hierapp.utils.text import pluralize
 from hierapp.version import code_version
 
 MOST_CURVES = 24
 MOST_MATRICES = 12
-ALL_PAIRS = 5  # settings; more are compared with the first one only
+ALL_PAIRS = 5  # groups; more are compared with the first one only
 TESTED = {"accuracy": "Test accuracy", "mean_distance": "Mean distance of the test images (lca-depth)"}
-SAME_FOR_ALL = ("data", "tree", "model", "settings", "state", "epochs")
+SAME_FOR_ALL = ("data", "tree", "model", "configuration", "state", "epochs")
 
 
 def write(store: Store, ids: Sequence[str], file: Path, title: str | None = None) -> list[Run]:
@@ -40,10 +40,10 @@ def write(store: Store, ids: Sequence[str], file: Path, title: str | None = None
         StoreError: if there is no such run, or the file is there already or cannot be written; then no file is made.
     """
     runs = bundle.chosen(store, ids)
-    with told(f"The report cannot be written to {file.parent}"), beside(file) as folder:
+    with as_store_error(f"The report cannot be written to {file.parent}"), staging_dir(file) as folder:
         side = folder / "report.html"
         side.write_bytes(render(store, runs, title))
-        put_in_place(side, file)
+        commit(side, file)
     return runs
 
 
@@ -79,14 +79,14 @@ def _data(run: Run) -> str:
 def _what(page: Page, runs: Sequence[Run], groups: Sequence[Group]) -> None:
     done = sum(run.state == "finished" for run in runs)
     page.text(
-        f"{counted(len(runs), 'run')}, {done} of them finished, of {counted(len(groups), 'setting')}:"
+        f"{pluralize(len(runs), 'run')}, {done} of them finished, of {pluralize(len(groups), 'group')}:"
         f" {'; '.join(f'{group.label} ({_seeds(group)})' for group in groups) or 'none'}."
     )
     page.text(f"Made on {datetime.now(UTC):%Y-%m-%d} by hierapp {code_version()}.", soft=True)
     for run in runs:
         if run.state != "finished":
             why = f": {run.error}" if run.error else "."
-            of = counted(run.config.epochs, "epoch")
+            of = pluralize(run.config.epochs, "epoch")
             page.text(f"Run {run.id} is {run.state} after {run.epoch} of {of}{why}", soft=True)
 
 
@@ -112,7 +112,7 @@ def _tables(page: Page, runs: Sequence[Run]) -> None:
     means = summary.over_seeds(summary.table(runs))
     if len(means):
         page.heading("Over seeds", 3)
-        page.text("Mean and deviation (of the sample, over n - 1) of the finished runs of a setting.", soft=True)
+        page.text("Mean and deviation (of the sample, over n - 1) of the finished runs of a group.", soft=True)
         page.table(means.drop(columns=[name for name in same if name in means]))
 
 
@@ -122,14 +122,12 @@ def _tests(page: Page, groups: Sequence[Group]) -> None:
     page.heading("Tests")
     baseline = None if len(groups) <= ALL_PAIRS else groups[0].label
     if baseline is not None:
-        page.text(
-            f"Each setting against {baseline} alone: fewer questions, and so a clearer answer to each.", soft=True
-        )
+        page.text(f"Each group against {baseline} alone: fewer questions, and so a clearer answer to each.", soft=True)
     by_label = {group.label: group for group in groups}
     for metric, words in TESTED.items():
         page.heading(words, 3)
         try:
-            family = stats.compare_all(grouping.figures(groups, metric), baseline=baseline)
+            family = stats.compare_all(grouping.values(groups, metric), baseline=baseline)
         except HierappError as error:
             page.text(str(error))
             continue
@@ -145,27 +143,27 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
     names = summary.labels(shown)
     colors, recorded = plots.run_colors(shown, names), store.metrics(run.id for run in shown)
     alike = [replace(run, config=run.config.model_copy(update={"seed": 0})) for run in shown]
-    settings = summary.labels(alike, unique=False)
+    labels = summary.labels(alike, unique=False)
     page.heading("Curves")
     if len(shown) < len(runs):
-        page.text(f"Of {len(runs)} runs {len(shown)}, one of each setting.", soft=True)
+        page.text(f"Of {len(runs)} runs {len(shown)}, one of each group.", soft=True)
     for metric, words in (("val_accuracy", "validation accuracy"), ("train_loss", "training loss")):
         curves = {names[run]: values[metric] for run, values in recorded.items() if metric in values}
         if curves:
-            figure = plots.curves_figure(curves, words, colors, percent=metric == "val_accuracy")
-            _name_settings(figure, {names[run]: label for run, label in settings.items()})
-            page.figure(figure, f"{words.capitalize()} of each run over the epochs.")
+            plot = plots.curves_plot(curves, words, colors, percent=metric == "val_accuracy")
+            _name_groups(plot, {names[run]: label for run, label in labels.items()})
+            page.plot(plot, f"{words.capitalize()} of each run over the epochs.")
         else:
             page.text(f"No {words} is recorded yet.", soft=True)
     if len({run.config.loss for run in shown}) > 1:
         page.text("Different losses have different scales: compare their shapes, not their heights.", soft=True)
 
 
-def _name_settings(figure: go.Figure, settings: Mapping[str, str]) -> None:
-    """One entry of the legend for the runs of a setting, which share a colour."""
-    labels = {plots.plain(name): plots.plain(label) for name, label in settings.items()}
+def _name_groups(plot: go.Figure, labels: Mapping[str, str]) -> None:
+    """One entry of the legend for the runs of a group, which share a colour."""
+    labels = {plots.plain(name): plots.plain(label) for name, label in labels.items()}
     told: set[str] = set()
-    for line in figure.data:
+    for line in plot.data:
         label = labels[line.name]
         line.update(name=label, legendgroup=label, showlegend=label not in told)
         told.add(label)
@@ -175,7 +173,7 @@ def _classes(page: Page, runs: Sequence[Run]) -> None:
     page.heading("Class accuracy and weighted class accuracy")
     page.text(
         "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (lca-depth) to what it"
-        " was taken for, so that costly mistakes pull a class down more. Mean over the seeds of a setting, test images."
+        " was taken for, so that costly mistakes pull a class down more. Mean over the seeds of a group, test images."
     )
     for alike in _by_tree(runs):
         groups = grouping.groups(alike)
@@ -193,24 +191,24 @@ def _classes(page: Page, runs: Sequence[Run]) -> None:
             for key in ("class_accuracy", "weighted_class_accuracy")
         )
         colors = {name: plots.COLORS[number % len(plots.COLORS)] for number, name in enumerate(reports)}
-        figure = plots.class_accuracy_figure(plain, weighted, alike[0].tree, colors)
-        page.figure(figure, f"Accuracy of each class of {_data(alike[0])}, tree {alike[0].config.tree}.")
+        plot = plots.class_accuracy_plot(plain, weighted, alike[0].tree, colors)
+        page.plot(plot, f"Accuracy of each class of {_data(alike[0])}, tree {alike[0].config.tree}.")
 
 
 def _matrices(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Group]) -> None:
     page.heading("Confusion matrices")
     chosen = [(group.label, group.run) for group in groups]
-    chosen += [(summary.setting(run), run) for run in runs if run.state != "finished" and run.epoch > 0]
-    page.text("Rows are true classes, columns predicted ones, in the order of the tree; one run of each setting.")
+    chosen += [(summary.loss_label(run), run) for run in runs if run.state != "finished" and run.epoch > 0]
+    page.text("Rows are true classes, columns predicted ones, in the order of the tree; one run of each group.")
     for label, run in chosen[:MOST_MATRICES]:
         counts = store.confusion(run.id, "test" if run.state == "finished" else "validation")
         if counts is None:
             continue
         part = "test images" if run.state == "finished" else f"validation images after epoch {run.epoch}"
-        figure = plots.confusion_figure(counts, run.tree)
+        plot = plots.confusion_plot(counts, run.tree)
         page.heading(f"{label}: run {run.id}, seed {run.config.seed}", 3)
         distance = confusion.mean_distance(counts, run.tree)
-        page.figure(figure, f"{part.capitalize()}; their mean distance (lca-depth) is {distance:.4f}.")
+        page.plot(plot, f"{part.capitalize()}; their mean distance (lca-depth) is {distance:.4f}.")
     if len(chosen) > MOST_MATRICES:
         page.text(f"{len(chosen) - MOST_MATRICES} more are left out; a bundle has them all.", soft=True)
 
@@ -269,7 +267,7 @@ def _by_tree(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def _seeds(group: Group) -> str:
-    return f"{counted(len(group.runs), 'seed')}{f', {len(group.repeated)} repeated' if group.repeated else ''}"
+    return f"{pluralize(len(group.runs), 'seed')}{f', {len(group.repeated)} repeated' if group.repeated else ''}"
 
 
 def _shown(value: object) -> str:

@@ -35,7 +35,7 @@ class Progress:
     def should_save(self) -> bool:
         return False
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None: ...
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None: ...
 
     def saved(self, file: Path) -> None: ...
 
@@ -107,7 +107,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
     differences = compare(expected, json.loads(json.dumps(test)))
     if not differences and weights is not False:
         told = "" if weights is None else ", and so are the weights"
-        print(f"  the same: {len(expected)} test figures, bit for bit{told}")
+        print(f"  the same: {len(expected)} test metrics, bit for bit{told}")
         return True
     for line in differences or ["the weights, though no test figure"]:
         print(f"  differs: {line}")
@@ -126,7 +126,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
 
 
 def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """A line for each figure that is not the same; by their texts, which tell every bit and for which NaN is NaN."""
+    """A line for each metric that is not the same; by their texts, which tell every bit and for which NaN is NaN."""
     lines = []
     for name, value in expected.items():
         other = found.get(name)

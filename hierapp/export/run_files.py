@@ -61,7 +61,7 @@ def texts(store: Store, run: Run) -> dict[str, str]:
 
 
 def metrics(store: Store, run: Run) -> pd.DataFrame:
-    """Every recorded figure: epoch (1.5 in the middle of the second one), metric, value; ordered by epoch."""
+    """Every recorded metric: epoch (1.5 in the middle of the second one), metric, value; ordered by epoch."""
     points = store.metrics([run.id])[run.id]
     rows = sorted((epoch, name, value) for name, ats in points.items() for epoch, value in ats)
     frame = pd.DataFrame(rows, columns=["epoch", "metric", "value"])
@@ -82,18 +82,18 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
     return _csv(rows)
 
 
-def predictions(said: Outputs) -> str:
+def predictions(outputs: Outputs) -> str:
     """A row a test image: its index in the data set's test part, the true class, the likeliest one, and the probability
     of each of the two."""
-    likeliest = said.probabilities.argmax(1)
-    places = np.arange(len(said.target))
+    likeliest = outputs.probabilities.argmax(1)
+    places = np.arange(len(outputs.target))
     # Five digits bring a float16 back exactly.
-    true, best = (said.probabilities[places, classes].tolist() for classes in (said.target, likeliest))
+    true, best = (outputs.probabilities[places, classes].tolist() for classes in (outputs.target, likeliest))
     rows = [["index", "true", "predicted", "probability_of_true", "probability_of_predicted"]]
     rows += [
-        [str(place), said.classes[target], said.classes[found], f"{p_true:.5g}", f"{p_best:.5g}"]
+        [str(place), outputs.classes[target], outputs.classes[found], f"{p_true:.5g}", f"{p_best:.5g}"]
         for place, target, found, p_true, p_best in zip(
-            places.tolist(), said.target.tolist(), likeliest.tolist(), true, best, strict=True
+            places.tolist(), outputs.target.tolist(), likeliest.tolist(), true, best, strict=True
         )
     ]
     return _csv(rows)

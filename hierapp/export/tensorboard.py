@@ -21,7 +21,7 @@ from hierapp.export import bundle, run_files
 from hierapp.runs import Run, Store
 from hierapp.runs.records import Points
 from hierapp.utils import extras
-from hierapp.utils.files import beside, put_in_place, told
+from hierapp.utils.files import as_store_error, commit, staging_dir
 
 HOW_TO_INSTALL = f"install it with `{extras.how_to_install('tensorboard')}`"
 PARTS = 1000  # of an epoch: TensorBoard's steps are whole numbers
@@ -50,12 +50,12 @@ def write(store: Store, ids: Sequence[str], folder: Path) -> list[Run]:
         StoreError: if there is no such run, or the folder is there already or cannot be written; then none is made.
     """
     runs = _chosen(store, ids)
-    with told(f"The event files cannot be written to {folder.parent}"), beside(folder) as side:
+    with as_store_error(f"The event files cannot be written to {folder.parent}"), staging_dir(folder) as side:
         whole = side / "runs"
         for name, content in _files(store, runs):
             (whole / name).parent.mkdir(parents=True)
             (whole / name).write_bytes(content)
-        put_in_place(whole, folder)
+        commit(whole, folder)
     return runs
 
 
@@ -125,14 +125,14 @@ def _events(run: Run, points: Points, within: set[str]) -> bytes:
 
 
 def _scalars(run: Run, points: Points, within: set[str]) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value of each figure; the tag says what its steps are."""
+    """Tag, step and value of each metric; the tag says what its steps are."""
     for metric, ats in points.items():
         tag, parts = (f"by_{PARTS}th_of_epoch/{metric}", PARTS) if metric in within else (f"by_epoch/{metric}", 1)
         for epoch, value in ats:
             yield tag, round(epoch * parts), value
     test = run.test or {}
     for name in groups.metrics([run]):
-        if name not in comparison.NO_FIGURES:
+        if name not in comparison.NOT_COMPARED:
             yield f"test/{name}", int(test.get("epoch", run.epoch)), test[name]
 
 

@@ -10,7 +10,7 @@ from hierapp import losses
 from hierapp.errors import ConfigError
 from hierapp.lab import views
 from hierapp.lab.choices import DecoderChoice, LossChoice
-from hierapp.lab.example import LIMIT, Scene
+from hierapp.lab.example import LIMIT, Example
 from hierapp.lab.steps import Step
 from hierapp.lab.stories import STORIES, step, story
 from hierapp.lab.views import State
@@ -24,45 +24,45 @@ FREE = Step("", "", "", "", STORIES[0].steps[0].point, shows=("tree", "losses", 
 ))  # fmt: skip
 
 # The same before what a network said of an image: what becomes of it stands first.
-REAL = replace(FREE, shows=("tree", "decoders", "losses"))
+RUN_IMAGE = replace(FREE, shows=("tree", "decoders", "losses"))
 
 
-def setting(state: State) -> Step:
+def current_step(state: State) -> Step:
     """The step of the story that is told, or what stands for it in the free lab and with a real image."""
-    if state.lesson is not None:
-        return step(state.lesson, state.step)
-    return FREE if state.real is None else REAL
+    if state.story is not None:
+        return step(state.story, state.step)
+    return FREE if state.run_image is None else RUN_IMAGE
 
 
-def gone(state: State, by: int) -> State:
+def step_by(state: State, by: int) -> State:
     """The step so many further on in the story; the same state at its ends."""
-    if state.lesson is None:
+    if state.story is None:
         return state
     to = state.step + by
-    return views.start(state.lesson, to) if 1 <= to <= len(story(state.lesson).steps) else state
+    return views.start(state.story, to) if 1 <= to <= len(story(state.story).steps) else state
 
 
 def reset(state: State) -> State:
     """The step as it starts; in the free lab and with a real image the logits and the true class alone."""
-    begun = views.begun(state)
-    if state.lesson is not None:
-        return begun
-    return replace(state, scene=begun.on_tree(state.scene.tree, state.tree_name).scene)
+    initial = views.initial_state(state)
+    if state.story is not None:
+        return initial
+    return replace(state, example=initial.on_tree(state.example.tree, state.tree_name).example)
 
 
-def point(state: State, which: str) -> Scene:
-    """The scene of this name; the first one where the state has no other."""
-    found = {"second": state.second_scene(), "third": state.third_scene()}.get(which)
-    return state.scene if found is None else found
+def point(state: State, which: str) -> Example:
+    """The example of this name; the first one where the state has no other."""
+    found = {"second": state.second_example(), "third": state.third_example()}.get(which)
+    return state.example if found is None else found
 
 
-def with_point(state: State, which: str, scene: Scene) -> State:
-    """Another scene in the place of the one of this name; the true class is that of all."""
+def with_point(state: State, which: str, example: Example) -> State:
+    """Another example in the place of the one of this name; the true class is that of all."""
     if which == "second" and state.second is not None:
-        return replace(state, second=scene.logits)
+        return replace(state, second=example.logits)
     if which == "third" and state.third is not None:
-        return replace(state, third=scene.logits)
-    return replace(state, scene=scene)
+        return replace(state, third=example.logits)
+    return replace(state, example=example)
 
 
 def with_logit(state: State, which: str, node: object, value: object) -> State:
@@ -71,12 +71,12 @@ def with_logit(state: State, which: str, node: object, value: object) -> State:
     Raises:
         ConfigError: unless the node is one below the root, and the value a number from -10,000 to 10,000.
     """
-    scene = point(state, which)
-    if type(node) is not int or not 1 <= node < len(scene.tree.nodes):
+    example = point(state, which)
+    if type(node) is not int or not 1 <= node < len(example.tree.nodes):
         raise ConfigError("Expected the logit of a node below the root.")
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LIMIT:
         raise ConfigError(f"Expected a logit from {-LIMIT:g} to {LIMIT:g}.")
-    return with_point(state, which, scene.with_logit(node, float(value)))
+    return with_point(state, which, example.with_logit(node, float(value)))
 
 
 def with_target(state: State, node: object) -> State:
@@ -85,16 +85,16 @@ def with_target(state: State, node: object) -> State:
     Raises:
         ConfigError: unless the node is a leaf.
     """
-    leaves = state.scene.tree.leaf_nodes.tolist()
+    leaves = state.example.tree.leaf_nodes.tolist()
     if type(node) is not int or node not in leaves:
         raise ConfigError("Expected the true class to be a leaf of the tree.")
-    return replace(state, scene=state.scene.with_target(leaves.index(node)))
+    return replace(state, example=state.example.with_target(leaves.index(node)))
 
 
 def option_of(state: State, name: str) -> object:
     """The value of an option of the first loss shown that has it; None if none has."""
     found = _with_option(state, name)
-    return None if found is None else state.losses[found].settings[name]
+    return None if found is None else state.losses[found].option_values[name]
 
 
 def with_option(state: State, name: str, value: object) -> State:
@@ -107,7 +107,7 @@ def with_option(state: State, name: str, value: object) -> State:
     if found is None:
         return state
     choice = state.losses[found]
-    changed = LossChoice.of(choice.name, {**choice.settings, name: value})
+    changed = LossChoice.of(choice.name, {**choice.option_values, name: value})
     return replace(state, losses=(*state.losses[:found], changed, *state.losses[found + 1 :]))
 
 
@@ -142,7 +142,7 @@ def edited(state: State, which: str, edit: Mapping[str, Any]) -> State:
     moves: dict[str, Callable[[], State]] = {
         "logit": lambda: with_logit(state, which, edit.get("node"), edit.get("value")),
         "target": lambda: with_target(state, edit.get("node")),
-        "go": lambda: gone(state, 1 if edit.get("by") == 1 else -1),
+        "go": lambda: step_by(state, 1 if edit.get("by") == 1 else -1),
     }
     asked = edit.get("op")
     if not isinstance(asked, str) or asked not in moves:
@@ -159,5 +159,5 @@ def _with_option(state: State, name: str) -> int | None:
 
 def threshold_of(state: State) -> float:
     """The threshold decoder's threshold."""
-    values = [choice.settings["threshold"] for choice in state.decoders if choice.rule == "threshold"]
+    values = [choice.option_values["threshold"] for choice in state.decoders if choice.rule == "threshold"]
     return cast(float, values[0]) if values else 0.5

@@ -41,14 +41,14 @@ class LossChoice:
         >>> LossChoice.of("hierarchical", {"mass": "0", "targets": "path"}).options
         (('mass', 0.0),)
         """
-        settings = losses.check_options(name, options or {})
-        if settings.get("similarity", similarity_spec.TREE) != similarity_spec.TREE:
+        option_values = losses.check_options(name, options or {})
+        if option_values.get("similarity", similarity_spec.TREE) != similarity_spec.TREE:
             raise ConfigError("The lab shows SimLoss with the similarity of the tree; leave the option similarity out.")
         default = {option.name: option.default for option in losses.find(name).options}
-        return cls(name, tuple((key, value) for key, value in settings.items() if value != default[key]))
+        return cls(name, tuple((key, value) for key, value in option_values.items() if value != default[key]))
 
     @property
-    def settings(self) -> dict[str, OptionValue]:
+    def option_values(self) -> dict[str, OptionValue]:
         """All options, defaults included."""
         return losses.check_options(self.name, dict(self.options))
 
@@ -79,7 +79,7 @@ class DecoderChoice:
         Raises:
             ConfigError: for an unknown decoder or option, or a value out of bounds.
 
-        >>> DecoderChoice.of("threshold", {"threshold": "0.7"}).settings
+        >>> DecoderChoice.of("threshold", {"threshold": "0.7"}).option_values
         {'threshold': 0.7}
         """
         if rule not in DECODER_DEFAULTS:
@@ -94,7 +94,7 @@ class DecoderChoice:
         return cls(rule, tuple(chosen))
 
     @property
-    def settings(self) -> dict[str, str | float]:
+    def option_values(self) -> dict[str, str | float]:
         """All options, defaults included."""
         return {**DECODER_DEFAULTS[self.rule], **dict(self.options)}
 

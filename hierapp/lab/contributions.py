@@ -1,4 +1,5 @@
-"""A loss's value, split: terms (the path, the mass, ...) and in each term a part a node, with its formula."""
+"""A loss's value, split: terms (the path, the mass, ...) and in each term one contribution for each node, with its
+formula."""
 
 from __future__ import annotations
 
@@ -9,15 +10,15 @@ from hierapp.lab import numbers
 
 
 @dataclass(frozen=True)
-class Part:
+class Contribution:
     """What one node (or edge above it, or level) adds to a loss.
 
     Attributes:
-        node: its position in `tree.nodes`; None if the part belongs to no single node.
+        node: its position in `tree.nodes`; None if it belongs to no single node.
         value: what it adds.
         text: its formula with the numbers put in, as text.
         latex: the same in LaTeX.
-        level: the level below the root, from 1, where the part belongs to one.
+        level: the level below the root, from 1, where it belongs to one.
     """
 
     node: int | None
@@ -34,28 +35,28 @@ class Term:
     Attributes:
         key: a word for programs.
         title: a few words for people.
-        parts: what it is the sum of.
+        contributions: what it is the sum of.
         note: one sentence on what the term does; may be empty.
         constant: whether no logit changes it, so that it has no gradient.
     """
 
     key: str
     title: str
-    parts: tuple[Part, ...]
+    contributions: tuple[Contribution, ...]
     note: str = ""
     constant: bool = False
 
     @property
     def value(self) -> float:
-        """The sum of the parts."""
-        return math.fsum(part.value for part in self.parts)
+        """The sum of the contributions."""
+        return math.fsum(contribution.value for contribution in self.contributions)
 
 
-def part(node: int | None, value: float, symbols: str, put_in: str, level: int | None = None) -> Part:
-    """A part from its formula in symbols and with numbers; the value is put behind.
+def contribution(node: int | None, value: float, symbols: str, put_in: str, level: int | None = None) -> Contribution:
+    """A contribution from its formula in symbols and with numbers; the value is put behind.
 
-    >>> part(1, 1.83258, "s(v) · −log p(v)", "2 · −log 0.4").text
+    >>> contribution(1, 1.83258, "s(v) · −log p(v)", "2 · −log 0.4").text
     's(v) · −log p(v) = 2 · −log 0.4 = 1.83'
     """
     text = f"{symbols} = {put_in} = {numbers.number(value)}"
-    return Part(node, value, text, numbers.latex(text), level)
+    return Contribution(node, value, text, numbers.latex(text), level)

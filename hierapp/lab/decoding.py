@@ -1,4 +1,4 @@
-"""What each decoder predicts from a scene, with its arithmetic; the predictions are those of `hierapp.decoding`."""
+"""What each decoder predicts from an example, with its arithmetic; the predictions are those of `hierapp.decoding`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.decoding.explain import decode
 from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.numbers import latex, number, of_log
 from hierapp.trees import DistanceKind, LabelTree
 
@@ -56,47 +56,47 @@ class Decision:
     summary: str
 
 
-def decide(scene: Scene, choice: DecoderChoice) -> Decision:
-    """One decoder on a scene.
+def decide(example: Example, choice: DecoderChoice) -> Decision:
+    """One decoder on an example.
 
     Raises:
         ConfigError: for an unknown decoder or a wrong option.
     """
-    node = int(predicted([scene.leaf_log_probs], scene.tree, choice)[0])
-    lines, summary = _ARITHMETIC[choice.rule](scene, choice, node)
+    node = int(predicted([example.leaf_log_probs], example.tree, choice)[0])
+    lines, summary = _ARITHMETIC[choice.rule](example, choice, node)
     return Decision(
         choice=choice,
         node=node,
-        name=scene.tree.nodes[node],
-        right=node in scene.true_path,
-        exact=node == scene.target_node,
+        name=example.tree.nodes[node],
+        right=node in example.true_path,
+        exact=node == example.target_node,
         lines=tuple(lines),
         summary=summary,
     )
 
 
-def decide_all(scene: Scene, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> tuple[Decision, ...]:
-    """Each decoder on the same scene, in order."""
-    return tuple(decide(scene, choice) for choice in choices)
+def decide_all(example: Example, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> tuple[Decision, ...]:
+    """Each decoder on the same example, in order."""
+    return tuple(decide(example, choice) for choice in choices)
 
 
 def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice) -> NDArray[np.int64]:
     """What a decoder says of each row [n, L], as positions [n] in `tree.nodes`.
 
     Normalised in double precision and rounded first, so that leaves which are equally likely stay so, whichever way the
-    same probabilities came: a scene's way and a stored row's differ in the last digit.
+    same probabilities came: a example's way and a stored row's differ in the last digit.
 
     Raises:
         ConfigError: for an unknown decoder or a wrong option.
     """
-    rows, settings = np.asarray(leaf_log_probs), cast(dict[str, Any], choice.settings)
+    rows, option_values = np.asarray(leaf_log_probs), cast(dict[str, Any], choice.option_values)
     found = [np.empty(0, np.int64)]
     size = max(1, PART // len(tree.nodes))
     for start in range(0, len(rows), size):
         part = rows[start : start + size].astype(np.float64)
         part -= part.max(1, keepdims=True)
         part -= np.log(np.exp(part).sum(1, keepdims=True))
-        found.append(decode(np.exp(part.round(10)), tree, choice.rule, **settings))
+        found.append(decode(np.exp(part.round(10)), tree, choice.rule, **option_values))
     return np.concatenate(found)
 
 
@@ -105,30 +105,30 @@ def _line(node: int, value: float, symbols: str, put_in: str, taken: bool, name:
     return Line(node, value, f"{name}: {symbols}{put_in}", latex(f"{symbols}{put_in}"), taken)
 
 
-def _leaf(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+def _leaf(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
     lines = []
-    for leaf in scene.tree.leaf_nodes.tolist():
-        factors = " · ".join(of_log(scene.log_p[v]) for v in scene.tree.path(leaf)[1:])
-        shown = of_log(scene.log_z[leaf])
+    for leaf in example.tree.leaf_nodes.tolist():
+        factors = " · ".join(of_log(example.log_p[v]) for v in example.tree.path(leaf)[1:])
+        shown = of_log(example.log_z[leaf])
         put_in = f"{factors} = {shown}" if factors != shown else shown
-        lines.append(_line(leaf, scene.z[leaf], "z = ", put_in, leaf == node, scene.tree.nodes[leaf]))
-    return lines, f"The likeliest leaf is {scene.tree.nodes[node]}, with {of_log(scene.log_z[node])}."
+        lines.append(_line(leaf, example.z[leaf], "z = ", put_in, leaf == node, example.tree.nodes[leaf]))
+    return lines, f"The likeliest leaf is {example.tree.nodes[node]}, with {of_log(example.log_z[node])}."
 
 
-def _top_down(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
-    tree, lines = scene.tree, []
+def _top_down(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    tree, lines = example.tree, []
     path = tree.path(node)
     for above, taken in pairwise(path):
         for child in tree.children[above]:
-            shown = of_log(scene.log_p[child])
-            lines.append(_line(child, scene.p[child], "p = ", shown, child == taken, tree.nodes[child]))
-    steps = ", then ".join(f"{tree.nodes[v]} ({of_log(scene.log_p[v])})" for v in path[1:])
+            shown = of_log(example.log_p[child])
+            lines.append(_line(child, example.p[child], "p = ", shown, child == taken, tree.nodes[child]))
+    steps = ", then ".join(f"{tree.nodes[v]} ({of_log(example.log_p[v])})" for v in path[1:])
     return lines, f"From the root down the likeliest child each time: {steps}."
 
 
-def _min_risk(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
-    kind = cast(DistanceKind, choice.settings["distance"])
-    tree, p, lines = scene.tree, np.array(scene.leaf_probabilities), []
+def _min_risk(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    kind = cast(DistanceKind, choice.option_values["distance"])
+    tree, p, lines = example.tree, np.array(example.leaf_probabilities), []
     risk = 0.0
     for place, distances in enumerate(tree.distances(kind)):
         leaf = int(tree.leaf_nodes[place])
@@ -143,19 +143,19 @@ def _min_risk(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line
     return lines, f"The leaf of least expected distance ({kind}) is {tree.nodes[node]}, with {number(risk)}."
 
 
-def _threshold(scene: Scene, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
-    tree, least = scene.tree, float(choice.settings["threshold"])
+def _threshold(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
+    tree, least = example.tree, float(choice.option_values["threshold"])
     depths, lines = tree.depth.tolist(), []
     for v in range(len(tree.nodes)):
         # The same rounding as the decoder's: what is nearer to the threshold than this is at it.
-        sign = "≥" if v == 0 or scene.z[v] >= least - 1e-6 else "<"
-        put_in = f"{of_log(scene.log_z[v])} {sign} {number(least)}, depth {depths[v]}"
-        lines.append(_line(v, scene.z[v], "z = ", put_in, v == node, tree.nodes[v]))
-    likely = of_log(scene.log_z[node])
+        sign = "≥" if v == 0 or example.z[v] >= least - 1e-6 else "<"
+        put_in = f"{of_log(example.log_z[v])} {sign} {number(least)}, depth {depths[v]}"
+        lines.append(_line(v, example.z[v], "z = ", put_in, v == node, tree.nodes[v]))
+    likely = of_log(example.log_z[node])
     return lines, f"The deepest node with z ≥ {number(least)} is {tree.nodes[node]}, with {likely}."
 
 
-_ARITHMETIC: dict[str, Callable[[Scene, DecoderChoice, int], tuple[list[Line], str]]] = {
+_ARITHMETIC: dict[str, Callable[[Example, DecoderChoice, int], tuple[list[Line], str]]] = {
     "leaf": _leaf,
     "top-down": _top_down,
     "min-risk": _min_risk,

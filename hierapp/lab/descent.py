@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import LIMIT, Scene
+from hierapp.lab.example import LIMIT, Example
 
 MOST_STEPS = 1000
 LARGEST_RATE = 100.0
@@ -20,29 +20,29 @@ class Descent:
     Attributes:
         choice: the loss.
         rate: what the gradient is multiplied with.
-        scenes: the start and the scene after each step.
+        examples: the start and the example after each step.
         values: the loss at each.
     """
 
     choice: LossChoice
     rate: float
-    scenes: tuple[Scene, ...]
+    examples: tuple[Example, ...]
     values: tuple[float, ...]
 
     @property
-    def last(self) -> Scene:
+    def last(self) -> Example:
         """Where it ends."""
-        return self.scenes[-1]
+        return self.examples[-1]
 
 
-def descend(scene: Scene, choice: LossChoice, rate: float = 1.0, steps: int = 1) -> Descent:
-    """Gradient steps on the logits that the loss reads; imports torch. The scene itself stays as it is.
+def descend(example: Example, choice: LossChoice, rate: float = 1.0, steps: int = 1) -> Descent:
+    """Gradient steps on the logits that the loss reads; imports torch. The example itself stays as it is.
 
-    A flat loss moves the leaf logits, and the scene's node logits follow: siblings keep their mean, so that a set of
+    A flat loss moves the leaf logits, and the example's node logits follow: siblings keep their mean, so that a set of
     siblings whose probabilities do not change does not move. Logits are cut off at 10,000.
 
     Args:
-        scene: the start.
+        example: the start.
         choice: the loss.
         rate: above 0 and at most 100.
         steps: from 0 to 1000.
@@ -56,12 +56,12 @@ def descend(scene: Scene, choice: LossChoice, rate: float = 1.0, steps: int = 1)
         raise ConfigError(f"Expected a rate above 0 and at most {LARGEST_RATE:g} but got {rate:g}.")
     if not 0 <= steps <= MOST_STEPS:
         raise ConfigError(f"Expected 0 to {MOST_STEPS} steps but got {steps}.")
-    loss = engine.loss_of(choice, scene.tree)
-    logits, scenes, values = engine.read(scene, loss), [scene], []
+    loss = engine.loss_of(choice, example.tree)
+    logits, examples, values = engine.read(example, loss), [example], []
     for _ in range(steps):
-        found, slopes = engine.gradients(loss, logits[None], scene.target)
+        found, slopes = engine.gradients(loss, logits[None], example.target)
         values.append(float(found[0]))
         logits = (logits - rate * slopes[0]).clip(-LIMIT, LIMIT)
-        scenes.append(engine.scene_of(logits, loss, like=scenes[-1]))
-    values.append(float(engine.values(loss, logits[None], scene.target)[0]))
-    return Descent(choice, rate, tuple(scenes), tuple(values))
+        examples.append(engine.example_of(logits, loss, like=examples[-1]))
+    values.append(float(engine.values(loss, logits[None], example.target)[0]))
+    return Descent(choice, rate, tuple(examples), tuple(values))

@@ -50,7 +50,7 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SearchCriteria:
     """What is looked for.
 
     Attributes:
@@ -159,22 +159,22 @@ def costs(tree: LabelTree, target: ArrayLike, nodes: ArrayLike, kind: DistanceKi
     return far
 
 
-def search(found: Decoded, wanted: Wanted) -> Ints:
+def search(found: Decoded, criteria: SearchCriteria) -> Ints:
     """The images that are looked for: the first decoder's worst mistakes first, among equals in the order of the data.
 
     Raises:
         ConfigError: for a decoder that is not among those decoded.
     """
-    _check(found, wanted.first, wanted.second)
-    one, other = found.right(wanted.first), found.right(wanted.second)
-    differ = found.nodes[wanted.first] != found.nodes[wanted.second]
-    chosen = {"differ": differ, "mended": ~one & other, "spoilt": one & ~other, "wrong": ~one}[wanted.which]
-    cost = found.costs[wanted.first]
-    chosen = chosen & (cost >= wanted.least)
-    if wanted.true is not None:
-        chosen = chosen & (found.target == wanted.true)
-    if wanted.predicted is not None:
-        chosen = chosen & (found.nodes[wanted.first] == wanted.predicted)
+    _check(found, criteria.first, criteria.second)
+    one, other = found.right(criteria.first), found.right(criteria.second)
+    differ = found.nodes[criteria.first] != found.nodes[criteria.second]
+    chosen = {"differ": differ, "mended": ~one & other, "spoilt": one & ~other, "wrong": ~one}[criteria.which]
+    cost = found.costs[criteria.first]
+    chosen = chosen & (cost >= criteria.least)
+    if criteria.true is not None:
+        chosen = chosen & (found.target == criteria.true)
+    if criteria.predicted is not None:
+        chosen = chosen & (found.nodes[criteria.first] == criteria.predicted)
     places = np.flatnonzero(chosen)
     return places[np.argsort(-cost[places], kind="stable")]
 

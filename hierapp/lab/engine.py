@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import Scene, centred, node_log_sums
+from hierapp.lab.example import Example, centred, node_log_sums
 from hierapp.losses import make_loss
 from hierapp.losses.base import ConditionalLoss, TreeLoss
 from hierapp.losses.propriety import ImproperLossWarning
@@ -47,16 +47,16 @@ def logit_nodes(loss: TreeLoss) -> tuple[int, ...]:
     return tuple(range(1, len(loss.tree.nodes))) if reads_nodes(loss) else tuple(loss.tree.leaf_nodes.tolist())
 
 
-def read(scene: Scene, loss: TreeLoss) -> Floats:
-    """The logits of a scene that the loss reads: the node logits, or log z of the leaves."""
-    return np.array(scene.logits if reads_nodes(loss) else scene.leaf_log_probs)
+def read(example: Example, loss: TreeLoss) -> Floats:
+    """The logits of an example that the loss reads: the node logits, or log z of the leaves."""
+    return np.array(example.logits if reads_nodes(loss) else example.leaf_log_probs)
 
 
-def scene_of(logits: Floats, loss: TreeLoss, like: Scene) -> Scene:
-    """The scene with these logits, as the loss reads them; flat ones leave the siblings' means as in `like`."""
+def example_of(logits: Floats, loss: TreeLoss, like: Example) -> Example:
+    """The example with these logits, as the loss reads them; flat ones leave the siblings' means as in `like`."""
     if reads_nodes(loss):
-        return Scene(like.tree, tuple(logits.tolist()), like.target)
-    return Scene(like.tree, tuple(centred(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target)
+        return Example(like.tree, tuple(logits.tolist()), like.target)
+    return Example(like.tree, tuple(centred(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target)
 
 
 def values(loss: TreeLoss, rows: ArrayLike, target: int) -> Floats:

@@ -28,7 +28,7 @@ SMALLEST = 1e-30
 
 
 @dataclass(frozen=True)
-class Scene:
+class Example:
     """One example.
 
     Args:
@@ -40,8 +40,8 @@ class Scene:
         ConfigError: for another number of logits, one that is no number or too large, or no such leaf.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> scene = Scene(tree, (0.0, 0.0, 0.0, 0.0), 0)
-    >>> [round(z, 3) for z in scene.z]
+    >>> example = Example(tree, (0.0, 0.0, 0.0, 0.0), 0)
+    >>> [round(z, 3) for z in example.z]
     [1.0, 0.5, 0.25, 0.25, 0.5]
     """
 
@@ -65,12 +65,12 @@ class Scene:
     # Making one
 
     @classmethod
-    def level(cls, tree: LabelTree, target: int = 0) -> Scene:
+    def level(cls, tree: LabelTree, target: int = 0) -> Example:
         """All logits 0: siblings are equally likely."""
         return cls(tree, (0.0,) * (len(tree.nodes) - 1), target)
 
     @classmethod
-    def random(cls, tree: LabelTree, seed: int, target: int | None = None) -> Scene:
+    def random(cls, tree: LabelTree, seed: int, target: int | None = None) -> Example:
         """Normal logits of standard deviation 2, on the slider's steps; the same for the same seed.
 
         The true leaf is drawn as well unless it is given.
@@ -81,8 +81,8 @@ class Scene:
         return cls(tree, tuple(on_slider(logit) for logit in drawn), leaf)
 
     @classmethod
-    def from_leaf_log_probs(cls, tree: LabelTree, log_probs: Sequence[float], target: int) -> Scene:
-        """The scene with these log-probabilities of the leaves; they need not be normalised.
+    def from_leaf_log_probs(cls, tree: LabelTree, log_probs: Sequence[float], target: int) -> Example:
+        """The example with these log-probabilities of the leaves; they need not be normalised.
 
         Logits are log z less the siblings' mean: the constant that siblings have in common says nothing.
 
@@ -94,8 +94,8 @@ class Scene:
         return cls(tree, tuple(centred(tree, node_log_sums(tree, log_probs)[1:])), target)
 
     @classmethod
-    def from_leaf_probabilities(cls, tree: LabelTree, probabilities: Sequence[float], target: int) -> Scene:
-        """The scene with these probabilities of the leaves; 1e-30 stands for a 0.
+    def from_leaf_probabilities(cls, tree: LabelTree, probabilities: Sequence[float], target: int) -> Example:
+        """The example with these probabilities of the leaves; 1e-30 stands for a 0.
 
         Raises:
             ConfigError: unless there is one number a leaf, none negative, that add up to 1 within 0.001.
@@ -107,8 +107,8 @@ class Scene:
         return cls.from_leaf_log_probs(tree, [math.log(max(each, SMALLEST)) for each in probabilities], target)
 
     @classmethod
-    def from_conditionals(cls, tree: LabelTree, p: Mapping[str, float], target: str) -> Scene:
-        """The scene with P(node | parent) by name; siblings that are not named share what is left.
+    def from_conditionals(cls, tree: LabelTree, p: Mapping[str, float], target: str) -> Example:
+        """The example with P(node | parent) by name; siblings that are not named share what is left.
 
         Raises:
             ConfigError: if a name is no node but the root, or siblings cannot add up to 1.
@@ -126,13 +126,13 @@ class Scene:
                 logits[child - 1] = math.log(p.get(tree.nodes[child], rest / others if others else 1.0))
         return cls(tree, tuple(centred(tree, logits)), tree.leaves.index(target))
 
-    def with_logit(self, node: int, logit: float) -> Scene:
+    def with_logit(self, node: int, logit: float) -> Example:
         """Another logit for one node, a position in `tree.nodes` from 1 on."""
         logits = list(self.logits)
         logits[node - 1] = logit
         return replace(self, logits=tuple(logits))
 
-    def with_target(self, target: int) -> Scene:
+    def with_target(self, target: int) -> Example:
         """Another true leaf."""
         return replace(self, target=target)
 

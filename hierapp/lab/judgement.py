@@ -1,4 +1,4 @@
-"""What a loss says of a scene: its value by term and node, the gradient on each logit, and what it never touches."""
+"""What a loss says of an example: its value by term and node, the gradient on each logit, and what it never touches."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from hierapp import losses
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
-from hierapp.lab.contributions import Part, Term
-from hierapp.lab.example import Scene
+from hierapp.lab.contributions import Contribution, Term
+from hierapp.lab.example import Example
 from hierapp.lab.splits import split
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A loss's word on a scene.
+    """A loss's word on an example.
 
     Attributes:
         choice: the loss.
         title: its title with its options.
         formula: LaTeX, for a true leaf y.
-        reads: "nodes" if it reads a logit a node, "leaves" if one a leaf (log z of the scene).
+        reads: "nodes" if it reads a logit a node, "leaves" if one a leaf (log z of the example).
         value: hierapp's own loss.
         terms: whose parts add up to the value.
         gradient: by node in the order of `tree.nodes`, on the logits that the loss itself reads; None where it reads
@@ -42,13 +42,18 @@ class Judgement:
     is_proper: bool
     reason: str
 
-    def parts_of(self, node: int) -> tuple[tuple[Term, Part], ...]:
+    def contributions_of(self, node: int) -> tuple[tuple[Term, Contribution], ...]:
         """What a node adds, with the term it adds to."""
-        return tuple((term, part) for term in self.terms for part in term.parts if part.node == node)
+        return tuple(
+            (term, contribution)
+            for term in self.terms
+            for contribution in term.contributions
+            if contribution.node == node
+        )
 
     def share_of(self, node: int) -> float:
         """The sum of what a node adds."""
-        return sum(part.value for _, part in self.parts_of(node))
+        return sum(contribution.value for _, contribution in self.contributions_of(node))
 
 
 @dataclass(frozen=True)
@@ -60,18 +65,18 @@ class Refusal:
     reason: str
 
 
-def judge(scene: Scene, choice: LossChoice) -> Judgement:
-    """What a loss says of a scene; imports torch.
+def judge(example: Example, choice: LossChoice) -> Judgement:
+    """What a loss says of an example; imports torch.
 
     Raises:
         ConfigError: if the loss's options do not fit the tree.
     """
     from hierapp.lab import engine
 
-    loss = engine.loss_of(choice, scene.tree)
-    found, slopes = engine.gradients(loss, engine.read(scene, loss)[None], scene.target)
+    loss = engine.loss_of(choice, example.tree)
+    found, slopes = engine.gradients(loss, engine.read(example, loss)[None], example.target)
     value = float(found[0])
-    gradient: list[float | None] = [None] * len(scene.tree.nodes)
+    gradient: list[float | None] = [None] * len(example.tree.nodes)
     for node, slope in zip(engine.logit_nodes(loss), slopes[0].tolist(), strict=True):
         gradient[node] = slope
     return Judgement(
@@ -80,20 +85,20 @@ def judge(scene: Scene, choice: LossChoice) -> Judgement:
         formula=losses.find(choice.name).formula,
         reads="nodes" if engine.reads_nodes(loss) else "leaves",
         value=value,
-        terms=split(choice.name, scene, choice.settings, value),
+        terms=split(choice.name, example, choice.option_values, value),
         gradient=tuple(gradient),
-        untouched=engine.untouched(choice, scene.tree, scene.target),
+        untouched=engine.untouched(choice, example.tree, example.target),
         is_proper=loss.propriety.is_proper,
         reason=loss.propriety.reason,
     )
 
 
-def judge_all(scene: Scene, choices: Iterable[LossChoice] = EVERY_LOSS) -> tuple[Judgement | Refusal, ...]:
+def judge_all(example: Example, choices: Iterable[LossChoice] = EVERY_LOSS) -> tuple[Judgement | Refusal, ...]:
     """Each loss's word, in order; a refusal where the tree does not allow one."""
     words: list[Judgement | Refusal] = []
     for choice in choices:
         try:
-            words.append(judge(scene, choice))
+            words.append(judge(example, choice))
         except ConfigError as error:
             words.append(Refusal(choice, choice.title, str(error)))
     return tuple(words)

@@ -1,7 +1,8 @@
 """Slices and surfaces of a loss: is it convex, in the logits or in the probabilities that it reads?
 
-Between two scenes a loss's own coordinates move on a straight line: its logits, or its probabilities (p of each set of
-siblings for a conditional loss, p of the leaves for a flat one). On a convex function the chord lies above the curve.
+Between two examples a loss's own coordinates move on a straight line: its logits, or its probabilities (p of each set
+of siblings for a conditional loss, p of the leaves for a flat one). On a convex function the chord lies above the
+curve.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import Scene, log_conditionals
+from hierapp.lab.example import Example, log_conditionals
 from hierapp.lab.numbers import number
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ ROUNDING = 1e-10
 
 @dataclass(frozen=True)
 class Slice:
-    """A loss on the straight line between two scenes.
+    """A loss on the straight line between two examples.
 
     Attributes:
         title: the loss.
         space: what moves on a straight line.
-        at: from 0, the first scene, to 1, the second.
+        at: from 0, the first example, to 1, the second.
         curve: the loss there.
         chord: the straight line between the curve's ends.
         excess: the most that the curve lies above the chord; 0 or less if it never does.
@@ -62,13 +63,13 @@ class Slice:
     summary: str
 
     def as_printed(self) -> Slice:
-        """The same with a minus sign in front, as the report prints (4)."""
+        """The same with a minus sign in front, as the paper prints (4)."""
         return _judged(f"{self.title}, as printed", self.space, self.at, [-value for value in self.curve])
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A loss on the plane through three scenes, at origin + a (first - origin) + b (second - origin).
+    """A loss on the plane through three examples, at origin + a (first - origin) + b (second - origin).
 
     Attributes:
         title: the loss.
@@ -83,16 +84,16 @@ class Surface:
     values: tuple[tuple[float | None, ...], ...]
 
     def as_printed(self) -> Surface:
-        """The same with a minus sign in front, as the report prints (4)."""
+        """The same with a minus sign in front, as the paper prints (4)."""
         rows = tuple(tuple(None if value is None else -value for value in row) for row in self.values)
         return Surface(f"{self.title}, as printed", self.space, self.at, rows)
 
 
-def cut(first: Scene, second: Scene, choice: LossChoice, space: Space = "logits", points: int = 101) -> Slice:
-    """A slice of a loss between two scenes, for the first one's true leaf; imports torch.
+def cut(first: Example, second: Example, choice: LossChoice, space: Space = "logits", points: int = 101) -> Slice:
+    """A slice of a loss between two examples, for the first one's true leaf; imports torch.
 
     Raises:
-        ConfigError: for scenes over different trees, another space, fewer than 3 points, or options that do not fit.
+        ConfigError: for examples over different trees, another space, fewer than 3 points, or options that do not fit.
     """
     from hierapp.lab import engine
 
@@ -100,7 +101,7 @@ def cut(first: Scene, second: Scene, choice: LossChoice, space: Space = "logits"
         raise ConfigError(f"Expected at least 3 points but got {points}.")
     loss = engine.loss_of(choice, first.tree)
     at = np.linspace(0.0, 1.0, points)
-    start, end = (_coordinates(scene, first, loss, space) for scene in (first, second))
+    start, end = (_coordinates(example, first, loss, space) for example in (first, second))
     mixed = (1 - at)[:, None] * start + at[:, None] * end
     curve = engine.values(loss, _logits(mixed, space), first.target)
     return _judged(choice.title, space, at.tolist(), curve.tolist())
@@ -108,9 +109,9 @@ def cut(first: Scene, second: Scene, choice: LossChoice, space: Space = "logits"
 
 @lru_cache(maxsize=16)
 def plane(
-    origin: Scene, first: Scene, second: Scene, choice: LossChoice, space: Space = "logits", points: int = 31
+    origin: Example, first: Example, second: Example, choice: LossChoice, space: Space = "logits", points: int = 31
 ) -> Surface:
-    """A surface of a loss over the two directions from one scene to two others; imports torch.
+    """A surface of a loss over the two directions from one example to two others; imports torch.
 
     In logits it spans -0.5 to 1.5 of both directions, in probabilities 0 to 1.
 
@@ -123,7 +124,7 @@ def plane(
         raise ConfigError(f"Expected at least 3 points but got {points}.")
     loss = engine.loss_of(choice, origin.tree)
     at = np.linspace(*((-0.5, 1.5) if space == "logits" else (0.0, 1.0)), points)
-    start, one, other = (_coordinates(scene, origin, loss, space) for scene in (origin, first, second))
+    start, one, other = (_coordinates(example, origin, loss, space) for example in (origin, first, second))
     b, a = (side.reshape(-1, 1) for side in np.meshgrid(at, at, indexing="ij"))
     mixed = start + a * (one - start) + b * (other - start)
     inside = np.ones(len(mixed), bool) if space == "logits" else (mixed > 0).all(axis=1)
@@ -140,10 +141,10 @@ def plane(
 
 @dataclass(frozen=True)
 class Printed:
-    """What the report's (4) would be with the minus sign that is printed before it.
+    """What the paper's (4) would be with the minus sign that is printed before it.
 
     Attributes:
-        value: as printed, for the scene; negative, or 0 where every decision is certain.
+        value: as printed, for the example; negative, or 0 where every decision is certain.
         mended: with the plus sign that is meant.
         fall: (p of the first true decision, value as printed) while that p falls to 0: below every bound.
         summary: one sentence.
@@ -155,21 +156,21 @@ class Printed:
     summary: str
 
 
-def printed(scene: Scene) -> Printed:
-    """(4) with its printed sign on a scene; imports torch."""
+def printed(example: Example) -> Printed:
+    """(4) with its printed sign on an example; imports torch."""
     from hierapp.lab import engine
 
-    loss = engine.loss_of(LossChoice.of("hierarchical-convex"), scene.tree)
-    mended = float(engine.values(loss, engine.read(scene, loss)[None], scene.target)[0])
-    parents = scene.tree.parents.tolist()
-    choosing = [v for v in scene.true_path[1:] if len(scene.tree.children[parents[v]]) > 1]
+    loss = engine.loss_of(LossChoice.of("hierarchical-convex"), example.tree)
+    mended = float(engine.values(loss, engine.read(example, loss)[None], example.target)[0])
+    parents = example.tree.parents.tolist()
+    choosing = [v for v in example.true_path[1:] if len(example.tree.children[parents[v]]) > 1]
     fall = []
     for power in range(1, 9) if choosing else ():
         v, p = choosing[0], 10.0**-power
-        others = [scene.logits[u - 1] for u in scene.tree.children[parents[v]] if u != v]
-        logits = list(scene.logits)
+        others = [example.logits[u - 1] for u in example.tree.children[parents[v]] if u != v]
+        logits = list(example.logits)
         logits[v - 1] = float(np.logaddexp.reduce(others)) + math.log(p) - math.log1p(-p)
-        fall.append((p, -float(engine.values(loss, [logits], scene.target)[0])))
+        fall.append((p, -float(engine.values(loss, [logits], example.target)[0])))
     summary = (
         f"With the printed minus sign (4) is {number(-mended)} here, never above 0, and falls without bound as the"
         " true decision's probability falls: the worst network would be the best, so the plus sign is meant."
@@ -177,19 +178,19 @@ def printed(scene: Scene) -> Printed:
     return Printed(-mended, mended, tuple(fall), summary)
 
 
-def _coordinates(scene: Scene, like: Scene, loss: TreeLoss, space: Space) -> Floats:
-    """The numbers of a scene that move on a straight line."""
+def _coordinates(example: Example, like: Example, loss: TreeLoss, space: Space) -> Floats:
+    """The numbers of an example that move on a straight line."""
     from hierapp.lab import engine
 
-    if scene.tree != like.tree:
+    if example.tree != like.tree:
         raise ConfigError("The points of a slice lie over different trees; choose points of one tree.")
     if space not in SPACES:
         raise ConfigError(f"Expected the space to be one of {', '.join(SPACES)} but got {space!r}.")
-    logits = engine.read(scene, loss)
+    logits = engine.read(example, loss)
     if space == "logits":
         return logits
     if engine.reads_nodes(loss):
-        return np.exp(log_conditionals(scene.tree, logits)[1:])
+        return np.exp(log_conditionals(example.tree, logits)[1:])
     return np.exp(logits)  # log z of the leaves
 
 

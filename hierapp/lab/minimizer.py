@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.numbers import number
 from hierapp.losses import propriety
 from hierapp.trees import LabelTree
@@ -33,7 +33,7 @@ RAREST = 1e-9
 
 
 @dataclass(frozen=True)
-class Minimiser:
+class Minimizer:
     """Where the expected loss is least.
 
     Attributes:
@@ -62,12 +62,12 @@ class Minimiser:
     reason: str
     summary: str
 
-    def scene(self, target: int = 0) -> Scene:
-        """The minimiser as an example, to be judged and decoded."""
-        return Scene.from_leaf_probabilities(self.tree, self.probabilities, target)
+    def example(self, target: int = 0) -> Example:
+        """The minimizer as an example, to be judged and decoded."""
+        return Example.from_leaf_probabilities(self.tree, self.probabilities, target)
 
 
-def least(tree: LabelTree, truth: Sequence[float], targets: str = "path", mass: float = 1.0) -> Minimiser:
+def least(tree: LabelTree, truth: Sequence[float], targets: str = "path", mass: float = 1.0) -> Minimizer:
     """Where the expectation of hierarchical (without soft labels) is least, to some 1e-8.
 
     Args:
@@ -100,7 +100,7 @@ def least(tree: LabelTree, truth: Sequence[float], targets: str = "path", mass: 
         else f"The expected loss is least where {name} has probability {number(float(q[worst]))}; the truth is"
         f" {number(float(t[worst]))}."
     )
-    return Minimiser(
+    return Minimizer(
         tree,
         targets,
         float(mass),
@@ -137,8 +137,8 @@ def unbalanced(steps: int) -> LabelTree:
 
 def walk(
     truth: Sequence[float] = (0.25,) * 4, targets: str = "path", mass: float = 1.0, most: int = 6
-) -> tuple[Minimiser, ...]:
-    """The minimiser over `unbalanced(0)`, `unbalanced(1)`, ... up to `most` steps, under one truth over a, b, c, d.
+) -> tuple[Minimizer, ...]:
+    """The minimizer over `unbalanced(0)`, `unbalanced(1)`, ... up to `most` steps, under one truth over a, b, c, d.
 
     Raises:
         ConfigError: as `least` and `unbalanced`.
@@ -149,7 +149,7 @@ def walk(
 def _checked(tree: LabelTree, truth: Sequence[float], targets: str, mass: float) -> Floats:
     size = len(tree.leaves)
     if size > MOST_LEAVES:
-        raise ConfigError(f"The tree has {size} leaves; the minimiser is found for at most {MOST_LEAVES}.")
+        raise ConfigError(f"The tree has {size} leaves; the minimizer is found for at most {MOST_LEAVES}.")
     if targets not in TARGETS:
         raise ConfigError(f"Expected targets to be one of {', '.join(TARGETS)} but got {targets!r}.")
     if not (math.isfinite(mass) and mass >= 0):

@@ -32,8 +32,8 @@ def _load() -> None:
         from hierapp.lab.views import start
 
         # The first call of each loss is slower than all others.
-        judge_all(start().scene)
-        decide_all(start().scene)
+        judge_all(start().example)
+        decide_all(start().example)
     except (ImportError, OSError) as error:
         _failure.append(f"The losses cannot be computed here, for PyTorch does not load ({error}); install it anew.")
     finally:

@@ -1,4 +1,4 @@
-"""Test images of finished runs in the lab: what the network itself said of them, as scenes."""
+"""Test images of finished runs in the lab: what the network itself said of them, as examples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hierapp.data import registry as datasets
 from hierapp.data.images import Pixels
 from hierapp.errors import HierappError, StoreError, one_line
 from hierapp.lab import trees
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.runs import Run, Store
 from hierapp.training import predictions
 from hierapp.training.predictions import Outputs
@@ -26,20 +26,20 @@ MOST_RUNS = 500
 
 
 @dataclass(frozen=True)
-class Real:
+class RunImage:
     """What a network said of an image.
 
     Attributes:
         run: the run's id.
         image: its number in the test part, from 0; None for a picture of one's own, which no address can name.
-        scene: the network's probabilities of the leaves over the run's tree, and the true class (of a picture of one's
-            own the likeliest).
+        example: the network's probabilities of the leaves over the run's tree, and the true class (of a picture of
+            one's own the likeliest).
         tree_name: the tree's name for `trees.named`, if it still stands for that tree.
     """
 
     run: str
     image: int | None
-    scene: Scene
+    example: Example
     tree_name: str | None
 
 
@@ -49,7 +49,7 @@ def runs(store: Store) -> list[Run]:
     return list(islice((run for run in finished if (run.folder / predictions.FILE).exists()), MOST_RUNS))
 
 
-def said(run: Run) -> Outputs:
+def outputs_of(run: Run) -> Outputs:
     """What a run's network said of the test part; kept in memory until the file changes.
 
     Raises:
@@ -70,29 +70,31 @@ def said(run: Run) -> Outputs:
     return found
 
 
-def example(run: Run, image: int) -> Real:
+def image_of(run: Run, image: int) -> RunImage:
     """A test image of a run, by its number from 0.
 
     Raises:
         StoreError: if the run has no outputs, or the image is not there.
     """
-    found = said(run)
+    found = outputs_of(run)
     count = len(found.target)
     if not 0 <= image < count:
         raise StoreError(
             f"Run {run.id} has {count:,} test images, from 0 to {count - 1:,}, and none with the number {image}."
         )
     log_probs = found.log_probs(np.array([image]))[0].tolist()
-    return Real(run.id, image, Scene.from_leaf_log_probs(run.tree, log_probs, int(found.target[image])), tree_name(run))
+    return RunImage(
+        run.id, image, Example.from_leaf_log_probs(run.tree, log_probs, int(found.target[image])), tree_name(run)
+    )
 
 
-def own_picture(run: Run, log_probs: Sequence[float]) -> Real:
+def own_picture(run: Run, log_probs: Sequence[float]) -> RunImage:
     """A picture of one's own, by what the run's network says of it; the likeliest class stands for the true one."""
     place = int(np.argmax(log_probs))
-    return Real(run.id, None, Scene.from_leaf_log_probs(run.tree, log_probs, place), tree_name(run))
+    return RunImage(run.id, None, Example.from_leaf_log_probs(run.tree, log_probs, place), tree_name(run))
 
 
-def find(run: str, image: str) -> Real:
+def find(run: str, image: str) -> RunImage:
     """The test image that an address names.
 
     Raises:
@@ -103,7 +105,7 @@ def find(run: str, image: str) -> Real:
     known = [each for each in _store(paths.home()).runs([run]) if each.id == run]
     if not known:
         raise StoreError(f"There is no run {one_line(run)[:20]!r} on this machine; runs are numbered on each anew.")
-    return example(known[0], int(image))
+    return image_of(known[0], int(image))
 
 
 def tree_name(run: Run) -> str | None:
@@ -142,7 +144,7 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
         DatasetError: if the data set is not on this machine, or broken.
         StoreError: if it is not the one any more on which the run was tested.
     """
-    found = said(run)
+    found = outputs_of(run)
     pixels, labels = _test_part(run.config.data, paths.data_folder())
     leaf_of_class = np.asarray(run.tree.positions_of(datasets.find(run.config.data).class_names))
     if len(labels) != len(found.target) or not np.array_equal(leaf_of_class[labels], found.target):

@@ -11,8 +11,8 @@ from typing import Any
 from hierapp import paths
 from hierapp.errors import HierappError, StoreError, one_line
 from hierapp.lab import run_images, trees, views
-from hierapp.lab.example import Scene
-from hierapp.lab.run_images import Real
+from hierapp.lab.example import Example
+from hierapp.lab.run_images import RunImage
 from hierapp.lab.url_codec import checked_tree
 from hierapp.lab.views import State
 from hierapp.trees import LabelTree
@@ -105,16 +105,16 @@ def _unwritable(error: OSError) -> StoreError:
 def _as_dict(state: State, title: str) -> dict[str, Any]:
     # Losses, decoders, lesson and space as an address says them; tree and logits whole.
     said = {key: value for key, value in views.to_params(state).items() if key in _SAID}
-    tree = state.scene.tree
+    tree = state.example.tree
     return {
         "title": title,
         "tree": {"name": state.tree_name, "names": list(tree.nodes), "parents": tree.parents.tolist()},
-        "true": state.scene.target_name,
-        "logits": list(state.scene.logits),
+        "true": state.example.target_name,
+        "logits": list(state.example.logits),
         "second": None if state.second is None else list(state.second),
         "third": None if state.third is None else list(state.third),
         "params": said,
-        "real": None if state.real is None else {"run": state.real.run, "image": state.real.image},
+        "real": None if state.run_image is None else {"run": state.run_image.run, "image": state.run_image.image},
     }
 
 
@@ -131,9 +131,9 @@ def _read(file: Path) -> tuple[State, str]:
     try:
         about = json.loads(content.decode("utf-8", "surrogatepass"))
         tree = checked_tree(about["tree"]["names"], about["tree"]["parents"])
-        scene = Scene(tree, _numbers(about["logits"]), tree.leaves.index(about["true"]))
+        example = Example(tree, _numbers(about["logits"]), tree.leaves.index(about["true"]))
         points = [
-            None if about[key] is None else replace(scene, logits=_numbers(about[key])).logits
+            None if about[key] is None else replace(example, logits=_numbers(about[key])).logits
             for key in ("second", "third")
         ]
         opened = views.from_params({str(key): str(about["params"][key]) for key in about["params"] if key in _SAID})
@@ -147,7 +147,12 @@ def _read(file: Path) -> tuple[State, str]:
     known = name if isinstance(name, str) and _is(name, tree) else None
     base = opened.state
     state = replace(
-        base, scene=scene, tree_name=known, second=points[0], third=points[1], real=_image(about.get("real"), base)
+        base,
+        example=example,
+        tree_name=known,
+        second=points[0],
+        third=points[1],
+        run_image=_image(about.get("real"), base),
     )
     return state, title
 
@@ -158,9 +163,9 @@ def _numbers(values: object) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _image(named: object, base: State) -> Real | None:
+def _image(named: object, base: State) -> RunImage | None:
     """The test image that a view started from, if it is still there; its numbers are the view's in any case."""
-    if base.lesson is not None or not isinstance(named, dict) or named.get("image") is None:
+    if base.story is not None or not isinstance(named, dict) or named.get("image") is None:
         return None
     try:
         return run_images.find(str(named.get("run")), str(named["image"]))

@@ -1,6 +1,6 @@
 """How the value of each loss splits into terms and parts, computed beside hierapp's own losses and tested against them.
 
-One function a loss, from a scene and all of its options; a loss that is not listed has one part, its whole value. No
+One function a loss, from an example and all of its options; a loss that is not listed has one part, its whole value. No
 torch here.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hierapp.lab import splits_flat, splits_path
-from hierapp.lab.contributions import Part, Term
-from hierapp.lab.example import Scene
+from hierapp.lab.contributions import Contribution, Term
+from hierapp.lab.example import Example
 
-Split = Callable[[Scene, Mapping[str, Any]], list[Term]]
+Split = Callable[[Example, Mapping[str, Any]], list[Term]]
 
 SPLITS: dict[str, Split] = {
     "cross-entropy": splits_flat.cross_entropy,
@@ -29,15 +29,19 @@ SPLITS: dict[str, Split] = {
 }
 
 
-def split(name: str, scene: Scene, settings: Mapping[str, Any], value: float) -> tuple[Term, ...]:
+def split(name: str, example: Example, option_values: Mapping[str, Any], value: float) -> tuple[Term, ...]:
     """The terms of a loss, whose parts add up to its value.
 
     Args:
         name: of the loss.
-        scene: the example.
-        settings: all options of the loss.
+        example: the example.
+        option_values: all options of the loss.
         value: what hierapp's own loss says, for a loss that has no split here.
     """
     if name in SPLITS:
-        return tuple(SPLITS[name](scene, settings))
-    return (Term("value", "value", (Part(scene.target_node, value, "", ""),), "This loss has no split of its own."),)
+        return tuple(SPLITS[name](example, option_values))
+    return (
+        Term(
+            "value", "value", (Contribution(example.target_node, value, "", ""),), "This loss has no split of its own."
+        ),
+    )

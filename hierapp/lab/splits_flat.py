@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hierapp.lab.contributions import Part, Term, part
-from hierapp.lab.example import Scene
+from hierapp.lab.contributions import Contribution, Term, contribution
+from hierapp.lab.example import Example
 from hierapp.lab.numbers import number, of_log
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.trees.distances import largest_distance
@@ -18,47 +18,49 @@ from hierapp.trees.distances import largest_distance
 SHOWN = 4
 
 
-def cross_entropy(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
+def cross_entropy(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """-log p of the true leaf; with label smoothing, the rest of the target over all leaves."""
-    smoothing, size = settings["label_smoothing"], len(scene.tree.leaves)
+    smoothing, size = option_values["label_smoothing"], len(example.tree.leaves)
     if not smoothing:
-        return [_own(scene, 1.0)]
-    terms = [_own(scene, 1.0 - smoothing)]
-    parts = tuple(
-        part(leaf, -smoothing / size * log_p, "ε/L · −log p", f"{number(smoothing / size)} · −log {of_log(log_p)}")
-        for leaf, log_p in _leaves(scene)
+        return [_own(example, 1.0)]
+    terms = [_own(example, 1.0 - smoothing)]
+    contributions = tuple(
+        contribution(
+            leaf, -smoothing / size * log_p, "ε/L · −log p", f"{number(smoothing / size)} · −log {of_log(log_p)}"
+        )
+        for leaf, log_p in _leaves(example)
     )
     note = "A share of the target is spread evenly over all leaves, so that certainty costs."
-    return [*terms, Term("smoothing", "label smoothing", parts, note)]
+    return [*terms, Term("smoothing", "label smoothing", contributions, note)]
 
 
-def regularized(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
+def regularized(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """Cross-entropy, and the negative entropy of the output."""
-    penalty = settings["penalty"]
-    parts = tuple(
-        part(
+    penalty = option_values["penalty"]
+    contributions = tuple(
+        contribution(
             leaf,
             penalty * math.exp(log_p) * log_p,
             "λ · p log p",
             f"{number(penalty)} · {of_log(log_p)} · log {of_log(log_p)}",
         )
-        for leaf, log_p in _leaves(scene)
+        for leaf, log_p in _leaves(example)
     )
     note = "The negative entropy: it lowers the loss of unsure outputs, and knows nothing of the tree."
-    return [_own(scene, 1.0), Term("entropy", "negative entropy", parts, note, constant=penalty == 0)]
+    return [_own(example, 1.0), Term("entropy", "negative entropy", contributions, note, constant=penalty == 0)]
 
 
-def soft_labels(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
+def soft_labels(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """KL(t || p) as the cross-entropy against t, and the negative entropy of t, which no logit changes."""
-    tree, kind = scene.tree, settings["distance"]
-    distances = tree.distances(kind)[scene.target]
-    weights = -settings["beta"] * distances / max(largest_distance(tree, kind), 1)
+    tree, kind = example.tree, option_values["distance"]
+    distances = tree.distances(kind)[example.target]
+    weights = -option_values["beta"] * distances / max(largest_distance(tree, kind), 1)
     log_t = weights - np.logaddexp.reduce(weights)
     cross, own = [], []
-    for (leaf, log_p), share in zip(_leaves(scene), log_t.tolist(), strict=True):
+    for (leaf, log_p), share in zip(_leaves(example), log_t.tolist(), strict=True):
         t = math.exp(share)
-        cross.append(part(leaf, -t * log_p, "t · −log p", f"{of_log(share)} · −log {of_log(log_p)}"))
-        own.append(part(leaf, t * share, "t · log t", f"{of_log(share)} · log {of_log(share)}"))
+        cross.append(contribution(leaf, -t * log_p, "t · −log p", f"{of_log(share)} · −log {of_log(log_p)}"))
+        own.append(contribution(leaf, t * share, "t · log t", f"{of_log(share)} · log {of_log(share)}"))
     spread = f"The target t spreads over near classes, by the distance {kind}."
     return [
         Term("cross-entropy", "cross-entropy against t", tuple(cross), spread),
@@ -66,64 +68,68 @@ def soft_labels(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
     ]
 
 
-def simloss(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
+def simloss(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """Cross-entropy, and what the credit for similar classes takes off it."""
-    similarity = bounded(tree_similarity(scene.tree), settings["lower_bound"])[scene.target]
-    log_p = np.array(scene.leaf_log_probs)
+    similarity = bounded(tree_similarity(example.tree), option_values["lower_bound"])[example.target]
+    log_p = np.array(example.leaf_log_probs)
     alike = np.flatnonzero(similarity)
     log_credits = log_p[alike] + np.log(similarity[alike])
     log_sum = float(np.logaddexp.reduce(log_credits))
-    own = scene.leaf_log_probs[scene.target]
+    own = example.leaf_log_probs[example.target]
     by_size = alike[np.argsort(-log_credits, kind="stable")].tolist()
-    summands = [f"{number(float(similarity[c]))} · {of_log(scene.leaf_log_probs[c])}" for c in by_size[:SHOWN]]
+    summands = [f"{number(float(similarity[c]))} · {of_log(example.leaf_log_probs[c])}" for c in by_size[:SHOWN]]
     total = " + ".join(summands + ["…"] * (len(by_size) > SHOWN))
-    credit = part(scene.target_node, own - log_sum, "log p(y) − log Σ S p", f"log {of_log(own)} − log ({total})")
+    credit = contribution(
+        example.target_node, own - log_sum, "log p(y) − log Σ S p", f"log {of_log(own)} − log ({total})"
+    )
     note = "Similar classes give the true one part of the credit: the loss falls from −log p(y) to −log Σ S p."
-    return [_own(scene, 1.0), Term("credit", "credit for similar classes", (credit,), note)]
+    return [_own(example, 1.0), Term("credit", "credit for similar classes", (credit,), note)]
 
 
-def tree_wasserstein(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
+def tree_wasserstein(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """What has to cross each edge, named by the node below it."""
-    path, parts = set(scene.true_path), []
-    for node in range(1, len(scene.tree.nodes)):
+    path, contributions = set(example.true_path), []
+    for node in range(1, len(example.tree.nodes)):
         below = int(node in path)
         # On the path the sum of what lies beside it, which is exact also where z is near 1.
-        value = _beside(scene, node) if below else scene.z[node]
-        parts.append(part(node, value, "|z(e) − [y below e]|", f"|{of_log(scene.log_z[node])} − {below}|"))
-    return [Term("edges", "probability over each edge", tuple(parts), "Every edge has length 1.")]
+        value = _beside(example, node) if below else example.z[node]
+        contributions.append(
+            contribution(node, value, "|z(e) − [y below e]|", f"|{of_log(example.log_z[node])} − {below}|")
+        )
+    return [Term("edges", "probability over each edge", tuple(contributions), "Every edge has length 1.")]
 
 
-def level_wise(scene: Scene, settings: Mapping[str, Any]) -> list[Term]:
+def level_wise(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """The cross-entropy of each level's marginals; a leaf that ends above a level stands for itself there."""
-    path, levels = scene.true_path, int(scene.tree.depth.max()) - 1
-    weights = settings["weights"] or (1.0,) * levels
-    parts: list[Part] = []
+    path, levels = example.true_path, int(example.tree.depth.max()) - 1
+    weights = option_values["weights"] or (1.0,) * levels
+    contributions: list[Contribution] = []
     for level, weight in enumerate(weights, start=1):
         node = path[min(level, len(path) - 1)]
-        put_in = f"{number(weight)} · −log {of_log(scene.log_z[node])}"
-        parts.append(part(node, -weight * scene.log_z[node], "w · −log z(v)", put_in, level))
+        put_in = f"{number(weight)} · −log {of_log(example.log_z[node])}"
+        contributions.append(contribution(node, -weight * example.log_z[node], "w · −log z(v)", put_in, level))
     note = "At each level the class is the true leaf's ancestor there."
-    return [Term("levels", "cross-entropy of each level", tuple(parts), note)]
+    return [Term("levels", "cross-entropy of each level", tuple(contributions), note)]
 
 
-def _leaves(scene: Scene) -> list[tuple[int, float]]:
+def _leaves(example: Example) -> list[tuple[int, float]]:
     """The node and log p of each leaf."""
-    return list(zip(scene.tree.leaf_nodes.tolist(), scene.leaf_log_probs, strict=True))
+    return list(zip(example.tree.leaf_nodes.tolist(), example.leaf_log_probs, strict=True))
 
 
-def _own(scene: Scene, share: float) -> Term:
+def _own(example: Example, share: float) -> Term:
     """The cross-entropy of the true leaf."""
-    log_p = scene.leaf_log_probs[scene.target]
+    log_p = example.leaf_log_probs[example.target]
     if share == 1.0:
-        own = part(scene.target_node, -log_p, "−log p(y)", f"−log {of_log(log_p)}")
+        own = contribution(example.target_node, -log_p, "−log p(y)", f"−log {of_log(log_p)}")
     else:
         put_in = f"{number(share)} · −log {of_log(log_p)}"
-        own = part(scene.target_node, -share * log_p, "(1 − ε) · −log p(y)", put_in)
+        own = contribution(example.target_node, -share * log_p, "(1 − ε) · −log p(y)", put_in)
     return Term("cross-entropy", "cross-entropy", (own,), "It reads the true leaf's probability alone.")
 
 
-def _beside(scene: Scene, node: int) -> float:
+def _beside(example: Example, node: int) -> float:
     """The probability of all leaves that are not below a node."""
-    start, stop = scene.tree.leaf_ranges[node].tolist()
-    p = scene.leaf_probabilities
+    start, stop = example.tree.leaf_ranges[node].tolist()
+    p = example.leaf_probabilities
     return math.fsum(p[:start] + p[stop:])

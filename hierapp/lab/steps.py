@@ -8,7 +8,7 @@ from typing import Any
 
 from hierapp.lab import trees
 from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.landscape import Space
 
 # What a step can show, and what each is.
@@ -17,11 +17,11 @@ SHOWS = {
     "formulas": "the losses' terms and parts with the numbers put in",
     "losses": "the losses side by side: value, split, gradient on each logit",
     "decoders": "the decoders side by side with their arithmetic",
-    "minimiser": "where the expected hierarchical loss is least, under the step's truth",
-    "walk": "the minimiser on trees that are more and more unbalanced",
-    "slice": "each loss between the step's scene and its second point, chord against curve",
-    "surface": "each loss over the two directions from the scene to the second and third point",
-    "printed": "the report's (4) with its printed minus sign",
+    "minimizer": "where the expected hierarchical loss is least, under the step's truth",
+    "walk": "the minimizer on trees that are more and more unbalanced",
+    "slice": "each loss between the step's example and its second point, chord against curve",
+    "surface": "each loss over the two directions from the example to the second and third point",
+    "printed": "the paper's (4) with its printed minus sign",
 }
 # What a step lets the audience touch; everything else is hidden.
 CONTROLS = {
@@ -48,14 +48,14 @@ class Point:
     p: tuple[tuple[str, float], ...] = ()
     leaves: tuple[tuple[str, float], ...] = ()
 
-    def scene(self, tree: str, target: str) -> Scene:
-        """The scene over a named tree."""
+    def example(self, tree: str, target: str) -> Example:
+        """The example over a named tree."""
         chosen = trees.named(tree)
         if self.leaves:
             z = dict(self.leaves)
             place = chosen.leaves.index(target)
-            return Scene.from_leaf_probabilities(chosen, [z[leaf] for leaf in chosen.leaves], place)
-        return Scene.from_conditionals(chosen, dict(self.p), target)
+            return Example.from_leaf_probabilities(chosen, [z[leaf] for leaf in chosen.leaves], place)
+        return Example.from_conditionals(chosen, dict(self.p), target)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Step:
         second: the other end of a slice.
         third: the other direction of a surface.
         space: of slice and surface.
-        truth: over the leaves, for the minimiser.
+        truth: over the leaves, for the minimizer.
     """
 
     title: str
@@ -94,17 +94,17 @@ class Step:
     space: Space = "logits"
     truth: tuple[float, ...] | None = None
 
-    def scene(self) -> Scene:
+    def example(self) -> Example:
         """The example."""
-        return self.point.scene(self.tree, self.target)
+        return self.point.example(self.tree, self.target)
 
-    def second_scene(self) -> Scene | None:
+    def second_example(self) -> Example | None:
         """The other end of a slice, if the step has one."""
-        return None if self.second is None else self.second.scene(self.tree, self.target)
+        return None if self.second is None else self.second.example(self.tree, self.target)
 
-    def third_scene(self) -> Scene | None:
+    def third_example(self) -> Example | None:
         """The other direction of a surface, if the step has one."""
-        return None if self.third is None else self.third.scene(self.tree, self.target)
+        return None if self.third is None else self.third.example(self.tree, self.target)
 
 
 @dataclass(frozen=True)

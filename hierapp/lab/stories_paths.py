@@ -104,7 +104,7 @@ PUSHES = Story(
         ),
         Step(
             "The convex one divides by depth",
-            "The report's second loss gives each decision a weight of 1 / depth: 1 for animal, 1/2 for cat. The push"
+            "The paper's second loss gives each decision a weight of 1 / depth: 1 for animal, 1/2 for cat. The push"
             " on cat is half as strong as before.",
             FIGURE_7,
             "cat",
@@ -143,7 +143,7 @@ PUSHES = Story(
 CAT_TRUCK = Story(
     "cat-truck",
     "The cat that became a truck",
-    "Figure 7 of the report: a network that is sure of an animal, and yet says truck.",
+    "Figure 7 of the paper: a network that is sure of an animal, and yet says truck.",
     (
         Step(
             "Likely an animal, likeliest a truck",

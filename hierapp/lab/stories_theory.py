@@ -95,7 +95,7 @@ _QUARTERS = over_leaves(dict.fromkeys("abcd", 0.25))
 _TRUTH = (0.25, 0.25, 0.25, 0.25)
 
 
-def _minimiser(title: str, text: str, targets: str, mass: float, *must_show: str) -> Step:
+def _minimizer(title: str, text: str, targets: str, mass: float, *must_show: str) -> Step:
     return Step(
         title,
         text,
@@ -103,7 +103,7 @@ def _minimiser(title: str, text: str, targets: str, mass: float, *must_show: str
         "d",
         _QUARTERS,
         losses=(loss("hierarchical", targets=targets, mass=mass),),
-        shows=("minimiser", "tree", "formulas"),
+        shows=("minimizer", "tree", "formulas"),
         controls=("targets", "mass"),
         must_show=must_show,
         truth=_TRUTH,
@@ -139,7 +139,7 @@ SECOND_TERM = Story(
             controls=("logits", "mass"),
             must_show=("2.25", "0.75", "0.5"),
         ),
-        _minimiser(
+        _minimizer(
             "Path targets with the term: honest",
             "Let all four leaves be equally frequent. Where is the expected loss least? With path targets and the term"
             " exactly at the truth, 0.25 each: what the first term favours, the second charges.",
@@ -147,7 +147,7 @@ SECOND_TERM = Story(
             1.0,
             "0.25",
         ),
-        _minimiser(
+        _minimizer(
             "Leaf targets with the term: d wins",
             "With leaf targets the first term favours nobody, yet the second still charges deep leaves. The best"
             " network would give d 0.61 where the truth is 0.25.",
@@ -156,7 +156,7 @@ SECOND_TERM = Story(
             "0.61",
             "0.25",
         ),
-        _minimiser(
+        _minimizer(
             "Path targets without it: d loses",
             "With path targets and no second term, nothing is charged for depth. The best network gives d 0.11.",
             "path",
@@ -172,7 +172,7 @@ SECOND_TERM = Story(
             "d",
             _QUARTERS,
             losses=(loss("hierarchical", targets="leaf"),),
-            shows=("walk", "minimiser", "tree"),
+            shows=("walk", "minimizer", "tree"),
             controls=("unbalance", "targets", "mass"),
             must_show=("0.25", "0.61", "0.735"),
             truth=_TRUTH,
@@ -210,7 +210,7 @@ CONVEX = Story(
         Step(
             "In the logits, too",
             "Networks move logits. Each decision's loss is a log-sum-exp less one logit, and that is convex. So are"
-            " the report's second loss, the conditional one, and the first one on trees of uniform depth.",
+            " the paper's second loss, the conditional one, and the first one on trees of uniform depth.",
             FIGURE_7,
             "cat",
             _SURE,
@@ -251,7 +251,7 @@ CONVEX = Story(
         ),
         Step(
             "A minus sign",
-            "The report prints (4) with a minus sign in front. Then it would never be above 0 and would fall without"
+            "The paper prints (4) with a minus sign in front. Then it would never be above 0 and would fall without"
             " bound the more wrong the network is. The plus sign is meant, and that one is convex.",
             FIGURE_7,
             "cat",

@@ -1,6 +1,6 @@
 """The lab's whole state, and its way into an address and back.
 
-An address says only what differs from where one would start: a lesson's step, a test image of a run, or the lab's
+An address says only what differs from where one would start: a story's step, a test image of a run, or the lab's
 default. What it says wrongly is left out and told in a sentence; the rest of it holds.
 """
 
@@ -12,11 +12,11 @@ from functools import cache, partial
 from urllib.parse import urlencode
 
 from hierapp.errors import ConfigError, HierappError
-from hierapp.lab import run_images as real, stories, trees, url_codec
+from hierapp.lab import run_images, stories, trees, url_codec
 from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
-from hierapp.lab.example import Scene, on_slider
+from hierapp.lab.example import Example, on_slider
 from hierapp.lab.landscape import SPACES, Space
-from hierapp.lab.run_images import Real
+from hierapp.lab.run_images import RunImage
 from hierapp.trees import LabelTree
 
 # Longer addresses do not survive mail and chat; such a state is kept as a saved view.
@@ -30,41 +30,41 @@ class State:
     """What the lab shows.
 
     Attributes:
-        scene: the example: tree, node logits, true leaf.
+        example: the example: tree, node logits, true leaf.
         tree_name: the tree's name for `trees.named`; None for a tree without one.
         losses: those shown, in order.
         decoders: those shown, in order.
-        lesson: the story that is told, if any.
+        story: the story that is told, if any.
         step: its step, from 1; 1 without a story.
         second: node logits of a slice's other end, None if there is none.
         third: node logits of a surface's other direction.
         space: of slice and surface.
-        real: what a network said of an image, if that is where one started; never along with a lesson.
+        run_image: what a network said of an image, if that is where one started; never along with a story.
     """
 
-    scene: Scene
+    example: Example
     tree_name: str | None
     losses: tuple[LossChoice, ...] = EVERY_LOSS
     decoders: tuple[DecoderChoice, ...] = EVERY_DECODER
-    lesson: str | None = None
+    story: str | None = None
     step: int = 1
     second: tuple[float, ...] | None = None
     third: tuple[float, ...] | None = None
     space: Space = "logits"
-    real: Real | None = None
+    run_image: RunImage | None = None
 
-    def second_scene(self) -> Scene | None:
+    def second_example(self) -> Example | None:
         """The other end of a slice, if there is one."""
-        return None if self.second is None else replace(self.scene, logits=self.second)
+        return None if self.second is None else replace(self.example, logits=self.second)
 
-    def third_scene(self) -> Scene | None:
+    def third_example(self) -> Example | None:
         """The other direction of a surface, if there is one."""
-        return None if self.third is None else replace(self.scene, logits=self.third)
+        return None if self.third is None else replace(self.example, logits=self.third)
 
     def on_tree(self, tree: LabelTree, name: str | None) -> State:
         """The same over another tree: the true leaf and the leaves' probabilities stay, if the classes are the same
         ones; else all logits are 0."""
-        return replace(self, scene=_moved(self.scene, tree), tree_name=name, second=None, third=None)
+        return replace(self, example=_moved(self.example, tree), tree_name=name, second=None, third=None)
 
 
 @dataclass(frozen=True)
@@ -76,23 +76,23 @@ class Opened:
 
 
 @cache
-def start(lesson: str | None = None, step: int = 1) -> State:
+def start(story: str | None = None, step: int = 1) -> State:
     """Where one starts: a story's step, or without one the lab's default, figure 7 with every loss and decoder.
 
     Raises:
         ConfigError: if there is no such story or step.
     """
-    if lesson is None:
+    if story is None:
         first = stories.step("cat-truck", 1)
-        return State(first.scene(), first.tree)
-    at = stories.step(lesson, step)
-    second, third = at.second_scene(), at.third_scene()
+        return State(first.example(), first.tree)
+    at = stories.step(story, step)
+    second, third = at.second_example(), at.third_example()
     return State(
-        at.scene(),
+        at.example(),
         at.tree,
         at.losses,
         at.decoders,
-        lesson,
+        story,
         step,
         None if second is None else second.logits,
         None if third is None else third.logits,
@@ -100,44 +100,44 @@ def start(lesson: str | None = None, step: int = 1) -> State:
     )
 
 
-def of_real(said: Real) -> State:
+def of_run_image(image: RunImage) -> State:
     """Where one starts with what a network said of an image: its own numbers, with every loss and decoder."""
-    return State(said.scene, said.tree_name, real=said)
+    return State(image.example, image.tree_name, run_image=image)
 
 
-def begun(state: State) -> State:
+def initial_state(state: State) -> State:
     """Where one started to come to this state."""
-    return start(state.lesson, state.step) if state.real is None else of_real(state.real)
+    return start(state.story, state.step) if state.run_image is None else of_run_image(state.run_image)
 
 
 def _address_base(state: State) -> State:
     """The same, as far as an address can name it: a picture of one's own stays on the machine it was shown."""
-    return start() if state.real is not None and state.real.image is None else begun(state)
+    return start() if state.run_image is not None and state.run_image.image is None else initial_state(state)
 
 
 def to_params(state: State) -> dict[str, str]:
     """The parameters of the state's address; see `fits` for whether they are short enough."""
     base = _address_base(state)
     params: dict[str, str] = {}
-    if state.lesson is not None:
-        params |= {"lesson": state.lesson, "step": str(state.step)}
-    if base.real is not None:
-        params |= {"run": base.real.run, "image": str(base.real.image)}
-    if state.scene.tree != base.scene.tree or state.tree_name != base.tree_name:
+    if state.story is not None:
+        params |= {"lesson": state.story, "step": str(state.step)}
+    if base.run_image is not None:
+        params |= {"run": base.run_image.run, "image": str(base.run_image.image)}
+    if state.example.tree != base.example.tree or state.tree_name != base.tree_name:
         named = state.tree_name is not None
-        params |= {"tree": str(state.tree_name)} if named else {"nodes": url_codec.pack_tree(state.scene.tree)}
-        base = base.on_tree(state.scene.tree, state.tree_name)
-    if state.scene.target != base.scene.target:
-        params["y"] = state.scene.target_name
-    own = state.scene.logits
+        params |= {"tree": str(state.tree_name)} if named else {"nodes": url_codec.pack_tree(state.example.tree)}
+        base = base.on_tree(state.example.tree, state.tree_name)
+    if state.example.target != base.example.target:
+        params["y"] = state.example.target_name
+    own = state.example.logits
     for key, logits, was in (
-        ("x", own, base.scene.logits),
+        ("x", own, base.example.logits),
         ("x2", state.second, base.second),
         ("x3", state.third, base.third),
     ):
         if logits != was:
             params[key] = (
-                "" if logits is None else url_codec.pack_logits(logits, base.scene.logits if was is None else was)
+                "" if logits is None else url_codec.pack_logits(logits, base.example.logits if was is None else was)
             )
     if state.space != base.space:
         params["space"] = state.space
@@ -168,7 +168,7 @@ def from_params(params: Mapping[str, str]) -> Opened:
 
     there = True
     if "run" in params:
-        there = attempt(lambda _: of_real(real.find(params["run"], params.get("image", "0"))))
+        there = attempt(lambda _: of_run_image(run_images.find(params["run"], params.get("image", "0"))))
     elif "lesson" in params:
         attempt(lambda _: start(params["lesson"], _step(params.get("step", "1"))))
     named = "tree" in params or "nodes" in params
@@ -200,22 +200,22 @@ def _with_tree(state: State, params: Mapping[str, str]) -> State:
 
 
 def _with_target(state: State, name: str) -> State:
-    leaves = state.scene.tree.leaves
+    leaves = state.example.tree.leaves
     if name not in leaves:
         raise ConfigError(f"The tree has no class {name[:60]!r}, which the address names as the true one.")
-    return replace(state, scene=state.scene.with_target(leaves.index(name)))
+    return replace(state, example=state.example.with_target(leaves.index(name)))
 
 
 def _with_logits(state: State, key: str, text: str) -> State:
-    own = state.scene.logits
+    own = state.example.logits
     if key == "x":
-        return replace(state, scene=replace(state.scene, logits=url_codec.unpack_logits(text, own)))
-    # The points are told beside the start's, whatever the scene's own logits became.
-    start_of_it = begun(state)
-    if state.scene.tree != start_of_it.scene.tree or state.tree_name != start_of_it.tree_name:
-        start_of_it = start_of_it.on_tree(state.scene.tree, state.tree_name)
+        return replace(state, example=replace(state.example, logits=url_codec.unpack_logits(text, own)))
+    # The points are told beside the start's, whatever the example's own logits became.
+    start_of_it = initial_state(state)
+    if state.example.tree != start_of_it.example.tree or state.tree_name != start_of_it.tree_name:
+        start_of_it = start_of_it.on_tree(state.example.tree, state.tree_name)
     was = start_of_it.second if key == "x2" else start_of_it.third
-    found = url_codec.unpack_logits(text, start_of_it.scene.logits if was is None else was) if text else None
+    found = url_codec.unpack_logits(text, start_of_it.example.logits if was is None else was) if text else None
     return replace(state, second=found) if key == "x2" else replace(state, third=found)
 
 
@@ -256,11 +256,11 @@ def _parsed(text: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
-def _moved(scene: Scene, tree: LabelTree) -> Scene:
-    if tree == scene.tree:
-        return scene
-    if set(tree.leaves) != set(scene.tree.leaves):
-        return Scene.level(tree)
-    z = dict(zip(scene.tree.leaves, scene.leaf_log_probs, strict=True))
-    moved = Scene.from_leaf_log_probs(tree, [z[leaf] for leaf in tree.leaves], tree.leaves.index(scene.target_name))
+def _moved(example: Example, tree: LabelTree) -> Example:
+    if tree == example.tree:
+        return example
+    if set(tree.leaves) != set(example.tree.leaves):
+        return Example.level(tree)
+    z = dict(zip(example.tree.leaves, example.leaf_log_probs, strict=True))
+    moved = Example.from_leaf_log_probs(tree, [z[leaf] for leaf in tree.leaves], tree.leaves.index(example.target_name))
     return replace(moved, logits=tuple(on_slider(logit) for logit in moved.logits))

@@ -1,4 +1,4 @@
-"""Where theory says that two settings train the same loss: then no test can find more than noise.
+"""Where theory says that two configurations train the same loss: then no test can find more than noise.
 
 Many of the losses are one: a sum over the steps of the true path of weight * (-log p), where p = z(node) / z(parent).
 They differ in the weights, in whether p comes from one softmax over the leaves (flat) or from one over each set of
@@ -24,7 +24,7 @@ from hierapp.trees import LabelTree
 Kind = Literal["same", "scaled", "coordinates"]
 
 
-class Setting(Protocol):
+class Configuration(Protocol):
     """What of a configuration is read here; a `RunConfig` is one."""
 
     @property
@@ -92,13 +92,13 @@ _SENTENCES: dict[Kind, str] = {
 
 
 def same_loss(
-    a: Setting,
-    b: Setting,
+    a: Configuration,
+    b: Configuration,
     tree: LabelTree,
     other_tree: LabelTree | None = None,
     similarities: tuple[Matrix | None, Matrix | None] = (None, None),
 ) -> str | None:
-    """One sentence that says how the losses of two settings are the same, or None where they differ.
+    """One sentence that says how the losses of two configurations are the same, or None where they differ.
 
     Args:
         a: a configuration with `loss` and `options`.
@@ -121,8 +121,8 @@ nothing else, all difference is noise.'
 
 
 def sameness(
-    a: Setting,
-    b: Setting,
+    a: Configuration,
+    b: Configuration,
     tree: LabelTree,
     other_tree: LabelTree | None = None,
     similarities: tuple[Matrix | None, Matrix | None] = (None, None),
@@ -153,9 +153,9 @@ def _said(kind: Kind, factor: float) -> Sameness:
     return Sameness(kind, factor, _SENTENCES[kind].format(times=times))
 
 
-def _form(setting: Setting, tree: LabelTree, similarity: Matrix | None) -> _Form:
-    name = setting.loss
-    options = losses.check_options(name, setting.options)
+def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | None) -> _Form:
+    name = configuration.loss
+    options = losses.check_options(name, configuration.options)
     own: dict[str, object] = {} if similarity is None else {"similarity": similarity}
     steps = np.arange(1, tree.leaf_paths.shape[1], dtype=np.float64)
     match name:

@@ -13,7 +13,7 @@ from hierapp.trees import LabelTree
 
 
 class CrossEntropy(FlatLoss):
-    """-log softmax(u)_y, the report's (5): `F.cross_entropy`, class weights and label smoothing included.
+    """-log softmax(u)_y, the paper's (5): `F.cross_entropy`, class weights and label smoothing included.
 
     Args:
         label_smoothing: share of the target that is spread evenly over all leaves.
@@ -52,7 +52,7 @@ class CrossEntropy(FlatLoss):
 
 
 class RegularizedCrossEntropy(FlatLoss):
-    """-log p_y + penalty * sum_i p_i log p_i with p = softmax(u): the report's (6), after Pereyra et al. 2017.
+    """-log p_y + penalty * sum_i p_i log p_i with p = softmax(u): the paper's (6), after Pereyra et al. 2017.
 
     The second term is the negative entropy: it lowers the loss of unsure outputs.
 

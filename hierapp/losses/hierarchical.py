@@ -1,4 +1,4 @@
-"""The report's hierarchical losses, (2) and (4)."""
+"""The paper's hierarchical losses, (2) and (4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SoftReduction = Literal["mean", "sum"]
 
 
 class SoftPathLoss(PathLoss):
-    """A path loss with soft labels off the path (the report's section 5.4) and a term that no target changes.
+    """A path loss with soft labels off the path (the paper's section 5.4) and a term that no target changes.
 
     With `soft` > 0 each internal node i off the path adds soft * g(i) * KL(uniform || p_i), where p_i is the softmax
     over its children; `soft_reduction` joins them by their mean or their sum.
@@ -32,7 +32,7 @@ class SoftPathLoss(PathLoss):
         weights: [L, D], see `PathLoss`.
         node_weights: [G], g for each internal node in the order of `tree.internal_nodes`.
         soft: weight of the soft labels.
-        soft_reduction: "mean" over the internal nodes off the path, or the report's plain "sum".
+        soft_reduction: "mean" over the internal nodes off the path, or the paper's plain "sum".
         shared: see `TreeLoss`.
     """
 
@@ -115,7 +115,7 @@ class SoftPathLoss(PathLoss):
 
 
 class Hierarchical(SoftPathLoss):
-    """The report's (2) and (3): a weighted cross-entropy of the path's decisions, and the mass of the internal nodes.
+    """The paper's (2) and (3): a weighted cross-entropy of the path's decisions, and the mass of the internal nodes.
 
     The value is the sum over v on path(y), v != root, of s(v) * (-log p(v)), plus mass * sum of z(v) over the internal
     nodes v, the root included.
@@ -129,7 +129,7 @@ class Hierarchical(SoftPathLoss):
         targets: "path", s(v) = depth(y) - depth(v) + 1 (y = 1 on every node of the path); "leaf", s(v) = 1.
         mass: weight of the second term.
         soft: weight of uniform targets off the path (section 5.4).
-        soft_reduction: "mean" over the internal nodes off the path, or the report's plain "sum".
+        soft_reduction: "mean" over the internal nodes off the path, or the paper's plain "sum".
         matrix_form: compute (3) as printed, with the matrix J of paths: O(B * N ** 2), to teach and to check.
         shared: see `TreeLoss`.
 
@@ -231,7 +231,7 @@ class InternalMass(nn.Module):
 
 
 class HierarchicalConvex(SoftPathLoss):
-    """The report's (4): sum over the internal nodes i on path(y) of -log p(child of i on the path) / depth(i).
+    """The paper's (4): sum over the internal nodes i on path(y) of -log p(child of i on the path) / depth(i).
 
     As printed (4) has the opposite sign, which is negative and unbounded below; the plus sign is meant. Convex in the
     logits.
@@ -239,7 +239,7 @@ class HierarchicalConvex(SoftPathLoss):
     Args:
         tree: the label tree.
         soft: weight of uniform targets off the path (section 5.4), divided by depth(i) as well.
-        soft_reduction: "mean" over the internal nodes off the path, or the report's plain "sum".
+        soft_reduction: "mean" over the internal nodes off the path, or the paper's plain "sum".
         shared: see `TreeLoss`.
 
     >>> import torch

@@ -31,7 +31,7 @@ class Propriety:
 
 
 def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Propriety:
-    """The report's (2): on ragged trees only two pairs of targets and mass are proper.
+    """The paper's (2): on ragged trees only two pairs of targets and mass are proper.
 
     With path targets the weight of a decision is the steps that remain below it, plus one: more on a deep branch than
     on a shallow one. That pulls towards deep leaves by as much as mass = 1 pushes away from them. With leaf targets
@@ -60,7 +60,7 @@ def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Pro
 
 
 def convex(tree: LabelTree, soft: float) -> Propriety:
-    """The report's (4): weighted cross-entropies of the decisions, siblings alike."""
+    """The paper's (4): weighted cross-entropies of the decisions, siblings alike."""
     away = _soft(tree, soft)
     return siblings_alike() if away is None else away
 

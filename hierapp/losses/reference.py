@@ -1,4 +1,4 @@
-"""The report's own ways to compute (2): the matrix form (3), and the loop over samples and nodes of its appendix A.
+"""The paper's own ways to compute (2): the matrix form (3), and the loop over samples and nodes of its appendix A.
 
 Both are slow. They are here to teach, as oracles, and to measure against.
 """

@@ -1,4 +1,4 @@
-"""From confusion counts, predictions and probabilities to figures; numpy only, so that pages need no torch.
+"""From confusion counts, predictions and probabilities to metrics; numpy only, so that pages need no torch.
 
 Rows are true classes and columns predicted ones, both in the order of `tree.leaves`. Everything is computed from the
 pairs of classes that occur: no [L, L] matrix of distances, so that 10,000 classes are as good as ten.
@@ -54,13 +54,13 @@ def sparse_confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes
 def report(
     confusion: ArrayLike | csr_array, tree: LabelTree, distance: DistanceKind = "lca-depth", scale: Scale = "none"
 ) -> dict[str, Any]:
-    """All figures that follow from a confusion matrix and a tree, as plain numbers and lists for JSON.
+    """All metrics that follow from a confusion matrix and a tree, as plain numbers and lists for JSON.
 
     Args:
         confusion: counts [L, L], rows true: an array, or a scipy.sparse one.
         tree: the label tree.
-        distance: the distance between leaves, which the figures name; see `LabelTree.distances`.
-        scale: what the distances in the weighted figures are divided by: 1 ("none"), the largest distance ("max"), or
+        distance: the distance between leaves, which the metrics name; see `LabelTree.distances`.
+        scale: what the distances in the weighted metrics are divided by: 1 ("none"), the largest distance ("max"), or
             the mean distance of two different leaves ("mean").
 
     Returns:
@@ -70,7 +70,7 @@ def report(
           and random_mistake_distance, what a uniformly random mistake would have: the reference for severity
         - per class, lists in the order of `tree.leaves`: recall = TP / (TP + FN), precision = TP / (TP + FP), f1, and
           with wFN_i = sum_j D_ij C_ij and wFP_i = sum_j D_ij C_ji in place of FN and FP weighted_recall,
-          weighted_precision, weighted_f1 (the report "Loss in Layers", section 6, its two names exchanged).
+          weighted_precision, weighted_f1 (the paper "Loss in Layers", section 6, its two names exchanged).
           class_accuracy is recall and weighted_class_accuracy is weighted_recall.
         - macro_ + any of these six: the mean over classes
         - hierarchical_precision, _recall, _f1: over the nodes of the predicted and the true path, the root left out,
@@ -80,7 +80,7 @@ def report(
         - superclass_accuracy: the share of samples whose prediction lies below the true leaf's parent, or is right
           where that is the root; failed_superclass_accuracy: the same among the mistakes (SimLoss)
         - mistakes_by_height: for each height from 1 to the tree's how many mistakes have a lowest common ancestor of it
-        - undefined: the names of the figures in which some class is 0 / 0, counted as 0
+        - undefined: the names of the metrics in which some class is 0 / 0, counted as 0
 
     Raises:
         ConfigError: if the matrix has not one row and one column a leaf, or negative counts.
@@ -151,7 +151,7 @@ def _per_class(
 
     wrong = true != predicted
     hit = summed(true, counts * ~wrong)
-    figures: dict[str, list[float]] = {}
+    metrics: dict[str, list[float]] = {}
     undefined = []
     for prefix, weight in (("", wrong.astype(np.float64)), ("weighted_", distances)):
         missed, taken = summed(true, weight * counts), summed(predicted, weight * counts)
@@ -160,10 +160,10 @@ def _per_class(
             ("precision", hit, hit + taken),
             ("f1", 2 * hit, 2 * hit + missed + taken),
         ):
-            figures[prefix + name] = np.divide(above, below, out=np.zeros_like(hit), where=below > 0).tolist()
+            metrics[prefix + name] = np.divide(above, below, out=np.zeros_like(hit), where=below > 0).tolist()
             if (below == 0).any():
                 undefined.append(prefix + name)
-    return figures, undefined
+    return metrics, undefined
 
 
 def _of_paths(true: Counts, predicted: Counts, counts: Floats, tree: LabelTree) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _of_paths(true: Counts, predicted: Counts, counts: Floats, tree: LabelTree) 
     heights = tree.height[paths[true, common - 1]]
     total, mistakes = counts.sum(), counts[wrong].sum()
     return {
-        **hierarchical_figures(common - 1, depth[true] - 1, depth[predicted] - 1, counts),
+        **hierarchical_metrics(common - 1, depth[true] - 1, depth[predicted] - 1, counts),
         "level_accuracy": [_share(counts[same].sum(), total) for same in agree.T[1:]],
         "failed_level_accuracy": [_share(counts[same & wrong].sum(), mistakes) for same in agree.T[1:]],
         "superclass_accuracy": _share(counts[within].sum(), total),
@@ -189,7 +189,7 @@ def _of_paths(true: Counts, predicted: Counts, counts: Floats, tree: LabelTree) 
     }
 
 
-def hierarchical_figures(shared: Counts, true: Counts, predicted: Counts, counts: Floats) -> dict[str, float]:
+def hierarchical_metrics(shared: Counts, true: Counts, predicted: Counts, counts: Floats) -> dict[str, float]:
     """Precision, recall and F1 of ancestor sets, the root left out: over all samples (micro), and their mean (macro).
 
     Args:
@@ -199,15 +199,15 @@ def hierarchical_figures(shared: Counts, true: Counts, predicted: Counts, counts
         counts: [K], how many samples each entry stands for.
     """
     total = float(counts.sum())
-    figures = {}
+    metrics = {}
     for name, above, below in (
         ("precision", shared, predicted),
         ("recall", shared, true),
         ("f1", 2 * shared, true + predicted),
     ):
-        figures[f"hierarchical_{name}"] = _share((counts * above).sum(), (counts * below).sum())
-        figures[f"hierarchical_macro_{name}"] = _share((counts * above / np.maximum(below, 1)).sum(), total)
-    return figures
+        metrics[f"hierarchical_{name}"] = _share((counts * above).sum(), (counts * below).sum())
+        metrics[f"hierarchical_macro_{name}"] = _share((counts * above / np.maximum(below, 1)).sum(), total)
+    return metrics
 
 
 def _share(part: float, whole: float) -> float:

@@ -1,4 +1,4 @@
-"""Figures that need more than one prediction a sample: probabilities of the leaves, or predictions of inner nodes."""
+"""Metrics that need more than one prediction a sample: probabilities of the leaves, or predictions of inner nodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import ConfigError
-from hierapp.metrics.confusion import here, hierarchical_figures, indices
+from hierapp.metrics.confusion import here, hierarchical_metrics, indices
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import expected_distances, pair_distances
 
@@ -26,14 +26,14 @@ def probability_report(
     top: Sequence[int] = (1, 5),
     bins: int = 15,
 ) -> dict[str, Any]:
-    """Figures of predicted probabilities, as plain numbers for JSON.
+    """Metrics of predicted probabilities, as plain numbers for JSON.
 
     Args:
         leaf_log_probs: [n, L] log-probabilities in the order of `tree.leaves`, of any floating type: array or tensor.
         target: [n], positions in `tree.leaves`.
         tree: the label tree.
         distance: the distance between leaves; see `LabelTree.distances`.
-        top: the k of the top-k figures; a k of more than L is taken as L.
+        top: the k of the top-k metrics; a k of more than L is taken as L.
         bins: bins of equal width for the calibration error.
 
     Returns:
@@ -50,8 +50,8 @@ def probability_report(
         TreeError: for an unknown distance.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> figures = probability_report(np.log([[0.5, 0.3, 0.2]]), [1], tree, top=[1, 2])
-    >>> figures["top_1_accuracy"], figures["top_2_accuracy"], figures["distance_at_2"]
+    >>> metrics = probability_report(np.log([[0.5, 0.3, 0.2]]), [1], tree, top=[1, 2])
+    >>> metrics["top_1_accuracy"], metrics["top_2_accuracy"], metrics["distance_at_2"]
     (0.0, 1.0, 0.5)
     """
     rows, true, size = here(leaf_log_probs), indices(target), len(tree.leaves)
@@ -63,7 +63,7 @@ def probability_report(
     if true.size and not 0 <= true.min() <= true.max() < size:
         raise ConfigError(f"Expected classes from 0 to {size - 1} but got {true.min()} to {true.max()}.")
     if bins < 1 or not top or min(top) < 1:
-        raise ConfigError("Expected at least one bin, and every k of the top-k figures to be 1 or more.")
+        raise ConfigError("Expected at least one bin, and every k of the top-k metrics to be 1 or more.")
     wanted = sorted({min(k, size) for k in top})
     sums = {f"top_{k}_accuracy": 0.0 for k in wanted} | {f"distance_at_{k}": 0.0 for k in wanted}
     sums |= {"log_loss": 0.0, "expected_distance": 0.0}
@@ -72,10 +72,10 @@ def probability_report(
         part = slice(start, start + max(1, PART // size))
         _add(sums, calibration, _double(rows[part]), true[part], tree, distance, wanted)
     count = max(len(true), 1)
-    figures: dict[str, Any] = {"samples": len(true), "distance": distance}
-    figures |= {name: float(value / count) for name, value in sums.items()}
-    figures["calibration_error"] = float(np.abs(calibration[2] - calibration[1]).sum() / count)
-    return figures
+    metrics: dict[str, Any] = {"samples": len(true), "distance": distance}
+    metrics |= {name: float(value / count) for name, value in sums.items()}
+    metrics["calibration_error"] = float(np.abs(calibration[2] - calibration[1]).sum() / count)
+    return metrics
 
 
 def _add(
@@ -106,7 +106,7 @@ def _add(
 
 
 def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dict[str, Any]:
-    """Figures of predictions that may be internal nodes, as the threshold decoder makes them.
+    """Metrics of predictions that may be internal nodes, as the threshold decoder makes them.
 
     Args:
         predicted: [n], positions in `tree.nodes`.
@@ -122,8 +122,8 @@ def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dic
         ConfigError: if the lengths differ, or a position is outside nodes or leaves.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> figures = node_report([1, 2], [0, 1], tree)  # animal for a cat, cat for a dog
-    >>> figures["correct"], figures["hierarchical_recall"]
+    >>> metrics = node_report([1, 2], [0, 1], tree)  # animal for a cat, cat for a dog
+    >>> metrics["correct"], metrics["hierarchical_recall"]
     (0.5, 0.5)
     """
     guessed, true = indices(predicted), indices(target)
@@ -145,7 +145,7 @@ def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dic
         "correct": float((shared == depth[guessed]).sum() / count),
         "leaves": float(ends.sum() / count),
         "mean_depth": float(depth[guessed].sum() / count),
-        **hierarchical_figures(shared - 1, depth[leaves] - 1, depth[guessed] - 1, np.ones(len(true))),
+        **hierarchical_metrics(shared - 1, depth[leaves] - 1, depth[guessed] - 1, np.ones(len(true))),
     }
 
 

@@ -1,4 +1,4 @@
-"""Figures of settings against each other, pure: data in, figure out."""
+"""Plots of groups against each other, pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NEAR_TO_FAR = ["#56B4E9", "#E69F00", "#B03A00"]
 REFERENCE = "#8a9099"  # shows on white and on black
 
 
-def bands_figure(bands: Mapping[str, Band], what: str, colors: Mapping[str, str], percent: bool = False) -> go.Figure:
-    """The mean of each setting over the epochs, and around it one deviation over its seeds."""
-    figure = go.Figure()
+def bands_plot(bands: Mapping[str, Band], what: str, colors: Mapping[str, str], percent: bool = False) -> go.Figure:
+    """The mean of each group over the epochs, and around it one deviation over its seeds."""
+    plot = go.Figure()
     form = ".1%" if percent else ".4f"
     for name, band in bands.items():
         if band.n > 1:
             spread = np.nan_to_num(band.deviation)
-            figure.add_scatter(
+            plot.add_scatter(
                 x=[*band.epochs, *band.epochs[::-1]],
                 y=[*(band.mean + spread), *(band.mean - spread)[::-1]],
                 fill="toself",
@@ -34,7 +34,7 @@ def bands_figure(bands: Mapping[str, Band], what: str, colors: Mapping[str, str]
                 showlegend=False,
                 legendgroup=name,
             )
-        figure.add_scatter(
+        plot.add_scatter(
             x=band.epochs,
             y=band.mean,
             customdata=band.deviation,
@@ -45,24 +45,24 @@ def bands_figure(bands: Mapping[str, Band], what: str, colors: Mapping[str, str]
             marker_color=colors[name],
             hovertemplate="epoch %{x:.4g}: %{y:" + form + "}" + (" ± %{customdata:" + form + "}") * (band.n > 1),
         )
-    figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
-    figure.update_yaxes(title=what, tickformat=".0%" if percent else None)
-    return framed(figure, height=340 + 16 * max(0, len(bands) - 2))
+    plot.update_layout(hovermode="x unified")
+    plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
+    plot.update_yaxes(title=what, tickformat=".0%" if percent else None)
+    return framed(plot, height=340 + 16 * max(0, len(bands) - 2))
 
 
-def severity_figure(
+def severity_plot(
     points: Mapping[str, Sequence[tuple[str, float, float]]], colors: Mapping[str, str], random_mistake: float | None
 ) -> go.Figure:
-    """Severity over accuracy: a dot a run, a diamond each setting's mean; a dashed line where mistakes would be
+    """Severity over accuracy: a dot a run, a diamond each group's mean; a dashed line where mistakes would be
     random ones, or a word of it where the line is so far away that the dots would lie in a heap. Lower and further to
     the right is better."""
-    figure = go.Figure()
+    plot = go.Figure()
     for name, runs in points.items():
         if not runs:
             continue
         _, across, up = zip(*runs, strict=True)
-        figure.add_scatter(
+        plot.add_scatter(
             x=across,
             y=up,
             customdata=[run for run, _, _ in runs],
@@ -73,7 +73,7 @@ def severity_figure(
             marker={"size": 8, "color": colors[name], "opacity": 0.7},
             hovertemplate="run %{customdata}: accuracy %{x:.2%}, severity %{y:.4f}",
         )
-        figure.add_scatter(
+        plot.add_scatter(
             x=[float(np.mean(across))],
             y=[float(np.mean(up))],
             name=plain(name),
@@ -83,35 +83,35 @@ def severity_figure(
             hovertemplate=f"mean of {len(runs)}: accuracy %{{x:.2%}}, severity %{{y:.4f}}",
         )
     if random_mistake is not None:
-        _refer(figure, random_mistake, [severity for runs in points.values() for _, _, severity in runs])
-    figure.update_xaxes(title="accuracy", tickformat=".1%")
-    figure.update_yaxes(title="severity: mean distance of mistakes")
-    return framed(figure, height=430 + 16 * max(0, len(points) - 2))
+        _refer(plot, random_mistake, [severity for runs in points.values() for _, _, severity in runs])
+    plot.update_xaxes(title="accuracy", tickformat=".1%")
+    plot.update_yaxes(title="severity: mean distance of mistakes")
+    return framed(plot, height=430 + 16 * max(0, len(points) - 2))
 
 
-def _refer(figure: go.Figure, random_mistake: float, severities: Sequence[float]) -> None:
+def _refer(plot: go.Figure, random_mistake: float, severities: Sequence[float]) -> None:
     """Random mistakes as a line, or in words where it would take more than half of the height."""
     low, high = min(severities, default=0.0), max(severities, default=0.0)
     away = max(random_mistake - high, low - random_mistake)
     said = f"random mistakes, {random_mistake:.3f}"
     if low < high and away > high - low:
         above = random_mistake > high
-        figure.add_annotation(
+        plot.add_annotation(
             text=f"{'↑' if above else '↓'} {said}", xref="paper", yref="paper", x=1, y=float(above), showarrow=False
         )
     else:
         line = {"dash": "dash", "color": REFERENCE, "width": 1.5}
-        figure.add_hline(random_mistake, line=line, annotation={"text": said, "xanchor": "right"})
+        plot.add_hline(random_mistake, line=line, annotation={"text": said, "xanchor": "right"})
 
 
-def dots_figure(
+def dots_plot(
     figures: Mapping[str, Mapping[int, float]], what: str, colors: Mapping[str, str], percent: bool = False
 ) -> go.Figure:
-    """A row a setting: a dot a seed, a line at the mean."""
-    figure = go.Figure()
+    """A row a group: a dot a seed, a line at the mean."""
+    plot = go.Figure()
     for row, (name, seeds) in enumerate(figures.items()):
         mean = float(np.mean(list(seeds.values())))
-        figure.add_scatter(
+        plot.add_scatter(
             x=list(seeds.values()),
             y=[row] * len(seeds),
             customdata=list(seeds),
@@ -120,30 +120,30 @@ def dots_figure(
             marker={"size": 10, "color": colors[name], "opacity": 0.7},
             hovertemplate="seed %{customdata}: %{x:" + (".2%" if percent else ".5g") + "}",
         )
-        figure.add_shape(
+        plot.add_shape(
             type="line", x0=mean, x1=mean, y0=row - 0.3, y1=row + 0.3, line={"color": colors[name], "width": 3}
         )
     ticks = [plain(name if len(name) <= 44 else f"{name[:43]}…") for name in figures]
-    figure.update_yaxes(
+    plot.update_yaxes(
         tickvals=list(range(len(ticks))),
         ticktext=ticks,
         range=[len(ticks) - 0.4, -0.6],
         automargin=True,
         zeroline=False,
     )
-    figure.update_xaxes(title=what, tickformat=".1%" if percent else None)
-    return framed(figure, height=90 + 42 * len(ticks), showlegend=False)
+    plot.update_xaxes(title=what, tickformat=".1%" if percent else None)
+    return framed(plot, height=90 + 42 * len(ticks), showlegend=False)
 
 
-def heights_figure(shares: Mapping[str, Sequence[float]]) -> go.Figure:
+def heights_plot(shares: Mapping[str, Sequence[float]]) -> go.Figure:
     """For each name a bar of its mistakes, in shares by the height of the lowest common ancestor."""
     most = max(map(len, shares.values()))
     colors = sample_colorscale(NEAR_TO_FAR, most) if most > 1 else NEAR_TO_FAR[:1]
     rows = list(range(len(shares)))
-    figure = go.Figure()
+    plot = go.Figure()
     for height in range(most):
         values = [each[height] if height < len(each) else 0.0 for each in shares.values()]
-        figure.add_bar(
+        plot.add_bar(
             y=rows,
             x=values,
             orientation="h",
@@ -155,12 +155,12 @@ def heights_figure(shares: Mapping[str, Sequence[float]]) -> go.Figure:
             customdata=[plain(name) for name in shares],
             hovertemplate="%{customdata}<br>%{x:.1%} of the mistakes<extra>height " + str(height + 1) + "</extra>",
         )
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="share of the mistakes", tickformat=".0%", range=[0, 1.004])
+    plot.update_layout(barmode="stack")
+    plot.update_xaxes(title="share of the mistakes", tickformat=".0%", range=[0, 1.004])
     ticks = [plain(name if len(name) <= 44 else f"{name[:43]}…") for name in shares]
-    figure.update_yaxes(tickvals=rows, ticktext=ticks, autorange="reversed", automargin=True)
-    figure = framed(figure, height=130 + 38 * len(rows))
-    return figure.update_layout(legend={"traceorder": "normal"})
+    plot.update_yaxes(tickvals=rows, ticktext=ticks, autorange="reversed", automargin=True)
+    plot = framed(plot, height=130 + 38 * len(rows))
+    return plot.update_layout(legend={"traceorder": "normal"})
 
 
 def clear(color: str, opacity: float = 0.18) -> str:
@@ -170,5 +170,5 @@ def clear(color: str, opacity: float = 0.18) -> str:
 
 
 def colors_of(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each setting; from the ninth on they come again."""
+    """A colour for each group; from the ninth on they come again."""
     return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}

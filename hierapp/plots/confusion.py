@@ -1,4 +1,4 @@
-"""The confusion matrix of nodes, pure: data in, figure out."""
+"""The confusion matrix of nodes, pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIFFERENCE_ON_LIGHT = ((0, "#D55E00"), (0.5, "#ffffff"), (1, "#1f83c4"))
 DIFFERENCE_ON_DARK = ((0, "#D55E00"), (0.5, "#161d26"), (1, "#3d9bd8"))
 
 
-def node_confusion_figure(
+def node_confusion_plot(
     counts: NDArray[np.int64],
     shares: NDArray[np.float64],
     tree: LabelTree,
@@ -42,7 +42,7 @@ def node_confusion_figure(
     most = max(float(np.abs(shares).max()), 1e-9)
     gap = 1 if size <= 60 else 0
     text = np.where(counts == 0, "", np.char.mod("%+d" if is_difference else "%d", counts))
-    figure = go.Figure(
+    plot = go.Figure(
         go.Heatmap(
             z=shares,
             xgap=gap,
@@ -52,19 +52,19 @@ def node_confusion_figure(
             coloraxis="coloraxis",
         )
     )
-    _add_points(figure, counts, shares, [plain(tree.nodes[node]) for node in nodes], is_difference)
-    _part_branches(figure, tree, nodes)
+    _add_points(plot, counts, shares, [plain(tree.nodes[node]) for node in nodes], is_difference)
+    _part_branches(plot, tree, nodes)
     if chosen is not None:
-        _frame(figure, *chosen)
-    square_axes(figure, labels)
-    figure.update_coloraxes(**({"cmin": -most, "cmax": most} if is_difference else {"cmin": 0, "cmax": 1}))
-    figure.update_xaxes(title="predicted", range=[-0.5, size - 0.5])
-    figure.update_yaxes(title="true", range=[size - 0.5, -0.5], autorange=False)
-    return figure.update_layout(uirevision=",".join(map(str, nodes)))
+        _frame(plot, *chosen)
+    square_axes(plot, labels)
+    plot.update_coloraxes(**({"cmin": -most, "cmax": most} if is_difference else {"cmin": 0, "cmax": 1}))
+    plot.update_xaxes(title="predicted", range=[-0.5, size - 0.5])
+    plot.update_yaxes(title="true", range=[size - 0.5, -0.5], autorange=False)
+    return plot.update_layout(uirevision=",".join(map(str, nodes)))
 
 
 def _add_points(
-    figure: go.Figure,
+    plot: go.Figure,
     counts: NDArray[np.int64],
     shares: NDArray[np.float64],
     names: Sequence[str],
@@ -78,7 +78,7 @@ def _add_points(
         if is_difference
         else "%{customdata[2]:,} images, %{customdata[3]:.1%} of the row"
     )
-    figure.add_scatter(
+    plot.add_scatter(
         x=columns,
         y=rows,
         mode="markers",
@@ -90,17 +90,17 @@ def _add_points(
     )
 
 
-def _frame(figure: go.Figure, row: int, column: int) -> None:
+def _frame(plot: go.Figure, row: int, column: int) -> None:
     """A frame around a cell."""
     line = {"color": COLORS[3], "width": 3}
-    figure.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
+    plot.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
 
 
-def _part_branches(figure: go.Figure, tree: LabelTree, nodes: Sequence[int]) -> None:
+def _part_branches(plot: go.Figure, tree: LabelTree, nodes: Sequence[int]) -> None:
     """Lines between the branches below the root."""
     line = {"color": COLORS[4], "width": 1.5 if len(nodes) <= 60 else 0.75}
     starts = tree.leaf_ranges[list(nodes), 0]
     for top in tree.children[0][1:]:
         edge = float(np.searchsorted(starts, tree.leaf_ranges[top, 0])) - 0.5
-        figure.add_hline(edge, line=line)
-        figure.add_vline(edge, line=line)
+        plot.add_hline(edge, line=line)
+        plot.add_vline(edge, line=line)

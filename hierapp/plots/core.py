@@ -1,4 +1,4 @@
-"""Every Plotly figure, pure: data in, figure out.
+"""Every Plotly figure, pure: data in, plot out.
 
 Colours of text, grid and background are left to whoever shows the figure, so that light and dark themes both work.
 Names go through `plain`: Plotly reads some HTML, and a name must show as it is written.
@@ -43,9 +43,9 @@ def branch_colors(tree: LabelTree) -> list[str]:
 
 def run_colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
     """A colour for each run's name; runs that differ in their seed only share one."""
-    settings = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
-    number = {setting: i for i, setting in enumerate(dict.fromkeys(settings))}
-    return {names[run.id]: COLORS[number[setting] % len(COLORS)] for run, setting in zip(runs, settings, strict=True)}
+    groups = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
+    number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    return {names[run.id]: COLORS[number[group] % len(COLORS)] for run, group in zip(runs, groups, strict=True)}
 
 
 def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -59,7 +59,7 @@ def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.f
     return across, down
 
 
-def tree_figure(tree: LabelTree, compact: bool = False) -> go.Figure:
+def tree_plot(tree: LabelTree, compact: bool = False) -> go.Figure:
     """The tree from left to right, over the networkx graph; colours tell the branches below the root."""
     graph = tree.to_networkx()
     x, y = layout_positions(tree)
@@ -72,8 +72,8 @@ def tree_figure(tree: LabelTree, compact: bool = False) -> go.Figure:
         lines_y += [y0, y0, y1, y1, None]
     is_leaf = [not below for below in tree.children]
     counts = tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]
-    figure = go.Figure(go.Scatter(x=lines_x, y=lines_y, mode="lines", line={"color": "#9aa0a6"}, hoverinfo="skip"))
-    figure.add_scatter(
+    plot = go.Figure(go.Scatter(x=lines_x, y=lines_y, mode="lines", line={"color": "#9aa0a6"}, hoverinfo="skip"))
+    plot.add_scatter(
         x=x,
         y=y,
         mode="markers+text",
@@ -89,16 +89,16 @@ def tree_figure(tree: LabelTree, compact: bool = False) -> go.Figure:
     )
     levels = float(x.max())
     longest = max(len(name) for name in tree.leaves)
-    figure.update_xaxes(visible=False, range=[-0.25 * levels / 3, levels * (1 + 0.016 * min(longest, 24)) + 0.1])
-    figure.update_yaxes(visible=False, range=[len(tree.leaves) - 0.4, -1.0])
+    plot.update_xaxes(visible=False, range=[-0.25 * levels / 3, levels * (1 + 0.016 * min(longest, 24)) + 0.1])
+    plot.update_yaxes(visible=False, range=[len(tree.leaves) - 0.4, -1.0])
     row = 24 if compact else 30 if len(tree.leaves) <= 40 else 17
-    return framed(figure, height=max(260, row * len(tree.leaves) + 40), showlegend=False)
+    return framed(plot, height=max(260, row * len(tree.leaves) + 40), showlegend=False)
 
 
-def matrix_figure(values: NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
+def matrix_plot(values: NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
     """A square matrix over nodes or leaves, as the distance and the adjacency matrix; `what` names a cell's value."""
     labels = [plain(name) for name in names]
-    figure = go.Figure(
+    plot = go.Figure(
         go.Heatmap(
             z=values,
             coloraxis="coloraxis",
@@ -109,32 +109,30 @@ def matrix_figure(values: NDArray[np.int64], names: Sequence[str], what: str) ->
             **_numbers(values),
         )
     )
-    return square_axes(figure, labels)
+    return square_axes(plot, labels)
 
 
-def depth_figure(tree: LabelTree) -> go.Figure:
+def depth_plot(tree: LabelTree) -> go.Figure:
     """How many internal nodes and how many leaves each depth holds."""
     depths = np.arange(1, tree.depth.max() + 1)
-    figure = go.Figure()
+    plot = go.Figure()
     for name, nodes, color in (
         ("internal nodes", tree.internal_nodes, COLORS[7]),
         ("leaves", tree.leaf_nodes, COLORS[0]),
     ):
         counts = [(tree.depth[nodes] == depth).sum() for depth in depths]
-        figure.add_bar(x=depths, y=counts, name=name, marker_color=color, text=[count or "" for count in counts])
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="depth (the root has 1)", dtick=1)
-    figure.update_yaxes(title="nodes")
-    return framed(figure, height=320)
+        plot.add_bar(x=depths, y=counts, name=name, marker_color=color, text=[count or "" for count in counts])
+    plot.update_layout(barmode="stack")
+    plot.update_xaxes(title="depth (the root has 1)", dtick=1)
+    plot.update_yaxes(title="nodes")
+    return framed(plot, height=320)
 
 
-def curves_figure(
-    curves: Mapping[str, Points], what: str, colors: Mapping[str, str], percent: bool = False
-) -> go.Figure:
+def curves_plot(curves: Mapping[str, Points], what: str, colors: Mapping[str, str], percent: bool = False) -> go.Figure:
     """A line a run over the epochs. `curves` and `colors` go by the run's label."""
-    figure = go.Figure()
+    plot = go.Figure()
     for name, points in curves.items():
-        figure.add_scatter(
+        plot.add_scatter(
             x=[epoch for epoch, _ in points],
             y=[value for _, value in points],
             name=plain(name),
@@ -145,14 +143,14 @@ def curves_figure(
             line_color=colors[name],
             hovertemplate="epoch %{x:.4g}: %{y:" + (".1%" if percent else ".4f") + "}",
         )
-    figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
-    figure.update_yaxes(title=what, tickformat=".0%" if percent else None)
+    plot.update_layout(hovermode="x unified")
+    plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
+    plot.update_yaxes(title=what, tickformat=".0%" if percent else None)
     # A legend of many lines must not squeeze the plot.
-    return framed(figure, height=340 + 10 * max(0, len(curves) - 4))
+    return framed(plot, height=340 + 10 * max(0, len(curves) - 4))
 
 
-def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
+def confusion_plot(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
     """Rows are true classes, columns predicted ones, in the order of the tree; a cell's colour is its share of the row.
 
     Lines part the branches below the root: what lies outside the blocks along the diagonal is a costly mistake.
@@ -160,7 +158,7 @@ def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure
     labels = [plain(name) for name in tree.leaves]
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     data = np.dstack([cell_names(labels, labels), confusion.astype(object)])
-    figure = go.Figure(
+    plot = go.Figure(
         go.Heatmap(
             z=share,
             coloraxis="coloraxis",
@@ -174,26 +172,26 @@ def confusion_figure(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure
     )
     for node in tree.children[0][1:]:
         edge = tree.leaf_ranges[node, 0] - 0.5
-        figure.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
-        figure.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
-    square_axes(figure, labels)
-    figure.update_coloraxes(cmin=0, cmax=1)
-    figure.update_xaxes(title="predicted")
-    figure.update_yaxes(title="true")
-    return figure
+        plot.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
+        plot.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
+    square_axes(plot, labels)
+    plot.update_coloraxes(cmin=0, cmax=1)
+    plot.update_xaxes(title="predicted")
+    plot.update_yaxes(title="true")
+    return plot
 
 
-def class_accuracy_figure(
+def class_accuracy_plot(
     plain_accuracy: Mapping[str, Sequence[float]],
     weighted: Mapping[str, Sequence[float]],
     tree: LabelTree,
     colors: Mapping[str, str],
 ) -> go.Figure:
     """For each class a dot a run: class accuracy on the left, weighted class accuracy on the right."""
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
+    plot = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
     for column, figures in enumerate((plain_accuracy, weighted), start=1):
         for name, values in figures.items():
-            figure.add_scatter(
+            plot.add_scatter(
                 x=list(values),
                 y=[plain(leaf) for leaf in tree.leaves],
                 mode="markers",
@@ -205,18 +203,18 @@ def class_accuracy_figure(
                 row=1,
                 col=column,
             )
-    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25, side="top")
-    figure.update_xaxes(title="class accuracy", col=1)
-    figure.update_xaxes(title="weighted class accuracy", col=2)
+    plot.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25, side="top")
+    plot.update_xaxes(title="class accuracy", col=1)
+    plot.update_xaxes(title="weighted class accuracy", col=2)
     # "category": names such as "0" would else be numbers on a line.
-    figure.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
-    figure = framed(figure, height=150 + 26 * len(tree.leaves))
-    return figure.update_layout(legend={"y": -0.02, "yanchor": "top"})
+    plot.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
+    plot = framed(plot, height=150 + 26 * len(tree.leaves))
+    return plot.update_layout(legend={"y": -0.02, "yanchor": "top"})
 
 
-def framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
+def framed(plot: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
     """The height, margins and legend that all figures share."""
-    return figure.update_layout(
+    return plot.update_layout(
         height=height,
         showlegend=showlegend,
         margin={"l": 10, "r": 10, "t": 40 if showlegend else 10, "b": 10},
@@ -225,19 +223,19 @@ def framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure
     )
 
 
-def square_axes(figure: go.Figure, labels: Sequence[str]) -> go.Figure:
+def square_axes(plot: go.Figure, labels: Sequence[str]) -> go.Figure:
     """Axes of positions with names as ticks: two nodes may be shown alike, two positions never."""
     ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": list(labels)}
     # Beyond this, names would overlap: hovering still tells them.
     hidden = {} if len(labels) <= 60 else {"showticklabels": False}
-    figure.update_xaxes(**ticks, **hidden, tickangle=-45, showgrid=False, zeroline=False, automargin=True)
-    figure.update_yaxes(
+    plot.update_xaxes(**ticks, **hidden, tickangle=-45, showgrid=False, zeroline=False, automargin=True)
+    plot.update_yaxes(
         **ticks, **hidden, showgrid=False, zeroline=False, autorange="reversed", automargin=True, scaleanchor="x"
     )
-    figure.update_xaxes(constrain="domain")
-    figure.update_yaxes(constrain="domain")
-    figure.update_coloraxes(colorscale=ON_LIGHT, showscale=False)
-    return framed(figure, height=560, showlegend=False)
+    plot.update_xaxes(constrain="domain")
+    plot.update_yaxes(constrain="domain")
+    plot.update_coloraxes(colorscale=ON_LIGHT, showscale=False)
+    return framed(plot, height=560, showlegend=False)
 
 
 def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:

@@ -11,13 +11,13 @@ from hierapp.plots.core import COLORS
 ROW = 22  # pixels for a class
 
 
-def counts_figure(classes: Sequence[str], train: Sequence[int], test: Sequence[int]) -> go.Figure:
+def counts_plot(classes: Sequence[str], train: Sequence[int], test: Sequence[int]) -> go.Figure:
     """A bar for each class, of its training and its test images, in the order of the classes from the top."""
-    figure = go.Figure()
+    plot = go.Figure()
     # Numbered, for a name may look like a number to plotly.
     rows = list(range(len(classes)))
     for name, counts, color in (("train", train, COLORS[0]), ("test", test, COLORS[1])):
-        figure.add_bar(
+        plot.add_bar(
             y=rows,
             x=list(counts),
             customdata=list(classes),
@@ -26,7 +26,7 @@ def counts_figure(classes: Sequence[str], train: Sequence[int], test: Sequence[i
             marker_color=color,
             hovertemplate="%{customdata}: %{x:,} " + name + "<extra></extra>",
         )
-    figure.update_layout(
+    plot.update_layout(
         barmode="stack",
         height=90 + ROW * len(classes),
         margin={"l": 0, "r": 10, "t": 30, "b": 0},
@@ -35,6 +35,6 @@ def counts_figure(classes: Sequence[str], train: Sequence[int], test: Sequence[i
         plot_bgcolor="rgba(0,0,0,0)",
     )
     cut = [name if len(name) <= 30 else f"{name[:29]}…" for name in classes]
-    figure.update_yaxes(tickvals=rows, ticktext=cut, autorange="reversed", automargin=True)
-    figure.update_xaxes(title="images", gridcolor="rgba(128,128,128,0.25)")
-    return figure
+    plot.update_yaxes(tickvals=rows, ticktext=cut, autorange="reversed", automargin=True)
+    plot.update_xaxes(title="images", gridcolor="rgba(128,128,128,0.25)")
+    return plot

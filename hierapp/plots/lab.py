@@ -1,4 +1,4 @@
-"""The Loss lab's Plotly figures, pure: slices, surfaces, and the minimiser that walks off the truth."""
+"""The Loss lab's Plotly figures, pure: slices, surfaces, and the minimizer that walks off the truth."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from hierapp.lab.landscape import Slice, Surface
-from hierapp.lab.minimizer import Minimiser
+from hierapp.lab.minimizer import Minimizer
 from hierapp.lab.numbers import number
 from hierapp.plots.core import COLORS, plain
 
 BLUE, ORANGE, GREY = COLORS[0], COLORS[1], COLORS[7]
 
 
-def slice_figure(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figure:
+def slice_plot(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figure:
     """The loss between two points, with its chord, and the worst place where the curve lies above it."""
-    figure = go.Figure()
-    figure.add_scatter(
+    plot = go.Figure()
+    plot.add_scatter(
         x=line.at,
         y=line.chord,
         name="chord",
@@ -25,7 +25,7 @@ def slice_figure(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Fi
         line={"color": GREY, "width": 2, "dash": "dash"},
         hovertemplate="chord %{y:.3g}<extra></extra>",
     )
-    figure.add_scatter(
+    plot.add_scatter(
         x=line.at,
         y=line.curve,
         name="loss",
@@ -35,7 +35,7 @@ def slice_figure(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Fi
     )
     if not line.below_chord:
         worst = line.at.index(line.excess_at)
-        figure.add_scatter(
+        plot.add_scatter(
             x=[line.excess_at] * 2,
             y=[line.chord[worst], line.curve[worst]],
             mode="lines+text",
@@ -45,19 +45,19 @@ def slice_figure(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Fi
             textposition="top left",
             hoverinfo="skip",
         )
-    figure.update_xaxes(
+    plot.update_xaxes(
         tickvals=[0, 0.5, 1],
         ticktext=[f"{ends[0]}<br>{number(line.curve[0])}", "halfway", f"{ends[1]}<br>{number(line.curve[-1])}"],
         range=[-0.06, 1.06],
         zeroline=False,
     )
-    figure.update_yaxes(title="loss", zeroline=False)
-    return _framed(figure, 290)
+    plot.update_yaxes(title="loss", zeroline=False)
+    return _framed(plot, 290)
 
 
-def surface_figure(surface: Surface) -> go.Figure:
+def surface_plot(surface: Surface) -> go.Figure:
     """The loss over two directions, as lines of equal height; the three points are marked."""
-    figure = go.Figure(
+    plot = go.Figure(
         go.Contour(
             x=surface.at,
             y=surface.at,
@@ -69,7 +69,7 @@ def surface_figure(surface: Surface) -> go.Figure:
             hovertemplate="loss %{z:.3g}<extra></extra>",
         )
     )
-    figure.add_scatter(
+    plot.add_scatter(
         x=[0, 1, 0],
         y=[0, 0, 1],
         mode="markers",
@@ -78,21 +78,21 @@ def surface_figure(surface: Surface) -> go.Figure:
         showlegend=False,
     )
     for name, x, y in (("start", 0, 0), ("end", 1, 0), ("third", 0, 1)):
-        figure.add_annotation(
+        plot.add_annotation(
             x=x, y=y, text=name, showarrow=False, yshift=16, bgcolor="rgba(255,255,255,0.8)", font={"color": "#1b2430"}
         )
-    figure.update_xaxes(title="towards the end", zeroline=False)
-    figure.update_yaxes(title="towards the third", zeroline=False)
-    figure.update_coloraxes(showscale=False)  # the lines say how high they are
-    return _framed(figure, 330, showlegend=False)
+    plot.update_xaxes(title="towards the end", zeroline=False)
+    plot.update_yaxes(title="towards the third", zeroline=False)
+    plot.update_coloraxes(showscale=False)  # the lines say how high they are
+    return _framed(plot, 330, showlegend=False)
 
 
-def minimiser_figure(found: Minimiser) -> go.Figure:
+def minimizer_plot(found: Minimizer) -> go.Figure:
     """Each leaf's truth, and its probability where the expected loss is least."""
     leaves = [plain(leaf) for leaf in found.tree.leaves]
-    figure = go.Figure()
+    plot = go.Figure()
     for name, values, color in (("truth", found.truth, BLUE), ("loss is least", found.probabilities, ORANGE)):
-        figure.add_bar(
+        plot.add_bar(
             x=leaves,
             y=list(values),
             name=name,
@@ -102,26 +102,26 @@ def minimiser_figure(found: Minimiser) -> go.Figure:
             cliponaxis=False,
             hovertemplate="%{x}: %{text}",
         )
-    figure.update_layout(barmode="group")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(title="probability", range=[0, 1])
-    return _framed(figure, 280)
+    plot.update_layout(barmode="group")
+    plot.update_xaxes(type="category")
+    plot.update_yaxes(title="probability", range=[0, 1])
+    return _framed(plot, 280)
 
 
-def walk_figure(walked: Sequence[Minimiser], leaf: str, at: int | None) -> go.Figure:
+def walk_plot(walked: Sequence[Minimizer], leaf: str, at: int | None) -> go.Figure:
     """One leaf's probability where the expected loss is least, on trees that are more and more unbalanced."""
     place = walked[0].tree.leaves.index(leaf)
     values = [found.probabilities[found.tree.leaves.index(leaf)] for found in walked]
     steps = list(range(len(walked)))
-    figure = go.Figure()
-    figure.add_scatter(
+    plot = go.Figure()
+    plot.add_scatter(
         x=steps,
         y=[walked[0].truth[place]] * len(steps),
         name="truth",
         mode="lines",
         line={"color": BLUE, "width": 3, "dash": "dash"},
     )
-    figure.add_scatter(
+    plot.add_scatter(
         x=steps,
         y=values,
         name=f"{plain(leaf)} where the loss is least",
@@ -131,13 +131,13 @@ def walk_figure(walked: Sequence[Minimiser], leaf: str, at: int | None) -> go.Fi
         line={"color": ORANGE, "width": 3},
         marker={"size": [15 if step == at else 8 for step in steps]},
     )
-    figure.update_xaxes(title="steps by which b and c lie deeper", dtick=1)
-    figure.update_yaxes(title=f"probability of {plain(leaf)}", range=[0, 1])
-    return _framed(figure, 290)
+    plot.update_xaxes(title="steps by which b and c lie deeper", dtick=1)
+    plot.update_yaxes(title=f"probability of {plain(leaf)}", range=[0, 1])
+    return _framed(plot, 290)
 
 
-def _framed(figure: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
-    return figure.update_layout(
+def _framed(plot: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
+    return plot.update_layout(
         height=height,
         showlegend=showlegend,
         margin={"l": 10, "r": 10, "t": 36 if showlegend else 10, "b": 10},

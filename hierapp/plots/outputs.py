@@ -1,4 +1,4 @@
-"""Figures of what networks said of each image: operating curves, reliability; pure: data in, figure out."""
+"""Plots of what networks said of each image: operating curves, reliability; pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hierapp.plots.comparison import REFERENCE
 from hierapp.plots.core import framed, plain
 
 
-def operating_figure(curves: Mapping[str, Operating], colors: Mapping[str, str], at: float | None = None) -> go.Figure:
+def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], at: float | None = None) -> go.Figure:
     """Share of right predictions over their mean depth, from threshold 0 (right end) to 1 (left); a ring at `at`."""
-    figure = go.Figure()
+    plot = go.Figure()
     for name, curve in curves.items():
-        figure.add_scatter(
+        plot.add_scatter(
             x=curve.depth,
             y=curve.correct,
             customdata=np.column_stack([curve.thresholds, curve.leaves]),
@@ -28,7 +28,7 @@ def operating_figure(curves: Mapping[str, Operating], colors: Mapping[str, str],
         )
         if at is not None:
             near = int(np.abs(curve.thresholds - at).argmin())
-            figure.add_scatter(
+            plot.add_scatter(
                 x=[curve.depth[near]],
                 y=[curve.correct[near]],
                 mode="markers",
@@ -36,16 +36,16 @@ def operating_figure(curves: Mapping[str, Operating], colors: Mapping[str, str],
                 showlegend=False,
                 hoverinfo="skip",
             )
-    figure.update_xaxes(title="mean depth of the prediction (the root has 1)")
-    figure.update_yaxes(title="right: the true class or above it", tickformat=".0%")
-    return framed(figure, height=400 + 16 * max(0, len(curves) - 2))
+    plot.update_xaxes(title="mean depth of the prediction (the root has 1)")
+    plot.update_yaxes(title="right: the true class or above it", tickformat=".0%")
+    return framed(plot, height=400 + 16 * max(0, len(curves) - 2))
 
 
-def reliability_figure(found: Mapping[str, Sequence[Reliability]], colors: Mapping[str, str]) -> go.Figure:
-    """Accuracy over the probability of the likeliest class, all seeds of a setting together; on the dashed line what is
+def reliability_plot(found: Mapping[str, Sequence[Reliability]], colors: Mapping[str, str]) -> go.Figure:
+    """Accuracy over the probability of the likeliest class, all seeds of a group together; on the dashed line what is
     said is true. Larger dots stand for more images."""
-    figure = go.Figure()
-    figure.add_scatter(
+    plot = go.Figure()
+    plot.add_scatter(
         x=[0, 1],
         y=[0, 1],
         mode="lines",
@@ -60,7 +60,7 @@ def reliability_figure(found: Mapping[str, Sequence[Reliability]], colors: Mappi
         true = np.nansum([seed.accuracy * seed.count for seed in seeds], axis=0) / known
         error = float(np.mean([seed.error for seed in seeds]))
         has = count > 0
-        figure.add_scatter(
+        plot.add_scatter(
             x=said[has],
             y=true[has],
             customdata=count[has],
@@ -70,7 +70,7 @@ def reliability_figure(found: Mapping[str, Sequence[Reliability]], colors: Mappi
             marker={"color": colors[name], "size": 5 + 15 * np.sqrt(count[has] / max(count.max(), 1))},
             hovertemplate="said %{x:.1%}, true %{y:.1%}, %{customdata:,} images",
         )
-    figure.update_xaxes(title="probability of the likeliest class", tickformat=".0%", range=[-0.02, 1.02])
-    figure.update_yaxes(title="accuracy", tickformat=".0%", range=[-0.04, 1.04])
-    framed(figure, height=400 + 16 * max(0, len(found) - 2))
-    return figure.update_layout(legend={"itemsizing": "constant"})
+    plot.update_xaxes(title="probability of the likeliest class", tickformat=".0%", range=[-0.02, 1.02])
+    plot.update_yaxes(title="accuracy", tickformat=".0%", range=[-0.04, 1.04])
+    framed(plot, height=400 + 16 * max(0, len(found) - 2))
+    return plot.update_layout(legend={"itemsizing": "constant"})

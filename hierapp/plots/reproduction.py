@@ -1,4 +1,4 @@
-"""The figures of the report as they came out, drawn from what is kept of them."""
+"""The figures of the paper as they came out, drawn from what is kept of them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from hierapp.analysis.comparison import Band
-from hierapp.plots.comparison import bands_figure, colors_of, dots_figure
-from hierapp.plots.core import COLORS, confusion_figure
+from hierapp.plots.comparison import bands_plot, colors_of, dots_plot
+from hierapp.plots.core import COLORS, confusion_plot
 from hierapp.reproduction.results import Line, Plot
 from hierapp.reproduction.shapes import WEIGHTED
 from hierapp.trees import LabelTree, generators
 
 
-def figure(plot: Plot, tree: LabelTree | None = None) -> go.Figure | None:
+def draw(plot: Plot, tree: LabelTree | None = None) -> go.Figure | None:
     """The drawing, or None where there is nothing to draw. `tree` parts the branches of a confusion matrix."""
     if plot.kind == "curves" and plot.lines:
         return _curves(plot)
@@ -22,7 +22,7 @@ def figure(plot: Plot, tree: LabelTree | None = None) -> go.Figure | None:
     if plot.kind == "matrix" and plot.counts:
         if tree is None or list(tree.leaves) != plot.classes:
             tree = generators.flat(plot.classes)
-        return confusion_figure(np.array(plot.counts, dtype=np.int64), tree)
+        return confusion_plot(np.array(plot.counts, dtype=np.int64), tree)
     return None
 
 
@@ -30,7 +30,7 @@ def _curves(plot: Plot) -> go.Figure:
     """Curves of one class, plain and weighted, share their colour, and the weighted one is dashed."""
     names = list(dict.fromkeys(name.removesuffix(WEIGHTED) for name in plot.lines))
     colors = {name: colors_of(names)[name.removesuffix(WEIGHTED)] for name in plot.lines}
-    drawn = bands_figure({name: _band(line) for name, line in plot.lines.items()}, plot.what, colors, plot.percent)
+    drawn = bands_plot({name: _band(line) for name, line in plot.lines.items()}, plot.what, colors, plot.percent)
     for trace in drawn.data:
         if trace.name is not None:
             trace.mode = "lines+markers"
@@ -47,7 +47,7 @@ def _band(line: Line) -> Band:
 
 def _dots(plot: Plot) -> go.Figure:
     colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(plot.dots)}
-    drawn = dots_figure(plot.dots, plot.what, colors, plot.percent)
+    drawn = dots_plot(plot.dots, plot.what, colors, plot.percent)
     for trace in drawn.data:
         trace.hovertemplate = trace.hovertemplate.replace("seed", plot.each, 1)
     if plot.log:

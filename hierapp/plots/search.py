@@ -1,4 +1,4 @@
-"""Figures of a search, pure: trials in, figure out."""
+"""Plots of a search, pure: trials in, plot out."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FEW_TICKS = 8  # of an axis of whole numbers, each of which has one
 LOOKS = {"finished": (COLORS[0], "circle"), "pruned": (COLORS[1], "x"), "others": (COLORS[7], "circle-open")}
 
 
-def best_figure(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metric: Metric) -> go.Figure:
+def best_plot(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metric: Metric) -> go.Figure:
     """A point a trial, the pruned ones as crosses, and a line of the best value so far."""
     form = ".2%" if metric.percent else ".4f"
-    figure = go.Figure()
+    plot = go.Figure()
     for what, (color, symbol) in LOOKS.items():
         shown = [
             trial
@@ -34,7 +34,7 @@ def best_figure(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metr
             if trial.value is not None and (trial.state == what or (what == "others" and trial.state not in LOOKS))
         ]
         if shown:
-            figure.add_scatter(
+            plot.add_scatter(
                 x=[trial.number for trial in shown],
                 y=[trial.value for trial in shown],
                 text=[_said(trial) for trial in shown],
@@ -44,7 +44,7 @@ def best_figure(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metr
                 hovertemplate="trial %{x}: %{y:" + form + "}<br>%{text}<extra></extra>",
             )
     if best:
-        figure.add_scatter(
+        plot.add_scatter(
             # To the last trial: it is still the best.
             x=[*(number for number, _ in best), max(trial.number for trial in trials)],
             y=[*(value for _, value in best), best[-1][1]],
@@ -56,15 +56,15 @@ def best_figure(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metr
     ends = (
         [min(trial.number for trial in trials) - 0.5, max(trial.number for trial in trials) + 0.5] if trials else None
     )
-    figure.update_xaxes(title="trial", range=ends, dtick=max(1, len(trials) // 10))
-    figure.update_yaxes(title=metric.title, tickformat=".0%" if metric.percent else None)
-    return framed(figure, height=360)
+    plot.update_xaxes(title="trial", range=ends, dtick=max(1, len(trials) // 10))
+    plot.update_yaxes(title=metric.title, tickformat=".0%" if metric.percent else None)
+    return framed(plot, height=360)
 
 
-def importance_figure(importances: Mapping[str, float]) -> go.Figure:
+def importance_plot(importances: Mapping[str, float]) -> go.Figure:
     """A bar a parameter, the most important one on top."""
     names = [plain(name) for name in importances]
-    figure = go.Figure(
+    plot = go.Figure(
         go.Bar(
             x=list(importances.values()),
             y=names,
@@ -74,14 +74,14 @@ def importance_figure(importances: Mapping[str, float]) -> go.Figure:
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
     )
-    figure.update_xaxes(tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-    return framed(figure, height=90 + 34 * len(names), showlegend=False)
+    plot.update_xaxes(tickformat=".0%", rangemode="tozero")
+    plot.update_yaxes(autorange="reversed", automargin=True, type="category")
+    return framed(plot, height=90 + 34 * len(names), showlegend=False)
 
 
-def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], metric: Metric) -> go.Figure:
+def parallel_plot(trials: Sequence[Trial], dimensions: Sequence[Dimension], metric: Metric) -> go.Figure:
     """A line a trial through the values that it tried, to what came of it on the last axis: the better, the stronger
-    the line, and the best in the colour of `best_figure`'s line.
+    the line, and the best in the colour of `best_plot`'s line.
 
     Of lines of SVG, for Plotly's own parallel coordinates need WebGL, which not every browser has.
 
@@ -97,12 +97,12 @@ def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], me
     axes = [_axis(dimension, trials) for dimension in dimensions]
     places = [_within(value, low, high) for value in reached]
     axes.append(Axis(metric.title, places, {0.0: f"{low:{form}}", 1.0: f"{high:{form}}"} if high > low else {}))
-    figure = go.Figure()
+    plot = go.Figure()
     order = sorted(range(len(trials)), key=lambda at: goodness[at])
     for at in order:
         is_best = at == order[-1]
         color = COLORS[2] if is_best else clear(COLORS[0], LEAST_SEEN + (1 - LEAST_SEEN) * goodness[at])
-        figure.add_scatter(
+        plot.add_scatter(
             x=list(range(len(axes))),
             y=[axis.places[at] for axis in axes],
             mode="lines+markers",
@@ -111,13 +111,13 @@ def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], me
             hovertemplate=f"trial {trials[at].number}: {reached[at]:{form}}<br>{_said(trials[at])}<extra></extra>",
         )
     for number, axis in enumerate(axes):
-        figure.add_vline(number, line={"color": REFERENCE, "width": 1}, layer="below")
+        plot.add_vline(number, line={"color": REFERENCE, "width": 1}, layer="below")
         for place, words in axis.ticks.items():
-            figure.add_annotation(
+            plot.add_annotation(
                 x=number, y=place, text=plain(words), showarrow=False, xanchor="left", xshift=6, font={"size": 11}
             )
     names = [plain(axis.title).replace(": ", ":<br>") for axis in axes]
-    figure.update_xaxes(
+    plot.update_xaxes(
         tickmode="array",
         tickvals=list(range(len(axes))),
         ticktext=names,
@@ -126,9 +126,9 @@ def parallel_figure(trials: Sequence[Trial], dimensions: Sequence[Dimension], me
         zeroline=False,
         automargin=True,
     )
-    figure.update_yaxes(visible=False, range=[-0.08, 1.08])
-    figure.update_layout(hovermode="closest")
-    return framed(figure, height=420, showlegend=False)
+    plot.update_yaxes(visible=False, range=[-0.08, 1.08])
+    plot.update_layout(hovermode="closest")
+    return framed(plot, height=420, showlegend=False)
 
 
 @dataclass(frozen=True)

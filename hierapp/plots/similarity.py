@@ -1,4 +1,4 @@
-"""The heat map of a similarity, pure: data in, figure out."""
+"""The heat map of a similarity, pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hierapp.trees import LabelTree
 NUMBERS_UP_TO = 12  # more classes than these leave no room for two decimals in each cell
 
 
-def similarity_figure(matrix: Matrix, tree: LabelTree) -> go.Figure:
+def similarity_plot(matrix: Matrix, tree: LabelTree) -> go.Figure:
     """Rows are true classes, columns those that get part of the credit, in the order of the tree.
 
     Lines part the branches below the root.
@@ -19,7 +19,7 @@ def similarity_figure(matrix: Matrix, tree: LabelTree) -> go.Figure:
     labels = [plain(leaf) for leaf in tree.leaves]
     size = len(labels)
     numbers = {"text": matrix.round(2), "texttemplate": "%{text}"} if size <= NUMBERS_UP_TO else {}
-    figure = go.Figure(
+    plot = go.Figure(
         go.Heatmap(
             z=matrix.round(5),
             coloraxis="coloraxis",
@@ -33,10 +33,10 @@ def similarity_figure(matrix: Matrix, tree: LabelTree) -> go.Figure:
     )
     for node in tree.children[0][1:]:
         edge = tree.leaf_ranges[node, 0] - 0.5
-        figure.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
-        figure.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
-    square_axes(figure, labels)
-    figure.update_coloraxes(cmin=0, cmax=1)
-    figure.update_xaxes(title="predicted")
-    figure.update_yaxes(title="true")
-    return figure
+        plot.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
+        plot.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
+    square_axes(plot, labels)
+    plot.update_coloraxes(cmin=0, cmax=1)
+    plot.update_xaxes(title="predicted")
+    plot.update_yaxes(title="true")
+    return plot

@@ -29,7 +29,7 @@ class ClassCurves:
 
 @dataclass(frozen=True)
 class Evidence:
-    """By the name of a setting, and then by seed.
+    """By the name of a group, and then by seed.
 
     Attributes:
         tree: the data set's own tree.
@@ -51,9 +51,9 @@ class Evidence:
     right: Mapping[str, Mapping[int, NDArray[np.bool_]]] = field(default_factory=dict)
     timing: Timing | None = None
 
-    def figures(self, setting: str, metric: str = "accuracy") -> dict[int, float]:
+    def values(self, group: str, metric: str = "accuracy") -> dict[int, float]:
         """A figure of the test part for each seed."""
-        return {seed: float(test[metric]) for seed, test in self.test.get(setting, {}).items()}
+        return {seed: float(test[metric]) for seed, test in self.test.get(group, {}).items()}
 
 
 def gather(
@@ -63,12 +63,12 @@ def gather(
     tree: LabelTree,
     timing: Timing | None = None,
 ) -> Evidence:
-    """Read what a figure needs of its finished runs, by setting and seed.
+    """Read what a figure needs of its finished runs, by group and seed.
 
     Raises:
         StoreError: if a run's stored outputs cannot be read.
     """
-    asked = {setting.name: found.get(setting.name, {}) for setting in figure.settings}
+    asked = {group.name: found.get(group.name, {}) for group in figure.groups}
     points = store.metrics([run.id for runs in asked.values() for run in runs.values()])
     mine = {  # without runs that some other way of training left without figures
         name: {

@@ -1,6 +1,6 @@
-"""The figures of the report: what each compared, what it saw, and by which rule that is judged here.
+"""The figures of the paper: what each compared, what it saw, and by which rule that is judged here.
 
-A setting stands in several figures and is trained once. What the documents leave open is said in docs/reproduce.md.
+A group stands in several figures and is trained once. What the documents leave open is said in docs/reproduce.md.
 """
 
 from __future__ import annotations
@@ -8,38 +8,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hierapp.errors import ConfigError
-from hierapp.reproduction.presets import Claim, Figure, Setting, SizeName
+from hierapp.reproduction.presets import Claim, Figure, GroupSpec, SizeName
 
 # The poster's three losses get one seed more in quick: 4 against 4 is the least that Mann-Whitney's test can use.
 _FOUR: Mapping[SizeName, int] = {"quick": 4}
-CROSS_ENTROPY = Setting("cross-entropy", "cross-entropy", seeds=_FOUR)
-REGULARIZED = Setting("regularized-cross-entropy", "regularized-cross-entropy", seeds=_FOUR)
-HIERARCHICAL = Setting("hierarchical", seeds=_FOUR)
-CONVEX = Setting("hierarchical-convex", "hierarchical-convex")
+CROSS_ENTROPY = GroupSpec("cross-entropy", "cross-entropy", seeds=_FOUR)
+REGULARIZED = GroupSpec("regularized-cross-entropy", "regularized-cross-entropy", seeds=_FOUR)
+HIERARCHICAL = GroupSpec("hierarchical", seeds=_FOUR)
+CONVEX = GroupSpec("hierarchical-convex", "hierarchical-convex")
 
 # The larger network is many times slower: quick has it for as long as two cores can.
 _TWO: Mapping[SizeName, int] = {"quick": 2}
-CNN6_FLAT = Setting("cross-entropy, CNN-6", "cross-entropy", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
-CNN6_TREE = Setting("hierarchical, CNN-6", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
+CNN6_FLAT = GroupSpec("cross-entropy, CNN-6", "cross-entropy", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
+CNN6_TREE = GroupSpec("hierarchical, CNN-6", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
 
-ADVERSARIAL = Setting("adversarial tree", tree="adversarial")
-BINARY = Setting("binary tree", tree="binary")
-WIDE = Setting("wide tree", tree="wide")
+ADVERSARIAL = GroupSpec("adversarial tree", tree="adversarial")
+BINARY = GroupSpec("binary tree", tree="binary")
+WIDE = GroupSpec("wide tree", tree="wide")
 
-SOFT = Setting("soft labels", options={"soft": 0.1})
+SOFT = GroupSpec("soft labels", options={"soft": 0.1})
 
-HIGH_RATE = Setting("rate 1e-2", values={"learning_rate": 1e-2})
-LOW_RATE = Setting("rate 1e-4", values={"learning_rate": 1e-4})
+HIGH_RATE = GroupSpec("rate 1e-2", values={"learning_rate": 1e-2})
+LOW_RATE = GroupSpec("rate 1e-4", values={"learning_rate": 1e-4})
 
-SGD = Setting("SGD", values={"optimizer": "sgd", "momentum": 0.0})
-SGD_TUNED = Setting("SGD, rate 1e-2, momentum", values={"optimizer": "sgd", "momentum": 0.9, "learning_rate": 1e-2})
-CONSTANT = Setting("constant rate", values={"schedule": "constant"})
+SGD = GroupSpec("SGD", values={"optimizer": "sgd", "momentum": 0.0})
+SGD_TUNED = GroupSpec("SGD, rate 1e-2, momentum", values={"optimizer": "sgd", "momentum": 0.9, "learning_rate": 1e-2})
+CONSTANT = GroupSpec("constant rate", values={"schedule": "constant"})
 
 WITHIN = (
     "Agrees if the 95 % interval of {} lies within ±2 points, differs if one is 2 points or more and its interval"
     " leaves out 0."
 )
-START = "Quick trains 5 epochs where the report trained about 40: it shows the start, not what is left at the end."
+START = "Quick trains 5 epochs where the paper trained about 40: it shows the start, not what is left at the end."
 
 FIGURES: tuple[Figure, ...] = (
     Figure(
@@ -67,7 +67,7 @@ FIGURES: tuple[Figure, ...] = (
         (
             Claim(
                 "100 of 1,000 cars are taken for trucks.",
-                "Agrees if the interval that holds the count of a further seed in 95 of 100 cases has the report's, and"
+                "Agrees if the interval that holds the count of a further seed in 95 of 100 cases has the paper's, and"
                 " reaches no further than half of it; differs if it has not.",
             ),
             Claim("168 of 1,000 cats are taken for dogs.", "The same rule."),
@@ -80,7 +80,7 @@ FIGURES: tuple[Figure, ...] = (
         ("4",),
         "Figure 4: networks",
         "Does a larger network tell the losses apart?",
-        "LeNet and the larger network, which the report calls ResNet, with cross-entropy and with the hierarchical"
+        "LeNet and the larger network, which the paper calls ResNet, with cross-entropy and with the hierarchical"
         " loss: all alike after 40 epochs.",
         (CROSS_ENTROPY, HIERARCHICAL, CNN6_FLAT, CNN6_TREE),
         (
@@ -228,7 +228,7 @@ FIGURES: tuple[Figure, ...] = (
             Claim(
                 "The tensors are 198 times as fast.",
                 "The loss forward and backward, in rounds: agrees if every round's ratio is within a factor of 3 of the"
-                " report's, differs if none is.",
+                " paper's, differs if none is.",
             ),
         ),
         needs=frozenset({"timing"}),
@@ -238,7 +238,7 @@ FIGURES: tuple[Figure, ...] = (
 
 
 def find(names: list[str] | tuple[str, ...]) -> list[Figure]:
-    """The figures of these names, in the report's order; all, if there is no name.
+    """The figures of these names, in the paper's order; all, if there is no name.
 
     Raises:
         ConfigError: for a name that no figure has.
@@ -251,6 +251,6 @@ def find(names: list[str] | tuple[str, ...]) -> list[Figure]:
     for name in names:
         if name.lower() not in known:
             listed = ", ".join(name for figure in FIGURES for name in figure.names if name != "A")
-            raise ConfigError(f"The report has no figure {name!r} here; choose among {listed}.")
+            raise ConfigError(f"The paper has no figure {name!r} here; choose among {listed}.")
     chosen = {known[name].id for name in wanted}
     return [figure for figure in FIGURES if not wanted or figure.id in chosen]

@@ -30,7 +30,7 @@ from hierapp.reproduction.figures import (
 from hierapp.reproduction.presets import Figure
 from hierapp.reproduction.results import Judged, Plot, Result
 from hierapp.reproduction.rules import Verdict
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 ALPHA = 0.05
 CARS, CATS = ("automobile", "truck", 100), ("cat", "dog", 168)
@@ -51,7 +51,7 @@ class Found:
 def judge(figure: Figure, evidence: Evidence) -> Result:
     """A figure's result.
 
-    Every setting of the figure must have a finished run; see `missing`.
+    Every group of the figure must have a finished run; see `missing`.
     """
     found = JUDGES[figure.id](evidence)
     claims = [
@@ -71,7 +71,7 @@ def judge(figure: Figure, evidence: Evidence) -> Result:
 
 def missing(figure: Figure, evidence: Evidence) -> str | None:
     """What is not there yet for a figure to be judged, in words; None if nothing is."""
-    lacking = [setting.name for setting in figure.settings if not evidence.test.get(setting.name)]
+    lacking = [group.name for group in figure.groups if not evidence.test.get(group.name)]
     if lacking:
         return f"no finished run of {', '.join(lacking)}"
     return "no measurement of the times" if "timing" in figure.needs and evidence.timing is None else None
@@ -79,8 +79,10 @@ def missing(figure: Figure, evidence: Evidence) -> str | None:
 
 def _losses(evidence: Evidence) -> Found:
     names = [each.name for each in (CROSS_ENTROPY, REGULARIZED, HIERARCHICAL, CONVEX)]
-    tested = {name: evidence.figures(name) for name in names}
-    return Found([rules.all_alike(tested, CROSS_ENTROPY.name)], _table(evidence, names), _curves(evidence, names))
+    tested = {name: evidence.values(name) for name in names}
+    return Found(
+        [rules.all_same_accuracy(tested, CROSS_ENTROPY.name)], _table(evidence, names), _curves(evidence, names)
+    )
 
 
 def _confusion(evidence: Evidence) -> Found:
@@ -108,7 +110,7 @@ def _confusion(evidence: Evidence) -> Found:
                 "predicted": predicted,
                 "report": claimed,
                 **{f"seed {seed}": int(value) for seed, value in seen.items()},
-                "most frequent mistake of the class": f"with {sum(most)} of {counted(len(most), 'seed')}",
+                "most frequent mistake of the class": f"with {sum(most)} of {pluralize(len(most), 'seed')}",
             }
         )
     return Found(verdicts, rows, shown)
@@ -123,16 +125,16 @@ def _networks(evidence: Evidence) -> Found:
         for row in _table(evidence, names)
     ]
     note = f"Compared after epoch {last}, the last one that all four have."
-    return Found([rules.all_alike(at_last)], rows, _curves(evidence, names), (note,))
+    return Found([rules.all_same_accuracy(at_last)], rows, _curves(evidence, names), (note,))
 
 
 def _trees(evidence: Evidence) -> Found:
     names = [H, *(each.name for each in (ADVERSARIAL, BINARY, WIDE))]
-    tested = {name: evidence.figures(name) for name in names}
+    tested = {name: evidence.values(name) for name in names}
     calm = {name: tested[name] for name in (H, BINARY.name, WIDE.name)}
     lower = rules.below(tested[ADVERSARIAL.name], tested[H], (ADVERSARIAL.name, "semantic tree"), rules.SLIGHT)
     spoken = {"semantic tree" if name == H else name: seeds for name, seeds in calm.items()}
-    verdicts = [lower, rules.all_alike(spoken, "semantic tree")]
+    verdicts = [lower, rules.all_same_accuracy(spoken, "semantic tree")]
     words = {H: "semantic tree"}
     rows = _table(evidence, names, words)
     for row in rows:
@@ -150,7 +152,7 @@ def _soft(evidence: Evidence) -> Found:
     }
     said = (words[H], SOFT.name)
     verdicts = [
-        rules.alike(evidence.figures(SOFT.name), evidence.figures(H), said[::-1]),
+        rules.same_accuracy(evidence.values(SOFT.name), evidence.values(H), said[::-1]),
         rules.below(early[H], early[SOFT.name], said, rules.SLIGHT),
     ]
     rows = [
@@ -166,7 +168,7 @@ def _soft(evidence: Evidence) -> Found:
 
 def _rates(evidence: Evidence) -> Found:
     words = {HIGH_RATE.name: "1e-2", H: "1e-3", LOW_RATE.name: "1e-4"}
-    tested = {words[name]: evidence.figures(name) for name in words}
+    tested = {words[name]: evidence.values(name) for name in words}
     rows = _table(evidence, list(words), words)
     return Found([rules.best("1e-3", tested)], rows, _curves(evidence, list(words), words))
 
@@ -178,7 +180,7 @@ def _optimizers(evidence: Evidence) -> Found:
     plain = rules.faster(evidence.accuracy[H], evidence.accuracy[SGD.name], ("Adam", "SGD"), chance)
     tuned = rules.faster(evidence.accuracy[H], evidence.accuracy[SGD_TUNED.name], ("Adam", SGD_TUNED.name), chance)
     stepped = rules.below(
-        evidence.figures(CONSTANT.name), evidence.figures(H), ("the constant rate", "the rate in steps")
+        evidence.values(CONSTANT.name), evidence.values(H), ("the constant rate", "the rate in steps")
     )
     rows = _table(evidence, list(words), words)
     note = f"Beside it, SGD at 1e-2 with Nesterov's momentum 0.9: {tuned.sentence}"
@@ -218,12 +220,12 @@ def _poster(evidence: Evidence) -> Found:
     from hierapp import stats
 
     words = {HIERARCHICAL.name: "h-CE", CROSS_ENTROPY.name: "CE", REGULARIZED.name: "r-CE"}
-    tested = {word: evidence.figures(name) for name, word in words.items()}
+    tested = {word: evidence.values(name) for name, word in words.items()}
     order = rules.together(
         [
             rules.below(tested["h-CE"], tested["CE"], ("h-CE", "CE")),
             rules.below(tested["h-CE"], tested["r-CE"], ("h-CE", "r-CE")),
-            rules.alike(tested["r-CE"], tested["CE"], ("r-CE", "CE")),
+            rules.same_accuracy(tested["r-CE"], tested["CE"], ("r-CE", "CE")),
         ]
     )
     right = {word: evidence.right.get(name, {}) for name, word in words.items()}
@@ -271,14 +273,14 @@ def _appendix(evidence: Evidence) -> Found:
     dots = {words[way]: {turn + 1: 1e3 * value for turn, value in enumerate(timing.seconds[way])} for way in words}
     plot = Plot(kind="dots", what="milliseconds a batch of 128", percent=False, each="round", log=True, dots=dots)
     note = (
-        "Measured is the loss alone, forward and backward, on one thread; the report's seconds are those of whole"
+        "Measured is the loss alone, forward and backward, on one thread; the paper's seconds are those of whole"
         " trainings, in which the network takes its part of both."
     )
     return Found([verdict], rows, plot, (note,))
 
 
 def _table(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    """A row a setting: how many seeds and epochs, accuracy, mean distance and severity of the test part."""
+    """A row a group: how many seeds and epochs, accuracy, mean distance and severity of the test part."""
     rows = []
     for name in names:
         tests = evidence.test[name]
@@ -298,7 +300,7 @@ def _table(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | 
 
 
 def _curves(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | None = None) -> Plot:
-    """The validation accuracy of settings over the epochs."""
+    """The validation accuracy of groups over the epochs."""
     lines = {(words or {}).get(name, name): shapes.line(evidence.accuracy[name]) for name in names}
     return Plot(kind="curves", what="validation accuracy", lines={name: each for name, each in lines.items() if each})
 

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hierapp.data import registry as datasets
-from hierapp.reproduction.presets import Figure, Setting, Size, TreeRole
+from hierapp.reproduction.presets import Figure, GroupSpec, Size, TreeRole
 from hierapp.training import RunConfig, models
 from hierapp.trees import LabelTree, generators, library as tree_library
 
-DATA = "cifar10"  # the report's
+DATA = "cifar10"  # the paper's
 
 
 @dataclass(frozen=True)
 class Planned:
     """One run that figures ask for."""
 
-    setting: Setting
+    group: GroupSpec
     config: RunConfig
 
     @property
     def tree(self) -> LabelTree:
         """The tree that it is to be queued with."""
-        return tree_of(self.config.data, self.setting.tree)
+        return tree_of(self.config.data, self.group.tree)
 
 
 def plan(figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Planned]:
@@ -33,27 +33,25 @@ def plan(figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Planne
     Raises:
         DatasetError: for an unknown data set.
     """
-    settings = {setting.name: setting for figure in figures for setting in figure.settings}
-    found = [
-        Planned(each, config(each, size, data, seed)) for each in settings.values() for seed in size.seeds_of(each)
-    ]
-    order = list(settings)
-    return sorted(found, key=lambda run: (_cost(run.config), run.config.seed, order.index(run.setting.name)))
+    groups = {group.name: group for figure in figures for group in figure.groups}
+    found = [Planned(each, config(each, size, data, seed)) for each in groups.values() for seed in size.seeds_of(each)]
+    order = list(groups)
+    return sorted(found, key=lambda run: (_cost(run.config), run.config.seed, order.index(run.group.name)))
 
 
-def config(setting: Setting, size: Size, data: str, seed: int) -> RunConfig:
-    """A setting's configuration for a seed."""
+def config(group: GroupSpec, size: Size, data: str, seed: int) -> RunConfig:
+    """A group's configuration for a seed."""
     return RunConfig.make(
         **{
             "data": data,
-            "tree": tree_name(data, setting.tree),
-            "loss": setting.loss,
-            "options": dict(setting.options),
+            "tree": tree_name(data, group.tree),
+            "loss": group.loss,
+            "options": dict(group.options),
             "model": "lenet",
-            "epochs": size.epochs_of(setting),
+            "epochs": size.epochs_of(group),
             "step_epochs": size.step_epochs,
             "seed": seed,
-            **setting.values,
+            **group.values,
         }
     )
 

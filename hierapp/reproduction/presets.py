@@ -1,4 +1,4 @@
-"""What a figure of the report is here: settings, claims with their rules, and how large a run of it is."""
+"""What a figure of the paper is here: groups, claims with their rules, and how large a run of it is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Need = Literal["confusion", "classes", "outputs", "timing"]
 
 
 @dataclass(frozen=True)
-class Setting:
+class GroupSpec:
     """What is trained, but for data set and seed.
 
     Attributes:
-        name: what it is called in results; two settings of one name are the same.
+        name: what it is called in results; two groups of one name are the same.
         loss: its name.
         tree: which of the data set's trees.
         options: of the loss.
@@ -36,7 +36,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that the report saw, and by what rule it is judged here; `judge` applies the rules."""
+    """One thing that the paper saw, and by what rule it is judged here; `judge` applies the rules."""
 
     text: str
     rule: str
@@ -44,14 +44,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the table of the report's experiments.
+    """One row of the table of the paper's experiments.
 
     Attributes:
         id: its name on the command line and in files.
-        names: the report's names for it, each of which finds it.
+        names: the paper's names for it, each of which finds it.
         title, question: for people.
-        saw: what the report saw, in words.
-        settings: what is trained; the first one is what others are compared with.
+        saw: what the paper saw, in words.
+        groups: what is trained; the first one is what others are compared with.
         claims: what is judged.
         needs: what of the runs is read beside test figures and curves.
         limits: what a size cannot tell.
@@ -62,7 +62,7 @@ class Figure:
     title: str
     question: str
     saw: str
-    settings: tuple[Setting, ...]
+    groups: tuple[GroupSpec, ...]
     claims: tuple[Claim, ...]
     needs: frozenset[Need] = frozenset()
     limits: Mapping[SizeName, str] = field(default_factory=dict)
@@ -74,9 +74,9 @@ class Size:
 
     Attributes:
         name: which preset it is.
-        seeds, epochs: of a setting that says nothing else.
+        seeds, epochs: of a group that says nothing else.
         step_epochs: epochs between two steps of the learning rate.
-        most_seeds, most_epochs: no setting has more; None where the preset is as it is.
+        most_seeds, most_epochs: no group has more; None where the preset is as it is.
     """
 
     name: SizeName
@@ -86,14 +86,14 @@ class Size:
     most_seeds: int | None = None
     most_epochs: int | None = None
 
-    def seeds_of(self, setting: Setting) -> range:
-        """The seeds of a setting."""
-        wanted = setting.seeds.get(self.name, self.seeds)
+    def seeds_of(self, group: GroupSpec) -> range:
+        """The seeds of a group."""
+        wanted = group.seeds.get(self.name, self.seeds)
         return range(wanted if self.most_seeds is None else min(wanted, self.most_seeds))
 
-    def epochs_of(self, setting: Setting) -> int:
+    def epochs_of(self, group: GroupSpec) -> int:
         """The epochs of each of its runs."""
-        wanted = setting.epochs.get(self.name, self.epochs)
+        wanted = group.epochs.get(self.name, self.epochs)
         return wanted if self.most_epochs is None else min(wanted, self.most_epochs)
 
     def cut(self, seeds: int | None, epochs: int | None) -> Size:
@@ -106,7 +106,7 @@ class Size:
         return self.most_seeds is not None or self.most_epochs is not None
 
 
-# The report trained some 40 epochs with the rate times 0.8 every 5. Quick has a step every epoch, so that its few
+# The paper trained some 40 epochs with the rate times 0.8 every 5. Quick has a step every epoch, so that its few
 # epochs go through a falling rate as well.
 SIZES: Mapping[SizeName, Size] = {
     "quick": Size("quick", seeds=3, epochs=5, step_epochs=1),

@@ -22,7 +22,7 @@ _queueing = threading.Lock()  # two clicks at once must not queue the same runs 
 _ORDER = ("finished", "running", "queued", "interrupted", "cancelled", "failed")
 
 
-class Hands(Protocol):
+class RunQueue(Protocol):
     """Who queues and resumes: the command line, or a person on a page, who may not do everything."""
 
     def need_room(self, more: int) -> None: ...
@@ -37,8 +37,8 @@ class Hands(Protocol):
 
 
 @dataclass(frozen=True)
-class Plain:
-    """The hands of the command line."""
+class CliRunQueue:
+    """The run queue of the command line."""
 
     store: Store
 
@@ -60,7 +60,7 @@ class Plain:
 
 def tag_of(size: SizeName) -> str:
     """The tag of a size's runs."""
-    return f"report:{size}"
+    return f"paper:{size}"
 
 
 def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]:
@@ -68,18 +68,18 @@ def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]
     none."""
     texts: dict[TreeRole, str] = {}
     for each in planned:
-        if each.setting.tree not in texts:
-            texts[each.setting.tree] = tree_formats.render(each.tree, "json")
-    wanted = {(each.config.model_dump_json(), texts[each.setting.tree]) for each in planned}
+        if each.group.tree not in texts:
+            texts[each.group.tree] = tree_formats.render(each.tree, "json")
+    wanted = {(each.config.model_dump_json(), texts[each.group.tree]) for each in planned}
     best: dict[tuple[str, str], Run] = {}
     for run in runs:
         key = (run.config.model_dump_json(), run.tree_text)
         if key in wanted and (key not in best or _rank(run) > _rank(best[key])):
             best[key] = run
-    return [best.get((each.config.model_dump_json(), texts[each.setting.tree])) for each in planned]
+    return [best.get((each.config.model_dump_json(), texts[each.group.tree])) for each in planned]
 
 
-def queue(store: Store, planned: Sequence[Planned], size: SizeName, hands: Hands | None = None) -> list[str]:
+def queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: RunQueue | None = None) -> list[str]:
     """See to it that each planned run is finished, open, or queued now; their ids in the order of the plan.
 
     A run that stopped goes on from its checkpoint if it is whoever's asks to change, else it is queued anew.
@@ -89,46 +89,46 @@ def queue(store: Store, planned: Sequence[Planned], size: SizeName, hands: Hands
         AccessError: if so many are more than whoever asks may have; nothing is queued then.
     """
     with _queueing:
-        return _queue(store, planned, size, hands or Plain(store))
+        return _queue(store, planned, size, run_queue or CliRunQueue(store))
 
 
-def _queue(store: Store, planned: Sequence[Planned], size: SizeName, hands: Hands) -> list[str]:
+def _queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: RunQueue) -> list[str]:
     found = matches(store.runs(), planned)
     ids: list[str | None] = [None] * len(planned)
-    hands.need_room(sum(run is None or run.can_resume for run in found))
+    run_queue.need_room(sum(run is None or run.can_resume for run in found))
     for place, run in enumerate(found):
-        if run is None or (run.can_resume and not hands.may_change(run.owner)):
+        if run is None or (run.can_resume and not run_queue.may_change(run.owner)):
             continue
         if run.can_resume:
-            hands.resume(run.id)
+            run_queue.resume(run.id)
         ids[place] = run.id
-        if hands.may_change(run.owner):
-            _tag(hands, run, size)
+        if run_queue.may_change(run.owner):
+            _tag(run_queue, run, size)
     missing = [place for place, run in enumerate(ids) if run is None]
-    for _, places in groupby(missing, key=lambda place: planned[place].setting.tree):
+    for _, places in groupby(missing, key=lambda place: planned[place].group.tree):
         some = list(places)
-        made = hands.launch([planned[place].config for place in some], planned[some[0]].tree)
+        made = run_queue.launch([planned[place].config for place in some], planned[some[0]].tree)
         for place, new in zip(some, made, strict=True):
             ids[place] = new
-            hands.tag(new, (tag_of(size),))
+            run_queue.tag(new, (tag_of(size),))
     return [run for run in ids if run is not None]
 
 
-def by_setting(found: Iterable[tuple[Planned, Run | None]]) -> dict[str, dict[int, Run]]:
-    """The finished runs by the name of their setting and their seed."""
+def by_group(found: Iterable[tuple[Planned, Run | None]]) -> dict[str, dict[int, Run]]:
+    """The finished runs by the name of their group and their seed."""
     made: dict[str, dict[int, Run]] = {}
     for planned, run in found:
-        of_setting = made.setdefault(planned.setting.name, {})
+        of_group = made.setdefault(planned.group.name, {})
         if run is not None and run.state == "finished":
-            of_setting[planned.config.seed] = run
+            of_group[planned.config.seed] = run
     return made
 
 
-def _tag(hands: Hands, run: Run, size: SizeName) -> None:
+def _tag(run_queue: RunQueue, run: Run, size: SizeName) -> None:
     """Add the tag to those that it has; one with too many goes without."""
     if tag_of(size) not in run.tags:
         with suppress(ConfigError):
-            hands.tag(run.id, (*run.tags, tag_of(size)))
+            run_queue.tag(run.id, (*run.tags, tag_of(size)))
 
 
 def _rank(run: Run) -> tuple[int, int]:

@@ -49,8 +49,12 @@ class Plot(_Plain):
     counts: list[list[int]] = []
 
 
+# In files, whose names stay, and for people.
+COLUMN_TITLES = {"setting": "group", "report": "paper"}
+
+
 class Judged(_Plain):
-    """A claim of the report, and what this machine makes of it."""
+    """A claim of the paper, and what this machine makes of it."""
 
     claim: str
     rule: str
@@ -64,7 +68,7 @@ class Result(_Plain):
     Attributes:
         figure: its id.
         claims: in the preset's order.
-        table: a row a setting; columns in their order.
+        table: a row a group; columns in their order.
         plot: what is drawn.
         notes: sentences that belong to it and judge nothing.
         runs: how many finished runs it was made of.
@@ -79,6 +83,10 @@ class Result(_Plain):
     runs: int = 0
     seconds: float = 0.0
 
+    def titled_table(self) -> list[dict[str, Any]]:
+        """The table with the titles that its columns have for people."""
+        return [{COLUMN_TITLES.get(name, name): value for name, value in row.items()} for row in self.table]
+
     @property
     def verdict(self) -> Kind:
         """Of all claims together: the worst one."""
@@ -86,7 +94,7 @@ class Result(_Plain):
         return next((kind for kind in WORST_FIRST if kind in kinds), "agrees")
 
 
-class Report(_Plain):
+class PaperResults(_Plain):
     """All figures of a size that were measured.
 
     Attributes:
@@ -94,7 +102,7 @@ class Report(_Plain):
         made: when, as YYYY-MM-DD, by universal time.
         command: what repeats it.
         environment: what the runs were trained with: processor, threads, precision, versions.
-        seeds, epochs: the most that a setting had.
+        seeds, epochs: the most that a group had.
         runs: how many there were, each counted once.
         training_seconds: the sum over all runs.
         took_seconds: how long the command took, if it trained them all.
@@ -116,8 +124,9 @@ class Report(_Plain):
 
 
 def folder() -> Path:
-    """Where this machine's results are."""
-    return paths.home() / "report"
+    """Where this machine's results are; hierapp 0.1.0 called the folder `report`."""
+    old = paths.home() / "report"
+    return old if old.is_dir() else paths.home() / "paper"
 
 
 def file_of(size: SizeName) -> Path:
@@ -127,10 +136,10 @@ def file_of(size: SizeName) -> Path:
 
 def shipped_file(size: SizeName) -> Path:
     """The results that ship, where there are any."""
-    return paths.shipped_results() / f"report-{size}.json"
+    return paths.shipped_results() / f"paper-{size}.json"
 
 
-def load(file: Path) -> Report | None:
+def load(file: Path) -> PaperResults | None:
     """The results in a file; None if there is none.
 
     Raises:
@@ -143,17 +152,17 @@ def load(file: Path) -> Report | None:
     except OSError as error:
         raise StoreError(f"The file {file} cannot be read ({error.strerror or error}); see to its rights.") from error
     try:
-        return Report.model_validate_json(text)
+        return PaperResults.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "its beginning"
         raise StoreError(
-            f"The file {file} is no results of the report ({place}: {first['msg'].lower()}); make it anew by"
+            f"The file {file} is no results of the paper ({place}: {first['msg'].lower()}); make it anew by"
             " `python -m hierapp reproduce`."
         ) from None
 
 
-def save(report: Report, file: Path) -> None:
+def save(outcome: PaperResults, file: Path) -> None:
     """Write results, in place of what is there.
 
     Raises:
@@ -162,7 +171,7 @@ def save(report: Report, file: Path) -> None:
     side = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        side.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        side.write_text(outcome.model_dump_json(indent=1) + "\n", encoding="utf-8")
         side.replace(file)
     except OSError as error:
         raise StoreError(

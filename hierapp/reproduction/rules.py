@@ -1,4 +1,4 @@
-"""The rules by which figures of runs agree with what the report saw, differ from it, or cannot tell: pure functions.
+"""The rules by which figures of runs agree with what the paper saw, differ from it, or cannot tell: pure functions.
 
 Differences are those of the same seeds, their interval is Student's with 95 %. All thresholds stand here and were
 chosen before anything was run; docs/reproduce.md says why they are what they are.
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from hierapp.stats import mean_difference
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 Kind = Literal["agrees", "differs", "cannot tell"]
 Seeds = Mapping[int, float]
@@ -29,7 +29,7 @@ FASTER = 2.0  # so many times the epochs are "much faster"
 LEVEL = 0.8  # of the best accuracy, to which epochs are counted
 AS_ROUGH = 0.05  # roughnesses within this share of each other are the same
 WIDEST = 0.5  # an interval of counts wider than this share of the claimed one tells nothing
-TIMES = 3.0  # a speed-up within this factor of the report's is of its size
+TIMES = 3.0  # a speed-up within this factor of the paper's is of its size
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def in_words(found: Gap, names: tuple[str, str]) -> str:
     start = f"{names[0]} less {names[1]} is {points(found.value)} points"
     if found.n < 2:
         return f"{start} with one seed, which does not tell how large the noise is"
-    return f"{start} over {counted(found.n, 'seed')} (95 % interval {points(found.low)} to {points(found.high)})"
+    return f"{start} over {pluralize(found.n, 'seed')} (95 % interval {points(found.low)} to {points(found.high)})"
 
 
-def alike(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> Verdict:
-    """Whether two settings have the same accuracy.
+def same_accuracy(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> Verdict:
+    """Whether two groups have the same accuracy.
 
     It agrees if the interval of the difference lies within the margin, differs if the difference is as large as the
     margin and its interval leaves out 0.
@@ -100,14 +100,14 @@ def alike(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> V
     return Verdict("cannot tell", f"{said}{few}.")
 
 
-def all_alike(settings: Mapping[str, Seeds], baseline: str | None = None, margin: float = SAME) -> Verdict:
-    """Whether all settings have the same accuracy, each against the baseline, or each pair."""
-    pairs: Iterable[tuple[str, str]] = combinations(settings, 2)
+def all_same_accuracy(groups: Mapping[str, Seeds], baseline: str | None = None, margin: float = SAME) -> Verdict:
+    """Whether all groups have the same accuracy, each against the baseline, or each pair."""
+    pairs: Iterable[tuple[str, str]] = combinations(groups, 2)
     if baseline is not None:
-        pairs = [(name, baseline) for name in settings if name != baseline]
-    found = {(one, other): alike(settings[one], settings[other], (one, other), margin) for one, other in pairs}
+        pairs = [(name, baseline) for name in groups if name != baseline]
+    found = {(one, other): same_accuracy(groups[one], groups[other], (one, other), margin) for one, other in pairs}
     if len(found) > 1 and all(verdict.kind == "agrees" for verdict in found.values()):
-        widest = max(found, key=lambda pair: abs(gap(settings[pair[0]], settings[pair[1]]).value))
+        widest = max(found, key=lambda pair: abs(gap(groups[pair[0]], groups[pair[1]]).value))
         return Verdict("agrees", f"The largest of {len(found)} differences: {found[widest].sentence}")
     return together(list(found.values()))
 
@@ -118,13 +118,13 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
         deciding = [each.sentence for each in verdicts if each.kind == kind]
         if deciding:
             rest = len(verdicts) - len(deciding)
-            more = f" Of the rest, {counted(rest, 'comparison')}, none decides." if rest else ""
+            more = f" Of the rest, {pluralize(rest, 'comparison')}, none decides." if rest else ""
             return Verdict(kind, " ".join(deciding) + more)
     return Verdict("agrees", " ".join(each.sentence for each in verdicts))
 
 
 def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None = None) -> Verdict:
-    """Whether one setting has a lower accuracy than another, by at most `most` where that is given.
+    """Whether one group has a lower accuracy than another, by at most `most` where that is given.
 
     It agrees if the interval of the difference leaves out 0 on the right side, differs if the difference is surely less
     than half a point, or the other way round, or surely more than `most`.
@@ -141,14 +141,14 @@ def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None
     return Verdict("cannot tell", f"{said}{few}.")
 
 
-def best(chosen: str, settings: Mapping[str, Seeds]) -> Verdict:
-    """Whether no other setting is better than the chosen one by a point or more: it agrees if that is excluded for
+def best(chosen: str, groups: Mapping[str, Seeds]) -> Verdict:
+    """Whether no other group is better than the chosen one by a point or more: it agrees if that is excluded for
     all, differs if one is shown to be."""
     found = []
-    for name in settings:
+    for name in groups:
         if name == chosen:
             continue
-        between = gap(settings[chosen], settings[name])
+        between = gap(groups[chosen], groups[name])
         said = in_words(between, (chosen, name))
         if between.low > -AS_GOOD:
             found.append(Verdict("agrees", f"{said}."))
@@ -177,7 +177,7 @@ def epochs_to(curve: Sequence[float], level: float, start: float) -> float | Non
 def faster(
     quick: Mapping[int, Sequence[float]], slow: Mapping[int, Sequence[float]], names: tuple[str, str], chance: float
 ) -> Verdict:
-    """Whether one setting needs at most half the epochs of another to reach 0.8 of its own best accuracy.
+    """Whether one group needs at most half the epochs of another to reach 0.8 of its own best accuracy.
 
     It agrees if that is so with every seed, differs if with none; two seeds are the least.
     """
@@ -193,7 +193,8 @@ def faster(
     n = len(ratios)
     said = (
         f"{names[0]} reaches {LEVEL:g} of its best validation accuracy after {np.mean(needed):.2g} epochs in the mean"
-        f" of {counted(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as many"
+        f" of {pluralize(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as"
+        " many"
     )
     if n < 2:
         return Verdict("cannot tell", f"{said}; one seed is too few.")
@@ -209,7 +210,7 @@ def smoother(ratios: Seeds, what: str) -> Verdict:
     within 5 % of it."""
     found = gap(ratios, dict.fromkeys(ratios, 1.0))
     value, low, high = (1 + each for each in (found.value, found.low, found.high))
-    said = f"{what} are {value:.2f} times as rough over {counted(found.n, 'seed')}"
+    said = f"{what} are {value:.2f} times as rough over {pluralize(found.n, 'seed')}"
     if found.n < 2:
         return Verdict("cannot tell", f"{said}, which does not tell how large the noise is.")
     said += f" (95 % interval {low:.2f} to {high:.2f})"
@@ -226,11 +227,11 @@ def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
     values = np.array([counts[seed] for seed in sorted(counts)], dtype=float)
     n, mean = len(values), float(values.mean())
     if n < 2:
-        return Verdict("cannot tell", f"{mean:.0f} {what} with one seed; the report's {claimed:g} may be noise or not.")
+        return Verdict("cannot tell", f"{mean:.0f} {what} with one seed; the paper's {claimed:g} may be noise or not.")
     from scipy import special
 
     half = float(special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    said = f"{mean:.0f} {what} in the mean of {counted(n, 'seed')}"
+    said = f"{mean:.0f} {what} in the mean of {pluralize(n, 'seed')}"
     said += f"; a further seed would have {max(0.0, mean - half):.0f} to {mean + half:.0f} (95 %)"
     if abs(claimed - mean) > half:
         return Verdict("differs", f"{said}, and {claimed:g} is not among these.")

@@ -12,7 +12,7 @@ from hierapp.analysis.comparison import words
 from hierapp.reproduction.results import Line
 from hierapp.reproduction.rules import Verdict
 from hierapp.stats import Sample
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 FOLDS = 10
 FEWEST_EPOCHS = 3  # for a second difference
@@ -63,7 +63,7 @@ def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], class
 
 
 def folds_p(folds: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], float]:
-    """p of Mann-Whitney's test for each pair of settings, over the folds of one training of each."""
+    """p of Mann-Whitney's test for each pair of groups, over the folds of one training of each."""
     from hierapp.stats import mann_whitney
 
     return {(one, other): mann_whitney(folds[one], folds[other]).p for one, other in combinations(folds, 2)}
@@ -79,13 +79,13 @@ def folds_verdict(found: Mapping[int, Mapping[tuple[str, str], float]], alpha: f
     hits = [seed for seed in found if min(found[seed].values()) < alpha]
     said = f"On ten folds of the training with seed {first}: {told}."
     if not hits:
-        return Verdict("agrees", f"{said} No p is below {alpha:g} with any of {counted(len(found), 'seed')}.")
+        return Verdict("agrees", f"{said} No p is below {alpha:g} with any of {pluralize(len(found), 'seed')}.")
     if len(hits) == len(found):
-        return Verdict("differs", f"{said} One is below {alpha:g} with each of {counted(len(found), 'seed')}.")
+        return Verdict("differs", f"{said} One is below {alpha:g} with each of {pluralize(len(found), 'seed')}.")
     return Verdict(
         "cannot tell",
-        f"{said} One is below {alpha:g} with {len(hits)} of {counted(len(found), 'seed')}: folds of one training depend"
-        " on it.",
+        f"{said} One is below {alpha:g} with {len(hits)} of {pluralize(len(found), 'seed')}: folds of one training"
+        " depend on it.",
     )
 
 

@@ -10,33 +10,33 @@ from hierapp.reproduction import results, state
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.planning import DATA
 from hierapp.reproduction.presets import Figure, Size
-from hierapp.reproduction.results import Report, Result
-from hierapp.reproduction.state import Standing
+from hierapp.reproduction.results import PaperResults, Result
+from hierapp.reproduction.state import FigureStatus
 from hierapp.runs import Store
 
 Source = Literal["runs", "kept", "shipped"]
-Judge = Callable[[Store, Standing, Size, str], Result | None]
+Judge = Callable[[Store, FigureStatus, Size, str], Result | None]
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedFigure:
     """A figure, how far its runs are, and what there is to show.
 
     Attributes:
-        standing: its runs here.
+        status: its runs here.
         result: what came out; None where nothing was measured.
         source: this machine's "runs" as they are now, results "kept" in its folder, or "shipped" ones.
-        report: the file that the result is from; None for runs.
+        outcome: the file that the result is from; None for runs.
     """
 
-    standing: Standing
+    status: FigureStatus
     result: Result | None = None
     source: Source | None = None
-    report: Report | None = None
+    outcome: PaperResults | None = None
 
     @property
     def figure(self) -> Figure:
-        return self.standing.figure
+        return self.status.figure
 
 
 def shown(
@@ -45,26 +45,26 @@ def shown(
     data: str = DATA,
     figures: Sequence[Figure] = FIGURES,
     judge: Judge = state.result,
-) -> list[Shown]:
+) -> list[DisplayedFigure]:
     """Each figure with the best that there is of it; `judge` may remember what it found.
 
     Raises:
         StoreError: if kept results are broken, or what runs stored cannot be read.
     """
-    files: list[tuple[Source, Report | None]] = [
+    files: list[tuple[Source, PaperResults | None]] = [
         ("kept", results.load(results.file_of(size.name))),
         ("shipped", results.load(results.shipped_file(size.name))),
     ]
     found = []
-    for standing in state.standings(store, figures, size, data):
-        result = judge(store, standing, size, data)
+    for status in state.statuses(store, figures, size, data):
+        result = judge(store, status, size, data)
         if result is not None:
-            found.append(Shown(standing, result, "runs"))
+            found.append(DisplayedFigure(status, result, "runs"))
             continue
-        for source, report in files:
-            if report is not None and report.data == data and standing.figure.id in report.results:
-                found.append(Shown(standing, report.results[standing.figure.id], source, report))
+        for source, outcome in files:
+            if outcome is not None and outcome.data == data and status.figure.id in outcome.results:
+                found.append(DisplayedFigure(status, outcome.results[status.figure.id], source, outcome))
                 break
         else:
-            found.append(Shown(standing))
+            found.append(DisplayedFigure(status))
     return found

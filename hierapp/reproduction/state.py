@@ -12,7 +12,7 @@ from hierapp.reproduction import evidence, judge, queueing, timing
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.planning import DATA, Planned, plan
 from hierapp.reproduction.presets import Figure, Size
-from hierapp.reproduction.results import Report, Result
+from hierapp.reproduction.results import PaperResults, Result
 from hierapp.runs import Run, Store
 from hierapp.runs.states import State
 from hierapp.runs.weights_header import conditions
@@ -20,7 +20,7 @@ from hierapp.trees import library as tree_library
 
 
 @dataclass(frozen=True)
-class Standing:
+class FigureStatus:
     """A figure's runs, those that are not there as None, and its result.
 
     Attributes:
@@ -63,7 +63,7 @@ class Standing:
         return (self.figure.id, ended, self.timed)
 
 
-def standings(store: Store, figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Standing]:
+def statuses(store: Store, figures: Sequence[Figure], size: Size, data: str = DATA) -> list[FigureStatus]:
     """How far each of these figures is."""
     every = plan(figures, size, data)
     found = dict(zip([_key(each) for each in every], queueing.matches(store.runs(), every), strict=True))
@@ -71,32 +71,34 @@ def standings(store: Store, figures: Sequence[Figure], size: Size, data: str = D
     for figure in figures:
         planned = tuple(plan([figure], size, data))
         timed = "timing" not in figure.needs or timing.kept(size.name, data) is not None
-        made.append(Standing(figure, planned, tuple(found[_key(each)] for each in planned), timed))
+        made.append(FigureStatus(figure, planned, tuple(found[_key(each)] for each in planned), timed))
     return made
 
 
-def result(store: Store, standing: Standing, size: Size, data: str = DATA) -> Result | None:
-    """What a figure's finished runs say; None while a setting has none.
+def result(store: Store, status: FigureStatus, size: Size, data: str = DATA) -> Result | None:
+    """What a figure's finished runs say; None while a group has none.
 
     Raises:
         StoreError: if what the runs stored cannot be read.
     """
-    by_setting = queueing.by_setting(zip(standing.planned, standing.runs, strict=True))
+    by_group = queueing.by_group(zip(status.planned, status.runs, strict=True))
     tree = tree_library.load(datasets.find(data).default_tree)
-    measured = timing.kept(size.name, data) if "timing" in standing.figure.needs else None
-    seen = evidence.gather(store, standing.figure, by_setting, tree, measured)
-    return None if judge.missing(standing.figure, seen) else judge.judge(standing.figure, seen)
+    measured = timing.kept(size.name, data) if "timing" in status.figure.needs else None
+    seen = evidence.gather(store, status.figure, by_group, tree, measured)
+    return None if judge.missing(status.figure, seen) else judge.judge(status.figure, seen)
 
 
-def report(store: Store, size: Size, data: str, command: str, took_seconds: float | None = None) -> Report | None:
+def outcome(
+    store: Store, size: Size, data: str, command: str, took_seconds: float | None = None
+) -> PaperResults | None:
     """All figures that can be judged, for a file; None if there is none."""
-    found = standings(store, FIGURES, size, data)
+    found = statuses(store, FIGURES, size, data)
     made = {each.figure.id: one for each in found if (one := result(store, each, size, data)) is not None}
     if not made:
         return None
     shown = [each for each in found if each.figure.id in made]
     runs = {run.id: run for each in shown for run in each.runs if run is not None and run.state == "finished"}
-    return Report(
+    return PaperResults(
         size=size.name,
         data=data,
         made=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -112,7 +114,7 @@ def report(store: Store, size: Size, data: str, command: str, took_seconds: floa
 
 
 def _key(planned: Planned) -> tuple[str, int]:
-    return planned.setting.name, planned.config.seed
+    return planned.group.name, planned.config.seed
 
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from hierapp.runs.schema import SCHEMA_VERSION
 from hierapp.runs.states import move
 from hierapp.utils import archives
 from hierapp.utils.archive_readers import Refused
-from hierapp.utils.files import beside, put_in_place, told
+from hierapp.utils.files import as_store_error, commit, staging_dir
 
 ABOUT = "hierapp-backup.json"
 FORMAT = 1
@@ -53,7 +53,7 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
     home = home or paths.home()
     if not any((home / name).exists() for name in (STORE, *KEPT)):
         raise StoreError(f"There is nothing to back up in {home}; set HIERAPP_HOME to the folder that has a store.")
-    with told(f"The backup cannot be written to {file.parent}"), beside(file) as folder:
+    with as_store_error(f"The backup cannot be written to {file.parent}"), staging_dir(file) as folder:
         store, side = folder / STORE, folder / "backup.zip"
         runs = _copy_store(home / STORE, store)
         about = {"format": FORMAT, "schema": SCHEMA_VERSION, "created": time.time(), "weights": weights}
@@ -65,7 +65,7 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
                     _add_folder(out, home, name, weights)
             raw.flush()
             os.fsync(raw.fileno())
-        put_in_place(side, file)
+        commit(side, file)
     return len(runs)
 
 
@@ -89,7 +89,7 @@ def restore(file: Path, home: Path | None = None) -> int:
     _refuse_full(home)
     missing = [folder for folder in (home, *home.parents) if not folder.exists()]
     try:
-        with told(f"The backup cannot be restored into {home}"):
+        with as_store_error(f"The backup cannot be restored into {home}"):
             home.mkdir(parents=True, exist_ok=True)
             side = home / f".{secrets.token_hex(8)}.part"
             try:
@@ -197,8 +197,8 @@ def _about(side: Path, name: str) -> dict[str, Any]:
 
 
 def end_running(side: Path, at: float) -> None:
-    """The processes of runs that were running are of another machine or another time: end those runs as of then, as a
-    launcher does that finds a process gone. A store of an older version is brought up to date on the way."""
+    """The processes of runs that were running are of another machine or another time: end those runs as of then, as the
+    scheduler does that finds a process gone. A store of an older version is brought up to date on the way."""
     with Database(side / STORE).write() as db:
         for row in db.execute("SELECT id, cancel_requested FROM runs WHERE state = 'running'").fetchall():
             asked = row["cancel_requested"] is not None

@@ -31,7 +31,7 @@ def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[
         db.execute("UPDATE runs SET last = ? WHERE id = ?", (json.dumps(json.loads(row["last"]) | stored), run))
 
 
-def rewind(db: sqlite3.Connection, run: int, epoch: float) -> None:
+def drop_after(db: sqlite3.Connection, run: int, epoch: float) -> None:
     """Take back what was recorded after an epoch: training goes on from there."""
     latest = last_number(db)
     gone = db.execute("DELETE FROM metrics WHERE run = ? AND epoch > ?", (run, epoch)).rowcount

@@ -35,15 +35,15 @@ class Run:
     place: float
     held: bool
     attempt: int
-    lost: int
+    lost_count: int
     launcher: str | None
-    placed: str | None
+    assigned_device: str | None
     claimed: float | None
     started: float | None
     ended: float | None
     pid: int | None
     process: str | None
-    beat: float | None
+    heartbeat: float | None
     device: str | None
     version: str | None
     epoch: int

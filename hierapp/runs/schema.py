@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 
@@ -74,6 +74,13 @@ _TAGS_OF_RUN = "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT ''"
 # Of version 5: what people write beside a run; `note` is what hierapp itself has to say of it.
 _OWN_NOTE_OF_RUN = "ALTER TABLE runs ADD COLUMN own_note TEXT NOT NULL DEFAULT ''"
 
+# Of version 6: three columns under the names that the code uses.
+_RENAMED_OF_RUN = (
+    "ALTER TABLE runs RENAME COLUMN placed TO assigned_device",  # by the scheduler; `device` is the one trained on
+    "ALTER TABLE runs RENAME COLUMN beat TO heartbeat",
+    "ALTER TABLE runs RENAME COLUMN lost TO lost_count",
+)
+
 _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
@@ -90,6 +97,7 @@ def create(db: sqlite3.Connection) -> None:
         _SIMILARITY_OF_RUN,
         _TAGS_OF_RUN,
         _OWN_NOTE_OF_RUN,
+        *_RENAMED_OF_RUN,
     ):
         db.execute(statement)
 
@@ -141,8 +149,20 @@ def _from_4(db: sqlite3.Connection) -> None:
     db.execute(_OWN_NOTE_OF_RUN)
 
 
+def _from_5(db: sqlite3.Connection) -> None:
+    """Three columns of runs have new names."""
+    for statement in _RENAMED_OF_RUN:
+        db.execute(statement)
+
+
 # From which version, how to the next.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+    4: _from_4,
+    5: _from_5,
+}
 
 
 def tree_hash(text: str) -> str:

@@ -41,22 +41,22 @@ class Transition:
 
 
 # A clock that was set back must not make a run end before it began.
-_ENDED = "ended = max(:now, coalesce(started, 0)), pid = NULL, process = NULL, beat = NULL"
+_ENDED = "ended = max(:now, coalesce(started, 0)), pid = NULL, process = NULL, heartbeat = NULL"
 
 TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
     {
         "claim": Transition(
             ("queued",),
             "running",
-            "a launcher takes it",
-            "attempt = attempt + 1, claimed = :now, beat = :now, started = NULL, ended = NULL, error = NULL,"
+            "a scheduler takes it",
+            "attempt = attempt + 1, claimed = :now, heartbeat = :now, started = NULL, ended = NULL, error = NULL,"
             " pid = NULL, process = NULL",
         ),
         "unclaim": Transition(
             ("running",),
             "queued",
             "its process never came to be",
-            "claimed = NULL, beat = NULL, pid = NULL, process = NULL, placed = NULL",
+            "claimed = NULL, heartbeat = NULL, pid = NULL, process = NULL, assigned_device = NULL",
         ),
         "finish": Transition(("running",), "finished", "the test images are evaluated", f"{_ENDED}, progress = 1"),
         "fail": Transition(("running",), "failed", "it ran into an error", _ENDED),
@@ -67,7 +67,7 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
             ("failed", "cancelled", "interrupted"),
             "queued",
             "it is to go on from its last checkpoint",
-            "ended = NULL, cancel_requested = NULL, held = 0, placed = NULL",
+            "ended = NULL, cancel_requested = NULL, held = 0, assigned_device = NULL",
         ),
     }
 )

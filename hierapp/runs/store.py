@@ -22,7 +22,7 @@ from hierapp.runs.database import Database
 from hierapp.runs.records import Part, Points, marks
 from hierapp.runs.run import Run
 from hierapp.runs.states import Event, State, move
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats
 
@@ -145,7 +145,7 @@ class Store:
         """
         before = self.run(run)
         with self.database.write() as db:
-            moved = move(db, number_of(run), "resume", time.time(), lost=0, note=None)
+            moved = move(db, number_of(run), "resume", time.time(), lost_count=0, note=None)
         if not moved:
             raise StoreError(
                 f"Run {before.id} is {before.state}; only a failed, cancelled or interrupted run can be resumed."
@@ -191,7 +191,7 @@ class Store:
             db.executemany("UPDATE runs SET place = ? WHERE id = ?", list(zip(places, ids, strict=True)))
 
     def claim(
-        self, devices: Sequence[str] | None = None, launcher: str = "local", placed: str | None = None
+        self, devices: Sequence[str] | None = None, launcher: str = "local", assigned_device: str | None = None
     ) -> Run | None:
         """Take the first waiting run that asks for one of these devices ("auto", "cpu", ...; by default any): it is
         running from now on, in one transaction; None when none waits."""
@@ -202,7 +202,7 @@ class Store:
                 devices or [],
             ).fetchone()
             if row is not None:
-                move(db, row["id"], "claim", time.time(), launcher=launcher, placed=placed)
+                move(db, row["id"], "claim", time.time(), launcher=launcher, assigned_device=assigned_device)
         return None if row is None else self.run(str(row["id"]))
 
     def unclaim(self, run: Run) -> bool:
@@ -213,7 +213,13 @@ class Store:
         """Record that a run's process is gone and why; `again` queues it at once to go on from its checkpoint."""
         with self.database.write() as db:
             moved = move(
-                db, number_of(run.id), "lose", time.time(), attempt=run.attempt, error=error, lost=run.lost + 1
+                db,
+                number_of(run.id),
+                "lose",
+                time.time(),
+                attempt=run.attempt,
+                error=error,
+                lost_count=run.lost_count + 1,
             )
             if moved and again:
                 move(db, number_of(run.id), "resume", time.time(), note=f"Goes on after a loss: {error}")
@@ -223,9 +229,9 @@ class Store:
         """Record that a run which was asked to stop is gone."""
         return self._move(run, "stop")
 
-    def attempt(self, run: str) -> Attempt:
+    def writer(self, run: str) -> SQLiteRunWriter:
         """What a worker writes of a run, under the number of its present attempt."""
-        return Attempt(self.database, number_of(run), self.run(run).attempt)
+        return SQLiteRunWriter(self.database, number_of(run), self.run(run).attempt)
 
     # What runs recorded
 

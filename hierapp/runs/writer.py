@@ -1,7 +1,7 @@
 """What the worker of a run writes into the store, under the number of its attempt.
 
-Every call is one transaction and raises `Superseded`, with nothing written, once the run is another attempt's or has
-ended: of two workers that believe to have the same run only one can write.
+Every call is one transaction and raises `StaleAttemptError`, with nothing written, once the run is another attempt's or
+has ended: of two workers that believe to have the same run only one can write.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.errors import Superseded
+from hierapp.errors import StaleAttemptError
 from hierapp.runs import records
 from hierapp.runs.database import Database
 from hierapp.runs.states import ENDS, State, move
 
 
-class Attempt:
+class SQLiteRunWriter:
     """One claim of one run.
 
     Args:
@@ -31,7 +32,7 @@ class Attempt:
         number: which attempt this is.
 
     Raises:
-        Superseded: from every call, if the run is not running any more or was claimed again.
+        StaleAttemptError: from every call, if the run is not running any more or was claimed again.
         StoreError: from every call, if the store cannot be written.
     """
 
@@ -42,27 +43,27 @@ class Attempt:
         """Note which process works on it (see `processes.identity`). The first one to say so has it."""
         with self._transaction() as db:
             taken = db.execute(
-                "UPDATE runs SET pid = ?, process = ?, beat = ? WHERE id = ? AND coalesce(process, ?) = ?",
+                "UPDATE runs SET pid = ?, process = ?, heartbeat = ? WHERE id = ? AND coalesce(process, ?) = ?",
                 (pid, process, time.time(), self.run, process, process),
             ).rowcount
             if not taken:
-                raise Superseded
+                raise StaleAttemptError
 
     def begin(self, device: str, version: str) -> None:
         """Note that training begins, where and by which code; time spent on imports before is not training."""
         with self._transaction() as db:
             self._set(db, started=time.time(), device=device, version=version)
 
-    def rewind(self, epoch: float, progress: float, note: str | None = None) -> None:
+    def restarted_at(self, epoch: float, progress: float, note: str | None = None) -> None:
         """Take back what an earlier attempt recorded after an epoch: training goes on from there."""
         with self._transaction() as db:
-            records.rewind(db, self.run, epoch)
+            records.drop_after(db, self.run, epoch)
             self._set(db, progress=progress, progress_before=progress, note=note)
 
-    def beat(self) -> bool:
+    def heartbeat(self) -> bool:
         """Give a sign of life; whether the run is asked to stop."""
         with self._transaction() as db:
-            self._set(db, beat=time.time())
+            self._set(db, heartbeat=time.time())
             row = db.execute("SELECT cancel_requested FROM runs WHERE id = ?", (self.run,)).fetchone()
         return row["cancel_requested"] is not None
 
@@ -74,7 +75,7 @@ class Attempt:
                 (self.run, self.number),
             ).fetchone()
         if row is None:
-            raise Superseded
+            raise StaleAttemptError
         return row["cancel_requested"] is not None
 
     def report(self, epoch: float, values: Mapping[str, float], progress: float) -> None:
@@ -91,8 +92,11 @@ class Attempt:
             records.add_confusion(db, self.run, "validation", epoch, confusion)
             self._set(db, epoch=epoch)
 
+    def saved(self, file: Path) -> None:
+        """A file of the run's folder is whole; nothing is left to do where the folder is the store's own."""
+
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        """Record the test part's figures and that the run is finished."""
+        """Record the test metrics and that the run is finished."""
         with self._transaction() as db:
             records.add_confusion(db, self.run, "test", epoch, confusion)
             move(db, self.run, "finish", time.time(), error=None, test=json.dumps(test))
@@ -109,7 +113,7 @@ class Attempt:
                 "SELECT 1 FROM runs WHERE id = ? AND state = 'running' AND attempt = ?", (self.run, self.number)
             ).fetchone()
             if mine is None:
-                raise Superseded
+                raise StaleAttemptError
             yield db
 
     def _set(self, db: sqlite3.Connection, **values: object) -> None:

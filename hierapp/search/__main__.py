@@ -6,4 +6,4 @@ from hierapp.runs import Store
 from hierapp.search import journal, runner
 
 if __name__ == "__main__":
-    runner.drive(journal.find(Store(), sys.argv[1]))
+    runner.run_search(journal.find(Store(), sys.argv[1]))

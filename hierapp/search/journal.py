@@ -1,7 +1,7 @@
-"""The searches on disk: `searches/NAME` in the store's folder, with the plan and a book of what was done.
+"""The searches on disk: `searches/NAME` in the store's folder, with the plan and a journal of what was done.
 
-The book is a file of lines to which is only ever added, so that a crash loses nothing that was done: before a trial's
-run is queued, a line says with which values it will be. Driver, pages and commands all write it.
+The journal is a file of lines to which is only ever added, so that a crash loses nothing that was done: before a
+trial's run is queued, a line says with which values it will be. The runner, pages and commands all write it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from hierapp.search.plan import Plan
 from hierapp.search.space import Value
 from hierapp.utils import files
 
-FOLDER, PLAN, BOOK, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
+FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
 
 
 @dataclass
 class Entry:
-    """What the book says of one trial.
+    """What the journal says of one trial.
 
     Attributes:
         params: its values, by name.
@@ -48,7 +48,7 @@ class Entry:
 
 
 @dataclass
-class Book:
+class Journal:
     """What was done so far.
 
     Attributes:
@@ -56,7 +56,7 @@ class Book:
         stopping: whether the search was asked to stop.
         error: why it could not go on, if so.
         begun: when it was last started, in seconds since 1970.
-        importances: what mattered, as the driver saw it last; it costs seconds of imports, which no page has.
+        importances: what mattered, as the runner saw it last; it costs seconds of imports, which no page has.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Book:
     begun: float = 0.0
     importances: dict[str, float] = field(default_factory=dict)
 
-    def follow(self, line: dict[str, Any]) -> None:
+    def apply(self, line: dict[str, Any]) -> None:
         """Take in one more line."""
         trial = line.get("trial")
         if "ask" in line and trial == len(self.entries):
@@ -106,29 +106,29 @@ class Search:
 
     @property
     def log_file(self) -> Path:
-        """Where the output of its driver goes."""
+        """Where the output of its runner goes."""
         return self.folder / LOG
 
-    def read(self) -> Book:
-        """The book as it stands."""
-        book = Book()
+    def read(self) -> Journal:
+        """The journal as it stands."""
+        journal = Journal()
         try:
-            text = (self.folder / BOOK).read_text(encoding="utf-8")
+            text = (self.folder / JOURNAL).read_text(encoding="utf-8")
         except FileNotFoundError:
-            return book
+            return journal
         except OSError as error:
             raise _unreadable(self.folder, error) from None
         for line in text.split("\n"):
             try:
-                book.follow(json.loads(line))
+                journal.apply(json.loads(line))
             except (ValueError, LookupError, TypeError, AttributeError):
                 continue  # empty, or cut short by a crash or a full disk
-        return book
+        return journal
 
-    def note(self, **line: Any) -> None:
+    def append(self, **line: Any) -> None:
         """Add a line; it is on the disk when this returns."""
-        with files.told(f"The search {self.name} cannot be written"):
-            file = os.open(self.folder / BOOK, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        with files.as_store_error(f"The search {self.name} cannot be written"):
+            file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 # One write, and a line break on both sides: whatever was cut short before spoils nothing.
                 text = f"\n{json.dumps(line)}\n".encode()
@@ -140,9 +140,9 @@ class Search:
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[bool]:
-        """Try for some seconds to take the driver's lock, which the system releases when its holder dies; whether it
+        """Try for some seconds to take the runner's lock, which the system releases when its holder dies; whether it
         was taken."""
-        with files.told(f"The search {self.name} cannot be written"):
+        with files.as_store_error(f"The search {self.name} cannot be written"):
             file = (self.folder / LOCK).open("a")
         with file:
             until = time.monotonic() + patience
@@ -151,7 +151,7 @@ class Search:
             yield taken
 
     def is_at_work(self) -> bool:
-        """Whether a driver works on it now; no file is made."""
+        """Whether a runner works on it now; no file is made."""
         try:
             file = (self.folder / LOCK).open("r+")
         except OSError:

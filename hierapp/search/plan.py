@@ -1,4 +1,4 @@
-"""A search as it was asked for: what stays, what varies, how many trials, by which figure they are judged."""
+"""A search as it was asked for: what stays, what varies, how many trials, by which metric they are judged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRUNERS = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of the validation part by which trials are judged."""
+    """A metric of the validation part by which trials are judged."""
 
     title: str
     more_is_better: bool

@@ -11,8 +11,8 @@ import pandas as pd
 
 from hierapp.errors import HierappError
 from hierapp.runs import Store
-from hierapp.search import journal as book, trials
-from hierapp.search.journal import Book, Search
+from hierapp.search import journal, trials
+from hierapp.search.journal import Journal, Search
 from hierapp.search.plan import METRICS, Metric
 from hierapp.search.space import Value
 from hierapp.search.trials import SearchState, Trial
@@ -23,7 +23,7 @@ class Report:
     """A search as it stands at one moment."""
 
     search: Search
-    book: Book
+    journal: Journal
     trials: list[Trial]
     state: SearchState
     best: Trial | None
@@ -61,7 +61,7 @@ class Report:
         return {
             "name": plan.name,
             "state": self.state,
-            "error": self.book.error,
+            "error": self.journal.error,
             "metric": plan.metric,
             "trials": plan.trials,
             "owner": plan.owner,
@@ -70,7 +70,7 @@ class Report:
             "varied": list(plan.varied),
             "values": dict(plan.values),
             "best": None if self.best is None else self.best.number,
-            "importances": self.book.importances,
+            "importances": self.journal.importances,
             "tried": [
                 {
                     "trial": trial.number,
@@ -130,9 +130,9 @@ def overview(store: Store) -> pd.DataFrame:
 def every(store: Store) -> list[Report]:
     """The searches of a store, the newest first, without those whose plan is broken."""
     found: list[Report] = []
-    for name in book.names(store):
+    for name in journal.names(store):
         try:
-            search = book.find(store, name)
+            search = journal.find(store, name)
             _ = search.plan.dimensions
         except HierappError:  # of another hierapp: it varies what is not known here
             continue

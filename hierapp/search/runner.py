@@ -2,7 +2,7 @@
 
 `python -m hierapp.search NAME` works on one search and ends when its trials have, or when it is asked to stop. It holds
 a lock while it does, so that there is one for each search. It keeps nothing in mind: whatever it does is noted in the
-book first or can be told from the store, and the next driver goes on from there.
+journal first or can be told from the store, and the next runner goes on from there.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from hierapp.execution.recorder import say
 from hierapp.runs import Store
 from hierapp.runs.states import OPEN_STATES
 from hierapp.search import journal, sampler, trials
-from hierapp.search.journal import Book, Search
+from hierapp.search.journal import Journal, Search
 from hierapp.search.plan import Plan
 from hierapp.search.trials import Trial
 from hierapp.utils import processes
 from hierapp.utils.disk import disk_of
 
 POLL_SECONDS = 0.5
-ROOM_SECONDS = 2.0  # between looks while the disk is full
+FULL_DISK_SECONDS = 2.0  # between looks while the disk is full
 
 
-class Driver:
-    """One driver's view of a search.
+class SearchRunner:
+    """One runner's view of a search.
 
     Args:
         search: what it works on.
@@ -44,7 +44,7 @@ class Driver:
 
     def revive(self) -> None:
         """Let runs go on whose processes are gone, once, before the first step."""
-        scheduler.look_after(self.store)
+        scheduler.reap_lost_runs(self.store)
         for trial in trials.read(self.search):
             if trial.state == "interrupted" and trial.run is not None:
                 execution.resume(self.store, trial.run.id)
@@ -65,11 +65,11 @@ class Driver:
         self._prune(done, now)
         self._ask(now)
         self._judge(done, now)
-        scheduler.wake(self.store)
+        scheduler.ensure_scheduler(self.store)
         return not trials.is_over(self.search, now)
 
-    def _queue_asked(self, done: Book) -> None:
-        """Queue the run of each trial that has none yet, unless it was queued just before a driver died."""
+    def _queue_asked(self, done: Journal) -> None:
+        """Queue the run of each trial that has none yet, unless it was queued just before a runner died."""
         for number, entry in enumerate(done.entries):
             if entry.run is not None or entry.refused is not None:
                 continue
@@ -77,7 +77,7 @@ class Driver:
                 config = self.plan.config(entry.params)
             except ConfigError as error:
                 entry.refused = str(error)
-                self.search.note(trial=number, refused=entry.refused)
+                self.search.append(trial=number, refused=entry.refused)
                 continue
             known = {each.run for each in done.entries}
             tagged = [run for run in self.store.runs() if self.plan.tag in run.tags and run.id not in known]
@@ -86,10 +86,10 @@ class Driver:
                 plan = self.plan
                 found = execution.submit(self.store, [config], plan.tree, owner=plan.owner, tags=[plan.tag])
             entry.run = found[0]
-            self.search.note(trial=number, run=entry.run)
+            self.search.append(trial=number, run=entry.run)
             say(f"trial {number} is run {entry.run}: {entry.params}")
 
-    def _bring_back(self, done: Book, now: Sequence[Trial]) -> None:
+    def _bring_back(self, done: Journal, now: Sequence[Trial]) -> None:
         """Resume the runs that were ended with the search, now that it goes on."""
         for trial, entry in zip(now, done.entries, strict=True):
             if trial.run is None or not entry.halted:
@@ -98,9 +98,9 @@ class Driver:
                 execution.resume(self.store, trial.run.id)
             elif trial.is_open and trial.run.cancel_requested is not None:
                 continue  # it is still on its way to its end
-            self.search.note(trial=trial.number, halted=False)
+            self.search.append(trial=trial.number, halted=False)
 
-    def _prune(self, done: Book, now: Sequence[Trial]) -> None:
+    def _prune(self, done: Journal, now: Sequence[Trial]) -> None:
         """End the runs of hopeless trials."""
         for trial, entry in zip(now, done.entries, strict=True):
             if trial.state != "running" or trial.run is None or not trial.values:
@@ -109,8 +109,8 @@ class Driver:
             given_up = entry.pruned is not None and entry.pruned[0] == trial.run.attempt
             if not given_up and self._judged.get(trial.number) != epoch:
                 self._judged[trial.number] = epoch
-                if sampler.is_hopeless(self.plan, now, trial.number):
-                    self.search.note(trial=trial.number, pruned=[trial.run.attempt, epoch])
+                if sampler.should_prune(self.plan, now, trial.number):
+                    self.search.append(trial=trial.number, pruned=[trial.run.attempt, epoch])
                     say(f"trial {trial.number} is hopeless after epoch {epoch}")
                     given_up = True
             if given_up and trial.run.cancel_requested is None:
@@ -120,16 +120,16 @@ class Driver:
         """Think of one more trial, if it may go on now; it is queued in the next step."""
         going = sum(trial.is_open or trial.state == "stopped" for trial in now)
         if len(now) < self.plan.trials and going < self.plan.at_once and self._is_room():
-            self.search.note(trial=len(now), ask=sampler.ask(self.plan, now))
+            self.search.append(trial=len(now), ask=sampler.ask(self.plan, now))
 
-    def _judge(self, done: Book, now: Sequence[Trial]) -> None:
+    def _judge(self, done: Journal, now: Sequence[Trial]) -> None:
         """Note what mattered, whenever one more trial has finished."""
         finished = sum(trial.state == "finished" for trial in now)
         if finished != self._finished:
             self._finished = finished
             found = sampler.importances(self.plan, now)
             if found and found != done.importances:
-                self.search.note(importances=found)
+                self.search.append(importances=found)
 
     def _is_room(self) -> bool:
         """Whether the owner may have one more run waiting or running."""
@@ -139,22 +139,22 @@ class Driver:
         return sum(run.owner == self.plan.owner for run in self.store.runs(states=OPEN_STATES)) < most
 
 
-def drive(search: Search) -> None:
-    """Work on a search until nothing is left to do, or another driver does."""
+def run_search(search: Search) -> None:
+    """Work on a search until nothing is left to do, or another runner does."""
     # A page that looks whether somebody is at work holds the lock for a moment.
     with search.locked(patience=1.0) as taken:
         if not taken:
             return
         say(f"at work, process {os.getpid()}")
-        driver = Driver(search)
+        runner = SearchRunner(search)
         try:
-            driver.revive()
-            while _step(driver):
+            runner.revive()
+            while _step(runner):
                 time.sleep(POLL_SECONDS)
             say("nothing is left to do")
         except HierappError as error:
             say(str(error))
-            search.note(error=str(error))
+            search.append(error=str(error))
 
 
 def begin(store: Store, plan: Plan) -> Search:
@@ -178,7 +178,7 @@ def begin(store: Store, plan: Plan) -> Search:
 
 
 def start(search: Search) -> None:
-    """Let a new search go, or one go on that was stopped or whose driver is gone.
+    """Let a new search go, or one go on that was stopped or whose runner is gone.
 
     Raises:
         StoreError: if it goes on already, has ended, or its process cannot be started.
@@ -189,7 +189,7 @@ def start(search: Search) -> None:
         raise StoreError(f"All trials of the search {search.name!r} have ended; begin another one.")
     if state == "running":
         raise StoreError(f"The search {search.name!r} is going on already; stop it first if it is to go on anew.")
-    search.note(stop=False, at=time.time())
+    search.append(stop=False, at=time.time())
     environment = {"HIERAPP_HOME": str(search.store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
     try:
         processes.spawn(["hierapp.search", search.name], search.log_file, environment)
@@ -201,9 +201,9 @@ def start(search: Search) -> None:
 
 def stop(search: Search) -> None:
     """Let a search try nothing more, and end its runs; they go on with it."""
-    search.note(stop=True, at=time.time())
+    search.append(stop=True, at=time.time())
     with search.locked() as taken:
-        if taken:  # no driver is there to do it
+        if taken:  # no runner is there to do it
             halt(search)
 
 
@@ -211,16 +211,16 @@ def halt(search: Search) -> None:
     """End the runs of all open trials."""
     for trial in trials.read(search):
         if trial.is_open and trial.run is not None:
-            search.note(trial=trial.number, halted=True)
+            search.append(trial=trial.number, halted=True)
             search.store.request_cancel(trial.run.id)
 
 
-def _step(driver: Driver) -> bool:
+def _step(runner: SearchRunner) -> bool:
     try:
-        return driver.step()
+        return runner.step()
     except StoreError:
-        disk = disk_of(driver.store.folder)
+        disk = disk_of(runner.store.folder)
         if disk is None or disk.room != "full":
             raise
-        time.sleep(ROOM_SECONDS)
+        time.sleep(FULL_DISK_SECONDS)
         return True

@@ -38,7 +38,7 @@ def ask(plan: Plan, trials: Sequence[Trial]) -> dict[str, Value]:
     return params
 
 
-def is_hopeless(plan: Plan, trials: Sequence[Trial], number: int) -> bool:
+def should_prune(plan: Plan, trials: Sequence[Trial], number: int) -> bool:
     """Whether the pruner gives a trial up: after five finished ones, and a fifth of its epochs, if its best epoch so
     far is worse than the median of theirs at the same epoch."""
     if plan.pruner == "off" or not trials[number].values:

@@ -1,6 +1,6 @@
-"""How the trials of a search stand: the book says what was tried, the runs say what came of it.
+"""How the trials of a search stand: the journal says what was tried, the runs say what came of it.
 
-Read anew each time, from the validation part's figures alone. A trial is one entry of the book with one run, so that
+Read anew each time, from the validation part's metrics alone. A trial is one entry of the journal with one run, so that
 none can count twice, whoever dies or comes back meanwhile.
 """
 
@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from hierapp.runs import Run
 from hierapp.runs.states import OPEN_STATES
-from hierapp.search.journal import Book, Entry, Search
+from hierapp.search.journal import Entry, Journal, Search
 from hierapp.search.plan import METRICS
 from hierapp.search.space import Value
 
@@ -33,7 +33,7 @@ OPEN: tuple[State, ...] = ("waiting", "running")
 STATES: tuple[State, ...] = get_args(State)
 
 SearchState = Literal["running", "stopping", "stopped", "failed", "interrupted", "finished"]
-ON_ITS_WAY_SECONDS = 30.0  # for a driver to take its lock
+ON_ITS_WAY_SECONDS = 30.0  # for a runner to take its lock
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,19 @@ class Trial:
         return self.state in OPEN
 
 
-def read(search: Search, book: Book | None = None) -> list[Trial]:
+def read(search: Search, journal: Journal | None = None) -> list[Trial]:
     """The trials of a search in order, as they stand now.
 
     Raises:
-        StoreError: if the book or the store cannot be read.
+        StoreError: if the journal or the store cannot be read.
     """
-    book = book or search.read()
+    journal = journal or search.read()
     store, metric = search.store, search.plan.metric
-    ids = [entry.run for entry in book.entries if entry.run is not None]
+    ids = [entry.run for entry in journal.entries if entry.run is not None]
     runs = {run.id: run for run in store.runs(ids)}
     recorded = store.metrics(ids, metric)
     found = []
-    for number, entry in enumerate(book.entries):
+    for number, entry in enumerate(journal.entries):
         run = runs.get(entry.run or "")
         run = run if run is not None and _is_of(entry, run) else None
         points = recorded.get(entry.run or "", {}).get(metric, [])
@@ -90,19 +90,19 @@ def best(search: Search, trials: Sequence[Trial]) -> Trial | None:
     return min(finished, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
-def state_of(search: Search, trials: Sequence[Trial], book: Book, now: float) -> SearchState:
+def state_of(search: Search, trials: Sequence[Trial], journal: Journal, now: float) -> SearchState:
     """What the whole search does at a time, in seconds since 1970."""
-    if book.stopping:
+    if journal.stopping:
         return "stopping" if any(trial.is_open and trial.run for trial in trials) else "stopped"
     if is_over(search, trials):
         return "interrupted" if any(trial.state == "interrupted" for trial in trials) else "finished"
-    if search.is_at_work() or (book.error is None and 0 <= now - book.begun < ON_ITS_WAY_SECONDS):
+    if search.is_at_work() or (journal.error is None and 0 <= now - journal.begun < ON_ITS_WAY_SECONDS):
         return "running"
-    return "failed" if book.error else "interrupted"
+    return "failed" if journal.error else "interrupted"
 
 
 def is_over(search: Search, trials: Sequence[Trial]) -> bool:
-    """Whether all that were asked for have ended, so that a driver that is at work has nothing more to do."""
+    """Whether all that were asked for have ended, so that a runner that is at work has nothing more to do."""
     return len(trials) >= search.plan.trials and not any(trial.is_open or trial.state == "stopped" for trial in trials)
 
 
@@ -135,10 +135,10 @@ def _state(entry: Entry, run: Run | None) -> State:
 
 
 def _value(search: Search, run: Run | None, values: Sequence[tuple[int, float]]) -> float | None:
-    """The best epoch's figure, which is the one that is kept of a run, or the last one's if it is to count."""
+    """The best epoch's metric, which is the one that is kept of a run, or the last one's if it is to count."""
     if not values or run is None:
         return None
-    figures = [value for _, value in values]
+    numbers = [value for _, value in values]
     if run.config.select == "last":
-        return figures[-1]
-    return max(figures) if METRICS[search.plan.metric].more_is_better else min(figures)
+        return numbers[-1]
+    return max(numbers) if METRICS[search.plan.metric].more_is_better else min(numbers)

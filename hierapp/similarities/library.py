@@ -11,7 +11,7 @@ from hierapp.similarities import formats
 from hierapp.similarities.formats import MOST_CLASSES
 from hierapp.similarities.similarity import Similarity, ordinal
 from hierapp.similarities.spec import NAME, RESERVED, TREE, canonical, ratio_of
-from hierapp.utils.named_files import Entry, Shelf
+from hierapp.utils.named_files import Entry, NamedFileStore
 
 _ABOUT = 4_096  # bytes; what a file says of itself stands at its beginning
 
@@ -26,7 +26,7 @@ def own_folder() -> Path:
 
 def entries(data: str | None = None) -> list[SimilarityEntry]:
     """All similarities, or those over a data set's classes; first those that ship, then the user's, by name."""
-    return _SHELF.entries(data)
+    return _FILES.entries(data)
 
 
 def load(name: str) -> Similarity:
@@ -39,7 +39,7 @@ def load(name: str) -> Similarity:
     >>> len(load("cifar10-names").classes)
     10
     """
-    file = _SHELF.file_of(name) if NAME.fullmatch(name) else None
+    file = _FILES.file_of(name) if NAME.fullmatch(name) else None
     if file is None:
         names = ", ".join(entry.name for entry in entries())
         raise ConfigError(f"There is no similarity {name!r}; give tree, ordinal:0.5, or one of {names}.")
@@ -76,12 +76,12 @@ def keep(
             f"The similarity has {len(similarity.classes):,} classes; at most {formats.MOST_CLASSES:,} can be kept."
         )
     body = formats.render(similarity)
-    free, there = _SHELF.place_for(stem_of(name), lambda file: _body(file) == body)
+    free, there = _FILES.place_for(stem_of(name), lambda file: _body(file) == body)
     if there is not None:
         return there
     said = {"title": (title or name)[:200], "data": data or "", "owner": owner or "", "description": description[:1000]}
-    file = _SHELF.own_file(free)
-    _SHELF.write(file, formats.render(similarity, {**said, **(more or {})}))
+    file = _FILES.own_file(free)
+    _FILES.write(file, formats.render(similarity, {**said, **(more or {})}))
     kept = _entry(file, shipped=False)
     assert kept is not None
     return kept
@@ -96,15 +96,15 @@ def delete(name: str) -> None:
     """
     if own(name) is None:
         raise ConfigError(f"There is no similarity {name!r} among your own; only those can be deleted.")
-    file = _SHELF.own_file(name)
+    file = _FILES.own_file(name)
     try:
         file.unlink(missing_ok=True)
     except OSError as error:
-        raise _SHELF.unwritable(file, error) from None
+        raise _FILES.unwritable(file, error) from None
 
 
-def find(word: str, classes: Sequence[str]) -> Similarity | None:
-    """What a word stands for over a data set's classes, in their order; None for the tree's own.
+def find(spec: str, classes: Sequence[str]) -> Similarity | None:
+    """What a spec stands for over a data set's classes, in their order; None for the tree's own.
 
     Raises:
         ConfigError: if there is no such similarity, it is broken, or over other classes.
@@ -112,26 +112,26 @@ def find(word: str, classes: Sequence[str]) -> Similarity | None:
     >>> find("ordinal:0.5", ["child", "adult", "old"]).matrix[0].tolist()
     [1.0, 0.5, 0.25]
     """
-    word = canonical(word)
-    if word == TREE:
+    spec = canonical(spec)
+    if spec == TREE:
         return None
-    if (ratio := ratio_of(word)) is not None:
+    if (ratio := ratio_of(spec)) is not None:
         if len(classes) > MOST_CLASSES:
             raise ConfigError(
                 f"Ordinal similarities may have {MOST_CLASSES:,} classes and the data set has {len(classes):,}; take"
                 " the tree's."
             )
         return Similarity(tuple(classes), ordinal(len(classes), ratio))
-    loaded = load(word)
+    loaded = load(spec)
     try:
         return Similarity(tuple(classes), loaded.over(classes))
     except ConfigError as error:
-        raise ConfigError(f"The similarity {word!r} does not fit: {error}") from None
+        raise ConfigError(f"The similarity {spec!r} does not fit: {error}") from None
 
 
-def text_of(word: str, classes: Sequence[str]) -> str | None:
+def text_of(spec: str, classes: Sequence[str]) -> str | None:
     """The same as the text that a run is queued with."""
-    found = find(word, classes)
+    found = find(spec, classes)
     return None if found is None else formats.render(found)
 
 
@@ -144,22 +144,22 @@ def with_matrix(options: Mapping[str, object], classes: Sequence[str]) -> dict[s
     """
     if "similarity" not in options:
         return dict(options)
-    word = canonical(options["similarity"])
-    if word == TREE or ratio_of(word) is not None:
+    spec = canonical(options["similarity"])
+    if spec == TREE or ratio_of(spec) is not None:
         return dict(options)
-    found = find(word, classes)
+    found = find(spec, classes)
     assert found is not None
     return {**options, "similarity": found.matrix}
 
 
 def own(name: str) -> SimilarityEntry | None:
     """The user's own similarity of this very name, if there is one."""
-    return _entry(_SHELF.own_file(name), shipped=False) if NAME.fullmatch(name) else None
+    return _entry(_FILES.own_file(name), shipped=False) if NAME.fullmatch(name) else None
 
 
 def stem_of(name: str) -> str:
     """The name of the file in which a similarity of this name is kept, without its suffix."""
-    return _SHELF.stem_of(name)
+    return _FILES.stem_of(name)
 
 
 def _entry(path: Path, shipped: bool) -> SimilarityEntry | None:
@@ -191,4 +191,4 @@ def _read(file: Path) -> bytes:
         raise StoreError(f"The similarity {file} cannot be read ({error.strerror}); make it readable.") from None
 
 
-_SHELF = Shelf("similarity", ".csv", 50, paths.shipped_similarities, own_folder, _entry, RESERVED)
+_FILES = NamedFileStore("similarity", ".csv", 50, paths.shipped_similarities, own_folder, _entry, RESERVED)

@@ -1,4 +1,4 @@
-"""What a similarity is like, and what SimLoss makes of it: figures for a page or the command line, no torch.
+"""What a similarity is like, and what SimLoss makes of it: numbers for a page or the command line, no torch.
 
 All are of the matrix that the loss reads, with its lower bound.
 """
@@ -18,7 +18,7 @@ from hierapp.similarities.similarity import Matrix
 
 @dataclass(frozen=True)
 class Facts:
-    """A similarity in figures.
+    """A similarity in numbers.
 
     Attributes:
         classes: how many.
@@ -48,7 +48,7 @@ class Facts:
     far_loss: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as JSON has them: what is infinite is null."""
+        """The numbers as JSON has them: what is infinite is null."""
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
@@ -56,7 +56,7 @@ class Facts:
 
 
 def of(matrix: Matrix) -> Facts:
-    """The figures of a matrix [L, L] with ones on the diagonal.
+    """The numbers of a matrix [L, L] with ones on the diagonal.
 
     >>> of(np.array([[1.0, 0.5], [0.5, 1.0]])).mean_off_diagonal
     0.5

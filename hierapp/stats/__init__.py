@@ -16,7 +16,9 @@ from hierapp.stats.images import McNemar, mcnemar, test_folds
 from hierapp.stats.pairwise import Comparison, compare
 from hierapp.stats.power import best_possible_p, seeds_needed, seeds_to_reach
 from hierapp.stats.rank_tests import RankTest, mann_whitney, wilcoxon
-from hierapp.stats.samples import Figures, Replicates, Sample
+from hierapp.stats.samples import Replicates, Sample, Values
+
+Figures = Values  # the name in 0.1.0
 
 __all__ = [
     "Comparison",
@@ -28,6 +30,7 @@ __all__ = [
     "RankTest",
     "Replicates",
     "Sample",
+    "Values",
     "best_possible_p",
     "cliffs_delta",
     "compare",

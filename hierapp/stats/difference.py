@@ -1,4 +1,4 @@
-"""The numbers of a comparison of two lists of figures."""
+"""The numbers of a comparison of two lists of values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hierapp.stats.samples import Replicates, Sample
 
 @dataclass(frozen=True)
 class Difference:
-    """Two lists of figures compared, in numbers; every difference is that of the first less the second.
+    """Two lists of values compared, in numbers; every difference is that of the first less the second.
 
     Attributes:
         first: name of the first.
         second: name of the second.
-        replicates: what one figure of a list is: a training with its own "seed", or one of the "test folds" of a single
+        replicates: what one value of a list is: a training with its own "seed", or one of the "test folds" of a single
             training, which tell nothing of other trainings.
-        paired: whether the figures are pairs; then Wilcoxon's test counts, else Mann-Whitney's.
+        paired: whether the values are pairs; then Wilcoxon's test counts, else Mann-Whitney's.
         a: the first list, described.
         b: the second list, described.
         mann_whitney: the test of the two lists, pairs or not.
@@ -30,7 +30,7 @@ class Difference:
         mean_difference: mean of the first less that of the second.
         alpha: the p below which a difference counts as shown; the intervals hold the truth with 1 - alpha.
         relevant: the least difference of means that matters to whoever asks; None if they did not say.
-        are_equal: whether all figures are the same, or of pairs both of each pair.
+        are_equal: whether all values are the same, or of pairs both of each pair.
         p_adjusted: p after Holm's correction over all comparisons asked at once; p itself of one alone.
         least_p: the least that p_adjusted could have been with so many seeds.
         comparisons: how many were asked at once.

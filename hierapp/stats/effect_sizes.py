@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from hierapp.stats.rank_tests import doubled_ranks
-from hierapp.stats.samples import Figures, Floats, differences, levelled, matched, read
+from hierapp.stats.samples import Floats, Values, differences, levelled, matched, read
 
-# Below this many figures on a side the bootstrap draws from too few to tell how they scatter: of 95 % intervals of
+# Below this many values on a side the bootstrap draws from too few to tell how they scatter: of 95 % intervals of
 # Cliff's delta no more than 61 % held the truth at n = 5 (docs/statistics.md).
 FEWEST_BOOTSTRAP = 10
 DRAWS = 2_000
@@ -31,9 +31,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class Effect:
-    """A figure of size, with its interval; None where the figures are too few for one, or all alike.
+    """An effect size with its interval; None where the values are too few for one, or all alike.
 
-    `bootstrap` is a second interval that assumes less, from 10 figures on a side.
+    `bootstrap` is a second interval that assumes less, from 10 values on a side.
     """
 
     value: float
@@ -41,16 +41,16 @@ class Effect:
     bootstrap: Interval | None = None
 
 
-def cliffs_delta(a: Figures, b: Figures, level: float = 0.95) -> Effect:
-    """Cliff's delta: of all pairs of one figure of each, the share where `a` is higher less that where `b` is.
+def cliffs_delta(a: Values, b: Values, level: float = 0.95) -> Effect:
+    """Cliff's delta: of all pairs of one value of each, the share where `a` is higher less that where `b` is.
 
     1 if all of `a` are above all of `b`, 0 if neither is, -1 the other way round. The interval is Newcombe's (2006, his
-    method 5): it is good for few figures too, and not of width 0 where the lists do not overlap. It takes the two as
+    method 5): it is good for few values too, and not of width 0 where the lists do not overlap. It takes the two as
     independent, which for pairs that go along with each other is on the safe side. The bootstrap interval is the
     bias-corrected and accelerated one.
 
     Raises:
-        ConfigError: for an empty list or a figure that is not finite.
+        ConfigError: for an empty list or a value that is not finite.
 
     >>> found = cliffs_delta([3, 4, 5], [0, 1, 2])
     >>> found.value, round(found.interval.low, 2), found.interval.high, found.bootstrap
@@ -63,13 +63,13 @@ def cliffs_delta(a: Figures, b: Figures, level: float = 0.95) -> Effect:
     return Effect(value, _newcombe(value, len(x), len(y), level), _bootstrapped(_delta, x, y, level, paired=False))
 
 
-def mean_difference(a: Figures, b: Figures, paired: bool = False, level: float = 0.95) -> Effect:
+def mean_difference(a: Values, b: Values, paired: bool = False, level: float = 0.95) -> Effect:
     """Mean of `a` less mean of `b`. The interval is Welch's, of pairs Student's: both take the noise as bell-shaped.
 
-    None where a side has a single figure, or no figure scatters: then nothing is known of the noise.
+    None where a side has a single value, or no value scatters: then nothing is known of the noise.
 
     Raises:
-        ConfigError: for an empty list, a figure that is not finite, or pairs that are none.
+        ConfigError: for an empty list, a value that is not finite, or pairs that are none.
 
     >>> found = mean_difference([2.0, 3.0, 4.0], [0.0, 1.0, 2.0])
     >>> round(found.value, 9), round(found.interval.low, 2), round(found.interval.high, 2)
@@ -80,7 +80,7 @@ def mean_difference(a: Figures, b: Figures, paired: bool = False, level: float =
     return Effect(value, _student(x, y, paired, level), _bootstrapped(_mean_gap, x, y, level, paired))
 
 
-def rank_biserial(a: Figures, b: Figures) -> float:
+def rank_biserial(a: Values, b: Values) -> float:
     """The matched-pairs rank-biserial correlation: the share of the signed ranks that favours `a`, less that for `b`.
 
     The effect size of Wilcoxon's test, from -1 to 1; pairs without a difference are left out, and 0 if all are.

@@ -1,4 +1,4 @@
-"""Many settings against each other, or against a baseline, with Holm's correction for asking so often."""
+"""Many groups against each other, or against a baseline, with Holm's correction for asking so often."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 
 from hierapp.errors import ConfigError, some
 from hierapp.stats.pairwise import Comparison, compare
-from hierapp.stats.samples import Figures, Replicates, Sample
+from hierapp.stats.samples import Replicates, Sample, Values
 
 
 @dataclass(frozen=True)
 class Family:
-    """Settings compared at once.
+    """Groups compared at once.
 
     Attributes:
-        samples: each setting's figures, described.
-        comparisons: all pairs in the order of the settings, or each setting against the baseline.
-        baseline: the setting that all others are compared with; None if all are with all.
+        samples: each group's values, described.
+        comparisons: all pairs in the order of the groups, or each group against the baseline.
+        baseline: the group that all others are compared with; None if all are with all.
     """
 
     samples: dict[str, Sample]
@@ -60,7 +60,7 @@ def holm(p_values: Iterable[float]) -> list[float]:
 
 
 def compare_all(
-    groups: Mapping[str, Figures],
+    groups: Mapping[str, Values],
     baseline: str | None = None,
     paired: bool | None = None,
     *,
@@ -68,29 +68,29 @@ def compare_all(
     alpha: float = 0.05,
     relevant: float | None = None,
 ) -> Family:
-    """Compare all settings with each other, or with a baseline, corrected for the number of comparisons.
+    """Compare all groups with each other, or with a baseline, corrected for the number of comparisons.
 
     Args:
-        groups: for each setting its figures, or its figure for each seed.
-        baseline: a setting; the others are compared with it alone: fewer questions, and so a clearer answer to each.
-        paired: see `compare`; None decides for each two settings by their seeds.
+        groups: for each group its values, or its value for each seed.
+        baseline: a group; the others are compared with it alone: fewer questions, and so a clearer answer to each.
+        paired: see `compare`; None decides for each two groups by their seeds.
         replicates: see `compare`.
         alpha: see `compare`.
         relevant: see `compare`.
 
     Raises:
-        ConfigError: as `compare`; and for fewer than two settings, or a baseline that is none of them.
+        ConfigError: as `compare`; and for fewer than two groups, or a baseline that is none of them.
 
-    >>> figures = {"plain": {0: 0.66, 1: 0.67, 2: 0.65}, "hxe": {0: 0.68, 1: 0.69, 2: 0.67}, "soft": {0: 0.66}}
-    >>> [(each.first, each.second, each.paired, round(each.p_adjusted, 2)) for each in compare_all(figures).comparisons]
+    >>> values = {"plain": {0: 0.66, 1: 0.67, 2: 0.65}, "hxe": {0: 0.68, 1: 0.69, 2: 0.67}, "soft": {0: 0.66}}
+    >>> [(each.first, each.second, each.paired, round(each.p_adjusted, 2)) for each in compare_all(values).comparisons]
     [('plain', 'hxe', True, 0.75), ('plain', 'soft', False, 1.0), ('hxe', 'soft', False, 1.0)]
-    >>> [(each.first, each.second) for each in compare_all(figures, baseline="plain").comparisons]
+    >>> [(each.first, each.second) for each in compare_all(values, baseline="plain").comparisons]
     [('hxe', 'plain'), ('soft', 'plain')]
     """
     if len(groups) < 2:
-        raise ConfigError(f"A comparison needs two settings but got {len(groups)}; add runs of another setting.")
+        raise ConfigError(f"A comparison needs two groups but got {len(groups)}; add runs of another group.")
     if baseline is not None and baseline not in groups:
-        raise ConfigError(f"The baseline {baseline!r} is none of the settings; choose one of {some(list(groups))}.")
+        raise ConfigError(f"The baseline {baseline!r} is none of the groups; choose one of {some(list(groups))}.")
     asked = combinations(groups, 2) if baseline is None else ((name, baseline) for name in groups if name != baseline)
     alone = [
         compare(
@@ -107,7 +107,7 @@ def compare_all(
     # Holm's correction grows with every p: what the least possible ones become is the least possible.
     corrected = zip(alone, holm(each.p for each in alone), holm(each.least_p for each in alone), strict=True)
     return Family(
-        {name: Sample.of(figures, name) for name, figures in groups.items()},
+        {name: Sample.of(values, name) for name, values in groups.items()},
         tuple(replace(each, p_adjusted=p, least_p=least, comparisons=len(alone)) for each, p, least in corrected),
         baseline,
     )

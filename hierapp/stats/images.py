@@ -67,7 +67,8 @@ class McNemar:
         else:
             what = "that does not show which of the two is right more often."
         return (
-            f"{counts} {what} It holds for these two trainings; whether it holds for their settings, only seeds show."
+            f"{counts} {what} It holds for these two trainings; whether it holds for their configurations, only seeds"
+            " show."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def mcnemar(
 
 
 def test_folds(correct: ArrayLike, folds: int = 10, seed: int = 0) -> tuple[float, ...]:  # noqa: PT028 - no test
-    """Accuracy on each of the folds of one test set, by one training: the report's ten.
+    """Accuracy on each of the folds of one test set, by one training: the paper's ten.
 
     The folds are drawn by the seed and are the same images for every training with the same number of test images.
     Compare them with `compare(..., replicates="test folds")`: they are the noise of the data, not of training.

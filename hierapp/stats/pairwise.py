@@ -1,4 +1,4 @@
-"""Two settings against each other."""
+"""Two groups against each other."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hierapp.stats.difference import Difference
 from hierapp.stats.effect_sizes import cliffs_delta, mean_difference, rank_biserial
 from hierapp.stats.power import best_possible_p
 from hierapp.stats.rank_tests import mann_whitney, wilcoxon
-from hierapp.stats.samples import NAMES, Figures, Replicates, Sample, differences, levelled, matched
+from hierapp.stats.samples import NAMES, Replicates, Sample, Values, differences, levelled, matched
 
 
 @dataclass(frozen=True)
 class Comparison(Difference):
-    """Two lists of figures compared, with what that says in words."""
+    """Two lists of values compared, with what that says in words."""
 
     @property
     def sentence(self) -> str:
-        """What the figures say, and what they do not, in plain words."""
+        """What the values say, and what they do not, in plain words."""
         return wording.of(self)
 
     def as_dict(self) -> dict[str, Any]:
@@ -38,8 +38,8 @@ class Comparison(Difference):
 
 
 def compare(
-    a: Figures,
-    b: Figures,
+    a: Values,
+    b: Values,
     paired: bool | None = None,
     *,
     names: tuple[str, str] = NAMES,
@@ -47,20 +47,20 @@ def compare(
     alpha: float = 0.05,
     relevant: float | None = None,
 ) -> Comparison:
-    """Compare two lists of figures: tests, sizes with their intervals, and a sentence.
+    """Compare two lists of values: tests, sizes with their intervals, and a sentence.
 
     Args:
-        a: figures, one a replicate; or for each seed its figure.
+        a: values, one a replicate; or for each seed its value.
         b: likewise.
         paired: None pairs where both tell their seeds and these are the same; True demands it, by seed, or by place
             for two lists; False never does.
         names: what the two are called in the sentence.
         replicates: "seeds", trainings of their own; "test folds", parts of one test set.
         alpha: the p below which a difference counts as shown.
-        relevant: the least difference of means that matters, in the unit of the figures.
+        relevant: the least difference of means that matters, in the unit of the values.
 
     Raises:
-        ConfigError: for an empty list, a figure that is not finite, pairs that are none, an alpha that is not between 0
+        ConfigError: for an empty list, a value that is not finite, pairs that are none, an alpha that is not between 0
             and 1, or a relevant difference that is not above 0.
 
     >>> print(compare([0.70, 0.71, 0.72], [0.66, 0.68, 0.69], names=("hxe", "simloss")).sentence)

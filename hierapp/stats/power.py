@@ -10,11 +10,11 @@ MOST_SEEDS = 10_000
 
 
 def best_possible_p(n: int, m: int | None = None) -> float:
-    """The least p that a two-sided rank test can give, whatever the figures.
+    """The least p that a two-sided rank test can give, whatever the values.
 
     Args:
-        n: seeds of the one setting; or pairs, if there is no `m`.
-        m: seeds of the other setting.
+        n: seeds of the one group; or pairs, if there is no `m`.
+        m: seeds of the other group.
 
     Returns:
         2 / (n + m choose n) of Mann-Whitney's test, 2 / 2^n of Wilcoxon's; 1 at most. With ties it is more.
@@ -28,12 +28,12 @@ def best_possible_p(n: int, m: int | None = None) -> float:
     (0.0625, 0.03125)
     """
     if n < 1 or (m is not None and m < 1):
-        raise ConfigError("A test needs at least one figure on either side; give numbers from 1.")
+        raise ConfigError("A test needs at least one value on either side; give numbers from 1.")
     return min(1.0, 2 / (2**n if m is None else math.comb(n + m, n)))
 
 
 def seeds_to_reach(alpha: float = 0.05, paired: bool = False) -> int:
-    """The fewest seeds of each of two settings with which a rank test could give p < alpha at all.
+    """The fewest seeds of each of two groups with which a rank test could give p < alpha at all.
 
     Raises:
         ConfigError: for an alpha that is not between 0 and 1.
@@ -49,10 +49,10 @@ def seeds_to_reach(alpha: float = 0.05, paired: bool = False) -> int:
 
 
 def seeds_needed(effect: float, power: float = 0.8, alpha: float = 0.05, paired: bool = False) -> int | None:
-    """About how many seeds of each of two settings it takes to show an effect, if it is truly of this size.
+    """About how many seeds of each of two groups it takes to show an effect, if it is truly of this size.
 
-    Noether's formula (1987) of the rank tests: z² / (12 c (1 - c) (P - 1/2)²) figures in all, a share c of them of the
-    one setting, and of pairs z² / (3 (P - 1/2)²), with z the sum of the normal quantiles of 1 - alpha / 2 and of the
+    Noether's formula (1987) of the rank tests: z² / (12 c (1 - c) (P - 1/2)²) values in all, a share c of them of the
+    one group, and of pairs z² / (3 (P - 1/2)²), with z the sum of the normal quantiles of 1 - alpha / 2 and of the
     power, and P = (1 + effect) / 2. Never fewer than `seeds_to_reach`. For large effects it asks for somewhat too many.
 
     Args:
@@ -62,7 +62,7 @@ def seeds_needed(effect: float, power: float = 0.8, alpha: float = 0.05, paired:
         paired: whether the seeds are pairs.
 
     Returns:
-        Seeds of each setting; None if it is none or so small that it takes more than 10,000.
+        Seeds of each group; None if it is none or so small that it takes more than 10,000.
 
     Raises:
         ConfigError: for an effect outside -1 to 1, or another share that is not between 0 and 1.

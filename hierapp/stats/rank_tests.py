@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.stats.samples import Figures, Floats, differences, levelled, matched, read
+from hierapp.stats.samples import Floats, Values, differences, levelled, matched, read
 
-# Up to so many figures together, or pairs that differ, the test is exact. All counts fit into 63 bits.
+# Up to so many values together, or pairs that differ, the test is exact. All counts fit into 63 bits.
 MOST_EXACT = 50
 
 Counts = NDArray[np.int64]
@@ -28,7 +28,7 @@ class RankTest:
 
     Attributes:
         p: how likely a difference at least this clear is where there is none.
-        statistic: U of the first list: in how many pairs of one figure of each it has the higher one, ties half; for
+        statistic: U of the first list: in how many pairs of one value of each it has the higher one, ties half; for
             Wilcoxon's test the sum of the ranks of the differences above 0.
         method: "exact", or the normal "approximation" with ties counted.
         ties: whether some ranks are shared.
@@ -42,14 +42,14 @@ class RankTest:
     zeros: int = 0
 
 
-def mann_whitney(a: Figures, b: Figures) -> RankTest:
+def mann_whitney(a: Values, b: Values) -> RankTest:
     """The Mann-Whitney U test (Wilcoxon's rank sum test), two-sided.
 
-    Exact for up to 50 figures together: of all ways to split the figures into lists of these lengths, the share with
+    Exact for up to 50 values together: of all ways to split the values into lists of these lengths, the share with
     a rank sum at least as far out, the smaller tail twice. With ties that is the exact test given these ties.
 
     Raises:
-        ConfigError: for an empty list or a figure that is not finite.
+        ConfigError: for an empty list or a value that is not finite.
 
     >>> mann_whitney([3, 4, 5], [0, 1, 2])
     RankTest(p=0.1, statistic=9.0, method='exact', ties=False, zeros=0)
@@ -68,7 +68,7 @@ def mann_whitney(a: Figures, b: Figures) -> RankTest:
     return RankTest(_two_sided(_sums_of_n(n, tuple(sorted(doubled.tolist()))), total), statistic, "exact", ties)
 
 
-def wilcoxon(a: Figures, b: Figures) -> RankTest:
+def wilcoxon(a: Values, b: Values) -> RankTest:
     """Wilcoxon's signed-rank test of pairs, two-sided, `a` less `b`.
 
     Pairs without a difference are left out, as Wilcoxon did. Exact for up to 50 others: of all ways to give their
@@ -76,7 +76,7 @@ def wilcoxon(a: Figures, b: Figures) -> RankTest:
 
     Raises:
         ConfigError: for lists that are not pairs (mappings with other seeds, lists of other lengths), empty ones, or a
-            figure that is not finite.
+            value that is not finite.
 
     >>> wilcoxon([3, 5, 8, 10], [1, 4, 4, 13])
     RankTest(p=0.625, statistic=7.0, method='exact', ties=False, zeros=0)

@@ -1,4 +1,4 @@
-"""Lists of figures: read, checked, paired by seed, described."""
+"""Lists of values: read, checked, paired by seed, described."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from hierapp.errors import ConfigError
 
 Floats = NDArray[np.float64]
-Figures = Sequence[float] | Floats | Mapping[int, float]  # a mapping tells which seed has which figure
+Values = Sequence[float] | Floats | Mapping[int, float]  # a mapping tells which seed has which value
 Replicates = Literal["seeds", "test folds"]
 NAMES = ("the first", "the second")
 
-# Figures that differ by less than rounding are equal: 0.3 - 0.2 is to tie with 0.2 - 0.1.
+# Values that differ by less than rounding are equal: 0.3 - 0.2 is to tie with 0.2 - 0.1.
 _DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How many figures there are, and what they are like; the deviation is the sample's, None of a single figure."""
+    """How many values there are, and what they are like; the deviation is the sample's, None of a single value."""
 
     n: int
     mean: float
@@ -31,42 +31,42 @@ class Sample:
     deviation: float | None
 
     @classmethod
-    def of(cls, figures: Figures, name: str = "the list") -> Sample:
-        """Describe a list of figures.
+    def of(cls, values: Values, name: str = "the list") -> Sample:
+        """Describe a list of values.
 
         >>> Sample.of([1.0, 2.0, 6.0])
         Sample(n=3, mean=3.0, median=2.0, deviation=2.6457513110645907)
         """
-        values = read(figures, name)
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else None
-        return cls(len(values), float(values.mean()), float(np.median(values)), deviation)
+        array = read(values, name)
+        deviation = float(array.std(ddof=1)) if len(array) > 1 else None
+        return cls(len(array), float(array.mean()), float(np.median(array)), deviation)
 
 
-def read(figures: Figures, name: str = "the list") -> Floats:
-    """The figures as an array [n]; those of a mapping in the order of their seeds.
+def read(values: Values, name: str = "the list") -> Floats:
+    """The values as an array [n]; those of a mapping in the order of their seeds.
 
     Raises:
         ConfigError: if there is none, or one that is no finite number.
     """
-    given = [figures[seed] for seed in sorted(figures)] if isinstance(figures, Mapping) else figures
+    given = [values[seed] for seed in sorted(values)] if isinstance(values, Mapping) else values
     try:
-        values = np.array(given, np.float64)
+        array = np.array(given, np.float64)
     except (TypeError, ValueError):
-        raise ConfigError(f"The figures of {name} hold what is no number; give a list of numbers.") from None
-    if values.ndim != 1 or not len(values):
-        raise ConfigError(f"Expected a list of figures of {name} but got {list(values.shape)}; give one or more.")
-    if not np.isfinite(values).all():
-        raise ConfigError(f"The figures of {name} hold one that is not finite; leave out the runs that have none.")
-    return values
+        raise ConfigError(f"The values of {name} hold what is no number; give a list of numbers.") from None
+    if array.ndim != 1 or not len(array):
+        raise ConfigError(f"Expected a list of values of {name} but got {list(array.shape)}; give one or more.")
+    if not np.isfinite(array).all():
+        raise ConfigError(f"The values of {name} hold one that is not finite; leave out the runs that have none.")
+    return array
 
 
 def matched(
-    a: Figures, b: Figures, paired: bool | None = None, names: tuple[str, str] = NAMES
+    a: Values, b: Values, paired: bool | None = None, names: tuple[str, str] = NAMES
 ) -> tuple[Floats, Floats, bool]:
     """Both lists as arrays, and whether they are pairs.
 
     Args:
-        a: figures, or for each seed its figure.
+        a: values, or for each seed its value.
         b: likewise.
         paired: None pairs where both tell their seeds and these are the same; True demands it, by seed, or by place
             for two lists without seeds; False never does.
@@ -86,7 +86,7 @@ def matched(
         )
     if len(x) != len(y):
         raise ConfigError(
-            f"Pairs need as many figures on either side, but {names[0]} has {len(x)} and {names[1]} {len(y)}."
+            f"Pairs need as many values on either side, but {names[0]} has {len(x)} and {names[1]} {len(y)}."
         )
     return x, y, True
 

@@ -42,8 +42,8 @@ def p_value(p: float, alpha: float = 0.05) -> str:
 
 def _equal(found: Difference) -> str:
     if found.paired:
-        return f"{_start(found.first)} and {found.second} have the same figure in each of {_count(found)}."
-    return f"All figures of {found.first} and of {found.second} are the same, {found.a.mean:.4g}."
+        return f"{_start(found.first)} and {found.second} have the same value in each of {_count(found)}."
+    return f"All values of {found.first} and of {found.second} are the same, {found.a.mean:.4g}."
 
 
 def _limit(found: Difference) -> str:
@@ -69,7 +69,7 @@ def _shown(found: Difference) -> str:
     start = f"{_start(found.first)} is {way} than {found.second} ({_test(found)})"
     value, interval = found.mean_difference.value, found.mean_difference.interval
     if value * found.effect <= 0:
-        return f"{start}, although its mean is not: {_seen(found)}, for some figures stand far off."
+        return f"{start}, although its mean is not: {_seen(found)}, for some values stand far off."
     by = f"{start}: by {abs(value):.3g} in the mean"
     if interval is None:
         return f"{by}."
@@ -138,7 +138,7 @@ def _test(found: Difference) -> str:
 
 
 def _count(found: Difference) -> str:
-    """How many figures there are: "3 seeds against 4", "5 paired seeds", "1 test fold against 1"."""
+    """How many values there are: "3 seeds against 4", "5 paired seeds", "1 test fold against 1"."""
     kind = "" if found.a.n != 1 else found.replicates[:-1]
     kind = kind or found.replicates
     return f"{found.a.n} paired {kind}" if found.paired else f"{found.a.n} {kind} against {found.b.n}"

@@ -19,21 +19,21 @@ from hierapp.trees import LabelTree
 
 
 @dataclass
-class Images:
+class DeviceDataset:
     """One part of a data set on a device: uint8 images [n, H, W, C] and their leaves [n]."""
 
     images: Tensor
     leaves: Tensor
 
     @classmethod
-    def of(cls, part: ImageSet, tree: LabelTree, device: torch.device) -> Images:
+    def of(cls, part: ImageSet, tree: LabelTree, device: torch.device) -> DeviceDataset:
         """Classes become leaves by their names."""
         leaf_of_class = torch.as_tensor(tree.positions_of(part.class_names))
         return cls(part.images.to(device), leaf_of_class[part.labels].to(device))
 
-    def take(self, indices: NDArray[np.int64]) -> Images:
+    def take(self, indices: NDArray[np.int64]) -> DeviceDataset:
         chosen = torch.as_tensor(indices, device=self.images.device)
-        return Images(self.images[chosen], self.leaves[chosen])
+        return DeviceDataset(self.images[chosen], self.leaves[chosen])
 
     def __len__(self) -> int:
         return len(self.leaves)
@@ -67,7 +67,7 @@ class Normalizer(nn.Module):
         return rows.view(images.shape).permute(0, 3, 1, 2)
 
 
-class Feed:
+class BatchLoader:
     """The batches of the training images, augmented as the configuration says, in an order that seed and epoch decide.
 
     Nothing in it waits for the device. What is drawn for an epoch lies in the same tensors each time, so that a CUDA
@@ -79,7 +79,7 @@ class Feed:
         num_leaves: L, for targets that are probabilities.
     """
 
-    def __init__(self, part: Images, config: RunConfig, num_leaves: int) -> None:
+    def __init__(self, part: DeviceDataset, config: RunConfig, num_leaves: int) -> None:
         self.part, self.config, self.num_leaves = part, config, num_leaves
         self.augment = Augment(part.images, config)
         self._order = torch.zeros(len(part), dtype=torch.int64, device=part.images.device)
@@ -96,14 +96,14 @@ class Feed:
         if self.augment.is_on or self.config.mixup:
             self._draws = self.augment.draw(generator, len(self), self._draws)
 
-    def indices(self, place: int) -> Tensor:
-        """Which images are in the `place`-th batch of the epoch: [B], fewer in the last one."""
+    def indices(self, index: int) -> Tensor:
+        """Which images are in the `index`-th batch of the epoch: [B], fewer in the last one."""
         size = self.config.batch_size
-        return self._order[place * size : (place + 1) * size]
+        return self._order[index * size : (index + 1) * size]
 
-    def share(self, place: int) -> float | None:
+    def share(self, index: int) -> float | None:
         """The share that each image of a batch has in its mixture, None without mixup."""
-        return self._draws.mix[place] if self._draws and self._draws.mix else None
+        return self._draws.mix[index] if self._draws and self._draws.mix else None
 
     def take(self, batch: Tensor, share: Tensor | float | None) -> tuple[Tensor, Tensor]:
         """Images [B, H, W, C] of 0 to 255, and targets: leaves [B], or probabilities [B, L] where labels are smoothed
@@ -119,8 +119,8 @@ class Feed:
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch from the `start`-th on, as `take` gives them."""
         self.begin(number)
-        for place in range(start, len(self)):
-            yield self.take(self.indices(place), self.share(place))
+        for index in range(start, len(self)):
+            yield self.take(self.indices(index), self.share(index))
 
     def _probabilities(self, leaves: Tensor) -> Tensor:
         """One-hot targets, with the smoothed part shared among all leaves."""

@@ -31,7 +31,7 @@ VERSION = 2
 
 
 @dataclass
-class Position:
+class TrainingProgress:
     """How far a training is: `batch` batches of `epoch` (from 1) are done.
 
     total and images are the sum of the losses and the number of the images since the last report; seconds is the time
@@ -47,9 +47,9 @@ class Position:
     threads: int = 0
     precision: str = ""
 
-    def next(self) -> Position:
+    def next(self) -> TrainingProgress:
         """The beginning of the next epoch."""
-        return Position(self.epoch + 1, threads=self.threads, precision=self.precision)
+        return TrainingProgress(self.epoch + 1, threads=self.threads, precision=self.precision)
 
     def epochs(self, batches: int) -> float:
         """The same in epochs, as reports count them."""
@@ -65,7 +65,7 @@ def save(
     config: RunConfig,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    position: Position,
+    progress: TrainingProgress,
     best: Best | None = None,
 ) -> Path:
     """Write a checkpoint into a run's folder, whole or not at all; its file.
@@ -91,7 +91,7 @@ def save(
     about = {
         "version": VERSION,
         "config": config.model_dump_json(),
-        "position": asdict(position),
+        "position": asdict(progress),
         "best": {"epoch": best.epoch, "value": best.value},
         "groups": [_plain_group(group) for group in state["param_groups"]],
         "plain": plain,
@@ -107,7 +107,7 @@ def save(
 
 def restore(
     folder: Path, config: RunConfig, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Position, Best, list[str]]:
+) -> tuple[TrainingProgress, Best, list[str]]:
     """Bring network, optimizer and random states to the last whole checkpoint of a run's folder.
 
     Returns:
@@ -125,7 +125,7 @@ def restore(
             broken.append(name)
             # Out of the way: it must not take the place of a whole one at the next save.
             (folder / name).replace(folder / f"{name}.broken")
-    return Position(), Best(), broken
+    return TrainingProgress(), Best(), broken
 
 
 def remove(folder: Path) -> None:
@@ -164,7 +164,7 @@ def _read(file: Path, config: RunConfig) -> tuple[dict[str, Any], dict[str, Tens
 
 def _apply(
     about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.optim.Optimizer
-) -> Position:
+) -> TrainingProgress:
     network.load_state_dict(_below("network.", tensors))
     values: dict[int, dict[str, Any]] = {int(index): dict(kept) for index, kept in about["plain"].items()}
     for name, tensor in _below("optimizer.", tensors).items():
@@ -184,7 +184,7 @@ def _apply(
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    return Position(**about["position"])
+    return TrainingProgress(**about["position"])
 
 
 def _best(about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module) -> Best:

@@ -103,7 +103,7 @@ class RunConfig(BaseModel):
         if self.label_smoothing and self.options.get("label_smoothing"):
             raise ConfigError("Labels would be smoothed twice, by the loss and by the run; set one of the two to 0.")
         if self.patience and self.select == "last":
-            raise ConfigError("Patience needs a figure by which epochs are better; choose another select than last.")
+            raise ConfigError("Patience needs a metric by which epochs are better; choose another select than last.")
         if self.warmup_epochs >= self.epochs:
             raise ConfigError(
                 f"The warm-up of {self.warmup_epochs:g} epochs leaves nothing of {self.epochs}; make it shorter."

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from hierapp.training.batches import Feed
-from hierapp.training.evaluation import Learner
+from hierapp.training.batches import BatchLoader
+from hierapp.training.evaluation import TrainState
 
 # Steps before the capture: cuDNN chooses its algorithms in them, and the optimizer makes its state.
 WARM_UP = 3
@@ -27,13 +27,14 @@ _capturing = threading.Lock()
 
 
 @dataclass
-class GraphLearner(Learner):
-    """A learner whose steps on whole batches are replayed; the first ones, and those on the rest of the images, are
-    not.
+class GraphTrainState(TrainState):
+    """Training state whose steps on whole batches are replayed; the first ones, and those on the rest of the images,
+    are not.
 
-    What a step reads lies where it lay at the capture: the images, the epoch's order and chances (`Feed` keeps their
-    tensors), weights and optimizer state; the batch's indices, the share of mixup and the learning rate are copied
-    there before each replay. A network or loss that cannot be captured is trained without a graph, and the log says so.
+    What a step reads lies where it lay at the capture: the images, the epoch's order and chances (`BatchLoader` keeps
+    their tensors), weights and optimizer state; the batch's indices, the share of mixup and the learning rate are
+    copied there before each replay. A network or loss that cannot be captured is trained without a graph, and the log
+    says so.
     """
 
     problem: str | None = field(default=None, init=False)
@@ -59,19 +60,19 @@ class GraphLearner(Learner):
                 group["lr"].fill_(rate)
             self._rate = rate
 
-    def learn(self, feed: Feed, place: int, rate: float) -> int:
-        batch = feed.indices(place)
-        if self.problem is not None or len(batch) < feed.config.batch_size:
-            return super().learn(feed, place, rate)
+    def train_batch(self, loader: BatchLoader, index: int, rate: float) -> int:
+        batch = loader.indices(index)
+        if self.problem is not None or len(batch) < loader.config.batch_size:
+            return super().train_batch(loader, index, rate)
         if self._replay is None and self._warm < WARM_UP:
             self._warm += 1
-            with beside(self._stream):
-                return super().learn(feed, place, rate)
-        share = feed.share(place)
+            with on_stream(self._stream):
+                return super().train_batch(loader, index, rate)
+        share = loader.share(index)
         if self._replay is None:
-            self._capture(feed, batch, share)
+            self._capture(loader, batch, share)
         if self._replay is None:
-            return super().learn(feed, place, rate)
+            return super().train_batch(loader, index, rate)
         self.set_rate(rate)
         self._batch.copy_(batch)
         if self._share is not None and share is not None:
@@ -79,14 +80,14 @@ class GraphLearner(Learner):
         self._replay()
         return len(batch)
 
-    def _capture(self, feed: Feed, batch: Tensor, share: float | None) -> None:
+    def _capture(self, loader: BatchLoader, batch: Tensor, share: float | None) -> None:
         self._batch = batch.clone()
         self._share = None if share is None else torch.tensor(share, device=batch.device)
         # Gradients of the last step would be added to; those made during the capture belong to the graph.
         self.optimizer.zero_grad()
         try:
             with capturable(self.optimizer):
-                self._replay = capture(lambda: self.step(*feed.take(self._batch, self._share)), self._stream)
+                self._replay = capture(lambda: self.step(*loader.take(self._batch, self._share)), self._stream)
         except RuntimeError as error:
             self.problem = str(error).splitlines()[0]
             self.optimizer.zero_grad()
@@ -121,7 +122,7 @@ def capturable(optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
 
 @contextmanager
-def beside(stream: torch.cuda.Stream | None) -> Iterator[None]:
+def on_stream(stream: torch.cuda.Stream | None) -> Iterator[None]:
     """Compute on another stream, as what is to be captured later must; the current one waits for it."""
     if stream is None:
         yield

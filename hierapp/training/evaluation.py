@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hierapp.losses.base import TreeLoss
 from hierapp.training import device
-from hierapp.training.batches import Feed, Images
+from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.config import RunConfig
 
 EVALUATION_BATCH = 1_000
@@ -21,7 +21,7 @@ Confusion = NDArray[np.int64]
 
 
 @dataclass
-class Learner:
+class TrainState:
     """A network with its loss, its optimizer and the precision of its convolutions and matrix products.
 
     Attributes:
@@ -37,11 +37,11 @@ class Learner:
     def __post_init__(self) -> None:
         self.total = torch.zeros((), device=next(self.network.parameters()).device)
 
-    def learn(self, feed: Feed, place: int, rate: float) -> int:
-        """One step on the `place`-th batch of the epoch that the feed has begun; how many images that were."""
+    def train_batch(self, loader: BatchLoader, index: int, rate: float) -> int:
+        """One step on the `index`-th batch of the epoch that the loader has begun; how many images that were."""
         self.set_rate(rate)
-        batch = feed.indices(place)
-        self.step(*feed.take(batch, feed.share(place)))
+        batch = loader.indices(index)
+        self.step(*loader.take(batch, loader.share(index)))
         return len(batch)
 
     def set_rate(self, rate: float) -> None:
@@ -66,7 +66,7 @@ class Learner:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's figures on one part of the data.
+    """A model's metrics on one part of the data.
 
     confusion [L, L] in the order of `tree.leaves`, rows true; log_probs [n, L] where they were asked for.
     """
@@ -78,23 +78,23 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(learner: Learner, part: Images, keep: bool = False) -> Evaluation:
+def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Evaluation:
     """Loss, accuracy and confusion of the likeliest leaves, over every image of the part once, as it is.
 
     Args:
-        learner: the network and its loss.
+        state: the network and its loss.
         part: the images; they are never augmented.
         keep: return the log-probabilities of the leaves, too.
     """
-    loss = learner.loss
-    learner.network.eval()
+    loss = state.loss
+    state.network.eval()
     size = len(loss.tree.leaves)
     counts = torch.zeros(size * size, dtype=torch.int64, device=part.images.device)
     total = torch.zeros((), device=part.images.device)
     kept: list[Tensor] = []
     for start in range(0, len(part), EVALUATION_BATCH):
         leaves = part.leaves[start : start + EVALUATION_BATCH]
-        logits = learner.logits(part.images[start : start + EVALUATION_BATCH])
+        logits = state.logits(part.images[start : start + EVALUATION_BATCH])
         log_probs = loss.leaf_log_probs(logits)
         counts += torch.bincount(leaves * size + log_probs.argmax(dim=1), minlength=size * size)
         total += loss(logits, leaves, reduction="sum")
@@ -109,7 +109,7 @@ def evaluate(learner: Learner, part: Images, keep: bool = False) -> Evaluation:
 
 @dataclass
 class Best:
-    """Which epoch was best (0: none yet), its figure, and its weights on the device.
+    """Which epoch was best (0: none yet), its metric, and its weights on the device.
 
     `weights` is empty where the last epoch is the one that counts.
     """
@@ -118,12 +118,12 @@ class Best:
     value: float = 0.0
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def see(self, config: RunConfig, epoch: int, figures: dict[str, float], network: nn.Module) -> None:
+    def update(self, config: RunConfig, epoch: int, values: dict[str, float], network: nn.Module) -> None:
         """Keep the epoch's weights if it is better than all before; of equal ones the first stays."""
         if config.select == "last":
             self.epoch = epoch
             return
-        value = figures[config.select]
+        value = values[config.select]
         better = value < self.value if config.select in LESS_IS_BETTER else value > self.value
         if self.epoch == 0 or better:
             self.epoch, self.value = epoch, value
@@ -134,7 +134,7 @@ class Best:
                 for name, tensor in state.items():
                     self.weights[name].copy_(tensor)
 
-    def is_hopeless(self, config: RunConfig, epoch: int) -> bool:
+    def should_stop(self, config: RunConfig, epoch: int) -> bool:
         """Whether as many epochs as the configuration is patient for went by without a better one."""
         return bool(config.patience) and epoch - self.epoch >= config.patience
 

@@ -35,7 +35,7 @@ class ModelEntry:
 
 
 def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
-    """The report's LeNet: 3 convolutions of 16, 32 and 64 filters, each with max pooling and ReLU, 2 dense layers.
+    """The paper's LeNet: 3 convolutions of 16, 32 and 64 filters, each with max pooling and ReLU, 2 dense layers.
 
     Pooling comes before ReLU: both orders give the same values, and ReLU then has a quarter of the work.
 
@@ -51,7 +51,7 @@ def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
 
 
 def cnn6(image_shape: ImageShape, num_outputs: int) -> nn.Module:
-    """The report's larger network (its table 1, where it is called ResNet): 6 convolutions of 32, 64, 128, 128, 256 and
+    """The paper's larger network (its table 1, where it is called ResNet): 6 convolutions of 32, 64, 128, 128, 256 and
     256 filters, max pooling after every second one, ReLU, 3 dense layers of 1,024, 512 and the outputs.
 
     Args:
@@ -144,7 +144,7 @@ def _stage(before: int, filters: int, blocks: int) -> nn.Module:
 MODELS: dict[str, ModelEntry] = {
     "lenet": ModelEntry("LeNet", "3 convolutions (16, 32, 64), max pooling, ReLU, 2 dense layers.", lenet, 8_500),
     "cnn6": ModelEntry(
-        "CNN-6", "6 convolutions (32 to 256), max pooling, ReLU, 3 dense layers; the report's larger one.", cnn6, 400
+        "CNN-6", "6 convolutions (32 to 256), max pooling, ReLU, 3 dense layers; the paper's larger one.", cnn6, 400
     ),
     "resnet20": ModelEntry("ResNet-20", "A small residual network for 32 x 32 pixels.", resnet20, 900),
     "resnet18": ModelEntry("ResNet-18", "torchvision's, with a stem for small images; best on a GPU.", resnet18, 65),

@@ -27,11 +27,11 @@ from hierapp.losses.base import TreeLoss
 from hierapp.metrics import confusion as metrics, probability_report
 from hierapp.similarities.similarity import Matrix
 from hierapp.training import checkpoints, device as compute, models, predictions
-from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.checkpoints import Position
+from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.config import RunConfig
-from hierapp.training.cuda_graph import GraphLearner
-from hierapp.training.evaluation import Best, Confusion, Learner, evaluate
+from hierapp.training.cuda_graph import GraphTrainState
+from hierapp.training.evaluation import Best, Confusion, TrainState, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
 from hierapp.training.schedules import Place, learning_rate
@@ -57,7 +57,7 @@ class Recorder(Protocol):
     def should_save(self) -> bool:
         """Whether it is time for a checkpoint; asked between batches."""
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         """Training begins at this point, 0 or a checkpoint's; checkpoints of these names were broken."""
 
     def saved(self, file: Path) -> None:
@@ -103,8 +103,8 @@ def train(
     """
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
-        alike = {} if similarity is None else {"similarity": similarity}
-        loss = make_loss(config.loss, tree, **{**config.options, **alike}).to(device, torch.float32)
+        given = {} if similarity is None else {"similarity": similarity}
+        loss = make_loss(config.loss, tree, **{**config.options, **given}).to(device, torch.float32)
         run = _Run(config, loss, recorder, folder, load or datasets.load, device)
         run.fit()
         return run.test()
@@ -126,83 +126,85 @@ class _Run:
         self.tree = tree = loss.tree
         whole = load(config.data, "train")
         fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
-        images = Images.of(whole, tree, device)
+        images = DeviceDataset.of(whole, tree, device)
         self.validation = images.take(held_out)
         training = images.take(fitting)
-        self.feed = Feed(training, config, len(tree.leaves))
+        self.loader = BatchLoader(training, config, len(tree.leaves))
         height, width, channels = whole.images.shape[1:]
         shape = (height, width, channels)
         broken: list[str] = []
-        self.position, self.best = Position(), Best()
+        self.progress, self.best = TrainingProgress(), Best()
         with _random_state:
             torch.manual_seed(config.seed)
             model = models.find(config.model).build(shape, loss.num_outputs)
             network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
             optimizer = make_optimizer(config, network.parameters())
             if folder:
-                self.position, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
+                self.progress, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
         # A run that goes on does so with the threads and the precision that it began with.
-        if self.position.threads:
-            torch.set_num_threads(self.position.threads)
-        self.position.threads = torch.get_num_threads()
+        if self.progress.threads:
+            torch.set_num_threads(self.progress.threads)
+        self.progress.threads = torch.get_num_threads()
         numbers = height * width * channels * config.batch_size
-        precision = compute.choose_precision(self.position.precision or config.precision, device, numbers)
-        self.position.precision = precision
+        precision = compute.choose_precision(self.progress.precision or config.precision, device, numbers)
+        self.progress.precision = precision
         graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
-        self.learner = (GraphLearner if graphed else Learner)(network, loss, optimizer, precision)
-        recorder.went_back(self.position.epochs(len(self.feed)), broken)
+        self.state = (GraphTrainState if graphed else TrainState)(network, loss, optimizer, precision)
+        # The recorder in `reproduce.py` of a bundle of 0.1.0 has the method under its old name.
+        restarted_at = getattr(recorder, "restarted_at" if hasattr(recorder, "restarted_at") else "went_back")
+        restarted_at(self.progress.epochs(len(self.loader)), broken)
 
     def fit(self) -> None:
         """The epochs, until there are enough or none gets better any more."""
         config = self.config
-        while self.position.epoch <= config.epochs and not self.best.is_hopeless(config, self.position.epoch - 1):
-            rate = train_epoch(self.learner, self.feed, config, self.position, self.recorder, self.save)
-            epoch, seconds, started = self.position.epoch, self.position.seconds, time.perf_counter()
-            result = evaluate(self.learner, self.validation)
-            figures = {
+        while self.progress.epoch <= config.epochs and not self.best.should_stop(config, self.progress.epoch - 1):
+            rate = train_epoch(self.state, self.loader, config, self.progress, self.recorder, self.save)
+            epoch, seconds, started = self.progress.epoch, self.progress.seconds, time.perf_counter()
+            result = evaluate(self.state, self.validation)
+            values = {
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
                 "val_distance": metrics.mean_distance(result.confusion, self.tree),
                 "learning_rate": rate,
-                "images_per_second": len(self.feed.part) / seconds,
+                "images_per_second": len(self.loader.part) / seconds,
                 "epoch_seconds": seconds + time.perf_counter() - started,
             }
-            self.best.see(config, epoch, figures, self.learner.network)
-            self.recorder.end_epoch(epoch, figures, result.confusion)
-            self.position = self.position.next()
+            self.best.update(config, epoch, values, self.state.network)
+            self.recorder.end_epoch(epoch, values, result.confusion)
+            self.progress = self.progress.next()
             if self.recorder.should_save():
                 self.save()
 
     def test(self) -> dict[str, Any]:
         """Write the best epoch's weights, then read and evaluate the test part, for the only time."""
-        network, epoch = self.learner.network, self.best.epoch
+        network, epoch = self.state.network, self.best.epoch
         self.best.restore(network)
-        made_by = json.dumps(compute.conditions(self.validation.images.device, self.learner.precision))
+        made_by = json.dumps(compute.conditions(self.validation.images.device, self.state.precision))
         about = {"config": self.config.model_dump_json(), "epoch": str(epoch), "conditions": made_by}
         self._write("model.safetensors", network.state_dict(), about)
-        part = Images.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
-        result = evaluate(self.learner, part, keep=True)
+        part = DeviceDataset.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
+        result = evaluate(self.state, part, keep=True)
         assert result.log_probs is not None
         probabilities, target = result.log_probs.exp().cpu().numpy(), part.leaves.cpu().numpy()
-        said = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
-        tensors = {name: torch.from_numpy(values) for name, values in said.tensors().items()}
-        self._write(predictions.FILE, tensors, said.about())
+        outputs = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
+        tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
+        self._write(predictions.FILE, tensors, outputs.about())
         return {
             "loss": result.loss,
             "epoch": epoch,
-            "epochs": self.position.epoch - 1,
+            "epochs": self.progress.epoch - 1,
             "confusion": result.confusion.tolist(),
-            **probability_report(result.log_probs, said.target, self.tree),
+            **probability_report(result.log_probs, outputs.target, self.tree),
             **metrics.report(result.confusion, self.tree),
         }
 
     def save(self) -> None:
         """Write a checkpoint, if there is room."""
-        if self.folder is None or not math.isfinite(self.position.total):
+        if self.folder is None or not math.isfinite(self.progress.total):
             return
-        network, optimizer = self.learner.network, self.learner.optimizer
+        network, optimizer = self.state.network, self.state.optimizer
         try:
-            file = checkpoints.save(self.folder, self.config, network, optimizer, self.position, self.best)
+            file = checkpoints.save(self.folder, self.config, network, optimizer, self.progress, self.best)
             self.recorder.saved(file)
         except OSError as error:
             self.recorder.not_saved(error)
@@ -215,40 +217,40 @@ class _Run:
 
 
 def train_epoch(
-    learner: Learner,
-    feed: Feed,
+    state: TrainState,
+    loader: BatchLoader,
     config: RunConfig,
-    position: Position,
+    progress: TrainingProgress,
     recorder: Recorder,
     save: Callable[[], None] = lambda: None,
 ) -> float:
-    """The batches that an epoch has left; `position` goes along. Returns the last step's learning rate."""
-    count = len(feed)
+    """The batches that an epoch has left; `progress` is updated. Returns the last step's learning rate."""
+    count = len(loader)
     reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
-    total = learner.total.fill_(position.total)
-    before, started, rate = position.seconds, time.perf_counter(), config.learning_rate
-    learner.network.train()
-    feed.begin(position.epoch)
-    while position.batch < count:
-        rate = learning_rate(config, Place((position.epoch - 1) * count + position.batch, count, config.epochs * count))
-        position.images += learner.learn(feed, position.batch, rate)
-        position.batch += 1
-        if position.batch in reports:
-            mean = total.item() / position.images
+    total = state.total.fill_(progress.total)
+    before, started, rate = progress.seconds, time.perf_counter(), config.learning_rate
+    state.network.train()
+    loader.begin(progress.epoch)
+    while progress.batch < count:
+        rate = learning_rate(config, Place((progress.epoch - 1) * count + progress.batch, count, config.epochs * count))
+        progress.images += state.train_batch(loader, progress.batch, rate)
+        progress.batch += 1
+        if progress.batch in reports:
+            mean = total.item() / progress.images
             if not math.isfinite(mean):
                 raise ConfigError(
-                    f"The training loss became {mean} in epoch {position.epoch}; lower the learning rate (it is"
+                    f"The training loss became {mean} in epoch {progress.epoch}; lower the learning rate (it is"
                     f" {config.learning_rate:g})."
                 )
-            recorder.report(position.epochs(count), {"train_loss": mean})
+            recorder.report(progress.epochs(count), {"train_loss": mean})
             total.zero_()
-            position.images = 0
+            progress.images = 0
         stop = recorder.should_stop()
         if stop or recorder.should_save():
-            position.total = total.item()
-            position.seconds = before + time.perf_counter() - started
+            progress.total = total.item()
+            progress.seconds = before + time.perf_counter() - started
             save()
         if stop:
             raise Cancelled
-    position.seconds = before + time.perf_counter() - started
+    progress.seconds = before + time.perf_counter() - started
     return rate

@@ -10,7 +10,7 @@ from hierapp import paths
 from hierapp.errors import TreeError
 from hierapp.trees import formats
 from hierapp.trees.tree import LabelTree
-from hierapp.utils.named_files import Entry, Shelf
+from hierapp.utils.named_files import Entry, NamedFileStore
 
 TreeEntry = Entry
 
@@ -25,7 +25,7 @@ def entries(data: str | None = None) -> list[TreeEntry]:
 
     A file that is no tree is left out, and left as it is.
     """
-    return _SHELF.entries(data)
+    return _FILES.entries(data)
 
 
 def load(name_or_path: str) -> LabelTree:
@@ -50,12 +50,12 @@ def load(name_or_path: str) -> LabelTree:
 
 def has(name: str) -> bool:
     """Whether there is a file for a tree of this name, sound or not; cheap, for catalogues ask it often."""
-    return Path(name).name == name and _SHELF.file_of(name) is not None
+    return Path(name).name == name and _FILES.file_of(name) is not None
 
 
 def own(name: str) -> TreeEntry | None:
     """The user's own tree of this very name, if there is one."""
-    return _entry(_SHELF.own_file(name), shipped=False) if Path(name).name == name else None
+    return _entry(_FILES.own_file(name), shipped=False) if Path(name).name == name else None
 
 
 def keep(
@@ -75,11 +75,11 @@ def keep(
         StoreError: if the folder cannot be written.
     """
     text = _text(tree, title, description, data, owner)
-    free, there = _SHELF.place_for(stem_of(name), lambda file: formats.load(file) == tree)
+    free, there = _FILES.place_for(stem_of(name), lambda file: formats.load(file) == tree)
     if there is not None:
         return there
-    file = _SHELF.own_file(free)
-    _SHELF.write(file, text)
+    file = _FILES.own_file(free)
+    _FILES.write(file, text)
     return TreeEntry(free, title or free, description, data, file, shipped=False, owner=owner)
 
 
@@ -100,14 +100,14 @@ def save(
         StoreError: if the folder cannot be written.
     """
     stem = stem_of(name)
-    file = _SHELF.own_file(stem)
+    file = _FILES.own_file(stem)
     if not file.exists() or (paths.shipped_trees() / file.name).exists():
         return keep(tree, name, title, description, data, owner)
     if (entry := _entry(file, shipped=False)) is not None and formats.load(file) == tree:
         return entry
     text = _text(tree, title, description, data, owner)
     _put_away(file, stem)
-    _SHELF.write(file, text)
+    _FILES.write(file, text)
     return TreeEntry(stem, title or stem, description, data, file, shipped=False, owner=owner)
 
 
@@ -124,7 +124,7 @@ def delete(name: str) -> None:
         TreeError: if there is no such tree, or it ships.
         StoreError: if the folder cannot be written.
     """
-    file = _SHELF.own_file(name)
+    file = _FILES.own_file(name)
     if Path(name).name != name or not file.is_file():
         raise TreeError(f"There is no tree {name!r} among your own; only those can be deleted.")
     _put_away(file, name)
@@ -132,7 +132,7 @@ def delete(name: str) -> None:
 
 def stem_of(name: str) -> str:
     """The name of the file in which a tree of this name is kept, without its suffix."""
-    return _SHELF.stem_of(name)
+    return _FILES.stem_of(name)
 
 
 def _text(tree: LabelTree, title: str, description: str, data: str | None, owner: str | None) -> str:
@@ -155,7 +155,7 @@ def _put_away(file: Path, stem: str) -> None:
         number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
         file.replace(folder / f"{number:06d}.json")
     except OSError as error:
-        raise _SHELF.unwritable(file, error) from None
+        raise _FILES.unwritable(file, error) from None
 
 
 def _entry(path: Path, shipped: bool) -> TreeEntry | None:
@@ -174,4 +174,4 @@ def _entry(path: Path, shipped: bool) -> TreeEntry | None:
     return TreeEntry(path.stem, title, word("description"), data, path, shipped, owner)
 
 
-_SHELF = Shelf("tree", ".json", 60, paths.shipped_trees, own_folder, _entry)
+_FILES = NamedFileStore("tree", ".json", 60, paths.shipped_trees, own_folder, _entry)

@@ -102,7 +102,7 @@ class LabelTree:
 
     @classmethod
     def from_adjacency(cls, matrix: ArrayLike, names: Sequence[str]) -> LabelTree:
-        """Build a tree from the adjacency matrix of the report's figure 2.
+        """Build a tree from the adjacency matrix of the paper's figure 2.
 
         Args:
             matrix: [N, N]; row i has a 1 in the columns of the children of node i, so that the root's column is 0.
@@ -240,13 +240,13 @@ class LabelTree:
         return up[::-1]
 
     def adjacency(self) -> Ints:
-        """Adjacency matrix of the report's figure 2, int array [N, N]: row i has a 1 in the columns of i's children."""
+        """Adjacency matrix of the paper's figure 2, int array [N, N]: row i has a 1 in the columns of i's children."""
         matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int64)
         matrix[self.parents[1:], np.arange(1, len(self.nodes))] = 1
         return matrix
 
     def paths(self) -> Ints:
-        """J of the report's (3), int array [N, N]: row i has a 1 at each node from the root to i, both included."""
+        """J of the paper's (3), int array [N, N]: row i has a 1 at each node from the root to i, both included."""
         matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int64)
         for node, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
@@ -259,7 +259,7 @@ class LabelTree:
 
         With a the lowest common ancestor of the leaves i and j:
 
-        - "lca-depth" (the report's): max(depth i, depth j) - depth a
+        - "lca-depth" (the paper's): max(depth i, depth j) - depth a
         - "lca-height" (ILSVRC; Bertinetto et al. 2020): height of a
         - "edges": edges on the way from i to j
 

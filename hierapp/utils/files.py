@@ -14,7 +14,7 @@ from hierapp.errors import StoreError
 
 
 @contextmanager
-def beside(file: Path) -> Iterator[Path]:
+def staging_dir(file: Path) -> Iterator[Path]:
     """Meanwhile a folder beside a file's place, for it gets there by a rename.
 
     Raises:
@@ -26,7 +26,7 @@ def beside(file: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def put_in_place(side: Path, file: Path) -> None:
+def commit(side: Path, file: Path) -> None:
     """Give a file that is written its name.
 
     Raises:
@@ -48,7 +48,7 @@ def refuse_existing(file: Path) -> None:
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def as_store_error(what: str) -> Iterator[None]:
     """Tell what the system refuses as a StoreError; `what` begins the sentence."""
     try:
         yield

@@ -25,7 +25,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class NamedFileStore:
     """The files of one kind.
 
     Attributes:

@@ -65,7 +65,7 @@ def _read(card: str) -> Card:
         return Card(f"NVIDIA GPU {card}", problem=str(error))
     problems: list[str] = []
 
-    def told(what: str, ask: Callable[[Any], Any]) -> Any:
+    def read_value(what: str, ask: Callable[[Any], Any]) -> Any:
         """One figure; a part of a GPU (MIG) has no load of its own, say."""
         try:
             return ask(handle)
@@ -73,8 +73,8 @@ def _read(card: str) -> Card:
             problems.append(f"{what}: {error}")
             return None
 
-    memory = told("memory", pynvml.nvmlDeviceGetMemoryInfo)
-    load = told("load", pynvml.nvmlDeviceGetUtilizationRates)
+    memory = read_value("memory", pynvml.nvmlDeviceGetMemoryInfo)
+    load = read_value("load", pynvml.nvmlDeviceGetUtilizationRates)
     return Card(
         name,
         None if memory is None else int(memory.used),

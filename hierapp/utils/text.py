@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def pluralize(number: int, one: str, many: str | None = None) -> str:
     """A number with the noun that goes with it; `many` by default is `one` with an s.
 
-    >>> counted(1, "epoch"), counted(1200, "run"), counted(2, "loss", "losses")
+    >>> pluralize(1, "epoch"), pluralize(1200, "run"), pluralize(2, "loss", "losses")
     ('1 epoch', '1,200 runs', '2 losses')
     """
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -1,4 +1,4 @@
-"""The part of the Compare page that chooses what is compared: data set, tree, settings, figure; all of it in the
+"""The part of the Compare page that chooses what is compared: data set, tree, groups, metric; all of it in the
 address.
 """
 
@@ -23,14 +23,14 @@ class Chosen:
 
     Attributes:
         data: the data set's name.
-        groups: the settings, with labels that tell these apart.
-        figure: a figure of the test part that all their runs have; None if there is none.
+        groups: the groups, with labels that tell these apart.
+        metric: a metric of the test part that all their runs have; None if there is none.
         colors: a colour for each label.
     """
 
     data: str
     groups: Sequence[Group]
-    figure: str | None
+    metric: str | None
     colors: Mapping[str, str]
 
     @property
@@ -40,13 +40,13 @@ class Chosen:
 
     @property
     def what(self) -> str:
-        """The figure in words, for an axis."""
-        return comparison.title(self.figure or "")
+        """The metric in words, for an axis."""
+        return comparison.title(self.metric or "")
 
     @property
     def is_share(self) -> bool:
         """Whether it is shown in percent."""
-        return comparison.is_share(self.figure or "")
+        return comparison.is_share(self.metric or "")
 
 
 def choose(fields: Mapping[str, Field]) -> Chosen:
@@ -63,45 +63,45 @@ def choose(fields: Mapping[str, Field]) -> Chosen:
     found = {comparison.key(group): group for group in grouping.groups(field.under(tree))}
     kept = _kept(found)
     wanted = {run.id for key in kept for run in (*found[key].runs.values(), *found[key].repeated)}
-    # Among fewer settings less tells them apart.
+    # Among fewer groups less tells them apart.
     groups = grouping.groups([run for run in field.under(tree) if run.id in wanted])
-    names = comparison.figure_names(groups)
-    figure = None
+    names = comparison.metric_names(groups)
+    metric = None
     if names:
-        common.one_from_url("figure", names, names[0])
-        figure = right.selectbox(
-            "Figure of the test images",
+        common.one_from_url("metric", names, names[0])
+        metric = right.selectbox(
+            "Metric of the test images",
             names,
             format_func=comparison.title,
-            key="figure",
-            help="What Statistics compares; figures that all chosen runs have.",
+            key="metric",
+            help="What Statistics compares; metrics that all chosen runs have.",
         )
-        common.to_url("figure", figure)
+        common.to_url("metric", metric)
     for group in groups:
         if group.repeated:
             older = ", ".join(run.id for run in group.repeated)
             st.caption(f"{common.escaped(group.label)}: left out, for newer runs repeat them: {older}.")
-    return Chosen(data, groups, figure, comparison_plots.colors_of([group.label for group in groups]))
+    return Chosen(data, groups, metric, comparison_plots.colors_of([group.label for group in groups]))
 
 
 def _kept(found: Mapping[str, Group]) -> list[str]:
-    """The settings that are chosen, by their keys."""
-    given = st.session_state.get("settings")
+    """The groups that are chosen, by their keys."""
+    given = st.session_state.get("groups")
     if given is not None:
         still = [key for key in given if key in found]
         if given and not still:  # of another data set or tree
-            del st.session_state["settings"]
+            del st.session_state["groups"]
         elif still != given:
-            st.session_state["settings"] = still
+            st.session_state["groups"] = still
     usual = [comparison.key(group) for group in comparison.comparable(list(found.values()))]
-    common.from_url("settings", list(found), usual)
+    common.from_url("groups", list(found), usual)
     chosen = st.multiselect(
-        "Settings",
+        "Groups",
         list(found),
         format_func=lambda key: f"{found[key].label} (n = {len(found[key].runs)})",
-        key="settings",
-        placeholder="Choose the settings to compare",
-        help="A setting is the whole configuration and the tree, but for the seed; n counts its seeds.",
+        key="groups",
+        placeholder="Choose the groups to compare",
+        help="A group is the whole configuration and the tree, but for the seed; n counts its seeds.",
     )
-    common.to_url("settings", chosen)
+    common.to_url("groups", chosen)
     return chosen

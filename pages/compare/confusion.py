@@ -8,7 +8,7 @@ from hierapp.analysis import confusion_tree, summary
 from hierapp.plots import confusion as confusion_plots
 from hierapp.runs import Run
 from hierapp.runs.records import Part
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.compare import fold, images
 from pages.compare.choice import Chosen
 from pages.shared import common
@@ -59,20 +59,20 @@ def show(chosen: Chosen) -> None:
     with right:
         row, column = fold.cell(tree, nodes, here)
         if counts_less is None:
-            st.markdown(f"**{counted(int(here[row, column]), 'image')}**, {share[row, column]:.1%} of the row.")
+            st.markdown(f"**{pluralize(int(here[row, column]), 'image')}**, {share[row, column]:.1%} of the row.")
         else:
             st.markdown(
                 f"**{here[row, column]:+,} images** beside the other run, {share[row, column]:+.1%} of the row."
             )
-        fold.doors(tree, nodes[row], nodes[column])
+        fold.toggle_buttons(tree, nodes[row], nodes[column])
     with left:
-        figure = confusion_plots.node_confusion_figure(
+        plot = confusion_plots.node_confusion_plot(
             here, share, tree, nodes, (row, column), is_difference=counts_less is not None
         )
         alt = f"Confusion matrix of {names[run.id]} by nodes of the tree, {part} images"
-        fold.chart(figure, tree, nodes, alt, is_difference=counts_less is not None)
+        fold.chart(plot, tree, nodes, alt, is_difference=counts_less is not None)
         st.caption("A click on a cell shows its images; names with a + stand for all classes below and can be opened.")
-    with common.told():
+    with common.show_errors():
         images.show(run, part, nodes[row], nodes[column])
 
 

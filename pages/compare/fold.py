@@ -80,7 +80,7 @@ def cell(tree: LabelTree, nodes: Sequence[int], counts: NDArray[np.int64]) -> tu
     return found[0], found[1]
 
 
-def doors(tree: LabelTree, true: int, predicted: int) -> None:
+def toggle_buttons(tree: LabelTree, true: int, predicted: int) -> None:
     """Buttons that open the nodes of the cell, or close what they lie in."""
     both = list(dict.fromkeys((true, predicted)))
     within = dict.fromkeys(int(tree.parents[node]) for node in both)
@@ -120,18 +120,18 @@ def _turn(tree: LabelTree, node: int, opens: bool) -> None:
             st.session_state[key] = tree.nodes[tree.children[node][0]]
 
 
-def chart(figure: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str, is_difference: bool) -> None:
+def chart(plot: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str, is_difference: bool) -> None:
     """The matrix; a click on a cell chooses it."""
     dark = st.context.theme.type == "dark"
-    figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
+    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")
     on_light, on_dark = (DIFFERENCE_ON_LIGHT, DIFFERENCE_ON_DARK) if is_difference else (ON_LIGHT, ON_DARK)
-    figure.update_coloraxes(colorscale=on_dark if dark else on_light)
+    plot.update_coloraxes(colorscale=on_dark if dark else on_light)
     # Another key for other nodes: what was selected among the former ones is void.
     key = f"compare-cells-{crc32(str(list(nodes)).encode()):08x}"
     names = [tree.nodes[node] for node in nodes]
     with st.container(key="compare-cells"):
         st.plotly_chart(
-            figure,
+            plot,
             key=key,
             alt=alt,
             on_select=lambda: _clicked(key, names),

@@ -12,7 +12,7 @@ from hierapp.analysis import cell_images, confusion_tree
 from hierapp.runs import Run
 from hierapp.training.predictions import has, stored
 from hierapp.trees import formats as tree_formats
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common
 
 AT_ONCE = 24
@@ -45,7 +45,7 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme)
     st.image(picture, alt=f"Test images of {names[true]} taken for {names[predicted]}")
     st.caption(
-        f"{counted(len(rows), 'image')}, as run {run.id} saw them, mistakes and the surest"
+        f"{pluralize(len(rows), 'image')}, as run {run.id} saw them, mistakes and the surest"
         " first: true class, predicted class, its probability."
     )
 

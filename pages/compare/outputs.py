@@ -28,8 +28,8 @@ RULES = {
     "min-risk": "min-risk: the class of least expected distance",
     "threshold": "threshold: the deepest node that is likely enough",
 }
-FIGURES = ("accuracy", "mean_distance", "severity", "hierarchical_f1", "macro_weighted_recall", "superclass_accuracy")
-NODE_FIGURES = {
+METRICS = ("accuracy", "mean_distance", "severity", "hierarchical_f1", "macro_weighted_recall", "superclass_accuracy")
+NODE_METRICS = {
     "correct": "right: the class or above it",
     "leaves": "predictions that are classes",
     "mean_depth": "mean depth",
@@ -42,7 +42,7 @@ THRESHOLDS = tuple(step / 40 for step in range(41))
 
 
 def show(chosen: Chosen) -> None:
-    """The figures under the chosen decoder and tree, the operating curve, and calibration."""
+    """The metrics under the chosen decoder and tree, the operating curve, and calibration."""
     groups = [group for group in chosen.groups if all(predictions.has(run.folder) for run in _runs(group))]
     missing = [group.label for group in chosen.groups if group not in groups]
     if missing:
@@ -85,19 +85,19 @@ def _trees(chosen: Chosen) -> dict[str, str]:
 
 
 def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, threshold: float) -> None:
-    names = NODE_FIGURES if rule == "threshold" else {name: comparison.title(name) for name in FIGURES}
+    names = NODE_METRICS if rule == "threshold" else {name: comparison.title(name) for name in METRICS}
     rows = []
-    # The leaf decoder beside another one; what it predicts has the same figures but for those of inner nodes.
+    # The leaf decoder beside another one; what it predicts has the same metrics but for those of inner nodes.
     for each in dict.fromkeys((rule, "leaf") if rule != "threshold" else (rule,)):
         for group in groups:
-            found = [_figures(run, tree, each, threshold if each == "threshold" else 0.5) for run in _runs(group)]
+            found = [_metrics(run, tree, each, threshold if each == "threshold" else 0.5) for run in _runs(group)]
             said = {title: comparison.words(Sample.of([one[name] for one in found])) for name, title in names.items()}
-            rows.append({"setting": group.label, "decoder": each, "n": len(found), **said})
+            rows.append({"group": group.label, "decoder": each, "n": len(found), **said})
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        column_config={"setting": st.column_config.TextColumn(pinned=True, width=240)},
-        alt="Figures of the same predictions under the chosen decoder and tree, by setting",
+        column_config={"group": st.column_config.TextColumn(pinned=True, width=240)},
+        alt="Metrics of the same predictions under the chosen decoder and tree, by group",
     )
     under = "the tree of each run" if tree is None else "the chosen tree"
     st.caption(
@@ -116,8 +116,8 @@ def _below(
             for group in groups
         }
         at = threshold if rule == "threshold" else None
-        figure = output_plots.operating_figure(curves, colors, at)
-        common.chart(figure, "compare-operating", "Right predictions over their mean depth, by threshold")
+        plot = output_plots.operating_plot(curves, colors, at)
+        common.chart(plot, "compare-operating", "Right predictions over their mean depth, by threshold")
         st.caption(
             "Low thresholds, at the right, name a class at any price; high ones stop higher up in the tree and are"
             " right more often."
@@ -125,12 +125,12 @@ def _below(
     with right:
         st.subheader("Calibration")
         found = {group.label: [_reliability(str(run.folder), run.ended) for run in _runs(group)] for group in groups}
-        figure = output_plots.reliability_figure(found, colors)
-        common.chart(figure, "compare-calibration", "Accuracy over the probability of the likeliest class")
+        plot = output_plots.reliability_plot(found, colors)
+        common.chart(plot, "compare-calibration", "Accuracy over the probability of the likeliest class")
         st.caption("Below the dashed line a network is surer than it is right. Error: expected calibration error.")
 
 
-def _figures(run: Run, tree: LabelTree | None, rule: str, threshold: float) -> dict[str, Any]:
+def _metrics(run: Run, tree: LabelTree | None, rule: str, threshold: float) -> dict[str, Any]:
     return _judged(str(run.folder), run.ended, _text(run, tree), rule, threshold)
 
 
@@ -148,7 +148,7 @@ def _text(run: Run, tree: LabelTree | None) -> str:
 
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")
 def _judged(folder: str, ended: float | None, tree_text: str, rule: str, threshold: float) -> dict[str, Any]:
-    return reevaluation.figures(
+    return reevaluation.reevaluate(
         predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"), rule, threshold
     )
 

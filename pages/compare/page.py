@@ -1,13 +1,13 @@
-"""Compare: settings over their seeds; tests, severity against accuracy, other decoders and trees, confusion."""
+"""Compare: groups over their seeds; tests, severity against accuracy, other decoders and trees, confusion."""
 
 import streamlit as st
 
 from hierapp.analysis import comparison
-from pages.compare import choice, confusion, figures, outputs, severity, tests
+from pages.compare import choice, confusion, metrics, outputs, severity, tests
 from pages.shared import common
 
 VIEWS = {
-    "figures": ("Figures and curves", figures.show),
+    "metrics": ("Metrics and curves", metrics.show),
     "tests": ("Statistics", tests.show),
     "severity": ("Severity and classes", severity.show),
     "outputs": ("Another decoder or tree", outputs.show),
@@ -19,15 +19,18 @@ def page() -> None:
     st.title("Compare")
     fields = comparison.fields(common.store().runs(states=("finished",)))
     if not fields:
-        st.info("No run is finished yet: train some on two seeds or more, and their settings are compared here.")
+        st.info("No run is finished yet: train some on two seeds or more, and their groups are compared here.")
         st.page_link("pages/train/page.py", label="Train", icon=":material/play_circle:")
         st.page_link("pages/runs/page.py", label="Runs", icon=":material/monitoring:")
         return
+    common.rename_in_url({"settings": "groups", "figure": "metric"})
     chosen = choice.choose(fields)
     if not chosen.groups:
-        st.info("No setting is chosen: choose some above.")
+        st.info("No group is chosen: choose some above.")
         return
-    common.one_from_url("view", list(VIEWS), "figures")
+    if st.query_params.get("view") == "figures":  # an older address
+        st.query_params["view"] = "metrics"
+    common.one_from_url("view", list(VIEWS), "metrics")
     view = common.chosen(
         st.segmented_control(
             "View",
@@ -39,7 +42,7 @@ def page() -> None:
         )
     )
     common.to_url("view", view)
-    with common.told():
+    with common.show_errors():
         VIEWS[view][1](chosen)
 
 

@@ -25,12 +25,12 @@ def show(chosen: Chosen) -> None:
     st.subheader("Severity against accuracy")
     points = comparison.points(chosen.groups, "accuracy", "severity")
     common.chart(
-        comparison_plots.severity_figure(points, chosen.colors, mean_distance(tree)),
+        comparison_plots.severity_plot(points, chosen.colors, mean_distance(tree)),
         "compare-severity",
-        "Severity over accuracy of each run and each setting's mean, with the severity of random mistakes",
+        "Severity over accuracy of each run and each group's mean, with the severity of random mistakes",
     )
     st.caption(
-        "A dot is a run, a diamond a setting's mean. Severity is the mean distance (`lca-depth`) of the mistakes alone:"
+        "A dot is a run, a diamond a group's mean. Severity is the mean distance (`lca-depth`) of the mistakes alone:"
         " a worse network with more of the easy mistakes has a lower one, so it says little without accuracy. Down and"
         " to the right is better."
     )
@@ -38,7 +38,7 @@ def show(chosen: Chosen) -> None:
     shares = comparison.height_shares(chosen.groups)
     if shares:
         common.chart(
-            comparison_plots.heights_figure(shares | {RANDOM: comparison.random_heights(tree)}),
+            comparison_plots.heights_plot(shares | {RANDOM: comparison.random_heights(tree)}),
             "compare-heights",
             "Shares of the mistakes by the height of the lowest common ancestor of true and predicted class",
         )
@@ -49,10 +49,10 @@ def show(chosen: Chosen) -> None:
     both = [name for name in plain if name in weighted]
     if both:
         common.chart(
-            plots.class_accuracy_figure(
+            plots.class_accuracy_plot(
                 {name: plain[name] for name in both}, {name: weighted[name] for name in both}, tree, chosen.colors
             ),
             "compare-classes",
-            "Class accuracy and weighted class accuracy of each class and setting, means over the seeds",
+            "Class accuracy and weighted class accuracy of each class and group, means over the seeds",
         )
         st.caption("Means over the seeds. Weighted: TP / (TP + wFN), each missed image counts by its distance.")

@@ -13,7 +13,7 @@ from pages.shared import common
 
 
 def show(chosen: Chosen) -> None:
-    """McNemar's test of two runs of one's choice, and the report's test over ten folds."""
+    """McNemar's test of two runs of one's choice, and the paper's test over ten folds."""
     named = {
         run.id: (run, f"run {run.id} · {group.label} · seed {run.config.seed}")
         for group in chosen.groups
@@ -24,18 +24,18 @@ def show(chosen: Chosen) -> None:
         if len(named) < 2:
             st.caption(
                 "It takes two of the chosen runs with stored test outputs; runs of older versions have none: train"
-                " again, or choose more settings above."
+                " again, or choose more groups above."
             )
             return
         st.caption(
             "What two trainings said of the same test images, each by its likeliest class. It tells these two networks"
-            " apart, not their settings: that is what the seeds above are for."
+            " apart, not their configurations: that is what the seeds above are for."
         )
         first, second = _two(chosen, named)
         if first == second:
             st.info("Both are one run; choose another one to compare it with.")
             return
-        with common.told():
+        with common.show_errors():
             found = _compared(named[first][0], named[second][0])
             _images(found)
             _folds(found)
@@ -47,7 +47,7 @@ def _is_asked() -> bool:
 
 
 def _two(chosen: Chosen, named: dict[str, tuple[Run, str]]) -> tuple[str, str]:
-    """Two runs by their ids, at first one of each of the first two settings."""
+    """Two runs by their ids, at first one of each of the first two groups."""
     firsts = [run.id for group in chosen.groups for run in list(group.runs.values())[:1] if run.id in named]
     usual = list(dict.fromkeys([*firsts, *named]))
     picked = []
@@ -85,7 +85,7 @@ def _images(found: SingleRuns) -> None:
 
 
 def _folds(found: SingleRuns) -> None:
-    st.markdown(f"**As the report did it: {FOLDS} folds of one test set**")
+    st.markdown(f"**As the paper did it: {FOLDS} folds of one test set**")
     st.markdown(common.escaped(found.folds.sentence))
     frame = found.by_fold()
     st.dataframe(
@@ -95,7 +95,7 @@ def _folds(found: SingleRuns) -> None:
     )
     st.caption(
         f"Each run was trained once; the folds cut its test images into {FOLDS}, the same for both. n = {FOLDS} here"
-        " counts parts of one test set, and n above counts trainings: only these tell of settings."
+        " counts parts of one test set, and n above counts trainings: only these tell of groups."
     )
 
 

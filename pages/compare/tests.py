@@ -1,4 +1,4 @@
-"""The Compare page's statistics: the chosen figure of each setting against a baseline, or of all against all."""
+"""The Compare page's statistics: the chosen metric of each group against a baseline, or of all against all."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ ALL = "all"
 
 
 def show(chosen: Chosen) -> None:
-    """Settings over their seeds; below, two single runs."""
-    _settings(chosen)
+    """Groups over their seeds; below, two single runs."""
+    _options(chosen)
     single.show(chosen)
 
 
-def _settings(chosen: Chosen) -> None:
-    """The figure of each seed, the tests, and what they mean."""
-    if chosen.figure is None:
-        st.info("The chosen runs have no figure in common; choose others above.")
+def _options(chosen: Chosen) -> None:
+    """The metric of each seed, the tests, and what they mean."""
+    if chosen.metric is None:
+        st.info("The chosen runs have no metric in common; choose others above.")
         return
-    found = groups.figures(chosen.groups, chosen.figure)
+    found = groups.values(chosen.groups, chosen.metric)
     common.chart(
-        comparison_plots.dots_figure(found, chosen.what, chosen.colors, chosen.is_share),
+        comparison_plots.dots_plot(found, chosen.what, chosen.colors, chosen.is_share),
         "compare-dots",
-        f"{chosen.what} of each seed, by setting, with the mean",
+        f"{chosen.what} of each seed, by group, with the mean",
     )
     if len(chosen.groups) < 2:
-        st.info("One setting alone: choose another one above to compare it with.")
+        st.info("One group alone: choose another one above to compare it with.")
         return
     left, right, _ = st.columns([3, 2, 2])
     by_key = {comparison.key(group): group for group in chosen.groups}
@@ -57,7 +57,7 @@ def _settings(chosen: Chosen) -> None:
         format="%.4f",
         key="relevant",
         placeholder="none",
-        help="In the figure's own unit: 0.01 of accuracy is one point.",
+        help="In the metric's own unit: 0.01 of accuracy is one point.",
     )
     family = compared(found, None if baseline == ALL else by_key[baseline].label, relevant or None)
     _table(family.comparisons)
@@ -71,9 +71,9 @@ def _settings(chosen: Chosen) -> None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def compared(figures: Mapping[str, Mapping[int, float]], baseline: str | None, relevant: float | None) -> Family:
-    """`compare_all`, once for the same figures."""
-    return compare_all(figures, baseline, relevant=relevant)
+def compared(metrics: Mapping[str, Mapping[int, float]], baseline: str | None, relevant: float | None) -> Family:
+    """`compare_all`, once for the same metrics."""
+    return compare_all(metrics, baseline, relevant=relevant)
 
 
 def _table(comparisons: tuple[Comparison, ...]) -> None:
@@ -83,7 +83,7 @@ def _table(comparisons: tuple[Comparison, ...]) -> None:
         interval = each.mean_difference.interval
         rows.append(
             {
-                "setting": each.first,
+                "group": each.first,
                 "against": each.second,
                 "n": f"{each.a.n} pairs" if each.paired else f"{each.a.n}, {each.b.n}",
                 "difference": f"{each.mean_difference.value:+.4f}",

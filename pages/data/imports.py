@@ -5,10 +5,10 @@ import re
 import streamlit as st
 
 from hierapp.data.imports import job as import_job
-from hierapp.data.imports.job import Staged
+from hierapp.data.imports.job import ImportJob
 from hierapp.data.imports.options import SIDES, Options
 from hierapp.errors import DatasetError
-from hierapp.plots.core import tree_figure
+from hierapp.plots.core import tree_plot
 from pages.data import report
 from pages.shared import common
 
@@ -22,7 +22,7 @@ def section() -> None:
     """The whole of it, folded up while nothing is imported."""
     token = st.query_params.get(IMPORT)
     folded = st.expander("Bring your own pictures", expanded=bool(token), icon=":material/add_photo_alternate:")
-    with folded, common.told():
+    with folded, common.show_errors():
         if token:
             in_work(token)
         else:
@@ -72,7 +72,7 @@ def leave() -> None:
 
 def in_work(token: str) -> None:
     try:
-        now = import_job.look(token)
+        now = import_job.status(token)
     except DatasetError:
         leave()
         raise
@@ -90,7 +90,7 @@ def in_work(token: str) -> None:
 
 def while_reading(token: str) -> None:
     """How far the reading is, until it ends."""
-    now = import_job.look(token)
+    now = import_job.status(token)
     if now.state != "running":
         st.rerun()
     share = min(now.done / now.total, 1.0) if now.total else 0.0
@@ -98,7 +98,7 @@ def while_reading(token: str) -> None:
     st.progress(share, text=f"{now.what}{count}")
 
 
-def found(now: Staged) -> None:
+def found(now: ImportJob) -> None:
     """The report and the proposed tree, and the name to keep it under."""
     if now.report is None or now.tree is None:
         return
@@ -106,11 +106,11 @@ def found(now: Staged) -> None:
     st.markdown(f"**A tree is proposed.** {now.how} It becomes the default, and can be changed in the studio.")
     if len(now.tree.leaves) <= LARGEST_PICTURE:
         alt = f"The proposed tree over {', '.join(now.tree.leaves)}"
-        common.chart(tree_figure(now.tree, compact=True), "proposed", alt)
+        common.chart(tree_plot(now.tree, compact=True), "proposed", alt)
     name = st.text_input("Keep it as", suggested(now.request.shown), key="import-name")
     may = common.actions()
     if st.button("Keep this data set", type="primary", icon=":material/save:", disabled=not may.may_run):
-        with common.told():
+        with common.show_errors():
             entry = may.keep_data(now.token, name.strip())
             leave()
             st.session_state[SET] = entry.name

@@ -119,15 +119,15 @@ def pictures(data: Dataset, stamp: int) -> None:
         )
     theme = "dark" if st.context.theme.type == "dark" else "light"
     names = ", ".join(contact_sheet.shown_classes(data.name, sheet))
-    with common.told():
+    with common.show_errors():
         st.image(sheet_of(data.name, stamp, theme, sheet), alt=f"Training images of each class: {names}")
 
 
 def counts(data: Dataset, stamp: int) -> None:
-    with common.told():
+    with common.show_errors():
         train, test = counts_of(data.name, stamp)
-        figure = data_plots.counts_figure(data.class_names, train, test)
-        common.chart(figure, "counts", f"Training and test images of each of {len(train)} classes")
+        plot = data_plots.counts_plot(data.class_names, train, test)
+        common.chart(plot, "counts", f"Training and test images of each of {len(train)} classes")
         rows = {"class": data.class_names, "train": train, "test": test}
         with st.expander("As a table"):
             st.dataframe(rows, hide_index=True)

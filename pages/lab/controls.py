@@ -43,7 +43,7 @@ def _on_tree(state: State, name: str) -> State:
 
 
 def _target(lab: Lab) -> None:
-    tree = lab.state.scene.tree
+    tree = lab.state.example.tree
     places = range(len(tree.leaves))
     st.selectbox(
         "True class",
@@ -52,8 +52,8 @@ def _target(lab: Lab) -> None:
         help="Or click a leaf on the tree.",
         **bound(
             "lab-target",
-            lab.state.scene.target,
-            lambda state, place: replace(state, scene=state.scene.with_target(place)),
+            lab.state.example.target,
+            lambda state, place: replace(state, example=state.example.with_target(place)),
         ),
     )
 
@@ -71,13 +71,13 @@ def _losses(lab: Lab) -> None:
             if LOSSES[choice.name].options:
                 st.markdown(f"**{LOSSES[choice.name].title}**", help=LOSSES[choice.name].summary)
             for option in LOSSES[choice.name].options:
-                _option(place, choice.name, option, choice.settings[option.name])
+                _option(place, choice.name, option, choice.option_values[option.name])
 
 
 def _option(place: int, loss: str, option: Option, value: Any) -> None:
     def changed(state: State, given: object) -> State:
         # Of two of the same loss each has its own options.
-        options = {**state.losses[place].settings, option.name: given}
+        options = {**state.losses[place].option_values, option.name: given}
         chosen = type(state.losses[place]).of(loss, options)
         return replace(state, losses=(*state.losses[:place], chosen, *state.losses[place + 1 :]))
 
@@ -111,7 +111,7 @@ def _decoders(lab: Lab) -> None:
                 DISTANCES,
                 **bound(
                     "lab-distance",
-                    choice.settings["distance"],
+                    choice.option_values["distance"],
                     lambda state, kind: lab_actions.with_decoder_option(state, "min-risk", {"distance": kind}),
                 ),
             )

@@ -9,12 +9,20 @@ from hierapp.lab import actions as lab_actions, preload
 from hierapp.lab.steps import Step
 from pages.components.loss_board import loss_board
 from pages.components.loss_board.contents import contents, frames
-from pages.lab import controls, figures as lab_figures, finding as lab_finding, real, saved, state, stories
+from pages.lab import (
+    controls,
+    disagreements as search_page,
+    plots as lab_plots,
+    run_images as images_page,
+    saved,
+    state,
+    stories,
+)
 from pages.lab.state import Lab
 from pages.shared import common
 
 BOARD = ("tree", "losses", "formulas", "decoders")
-HEAD_START = 0.06  # seconds in which the browser draws the board before it is given figures
+HEAD_START = 0.06  # seconds in which the browser draws the board before it is given plots
 WAITING = "Getting the losses ready ..."
 
 
@@ -24,7 +32,7 @@ def lab_part(was_ready: bool) -> None:
         st.rerun()  # from now on it no longer runs by itself
     lab = state.current()
     lab.concerns_all = False
-    for sentence in lab.told:
+    for sentence in lab.complaints:
         st.warning(
             f"{common.escaped(sentence)} What it could not say is shown as it is by default.",
             icon=":material/link_off:",
@@ -32,24 +40,24 @@ def lab_part(was_ready: bool) -> None:
     if preload.failure():
         st.error(preload.failure() or "", icon=":material/error:")
     left, right = st.columns([1, 2.7], gap="medium")
-    at = lab_actions.setting(lab.state)
+    at = lab_actions.current_step(lab.state)
     with left:
         stories.choose_story(lab)
-        if lab.state.lesson is not None:
+        if lab.state.story is not None:
             stories.steps(lab, at)
-        if lab.real:
-            with common.told():
-                real.choose(lab)
+        if lab.shows_run_image:
+            with common.show_errors():
+                images_page.choose(lab)
         controls.controls(lab, at)
         if "descent" not in at.controls and at.controls:
             controls.reset(left)
-        with common.told():
+        with common.show_errors():
             saved.saved(lab)
     with right:
-        if lab.state.real is not None:
+        if lab.state.run_image is not None:
             look(lab)
-        if lab.finding:
-            lab_finding.show(lab, WAITING)
+        if lab.searching:
+            search_page.show(lab, WAITING)
             state.write_address(lab)
         else:
             common.repeated(show, None)()
@@ -57,39 +65,39 @@ def lab_part(was_ready: bool) -> None:
 
 def look(lab: Lab) -> None:
     """One image on the board, or a search among all."""
-    st.session_state["lab-look"] = lab.finding
+    st.session_state["lab-look"] = lab.searching
     st.segmented_control(
         "Look at",
         [False, True],
-        format_func=lambda finding: "Find the cats that became trucks" if finding else "One image",
+        format_func=lambda searching: "Find the cats that became trucks" if searching else "One image",
         required=True,
         label_visibility="collapsed",
         key="lab-look",
-        on_change=lambda: setattr(lab, "finding", bool(st.session_state["lab-look"])),
+        on_change=lambda: setattr(lab, "searching", bool(st.session_state["lab-look"])),
     )
 
 
 def show() -> None:
-    """The board and the step's figures, whatever stands first in front. A bar that moves runs this alone again: the
+    """The board and the step's plots, whatever stands first in front. A bar that moves runs this alone again: the
     switches beside it stay as they are."""
     lab = state.current()
     if lab.concerns_all:
         state.write_address(lab)  # before what it stands for is drawn
         st.rerun()
-    at = lab_actions.setting(lab.state)
-    figures = [name for name in at.shows if name in lab_figures.FIGURES]
-    ahead = bool(figures) and at.shows[0] == figures[0]
+    at = lab_actions.current_step(lab.state)
+    plots = [name for name in at.shows if name in lab_plots.PLOTS]
+    ahead = bool(plots) and at.shows[0] == plots[0]
     above, middle, below = (st.container() for _ in range(3))
-    # The board is sent first, for a browser takes longer for figures, and is always in the same place: one that moved
+    # The board is sent first, for a browser takes longer for plots, and is always in the same place: one that moved
     # would be made anew, and miss keys meanwhile.
     with middle:
         board(lab, at)
-    if figures and not lab.settled:
+    if plots and not lab.settled:
         time.sleep(HEAD_START)
     with above if ahead else below:
-        for name in figures:
-            if preload.is_ready() or name not in lab_figures.NEED_TORCH:
-                lab_figures.show(name, lab.state, at)
+        for name in plots:
+            if preload.is_ready() or name not in lab_plots.NEED_TORCH:
+                lab_plots.show(name, lab.state, at)
     state.write_address(lab)
 
 
@@ -99,9 +107,9 @@ def board(lab: Lab, at: Step) -> None:
     shows = [name for name in at.shows if name in BOARD]
     if "points" in at.controls and "tree" not in shows:
         shows.append("tree")  # whose bars move the points
-    scene = lab_actions.point(lab.state, lab.point)
+    example = lab_actions.point(lab.state, lab.point)
     chosen = (lab.state.losses, lab.state.decoders, shows)
-    data: dict[str, Any] = contents(scene, *chosen, look=lab.look, ready=usable)
+    data: dict[str, Any] = contents(example, *chosen, look=lab.look, ready=usable)
     if lab.play is not None:
         lab.plays += 1
         data["play"] = {"id": lab.plays, "frames": frames(lab.play, *chosen)}
@@ -113,7 +121,7 @@ def board(lab: Lab, at: Step) -> None:
         "order": order,
         "sliders": bool({"logits", "points"} & set(at.controls)),
         "targets": "target" in at.controls,
-        "story": lab.state.lesson is not None,
+        "story": lab.state.story is not None,
         "link": lab.link(),
         "message": lab.message,
         "waiting": "" if usable or preload.failure() else WAITING,

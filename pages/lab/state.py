@@ -29,7 +29,7 @@ class Lab:
     Attributes:
         state: the view.
         params: of its address, as last written or read.
-        told: what was wrong with the address, or with a move.
+        complaints: what was wrong with the address, or with a move.
         look: the node whose formulas are shown.
         point: which point of a slice the board shows.
         down: which loss's place gradient steps go down.
@@ -38,15 +38,15 @@ class Lab:
         concerns_all: whether the board's last moves change more than what is beside the switches.
         settled: whether the address is to follow; not while a bar is dragged.
         rested: the view before the drag that goes on, or of now.
-        asks_real: whether a real image was asked for, also where no run has any.
-        finding: whether images are looked for, instead of one on the board.
+        wants_run_image: whether a real image was asked for, also where no run has any.
+        searching: whether images are looked for, instead of one on the board.
         found_from: the first of the images found that is shown.
         own: name and pixels of a picture of one's own that is on the board.
     """
 
     state: State
     params: dict[str, str]
-    told: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
     message: str = ""
     look: int | None = None
     point: str = "first"
@@ -57,8 +57,8 @@ class Lab:
     concerns_all: bool = False
     settled: bool = True
     rested: State | None = None
-    asks_real: bool = False
-    finding: bool = False
+    wants_run_image: bool = False
+    searching: bool = False
     found_from: int = 0
     own: tuple[str, Pixels] | None = None
     done: int = 0
@@ -66,14 +66,14 @@ class Lab:
 
     def put(self, state: State) -> None:
         """Another view."""
-        if (state.lesson, state.step) != (self.state.lesson, self.state.step):
+        if (state.story, state.step) != (self.state.story, self.state.step):
             self.point, self.down = "first", 0
-        self.asks_real = False
-        if state.real != self.state.real:
-            self.finding, self.own = False, None
-        if state.scene.tree != self.state.scene.tree or state.lesson != self.state.lesson:
+        self.wants_run_image = False
+        if state.run_image != self.state.run_image:
+            self.searching, self.own = False, None
+        if state.example.tree != self.state.example.tree or state.story != self.state.story:
             self.look = None
-        self.state, self.settled, self.told, self.message = state, True, (), ""
+        self.state, self.settled, self.complaints, self.message = state, True, (), ""
 
     def attempt(self, change: Callable[[State], State]) -> None:
         """Another view, or the sentence that says why not."""
@@ -100,14 +100,14 @@ class Lab:
     def at_rest(self, state: State) -> State:
         """This state, or while a bar is dragged the one before the drag."""
         before = self.rested
-        if self.settled or before is None or (before.lesson, before.step) != (state.lesson, state.step):
+        if self.settled or before is None or (before.story, before.step) != (state.story, state.step):
             self.rested = before = state
         return before
 
     @property
-    def real(self) -> bool:
+    def shows_run_image(self) -> bool:
         """Whether this is about the images of runs."""
-        return self.asks_real or self.state.real is not None
+        return self.wants_run_image or self.state.run_image is not None
 
     def link(self) -> str | None:
         """The query of the link to this view; None if it is too large for one."""
@@ -159,9 +159,9 @@ def _from_address(given: dict[str, str]) -> Lab:
             state = saved_views.load(given["view"])
             return Lab(state, given, view=(given["view"], state))
         except HierappError as error:
-            return Lab(views.start(), given, told=(str(error),))
+            return Lab(views.start(), given, complaints=(str(error),))
     found = views.from_params(given)
-    return Lab(found.state, given, told=found.complaints)
+    return Lab(found.state, given, complaints=found.complaints)
 
 
 def bound(key: str, value: object, change: Change) -> dict[str, Any]:

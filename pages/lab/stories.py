@@ -7,30 +7,30 @@ import streamlit as st
 from hierapp.lab import actions as lab_actions, views
 from hierapp.lab.steps import Step
 from hierapp.lab.stories import STORIES, story
-from pages.lab import real
+from pages.lab import run_images as images_page
 from pages.lab.state import Lab, bound, current
 from pages.shared import common
 
-FREE, REAL = "", "real"
+FREE, RUN_IMAGE = "", "real"
 
 
 def choose_story(lab: Lab) -> None:
     """Which story is told, or none: then the lab is free, or starts from a real image."""
-    titles = {FREE: "the free lab", REAL: "a real image"}
+    titles = {FREE: "the free lab", RUN_IMAGE: "a real image"}
     titles |= {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
-    st.session_state["lab-story"] = lab.state.lesson or (REAL if lab.real else FREE)
+    st.session_state["lab-story"] = lab.state.story or (RUN_IMAGE if lab.shows_run_image else FREE)
     st.selectbox("Story", list(titles), format_func=titles.__getitem__, key="lab-story", on_change=_chosen)
 
 
 def _chosen() -> None:
     lab, name = current(), st.session_state["lab-story"]
-    lab.attempt(lambda state: real.begin(state) if name == REAL else views.start(name or None))
-    lab.asks_real = name == REAL
+    lab.attempt(lambda state: images_page.begin(state) if name == RUN_IMAGE else views.start(name or None))
+    lab.wants_run_image = name == RUN_IMAGE
 
 
 def steps(lab: Lab, at: Step) -> None:
     """The words of the step, the way on, and the list of steps."""
-    told = story(lab.state.lesson or "")
+    told = story(lab.state.story or "")
     count, here = len(told.steps), lab.state.step
     st.markdown(f"#### {here}. {at.title}")
     st.markdown(common.escaped(at.text))
@@ -42,7 +42,7 @@ def steps(lab: Lab, at: Step) -> None:
             width="stretch",
             type="primary" if by == 1 else "secondary",
             disabled=here == end,
-            on_click=lambda by=by: lab.attempt(lambda state: lab_actions.gone(state, by)),
+            on_click=lambda by=by: lab.attempt(lambda state: lab_actions.step_by(state, by)),
         )
     st.caption("Keys: → and ←, or n and b.")
     with st.expander(f"Step {here} of {count}"):
@@ -51,5 +51,5 @@ def steps(lab: Lab, at: Step) -> None:
             range(1, count + 1),
             format_func=lambda number: f"{number}. {told.steps[number - 1].title}",
             label_visibility="collapsed",
-            **bound("lab-steps", here, lambda state, number: views.start(state.lesson, number)),
+            **bound("lab-steps", here, lambda state, number: views.start(state.story, number)),
         )

@@ -10,15 +10,15 @@ from hierapp.data import registry as datasets
 from hierapp.execution import estimate, slots
 from hierapp.reproduction import planning, queueing, timing
 from hierapp.reproduction.presets import Figure, Size
-from hierapp.reproduction.shown import Shown
+from hierapp.reproduction.shown import DisplayedFigure
 from pages.shared import common
 from pages.shared.queue import pressed
 
 
-def run_button(found: Sequence[Shown], size: Size, data: str, label: str, key: str) -> None:
+def run_button(found: Sequence[DisplayedFigure], size: Size, data: str, label: str, key: str) -> None:
     """Queue what some figures lack; nothing where they lack nothing."""
-    lacking = {(run.setting.name, run.config.seed): run for each in found for run in each.standing.lacking}
-    untimed = any(not each.standing.timed for each in found) and not timing.is_running()
+    lacking = {(run.group.name, run.config.seed): run for each in found for run in each.status.lacking}
+    untimed = any(not each.status.timed for each in found) and not timing.is_running()
     if not lacking and not untimed:
         return
     ready = datasets.status(data).state == "ready"

@@ -14,8 +14,8 @@ from hierapp.plots import reproduction as reproduction_plots
 from hierapp.reproduction import state
 from hierapp.reproduction.presets import Size
 from hierapp.reproduction.results import Result
-from hierapp.reproduction.shown import Shown
-from hierapp.reproduction.state import Standing
+from hierapp.reproduction.shown import DisplayedFigure
+from hierapp.reproduction.state import FigureStatus
 from hierapp.runs import Store
 from pages.reproduce import buttons
 from pages.shared import common
@@ -29,26 +29,26 @@ BADGES = {
 SOURCES = {"runs": "this machine", "kept": "this machine", "shipped": "shipped"}
 
 
-def judged(store: Store, standing: Standing, size: Size, data: str) -> Result | None:
+def judged(store: Store, status: FigureStatus, size: Size, data: str) -> Result | None:
     """`state.result`, once for the same runs."""
-    return _judged(paths.home(), standing.key, size, data, store, standing)
+    return _judged(paths.home(), status.key, size, data, store, status)
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def _judged(
-    home: Path, key: tuple[object, ...], size: Size, data: str, _store: Store, _standing: Standing
+    home: Path, key: tuple[object, ...], size: Size, data: str, _store: Store, _status: FigureStatus
 ) -> Result | None:
-    return state.result(_store, _standing, size, data)
+    return state.result(_store, _status, size, data)
 
 
-def show(found: Shown, size: Size, data: str) -> None:
-    """Question, what the report saw, what came out with its verdicts, the runs."""
+def show(found: DisplayedFigure, size: Size, data: str) -> None:
+    """Question, what the paper saw, what came out with its verdicts, the runs."""
     figure, result = found.figure, found.result
     st.subheader(figure.title, anchor=figure.id, divider="gray")
     st.markdown(f"**{figure.question}**")
     left, right = st.columns([1, 2], gap="large")
     with left:
-        st.markdown("**The report saw**")
+        st.markdown("**The paper saw**")
         st.markdown(common.escaped(figure.saw))
     with right:
         where = "" if found.source is None else f": {SOURCES[found.source]}"
@@ -75,33 +75,36 @@ def show(found: Shown, size: Size, data: str) -> None:
 
 def _what_was_seen(result: Result, data: str) -> None:
     tree = common.the_tree(datasets.find(data).default_tree) if result.plot.kind == "matrix" else None
-    drawn = reproduction_plots.figure(result.plot, tree)
+    drawn = reproduction_plots.draw(result.plot, tree)
     if drawn is not None:
         shown = ", ".join(result.plot.lines or result.plot.dots) or "the hierarchical loss"
-        common.chart(drawn, f"report-{result.figure}", f"{result.plot.what} of {shown}")
+        common.chart(drawn, f"figure-{result.figure}", f"{result.plot.what} of {shown}")
     if result.table:
         st.dataframe(
-            pd.DataFrame(result.table), hide_index=True, height="content", alt=f"The figures of {result.figure}"
+            pd.DataFrame(result.titled_table()),
+            hide_index=True,
+            height="content",
+            alt=f"The figures of {result.figure}",
         )
 
 
-def _links(found: Shown) -> None:
+def _links(found: DisplayedFigure) -> None:
     """To the runs that a result is of, and what of them failed."""
-    runs = [run for run in found.standing.runs if run is not None]
+    runs = [run for run in found.status.runs if run is not None]
     if not runs:
         return
-    states = found.standing.states
+    states = found.status.states
     ids = [run.id for run in runs]
     st.page_link(
         "pages/runs/page.py",
-        label=f"Runs ({states['finished']} of {len(found.standing.runs)})",
+        label=f"Runs ({states['finished']} of {len(found.status.runs)})",
         query_params={"runs": ids},
         icon=":material/monitoring:",
     )
     finished = [run for run in runs if run.state == "finished"]
     if len({run.config.model_dump_json(exclude={"seed"}) for run in finished}) > 1:
         first = {run.config.model_dump_json(exclude={"seed"}): run.id for run in reversed(finished)}
-        query = {"on": finished[0].config.data, "under": EVERY_TREE, "settings": list(first.values())}
+        query = {"on": finished[0].config.data, "under": EVERY_TREE, "groups": list(first.values())}
         st.page_link("pages/compare/page.py", label="Compare", query_params=query, icon=":material/balance:")
     for run in runs:
         if run.error and not run.is_open:

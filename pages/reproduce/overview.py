@@ -11,45 +11,45 @@ import streamlit as st
 from hierapp.execution import estimate
 from hierapp.reproduction import timing
 from hierapp.reproduction.presets import Size
-from hierapp.reproduction.results import Report
-from hierapp.reproduction.shown import Shown
+from hierapp.reproduction.results import PaperResults
+from hierapp.reproduction.shown import DisplayedFigure
 from pages.reproduce import buttons, figure
 from pages.shared import common
 
-SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as the report trained."
+SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as the paper trained."
 
 
-def is_going(found: Sequence[Shown]) -> bool:
+def is_going(found: Sequence[DisplayedFigure]) -> bool:
     """Whether something is at work or waits for it."""
-    return any(each.standing.is_open for each in found) or timing.is_running()
+    return any(each.status.is_open for each in found) or timing.is_running()
 
 
-def key_of(found: Sequence[Shown]) -> tuple[object, ...]:
+def key_of(found: Sequence[DisplayedFigure]) -> tuple[object, ...]:
     """What changes when the figures do."""
-    return is_going(found), *(each.standing.key for each in found)
+    return is_going(found), *(each.status.key for each in found)
 
 
-def show(found: Sequence[Shown], size: Size, data: str) -> None:
+def show(found: Sequence[DisplayedFigure], size: Size, data: str) -> None:
     """The button for all, the table of verdicts."""
     buttons.run_button(found, size, data, "Run all figures", "all")
     if any(each.result is not None for each in found):
         _table(found)
 
 
-def source(found: Sequence[Shown], data: str) -> None:
+def source(found: Sequence[DisplayedFigure], data: str) -> None:
     """Where the results are from."""
     sources = Counter(each.source for each in found)
     here = sources["runs"] + sources["kept"]
     if here:
         what = f"{here} of {len(found)} figures {'was' if here == 1 else 'were'} measured here."
         st.markdown(f":green-badge[:material/computer: this machine] {what}")
-    for kept in {id(each.report): each.report for each in found if each.source == "kept"}.values():
+    for kept in {id(each.outcome): each.outcome for each in found if each.source == "kept"}.values():
         assert kept is not None
         st.caption(f"{sources['kept']} of them, as they were kept on {kept.made}, by `{kept.command}`.")
     if sources["shipped"]:
-        (report,) = {id(each.report): each.report for each in found if each.source == "shipped"}.values()
-        assert report is not None
-        st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(report)}")
+        (outcome,) = {id(each.outcome): each.outcome for each in found if each.source == "shipped"}.values()
+        assert outcome is not None
+        st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(outcome)}")
     if not here and not sources["shipped"]:
         st.info(
             f"Nothing of this size has been measured on {common.data_title(data)}, neither here nor in what ships: run"
@@ -58,33 +58,33 @@ def source(found: Sequence[Shown], data: str) -> None:
         )
 
 
-def _made(report: Report) -> str:
+def _made(outcome: PaperResults) -> str:
     """Where shipped results are from."""
-    known = {name: value for name, value in report.environment.items() if value}
+    known = {name: value for name, value in outcome.environment.items() if value}
     machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "a machine without a name"
-    seeds = f"seeds {report.seeds[0]} to {report.seeds[-1]}" if report.seeds else "no seeds"
-    took = "" if report.took_seconds is None else f", {estimate.words(report.took_seconds)}"
+    seeds = f"seeds {outcome.seeds[0]} to {outcome.seeds[-1]}" if outcome.seeds else "no seeds"
+    took = "" if outcome.took_seconds is None else f", {estimate.words(outcome.took_seconds)}"
     return common.escaped(
-        f"They come with hierapp: measured on {report.made} on {machine}, {report.runs} runs of up to {report.epochs}"
-        f" epochs, {seeds}{took}. Run figures here, and yours take their place."
+        f"They come with hierapp: measured on {outcome.made} on {machine}, {outcome.runs} runs of up to"
+        f" {outcome.epochs} epochs, {seeds}{took}. Run figures here, and yours take their place."
     )
 
 
-def progress(found: Sequence[Shown]) -> None:
+def progress(found: Sequence[DisplayedFigure]) -> None:
     """How far the runs are."""
-    runs = {run.id: run for each in found for run in each.standing.runs if run is not None}
+    runs = {run.id: run for each in found for run in each.status.runs if run is not None}
     states = Counter(run.state for run in runs.values())
     if not states["queued"] + states["running"]:
         if timing.is_running():
             st.caption(":material/timer: The loop and the tensors of appendix A are being timed.")
         return
-    wanted = {(each.setting.name, each.config.seed) for one in found for each in one.standing.planned}
+    wanted = {(each.group.name, each.config.seed) for one in found for each in one.status.planned}
     done = sum(run.progress for run in runs.values())
     words = ", ".join(f"{count} {state}" for state, count in states.items())
     st.progress(min(1.0, done / max(1, len(wanted))), text=f"{words}; {len(wanted)} runs make all figures")
 
 
-def _table(found: Sequence[Shown]) -> None:
+def _table(found: Sequence[DisplayedFigure]) -> None:
     rows = []
     for each in found:
         claims = {} if each.result is None else {claim.claim: claim.verdict for claim in each.result.claims}
@@ -92,7 +92,7 @@ def _table(found: Sequence[Shown]) -> None:
             rows.append(
                 {
                     "figure": each.figure.title,
-                    "claim of the report": claim.text,
+                    "claim of the paper": claim.text,
                     "here": figure.WORDS[claims[claim.text]] if claim.text in claims else "not measured",
                     "from": "" if each.source is None else figure.SOURCES[each.source],
                 }
@@ -101,5 +101,5 @@ def _table(found: Sequence[Shown]) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         height="content",
-        alt="Each claim of the report and whether it agrees with what came out",
+        alt="Each claim of the paper and whether it agrees with what came out",
     )

@@ -1,4 +1,4 @@
-"""Reproduce: the figures of the report "Loss in Layers", what it saw, what came out here, and whether they agree."""
+"""Reproduce: the figures of the paper "Loss in Layers", what it saw, what came out here, and whether they agree."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from hierapp.execution import scheduler
 from hierapp.reproduction import planning
 from hierapp.reproduction.figures import FIGURES
 from hierapp.reproduction.presets import SIZES, SizeName
-from hierapp.reproduction.shown import Shown, shown
+from hierapp.reproduction.shown import DisplayedFigure, shown
 from pages.reproduce import figure, overview
 from pages.shared import common, queue
 
@@ -26,19 +26,19 @@ def choose() -> tuple[SizeName, str]:
     with right:
         names = list(datasets.catalogue())
         common.one_from_url("data", names, planning.DATA)
-        help = "The report used CIFAR-10; on other data its claims are new questions."
+        help = "The paper used CIFAR-10; on other data its claims are new questions."
         data = st.selectbox("Data set", names, format_func=common.data_title, key="data", help=help)
         common.to_url("data", data)
     return size, data
 
 
-def look(name: SizeName, data: str) -> list[Shown]:
+def look(name: SizeName, data: str) -> list[DisplayedFigure]:
     return shown(store, SIZES[name], data, FIGURES, figure.judged)
 
 
 def live(name: SizeName, data: str, drawn: tuple[object, ...]) -> None:
     """How far the runs are; the figures, slow to draw, come anew only when there is something new in them."""
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     found = look(name, data)
     by_itself = not st.session_state.pop("page-is-drawn", False)
     if by_itself and overview.key_of(found) != drawn:
@@ -49,8 +49,8 @@ def live(name: SizeName, data: str, drawn: tuple[object, ...]) -> None:
 def page() -> None:
     st.title("Reproduce")
     st.markdown(
-        "The experiments of the report *Loss in Layers*, trained again: for each of its figures what was compared, what"
-        " the report saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
+        "The experiments of the paper *Loss in Layers*, trained again: for each of its figures what was compared, what"
+        " the paper saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
     )
     name, data = choose()
     found, size = look(name, data), SIZES[name]

@@ -21,7 +21,7 @@ def export_menu(runs: Sequence[Run]) -> None:
         weights = st.toggle("Weights in the bundle", key="export-weights")
         st.download_button(
             "Bundle, ZIP",
-            lambda: bundle.as_bytes(where, ids, bundle.Wanted(weights=weights)),
+            lambda: bundle.as_bytes(where, ids, bundle.ExportOptions(weights=weights)),
             f"{name}.zip",
             "application/zip",
             icon=":material/folder_zip:",
@@ -36,7 +36,7 @@ def export_menu(runs: Sequence[Run]) -> None:
             f"{name}.html",
             "text/html",
             icon=":material/lab_profile:",
-            help="tables, tests and figures in one file that needs no network; each figure as PNG or SVG from there",
+            help="tables, tests and plots in one file that needs no network; each plot as PNG or SVG from there",
             key="export-report",
             on_click="ignore",
             width="stretch",
@@ -59,7 +59,7 @@ def export_menu(runs: Sequence[Run]) -> None:
             f"{name}-tensorboard.zip",
             "application/zip",
             icon=":material/show_chart:",
-            help="event files with curves, test figures and configuration; unpack them and point TensorBoard there"
+            help="event files with curves, test metrics and configuration; unpack them and point TensorBoard there"
             if is_there
             else f"This needs the package tensorboard; {tensorboard.HOW_TO_INSTALL}.",
             disabled=not is_there,

@@ -44,7 +44,7 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
             "progress",
             "epochs",
             "val accuracy",
-            *summary.TEST_FIGURES,
+            *summary.TEST_METRICS,
         ],
         column_config={
             "name": st.column_config.TextColumn(width=max(185, min(300, 7 * max(map(len, names.values()))))),
@@ -60,7 +60,7 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
             "weighted class accuracy": percent(format="percent", help="mean over the classes, test images"),
         },
         placeholder="",
-        alt="The runs, how far they are, and their figures on the test images",
+        alt="The runs, how far they are, and their metrics on the test images",
     )
     for run in runs:
         if run.error and not run.is_open:
@@ -80,8 +80,8 @@ def state_of(run: Run) -> str:
         return "queued, held"
     if run.state == "running" and run.started is None:
         return "starting"
-    if run.state == "running" and run.beat is not None and time.time() - run.beat > SILENCE_SECONDS:
-        return f"running, silent for {words(time.time() - run.beat)}"
+    if run.state == "running" and run.heartbeat is not None and time.time() - run.heartbeat > SILENCE_SECONDS:
+        return f"running, silent for {words(time.time() - run.heartbeat)}"
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
 
 
@@ -95,7 +95,7 @@ def curves() -> Curves:
 
 def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
     """What moves while runs go."""
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     runs = store.runs(ids)
     # Not while the page is drawn: a browser that gets two pages at once may take the second one's widgets for empty.
     by_itself = not st.session_state.pop("page-is-drawn", False)
@@ -111,7 +111,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
         export_menu.export_menu(runs)
     queue.refusal()
     if "seen" not in st.session_state:
-        # The table is there a second before the figures, whose drawing takes a browser longer than all else.
+        # The table is there a second before the plots, whose drawing takes a browser longer than all else.
         st.session_state["seen"] = True
         time.sleep(results.FIRST_SECONDS)
     show_curves(runs, names)
@@ -126,15 +126,15 @@ def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
     with left:
         st.subheader("Validation accuracy")
         if accuracy:
-            figure = plots.curves_figure(accuracy, "validation accuracy", colors, percent=True)
-            common.chart(figure, "accuracy", "Validation accuracy of each run over the epochs")
+            plot = plots.curves_plot(accuracy, "validation accuracy", colors, percent=True)
+            common.chart(plot, "accuracy", "Validation accuracy of each run over the epochs")
         else:
             st.caption("The first point comes at the end of the first epoch.")
     with right:
         st.subheader("Training loss")
         if training:
-            figure = plots.curves_figure(training, "training loss", colors)
-            common.chart(figure, "loss", "Training loss of each run over the epochs")
+            plot = plots.curves_plot(training, "training loss", colors)
+            common.chart(plot, "loss", "Training loss of each run over the epochs")
             if len({run.config.loss for run in runs}) > 1:
                 st.caption("Different losses have different scales: compare their shapes, not their heights.")
         else:

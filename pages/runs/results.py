@@ -13,7 +13,7 @@ from hierapp.runs import Run
 from hierapp.runs.records import Part
 from pages.shared import common
 
-FIRST_SECONDS = 0.4  # that figures wait at the first look
+FIRST_SECONDS = 0.4  # that plots wait at the first look
 
 
 def show(ids: Sequence[str]) -> None:
@@ -38,17 +38,17 @@ def show(ids: Sequence[str]) -> None:
     finished = sum(run.test is not None for run in runs)
     source = "test images" if finished == len(runs) else "validation images where a run is not finished"
     st.caption(f"From the {source}.")
-    figure = plots.class_accuracy_figure(
+    plot = plots.class_accuracy_plot(
         {name: report["class_accuracy"] for name, report in reports.items()},
         {name: report["weighted_class_accuracy"] for name, report in reports.items()},
         runs[0].tree,
         common.colors_of(chosen, names),
     )
-    common.chart(figure, "classes", "Class accuracy and weighted class accuracy of each class and run")
+    common.chart(plot, "classes", "Class accuracy and weighted class accuracy of each class and run")
 
 
 def last_report(run: Run) -> dict[str, list[float]]:
-    """The figures of the last epoch's validation."""
+    """The metrics of the last epoch's validation."""
     return metrics.report(common.store().confusion(run.id, "validation"), run.tree)
 
 
@@ -70,10 +70,10 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         alt = f"Confusion matrix of {names[run.id]}, {part} images"
-        common.chart(plots.confusion_figure(counts, run.tree), "confusion", alt)
+        common.chart(plots.confusion_plot(counts, run.tree), "confusion", alt)
         if part == "test" and run.test and "epoch" in run.test:
-            figure = run.config.select.replace("val_", "validation ")
-            why = "the last one" if figure == "last" else f"the best one by {figure}"
+            metric = run.config.select.replace("val_", "validation ")
+            why = "the last one" if metric == "last" else f"the best one by {metric}"
             st.caption(f"With the weights of epoch {run.test['epoch']}, {why}.")
     with right:
         st.markdown("**The most frequent mistakes** and how far they go in the tree")

@@ -16,7 +16,7 @@ from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
 from hierapp.training.config import Group
 from hierapp.training.models import MODELS
 from hierapp.trees import formats as tree_formats
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common, queue, run_fields
 
 DEFAULT_LOSSES = ["hierarchical"]
@@ -42,7 +42,7 @@ def form() -> None:
         values["seed"] = st.number_input("Seed", 0, 2**31 - 1, 0, key="first-seed", help="The same for every trial.")
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
-    with common.told():
+    with common.show_errors():
         varied = ranges(chosen)
         name, trials, at_once, metric, pruner = size()
         for title, *groups in FURTHER:
@@ -127,7 +127,7 @@ def summary(plan: Plan) -> None:
     at_once = min(plan.at_once, slots.at_once(store, device))
     takes = estimate(store, [plan.config({})] * plan.trials, at_once)
     st.markdown(
-        f"This tries **{counted(plan.trials, 'configuration')}**, {counted(plan.epochs, 'epoch')} each,"
+        f"This tries **{pluralize(plan.trials, 'configuration')}**, {pluralize(plan.epochs, 'epoch')} each,"
         f" {at_once} at a time. About **{takes}** at most,"
         f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
     )

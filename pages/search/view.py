@@ -11,7 +11,7 @@ from hierapp.execution import scheduler
 from hierapp.plots import search as search_plots
 from hierapp.search import journal, report, sampler, trials
 from hierapp.search.report import Report
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common, queue
 
 REFRESH_SECONDS = 2.0
@@ -31,7 +31,7 @@ def show(known: Sequence[str]) -> None:
 def live(name: str, going: bool) -> None:
     """What moves while it goes."""
     store = common.store()
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     seen = Report.of(journal.find(store, name))
     by_itself = not st.session_state.pop("search-is-drawn", False)
     if by_itself and going != seen.is_going:
@@ -43,14 +43,14 @@ def live(name: str, going: bool) -> None:
         st.info("The first trial is on its way." if seen.is_going else "Nothing was tried yet: resume the search.")
         return
     st.subheader("Best so far")
-    figure = search_plots.best_figure(seen.trials, report.best_so_far(seen), seen.metric)
-    common.chart(figure, "search-best", "The value of each trial, and the best so far")
+    plot = search_plots.best_plot(seen.trials, report.best_so_far(seen), seen.metric)
+    common.chart(plot, "search-best", "The value of each trial, and the best so far")
     table(seen)
     why(seen)
 
 
 def headline(seen: Report) -> None:
-    """How it stands, in figures."""
+    """How it stands, in numbers."""
     plan = seen.search.plan
     done = sum(not trial.is_open for trial in seen.trials)
     value = "–"
@@ -66,10 +66,11 @@ def headline(seen: Report) -> None:
     )
     st.caption(
         f"{common.escaped(common.data_title(plan.values['data']))}, tree {common.escaped(plan.values['tree'])},"
-        f" {', '.join(plan.losses)}; {counted(plan.epochs, 'epoch')}. Varies: {common.escaped('; '.join(plan.varied))}."
+        f" {', '.join(plan.losses)}; {pluralize(plan.epochs, 'epoch')}."
+        f" Varies: {common.escaped('; '.join(plan.varied))}."
     )
-    if seen.book.error:
-        st.error(seen.book.error, icon=":material/error:")
+    if seen.journal.error:
+        st.error(seen.journal.error, icon=":material/error:")
     elif seen.state == "interrupted":
         st.warning("The search's process is gone: resume it, and it goes on where it was.", icon=":material/warning:")
 
@@ -141,10 +142,10 @@ def why(seen: Report) -> None:
     left, right = st.columns([1, 2], gap="large")
     with left:
         st.subheader("Importances")
-        if shares := seen.book.importances:
+        if shares := seen.journal.importances:
             titles = {each.name: each.title for each in plan.dimensions}
-            figure = search_plots.importance_figure({titles[name]: share for name, share in shares.items()})
-            common.chart(figure, "search-importances", "How much each parameter has to do with good trials")
+            plot = search_plots.importance_plot({titles[name]: share for name, share in shares.items()})
+            common.chart(plot, "search-importances", "How much each parameter has to do with good trials")
             st.caption("Shares in what sets the best trials apart from all (PED-ANOVA).")
         else:
             st.caption(
@@ -153,8 +154,8 @@ def why(seen: Report) -> None:
     with right:
         st.subheader("Parallel coordinates")
         if len(done) >= FEW:
-            figure = search_plots.parallel_figure(done, plan.dimensions, seen.metric)
-            common.chart(figure, "search-parallel", "A line a finished trial through the values that it tried")
+            plot = search_plots.parallel_plot(done, plan.dimensions, seen.metric)
+            common.chart(plot, "search-parallel", "A line a finished trial through the values that it tried")
             st.caption("A line a finished trial: the better, the stronger; the best one is green.")
         else:
             st.caption("They come with the second finished trial.")

@@ -29,7 +29,7 @@ def machine() -> None:
             load.progress(min(device.load, 1.0), text=f"Load: {device.load:.0%}")
 
 
-def launcher_state() -> None:
+def scheduler_state() -> None:
     counts = store.counts()
     waiting, running = counts.get("queued", 0), counts.get("running", 0)
     at_work = scheduler.is_at_work(store)
@@ -37,11 +37,11 @@ def launcher_state() -> None:
         st.badge("at work", icon=":material/play_arrow:", color="green")
     else:
         st.badge("not at work", icon=":material/pause:", color="gray")
-    stopped = " Opening the Runs page starts the launcher if it has stopped." if waiting and not at_work else ""
+    stopped = " Opening the Runs page starts the scheduler if it has stopped." if waiting and not at_work else ""
     st.caption(f"{running} running, {waiting} waiting.{stopped}")
 
 
-def launcher_fields() -> None:
+def scheduler_fields() -> None:
     fixed, now = settings.is_fixed(), settings.chosen(store)
     frozen = fixed or not common.actions().may_steer
     kind = settings.kind_of(now)
@@ -150,15 +150,16 @@ st.title("Settings")
 st.subheader("This machine")
 common.repeated(machine, REFRESH_SECONDS)()
 left, right = st.columns(2, gap="medium")
-with left, common.told():
+with left, common.show_errors():
     slots_section()
-with right, common.told():
-    st.subheader("Launcher")
-    common.repeated(launcher_state, REFRESH_SECONDS)()
-    launcher_fields()
+with right, common.show_errors():
+    st.subheader("Scheduler")
+    common.repeated(scheduler_state, REFRESH_SECONDS)()
+    scheduler_fields()
 left, right = st.columns(2, gap="medium")
-with left, common.told():
+with left, common.show_errors():
     storage()
 with right:
     versions()
 log_view()
+common.glossary()

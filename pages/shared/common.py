@@ -1,4 +1,4 @@
-"""What the pages share: the store, the look of figures, and the way to the runs."""
+"""What the pages share: the store, the look of plots, and the way to the runs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from streamlit.navigation.page import Page
 from hierapp.access import Actions
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
-from hierapp.paths import home, shipped_trees
+from hierapp.paths import home, project_folder, shipped_trees
 from hierapp.plots import tree_svg
 from hierapp.plots.core import ON_DARK, ON_LIGHT, run_colors
 from hierapp.runs import Run, Store
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
-from pages.shared.entrance import person
+from pages.shared.auth import person
 
 T = TypeVar("T")
 
 
 def show(page: Page) -> None:
     """Run the page that was chosen; what the user can mend is told in a sentence."""
-    with told():
+    with show_errors():
         disk_notice()
         page.run()
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show a HierappError as its sentence."""
     try:
         yield
@@ -66,7 +66,7 @@ def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., 
     """A part of a page that runs again by itself, every so many seconds or only when one of its widgets changes."""
 
     def run(*arguments: Any) -> None:
-        with told():
+        with show_errors():
             person()  # these do not come by app.py
             part(*arguments)
 
@@ -103,17 +103,17 @@ def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
     return run_colors(runs, names)
 
 
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """Show a figure across its container; `alt` says in words what it shows."""
+def chart(plot: go.Figure, key: str, alt: str) -> None:
+    """Show a plot across its container; `alt` says in words what it shows."""
     dark = st.context.theme.type == "dark"
-    figure.update_layout(font_color="#e8edf3" if dark else "#1b2430")
-    figure.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
+    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")
+    plot.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
     config = {
         "displaylogo": False,
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
         "toImageButtonOptions": {"filename": key, "scale": 3},  # a PNG for print
     }
-    st.plotly_chart(figure, key=key, alt=alt, config=config)
+    st.plotly_chart(plot, key=key, alt=alt, config=config)
 
 
 def from_url(key: str, options: Sequence[str], default: Sequence[str]) -> None:
@@ -146,6 +146,15 @@ def to_url(key: str, value: str | Sequence[str]) -> None:
     wanted = [value] if isinstance(value, str) else list(value)
     if st.query_params.get_all(key) != wanted:
         st.query_params[key] = wanted
+
+
+def rename_in_url(renamed: Mapping[str, str]) -> None:
+    """Take parameters of older addresses under the names that they have now."""
+    for old, new in renamed.items():
+        if old in st.query_params and new not in st.query_params:
+            st.query_params[new] = st.query_params.get_all(old)
+        if old in st.query_params:
+            del st.query_params[old]
 
 
 def show_runs(ids: Sequence[str]) -> None:
@@ -202,13 +211,22 @@ def tree_download(tree: LabelTree, name: str, key: str) -> None:
     if chosen == "svg":
         st.download_button("Download", tree_svg.render(tree), f"{name}.svg", "image/svg+xml", on_click="ignore")
     elif chosen:
-        with told():  # a tree may be too large for a format
+        with show_errors():  # a tree may be too large for a format
             text = tree_formats.render(tree, chosen)
             file = f"{name}{tree_formats.FORMATS[chosen].suffix}"
             st.download_button("Download", text, file, on_click="ignore")
 
 
+def glossary() -> None:
+    """The terms that a reader may not know, behind a button; nothing where docs/ is not installed."""
+    file = project_folder() / "docs/glossary.md"
+    if file.is_file():
+        with st.popover("Glossary", icon=":material/dictionary:"):
+            text = file.read_text(encoding="utf-8")
+            st.markdown(text[text.index("| term") :])
+
+
 def facts(values: dict[str, Any]) -> None:
-    """A row of figures with their names."""
+    """A row of numbers with their names."""
     for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
         column.metric(label, value)

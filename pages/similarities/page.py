@@ -4,7 +4,7 @@ import streamlit as st
 
 from hierapp.data.registry import best_ready, catalogue, find
 from hierapp.errors import HierappError
-from hierapp.plots.similarity import similarity_figure
+from hierapp.plots.similarity import similarity_plot
 from hierapp.similarities import (
     Similarity,
     embeddings,
@@ -14,7 +14,7 @@ from hierapp.similarities import (
 )
 from hierapp.similarities.library import SimilarityEntry
 from hierapp.similarities.similarity import bounded, ordinal, tree_similarity
-from hierapp.similarities.spec import TREE, ordinal_word
+from hierapp.similarities.spec import TREE, ordinal_spec
 from hierapp.trees import DISTANCES, library as tree_library
 from pages.shared import common
 from pages.similarities.parts import Chosen, describe, downloads, keeping, train_link
@@ -69,8 +69,8 @@ def by_tree(data: str) -> Chosen:
     )
     tree = tree_library.load(name)
     # A run knows its own tree's similarity by the first distance; another one must be kept.
-    word = TREE if distance == DISTANCES[0] else None
-    return Chosen(Similarity(tree.leaves, tree_similarity(tree, distance)), f"{name}-{distance}", word, tree_name=name)
+    spec = TREE if distance == DISTANCES[0] else None
+    return Chosen(Similarity(tree.leaves, tree_similarity(tree, distance)), f"{name}-{distance}", spec, tree_name=name)
 
 
 def by_order(data: str) -> Chosen:
@@ -81,8 +81,8 @@ def by_order(data: str) -> Chosen:
     )
     shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
     st.caption(f"In the order of the data set's classes: {common.escaped(shown)}")
-    word = ordinal_word(ratio)
-    return Chosen(Similarity(classes, ordinal(len(classes), ratio)), f"{data}-{word}", word)
+    spec = ordinal_spec(ratio)
+    return Chosen(Similarity(classes, ordinal(len(classes), ratio)), f"{data}-{spec}", spec)
 
 
 def kept(data: str) -> Chosen | None:
@@ -192,7 +192,7 @@ if chosen is not None:
     picture, words = st.columns([3, 2], gap="large")
     with picture:
         common.chart(
-            similarity_figure(matrix, tree), "similarity", f"How alike the {len(tree.leaves)} classes of {data} are"
+            similarity_plot(matrix, tree), "similarity", f"How alike the {len(tree.leaves)} classes of {data} are"
         )
     with words:
         st.dataframe(

@@ -15,17 +15,17 @@ from pages.shared import common
 
 @dataclass(frozen=True)
 class Chosen:
-    """A similarity without its lower bound, what to call it, and by which word a run names it (None until it is kept);
+    """A similarity without its lower bound, what to call it, and by which spec a run names it (None until it is kept);
     `tree_name` is the tree whose own it is."""
 
     similarity: Similarity
     name: str
-    word: str | None
+    spec: str | None
     tree_name: str | None = None
 
 
 def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
-    """The figures of the matrix with its lower bound."""
+    """The numbers of the matrix with its lower bound."""
     common.facts(
         {
             "Mean likeness": f"{facts.mean_off_diagonal:.3f}",
@@ -59,7 +59,7 @@ def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
 
 def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
     """To the Train page with SimLoss and this similarity."""
-    if chosen.word is None:
+    if chosen.spec is None:
         st.caption("To train with it, keep it under a name.")
         return
     st.page_link(
@@ -70,7 +70,7 @@ def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
             "data": data,
             "label-tree": tree_name,
             "loss": "simloss",
-            "simloss.similarity": chosen.word,
+            "simloss.similarity": chosen.spec,
             "simloss.lower_bound": f"{bound:g}",
         },
     )

@@ -6,9 +6,9 @@ from hierapp.data import registry as datasets
 from hierapp.execution.estimate import estimate
 from hierapp.execution.slots import at_once
 from hierapp.losses import LOSSES
-from hierapp.plots.core import tree_figure
+from hierapp.plots.core import tree_plot
 from hierapp.training.config import plan
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common, downloading
 
 EPOCHS = {"digits": 100}  # few small images: an epoch is over in a blink
@@ -43,7 +43,7 @@ def introduction() -> None:
         tree = common.the_tree(data.default_tree)
         if len(tree.leaves) <= LARGEST_PICTURE:
             alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
-            common.chart(tree_figure(tree, compact=True), "tree", alt)
+            common.chart(tree_plot(tree, compact=True), "tree", alt)
         else:
             st.page_link(
                 "pages/trees/page.py",
@@ -65,7 +65,7 @@ def compare(data: datasets.Dataset) -> None:
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
-        f"{len(configs)} runs of LeNet, {counted(epochs, 'epoch')} each, one seed: about {takes}"
+        f"{len(configs)} runs of LeNet, {pluralize(epochs, 'epoch')} each, one seed: about {takes}"
         f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."
     )
 
@@ -105,3 +105,5 @@ for name, loss in LOSSES.items():
     words, formula = st.columns([1, 1], vertical_alignment="center")
     words.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
     formula.latex(loss.formula)
+
+common.glossary()

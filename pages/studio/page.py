@@ -19,7 +19,7 @@ from hierapp.trees import (
 )
 from hierapp.trees.distances import mean_distance
 from hierapp.trees.drafts import Draft
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.components.tree_editor import tree_editor
 from pages.shared import common
 
@@ -149,7 +149,7 @@ def studio(draft: Draft) -> None:
         if common.actions().may_run:
             tree_editor(draft, lambda edits: common.actions().edit_draft(draft, edits), classes)
         elif fits(draft.tree):
-            common.chart(plots.tree_figure(draft.tree), "studio-tree-picture", "The tree of the draft")
+            common.chart(plots.tree_plot(draft.tree), "studio-tree-picture", "The tree of the draft")
     with right:
         meaning(draft.tree, classes)
     more(draft)
@@ -177,7 +177,7 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
 
 
 def more(draft: Draft) -> None:
-    """What else the tree says, one thing at a time: figures that nobody asked for would hold up the editor."""
+    """What else the tree says, one thing at a time: plots that nobody asked for would hold up the editor."""
     views = {
         "Distances": distances,
         "Adjacency matrix": adjacency,
@@ -188,25 +188,25 @@ def more(draft: Draft) -> None:
     }
     chosen = st.pills("Look at", list(views), key="studio-view", bind="query-params")
     if chosen:
-        with common.told():
+        with common.show_errors():
             views[chosen](draft)
 
 
 def distances(draft: Draft) -> None:
     kind = which_distance()
     if fits(draft.tree):
-        figure = plots.matrix_figure(draft.tree.distances(kind), draft.tree.leaves, "distance")
-        common.chart(figure, "studio-distances", "Distances between the classes")
+        plot = plots.matrix_plot(draft.tree.distances(kind), draft.tree.leaves, "distance")
+        common.chart(plot, "studio-distances", "Distances between the classes")
 
 
 def adjacency(draft: Draft) -> None:
     if fits(draft.tree):
-        figure = plots.matrix_figure(draft.tree.adjacency(), draft.tree.nodes, "child")
-        common.chart(figure, "studio-adjacency", "The adjacency matrix of the tree")
+        plot = plots.matrix_plot(draft.tree.adjacency(), draft.tree.nodes, "child")
+        common.chart(plot, "studio-adjacency", "The adjacency matrix of the tree")
 
 
 def depths(draft: Draft) -> None:
-    common.chart(plots.depth_figure(draft.tree), "studio-depths", "Leaves and internal nodes at each depth")
+    common.chart(plots.depth_plot(draft.tree), "studio-depths", "Leaves and internal nodes at each depth")
 
 
 def siblings(draft: Draft) -> None:
@@ -224,15 +224,15 @@ def changes(draft: Draft) -> None:
     )
     first_tree = tree_library.load(other) if other else draft.states[0]
     compared = diff.compare(first_tree, draft.tree, which_distance())
-    moved = counted(len(compared.moved), "class", "classes")
-    st.markdown(f"**{moved} moved**, {counted(len(compared.pairs), 'pair')} changed in distance.")
+    moved = pluralize(len(compared.moved), "class", "classes")
+    st.markdown(f"**{moved} moved**, {pluralize(len(compared.pairs), 'pair')} changed in distance.")
     first, second = st.columns(2)
     first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
     second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])
     if fits(first_tree) and fits(draft.tree):
         for column, tree, key in ((first, first_tree, "before"), (second, draft.tree, "after")):
             with column:
-                common.chart(plots.tree_figure(tree, compact=True), f"studio-{key}", f"The tree {key}")
+                common.chart(plots.tree_plot(tree, compact=True), f"studio-{key}", f"The tree {key}")
 
 
 def as_text(draft: Draft) -> None:
@@ -284,6 +284,6 @@ except HierappError as error:
 if draft is None:
     start()
 else:
-    with common.told():
+    with common.show_errors():
         keep(draft)
     common.repeated(studio, None)(draft)

@@ -14,7 +14,7 @@ from hierapp.training import RunConfig
 from hierapp.training.config import Group, plan
 from hierapp.training.models import MODELS
 from hierapp.trees import LabelTree, library as tree_library
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 from pages.shared import common, run_fields
 
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
@@ -40,7 +40,7 @@ def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, obj
                 option.name: option_field(name, option, column, data)
                 for column, option in zip(st.columns(4), LOSSES[name].options, strict=False)
             }
-            with common.told():
+            with common.show_errors():
                 verdict = judge(name, tree, similarity_library.with_matrix(own, tree.leaves))
                 st.caption(f"{'Proper' if verdict.is_proper else 'Not proper'}. {verdict.reason}", help=PROPER)
             changed |= {
@@ -142,10 +142,10 @@ takes = estimate(store, configs, at_once)
 losses_chosen = len({config.loss for config in configs})
 
 
-runs = counted(len(configs), "run")
+runs = pluralize(len(configs), "run")
 st.markdown(
-    f"This queues **{runs}**: {counted(losses_chosen, 'loss', 'losses')} ×"
-    f" {counted(len(configs) // losses_chosen, 'seed')}, {counted(configs[0].epochs, 'epoch')} each,"
+    f"This queues **{runs}**: {pluralize(losses_chosen, 'loss', 'losses')} ×"
+    f" {pluralize(len(configs) // losses_chosen, 'seed')}, {pluralize(configs[0].epochs, 'epoch')} each,"
     f" {at_once} at a time. About **{takes}**"
     f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
 )

@@ -55,7 +55,7 @@ def keep(tree: LabelTree, name: str, data: str | None) -> None:
 
 
 def describe(tree: LabelTree) -> None:
-    """The figures and matrices that follow from a tree."""
+    """The numbers and matrices that follow from a tree."""
     distance = st.segmented_control(
         "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
     )
@@ -76,18 +76,18 @@ def describe(tree: LabelTree) -> None:
         st.info(f"**Ragged.** {RAGGED}", icon=":material/stairs:")
     drawing, costs, depths, adjacency = st.tabs(["Tree", "Distances", "Depth profile", "Adjacency matrix"])
     with drawing:
-        common.chart(plots.tree_figure(tree), "drawing", f"The tree over {', '.join(tree.leaves[:20])}")
+        common.chart(plots.tree_plot(tree), "drawing", f"The tree over {', '.join(tree.leaves[:20])}")
     with costs:
         st.caption(f"The {distance} distance between classes: what a mistake costs.")
         common.chart(
-            plots.matrix_figure(distances, tree.leaves, "distance"), "distances", "Distances between the classes"
+            plots.matrix_plot(distances, tree.leaves, "distance"), "distances", "Distances between the classes"
         )
     with depths:
-        common.chart(plots.depth_figure(tree), "depths", "Leaves and internal nodes at each depth")
+        common.chart(plots.depth_plot(tree), "depths", "Leaves and internal nodes at each depth")
     with adjacency:
         st.caption("Row = parent, with a 1 in the columns of its children; the root's column is 0.")
         common.chart(
-            plots.matrix_figure(tree.adjacency(), tree.nodes, "child"),
+            plots.matrix_plot(tree.adjacency(), tree.nodes, "child"),
             "adjacency",
             "The adjacency matrix of the tree",
         )

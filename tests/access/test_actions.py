@@ -367,7 +367,7 @@ def test_a_viewer_brings_no_pictures_and_a_runner_reads_no_folder_of_the_server(
         assert "Only an admin may read folders" in refused(Actions(store, person).import_path, str(pictures), Options())
     assert not (store.folder / "data" / "own").exists()
     for person in (ADA, LOCAL):
-        assert import_job.look(Actions(store, person).import_path(str(pictures), Options())).state == "ready"
+        assert import_job.status(Actions(store, person).import_path(str(pictures), Options())).state == "ready"
 
 
 def test_an_import_belongs_to_whoever_began_it(store, pictures):
@@ -397,7 +397,7 @@ def test_a_runner_deletes_their_own_data_alone(store, pictures):
 
 CHANGES = (
     r"\b(execution\.submit|tree_library\.(keep|save|delete)|similarity_library\.(keep|delete)|Draft\.begin|draft\.(ask|do)|download\.(start|get)"
-    r"|(import_)?job\.(begin|start|work|discard|clean)|finalize\.adopt|data_deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|runner\.(begin|start|stop|halt)|journal\.begin|settings\.(choose|set_retries)"
+    r"|(import_)?job\.(begin|start|work|discard|clean)|finalize\.finalize|data_deletion\.delete|saved_views\.keep|slots\.set_slots|request_cancel|set_setting|tags\.put|notes\.put|runner\.(begin|start|stop|halt)|journal\.begin|settings\.(choose|set_retries)"
     r"|store(\(\))?\.(add|end|hold|release|move|resume|claim))\b"
 )
 

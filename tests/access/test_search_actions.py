@@ -7,7 +7,7 @@ from hierapp.access.roles import LOCAL
 from hierapp.errors import AccessError
 from hierapp.search import journal
 from hierapp.search.report import Report
-from hierapp.search.runner import Driver
+from hierapp.search.runner import SearchRunner
 from tests.search.conftest import a_plan, quiet_store
 
 ADA, BOB = Person("ada@x.edu", Role.ADMIN), Person("bob@x.edu", Role.RUNNER)
@@ -33,7 +33,7 @@ def refused(what, *arguments):
 def test_a_search_and_its_runs_belong_to_whoever_began_it(person, store):
     search = Actions(store, person).searches.begin(a_plan(owner="somebody@else.edu"))
     assert journal.find(store, "lr").plan.owner == person.email
-    one = Driver(search)
+    one = SearchRunner(search)
     one.step()
     one.step()
     assert store.runs()[0].owner == person.email

@@ -1,4 +1,4 @@
-"""Settings compared: which, their figures over seeds, their curves, their mistakes."""
+"""Groups compared: which, their metrics over seeds, their curves, their mistakes."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def test_a_setting_keeps_its_key_when_a_seed_is_trained_again(finished):
 
 def test_figures_that_all_runs_have_the_known_ones_first(finished):
     groups = grouping.groups([finished(), finished("conditional", test=TEST | {"log_loss": 1.0})])
-    assert comparison.figure_names(groups) == ["accuracy", "severity", "oddness"]
+    assert comparison.metric_names(groups) == ["accuracy", "severity", "oddness"]
     assert comparison.title("macro_weighted_recall") == "weighted class accuracy"
 
 
 def test_the_table_has_mean_deviation_and_n(finished):
-    runs = [finished(seed=seed, test=TEST | {"accuracy": figure}) for seed, figure in enumerate([0.6, 0.7, 0.8])]
+    runs = [finished(seed=seed, test=TEST | {"accuracy": metric}) for seed, metric in enumerate([0.6, 0.7, 0.8])]
     frame = comparison.table(grouping.groups([*runs, finished("conditional", test=TEST | {"severity": None})]))
     assert frame["n"].tolist() == [3, 1]
     assert frame["accuracy"].tolist() == ["0.7000 ± 0.1000", "0.7000"]

@@ -1,4 +1,4 @@
-"""Runs by their setting, and the command line that compares them."""
+"""Runs by their group, and the command line that compares them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def finished(store: Store, accuracy: float, labels: LabelTree = DIGITS, **values
     return run
 
 
-def two_settings(store: Store, seeds: int = 4) -> list[str]:
+def two_groups(store: Store, seeds: int = 4) -> list[str]:
     ids = []
     for seed in range(seeds):
         ids.append(finished(store, 0.70 + seed / 100, seed=seed))
@@ -66,13 +66,13 @@ def two_settings(store: Store, seeds: int = 4) -> list[str]:
 
 
 def test_runs_are_grouped_by_all_but_the_seed_and_the_device(store):
-    two_settings(store, seeds=3)
+    two_groups(store, seeds=3)
     finished(store, 0.9, seed=7, device="cpu")
     first, second = groups.groups(store.runs())
     assert (first.label, second.label) == ("hierarchical", "cross-entropy")
-    assert first.figures("accuracy") == {0: 0.70, 1: 0.71, 2: 0.72, 7: 0.9}
+    assert first.values("accuracy") == {0: 0.70, 1: 0.71, 2: 0.72, 7: 0.9}
     assert list(second.runs) == [0, 1, 2]
-    assert groups.figures([first, second], "severity")["cross-entropy"] == {0: 2.0, 1: 2.0, 2: 2.0}
+    assert groups.values([first, second], "severity")["cross-entropy"] == {0: 2.0, 1: 2.0, 2: 2.0}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_is_off_as_usual_is_not_named(store):
 
 
 def test_every_field_of_a_configuration_makes_another_setting(store):
-    """A field that is added must not let runs of two settings pass for one."""
+    """A field that is added must not let runs of two groups pass for one."""
     finished(store, 0.5)
     changed = {"data": "fashion-mnist", "tree": "other", "loss": "simloss", "options": {"mass": 3.0}, "model": "m"}
     of_kind = {int: 77, float: 0.077, bool: True}
@@ -117,7 +117,7 @@ def test_every_field_of_a_configuration_makes_another_setting(store):
             **{**{key: getattr(run, key) for key in run.__dataclass_fields__}, "id": "99"}
             | {"config": run.config.model_copy(update={name: value if name != "seed" else 9})}
         )
-        expected = 1 if name in groups.NO_SETTING else 2
+        expected = 1 if name in groups.NOT_IN_GROUP else 2
         assert len(groups.groups([run, other])) == expected, name
 
 
@@ -133,7 +133,7 @@ def test_the_same_seed_again_is_no_further_evidence(store):
     for accuracy in (0.5, 0.6, 0.7):
         finished(store, accuracy, seed=3)
     (group,) = groups.groups(list(reversed(store.runs())))
-    assert group.figures("accuracy") == {3: 0.7}, "the newest counts"
+    assert group.values("accuracy") == {3: 0.7}, "the newest counts"
     assert [run.id for run in group.repeated] == ["1", "2"]
 
 
@@ -151,13 +151,13 @@ def test_only_single_numbers_are_figures(store):
     assert groups.metrics(store.runs()) == ["accuracy", "severity", "samples"]
     assert groups.metrics([]) == []
     for name in ("recall", "flag", "speed"):
-        with pytest.raises(ConfigError, match=rf"^Run 1 has no figure '{name}'; choose one of 'accuracy', "):
-            group.figures(name)
+        with pytest.raises(ConfigError, match=rf"^Run 1 has no metric '{name}'; choose one of 'accuracy', "):
+            group.values(name)
 
 
 def test_groups_go_into_a_comparison(store):
-    two_settings(store)
-    (found,) = compare_all(groups.figures(groups.groups(store.runs()), "accuracy")).comparisons
+    two_groups(store)
+    (found,) = compare_all(groups.values(groups.groups(store.runs()), "accuracy")).comparisons
     assert (found.paired, found.a.n, found.first) == (True, 4, "hierarchical")
 
 
@@ -177,12 +177,12 @@ def test_theory_speaks_only_where_two_losses_look_different(store):
 
 
 def test_compare_prints_a_table_and_a_sentence_for_each_pair(store, call):
-    ids = two_settings(store)
+    ids = two_groups(store)
     status, out, err = call(*ids)
     assert (status, err) == (0, "")
     assert "accuracy of the test part" in out
     rows = [line.split() for line in out.splitlines()]
-    assert ["setting", "n", "mean", "deviation", "median"] in rows
+    assert ["group", "n", "mean", "deviation", "median"] in rows
     assert ["hierarchical", "4", "0.7150", "0.0129", "0.7150"] in rows
     assert (
         "hierarchical against cross-entropy: With 4 paired seeds no difference could have reached p < 0.05 (the least"
@@ -192,7 +192,7 @@ def test_compare_prints_a_table_and_a_sentence_for_each_pair(store, call):
 
 
 def test_compare_unpaired_says_what_the_same_figures_show_then(store, call):
-    ids = two_settings(store)
+    ids = two_groups(store)
     status, out, _ = call(*ids, "--unpaired", "--relevant", "0.01")
     assert (status, "hierarchical is higher than cross-entropy (p = 0.029; Mann-Whitney, exact)" in out) == (0, True)
 
@@ -217,18 +217,18 @@ def test_compare_as_json_has_the_tests_and_what_theory_says(store, call):
 def test_a_run_that_is_left_out_is_named(store, call):
     ids = [finished(store, 0.5), finished(store, 0.6), finished(store, 0.7, loss="simloss")]
     _, out, _ = call(*ids)
-    assert "run 1 is left out: run 2 is the same setting and seed again" in out
-    assert call(*ids, "--baseline", "1")[0] == 0, "it still names its setting"
+    assert "run 1 is left out: run 2 is the same group and seed again" in out
+    assert call(*ids, "--baseline", "1")[0] == 0, "it still names its group"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "required: RUN"),
-        (("1",), "A comparison needs two settings but got 1"),
+        (("1",), "A comparison needs two groups but got 1"),
         (("1", "99"), "There is no run '99'"),
-        (("1", "4"), "Run 4 is failed; only finished runs have figures to compare"),
-        (("1", "2", "--metric", "speed"), "Run 1 has no figure 'speed'"),
+        (("1", "4"), "Run 4 is failed; only finished runs have metrics to compare"),
+        (("1", "2", "--metric", "speed"), "Run 1 has no metric 'speed'"),
         (("1", "2", "--paired", "--unpaired"), "not allowed with argument"),
         (("1", "3", "--paired"), "are not the same; train what is missing"),
         (("1", "2", "--baseline", "3"), "The baseline, run 3, is none of the runs"),

@@ -1,11 +1,11 @@
-"""Figures anew from stored outputs, under other trees and decoders."""
+"""Metrics anew from stored outputs, under other trees and decoders."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from hierapp.analysis.reevaluation import Operating, figures, mean_operating, operating, placed, reliability
+from hierapp.analysis.reevaluation import Operating, mean_operating, on_tree, operating, reevaluate, reliability
 from hierapp.errors import TreeError
 from hierapp.metrics import probability_report
 from hierapp.training.predictions import Outputs
@@ -24,17 +24,17 @@ FOUR = said([[0.5, 0.25, 0.25], [0.5, 0.375, 0.125], [0.25, 0.25, 0.5], [0.375, 
 
 
 def test_classes_are_matched_by_name():
-    given = placed(FOUR, OTHER)  # dog, truck, cat
+    given = on_tree(FOUR, OTHER)  # dog, truck, cat
     assert given.p[0].tolist() == [0.25, 0.25, 0.5]
     assert given.target.tolist() == [2, 0, 1, 2]
 
 
 def test_the_likeliest_class_under_two_trees():
     # Right, a dog as a cat, right, a cat as a truck.
-    under = figures(FOUR, TREE)
+    under = reevaluate(FOUR, TREE)
     assert (under["accuracy"], under["mean_distance"], under["severity"]) == (0.5, 0.75, 1.5)
     assert under["mistakes_by_height"] == [1, 1]
-    other = figures(FOUR, OTHER)
+    other = reevaluate(FOUR, OTHER)
     assert (other["accuracy"], other["mean_distance"], other["severity"]) == (0.5, 0.75, 1.5)
     assert other["mistakes_by_height"] == [1, 1]
     assert other["class_accuracy"] == [0.0, 1.0, 0.5]
@@ -42,12 +42,12 @@ def test_the_likeliest_class_under_two_trees():
 
 def test_from_the_top_down_the_cat_is_an_animal_again():
     # Animals have 0.75, 0.875, 0.5, 0.5: of equals the first, so that the last two are taken for cats.
-    assert figures(FOUR, TREE, "top-down")["accuracy"] == 0.5
-    assert figures(FOUR, TREE, "top-down")["class_accuracy"] == [1.0, 0.0, 0.0]
+    assert reevaluate(FOUR, TREE, "top-down")["accuracy"] == 0.5
+    assert reevaluate(FOUR, TREE, "top-down")["class_accuracy"] == [1.0, 0.0, 0.0]
 
 
 def test_the_threshold_decoder_has_the_figures_of_nodes():
-    found = figures(FOUR, TREE, "threshold", 0.75)
+    found = reevaluate(FOUR, TREE, "threshold", 0.75)
     # Animal, animal, root, root: all right, none a class.
     assert (found["correct"], found["leaves"], found["mean_depth"], found["accuracy"]) == (1.0, 0.0, 1.5, 0.0)
 
@@ -55,7 +55,7 @@ def test_the_threshold_decoder_has_the_figures_of_nodes():
 def test_the_operating_curve_has_the_figures_of_each_threshold():
     curve = operating(FOUR, TREE, [0.0, 0.4, 0.75, 1.0])
     for number, threshold in enumerate(curve.thresholds):
-        found = figures(FOUR, TREE, "threshold", float(threshold))
+        found = reevaluate(FOUR, TREE, "threshold", float(threshold))
         assert curve.correct[number] == found["correct"]
         assert curve.depth[number] == found["mean_depth"]
         assert curve.leaves[number] == found["leaves"]
@@ -72,9 +72,9 @@ def test_the_mean_of_operating_curves():
 
 
 def test_many_images_are_worked_on_in_parts(monkeypatch):
-    whole = figures(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()
+    whole = reevaluate(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()
     monkeypatch.setattr("hierapp.analysis.reevaluation.NUMBERS_AT_ONCE", 5)  # one image of five nodes
-    assert (figures(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()) == whole
+    assert (reevaluate(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()) == whole
 
 
 def test_reliability_by_hand():
@@ -95,4 +95,4 @@ def test_its_error_is_that_of_the_probability_report():
 
 def test_a_tree_over_other_classes_is_refused():
     with pytest.raises(TreeError, match="does not fit"):
-        figures(FOUR, LabelTree.from_edges([("root", "cat"), ("root", "dog")]))
+        reevaluate(FOUR, LabelTree.from_edges([("root", "cat"), ("root", "dog")]))

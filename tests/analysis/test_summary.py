@@ -43,7 +43,7 @@ def ended(store: Store, config: RunConfig, epoch_seconds: list[float], state: st
     assert store.claim().id == run
     for epoch, seconds in enumerate(epoch_seconds, start=1):
         values = {"epoch_seconds": seconds, "val_accuracy": epoch / 10}
-        store.attempt(run).end_epoch(epoch, values, np.eye(10, dtype=np.int64))
+        store.writer(run).end_epoch(epoch, values, np.eye(10, dtype=np.int64))
     if state != "running":
         end(store, run, state, test={"accuracy": 0.75, "mean_distance": 0.5, "severity": 2.0, "macro_recall": 0.7})
     return run
@@ -59,7 +59,7 @@ def test_similarities_and_lower_bounds_are_told_apart_also_two_of_one_name(store
     configs = [of(0, "tree"), of(0.5, "tree"), of(0, "ordinal:0.5"), of(0, "mine"), of(0.5, "mine"), of(0, "mine")]
     one, other = ",a,b\na,1,0.5\nb,0.5,1\n", ",a,b\na,1,0.4\nb,0.4,1\n"
     runs = store.runs(store.add(configs, DIGITS, similarities=[None, None, one, one, one, one]))
-    assert list(summary.settings(runs).values()) == [
+    assert list(summary.loss_labels(runs).values()) == [
         "simloss",
         "simloss, lower_bound 0.5",
         "simloss, similarity ordinal:0.5",
@@ -68,7 +68,7 @@ def test_similarities_and_lower_bounds_are_told_apart_also_two_of_one_name(store
         "simloss, similarity mine",
     ]
     changed = store.runs(store.add([of(0, "mine")], DIGITS, similarities=[other]))
-    said = summary.settings([*runs, *changed])
+    said = summary.loss_labels([*runs, *changed])
     assert said["4"] == said["6"] != said["7"]
     assert all(re.fullmatch(r"simloss, similarity mine \([0-9a-f]{6}\)", said[run]) for run in "47")
     assert set(summary.table([*runs, *changed])["loss"]) == set(said.values())
@@ -85,7 +85,7 @@ def test_similarities_and_lower_bounds_are_told_apart_also_two_of_one_name(store
     ],
 )
 def test_a_setting_names_the_options_that_are_not_the_default(store, values, shown):
-    assert summary.setting(queued(store, config(**values))[0]) == shown
+    assert summary.loss_label(queued(store, config(**values))[0]) == shown
 
 
 def test_labels_of_a_single_run_are_its_loss(store):
@@ -138,7 +138,7 @@ def test_the_table_has_a_row_a_run_and_nan_where_there_is_no_figure_yet(store):
     assert frame.index.tolist() == [done, waiting]
     assert frame.index.name == "run"
     assert frame.columns.tolist() == [
-        *("data", "tree", "loss", "model", "seed", "settings", "state", "epochs", "val accuracy"),
+        *("data", "tree", "loss", "model", "seed", "configuration", "state", "epochs", "val accuracy"),
         *("test accuracy", "mean distance", "severity", "class accuracy", "weighted class accuracy"),
     ]
     row = frame.loc[done]
@@ -148,9 +148,9 @@ def test_the_table_has_a_row_a_run_and_nan_where_there_is_no_figure_yet(store):
     assert math.isnan(row["weighted class accuracy"]), "the run's report has no such figure"
     empty = frame.loc[waiting]
     assert empty["epochs"] == "0 of 5"
-    figures = ["val accuracy", *summary.TEST_FIGURES]
-    assert empty[figures].isna().all()
-    assert {str(frame[name].dtype) for name in figures} == {"float64"}
+    metrics = ["val accuracy", *summary.TEST_METRICS]
+    assert empty[metrics].isna().all()
+    assert {str(frame[name].dtype) for name in metrics} == {"float64"}
 
 
 def test_the_table_of_no_runs_is_empty_but_has_its_columns(store):
@@ -161,8 +161,8 @@ def test_the_table_of_no_runs_is_empty_but_has_its_columns(store):
 
 def test_the_pid_of_a_run_is_told_only_while_it_runs(store):
     running = ended(store, config(), [1.0], state="running")
-    store.attempt(running).take(77, "here")
-    store.attempt(running).report(1.5, {"train_loss": 0.25}, 0.3)
+    store.writer(running).take(77, "here")
+    store.writer(running).report(1.5, {"train_loss": 0.25}, 0.3)
     (shown,) = summary.as_dicts(store.runs())
     assert shown["pid"] == 77
     assert shown["metrics"] == {"epoch_seconds": 1.0, "val_accuracy": 0.1, "train_loss": 0.25}
@@ -266,15 +266,15 @@ def test_durations_are_told_in_words(seconds, said):
 def test_figures_over_seeds_are_mean_and_sample_deviation_of_the_finished_runs():
     frame = pd.DataFrame(
         [
-            {"state": "finished", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, 0.5)},
-            {"state": "finished", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, 0.7)},
-            {"state": "failed", "loss": "simloss", **dict.fromkeys(summary.TEST_FIGURES, float("nan"))},
-            {"state": "finished", "loss": "hierarchical", **dict.fromkeys(summary.TEST_FIGURES, 0.9)},
+            {"state": "finished", "loss": "simloss", **dict.fromkeys(summary.TEST_METRICS, 0.5)},
+            {"state": "finished", "loss": "simloss", **dict.fromkeys(summary.TEST_METRICS, 0.7)},
+            {"state": "failed", "loss": "simloss", **dict.fromkeys(summary.TEST_METRICS, float("nan"))},
+            {"state": "finished", "loss": "hierarchical", **dict.fromkeys(summary.TEST_METRICS, 0.9)},
         ]
-    ).assign(data="digits", tree="digits", model="lenet", settings="", epochs="5 of 5")
+    ).assign(data="digits", tree="digits", model="lenet", configuration="", epochs="5 of 5")
     (row,) = summary.over_seeds(frame).to_dict("records")
     assert (row["loss"], row["n"]) == ("simloss", 2)
-    assert {row[name] for name in summary.TEST_FIGURES} == {"0.6000 ± 0.1414"}
+    assert {row[name] for name in summary.TEST_METRICS} == {"0.6000 ± 0.1414"}
     assert summary.over_seeds(frame.iloc[:0]).empty
 
 

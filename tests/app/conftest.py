@@ -68,7 +68,7 @@ def texts(app: AppTest) -> str:
 def add_run(
     store: Store, state: str = "finished", loss: str = "hierarchical", tree: str = "digits", epochs: int = 3
 ) -> str:
-    """A run with made-up figures, as if a worker had recorded them."""
+    """A run with made-up metrics, as if a worker had recorded them."""
     epochs = 3
     config = RunConfig.make(data="digits", tree=tree, loss=loss, epochs=epochs)
     label_tree = tree_library.load(tree)
@@ -76,16 +76,16 @@ def add_run(
     if state == "queued":
         return run
     assert store.claim().id == run
-    attempt = store.attempt(run)
-    attempt.take(os.getpid(), processes.identity(os.getpid()))
-    attempt.begin("cpu", "0")
+    writer = store.writer(run)
+    writer.take(os.getpid(), processes.identity(os.getpid()))
+    writer.begin("cpu", "0")
     counts = np.random.default_rng(int(run)).integers(0, 9, (10, 10)) + 20 * np.eye(10, dtype=np.int64)
     done = epochs if state == "finished" else 2
     for epoch in range(1, done + 1):
-        attempt.report(epoch, {"train_loss": 2.0 / epoch}, epoch / epochs)
-        attempt.end_epoch(epoch, {"val_accuracy": 0.2 * epoch, "val_loss": 1.0, "epoch_seconds": 2.0}, counts)
+        writer.report(epoch, {"train_loss": 2.0 / epoch}, epoch / epochs)
+        writer.end_epoch(epoch, {"val_accuracy": 0.2 * epoch, "val_loss": 1.0, "epoch_seconds": 2.0}, counts)
     if state == "finished":
-        attempt.finish(epochs, report(counts, label_tree), counts)
+        writer.finish(epochs, report(counts, label_tree), counts)
     elif state != "running":
-        attempt.end(state, error="It went wrong for a reason." if state != "cancelled" else None)
+        writer.end(state, error="It went wrong for a reason." if state != "cancelled" else None)
     return run

@@ -9,7 +9,7 @@ from hierapp.access import Actions
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
-from pages.shared import entrance
+from pages.shared import auth
 from tests.app.conftest import APP, texts
 
 PAGES = ("start", "trees", "studio", "train", "runs")
@@ -25,8 +25,8 @@ AUTH = {"redirect_uri": "http://localhost/oauth2callback", "cookie_secret": "a" 
 @pytest.fixture(autouse=True)
 def fresh(home, monkeypatch):
     """As on a fresh server: no login was seen yet, and nothing was told."""
-    monkeypatch.setattr(entrance, "_login_seen", threading.Event())
-    entrance._tell_operator.cache_clear()
+    monkeypatch.setattr(auth, "_login_seen", threading.Event())
+    auth._tell_operator.cache_clear()
 
 
 def app_of(email=None, access=ACCESS, **query):
@@ -214,9 +214,9 @@ def test_an_upload_above_the_limit_is_told(home):
 
 def test_the_account_says_who_one_is_and_what_one_may_do():
     def account():
-        from pages.shared import entrance
+        from pages.shared import auth
 
-        entrance.account()
+        auth.account()
 
     app = AppTest.from_function(account)
     app.secrets, app.user = {"auth": AUTH, "access": ACCESS}, {"is_logged_in": True, "email": "Bob@x.edu"}

@@ -14,13 +14,13 @@ from pages.shared.common import escaped
 from tests.app.conftest import add_run, texts
 from tests.finished_runs import add_finished
 
-VIEWS = ("figures", "tests", "severity", "outputs", "confusion")
+VIEWS = ("metrics", "tests", "severity", "outputs", "confusion")
 SEEDS = range(6)
 
 
 @pytest.fixture
-def two_settings(store):
-    """Six seeds each; the second setting is better."""
+def two_groups(store):
+    """Six seeds each; the second group is better."""
     return [
         add_finished(store, loss, seed, skill=2.5 + better)
         for loss, better in (("cross-entropy", 0.0), ("soft-labels", 0.6))
@@ -45,7 +45,7 @@ def test_each_view_opens_over_one_run_without_stored_outputs(view, open_page, st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
-def test_each_view_opens_over_two_settings(view, open_page, two_settings):
+def test_each_view_opens_over_two_groups(view, open_page, two_groups):
     page = open_page("compare", view=view)
     assert not page.exception
     assert not page.error
@@ -60,27 +60,35 @@ def test_each_view_opens_over_runs_of_several_trees(view, open_page, store):
     assert not page.error
 
 
-def test_a_row_a_setting_with_mean_deviation_and_n(open_page, two_settings, store):
+def test_a_row_a_group_with_mean_deviation_and_n(open_page, two_groups, store):
     page = open_page("compare")
     frame = page.dataframe[0].value
-    assert frame["setting"].tolist() == ["cross-entropy", "soft-labels"]
+    assert frame["group"].tolist() == ["cross-entropy", "soft-labels"]
     assert frame["n"].tolist() == [6, 6]
-    figures = [store.run(run).test["accuracy"] for run in two_settings[:6]]
-    mean = sum(figures) / 6
-    deviation = (sum((figure - mean) ** 2 for figure in figures) / 5) ** 0.5
+    metrics = [store.run(run).test["accuracy"] for run in two_groups[:6]]
+    mean = sum(metrics) / 6
+    deviation = (sum((metric - mean) ** 2 for metric in metrics) / 5) ** 0.5
     assert frame["accuracy"][0] == f"{mean:.4f} ± {deviation:.4f}"
 
 
-def test_the_address_says_what_is_shown(open_page, two_settings):
-    page = open_page("compare", view="tests", figure="severity", settings=["1", "7"])
-    assert page.selectbox(key="figure").value == "severity"
-    assert page.multiselect(key="settings").value == ["1", "7"]
-    page.multiselect(key="settings").set_value(["7"]).run()
-    assert page.query_params["settings"] in ("7", ["7"])
-    assert "One setting alone" in texts(page)
+def test_the_address_says_what_is_shown(open_page, two_groups):
+    page = open_page("compare", view="tests", metric="severity", groups=["1", "7"])
+    assert page.selectbox(key="metric").value == "severity"
+    assert page.multiselect(key="groups").value == ["1", "7"]
+    page.multiselect(key="groups").set_value(["7"]).run()
+    assert page.query_params["groups"] in ("7", ["7"])
+    assert "One group alone" in texts(page)
 
 
-def test_the_sentence_stands_under_the_test(open_page, two_settings):
+def test_addresses_of_0_1_0_are_read(open_page, two_groups):
+    page = open_page("compare", view="figures", figure="severity", settings=["1"])
+    assert page.selectbox(key="metric").value == "severity"
+    assert page.multiselect(key="groups").value == ["1"]
+    assert page.session_state["view"] == "metrics"
+    assert not {"figure", "settings"} & set(page.query_params)
+
+
+def test_the_sentence_stands_under_the_test(open_page, two_groups):
     page = open_page("compare", view="tests")
     assert page.selectbox(key="baseline").value == "1"
     assert "soft\\-labels is higher than cross\\-entropy" in texts(page)
@@ -100,18 +108,18 @@ def test_runs_without_outputs_are_named_and_left_out(open_page, store):
     add_finished(store, "soft-labels", with_outputs=False)
     page = open_page("compare", view="outputs")
     assert "left out: soft\\-labels" in texts(page)
-    assert page.dataframe[0].value["setting"].tolist() == ["cross-entropy"]
+    assert page.dataframe[0].value["group"].tolist() == ["cross-entropy"]
 
 
-def test_another_decoder_is_judged_beside_the_leaf_decoder(open_page, two_settings, store):
+def test_another_decoder_is_judged_beside_the_leaf_decoder(open_page, two_groups, store):
     page = open_page("compare", view="outputs", rule="min-risk")
     frame = page.dataframe[0].value
     assert frame["decoder"].tolist() == ["min-risk"] * 2 + ["leaf"] * 2
     leaf = frame[frame["decoder"] == "leaf"]["accuracy"].tolist()
-    assert leaf[0].split()[0] == f"{sum(store.run(run).test['accuracy'] for run in two_settings[:6]) / 6:.4f}"
+    assert leaf[0].split()[0] == f"{sum(store.run(run).test['accuracy'] for run in two_groups[:6]) / 6:.4f}"
 
 
-def test_a_threshold_of_one_predicts_the_root(open_page, two_settings):
+def test_a_threshold_of_one_predicts_the_root(open_page, two_groups):
     page = open_page("compare", view="outputs", rule="threshold")
     page.slider(key="threshold").set_value(1.0).run()
     assert page.dataframe[0].value["mean depth"].tolist()[0].startswith("1.0")
@@ -139,7 +147,7 @@ def test_a_cell_shows_its_images(open_page, store):
     assert f"{right} images, as run 1 saw them" in texts(page)
 
 
-def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_settings):
+def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_groups):
     page = open_page("compare", view="confusion", run="1", less="7")
     assert "beside the other run" in texts(page)
     page.segmented_control(key="images").set_value("validation").run()
@@ -187,7 +195,7 @@ def test_no_decoder_imports_torch(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two_settings, store):
+def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two_groups, store):
     page = open_page("compare", view="tests")
     assert [page.selectbox(key=key).value for key in ("one", "other")] == ["1", "7"]
     assert "one" not in page.query_params
@@ -206,7 +214,7 @@ def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two
 
 
 @pytest.mark.slow
-def test_the_address_says_which_two_single_runs(open_page, two_settings):
+def test_the_address_says_which_two_single_runs(open_page, two_groups):
     page = open_page("compare", view="tests", one="3", other="8")
     assert [page.selectbox(key=key).value for key in ("one", "other")] == ["3", "8"]
 

@@ -23,7 +23,7 @@ def lot(tmp_path, home):
 def bring(path, name=None):
     token = import_job.begin(Request(path.name, Options(), str(path)))
     import_job.work(token)
-    return finalize.adopt(token, name).name if name else token
+    return finalize.finalize(token, name).name if name else token
 
 
 def press(page, label):
@@ -98,7 +98,7 @@ def test_a_name_that_is_taken_is_told_and_the_import_stays(open_page, lot):
     page.text_input(key="import-name").set_value("digits").run()
     page = press(page, "Keep this data set")
     assert "There is a data set 'digits' already" in texts(page)
-    assert import_job.look(token).state == "ready"
+    assert import_job.status(token).state == "ready"
 
 
 def test_an_import_that_failed_is_told(open_page, tmp_path, home):
@@ -109,7 +109,7 @@ def test_an_import_that_failed_is_told(open_page, tmp_path, home):
     assert "The archive x.zip is neither a zip nor a tar" in texts(page)
     page = press(page, "Begin another one")
     with pytest.raises(Exception, match="discarded"):
-        import_job.look(token)
+        import_job.status(token)
     assert "import" not in page.query_params
 
 
@@ -118,7 +118,7 @@ def test_an_import_is_discarded(open_page, lot):
     page = press(open_page("data", **{"import": token}), "Discard")
     assert not page.exception
     with pytest.raises(Exception, match="discarded"):
-        import_job.look(token)
+        import_job.status(token)
 
 
 @pytest.mark.slow

@@ -9,12 +9,12 @@ import pytest
 from hierapp.access import Person, Role
 from hierapp.lab import preload, saved_views, views
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.stories import STORIES
 from hierapp.lab.trees import named
 from hierapp.trees import generators
 from pages.lab.state import Lab
-from pages.shared import entrance
+from pages.shared import auth
 from tests.app.conftest import texts
 
 
@@ -78,10 +78,10 @@ def test_switches_change_the_view_and_its_address(lab):
     page.number_input(key="lab-0-hierarchical-mass").set_value(0.5).run()
     assert not page.exception
     state = state_of(page)
-    assert state.scene.tree == named("cifar10-flat")
-    assert state.scene.target == 3
+    assert state.example.tree == named("cifar10-flat")
+    assert state.example.target == 3
     assert state.losses == (LossChoice.of("hierarchical", {"mass": 0.5}), LossChoice("cross-entropy"))
-    assert state.decoders[0].settings == {"threshold": 0.7}
+    assert state.decoders[0].option_values == {"threshold": 0.7}
     assert address_of(page).state == state
 
 
@@ -105,7 +105,7 @@ def test_steps_go_down_the_chosen_loss(lab):
     page.selectbox(key="lab-down").set_value(1).run()
     start = state_of(page)
     page = press(page, "One step")
-    assert state_of(page).scene == descend(start.scene, start.losses[1]).last
+    assert state_of(page).example == descend(start.example, start.losses[1]).last
     assert state_of(press(page, "Reset")) == start
 
 
@@ -130,7 +130,7 @@ def test_a_view_is_saved_listed_and_opened_by_its_address(lab, home):
 
 
 def test_a_viewer_may_play_and_not_save(lab, monkeypatch, home):
-    monkeypatch.setattr(entrance, "person", lambda: Person("vic@x.edu", Role.VIEWER))
+    monkeypatch.setattr(auth, "person", lambda: Person("vic@x.edu", Role.VIEWER))
     monkeypatch.setattr("pages.shared.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
     page = press(lab(lesson="cat-truck"), "Next")
     (save,) = [button for button in page.button if button.label == "Save this view"]
@@ -140,7 +140,7 @@ def test_a_viewer_may_play_and_not_save(lab, monkeypatch, home):
 def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
     lab = Lab(views.start("cat-truck", 1), {})
     lab.ask([{"id": 1, "op": "logit", "node": 2, "value": 1.5, "final": True}, {"id": 2, "op": "look", "node": 2}])
-    assert (lab.state.scene.logits[1], lab.look, lab.done, lab.message) == (1.5, 2, 2, "")
+    assert (lab.state.example.logits[1], lab.look, lab.done, lab.message) == (1.5, 2, 2, "")
     lab.ask([{"id": 2, "op": "look", "node": 3}])
     assert lab.look == 2
     before = lab.state
@@ -169,10 +169,10 @@ def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
 def test_a_link_is_short_or_none():
     lab = Lab(views.start("cat-truck", 2), {})
     assert parse_qs(lab.link()) == {"lesson": ["cat-truck"], "step": ["2"]}
-    lab.put(views.State(Scene.random(generators.random([f"class {i}" for i in range(900)], 0), 0), None))
+    lab.put(views.State(Example.random(generators.random([f"class {i}" for i in range(900)], 0), 0), None))
     assert lab.link() is None
     tree = named("cifar100")
-    lab.put(views.State(Scene.level(tree), "cifar100"))
+    lab.put(views.State(Example.level(tree), "cifar100"))
     assert len(lab.link()) < views.LONGEST
 
 

@@ -13,8 +13,8 @@ from hierapp.data import registry as datasets
 from hierapp.lab import disagreements, preload, run_images, views
 from hierapp.lab.numbers import of_log
 from hierapp.training.predict import predict
-from pages.lab import real as lab_real
-from pages.shared import entrance
+from pages.lab import run_images as images_page
+from pages.shared import auth
 from tests.app.conftest import add_run, texts
 from tests.real_runs import digits_run
 
@@ -22,7 +22,7 @@ from tests.real_runs import digits_run
 @pytest.fixture
 def lab(open_page):
     """Open the lab at an address, with the losses there."""
-    lab_real._runs.clear()
+    images_page._runs.clear()
     preload.begin()
     preload._done.wait(60)
     return lambda **query: open_page("lab", **query)
@@ -65,33 +65,33 @@ def test_the_newest_run_s_first_mistake_is_shown_with_the_network_s_own_numbers(
     page.selectbox(key="lab-story").set_value("real").run()
     assert not page.exception
     assert not page.error
-    first = run_images.first_mistake(run_images.said(run))
-    said = run_images.example(run, first)
-    assert state_of(page) == views.of_real(said)
+    first = run_images.first_mistake(run_images.outputs_of(run))
+    said = run_images.image_of(run, first)
+    assert state_of(page) == views.of_run_image(said)
     assert {key: value[0] if isinstance(value, list) else value for key, value in page.query_params.items()} == {
         "run": run.id,
         "image": str(first),
     }
-    best = int(np.argmax(said.scene.leaf_log_probs))
-    words = f"the network says {run.tree.leaves[best]} ({of_log(said.scene.leaf_log_probs[best])})"
+    best = int(np.argmax(said.example.leaf_log_probs))
+    words = f"the network says {run.tree.leaves[best]} ({of_log(said.example.leaf_log_probs[best])})"
     assert words in picture_of(page).alt
     assert "probabilities of the leaves" in texts(page)
     # Changed losses stay for the next image.
     page.multiselect(key="lab-losses").set_value(["conditional"]).run()
     page.number_input(key="lab-image").set_value(7).run()
-    assert state_of(page).real.image == 7
+    assert state_of(page).run_image.image == 7
     assert [choice.name for choice in state_of(page).losses] == ["conditional"]
 
 
 def test_a_random_image_is_of_the_class_and_the_mistake_that_are_chosen(lab, run):
-    stored = run_images.said(run)
+    stored = run_images.outputs_of(run)
     first = run_images.first_mistake(stored)
     true, guess = int(stored.target[first]), int(run_images.likeliest(stored)[first])
     page = lab(run=run.id, image="0")
     page.selectbox(key=f"lab-pick-true-{run.id}").set_value(true).run()
     page.selectbox(key=f"lab-pick-said-{run.id}").set_value(guess).run()
     page = press(page, "Random image")
-    assert state_of(page).real.image in run_images.among(stored, true, guess)
+    assert state_of(page).run_image.image in run_images.among(stored, true, guess)
     none = next(
         (one, other) for one in range(10) for other in range(10) if not len(run_images.among(stored, one, other))
     )
@@ -137,8 +137,8 @@ def test_a_picture_of_ones_own_goes_through_the_run_s_network(lab, run):
     shown = page.session_state["lab"].own[1]
     assert shown.shape == (8, 8, 1)
     expected = predict(run.folder, run.config, run.tree, shown[None])[0]
-    np.testing.assert_allclose(state_of(page).scene.leaf_log_probs, expected, atol=1e-4)
-    assert state_of(page).real.image is None
+    np.testing.assert_allclose(state_of(page).example.leaf_log_probs, expected, atol=1e-4)
+    assert state_of(page).run_image.image is None
     assert "Your picture as the network sees it" in picture_of(page).alt
     page.file_uploader(key=f"lab-upload-{run.id}").upload("nine.png", b"nothing", "image/png").run()
     assert "is no PNG, JPEG, GIF, BMP or WebP" in page.session_state["lab"].message
@@ -146,7 +146,7 @@ def test_a_picture_of_ones_own_goes_through_the_run_s_network(lab, run):
 
 def test_pictures_of_viewers_and_too_large_ones_are_refused(lab, run, monkeypatch):
     def as_person(who):
-        for module in (entrance, lab_real.common):
+        for module in (auth, images_page.common):
             monkeypatch.setattr(module, "person", lambda: who)
 
     as_person(Person("vic@x.edu", Role.VIEWER))
@@ -157,17 +157,17 @@ def test_pictures_of_viewers_and_too_large_ones_are_refused(lab, run, monkeypatc
         "a.png", file_of(np.eye(8, dtype=np.uint8)), "image/png"
     ).run()
     assert "MB are allowed here" in page.session_state["lab"].message
-    assert state_of(page).real.image == 0
+    assert state_of(page).run_image.image == 0
 
 
 def test_disagreements_are_counted_listed_and_opened(lab, run):
     page = lab(run=run.id, image="0")
     page.button_group(key="lab-look").set_value(True).run()
     assert not page.exception
-    found = disagreements.decoded(run_images.said(run), run.tree)
+    found = disagreements.decoded(run_images.outputs_of(run), run.tree)
     assert disagreements.compare(found, "leaf", "top-down").summary.split(".")[0] in texts(page).replace("\\", "")
     page.selectbox(key="lab-find-which").set_value("wrong").run()
-    places = disagreements.search(found, disagreements.Wanted(which="wrong")).tolist()
+    places = disagreements.search(found, disagreements.SearchCriteria(which="wrong")).tolist()
     shown = [button.key for button in page.button if (button.key or "").startswith("lab-found-")]
     assert shown == [f"lab-found-{place}" for place in places[:24]]
     assert len(places) > 24
@@ -181,24 +181,26 @@ def test_disagreements_are_counted_listed_and_opened(lab, run):
     assert button.label.replace("\\", "") == f"{true} → {first}; top-down: {second}"
     button.click().run()
     assert not page.exception
-    assert state_of(page).real.image == place
+    assert state_of(page).run_image.image == place
     assert page.button_group(key="lab-look").value is False
 
 
 def test_the_switches_narrow_the_search(lab, run):
     page = lab(run=run.id, image="0")
     page.button_group(key="lab-look").set_value(True).run()
-    found = disagreements.decoded(run_images.said(run), run.tree)
+    found = disagreements.decoded(run_images.outputs_of(run), run.tree)
     page.selectbox(key="lab-find-which").set_value("wrong").run()
     page.selectbox(key="lab-find-least").set_value(2).run()
-    image = disagreements.search(found, disagreements.Wanted(which="wrong", least=2))[0]
+    image = disagreements.search(found, disagreements.SearchCriteria(which="wrong", least=2))[0]
     true = int(found.target[image])
     page.selectbox(key="lab-find-true").set_value(int(run.tree.leaf_nodes[true])).run()
     page.selectbox(key="lab-find-predicted").set_value(int(found.nodes["leaf"][image])).run()
     assert not page.exception
-    wanted = disagreements.Wanted(which="wrong", least=2, true=true, predicted=int(found.nodes["leaf"][image]))
+    criteria = disagreements.SearchCriteria(
+        which="wrong", least=2, true=true, predicted=int(found.nodes["leaf"][image])
+    )
     shown = [button.key for button in page.button if (button.key or "").startswith("lab-found-")]
-    assert shown == [f"lab-found-{place}" for place in disagreements.search(found, wanted).tolist()[:24]]
+    assert shown == [f"lab-found-{place}" for place in disagreements.search(found, criteria).tolist()[:24]]
     page.selectbox(key="lab-find-first").set_value("top-down").run()
     assert not page.exception
     assert page.selectbox(key="lab-find-second").value == "leaf"

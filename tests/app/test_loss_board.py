@@ -1,4 +1,4 @@
-"""What the board is told, and the lab's figures: the library's numbers, and no more nodes than can be drawn."""
+"""What the board is told, and the lab's plots: the library's numbers, and no more nodes than can be drawn."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from hierapp.lab import minimizer
 from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, LossChoice
 from hierapp.lab.descent import descend
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.judgement import judge
 from hierapp.lab.landscape import cut, plane
 from hierapp.lab.numbers import number, signed
@@ -17,7 +17,7 @@ from hierapp.plots import lab as lab_plots
 from pages.components.loss_board.contents import EVERY, MOST_ROWS, contents, frames
 
 ALL = ("tree", "losses", "formulas", "decoders")
-SCENE = step("cat-truck", 1).scene()
+SCENE = step("cat-truck", 1).example()
 
 
 def test_cards_say_what_the_losses_say_and_gradients_are_those_of_finite_differences():
@@ -52,13 +52,13 @@ def test_a_nodes_formulas_have_its_numbers_put_in():
 
 
 def test_of_a_large_tree_the_true_path_and_what_was_predicted_are_drawn():
-    scene = Scene.random(named("cifar100-flat"), 3)
-    told = contents(scene, EVERY_LOSS, EVERY_DECODER, ALL)
+    example = Example.random(named("cifar100-flat"), 3)
+    told = contents(example, EVERY_LOSS, EVERY_DECODER, ALL)
     rows = told["tree"]["rows"]
     assert len(rows) <= MOST_ROWS
-    assert {*scene.true_path, *map(int, told["tree"]["marks"])} <= set(rows)
-    assert all(scene.tree.parents[node] in rows for node in rows[1:])
-    assert told["tree"]["hidden"] == len(scene.tree.nodes) - len(rows)
+    assert {*example.true_path, *map(int, told["tree"]["marks"])} <= set(rows)
+    assert all(example.tree.parents[node] in rows for node in rows[1:])
+    assert told["tree"]["hidden"] == len(example.tree.nodes) - len(rows)
 
 
 def test_a_loss_that_the_tree_does_not_allow_has_its_reason():
@@ -70,26 +70,26 @@ def test_a_loss_that_the_tree_does_not_allow_has_its_reason():
 def test_a_descent_is_played_without_its_end():
     found = descend(SCENE, LossChoice("conditional"), steps=10)
     played = frames(found, [LossChoice("conditional")], (), ("tree", "losses"))
-    assert [frame["tree"]["logits"][1] for frame in played] == [each.logits[0] for each in found.scenes[:-1][::EVERY]]
+    assert [frame["tree"]["logits"][1] for frame in played] == [each.logits[0] for each in found.examples[:-1][::EVERY]]
 
 
 def test_the_slice_shows_where_the_curve_is_above_its_chord_and_the_surface_its_values():
     at = step("convex", 3)
-    line = cut(at.scene(), at.second_scene(), at.losses[0], at.space)
-    chord, curve, above = lab_plots.slice_figure(line).data
+    line = cut(at.example(), at.second_example(), at.losses[0], at.space)
+    chord, curve, above = lab_plots.slice_plot(line).data
     assert list(curve.y) == list(line.curve)
     assert list(chord.y) == list(line.chord)
     assert above.y[1] - above.y[0] == pytest.approx(line.excess)
-    assert len(lab_plots.slice_figure(cut(at.scene(), at.second_scene(), LossChoice("conditional"))).data) == 2
-    surface = plane(at.scene(), at.second_scene(), at.third_scene(), at.losses[0], at.space, 5)
-    assert [tuple(row) for row in lab_plots.surface_figure(surface).data[0].z] == list(surface.values)
+    assert len(lab_plots.slice_plot(cut(at.example(), at.second_example(), LossChoice("conditional"))).data) == 2
+    surface = plane(at.example(), at.second_example(), at.third_example(), at.losses[0], at.space, 5)
+    assert [tuple(row) for row in lab_plots.surface_plot(surface).data[0].z] == list(surface.values)
 
 
-def test_the_minimiser_walks_off_the_truth():
+def test_the_minimizer_walks_off_the_truth():
     walked = minimizer.walk(targets="leaf")
-    line = lab_plots.walk_figure(walked, "d", 2).data[1]
+    line = lab_plots.walk_plot(walked, "d", 2).data[1]
     assert (round(line.y[0], 3), round(line.y[2], 2), round(line.y[6], 3)) == (0.25, 0.61, 0.735)
     assert line.marker.size[2] > line.marker.size[1]
-    told, least = lab_plots.minimiser_figure(walked[2]).data
+    told, least = lab_plots.minimizer_plot(walked[2]).data
     assert list(told.y) == [0.25] * 4
     assert list(least.y) == list(walked[2].probabilities)

@@ -39,6 +39,11 @@ def test_every_page_opens_over_an_empty_store_and_leaves_no_file(name, open_page
     assert not home.exists()
 
 
+@pytest.mark.parametrize("name", ["start", "settings"])
+def test_glossary_is_on_the_page(name, open_page):
+    assert "| slot | A place for one run" in texts(open_page(name))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["queued", "running", "finished", "failed", "cancelled", "interrupted"])
 def test_every_page_opens_over_a_run_in_any_state(state, open_page, store):
@@ -129,9 +134,9 @@ def test_every_shipped_tree_is_shown_by_its_address(name, open_page):
     assert not page.exception
     assert page.selectbox(key="tree").value == name
     tree = tree_library.load(name)
-    figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["Classes"] == str(len(tree.leaves))
-    assert figures["Outputs of a conditional loss"] == str(len(tree.nodes) - 1)
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert shown["Classes"] == str(len(tree.leaves))
+    assert shown["Outputs of a conditional loss"] == str(len(tree.nodes) - 1)
     assert ("Uniform depth." if tree.is_uniform_depth else "Ragged.") in texts(page)
 
 
@@ -399,7 +404,7 @@ def test_the_queue_is_ordered_by_buttons(open_page, store):
 
 def test_the_note_of_a_run_is_shown(open_page, store):
     add_run(store, "running")
-    store.attempt("1").rewind(1.5, 0.5, "Training goes on from epoch 1.50.")
+    store.writer("1").restarted_at(1.5, 0.5, "Training goes on from epoch 1.50.")
     assert "Training goes on from epoch 1" in texts(open_page("runs"))
 
 

@@ -48,7 +48,7 @@ def test_before_anything_is_measured_every_figure_says_what_the_report_saw(open_
 
 def test_shipped_results_are_shown_with_where_they_are_from(open_page, store, shipped):
     finish(store, "8", "cifar10")
-    made = state.report(store, QUICK, "cifar10", "python -m hierapp reproduce")
+    made = state.outcome(store, QUICK, "cifar10", "python -m hierapp reproduce")
     made = made.model_copy(update={"made": "2026-01-31", "environment": {"processor": "A Fast One"}})
     results.save(made, shipped)
     with store.database.write() as db:
@@ -70,7 +70,7 @@ def test_runs_of_this_machine_are_judged_as_they_are(open_page, store):
     page = open_page("reproduce", data="digits")
     assert not page.exception
     assert "this machine]" in texts(page)
-    (claim,) = state.result(store, state.standings(store, find(["8"]), QUICK, "digits")[0], QUICK, "digits").claims[:1]
+    (claim,) = state.result(store, state.statuses(store, find(["8"]), QUICK, "digits")[0], QUICK, "digits").claims[:1]
     assert claim.sentence.split(":")[0].split("(")[0].strip()[:20] in texts(page)
     verdicts = page.dataframe[0].value
     soft = verdicts[verdicts["figure"] == "Figure 8: soft labels"]
@@ -83,7 +83,7 @@ def test_a_button_queues_what_a_figure_lacks_once(open_page, store):
     assert not page.exception
     planned = planning.plan(find(["8"]), QUICK, "digits")
     assert len(store.runs()) == len(planned)
-    assert {run.tags for run in store.runs()} == {("report:quick",)}
+    assert {run.tags for run in store.runs()} == {("paper:quick",)}
     assert "reproduce-8" not in {each.key for each in page.button}
     page.button(key="reproduce-3ab").click().run()
     shared = planning.plan(find(["8", "3a"]), QUICK, "digits")
@@ -127,4 +127,4 @@ def test_broken_results_are_told_in_a_sentence(open_page, store, shipped):
     shipped.write_text("{")
     page = open_page("reproduce")
     assert not page.exception
-    assert "is no results of the report" in page.error[0].value
+    assert "is no results of the paper" in page.error[0].value

@@ -1,4 +1,4 @@
-"""The Search page over searches whose runs have made-up figures."""
+"""The Search page over searches whose runs have made-up metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from hierapp.search import journal
 from hierapp.search.report import Report
-from hierapp.search.runner import Driver
+from hierapp.search.runner import SearchRunner
 from tests.app.conftest import texts
 from tests.search.conftest import begun, carry_on, report
 
@@ -81,11 +81,11 @@ def test_a_search_shows_its_trials_the_best_and_what_mattered(open_page, over):
     page = open_page("search")
     assert not page.exception
     assert not page.error
-    figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["State"] == "finished"
-    assert figures["Trials ended"] == "12 of 12"
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics["State"] == "finished"
+    assert metrics["Trials ended"] == "12 of 12"
     best = Report.of(over).best
-    assert figures["Best validation accuracy"] == f"{best.value:.2%}"
+    assert metrics["Best validation accuracy"] == f"{best.value:.2%}"
     frame = page.dataframe[0].value
     assert frame["trial"].tolist() == list(range(11, -1, -1))
     assert frame["run"].tolist()[-1] == "runs?runs=1"
@@ -107,11 +107,11 @@ def test_the_best_opens_in_the_train_form(open_page, over):
 
 def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, store):
     search = begun(store, varied=VARIED)
-    one = Driver(search)
+    one = SearchRunner(search)
     one.step()
     one.step()
     report(store, "1", [0.5])
-    search.note(stop=False, at=10**12)  # long ago, whatever the clock says
+    search.append(stop=False, at=10**12)  # long ago, whatever the clock says
     page = open_page("search")
     assert "The search's process is gone" in page.warning[0].value
     page.button(key="resume-search").click().run()
@@ -126,7 +126,7 @@ def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, stor
 
 def test_what_stopped_a_search_is_told(open_page, store):
     search = begun(store)
-    search.note(error="The launcher cannot be understood; mend it.")
+    search.append(error="The launcher cannot be understood; mend it.")
     assert "The launcher cannot be understood" in open_page("search").error[0].value
 
 

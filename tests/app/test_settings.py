@@ -65,7 +65,7 @@ def test_an_environment_that_is_no_number_is_told_and_the_rest_of_the_page_stand
     assert [error.value for error in page.error] == [
         "Expected the number of runs at once to be from 1 to 64 but got 'many'."
     ]
-    assert {"Slots", "Launcher", "Storage", "Versions", "Logs"} <= {header.value for header in page.subheader}
+    assert {"Slots", "Scheduler", "Storage", "Versions", "Logs"} <= {header.value for header in page.subheader}
 
 
 def test_runs_can_go_to_a_cluster_and_back_and_the_address_is_remembered(open_page, store):
@@ -121,7 +121,7 @@ def test_what_another_session_sets_is_shown_at_the_next_look(open_page, store):
     assert (page.number_input(key="retries").value, page.number_input(key="slots-cpu").value) == (7, 6)
 
 
-def test_whether_the_launcher_is_at_work_is_shown(open_page, store):
+def test_whether_the_scheduler_is_at_work_is_shown(open_page, store):
     add_run(store, "queued")
     assert "not at work" in texts(open_page("settings"))
     with scheduler._lock(store):

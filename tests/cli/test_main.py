@@ -65,7 +65,7 @@ def filled(store: Store) -> Store:
 
 @pytest.fixture
 def no_launcher(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Nothing is started; the states in which runs are to end, one after another, when the launcher is woken."""
+    """Nothing is started; the states in which runs are to end, one after another, when the scheduler is woken."""
     states: list[str] = []
 
     def wake(store: Store) -> None:
@@ -73,8 +73,8 @@ def no_launcher(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             if (run := store.claim()) is not None:
                 end(store, run.id, state, error="It would not." if state == "failed" else None)
 
-    monkeypatch.setattr(scheduler, "wake", wake)
-    monkeypatch.setattr(scheduler, "look_after", wake)
+    monkeypatch.setattr(scheduler, "ensure_scheduler", wake)
+    monkeypatch.setattr(scheduler, "reap_lost_runs", wake)
     return states
 
 
@@ -292,7 +292,7 @@ def test_a_run_whose_process_is_gone_reads_as_interrupted_at_once(store, call):
     store.add([RunConfig.make(data="digits", tree="digits", loss="simloss")], DIGITS)
     store.claim()
     where = processes.identity(os.getpid()).rsplit(" ", 2)[0]
-    store.attempt("1").take(2**22 + 5, f"{where} {2**22 + 5} 7")
+    store.writer("1").take(2**22 + 5, f"{where} {2**22 + 5} 7")
     status, out, _ = call("show", "1", "--json")
     shown = json.loads(out)
     assert (status, shown["state"], shown["pid"]) == (0, "interrupted", None)

@@ -35,8 +35,8 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(capsys, monkeypatch):
-    """Runs a command in this process, without a launcher."""
-    monkeypatch.setattr(scheduler, "wake", lambda store: None)
+    """Runs a command in this process, without a scheduler."""
+    monkeypatch.setattr(scheduler, "ensure_scheduler", lambda store: None)
 
     def run(*arguments):
         capsys.readouterr()
@@ -68,7 +68,7 @@ def test_figures_are_trained_judged_shown_and_written(store, tmp_path):
     assert "Traceback" not in done.stderr
     runs = store.runs()
     assert [run.state for run in runs] == ["finished"] * 4
-    for words in ("Figure 8: soft labels", "The report saw: No difference", "Here it", "Appendix A"):
+    for words in ("Figure 8: soft labels", "The paper saw: No difference", "Here it", "Appendix A"):
         assert words in done.stdout
     kept = results.load(results.file_of("quick"))
     assert kept == results.load(tmp_path / "out.json")
@@ -98,7 +98,7 @@ def test_a_run_that_failed_costs_the_exit_status_and_its_figure(store, call, mon
         for run in store.runs(states=("queued",)):
             end(store, run.id, "failed", error="It would not.")
 
-    monkeypatch.setattr(scheduler, "look_after", fail)
+    monkeypatch.setattr(scheduler, "reap_lost_runs", fail)
     status, out, _ = call("3c", "--data", "digits", "--seeds", "1", "--epochs", "1")
     assert status == 1
     assert "Here: nothing yet" in out

@@ -78,7 +78,7 @@ def write_secrets(tmp_path, provider):
 
 @pytest.fixture
 def guarded(new_server, write_secrets):
-    """The app behind the login; bob and eve are runners. Runs wait for ever: the launcher's place is taken."""
+    """The app behind the login; bob and eve are runners. Runs wait for ever: the scheduler's place is taken."""
     write_secrets("bob", "eve")
     server = new_server()
     server.store.folder.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from hierapp import LabelTree
 from hierapp.lab import url_codec, views
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.judgement import judge
 from hierapp.lab.numbers import number, of_log, signed
 from hierapp.lab.stories import STORIES
@@ -63,17 +63,17 @@ class Lab:
 
     def agrees_with(self, state: State) -> None:
         """Each p, z, value, gradient on the board is the library's."""
-        scene = state.scene
-        for place, name in enumerate(scene.tree.nodes):
-            expect(self.node(name).locator(".z")).to_have_text(f"z {of_log(scene.log_z[place])}")
+        example = state.example
+        for place, name in enumerate(example.tree.nodes):
+            expect(self.node(name).locator(".z")).to_have_text(f"z {of_log(example.log_z[place])}")
             if place:
-                expect(self.node(name).locator(".p")).to_have_text(f"p {of_log(scene.log_p[place])}")
+                expect(self.node(name).locator(".p")).to_have_text(f"p {of_log(example.log_p[place])}")
         for choice in state.losses:
-            said = judge(scene, choice)
+            said = judge(example, choice)
             card = self.board.locator(f".loss[data-title='{choice.title}']")
             expect(card.locator(".value")).to_have_text(number(said.value))
             for place, slope in enumerate(said.gradient):
-                row = card.locator(f".slope[data-name='{scene.tree.nodes[place]}'] > text").last
+                row = card.locator(f".slope[data-name='{example.tree.nodes[place]}'] > text").last
                 if place and place in said.untouched:
                     expect(row).to_have_text("untouched")
                 elif slope is not None:
@@ -109,24 +109,24 @@ def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
     assert lab.value("cat") == pytest.approx(3, abs=0.2)  # at once, whatever Python does
     mouse.up()
     wait_until(lambda: lab.state() != before, "the address follows")
-    assert lab.state().scene.logits[1] == pytest.approx(lab.value("cat"))
+    assert lab.state().example.logits[1] == pytest.approx(lab.value("cat"))
     lab.agrees_with(lab.state())
 
     lab.bar("truck").focus()
     old = lab.value("truck")
     for _ in range(3):
         lab.page.keyboard.press("ArrowLeft")
-    wait_until(lambda: lab.state().scene.logits[5] == pytest.approx(old - 0.3), "three steps down")
+    wait_until(lambda: lab.state().example.logits[5] == pytest.approx(old - 0.3), "three steps down")
     lab.agrees_with(lab.state())
     expect(lab.bar("truck")).to_be_focused()
-    assert lab.state().lesson is None
+    assert lab.state().story is None
 
     lab.node("vehicle").locator(".name").click()
     state = lab.state()
-    place = state.scene.tree.nodes.index("vehicle")
-    expect(lab.board.locator(".look")).to_contain_text(f"z = {of_log(state.scene.log_p[place])}")
+    place = state.example.tree.nodes.index("vehicle")
+    expect(lab.board.locator(".look")).to_contain_text(f"z = {of_log(state.example.log_p[place])}")
     lab.node("ship").locator(".name").click()
-    wait_until(lambda: lab.state().scene.target_name == "ship", "another true class")
+    wait_until(lambda: lab.state().example.target_name == "ship", "another true class")
     lab.agrees_with(lab.state())
 
     # The same view in a browser that was never here.
@@ -145,8 +145,8 @@ def test_a_gradient_step_and_a_hundred_are_the_librarys(lab):
     start = lab.state()
     lab.page.get_by_role("button", name="One step").click()
     wait_until(lambda: lab.state() != start, "one step")
-    one = descend(start.scene, start.losses[0]).last
-    assert lab.state().scene.logits == pytest.approx(one.logits, abs=0.006)
+    one = descend(start.example, start.losses[0]).last
+    assert lab.state().example.logits == pytest.approx(one.logits, abs=0.006)
     lab.page.get_by_role("button", name="100 steps").click()
     expect(lab.board).to_have_attribute("data-done", "playing")
     expect(lab.board).not_to_have_attribute("data-done", "playing")
@@ -171,7 +171,7 @@ def test_each_story_goes_by_keyboard_and_shows_its_numbers(story, lab):
 
         wait_until(all_shown, f"{story.id} {number_of_step}: {missing}")
         hidden = {"logits", "points"}.isdisjoint(at.controls)
-        expect(lab.board.get_by_role("slider")).to_have_count(0 if hidden else len(at.scene().tree.nodes) - 1)
+        expect(lab.board.get_by_role("slider")).to_have_count(0 if hidden else len(at.example().tree.nodes) - 1)
         expect(lab.page.get_by_role("button", name="100 steps")).to_have_count(int("descent" in at.controls))
         assert lab.page.locator("[data-testid=stException]").count() == 0
         if number_of_step < len(story.steps):
@@ -197,7 +197,7 @@ def test_a_class_may_be_called_anything(lab):
     dialogs = []
     lab.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     tree = LabelTree.from_edges([("root", evil), ("root", "<b>in</b>"), ("<b>in</b>", "a"), ("<b>in</b>", "*b*")])
-    state = State(Scene.level(tree), None, losses=(LossChoice("hierarchical"),))
+    state = State(Example.level(tree), None, losses=(LossChoice("hierarchical"),))
     lab.open(urlencode(views.to_params(state)))
     expect(lab.board.locator(".name").filter(has_text="<img src=x onerro")).to_have_count(1)
     lab.board.locator(".name").filter(has_text="<img").click()

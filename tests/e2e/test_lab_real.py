@@ -38,13 +38,13 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     page = lab.open().page
     page.get_by_role("combobox", name="Story").click()
     page.get_by_role("option", name="a real image").click()
-    wait_until(lambda: lab.state().real is not None, "the first mistake")
+    wait_until(lambda: lab.state().run_image is not None, "the first mistake")
     page.get_by_text("Find the cats that became trucks").click()
     stored = predictions.read(run.folder)
     found = disagreements.decoded(stored, run.tree)
     told = disagreements.compare(found, "leaf", "top-down")
     expect(page.get_by_text(told.summary)).to_be_visible()
-    places = disagreements.search(found, disagreements.Wanted()).tolist()
+    places = disagreements.search(found, disagreements.SearchCriteria()).tolist()
     assert places
     expect(page.get_by_text(re.compile(rf"of {len(places)} images"))).to_be_visible()
     page.screenshot(path=SCREENSHOTS / "lab-finding.png")
@@ -58,14 +58,14 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     )  # fmt: skip
     words = f"{true} → {first}; top-down: {second}"
     page.locator("[class*=st-key-lab-found-]").filter(has_text=words).first.get_by_role("button").click()
-    wait_until(lambda: lab.state().real.image == image, "the image on the board")
+    wait_until(lambda: lab.state().run_image.image == image, "the image on the board")
     lab.is_ready()
 
     state = lab.state()
     p = stored.probabilities[image]
     for leaf, name in enumerate(run.tree.leaves):
         z = lab.node(name).locator(".z")
-        expect(z).to_have_text(f"z {of_log(state.scene.leaf_log_probs[leaf])}")
+        expect(z).to_have_text(f"z {of_log(state.example.leaf_log_probs[leaf])}")
         # The stored ones have three digits, and their sum may be off by one in the last of them.
         if p[leaf] > 1e-4:
             assert float(z.text_content().removeprefix("z ")) == pytest.approx(float(p[leaf]), rel=6e-3)
@@ -84,9 +84,9 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     # A logit is moved, and the link shows it elsewhere.
     lab.bar(true).focus()
     page.keyboard.press("ArrowRight")
-    wait_until(lambda: lab.state().scene != state.scene, "a bar that moved")
+    wait_until(lambda: lab.state().example != state.example, "a bar that moved")
     moved = lab.state()
-    assert moved.real == state.real
+    assert moved.run_image == state.run_image
     other = browser.new_context().new_page()
     again = Lab(other, trained[0].url).open(page.url.partition("?")[2])
     again.agrees_with(moved)
@@ -112,9 +112,9 @@ def test_a_picture_of_ones_own_is_what_the_network_says_of_it(lab, trained, tmp_
     lab.page.get_by_text("A picture of your own").click()
     lab.page.locator("input[type=file]").set_input_files(tmp_path / "five.png")
     expect(lab.page.get_by_text("Your picture as the network sees it")).to_be_visible()
-    wait_until(lambda: lab.state().real is None, "the address of its numbers")
-    scene = run_images.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).scene
+    wait_until(lambda: lab.state().run_image is None, "the address of its numbers")
+    example = run_images.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).example
     for leaf, name in enumerate(run.tree.leaves):
         shown = lab.node(name).locator(".z").text_content().removeprefix("z ")
-        if scene.leaf_probabilities[leaf] > 1e-3:
-            assert float(shown) == pytest.approx(float(number(scene.leaf_probabilities[leaf])), rel=0.01)
+        if example.leaf_probabilities[leaf] > 1e-3:
+            assert float(shown) == pytest.approx(float(number(example.leaf_probabilities[leaf])), rel=0.01)

@@ -81,7 +81,7 @@ def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
     tree = tree_library.load("digits")
     config = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", epochs=3)
     run = server.store.add([config], tree)[0]
-    scheduler.wake(server.store)
+    scheduler.ensure_scheduler(server.store)
     wait_until(lambda: not server.store.run(run).is_open, "the run's end")
     page.goto(f"{server.url}/runs?runs={run}")
     slider = page.get_by_role("slider", name="Epoch")

@@ -14,7 +14,7 @@ import pytest
 from hierapp.errors import ConfigError
 from hierapp.execution import gpu_worker, scheduler, settings
 from hierapp.execution.recorder import log_into, say
-from hierapp.execution.scheduler import Launcher
+from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
@@ -58,7 +58,7 @@ def spawned(store, monkeypatch):
             process.stdin.close()
 
 
-def step_until(launcher: Launcher, condition, what: str) -> None:
+def step_until(launcher: Scheduler, condition, what: str) -> None:
     until = time.monotonic() + PATIENCE
     while not condition():
         launcher.step()
@@ -99,7 +99,7 @@ def test_sharing_is_a_setting_that_the_environment_overrides(store, monkeypatch)
 def test_without_sharing_a_gpu_run_has_a_process_of_its_own(store, spawned, monkeypatch):
     monkeypatch.setenv("HIERAPP_SHARE_GPU", "0")
     store.add([config()], DIGITS)
-    Launcher(store, scheduler.backends()).step()
+    Scheduler(store, scheduler.backends()).step()
     assert [name for name, _ in spawned] == ["hierapp.execution.worker"]
 
 
@@ -108,13 +108,13 @@ def test_runs_share_a_process_and_the_next_one_starts_in_it(store, spawned):
     ids = store.add(
         [config(seed=seed, loss=loss) for seed, loss in ((0, "cross-entropy"), (1, "hierarchical"))], DIGITS
     )
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     step_until(launcher, lambda: states(store, ids) == ["finished"] * 2, "two runs")
     (third,) = store.add([config(seed=2)], DIGITS)
     step_until(launcher, lambda: states(store, [third]) == ["finished"], "the third run")
     assert [name for name, _ in spawned] == ["hierapp.execution.gpu_worker"]
     for run in store.runs([*ids, third]):
-        assert run.placed == "cuda:0"
+        assert run.assigned_device == "cuda:0"
         log = run.log_file.read_text()
         assert f"run {run.id} starts" in log
         assert log.count("finished: test accuracy") == 1, "each run has its own log"
@@ -126,7 +126,7 @@ def test_runs_share_a_process_and_the_next_one_starts_in_it(store, spawned):
 @pytest.mark.slow
 def test_seeds_give_the_same_weights_together_as_alone(store, spawned, monkeypatch):
     pair = [config(seed=seed, epochs=1) for seed in (0, 1)]
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     together = store.add(pair, DIGITS)
     step_until(launcher, lambda: states(store, together) == ["finished"] * 2, "two runs")
     monkeypatch.setenv("HIERAPP_SLOTS", "1")
@@ -140,7 +140,7 @@ def test_seeds_give_the_same_weights_together_as_alone(store, spawned, monkeypat
 @pytest.mark.slow
 def test_one_is_cancelled_while_the_other_goes_on(store, spawned):
     long, short = store.add([config(epochs=5_000), config(epochs=3, seed=1)], DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     step_until(launcher, lambda: store.run(long).epoch >= 1, "an epoch")
     store.request_cancel(long)
     step_until(launcher, lambda: states(store, [long, short]) == ["cancelled", "finished"], "the ends")
@@ -150,7 +150,7 @@ def test_one_is_cancelled_while_the_other_goes_on(store, spawned):
 @pytest.mark.slow
 def test_sigterm_ends_all_with_checkpoints(store, spawned):
     ids = store.add([config(epochs=5_000, seed=seed) for seed in (0, 1)], DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     step_until(launcher, lambda: all(run.epoch >= 1 for run in store.runs(ids)), "epochs")
     os.kill(spawned[0][1].pid, signal.SIGTERM)
     step_until(launcher, lambda: states(store, ids) == ["interrupted"] * 2, "the ends")
@@ -162,7 +162,7 @@ def test_sigterm_ends_all_with_checkpoints(store, spawned):
 @pytest.mark.slow
 def test_run_that_must_be_killed_takes_no_other_along(store, spawned, monkeypatch):
     ids = store.add([config(epochs=40, seed=seed) for seed in (0, 1)], DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     step_until(launcher, lambda: all(run.epoch >= 1 for run in store.runs(ids)), "epochs")
     # It cannot hear: the process is stopped.
     os.kill(spawned[0][1].pid, signal.SIGSTOP)
@@ -177,7 +177,7 @@ def test_run_that_must_be_killed_takes_no_other_along(store, spawned, monkeypatc
 @pytest.mark.slow
 def test_run_handed_to_a_process_that_has_ended_waits_again(store, spawned):
     (first,) = store.add([config(epochs=1)], DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     step_until(launcher, lambda: states(store, [first]) == ["finished"], "the first run")
     backend = launcher._backend("local")
     gone = spawned[0][1]
@@ -187,13 +187,13 @@ def test_run_handed_to_a_process_that_has_ended_waits_again(store, spawned):
     run = store.claim(("auto",), "local", "cuda:0")
     backend._workers[run.id, run.attempt] = gone
     backend._handed.add((run.id, run.attempt))
-    assert backend.never_began(run)
+    assert backend.never_started(run)
     step_until(launcher, lambda: states(store, [second]) == ["finished"], "the second run")
     assert len(spawned) == 2
 
 
 def test_run_that_ends_without_a_word_ends_the_process(store, monkeypatch, tmp_path, capfd):
-    def work(desk, run, folder, started):
+    def work(writer, run, folder, started):
         raise MemoryError
 
     monkeypatch.setattr(gpu_worker, "work", work)

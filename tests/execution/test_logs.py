@@ -90,7 +90,7 @@ def test_the_logs_are_the_launchers_and_each_runs_the_newest_first(tmp_path):
     config = RunConfig.make(data="digits", tree="digits", loss="simloss")
     store.add([config] * 2, load("digits"))
     assert [(each.name, each.title, each.file) for each in logs.known(store)] == [
-        ("launcher", "Launcher", tmp_path / "launcher.log"),
+        ("launcher", "Scheduler", tmp_path / "launcher.log"),
         ("2", "Run 2: simloss on digits, queued", tmp_path / "runs" / "2" / "log.txt"),
         ("1", "Run 1: simloss on digits, queued", tmp_path / "runs" / "1" / "log.txt"),
     ]

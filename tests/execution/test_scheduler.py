@@ -20,8 +20,9 @@ from safetensors import safe_open
 from hierapp import LabelTree, execution
 from hierapp.errors import ConfigError, DatasetError, StoreError, TreeError
 from hierapp.execution import scheduler, slots, worker
-from hierapp.execution.scheduler import Launcher
+from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Run, Store
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import devices, processes
@@ -152,11 +153,11 @@ def test_a_submit_starts_a_launcher_for_this_store_and_this_data(store, faked, t
 
 
 def test_nothing_is_started_where_nothing_waits(store, faked):
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     assert not store.folder.exists()
     (run,) = store.add(configs(1), DIGITS)
     store.request_cancel(run)
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     assert faked == []
 
 
@@ -164,11 +165,11 @@ def test_no_second_launcher_starts_while_one_is_at_work(store, faked):
     store.add(configs(1), DIGITS)
     with scheduler._lock(store) as taken:
         assert taken
-        scheduler.wake(store)
-        scheduler.supervise(store)  # returns at once, and does not touch the queue
+        scheduler.ensure_scheduler(store)
+        scheduler.run_scheduler(store)  # returns at once, and does not touch the queue
         assert faked == []
         assert [run.state for run in store.runs()] == ["queued"]
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     assert len(faked) == 1
 
 
@@ -188,13 +189,13 @@ def test_whether_a_launcher_is_at_work_is_told_without_starting_one(store, faked
 def test_one_launcher_is_started_however_often_a_page_looks(store, faked, monkeypatch):
     store.add(configs(1), DIGITS)
     for _ in range(5):
-        scheduler.wake(store)
+        scheduler.ensure_scheduler(store)
     assert len(faked) == 1
     faked[0][3].code = 1  # it died before it took the lock
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     assert len(faked) == 2
     monkeypatch.setattr(scheduler, "ON_ITS_WAY_SECONDS", -1.0)  # it hangs
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     assert len(faked) == 3
 
 
@@ -204,13 +205,13 @@ def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):
         execution.submit(Store(tmp_path / "file"), configs(1), DIGITS)
 
 
-# The launcher in this process, with processes that are none
+# The scheduler in this process, with processes that are none
 
 
 def test_no_more_runs_start_than_there_are_slots(store, faked, monkeypatch):
     slots.set_slots(store, "cpu", 2)
     ids = store.add(configs(5), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     assert launcher.step()
     assert [arguments for arguments, *_ in faked] == [
         ["hierapp.execution.worker", ids[0], "1"],
@@ -220,7 +221,7 @@ def test_no_more_runs_start_than_there_are_slots(store, faked, monkeypatch):
     assert len(faked) == 2
     assert [run.state for run in store.runs()] == ["running"] * 2 + ["queued"] * 3
     # One ends: the next starts, and one only.
-    store.attempt(ids[0]).end("failed")
+    store.writer(ids[0]).end("failed")
     faked[0][3].code = 0
     launcher.step()
     launcher.step()
@@ -234,12 +235,12 @@ def test_no_more_runs_start_than_there_are_slots(store, faked, monkeypatch):
 
 def test_the_launcher_is_done_when_every_run_has_ended(store, faked):
     (run,) = store.add(configs(1), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     assert launcher.step()
-    store.attempt(run).end("failed")
+    store.writer(run).end("failed")
     faked[0][3].code = 0
     assert not launcher.step()
-    scheduler.supervise(store)
+    scheduler.run_scheduler(store)
     assert len(faked) == 1
 
 
@@ -254,7 +255,7 @@ def test_the_launcher_is_done_when_every_run_has_ended(store, faked):
 )
 def test_a_worker_that_leaves_no_word_is_told_with_how_it_went(store, faked, code, message):
     (run,) = store.add(configs(1), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     launcher.step()
     faked[0][3].code = code
     assert not launcher.step()
@@ -267,7 +268,7 @@ def test_a_worker_that_the_system_ended_for_want_of_memory_is_told_as_such(store
     slots.set_slots(store, "cpu", 2)
     kills = 5
     monkeypatch.setattr(processes, "oom_kills", lambda: kills)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     launcher.step()
     faked[0][3].code = -9
     launcher.step()
@@ -291,8 +292,8 @@ def test_a_running_run_whose_process_is_gone_is_interrupted(store):
         strict=True,
     ):
         store.claim()
-        store.attempt(run).take(int(process.split()[3]), process)
-    Launcher(store, scheduler.backends()).step()
+        store.writer(run).take(int(process.split()[3]), process)
+    Scheduler(store, scheduler.backends()).step()
     assert [run.state for run in store.runs()] == ["interrupted", "interrupted", "running"]
     assert store.run(runs[0]).error == (
         "The run's process is gone; the machine or the process was stopped from outside."
@@ -301,7 +302,7 @@ def test_a_running_run_whose_process_is_gone_is_interrupted(store):
 
 def test_a_run_that_was_to_stop_and_whose_process_is_gone_is_cancelled(store, faked):
     (run,) = store.add(configs(1), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     launcher.step()
     store.request_cancel(run)
     faked[0][3].code = -9
@@ -315,9 +316,9 @@ def test_a_worker_that_does_not_stop_when_asked_is_ended(store, monkeypatch):
     store.claim()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as deaf:
         try:
-            store.attempt(run).take(deaf.pid, processes.identity(deaf.pid))
+            store.writer(run).take(deaf.pid, processes.identity(deaf.pid))
             store.request_cancel(run)
-            launcher = Launcher(store, scheduler.backends())
+            launcher = Scheduler(store, scheduler.backends())
             assert launcher.step()
             assert deaf.poll() is None, "it has some seconds to stop by itself"
             monkeypatch.setattr(scheduler, "GRACE_SECONDS", -1.0)
@@ -332,7 +333,7 @@ def test_a_worker_that_does_not_stop_when_asked_is_ended(store, monkeypatch):
 def test_runs_side_by_side_share_the_cores(store, faked, monkeypatch):
     monkeypatch.setattr(slots, "cores", lambda: 8)
     store.add(configs(4), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     launcher.step()
     alone = {"HIERAPP_HOME": str(store.folder), "GOMP_SPINCOUNT": "1000"}
     assert faked[0][2] == alone, "a run alone has all cores"
@@ -349,7 +350,7 @@ def test_a_worker_counts_gpus_as_the_driver_does_and_a_run_on_the_cpu_sees_none(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(devices, "cards", lambda: ("0",))
     store.add([*configs(1, device="cuda"), *configs(1, device="cpu")], DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     launcher.step()
     seen = [
         {name: value for name, value in environment.items() if name.startswith("CUDA_")}
@@ -362,8 +363,8 @@ def test_a_gpu_that_the_user_names_is_counted_as_the_user_does(store, faked, mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8f6a")
     monkeypatch.setattr(devices, "cards", lambda: ("GPU-8f6a",))
     (run,) = store.add(configs(1), DIGITS)
-    Launcher(store, scheduler.backends()).step()
-    assert store.run(run).placed == "cuda:GPU-8f6a"
+    Scheduler(store, scheduler.backends()).step()
+    assert store.run(run).assigned_device == "cuda:GPU-8f6a"
     assert faked[0][2]["CUDA_VISIBLE_DEVICES"] == "GPU-8f6a"
     assert "CUDA_DEVICE_ORDER" not in faked[0][2]
 
@@ -373,10 +374,10 @@ def test_runs_are_spread_over_the_gpus(store, faked, monkeypatch, shared):
     monkeypatch.setenv("HIERAPP_SHARE_GPU", shared)
     monkeypatch.setattr(devices, "cards", lambda: ("4", "7"))
     ids = store.add(configs(5), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     launcher.step()
     assert [environment["CUDA_VISIBLE_DEVICES"] for _, _, environment, _ in faked] == ["4", "7"]
-    store.attempt(ids[1]).end("failed")
+    store.writer(ids[1]).end("failed")
     faked[1][3].code = 0
     launcher.step()
     assert faked[2][2]["CUDA_VISIBLE_DEVICES"] == "7", "the one that became free"
@@ -402,7 +403,7 @@ def claimed(store: Store) -> Iterator[Run]:
 
 
 def work(store: Store, run: Run) -> bool:
-    return worker.work(worker.LocalDesk(store.database, int(run.id), run.attempt), run, run.folder)
+    return worker.work(SQLiteRunWriter(store.database, int(run.id), run.attempt), run, run.folder)
 
 
 @pytest.mark.parametrize(
@@ -482,17 +483,17 @@ def test_submitted_runs_are_trained_to_the_end(store, spawned):
         outputs = len(DIGITS.leaves) if run.config.loss == "cross-entropy" else len(DIGITS.nodes) - 1
         assert outputs in {tensor.shape[0] for tensor in tensors.values() if tensor.ndim == 2}
         assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
-    assert len(spawned) == 1, "one launcher did it"
+    assert len(spawned) == 1, "one scheduler did it"
     assert spawned[0].wait(PATIENCE) == 0, "and it ends when nothing is left"
 
 
 def test_a_worker_that_is_killed_leaves_an_interrupted_run(store, spawned):
     (run,) = store.add(configs(1, epochs=10_000), DIGITS)
-    launcher = Launcher(store, scheduler.backends())
+    launcher = Scheduler(store, scheduler.backends())
     assert launcher.step()
     wait_for(lambda: launcher.step() and store.run(run).pid, "the worker")
     os.kill(store.run(run).pid, signal.SIGKILL)
-    wait_for(lambda: not launcher.step(), "the launcher's notice")
+    wait_for(lambda: not launcher.step(), "the scheduler's notice")
     assert store.run(run).state == "interrupted"
     assert store.run(run).error.startswith("The run's process was ended by signal 9 (Killed).")
 
@@ -502,9 +503,9 @@ def test_a_run_in_training_stops_when_it_is_cancelled(store, spawned):
     (run,) = execution.submit(store, configs(1, epochs=10_000), DIGITS)
     wait_for(lambda: store.run(run).epoch or not store.run(run).is_open, "the first epoch")
     assert store.run(run).state == "running", log_of(store.run(run))
-    scheduler.supervise(store)  # another is at work: it returns, while the run goes on
+    scheduler.run_scheduler(store)  # another is at work: it returns, while the run goes on
     assert store.run(run).state == "running"
-    scheduler.wake(store)
+    scheduler.ensure_scheduler(store)
     assert len(spawned) == 1
     before = store.request_cancel(run)
     (end,) = ended(store, [run])
@@ -525,8 +526,8 @@ def test_a_run_outlives_its_launcher_and_the_next_one_takes_it_over(store, spawn
     before = store.run(run)
     assert before.state == "running"
     assert processes.alive(before.process)
-    scheduler.wake(store)
-    assert len(spawned) == 2, "a launcher, and another one"
+    scheduler.ensure_scheduler(store)
+    assert len(spawned) == 2, "a scheduler, and another one"
     (end,) = ended(store, [run])
     assert (end.state, end.attempt, end.epoch) == ("finished", 1, 2), log_of(end)
     assert log_of(end).count("starts on") == 1

@@ -22,8 +22,9 @@ from hierapp.cli import main as cli
 from hierapp.errors import ConfigError, StoreError
 from hierapp.execution import scheduler, worker
 from hierapp.export import bundle as export, reproduce_script
-from hierapp.export.bundle import Wanted
+from hierapp.export.bundle import ExportOptions
 from hierapp.runs import Store
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.similarities import formats as similarity_formats
 from hierapp.training import RunConfig, predictions
 from hierapp.trees import library as tree_library
@@ -41,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HIERAPP_HOME", str(home))
-        patch.setattr(scheduler, "wake", lambda store: None)
+        patch.setattr(scheduler, "ensure_scheduler", lambda store: None)
         made = Store()
         ordinal = {"similarity": "ordinal:0.5"}
         configs = [
@@ -53,9 +54,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         ids = execution.submit(made, configs, TREE, owner="ann@example.org")
         for run in ids[:2]:
             claimed = made.claim()
-            desk = worker.LocalDesk(made.database, int(run), claimed.attempt)
-            desk.take(os.getpid(), "")
-            assert worker.work(desk, claimed, claimed.folder)
+            writer = SQLiteRunWriter(made.database, int(run), claimed.attempt)
+            writer.take(os.getpid(), "")
+            assert worker.work(writer, claimed, claimed.folder)
             claimed.log_file.write_text(f"in {home}\n")
         end(made, ids[2], "failed", error=f"The file {home}/runs/3/x is broken.")
         yield made
@@ -152,9 +153,9 @@ def test_the_same_runs_make_the_same_bytes(store):
 
 
 def test_weights_and_predictions_may_be_left_out_and_a_log_comes_when_asked_for(store, tmp_path):
-    bare = names(export.as_bytes(store, ["1"], Wanted(weights=False, predictions=False)))
+    bare = names(export.as_bytes(store, ["1"], ExportOptions(weights=False, predictions=False)))
     assert [name for name in bare if name.endswith((".safetensors", "predictions.csv", "log.txt"))] == []
-    assert "runs/1/log.txt" in names(export.as_bytes(store, ["1"], Wanted(logs=True)))
+    assert "runs/1/log.txt" in names(export.as_bytes(store, ["1"], ExportOptions(logs=True)))
     (place := tmp_path / "x.zip").write_text("mine")
     with pytest.raises(StoreError, match=r"x\.zip is there already; remove it or choose another name\."):
         export.write(store, ["1"], place)
@@ -170,7 +171,7 @@ def test_weights_and_predictions_may_be_left_out_and_a_log_comes_when_asked_for(
 def test_the_command_writes_the_same_and_tells_of_runs_that_are_not_finished(store, tmp_path, capsys):
     file = tmp_path / "runs.zip"
     assert cli.main(["export", "1", "3", "--no-weights", "-o", str(file)]) == 0
-    assert file.read_bytes() == export.as_bytes(store, ["1", "3"], Wanted(weights=False))
+    assert file.read_bytes() == export.as_bytes(store, ["1", "3"], ExportOptions(weights=False))
     assert "run 3 is failed: what there is of it is in the bundle" in capsys.readouterr().out
     assert cli.main(["export", "1", "-o", str(file)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

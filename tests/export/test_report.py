@@ -60,15 +60,15 @@ def test_a_report_tells_runs_tests_trees_configuration_and_environment(store):
     ids.append(add_run(store, "failed", loss="hxe"))
     page = render(store, *ids)
     assert page.text.startswith("Digits: hierarchical, cross-entropy, hxe")
-    assert "3 runs, 2 of them finished, of 2 settings: hierarchical (1 seed); cross-entropy (1 seed)." in page.text
+    assert "3 runs, 2 of them finished, of 2 groups: hierarchical (1 seed); cross-entropy (1 seed)." in page.text
     assert "Run 3 is failed after 2 of 3 epochs: It went wrong for a reason." in page.text
     assert "hierarchical against cross-entropy: With 1 " in page.text
     assert "digits: 14 nodes, 10 leaves, depth 3." in page.text
     for run in store.runs(ids[:2]):
-        for name in summary.TEST_FIGURES.values():
+        for name in summary.TEST_METRICS.values():
             assert f"{run.test[name]:.4f}" in page.text
     assert "learning_rate 0.001" in page.text
-    # Two curves, one figure of the classes, and a matrix for each of three runs.
+    # Two curves, one metric of the classes, and a matrix for each of three runs.
     assert page.text.count("Test images; their mean distance") == 2
     assert page.text.count("Validation images after epoch 2; their mean distance") == 1
 
@@ -76,7 +76,7 @@ def test_a_report_tells_runs_tests_trees_configuration_and_environment(store):
 def test_plotly_is_in_a_report_once_and_nothing_is_fetched(store):
     text = html_report.render(store, store.runs([add_run(store), add_run(store, loss="hxe")])).decode()
     specs = re.findall(r'<script type="application/json" id="(.*?)">(.*?)</script>', text)
-    assert [name for name, _ in specs] == [f"figure-{number + 1}" for number in range(5)]
+    assert [name for name, _ in specs] == [f"plot-{number + 1}" for number in range(5)]
     assert all(json.loads(spec)["data"] for _, spec in specs)
     assert text.count("plotly.js v") == 1
     assert Reader(text).tags.count("script") == 5 + 2

@@ -31,10 +31,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     made = Store()
     add_finished(made, "hxe", options={"alpha": 0.5})
     run = add_run(made, "running")
-    attempt = made.attempt(run)
-    attempt.report(2.25, {"train_loss": 0.125}, 0.7)
-    attempt.report(2.5, {"train_loss": math.nan}, 0.8)
-    attempt.end("failed", error="It would not.")
+    writer = made.writer(run)
+    writer.report(2.25, {"train_loss": 0.125}, 0.7)
+    writer.report(2.5, {"train_loss": math.nan}, 0.8)
+    writer.end("failed", error="It would not.")
     notes.put(made, run, "**why**?\nsee run 1")
     return made
 
@@ -65,8 +65,8 @@ def test_every_figure_is_read_back_at_its_step(store, tmp_path):
         if run.test is None:
             assert test == {}
         else:
-            figures = {name: run.test[name] for name in groups.metrics([run])}
-            assert test["test/accuracy"][0].value == np.float32(figures["accuracy"])
+            metrics = {name: run.test[name] for name in groups.metrics([run])}
+            assert test["test/accuracy"][0].value == np.float32(metrics["accuracy"])
             assert test["test/severity"][0].step == run.test["epoch"] == 3
             assert len(test) > 20
             assert "test/epoch" not in test

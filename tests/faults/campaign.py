@@ -99,7 +99,7 @@ class Campaign:
         try:
             for victim in dict.fromkeys(victims):
                 victim.open()
-            scheduler.wake(self.store)
+            scheduler.ensure_scheduler(self.store)
             for number, moment in enumerate(self.moments):
                 delay = self.chance.uniform(0, 1.5)
                 self._go_on(lambda moment=moment: self._progress() >= moment)
@@ -158,7 +158,7 @@ class Campaign:
             if time.monotonic() - looked > 0.5:
                 self._resume()
                 if self.wakes:
-                    scheduler.wake(self.store)
+                    scheduler.ensure_scheduler(self.store)
                 looked = time.monotonic()
             time.sleep(0.02)
 

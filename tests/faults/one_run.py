@@ -13,6 +13,7 @@ from pathlib import Path
 from hierapp.execution import worker
 from hierapp.runs import Run, Store
 from hierapp.runs.store import number_of
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
@@ -61,7 +62,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-class Desk(worker.LocalDesk):
+class WatchingRunWriter(SQLiteRunWriter):
     """Does something when an epoch is recorded."""
 
     def __init__(self, store: Store, run: Run, at: dict[int, Callable[[], object]] | None = None) -> None:
@@ -76,14 +77,14 @@ class Desk(worker.LocalDesk):
 def claimed(store: Store) -> Run:
     """The next run, with this process for its worker."""
     run = store.claim()
-    store.attempt(run.id).take(os.getpid(), processes.identity(os.getpid()))
+    store.writer(run.id).take(os.getpid(), processes.identity(os.getpid()))
     return store.run(run.id)
 
 
 def train(store: Store, at: dict[int, Callable[[], object]] | None = None) -> Run:
     """Work on the next run in this process."""
     run = claimed(store)
-    worker.work(Desk(store, run, at), run, run.folder)
+    worker.work(WatchingRunWriter(store, run, at), run, run.folder)
     return store.run(run.id)
 
 

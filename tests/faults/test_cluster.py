@@ -79,20 +79,22 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
         for moment in sorted(chance.uniform(0.05, 0.85) for _ in range(KILLS)):
 
             def reached(moment: float = moment) -> bool:
-                scheduler.wake(store)
+                scheduler.ensure_scheduler(store)
                 runs = store.runs(ids)
                 return sum(run.progress for run in runs) / len(runs) >= moment and any(
                     run.state == "running" and run.epoch for run in runs
                 )
 
             wait_for(reached, f"{moment:.0%} of the work")
-            victim, lost = chance.choice(list(nodes)), sum(run.lost for run in store.runs(ids))
+            victim, lost = chance.choice(list(nodes)), sum(run.lost_count for run in store.runs(ids))
             end_node(nodes[victim])
             at = time.monotonic()
-            wait_for(lambda lost=lost: sum(run.lost for run in store.runs(ids)) > lost or not going(store), "a loss")
+            wait_for(
+                lambda lost=lost: sum(run.lost_count for run in store.runs(ids)) > lost or not going(store), "a loss"
+            )
             lines.append((victim, moment, time.monotonic() - at))
             nodes[victim] = starts[victim]()
-        wait_for(lambda: scheduler.wake(store) or not going(store), "the runs' end")
+        wait_for(lambda: scheduler.ensure_scheduler(store) or not going(store), "the runs' end")
         wait_for(lambda: not scheduler.is_at_work(store), "the launcher's end")
     runs = store.runs(ids)
     with capsys.disabled():
@@ -103,7 +105,7 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
             print(f"| {number} | {victim} | {moment:.0%} | {seconds:.1f} s |")
         print(f"\nattempts: {[run.attempt for run in runs]}")
     assert [run.state for run in runs] == ["finished"] * RUNS
-    assert sum(run.lost for run in runs) >= 1
+    assert sum(run.lost_count for run in runs) >= 1
     assert {run.launcher for run in runs} == {"ray"}
     changes = ledger.changes()
     monkeypatch.setenv(settings.VARIABLE, "local")

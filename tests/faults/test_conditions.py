@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from hierapp import execution
 from hierapp.execution import recorder
 from hierapp.execution.local import LocalBackend
-from hierapp.execution.scheduler import Launcher
+from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Store
 from hierapp.training import checkpoints
 from hierapp.utils import processes
@@ -28,7 +28,7 @@ from tests.faults import census
 from tests.faults.one_run import (
     DIGITS,
     EPOCHS,
-    Desk,
+    WatchingRunWriter,
     claimed,
     config,
     content,
@@ -118,8 +118,8 @@ def test_a_disk_that_was_slow_once_does_not_put_off_the_next_checkpoints(store, 
     monkeypatch.setattr(time, "monotonic", lambda: clock)
     store.add([config()], DIGITS)
     run = claimed(store)
-    writing = recorder.RunRecorder(Desk(store, run), run)
-    writing.went_back(0, [])
+    writing = recorder.RunRecorder(WatchingRunWriter(store, run), run)
+    writing.restarted_at(0, [])
 
     def interval(seconds: float) -> float:
         """How long after the last checkpoint the next one is due, which takes so many seconds."""
@@ -191,7 +191,7 @@ def test_a_clock_that_is_set_back_harms_nothing(store, calm, monkeypatch):
     set_back, really = 0.0, time.time
     monkeypatch.setattr(time, "time", lambda: really() - set_back)
     me = processes.identity(os.getpid())
-    launcher = Launcher(store, {"local": LocalBackend})
+    launcher = Scheduler(store, {"local": LocalBackend})
     seen: list[float | None] = []
 
     def look() -> None:
@@ -220,7 +220,7 @@ def test_a_run_of_before_the_machine_was_restarted_is_interrupted_and_can_go_on(
     host, _, *rest = processes.identity(os.getpid()).split(" ")
     before = " ".join((host, "11111111-2222-3333-4444-555555555555", *rest))
     store.claim()
-    store.attempt(run).take(os.getpid(), before)
+    store.writer(run).take(os.getpid(), before)
     listed = json.loads(hierapp(store.folder, "runs", "--json").stdout)
     assert [(each["state"], each["pid"]) for each in listed] == [("interrupted", None)]
     assert store.run(run).error.startswith("The run's process is gone; the machine or the process was stopped")

@@ -18,7 +18,7 @@ from hierapp import execution
 from hierapp.errors import StoreError
 from hierapp.execution import scheduler
 from hierapp.execution.local import LocalBackend
-from hierapp.execution.scheduler import Launcher
+from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Run, Store
 from tests.faults import census
 from tests.faults.one_run import (
@@ -148,7 +148,7 @@ class NoRoom(LocalBackend):
 
 def test_a_run_that_cannot_start_on_a_full_disk_waits_on(store, monkeypatch):
     (run,) = store.add([config()], DIGITS)
-    launcher = Launcher(store, {"local": NoRoom})
+    launcher = Scheduler(store, {"local": NoRoom})
     monkeypatch.setattr(scheduler, "ROOM_SECONDS", 0.0)
     for _ in range(3):
         assert scheduler._step(launcher), "the launcher lives"
@@ -168,7 +168,7 @@ def test_a_launcher_that_cannot_be_started_is_told_and_the_runs_wait(store, monk
 def test_a_run_whose_process_cannot_be_started_says_why(store, monkeypatch):
     monkeypatch.setattr(NoRoom, "error", OSError(errno.EAGAIN, "Resource temporarily unavailable"))
     (run,) = store.add([config()], DIGITS)
-    Launcher(store, {"local": NoRoom}).step()
+    Scheduler(store, {"local": NoRoom}).step()
     assert store.run(run).state == "interrupted"
     assert store.run(run).error == (
         "The run's process could not be started (Resource temporarily unavailable); mend that and resume the run."

@@ -8,7 +8,7 @@ from hierapp.decoding import decoders
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import DECODER_DEFAULTS, DECODERS, EVERY_DECODER, DecoderChoice
 from hierapp.lab.decoding import decide, decide_all
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.trees import DISTANCES, LabelTree
 from tests.losses.literal import RAGGED
 from tests.strategies import trees
@@ -32,10 +32,10 @@ def test_the_names_and_options_are_the_librarys():
 @given(tree=trees(max_nodes=25), seed=st.integers(0, 2**31))
 @example(tree=TIED, seed=47297)
 def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree, seed):
-    scene = Scene.random(tree, seed)
-    decision = decide(scene, choice)
-    log_probs = torch.tensor([scene.leaf_log_probs], dtype=torch.float64)
-    assert decision.node == int(decoders.decode(log_probs, tree, choice.rule, **choice.settings)[0])
+    example = Example.random(tree, seed)
+    decision = decide(example, choice)
+    log_probs = torch.tensor([example.leaf_log_probs], dtype=torch.float64)
+    assert decision.node == int(decoders.decode(log_probs, tree, choice.rule, **choice.option_values)[0])
     assert decision.name == tree.nodes[decision.node]
     taken = [line for line in decision.lines if line.taken]
     assert taken[-1].node == decision.node
@@ -48,7 +48,7 @@ def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree,
                 groups.setdefault(int(tree.parents[line.node]), []).append(line.value)
             assert [line.value for line in taken] == pytest.approx([max(group) for group in groups.values()])
         case "min-risk":
-            risks = decoders.leaf_risks(log_probs, tree, choice.settings["distance"])[0]
+            risks = decoders.leaf_risks(log_probs, tree, choice.option_values["distance"])[0]
             assert [line.value for line in decision.lines] == pytest.approx(risks.tolist(), abs=1e-9)
             assert taken[0].value == pytest.approx(min(line.value for line in decision.lines), abs=1e-5)
         case "threshold":
@@ -58,8 +58,8 @@ def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree,
 
 
 def test_the_arithmetic_is_written_out():
-    scene = Scene.from_conditionals(RAGGED, {"A": 0.6, "a": 0.3, "b": 0.5}, "d")
-    leaf, top_down, risk, least = decide_all(scene)
+    example = Example.from_conditionals(RAGGED, {"A": 0.6, "a": 0.3, "b": 0.5}, "d")
+    leaf, top_down, risk, least = decide_all(example)
     assert [line.text for line in leaf.lines] == [
         "a: z = 0.6 · 0.3 = 0.18",
         "b: z = 0.6 · 0.7 · 0.5 = 0.21",
@@ -74,12 +74,12 @@ def test_the_arithmetic_is_written_out():
     assert least.summary == "The deepest node with z ≥ 0.5 is A, with 0.6."
     assert least.lines[0].text == "root: z = 1 ≥ 0.5, depth 1"
     assert not least.right
-    above = decide(scene.with_target(0), DecoderChoice.of("threshold"))
+    above = decide(example.with_target(0), DecoderChoice.of("threshold"))
     assert (above.right, above.exact) == (True, False)
 
 
 def test_every_summary_is_a_sentence():
-    for decision in decide_all(Scene.random(RAGGED, 0), CHOICES):
+    for decision in decide_all(Example.random(RAGGED, 0), CHOICES):
         assert re.fullmatch(r"[A-Z].*\.", decision.summary)
 
 

@@ -5,11 +5,11 @@ from hierapp import make_loss
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
 from hierapp.lab.descent import descend
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.judgement import judge
 from tests.losses.literal import ANIMALS, RAGGED
 
-START = Scene.random(RAGGED, 3, target=1)
+START = Example.random(RAGGED, 3, target=1)
 
 
 @pytest.mark.parametrize("choice", EVERY_LOSS, ids=lambda choice: choice.name)
@@ -20,10 +20,10 @@ def test_steps_are_those_of_torchs_own_descent(choice):
     read = START.logits if word.reads == "nodes" else START.leaf_log_probs
     logits = torch.tensor([read], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([logits], lr=0.3)
-    for scene, value in zip(steps.scenes, steps.values, strict=True):
+    for example, value in zip(steps.examples, steps.values, strict=True):
         found = loss(logits, torch.tensor([START.target]))
         assert value == pytest.approx(found.item(), abs=1e-9)
-        assert scene.leaf_probabilities == pytest.approx(loss.leaf_log_probs(logits).exp()[0].tolist(), abs=1e-9)
+        assert example.leaf_probabilities == pytest.approx(loss.leaf_log_probs(logits).exp()[0].tolist(), abs=1e-9)
         optimizer.zero_grad()
         found.backward()
         optimizer.step()
@@ -34,7 +34,7 @@ def test_a_small_step_lowers_the_loss_and_leaves_the_start_alone(choice):
     before = START.logits
     step = descend(START, choice, rate=0.01)
     assert step.values[1] < step.values[0]
-    assert step.scenes[0] is START
+    assert step.examples[0] is START
     assert before == START.logits
     assert descend(START, choice, rate=0.01) == step
 
@@ -46,11 +46,11 @@ def test_no_logit_moves_that_a_loss_never_touches():
 
 
 def test_siblings_keep_their_mean_under_a_flat_loss():
-    start = Scene.random(ANIMALS, 1, target=0)
+    start = Example.random(ANIMALS, 1, target=0)
     end = descend(start, LossChoice.of("cross-entropy"), steps=10).last
     for below in ANIMALS.children:
         if below:
-            means = [sum(scene.logits[child - 1] for child in below) / len(below) for scene in (start, end)]
+            means = [sum(example.logits[child - 1] for child in below) / len(below) for example in (start, end)]
             assert means[0] == pytest.approx(means[1])
 
 
@@ -65,5 +65,5 @@ def test_a_rate_or_number_of_steps_out_of_bounds_is_refused(rate, steps):
 
 
 def test_a_wild_descent_stays_finite():
-    end = descend(Scene.level(RAGGED), LossChoice.of("hierarchical"), rate=100.0, steps=300)
+    end = descend(Example.level(RAGGED), LossChoice.of("hierarchical"), rate=100.0, steps=300)
     assert all(abs(value) < 1e6 for value in end.values)

@@ -1,4 +1,4 @@
-"""Find the cats that became trucks: against a loop over single images with single scenes."""
+"""Find the cats that became trucks: against a loop over single images with single examples."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hierapp.errors import ConfigError
 from hierapp.lab import disagreements
 from hierapp.lab.choices import DECODERS, EVERY_DECODER, DecoderChoice
 from hierapp.lab.decoding import decide
-from hierapp.lab.disagreements import WHICH, Wanted
-from hierapp.lab.example import Scene
+from hierapp.lab.disagreements import WHICH, SearchCriteria
+from hierapp.lab.example import Example
 from hierapp.lab.trees import named
 from hierapp.training.predictions import Outputs
 from hierapp.trees import DISTANCES
@@ -49,12 +49,12 @@ def test_predictions_are_those_of_the_board_for_each_image(name):
     found = disagreements.decoded(outputs, tree)
     log_probs = outputs.log_probs()
     for place in range(60):
-        scene = Scene.from_leaf_log_probs(tree, log_probs[place].tolist(), int(outputs.target[place]))
+        example = Example.from_leaf_log_probs(tree, log_probs[place].tolist(), int(outputs.target[place]))
         for choice in EVERY_DECODER:
-            said = decide(scene, choice)
+            said = decide(example, choice)
             assert found.nodes[choice.rule][place] == said.node, (place, choice)
             assert found.right(choice.rule)[place] == said.exact
-            assert found.costs[choice.rule][place] == distance(tree, scene.target, said.node, "lca-depth")
+            assert found.costs[choice.rule][place] == distance(tree, example.target, said.node, "lca-depth")
 
 
 @pytest.mark.parametrize("kind", DISTANCES)
@@ -70,25 +70,25 @@ def test_costs_are_steps_up_the_tree_and_those_between_leaves(name, kind):
         assert found.tolist() == tree.distances(kind)[one].tolist()
 
 
-def literal(found: disagreements.Decoded, wanted: Wanted) -> list[int]:
+def literal(found: disagreements.Decoded, criteria: SearchCriteria) -> list[int]:
     """The same by a loop."""
     chosen = []
     tree = found.tree
     for place, true in enumerate(found.target.tolist()):
-        first, second = (int(found.nodes[rule][place]) for rule in (wanted.first, wanted.second))
+        first, second = (int(found.nodes[rule][place]) for rule in (criteria.first, criteria.second))
         node = int(tree.leaf_nodes[true])
         holds = {
             "differ": first != second,
             "mended": first != node and second == node,
             "spoilt": first == node and second != node,
             "wrong": first != node,
-        }[wanted.which]
+        }[criteria.which]
         cost = distance(tree, true, first, "lca-depth")
         if (
             holds
-            and cost >= wanted.least
-            and (wanted.true is None or wanted.true == true)
-            and (wanted.predicted is None or wanted.predicted == first)
+            and cost >= criteria.least
+            and (criteria.true is None or criteria.true == true)
+            and (criteria.predicted is None or criteria.predicted == first)
         ):
             chosen.append((-cost, place))
     return [place for _, place in sorted(chosen)]
@@ -110,9 +110,9 @@ def test_the_images_found_are_those_of_a_loop(name, which):
                 (None, None, 2),
                 (1, int(tree.leaf_nodes[0]), 1),
             ):
-                wanted = Wanted(first, second, which, true, predicted, least)
-                places = disagreements.search(found, wanted).tolist()
-                assert places == literal(found, wanted), wanted
+                criteria = SearchCriteria(first, second, which, true, predicted, least)
+                places = disagreements.search(found, criteria).tolist()
+                assert places == literal(found, criteria), criteria
                 some += len(places)
     assert some > 100
 
@@ -121,8 +121,8 @@ def test_the_report_s_cat_is_found():
     tree = TREES["figure 7"]
     p = np.array([[0.24, 0.18, 0.18, 0.38, 0.02], [0.9, 0.025, 0.025, 0.025, 0.025]], np.float16)
     found = disagreements.decoded(Outputs(p, np.array([0, 0], np.int32), tree.leaves, "cifar10", 1), tree)
-    wanted = Wanted(which="mended", true=0, predicted=tree.nodes.index("truck"), least=2)
-    assert disagreements.search(found, wanted).tolist() == [0]
+    criteria = SearchCriteria(which="mended", true=0, predicted=tree.nodes.index("truck"), least=2)
+    assert disagreements.search(found, criteria).tolist() == [0]
     compared = disagreements.compare(found, "leaf", "top-down")
     assert (compared.differ, compared.mended, compared.spoilt) == (1, 1, 0)
     assert compared.summary == (
@@ -163,7 +163,7 @@ def test_other_classes_and_unknown_decoders_are_refused():
         disagreements.decoded(drawn(tree, 5), TREES["flat"])
     found = disagreements.decoded(drawn(tree, 5), tree, [DecoderChoice("leaf")])
     with pytest.raises(ConfigError, match="Expected a decoder among leaf but got 'top-down'"):
-        disagreements.search(found, Wanted())
+        disagreements.search(found, SearchCriteria())
     with pytest.raises(ConfigError, match="Expected a decoder among leaf"):
         disagreements.compare(found, "leaf", "nobody")
 
@@ -172,7 +172,7 @@ def test_no_images_give_no_figures_and_no_error():
     tree = TREES["figure 7"]
     none = Outputs(np.empty((0, 5), np.float16), np.empty(0, np.int32), tree.leaves, "digits", 1)
     found = disagreements.decoded(none, tree)
-    assert disagreements.search(found, Wanted()).tolist() == []
+    assert disagreements.search(found, SearchCriteria()).tolist() == []
     assert disagreements.compare(found, "leaf", "top-down").differ == 0
 
 
@@ -183,12 +183,12 @@ def test_many_images_take_far_less_time_than_one_by_one():
     start = time.perf_counter()
     found = disagreements.decoded(outputs, tree)
     disagreements.compare(found, "leaf", "top-down")
-    disagreements.search(found, Wanted())
+    disagreements.search(found, SearchCriteria())
     together = time.perf_counter() - start
     start = time.perf_counter()
     for place in range(20):
         one = outputs.log_probs(np.array([place]))[0].tolist()
-        scene = Scene.from_leaf_log_probs(tree, one, int(outputs.target[place]))
+        example = Example.from_leaf_log_probs(tree, one, int(outputs.target[place]))
         for choice in EVERY_DECODER:
-            decide(scene, choice)
+            decide(example, choice)
     assert together < (time.perf_counter() - start) * 10_000 / 20 / 10

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from hierapp import losses
 from hierapp.lab import engine
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.judgement import Judgement, Refusal, judge, judge_all
 from tests.losses.literal import RAGGED, SETTINGS, UNIFORM, literal, options_for
 from tests.strategies import trees
@@ -24,9 +24,9 @@ def choice_for(tree, name, options):
 @settings(max_examples=25)
 @given(tree=trees(max_nodes=25), seed=st.integers(0, 2**31))
 def test_the_parts_add_up_to_the_librarys_value(name, options, tree, seed):
-    scene = Scene.random(tree, seed)
-    word = judge(scene, choice_for(tree, name, options))
-    added = math.fsum(part.value for term in word.terms for part in term.parts)
+    example = Example.random(tree, seed)
+    word = judge(example, choice_for(tree, name, options))
+    added = math.fsum(part.value for term in word.terms for part in term.contributions)
     assert added == pytest.approx(word.value, abs=1e-9, rel=1e-9)
     assert math.fsum(word.share_of(node) for node in range(len(tree.nodes))) == pytest.approx(word.value, abs=1e-9)
 
@@ -35,11 +35,11 @@ def test_the_parts_add_up_to_the_librarys_value(name, options, tree, seed):
 @settings(max_examples=10)
 @given(tree=trees(max_nodes=20), seed=st.integers(0, 2**31))
 def test_the_value_is_the_definitions(name, options, tree, seed):
-    scene = Scene.random(tree, seed)
-    word = judge(scene, choice_for(tree, name, options))
-    # The scene's leaf probabilities are what a flat loss sees, its node logits what a conditional one does.
-    row = torch.tensor(scene.logits if word.reads == "nodes" else scene.leaf_log_probs, dtype=torch.float64)
-    wanted = literal(name, tree, row, scene.target, options_for(tree, options))
+    example = Example.random(tree, seed)
+    word = judge(example, choice_for(tree, name, options))
+    # The example's leaf probabilities are what a flat loss sees, its node logits what a conditional one does.
+    row = torch.tensor(example.logits if word.reads == "nodes" else example.leaf_log_probs, dtype=torch.float64)
+    wanted = literal(name, tree, row, example.target, options_for(tree, options))
     assert word.value == pytest.approx(float(wanted), abs=1e-9, rel=1e-9)
 
 
@@ -47,13 +47,13 @@ def test_the_value_is_the_definitions(name, options, tree, seed):
 @settings(max_examples=8)
 @given(tree=trees(max_nodes=15), seed=st.integers(0, 2**31))
 def test_the_gradient_is_that_of_finite_differences(name, options, tree, seed):
-    scene = Scene.random(tree, seed)
+    example = Example.random(tree, seed)
     choice = choice_for(tree, name, options)
-    word, loss, step = judge(scene, choice), engine.loss_of(choice, tree), 1e-5
-    row = engine.read(scene, loss)
+    word, loss, step = judge(example, choice), engine.loss_of(choice, tree), 1e-5
+    row = engine.read(example, loss)
     steps = step * np.eye(len(row))
     slopes = (
-        (engine.values(loss, row + steps, scene.target) - engine.values(loss, row - steps, scene.target)) / 2 / step
+        (engine.values(loss, row + steps, example.target) - engine.values(loss, row - steps, example.target)) / 2 / step
     )
     shown = [slope for slope in word.gradient if slope is not None]
     assert shown == pytest.approx(slopes.tolist(), abs=1e-7)
@@ -65,10 +65,10 @@ def test_the_gradient_is_that_of_finite_differences(name, options, tree, seed):
 @settings(max_examples=10)
 @given(tree=trees(max_nodes=20), seed=st.integers(0, 2**31))
 def test_what_is_untouched_changes_nothing_and_the_rest_does(name, options, tree, seed):
-    scene = Scene.random(tree, seed)
+    example = Example.random(tree, seed)
     choice = choice_for(tree, name, options)
-    word, loss = judge(scene, choice), engine.loss_of(choice, tree)
-    row, shaken = engine.read(scene, loss), np.random.default_rng(seed).normal(size=len(tree.nodes))
+    word, loss = judge(example, choice), engine.loss_of(choice, tree)
+    row, shaken = engine.read(example, loss), np.random.default_rng(seed).normal(size=len(tree.nodes))
     moved = row.copy()
     for column, node in enumerate(engine.logit_nodes(loss)):
         if node in word.untouched:
@@ -77,42 +77,42 @@ def test_what_is_untouched_changes_nothing_and_the_rest_does(name, options, tree
         else:
             one = row.copy()
             one[column] += 1.0
-            changed = engine.gradients(loss, np.stack([row, one, row * 0]), scene.target)[1][:, column]
+            changed = engine.gradients(loss, np.stack([row, one, row * 0]), example.target)[1][:, column]
             assert np.abs(changed).max() > 1e-13
-    assert engine.values(loss, moved[None], scene.target)[0] == pytest.approx(word.value, abs=1e-9)
+    assert engine.values(loss, moved[None], example.target)[0] == pytest.approx(word.value, abs=1e-9)
 
 
 def test_which_logits_a_loss_never_touches():
-    scene = Scene.level(RAGGED, RAGGED.leaves.index("d"))
+    example = Example.level(RAGGED, RAGGED.leaves.index("d"))
     inner_group = {RAGGED.nodes.index(name) for name in ("a", "B", "b", "c")}
-    assert set(judge(scene, LossChoice.of("conditional")).untouched) == inner_group
+    assert set(judge(example, LossChoice.of("conditional")).untouched) == inner_group
     # The mass term weighs a against B by their depth; b and c are equally deep.
-    assert set(judge(scene, LossChoice.of("hierarchical")).untouched) == {RAGGED.nodes.index(name) for name in "bc"}
-    assert judge(scene, LossChoice.of("hierarchical", {"soft": 0.1})).untouched == ()
-    assert judge(scene, LossChoice.of("cross-entropy")).untouched == ()
+    assert set(judge(example, LossChoice.of("hierarchical")).untouched) == {RAGGED.nodes.index(name) for name in "bc"}
+    assert judge(example, LossChoice.of("hierarchical", {"soft": 0.1})).untouched == ()
+    assert judge(example, LossChoice.of("cross-entropy")).untouched == ()
 
 
 def test_formulas_have_the_numbers_put_in():
-    scene = Scene.from_conditionals(UNIFORM, {"x": 0.4, "a": 0.25}, "a")
-    terms = {term.key: term for term in judge(scene, LossChoice.of("hierarchical")).terms}
-    assert [part.text for part in terms["path"].parts] == [
+    example = Example.from_conditionals(UNIFORM, {"x": 0.4, "a": 0.25}, "a")
+    terms = {term.key: term for term in judge(example, LossChoice.of("hierarchical")).terms}
+    assert [part.text for part in terms["path"].contributions] == [
         "s(v) · −log p(v) = 2 · −log 0.4 = 1.83",
         "s(v) · −log p(v) = 1 · −log 0.25 = 1.39",
     ]
-    assert terms["path"].parts[0].latex == r"s(v) \cdot -\log p(v) = 2 \cdot -\log 0.4 = 1.83"
+    assert terms["path"].contributions[0].latex == r"s(v) \cdot -\log p(v) = 2 \cdot -\log 0.4 = 1.83"
     assert terms["mass"].constant
     assert terms["mass"].value == pytest.approx(2.0)
-    assert "m · z(v) = 1 · 0.4 = 0.4" in [part.text for part in terms["mass"].parts]
-    assert not judge(Scene.level(RAGGED), LossChoice.of("hierarchical")).terms[1].constant
+    assert "m · z(v) = 1 · 0.4 = 0.4" in [part.text for part in terms["mass"].contributions]
+    assert not judge(Example.level(RAGGED), LossChoice.of("hierarchical")).terms[1].constant
 
 
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(max_examples=5)
 @given(tree=trees(max_nodes=15), seed=st.integers(0, 2**31))
 def test_a_term_called_constant_is_one(name, options, tree, seed):
-    scene, other = Scene.random(tree, seed, target=0), Scene.random(tree, seed + 1, target=0)
+    example, other = Example.random(tree, seed, target=0), Example.random(tree, seed + 1, target=0)
     choice = choice_for(tree, name, options)
-    for one, two in zip(judge(scene, choice).terms, judge(other, choice).terms, strict=True):
+    for one, two in zip(judge(example, choice).terms, judge(other, choice).terms, strict=True):
         if one.constant:
             assert one.value == pytest.approx(two.value, abs=1e-9)
 
@@ -120,30 +120,30 @@ def test_a_term_called_constant_is_one(name, options, tree, seed):
 def test_a_loss_without_a_split_has_one_part(monkeypatch):
     entry = losses.LOSSES["conditional"]
     monkeypatch.setitem(losses.LOSSES, "new", replace(entry, title="New"))
-    word = judge(Scene.level(RAGGED), LossChoice.of("new"))
+    word = judge(Example.level(RAGGED), LossChoice.of("new"))
     (term,) = word.terms
     assert term.value == word.value == pytest.approx(math.log(4))
 
 
 def test_propriety_is_said_with_its_reason():
-    word = judge(Scene.level(RAGGED), LossChoice.of("hierarchical", {"mass": 0}))
+    word = judge(Example.level(RAGGED), LossChoice.of("hierarchical", {"mass": 0}))
     assert not word.is_proper
     assert "deep leaves" in word.reason
 
 
 def test_all_losses_side_by_side_and_a_refusal_among_them():
-    words = judge_all(Scene.level(RAGGED))
+    words = judge_all(Example.level(RAGGED))
     assert [word.choice for word in words] == list(EVERY_LOSS)
     assert all(isinstance(word, Judgement) for word in words)
-    (refused,) = judge_all(Scene.level(RAGGED), [LossChoice.of("level-wise", {"weights": "1,2"})])
+    (refused,) = judge_all(Example.level(RAGGED), [LossChoice.of("level-wise", {"weights": "1,2"})])
     assert isinstance(refused, Refusal)
     assert "3 weights" in refused.reason
 
 
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_extreme_logits_are_judged_and_written(size):
-    scene = Scene.level(RAGGED, 3).with_logit(1, size)
-    for word in judge_all(scene):
+    example = Example.level(RAGGED, 3).with_logit(1, size)
+    for word in judge_all(example):
         assert math.isfinite(word.value)
         assert sum(term.value for term in word.terms) == pytest.approx(word.value, rel=1e-9, abs=1e-9)
-        assert all(part.text and "nan" not in part.text for term in word.terms for part in term.parts)
+        assert all(part.text and "nan" not in part.text for term in word.terms for part in term.contributions)

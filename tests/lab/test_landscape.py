@@ -3,12 +3,12 @@ import pytest
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.judgement import judge
 from hierapp.lab.landscape import cut, plane, printed
 from tests.losses.literal import ANIMALS, RAGGED, UNIFORM
 
-ONE, OTHER, THIRD = (Scene.random(RAGGED, seed, target=1) for seed in range(3))
+ONE, OTHER, THIRD = (Example.random(RAGGED, seed, target=1) for seed in range(3))
 
 
 @pytest.mark.parametrize("choice", EVERY_LOSS, ids=lambda choice: choice.name)
@@ -26,10 +26,10 @@ def test_half_way_probabilities_are_the_mean_of_those_the_loss_reads(choice):
     reads = judge(ONE, choice).reads
     if reads == "leaves":
         mean = [(a + b) / 2 for a, b in zip(ONE.leaf_probabilities, OTHER.leaf_probabilities, strict=True)]
-        between = Scene.from_leaf_probabilities(RAGGED, mean, 1)
+        between = Example.from_leaf_probabilities(RAGGED, mean, 1)
     else:
         named = {name: (a + b) / 2 for name, a, b in zip(RAGGED.nodes[1:], ONE.p[1:], OTHER.p[1:], strict=True)}
-        between = Scene.from_conditionals(RAGGED, named, RAGGED.leaves[1])
+        between = Example.from_conditionals(RAGGED, named, RAGGED.leaves[1])
     line = cut(ONE, OTHER, choice, "probabilities", points=3)
     assert line.curve[1] == pytest.approx(judge(between, choice).value)
 
@@ -37,8 +37,8 @@ def test_half_way_probabilities_are_the_mean_of_those_the_loss_reads(choice):
 def holds(name, space, options=None, tree=RAGGED):
     """Whether no slice among many bends down."""
     choice = LossChoice.of(name, options or {})
-    scenes = [Scene.random(tree, seed, target=seed % len(tree.leaves)) for seed in range(12)]
-    return all(cut(a, b, choice, space, 41).is_convex for a in scenes for b in scenes[:4])
+    examples = [Example.random(tree, seed, target=seed % len(tree.leaves)) for seed in range(12)]
+    return all(cut(a, b, choice, space, 41).is_convex for a in examples for b in examples[:4])
 
 
 # Sums of -log p are convex in p and, as log-sum-exps less a logit, in the logits; what has marginals of several leaves
@@ -71,7 +71,7 @@ def test_on_uniform_depth_the_hierarchical_loss_is_convex_in_both():
 
 
 def test_a_chord_that_is_violated_is_told_with_its_place():
-    low, high = (Scene.level(RAGGED, 3).with_logit(RAGGED.nodes.index("d"), size) for size in (-8.0, 8.0))
+    low, high = (Example.level(RAGGED, 3).with_logit(RAGGED.nodes.index("d"), size) for size in (-8.0, 8.0))
     line = cut(low, high, LossChoice.of("tree-wasserstein"), "logits")
     assert not line.below_chord
     assert line.excess > 0.5
@@ -96,14 +96,14 @@ def test_a_surface_in_probabilities_ends_where_they_do():
 
 
 def test_the_printed_minus_sign_has_no_lower_bound():
-    scene = Scene.random(ANIMALS, 0, target=0)
-    said = printed(scene)
-    assert said.mended == judge(scene, LossChoice.of("hierarchical-convex")).value > 0
+    example = Example.random(ANIMALS, 0, target=0)
+    said = printed(example)
+    assert said.mended == judge(example, LossChoice.of("hierarchical-convex")).value > 0
     assert said.value == -said.mended
     falling = [value for _, value in said.fall]
     assert falling == sorted(falling, reverse=True)
     assert falling[-1] < said.fall[0][1] - 15  # log 1e-1 to log 1e-8 is 16.1
-    line = cut(scene, Scene.random(ANIMALS, 1, target=0), LossChoice.of("hierarchical-convex")).as_printed()
+    line = cut(example, Example.random(ANIMALS, 1, target=0), LossChoice.of("hierarchical-convex")).as_printed()
     assert not line.is_convex
     assert max(line.curve) <= 0
     assert line.title.endswith("as printed")
@@ -112,7 +112,7 @@ def test_the_printed_minus_sign_has_no_lower_bound():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: cut(ONE, Scene.level(UNIFORM), LossChoice.of("conditional")),
+        lambda: cut(ONE, Example.level(UNIFORM), LossChoice.of("conditional")),
         lambda: cut(ONE, OTHER, LossChoice.of("conditional"), "sideways"),
         lambda: cut(ONE, OTHER, LossChoice.of("conditional"), points=2),
         lambda: plane(ONE, OTHER, THIRD, LossChoice.of("conditional"), points=2),

@@ -17,11 +17,11 @@ from tests.strategies import trees
 
 def expected(tree, truth, targets, mass, probabilities):
     """The expected loss by hierapp's own loss, and its gradient on the node logits."""
-    from hierapp.lab.example import Scene
+    from hierapp.lab.example import Example
 
     loss = engine.loss_of(LossChoice.of("hierarchical", {"targets": targets, "mass": mass}), tree)
-    scene = Scene.from_leaf_probabilities(tree, probabilities, 0)
-    logits = torch.tensor([scene.logits], dtype=torch.float64, requires_grad=True)
+    example = Example.from_leaf_probabilities(tree, probabilities, 0)
+    logits = torch.tensor([example.logits], dtype=torch.float64, requires_grad=True)
     value = torch.tensor(truth, dtype=torch.float64) @ loss(logits.expand(len(truth), -1), torch.arange(len(truth)))
     (gradient,) = torch.autograd.grad(value, logits)
     return value.item(), gradient[0].numpy()
@@ -84,7 +84,7 @@ def test_a_uniform_tree_keeps_the_truth_whatever_the_mass():
             assert least(UNIFORM, truth, targets, mass).probabilities == pytest.approx(truth, abs=1e-6)
 
 
-def test_the_minimiser_walks_off_the_truth_as_the_tree_gets_unbalanced():
+def test_the_minimizer_walks_off_the_truth_as_the_tree_gets_unbalanced():
     away = [each.probabilities[3] for each in walk(targets="leaf", mass=1.0)]
     assert away[0] == pytest.approx(0.25)
     assert away[2] == pytest.approx(0.61, abs=0.005)
@@ -100,10 +100,10 @@ def test_the_unbalanced_tree_of_two_steps_is_that_of_the_docs():
     assert all(unbalanced(steps).leaves == tuple("abcd") for steps in range(9))
 
 
-def test_it_is_the_same_each_time_and_becomes_a_scene():
+def test_it_is_the_same_each_time_and_becomes_an_example():
     found = least(RAGGED, [0.25] * 4, "leaf", 1.0)
     assert found == least(RAGGED, [0.25] * 4, "leaf", 1.0)
-    assert found.scene(3).leaf_probabilities == pytest.approx(found.probabilities)
+    assert found.example(3).leaf_probabilities == pytest.approx(found.probabilities)
 
 
 def test_ten_leaves_take_no_longer_than_a_few_hundred_small_systems():

@@ -1,4 +1,4 @@
-"""Test images of real runs as scenes, and their addresses."""
+"""Test images of real runs as examples, and their addresses."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def at_home(home, monkeypatch):
     monkeypatch.setenv("HIERAPP_HOME", str(home))
 
 
-def test_a_scene_has_the_stored_probabilities_and_the_true_class(run):
+def test_an_example_has_the_stored_probabilities_and_the_true_class(run):
     stored = predictions.read(run.folder)
     for image in (0, 17, 358):
-        said = run_images.example(run, image)
-        assert said.scene.tree == run.tree
-        assert said.scene.target == stored.target[image]
-        np.testing.assert_allclose(said.scene.leaf_probabilities, stored.probabilities[image], rtol=2e-3, atol=1e-7)
+        said = run_images.image_of(run, image)
+        assert said.example.tree == run.tree
+        assert said.example.target == stored.target[image]
+        np.testing.assert_allclose(said.example.leaf_probabilities, stored.probabilities[image], rtol=2e-3, atol=1e-7)
         assert (said.run, said.image, said.tree_name) == (run.id, image, "digits")
     for image in (-1, 359):
         with pytest.raises(StoreError, match=f"has 359 test images, from 0 to 358, and none with the number {image}"):
-            run_images.example(run, image)
+            run_images.image_of(run, image)
 
 
 def test_images_are_found_by_class_and_by_what_they_were_taken_for(run):
-    stored = run_images.said(run)
+    stored = run_images.outputs_of(run)
     guesses = stored.probabilities.argmax(1)
     first = run_images.first_mistake(stored)
     assert guesses[first] != stored.target[first]
@@ -60,7 +60,7 @@ def test_pictures_are_those_of_the_test_part_in_its_order(run):
     images, labels = datasets.arrays("digits", "test")
     for place, picture in zip((5, 300), run_images.pictures(run, [5, 300]), strict=True):
         np.testing.assert_array_equal(picture, images[place])
-        assert str(labels[place]) == run_images.example(run, place).scene.target_name
+        assert str(labels[place]) == run_images.image_of(run, place).example.target_name
 
 
 def test_another_data_set_than_the_one_tested_shows_no_pictures(run, monkeypatch):
@@ -85,19 +85,19 @@ def test_only_finished_runs_with_outputs_are_listed_the_newest_first(tmp_path, r
     (one.folder / predictions.FILE).unlink()
     assert [each.id for each in run_images.runs(store)] == [two.id]
     with pytest.raises(StoreError, match="has no stored test outputs on this machine"):
-        run_images.said(one)
+        run_images.outputs_of(one)
     (two.folder / predictions.FILE).write_bytes(b"x")
     with pytest.raises(StoreError, match="is broken"):
-        run_images.said(two)
+        run_images.outputs_of(two)
     stored = predictions.read(run.folder)
     about = {**stored.about(), "classes": '["b", "a", "2", "3", "4", "5", "6", "7", "8", "9"]'}
     save_file(stored.tensors(), two.folder / predictions.FILE, about)
     with pytest.raises(StoreError, match="over other classes than its tree"):
-        run_images.said(two)
+        run_images.outputs_of(two)
 
 
 def test_an_address_names_the_image_and_what_was_changed_and_gives_it_back(run):
-    state = views.of_real(run_images.example(run, 12))
+    state = views.of_run_image(run_images.image_of(run, 12))
     assert views.to_params(state) == {"run": "1", "image": "12"}
     moved = lab_actions.with_logit(lab_actions.with_target(state, int(run.tree.leaf_nodes[3])), "first", 2, 1.25)
     params = views.to_params(moved)
@@ -125,32 +125,32 @@ def test_a_run_or_an_image_that_is_not_here_is_told_and_the_rest_holds(run, para
     found = views.from_params({**params, "y": "3", "x": "AAAA", "tree": "digits", "decoder": "leaf"})
     assert len(found.complaints) == 1
     assert said in found.complaints[0]
-    assert found.state.scene == views.start().scene
-    assert found.state.real is None
+    assert found.state.example == views.start().example
+    assert found.state.run_image is None
     assert [choice.rule for choice in found.state.decoders] == ["leaf"]
 
 
 def test_a_picture_of_ones_own_has_an_address_of_its_numbers_alone(run):
-    log_probs = run_images.said(run).log_probs(np.array([3]))[0].tolist()
-    state = views.of_real(run_images.own_picture(run, log_probs))
-    assert state.scene.target == int(np.argmax(log_probs))
+    log_probs = run_images.outputs_of(run).log_probs(np.array([3]))[0].tolist()
+    state = views.of_run_image(run_images.own_picture(run, log_probs))
+    assert state.example.target == int(np.argmax(log_probs))
     params = views.to_params(state)
     assert not {"run", "image"} & set(params)
     found = views.from_params(params)
     assert found.complaints == ()
-    assert found.state.real is None
-    np.testing.assert_allclose(found.state.scene.log_z, state.scene.log_z, atol=0.05)
+    assert found.state.run_image is None
+    np.testing.assert_allclose(found.state.example.log_z, state.example.log_z, atol=0.05)
     assert lab_actions.reset(lab_actions.with_logit(state, "first", 1, 3.0)) == state
 
 
 def test_a_saved_view_keeps_the_image_and_opens_without_it_too(run, monkeypatch, tmp_path):
-    state = lab_actions.with_logit(views.of_real(run_images.example(run, 4)), "first", 1, 0.5)
+    state = lab_actions.with_logit(views.of_run_image(run_images.image_of(run, 4)), "first", 1, 0.5)
     kept = saved_views.keep(state, "four")
     assert saved_views.load(kept.name) == state
     monkeypatch.setattr(run_images, "_store", lambda folder: Store(tmp_path / "empty"))
     alone = saved_views.load(kept.name)
-    assert alone.real is None
-    assert alone.scene == state.scene
+    assert alone.run_image is None
+    assert alone.example == state.example
 
 
 def test_a_tree_whose_name_stands_for_another_now_has_no_name(run, monkeypatch):

@@ -23,35 +23,35 @@ STEPS = [
 
 def screen(at):
     """What the library has to show for a step, as text; nothing of the step's own words."""
-    scene, texts = at.scene(), []
+    example, texts = at.example(), []
     if "tree" in at.shows:
-        texts += [*scene.tree.nodes, *map(of_log, scene.log_p), *map(of_log, scene.log_z)]
-    words = judge_all(scene, at.losses)
+        texts += [*example.tree.nodes, *map(of_log, example.log_p), *map(of_log, example.log_z)]
+    words = judge_all(example, at.losses)
     assert all(isinstance(word, Judgement) for word in words)
     if {"losses", "formulas"} & set(at.shows):
         for word in words:
             texts += [number(word.value), *(signed(slope) for slope in word.gradient if slope is not None)]
             texts += [number(term.value) for term in word.terms]
             texts += ["constant" for term in word.terms if term.constant]
-            texts += [part.text for term in word.terms for part in term.parts]
+            texts += [part.text for term in word.terms for part in term.contributions]
     if "decoders" in at.shows:
-        for decision in decide_all(scene, at.decoders):
+        for decision in decide_all(example, at.decoders):
             texts += [decision.name, decision.summary, *(line.text for line in decision.lines)]
-    settings = at.losses[0].settings
-    if "minimiser" in at.shows:
-        found = least(scene.tree, at.truth, settings["targets"], settings["mass"])
+    settings = at.losses[0].option_values
+    if "minimizer" in at.shows:
+        found = least(example.tree, at.truth, settings["targets"], settings["mass"])
         texts += [found.summary, *map(number, found.probabilities), *map(number, found.truth)]
     if "walk" in at.shows:
         for found in walk(at.truth, settings["targets"], settings["mass"]):
             texts += map(number, found.probabilities)
     if "slice" in at.shows:
         for choice in at.losses:
-            line = cut(scene, at.second_scene(), choice, at.space)
+            line = cut(example, at.second_example(), choice, at.space)
             texts += [line.summary, number(line.curve[0]), number(line.curve[-1])]
     if "surface" in at.shows:
-        assert all(plane(scene, at.second_scene(), at.third_scene(), choice, at.space, 5) for choice in at.losses)
+        assert all(plane(example, at.second_example(), at.third_example(), choice, at.space, 5) for choice in at.losses)
     if "printed" in at.shows:
-        said = printed(scene)
+        said = printed(example)
         texts += [said.summary, number(said.value)]
     return texts
 
@@ -73,10 +73,10 @@ def test_a_step_is_whole(each, at):
     assert set(at.controls) <= set(CONTROLS)
     assert at.text.endswith(".")
     assert len(at.text) < 330  # read aloud from a projector
-    assert at.scene().target_name == at.target
+    assert at.example().target_name == at.target
     assert ("slice" in at.shows) <= (at.second is not None)
     assert ("surface" in at.shows) <= (at.third is not None)
-    assert (at.truth is not None) == ("minimiser" in at.shows)
+    assert (at.truth is not None) == ("minimizer" in at.shows)
 
 
 @pytest.mark.parametrize(("each", "at"), STEPS)
@@ -109,42 +109,42 @@ def test_a_step_that_is_not_there_is_told_in_a_sentence(story_id, number):
 
 def test_figure_7_exactly():
     at = step("cat-truck", 1)
-    z = dict(zip(trees.named(at.tree).leaves, at.scene().leaf_probabilities, strict=True))
+    z = dict(zip(trees.named(at.tree).leaves, at.example().leaf_probabilities, strict=True))
     assert (z["cat"], z["truck"]) == (pytest.approx(0.24, abs=1e-12), pytest.approx(0.38, abs=1e-12))
-    names = [decision.name for decision in decide_all(at.scene())]
+    names = [decision.name for decision in decide_all(at.example())]
     assert names == ["truck", "cat", "cat", "animal"]
     last = story("cat-truck").steps[-1]
-    assert decide(last.scene(), last.decoders[0]).name == "cat"
+    assert decide(last.example(), last.decoders[0]).name == "cat"
 
 
 def test_which_logits_are_never_touched_in_story_2():
     at = step("pushes", 2)
-    nodes = at.scene().tree.nodes
-    assert {nodes[node] for node in judge(at.scene(), LossChoice("conditional")).untouched} == {"truck", "ship"}
-    assert not judge(at.scene(), LossChoice.of("hierarchical", {"soft": 1})).untouched
+    nodes = at.example().tree.nodes
+    assert {nodes[node] for node in judge(at.example(), LossChoice("conditional")).untouched} == {"truck", "ship"}
+    assert not judge(at.example(), LossChoice.of("hierarchical", {"soft": 1})).untouched
 
 
 def test_every_loss_raises_the_cat():
     at = story("pushes").steps[-1]
     for choice in at.losses:
-        walked = descend(at.scene(), choice, 1.0, 100)
-        place = at.scene().target
-        assert walked.last.leaf_probabilities[place] > at.scene().leaf_probabilities[place] + 0.01
+        walked = descend(at.example(), choice, 1.0, 100)
+        place = at.example().target
+        assert walked.last.leaf_probabilities[place] > at.example().leaf_probabilities[place] + 0.01
 
 
 def test_the_ragged_story_4_flat_tree_is_cross_entropy_plus_one():
-    scene = story("tree-matters").steps[-1].scene()
-    values = {word.choice.name: word.value for word in judge_all(scene)}
+    example = story("tree-matters").steps[-1].example()
+    values = {word.choice.name: word.value for word in judge_all(example)}
     assert values["hierarchical"] == pytest.approx(values["cross-entropy"] + 1)
     for at in story("tree-matters").steps:
-        assert judge(at.scene(), LossChoice("conditional")).value == pytest.approx(values["cross-entropy"])
+        assert judge(at.example(), LossChoice("conditional")).value == pytest.approx(values["cross-entropy"])
 
 
 def test_a_mass_of_0_mends_the_bent_slice_of_story_6():
     at = step("convex", 4)
-    assert not cut(at.scene(), at.second_scene(), at.losses[0], at.space).below_chord
+    assert not cut(at.example(), at.second_example(), at.losses[0], at.space).below_chord
     without = LossChoice.of("hierarchical", {"mass": 0})
-    assert cut(at.scene(), at.second_scene(), without, at.space).is_convex
+    assert cut(at.example(), at.second_example(), without, at.space).is_convex
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_trees_by_name():
 def test_the_page_is_readable_before_torch_is_there():
     code = (
         "import sys; from hierapp.lab import descent, decoding, judgement, landscape, stories, minimizer, views,"
-        " saved_views; from hierapp.lab.stories import STORIES; [s.scene().z for t in STORIES for s in t.steps];"
+        " saved_views; from hierapp.lab.stories import STORIES; [s.example().z for t in STORIES for s in t.steps];"
         "minimizer.walk(); assert 'torch' not in sys.modules and 'streamlit' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

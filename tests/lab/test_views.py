@@ -8,7 +8,7 @@ from hierapp import LabelTree, losses
 from hierapp.errors import StoreError
 from hierapp.lab import saved_views, trees, url_codec, views
 from hierapp.lab.choices import DecoderChoice, LossChoice
-from hierapp.lab.example import Scene, on_slider
+from hierapp.lab.example import Example, on_slider
 from hierapp.lab.stories import STORIES
 from hierapp.lab.url_codec import pack_logits, pack_tree, unpack_logits, unpack_tree
 from hierapp.lab.views import State, fits, from_params, start, to_params
@@ -49,17 +49,17 @@ def states(draw):
         state = state.on_tree(trees.named(name), name)
     elif way == "inline":
         state = state.on_tree(draw(named_trees(st.text(min_size=1, max_size=6).filter(str.strip))), None)
-    tree, slider = state.scene.tree, st.floats(-10, 10).map(on_slider)
+    tree, slider = state.example.tree, st.floats(-10, 10).map(on_slider)
     far = st.floats(-10_000, 10_000).map(on_slider)
     for node in draw(st.lists(st.integers(1, len(tree.nodes) - 1), max_size=4)):
-        state = replace(state, scene=state.scene.with_logit(node, draw(st.one_of(slider, far))))
-    scene = state.scene.with_target(draw(st.integers(0, len(tree.leaves) - 1)))
+        state = replace(state, example=state.example.with_logit(node, draw(st.one_of(slider, far))))
+    changed = state.example.with_target(draw(st.integers(0, len(tree.leaves) - 1)))
     point = st.one_of(
         st.none(), st.lists(slider, min_size=len(tree.nodes) - 1, max_size=len(tree.nodes) - 1).map(tuple)
     )
     return replace(
         state,
-        scene=scene,
+        example=changed,
         losses=tuple(draw(st.lists(loss_choices, max_size=3))) if draw(st.booleans()) else state.losses,
         decoders=tuple(draw(st.lists(decoder_choices, max_size=3))) if draw(st.booleans()) else state.decoders,
         second=draw(point) if draw(st.booleans()) else state.second,
@@ -95,10 +95,10 @@ def test_logits_are_exact_to_the_sliders_step(logits):
 
 def test_addresses_are_short():
     state = start().on_tree(trees.named("cifar10"), "cifar10")
-    moved = replace(state, scene=Scene.random(state.scene.tree, 0))
+    moved = replace(state, example=Example.random(state.example.tree, 0))
     assert len(str(to_params(moved))) < 120
     large = tree_library.load("cifar100")
-    inline = replace(start().on_tree(large, None), scene=Scene.random(large, 0))
+    inline = replace(start().on_tree(large, None), example=Example.random(large, 0))
     assert not fits({**to_params(inline), "nodes": "x" * 2000})
     assert fits(to_params(start("convex", 3)))
 
@@ -189,14 +189,14 @@ def test_trees_go_to_an_address_and_back(tree):
 
 def test_another_tree_over_the_same_classes_keeps_what_the_network_said():
     semantic, wide = trees.named("cifar10"), trees.named("cifar10-wide")
-    state = replace(start(), scene=Scene.random(semantic, 1, target=4), tree_name="cifar10")
+    state = replace(start(), example=Example.random(semantic, 1, target=4), tree_name="cifar10")
     moved = state.on_tree(wide, "cifar10-wide")
-    assert moved.scene.target_name == state.scene.target_name
-    before = dict(zip(semantic.leaves, state.scene.leaf_probabilities, strict=True))
-    after = dict(zip(wide.leaves, moved.scene.leaf_probabilities, strict=True))
+    assert moved.example.target_name == state.example.target_name
+    before = dict(zip(semantic.leaves, state.example.leaf_probabilities, strict=True))
+    after = dict(zip(wide.leaves, moved.example.leaf_probabilities, strict=True))
     assert after == pytest.approx(before, abs=0.01)
     other = state.on_tree(trees.named("digits"), "digits")
-    assert set(other.scene.logits) == {0.0}
+    assert set(other.example.logits) == {0.0}
 
 
 # Saved views.
@@ -212,7 +212,7 @@ def test_a_saved_view_is_exact_to_the_last_digit():
     tree = LabelTree.from_edges([("root", "ä"), ("root", "b")])
     state = replace(
         start("convex", 2),
-        scene=Scene(tree, (0.123456789012345, -1.0), 1),
+        example=Example(tree, (0.123456789012345, -1.0), 1),
         tree_name=None,
         second=(0.1, 1 / 3),
         third=None,

@@ -31,52 +31,52 @@ SHAPES = {"uniform": UNIFORM, "deep": DEEP, "ragged": RAGGED, "flat": FLAT, "cha
 
 
 @dataclass(frozen=True)
-class Setting:
+class Configuration:
     loss: str
     options: dict[str, Any] = field(default_factory=dict)
 
 
 SETTINGS = [
-    Setting("cross-entropy"),
-    Setting("cross-entropy", {"label_smoothing": 0.1}),
-    Setting("regularized-cross-entropy", {"penalty": 0.0}),
-    Setting("regularized-cross-entropy"),
+    Configuration("cross-entropy"),
+    Configuration("cross-entropy", {"label_smoothing": 0.1}),
+    Configuration("regularized-cross-entropy", {"penalty": 0.0}),
+    Configuration("regularized-cross-entropy"),
     *(
-        Setting("hierarchical", {"targets": targets, "mass": mass, "soft": soft, "soft_reduction": reduction})
+        Configuration("hierarchical", {"targets": targets, "mass": mass, "soft": soft, "soft_reduction": reduction})
         for targets in ("path", "leaf")
         for mass in (0.0, 1.0)
         for soft, reduction in ((0.0, "mean"), (0.0, "sum"), (0.3, "mean"), (0.3, "sum"))
     ),
-    Setting("hierarchical-convex"),
-    Setting("hierarchical-convex", {"soft": 0.3}),
-    Setting("hierarchical-convex", {"soft": 0.3, "soft_reduction": "sum"}),
-    Setting("conditional"),
+    Configuration("hierarchical-convex"),
+    Configuration("hierarchical-convex", {"soft": 0.3}),
+    Configuration("hierarchical-convex", {"soft": 0.3, "soft_reduction": "sum"}),
+    Configuration("conditional"),
     *(
-        Setting("hxe", {"alpha": alpha, "normalize": normalize, "parametrization": head})
+        Configuration("hxe", {"alpha": alpha, "normalize": normalize, "parametrization": head})
         for alpha in (0.0, 0.1, float(np.log(2)))
         for normalize in (False, True)
         for head in ("flat", "conditional")
     ),
-    Setting("soft-labels"),
-    Setting("soft-labels", {"distance": "edges"}),
-    Setting("soft-labels", {"beta": 5.0}),
-    Setting("simloss"),
-    Setting("simloss", {"lower_bound": 0.9}),
-    Setting("simloss", {"lower_bound": 0.4}),
-    Setting("tree-wasserstein"),
-    Setting("level-wise"),
-    Setting("level-wise", {"weights": (2.0, 1.0)}),
-    Setting("level-wise", {"weights": (0.0, 1.0)}),
-    Setting("level-wise", {"weights": (0.0, 1.0, 0.0)}),
+    Configuration("soft-labels"),
+    Configuration("soft-labels", {"distance": "edges"}),
+    Configuration("soft-labels", {"beta": 5.0}),
+    Configuration("simloss"),
+    Configuration("simloss", {"lower_bound": 0.9}),
+    Configuration("simloss", {"lower_bound": 0.4}),
+    Configuration("tree-wasserstein"),
+    Configuration("level-wise"),
+    Configuration("level-wise", {"weights": (2.0, 1.0)}),
+    Configuration("level-wise", {"weights": (0.0, 1.0)}),
+    Configuration("level-wise", {"weights": (0.0, 1.0, 0.0)}),
 ]
 
 
-def values(setting: Setting, tree: LabelTree, log_p: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def values(configuration: Configuration, tree: LabelTree, log_p: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """The loss of samples whose leaves have these probabilities, by whatever logits give them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImproperLossWarning)
-        loss = make_loss(setting.loss, tree, **setting.options)
-    if loss.num_outputs == len(tree.leaves) and setting.loss not in CONDITIONAL:
+        loss = make_loss(configuration.loss, tree, **configuration.options)
+    if loss.num_outputs == len(tree.leaves) and configuration.loss not in CONDITIONAL:
         logits = log_p
     else:
         mass = make_loss("cross-entropy", tree).node_log_probs(log_p)
@@ -87,16 +87,16 @@ def values(setting: Setting, tree: LabelTree, log_p: torch.Tensor, target: torch
 CONDITIONAL = ("hierarchical", "hierarchical-convex", "conditional")
 
 
-def fits(tree: LabelTree, setting: Setting) -> bool:
-    weights = setting.options.get("weights")
+def fits(tree: LabelTree, configuration: Configuration) -> bool:
+    weights = configuration.options.get("weights")
     return weights is None or len(weights) == tree.leaf_paths.shape[1] - 1
 
 
-def values_at_random(setting: Setting, tree: LabelTree, seed: int) -> np.ndarray:
+def values_at_random(configuration: Configuration, tree: LabelTree, seed: int) -> np.ndarray:
     """The loss for random outputs, each leaf as often as the true one."""
     generator, leaves, rounds = torch.Generator().manual_seed(seed), len(tree.leaves), 12
     log_p = torch.randn(rounds * leaves, leaves, generator=generator, dtype=torch.float64).mul(2).log_softmax(1)
-    return values(setting, tree, log_p, torch.arange(leaves).repeat(rounds)).numpy()
+    return values(configuration, tree, log_p, torch.arange(leaves).repeat(rounds)).numpy()
 
 
 def relation(y: np.ndarray, x: np.ndarray) -> tuple[float, float]:
@@ -106,7 +106,7 @@ def relation(y: np.ndarray, x: np.ndarray) -> tuple[float, float]:
     return float(factor), float(np.abs(rest).max() / np.abs(y - y.mean()).max())
 
 
-def check(one: Setting, other: Setting, tree: LabelTree, y: np.ndarray, x: np.ndarray) -> None:
+def check(one: Configuration, other: Configuration, tree: LabelTree, y: np.ndarray, x: np.ndarray) -> None:
     found = sameness(one, other, tree)
     factor, misfit = relation(y, x)
     if found is None:
@@ -119,10 +119,10 @@ def check(one: Setting, other: Setting, tree: LabelTree, y: np.ndarray, x: np.nd
     assert (found.kind == "coordinates") == (len(heads) == 2)
 
 
-def head(setting: Setting, tree: LabelTree) -> str:
+def head(configuration: Configuration, tree: LabelTree) -> str:
     if len(tree.nodes) == len(tree.leaves) + 1:
         return "both"
-    conditional = setting.loss in CONDITIONAL or setting.options.get("parametrization") == "conditional"
+    conditional = configuration.loss in CONDITIONAL or configuration.options.get("parametrization") == "conditional"
     return "conditional" if conditional else "flat"
 
 
@@ -130,8 +130,8 @@ def head(setting: Setting, tree: LabelTree) -> str:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_two_settings_are_the_same_exactly_where_their_values_are(shape):
     tree = SHAPES[shape]
-    fitting = [setting for setting in SETTINGS if fits(tree, setting)]
-    figures = [values_at_random(setting, tree, seed=0) for setting in fitting]
+    fitting = [configuration for configuration in SETTINGS if fits(tree, configuration)]
+    figures = [values_at_random(configuration, tree, seed=0) for configuration in fitting]
     for place, (one, y) in enumerate(zip(fitting, figures, strict=True)):
         for other, x in zip(fitting[place:], figures[place:], strict=True):
             try:
@@ -151,10 +151,10 @@ def test_what_is_said_of_any_tree_holds(tree, one, seed):
         assert factor == pytest.approx(found.factor), other
 
 
-def gradient(setting: Setting, tree: LabelTree) -> np.ndarray:
+def gradient(configuration: Configuration, tree: LabelTree) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImproperLossWarning)
-        loss = make_loss(setting.loss, tree, **setting.options)
+        loss = make_loss(configuration.loss, tree, **configuration.options)
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(24, loss.num_outputs, generator=generator, dtype=torch.float64, requires_grad=True)
     loss(logits, torch.arange(24) % len(tree.leaves)).backward()
@@ -164,18 +164,18 @@ def gradient(setting: Setting, tree: LabelTree) -> np.ndarray:
 @pytest.mark.parametrize(
     ("one", "other", "tree", "factor"),
     [
-        (Setting("hierarchical", {"targets": "leaf"}), Setting("conditional"), UNIFORM, 1.0),
-        (Setting("hierarchical", {"targets": "leaf", "mass": 0.0}), Setting("conditional"), RAGGED, 1.0),
-        (Setting("hierarchical", {"mass": 0.0}), Setting("hierarchical", {"mass": 7.0}), DEEP, 1.0),
-        (Setting("hierarchical"), Setting("hierarchical-convex"), UNIFORM, 2.0),
-        (Setting("hxe", {"alpha": 0.0, "normalize": False}), Setting("cross-entropy"), RAGGED, 1.0),
-        (Setting("hxe", {"alpha": 0.0}), Setting("cross-entropy"), UNIFORM, 1 / 8),
-        (Setting("hxe"), Setting("hxe", {"normalize": False}), RAGGED, None),
-        (Setting("simloss", {"lower_bound": 0.9}), Setting("cross-entropy"), UNIFORM, 1.0),
-        (Setting("simloss"), Setting("cross-entropy"), FLAT, 1.0),
-        (Setting("regularized-cross-entropy", {"penalty": 0.0}), Setting("cross-entropy"), DEEP, 1.0),
-        (Setting("hierarchical"), Setting("cross-entropy"), FLAT, 1.0),
-        (Setting("soft-labels", {"distance": "edges"}), Setting("soft-labels"), DEEP, 1.0),
+        (Configuration("hierarchical", {"targets": "leaf"}), Configuration("conditional"), UNIFORM, 1.0),
+        (Configuration("hierarchical", {"targets": "leaf", "mass": 0.0}), Configuration("conditional"), RAGGED, 1.0),
+        (Configuration("hierarchical", {"mass": 0.0}), Configuration("hierarchical", {"mass": 7.0}), DEEP, 1.0),
+        (Configuration("hierarchical"), Configuration("hierarchical-convex"), UNIFORM, 2.0),
+        (Configuration("hxe", {"alpha": 0.0, "normalize": False}), Configuration("cross-entropy"), RAGGED, 1.0),
+        (Configuration("hxe", {"alpha": 0.0}), Configuration("cross-entropy"), UNIFORM, 1 / 8),
+        (Configuration("hxe"), Configuration("hxe", {"normalize": False}), RAGGED, None),
+        (Configuration("simloss", {"lower_bound": 0.9}), Configuration("cross-entropy"), UNIFORM, 1.0),
+        (Configuration("simloss"), Configuration("cross-entropy"), FLAT, 1.0),
+        (Configuration("regularized-cross-entropy", {"penalty": 0.0}), Configuration("cross-entropy"), DEEP, 1.0),
+        (Configuration("hierarchical"), Configuration("cross-entropy"), FLAT, 1.0),
+        (Configuration("soft-labels", {"distance": "edges"}), Configuration("soft-labels"), DEEP, 1.0),
     ],
 )
 def test_what_is_the_same_has_the_same_gradients(one, other, tree, factor):
@@ -186,43 +186,49 @@ def test_what_is_the_same_has_the_same_gradients(one, other, tree, factor):
 
 
 def test_the_sentences():
-    leaf, conditional, plain = Setting("hierarchical", {"targets": "leaf"}), Setting("conditional"), SETTINGS[0]
+    leaf, conditional, plain = (
+        Configuration("hierarchical", {"targets": "leaf"}),
+        Configuration("conditional"),
+        SETTINGS[0],
+    )
     assert "up to a constant and with the same gradients" in same_loss(leaf, conditional, UNIFORM)
     assert "in other coordinates" in same_loss(leaf, plain, UNIFORM)
     assert "the same loss, times 2: that is another learning rate" in same_loss(
-        Setting("hierarchical-convex"), Setting("hierarchical"), UNIFORM
+        Configuration("hierarchical-convex"), Configuration("hierarchical"), UNIFORM
     )
     assert same_loss(leaf, plain, RAGGED) is None
-    assert same_loss(Setting("hierarchical"), plain, UNIFORM) is None
+    assert same_loss(Configuration("hierarchical"), plain, UNIFORM) is None
 
 
 def test_hierarchical_with_path_targets_is_level_wise_on_the_trees_that_ship_for_cifar():
     """Both weigh a decision by the levels from it down; only the coordinates differ."""
     for name in ("cifar10", "cifar100-5level"):
-        found = sameness(Setting("hierarchical"), Setting("level-wise"), tree_library.load(name))
+        found = sameness(Configuration("hierarchical"), Configuration("level-wise"), tree_library.load(name))
         assert (found.kind, found.factor) == ("coordinates", 1.0)
 
 
 def test_with_two_trees_only_what_needs_no_tree_is_the_same():
     other = LabelTree.from_edges([("r", "x"), ("r", "4"), *(("x", name) for name in "3210")])
-    plain, conditional = Setting("cross-entropy"), Setting("conditional")
+    plain, conditional = Configuration("cross-entropy"), Configuration("conditional")
     assert sameness(plain, plain, UNIFORM, other).kind == "same"
     assert sameness(SETTINGS[1], SETTINGS[1], UNIFORM, other).kind == "same"
     assert sameness(plain, conditional, UNIFORM, other).kind == "coordinates"
     assert sameness(conditional, conditional, UNIFORM, other).kind == "coordinates"
-    assert sameness(Setting("simloss"), Setting("simloss"), UNIFORM, other) is None
-    assert sameness(Setting("hierarchical"), Setting("hierarchical"), UNIFORM, other) is None
+    assert sameness(Configuration("simloss"), Configuration("simloss"), UNIFORM, other) is None
+    assert sameness(Configuration("hierarchical"), Configuration("hierarchical"), UNIFORM, other) is None
     assert sameness(conditional, conditional, UNIFORM, UNIFORM).kind == "same"
 
 
 def test_what_is_not_known_is_the_same_as_nothing():
-    assert same_loss(Setting("newest"), Setting("newest"), UNIFORM) is None
-    assert same_loss(Setting("simloss", {"sauce": 1}), Setting("simloss"), UNIFORM) is None
+    assert same_loss(Configuration("newest"), Configuration("newest"), UNIFORM) is None
+    assert same_loss(Configuration("simloss", {"sauce": 1}), Configuration("simloss"), UNIFORM) is None
 
 
 def test_a_tree_of_ten_thousand_leaves_takes_no_table_of_pairs():
     tree = LabelTree(
         [str(node) for node in range(10_101)], [-1] + [0] * 100 + [1 + leaf // 100 for leaf in range(10_000)]
     )
-    assert sameness(Setting("hierarchical"), Setting("hierarchical-convex"), tree).factor == pytest.approx(2.0)
-    assert sameness(Setting("hierarchical", {"soft": 0.1}), Setting("conditional"), tree) is None
+    assert sameness(Configuration("hierarchical"), Configuration("hierarchical-convex"), tree).factor == pytest.approx(
+        2.0
+    )
+    assert sameness(Configuration("hierarchical", {"soft": 0.1}), Configuration("conditional"), tree) is None

@@ -230,7 +230,7 @@ def test_leaf_targets_without_mass_are_cross_entropy_in_other_coordinates():
     torch.testing.assert_close(loss(logits, target), make_loss("conditional", RAGGED, reduction="none")(logits, target))
 
 
-# The report's own ways.
+# The paper's own ways.
 
 
 @pytest.mark.parametrize("targets", ["path", "leaf"])

@@ -1,4 +1,4 @@
-"""Figures from confusion counts, against worked examples and slow loops."""
+"""Metrics from confusion counts, against worked examples and slow loops."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ COUNTS = [[8, 1, 1], [2, 6, 2], [0, 3, 7]]
 
 
 @pytest.mark.parametrize(
-    ("figure", "expected"),
+    ("name", "expected"),
     [
         ("recall", [0.8, 0.6, 0.7]),
         ("precision", [0.8, 0.6, 0.7]),
@@ -34,21 +34,21 @@ COUNTS = [[8, 1, 1], [2, 6, 2], [0, 3, 7]]
         ("undefined", []),
     ],
 )
-def test_worked_example(figure, expected):
-    assert report(COUNTS, TREE)[figure] == pytest.approx(expected, abs=5e-6)
+def test_worked_example(name, expected):
+    assert report(COUNTS, TREE)[name] == pytest.approx(expected, abs=5e-6)
 
 
 def test_levels_and_ancestors_of_the_worked_example():
-    figures = report(COUNTS, TREE)
+    computed = report(COUNTS, TREE)
     # Wrong about animal or vehicle: 1 + 2 + 3 of 30; pet agrees with animal here; the last level is the accuracy.
-    assert figures["level_accuracy"] == pytest.approx([0.8, 0.8, 0.7])
+    assert computed["level_accuracy"] == pytest.approx([0.8, 0.8, 0.7])
     # cat and dog share 2 of 3 nodes, cat and truck 0 of 3 (truck ends a level higher, with 2).
     steps = {"cat": 3, "dog": 3, "truck": 2}
     shared = 8 * 3 + 1 * 2 + 2 * 2 + 6 * 3 + 7 * 2
     true = 10 * steps["cat"] + 10 * steps["dog"] + 10 * steps["truck"]
     predicted = 10 * steps["cat"] + 10 * steps["dog"] + 10 * steps["truck"]
-    assert figures["hierarchical_recall"] == pytest.approx(shared / true)
-    assert figures["hierarchical_precision"] == pytest.approx(shared / predicted)
+    assert computed["hierarchical_recall"] == pytest.approx(shared / true)
+    assert computed["hierarchical_precision"] == pytest.approx(shared / predicted)
 
 
 @settings(deadline=None, max_examples=60)
@@ -57,28 +57,28 @@ def test_against_a_loop_over_samples(tree, seed, kind):
     generator = np.random.default_rng(seed)
     size = len(tree.leaves)
     true, predicted = generator.integers(size, size=50), generator.integers(size, size=50)
-    figures = report(confusion_matrix(true, predicted, size), tree, kind)
+    computed = report(confusion_matrix(true, predicted, size), tree, kind)
     distances = tree.distances(kind)
     paid = [distances[t, p] for t, p in zip(true, predicted, strict=True)]
     wrong = [d for d, t, p in zip(paid, true, predicted, strict=True) if t != p]
-    assert figures["accuracy"] == pytest.approx(np.mean(true == predicted))
-    assert figures["mean_distance"] == pytest.approx(np.mean(paid))
-    assert figures["severity"] == pytest.approx(np.mean(wrong) if wrong else 0.0)
+    assert computed["accuracy"] == pytest.approx(np.mean(true == predicted))
+    assert computed["mean_distance"] == pytest.approx(np.mean(paid))
+    assert computed["severity"] == pytest.approx(np.mean(wrong) if wrong else 0.0)
     shared = above_true = above_predicted = 0
     for t, p in zip(true, predicted, strict=True):
         of_true, of_predicted = (set(tree.path(int(tree.leaf_nodes[leaf]))) - {0} for leaf in (t, p))
         shared += len(of_true & of_predicted)
         above_true += len(of_true)
         above_predicted += len(of_predicted)
-    assert figures["hierarchical_recall"] == pytest.approx(shared / above_true)
-    assert figures["hierarchical_precision"] == pytest.approx(shared / above_predicted)
+    assert computed["hierarchical_recall"] == pytest.approx(shared / above_true)
+    assert computed["hierarchical_precision"] == pytest.approx(shared / above_predicted)
     for leaf in range(size):
         hit = np.sum((true == leaf) & (predicted == leaf))
         missed = sum(d for d, t, p in zip(paid, true, predicted, strict=True) if t == leaf != p)
         taken = sum(distances[p, t] for t, p in zip(true, predicted, strict=True) if p == leaf != t)
         for name, below in (("recall", missed), ("precision", taken)):
             expected = hit / (hit + below) if hit + below else 0.0
-            assert figures[f"weighted_{name}"][leaf] == pytest.approx(expected)
+            assert computed[f"weighted_{name}"][leaf] == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=40)
@@ -87,7 +87,7 @@ def test_superclasses_and_heights_against_a_loop(tree, seed):
     generator = np.random.default_rng(seed)
     size = len(tree.leaves)
     true, predicted = generator.integers(size, size=50), generator.integers(size, size=50)
-    figures = report(confusion_matrix(true, predicted, size), tree)
+    computed = report(confusion_matrix(true, predicted, size), tree)
     within, wrong, heights = [], [], np.zeros(int(tree.height[0]) + 1, int)
     for t, p in zip(true, predicted, strict=True):
         of_true, of_predicted = (tree.path(int(tree.leaf_nodes[leaf])) for leaf in (t, p))
@@ -97,19 +97,19 @@ def test_superclasses_and_heights_against_a_loop(tree, seed):
         if t != p:
             heights[tree.height[max(set(of_true) & set(of_predicted), key=of_true.index)]] += 1
     within, wrong = np.array(within), np.array(wrong)
-    assert figures["superclass_accuracy"] == pytest.approx(within.mean())
-    assert figures["failed_superclass_accuracy"] == pytest.approx(within[wrong].mean() if wrong.any() else 0)
-    assert figures["mistakes_by_height"] == heights[1:].tolist()
-    assert sum(figures["mistakes_by_height"]) == wrong.sum()
+    assert computed["superclass_accuracy"] == pytest.approx(within.mean())
+    assert computed["failed_superclass_accuracy"] == pytest.approx(within[wrong].mean() if wrong.any() else 0)
+    assert computed["mistakes_by_height"] == heights[1:].tolist()
+    assert sum(computed["mistakes_by_height"]) == wrong.sum()
 
 
 @pytest.mark.parametrize("scale", ["none", "max", "mean"])
 def test_scales_of_the_weights(scale):
-    figures, plain = report(COUNTS, TREE, scale=scale), report(COUNTS, TREE)
+    computed, plain = report(COUNTS, TREE, scale=scale), report(COUNTS, TREE)
     # The distances are 1, 3 and 3: at most 3, 7 / 3 in the mean.
     unit = {"none": 1, "max": 3, "mean": 7 / 3}[scale]
-    assert figures["weighted_recall"] == pytest.approx([8 / (8 + 4 / unit), 6 / (6 + 8 / unit), 7 / (7 + 9 / unit)])
-    assert figures["severity"] == plain["severity"]
+    assert computed["weighted_recall"] == pytest.approx([8 / (8 + 4 / unit), 6 / (6 + 8 / unit), 7 / (7 + 9 / unit)])
+    assert computed["severity"] == plain["severity"]
 
 
 # Other libraries, on what they also compute.
@@ -130,12 +130,12 @@ def test_scikit_learn_agrees(tree, seed):
     names = range(len(tree.leaves))
     counts = confusion_matrix(true, predicted, len(tree.leaves))
     np.testing.assert_array_equal(counts, metrics.confusion_matrix(true, predicted, labels=names))
-    figures = report(counts, tree)
-    assert figures["accuracy"] == pytest.approx(metrics.accuracy_score(true, predicted))
+    computed = report(counts, tree)
+    assert computed["accuracy"] == pytest.approx(metrics.accuracy_score(true, predicted))
     theirs = metrics.precision_recall_fscore_support(true, predicted, labels=names, zero_division=0)
     for name, values in zip(("precision", "recall", "f1"), theirs, strict=False):
-        assert figures[name] == pytest.approx(values.tolist())
-        assert figures[f"macro_{name}"] == pytest.approx(values.mean())
+        assert computed[name] == pytest.approx(values.tolist())
+        assert computed[f"macro_{name}"] == pytest.approx(values.mean())
 
 
 @settings(deadline=None, max_examples=20)
@@ -148,14 +148,14 @@ def test_torchmetrics_agrees(tree, seed):
     size = len(tree.leaves)
     if size < 2:
         return  # no task for torchmetrics
-    figures = report(confusion_matrix(true, predicted, size), tree)
+    computed = report(confusion_matrix(true, predicted, size), tree)
     for name, function in (
         ("recall", classification.multiclass_recall),
         ("precision", classification.multiclass_precision),
         ("f1", classification.multiclass_f1_score),
     ):
         theirs = function(predicted, true, num_classes=size, average="none")
-        assert figures[name] == pytest.approx(theirs.tolist(), abs=1e-6)
+        assert computed[name] == pytest.approx(theirs.tolist(), abs=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:F-score is ill-defined")
@@ -165,7 +165,7 @@ def test_hiclass_agrees(tree, seed):
     from hiclass import metrics
 
     true, predicted = drawn(tree, seed, count=50)
-    figures = report(confusion_matrix(true, predicted, len(tree.leaves)), tree)
+    computed = report(confusion_matrix(true, predicted, len(tree.leaves)), tree)
     # A row of names a sample, the root left out, empty below its leaf.
     levels = tree.leaf_paths.shape[1] - 1
     names = [
@@ -176,7 +176,7 @@ def test_hiclass_agrees(tree, seed):
     for name, function in (("precision", metrics.precision), ("recall", metrics.recall), ("f1", metrics.f1)):
         for average, key in (("micro", f"hierarchical_{name}"), ("macro", f"hierarchical_macro_{name}")):
             expected = function(np.array(theirs_true), np.array(theirs_predicted), average=average)
-            assert figures[key] == pytest.approx(expected), key
+            assert computed[key] == pytest.approx(expected), key
 
 
 def test_ten_thousand_classes_need_no_matrix():
@@ -189,19 +189,19 @@ def test_ten_thousand_classes_need_no_matrix():
     predicted[:40_000] = true[:40_000]
     tracemalloc.start()
     counts = sparse_confusion_matrix(true, predicted, 10_000)
-    figures = report(counts, tree, "lca-height", scale="mean")
+    computed = report(counts, tree, "lca-height", scale="mean")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 200e6  # a matrix of 10,000 x 10,000 counts takes 800 MB
-    assert figures["samples"] == 50_000
+    assert computed["samples"] == 50_000
     wrong = true != predicted
-    assert figures["accuracy"] == pytest.approx(1 - wrong.mean())
-    assert figures["severity"] == pytest.approx(figures["random_mistake_distance"], rel=0.02)
+    assert computed["accuracy"] == pytest.approx(1 - wrong.mean())
+    assert computed["severity"] == pytest.approx(computed["random_mistake_distance"], rel=0.02)
 
 
 @settings(deadline=None, max_examples=30)
 @given(tree=trees(max_nodes=30), seed=st.integers(0, 2**31))
-def test_sparse_counts_give_the_same_figures(tree, seed):
+def test_sparse_counts_give_the_same_metrics(tree, seed):
     true, predicted = drawn(tree, seed)
     size = len(tree.leaves)
     sparse = sparse_confusion_matrix(true, predicted, size)
@@ -210,9 +210,9 @@ def test_sparse_counts_give_the_same_figures(tree, seed):
 
 
 def test_nothing_predicted_counts_as_zero_and_is_flagged():
-    figures = report([[1, 0, 0], [1, 0, 0], [0, 0, 0]], TREE)
-    assert figures["recall"] == [1.0, 0.0, 0.0]
-    assert set(figures["undefined"]) == {
+    computed = report([[1, 0, 0], [1, 0, 0], [0, 0, 0]], TREE)
+    assert computed["recall"] == [1.0, 0.0, 0.0]
+    assert set(computed["undefined"]) == {
         "recall",
         "precision",
         "f1",

@@ -1,4 +1,4 @@
-"""Figures from tensors on CUDA are those from the CPU's, and an evaluation there counts as scikit-learn does."""
+"""Metrics from tensors on CUDA are those from the CPU's, and an evaluation there counts as scikit-learn does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hierapp.decoding import decode
 from hierapp.metrics import confusion_matrix, probability_report, report
 from hierapp.metrics.confusion import mean_distance, sparse_confusion_matrix
 from hierapp.metrics.probabilities import node_report
-from hierapp.training.batches import Images, Normalizer
-from hierapp.training.evaluation import Learner, evaluate
+from hierapp.training.batches import DeviceDataset, Normalizer
+from hierapp.training.evaluation import TrainState, evaluate
 from hierapp.trees import DISTANCES, library as tree_library
 from tests.devices import DEEP, in_precisions, on_devices
 from tests.losses.literal import RAGGED
@@ -65,11 +65,11 @@ def test_an_evaluation_counts_as_scikit_learn_does(name, precision, device):
     from sklearn import metrics
 
     data = datasets.load("digits", "test")
-    part = Images.of(data, DIGITS, torch.device(device))
+    part = DeviceDataset.of(data, DIGITS, torch.device(device))
     loss = make_loss(name, DIGITS).to(device, torch.float32)
     torch.manual_seed(1)
     network = nn.Sequential(Normalizer(part.images), nn.Flatten(), nn.Linear(64, loss.num_outputs)).to(device)
-    found = evaluate(Learner(network, loss, torch.optim.SGD(network.parameters(), 0.1), precision), part, keep=True)
+    found = evaluate(TrainState(network, loss, torch.optim.SGD(network.parameters(), 0.1), precision), part, keep=True)
     true = torch.as_tensor(DIGITS.positions_of(data.class_names))[data.labels].numpy()
     log_p = found.log_probs.cpu().double()
     predicted = log_p.argmax(1).numpy()

@@ -1,4 +1,4 @@
-"""Figures of probabilities and of inner nodes against slow loops, and against torchmetrics."""
+"""Metrics of probabilities and of inner nodes against slow loops, and against torchmetrics."""
 
 import json
 
@@ -29,7 +29,7 @@ def drawn(size, seed, count=40):
 def test_against_a_loop_over_samples(kind, tree, seed):
     size = len(tree.leaves)
     log_p, target = drawn(size, seed)
-    figures = probability_report(log_p, target, tree, kind, top=[1, 3])
+    computed = probability_report(log_p, target, tree, kind, top=[1, 3])
     distances = tree.distances(kind)
     for k in {1, min(3, size)}:
         hits, away = [], []
@@ -37,14 +37,14 @@ def test_against_a_loop_over_samples(kind, tree, seed):
             first = sorted(range(size), key=lambda leaf: -row[leaf])[:k]
             hits.append(y in first)
             away.append(np.mean([distances[y, leaf] for leaf in first]))
-        assert figures[f"top_{k}_accuracy"] == pytest.approx(np.mean(hits))
-        assert figures[f"distance_at_{k}"] == pytest.approx(np.mean(away))
-    assert figures["log_loss"] == pytest.approx(-log_p[torch.arange(40), target].mean().item())
+        assert computed[f"top_{k}_accuracy"] == pytest.approx(np.mean(hits))
+        assert computed[f"distance_at_{k}"] == pytest.approx(np.mean(away))
+    assert computed["log_loss"] == pytest.approx(-log_p[torch.arange(40), target].mean().item())
     expected = (log_p.exp().numpy() * distances[target]).sum(1).mean()
-    assert figures["expected_distance"] == pytest.approx(expected)
+    assert computed["expected_distance"] == pytest.approx(expected)
     counts = confusion_matrix(target, log_p.argmax(1), size)
-    assert figures["top_1_accuracy"] == pytest.approx(report(counts, tree)["accuracy"])
-    assert figures["distance_at_1"] == pytest.approx(report(counts, tree, kind)["mean_distance"])
+    assert computed["top_1_accuracy"] == pytest.approx(report(counts, tree)["accuracy"])
+    assert computed["distance_at_1"] == pytest.approx(report(counts, tree, kind)["mean_distance"])
 
 
 def test_torchmetrics_agrees():
@@ -52,12 +52,12 @@ def test_torchmetrics_agrees():
 
     tree = LabelTree.from_edges([("root", f"{i}") for i in range(8)])
     log_p, target = drawn(8, seed=1, count=500)
-    figures = probability_report(log_p, target, tree, top=[1, 3], bins=10)
+    computed = probability_report(log_p, target, tree, top=[1, 3], bins=10)
     theirs = multiclass_calibration_error(log_p.exp(), target, num_classes=8, n_bins=10)
-    assert figures["calibration_error"] == pytest.approx(theirs.item(), abs=1e-6)
+    assert computed["calibration_error"] == pytest.approx(theirs.item(), abs=1e-6)
     for k in (1, 3):
         theirs = multiclass_accuracy(log_p.exp(), target, num_classes=8, top_k=k, average="micro")
-        assert figures[f"top_{k}_accuracy"] == pytest.approx(theirs.item())
+        assert computed[f"top_{k}_accuracy"] == pytest.approx(theirs.item())
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, np.float16, np.float64])
@@ -66,15 +66,15 @@ def test_any_precision_in_parts(kind, monkeypatch):
     whole = probability_report(log_p, target, TREE)
     stored = log_p.to(kind) if isinstance(kind, torch.dtype) else log_p.numpy().astype(kind)
     monkeypatch.setattr("hierapp.metrics.probabilities.PART", 21)
-    figures = probability_report(stored, target.tolist(), TREE)
-    assert json.loads(json.dumps(figures)) == figures
+    computed = probability_report(stored, target.tolist(), TREE)
+    assert json.loads(json.dumps(computed)) == computed
     for name, value in whole.items():
-        assert figures[name] == (value if isinstance(value, str) else pytest.approx(value, abs=0.05))
+        assert computed[name] == (value if isinstance(value, str) else pytest.approx(value, abs=0.05))
 
 
 def test_nothing_is_nothing():
-    figures = probability_report(np.zeros((0, 3)), [], TREE)
-    assert figures["samples"] == figures["log_loss"] == figures["calibration_error"] == 0
+    computed = probability_report(np.zeros((0, 3)), [], TREE)
+    assert computed["samples"] == computed["log_loss"] == computed["calibration_error"] == 0
     assert node_report([], [], TREE)["hierarchical_f1"] == 0
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_nothing():
 def test_predictions_of_inner_nodes(tree, seed):
     generator = np.random.default_rng(seed)
     true, predicted = generator.integers(len(tree.leaves), size=30), generator.integers(len(tree.nodes), size=30)
-    figures = node_report(predicted, true, tree)
+    computed = node_report(predicted, true, tree)
     shared = above = below = 0
     f1, correct = [], []
     for leaf, node in zip(true, predicted, strict=True):
@@ -91,13 +91,13 @@ def test_predictions_of_inner_nodes(tree, seed):
         shared, above, below = shared + len(path & guess), above + len(path), below + len(guess)
         f1.append(2 * len(path & guess) / (len(path) + len(guess)))
         correct.append(guess <= path)
-    assert figures["hierarchical_precision"] == pytest.approx(shared / below if below else 0)
-    assert figures["hierarchical_recall"] == pytest.approx(shared / above)
-    assert figures["hierarchical_macro_f1"] == pytest.approx(np.mean(f1))
-    assert figures["correct"] == pytest.approx(np.mean(correct))
-    assert figures["accuracy"] == pytest.approx(np.mean(tree.leaf_nodes[true] == predicted))
-    assert figures["leaves"] == pytest.approx(np.mean([not tree.children[node] for node in predicted]))
-    assert figures["mean_depth"] == pytest.approx(tree.depth[predicted].mean())
+    assert computed["hierarchical_precision"] == pytest.approx(shared / below if below else 0)
+    assert computed["hierarchical_recall"] == pytest.approx(shared / above)
+    assert computed["hierarchical_macro_f1"] == pytest.approx(np.mean(f1))
+    assert computed["correct"] == pytest.approx(np.mean(correct))
+    assert computed["accuracy"] == pytest.approx(np.mean(tree.leaf_nodes[true] == predicted))
+    assert computed["leaves"] == pytest.approx(np.mean([not tree.children[node] for node in predicted]))
+    assert computed["mean_depth"] == pytest.approx(tree.depth[predicted].mean())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Figures of settings against each other say what they were given."""
+"""Figures of groups against each other say what they were given."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 
 from hierapp.analysis.comparison import Band
 from hierapp.analysis.reevaluation import Operating, Reliability
-from hierapp.plots.comparison import bands_figure, colors_of, dots_figure, heights_figure, severity_figure
-from hierapp.plots.confusion import node_confusion_figure
-from hierapp.plots.outputs import operating_figure, reliability_figure
+from hierapp.plots.comparison import bands_plot, colors_of, dots_plot, heights_plot, severity_plot
+from hierapp.plots.confusion import node_confusion_plot
+from hierapp.plots.outputs import operating_plot, reliability_plot
 from hierapp.trees import LabelTree
 
 COLORS = colors_of(["one", "a<b"])
@@ -18,41 +18,41 @@ COLORS = colors_of(["one", "a<b"])
 def test_a_band_only_where_there_are_seeds():
     mean, deviation = np.array([1.0, 2.0]), np.array([0.5, 0.25])
     alone = Band([1.0, 2.0], mean, np.full(2, np.nan), 1)
-    figure = bands_figure({"one": Band([1.0, 2.0], mean, deviation, 3), "a<b": alone}, "loss", COLORS)
-    band, line, other = figure.data
+    plot = bands_plot({"one": Band([1.0, 2.0], mean, deviation, 3), "a<b": alone}, "loss", COLORS)
+    band, line, other = plot.data
     assert list(band.y) == [1.5, 2.25, 1.75, 0.5]
     assert list(line.y) == [1.0, 2.0]
     assert (other.name, "±" in other.hovertemplate, "±" in line.hovertemplate) == ("a&lt;b", False, True)
 
 
 def test_a_dot_a_run_and_a_diamond_a_setting():
-    figure = severity_figure({"one": [("1", 0.5, 2.0), ("2", 0.7, 1.0)], "a<b": []}, COLORS, 3.0)
-    dots, mean = figure.data
+    plot = severity_plot({"one": [("1", 0.5, 2.0), ("2", 0.7, 1.0)], "a<b": []}, COLORS, 3.0)
+    dots, mean = plot.data
     assert (list(dots.x), list(dots.y), list(dots.customdata)) == ([0.5, 0.7], [2.0, 1.0], ["1", "2"])
     assert (mean.x[0], mean.y[0]) == (0.6, 1.5)
-    assert figure.layout.shapes[0].y0 == 3.0
+    assert plot.layout.shapes[0].y0 == 3.0
 
 
 @pytest.mark.parametrize(("random_mistake", "said"), [(3.1, "↑ random mistakes, 3.100"), (-0.5, "↓ random mistakes")])
 def test_random_mistakes_that_are_far_away_are_said_and_not_drawn(random_mistake, said):
-    figure = severity_figure({"one": [("1", 0.5, 2.0), ("2", 0.7, 1.0)]}, COLORS, random_mistake)
-    assert not figure.layout.shapes
-    assert figure.layout.annotations[0].text.startswith(said)
+    plot = severity_plot({"one": [("1", 0.5, 2.0), ("2", 0.7, 1.0)]}, COLORS, random_mistake)
+    assert not plot.layout.shapes
+    assert plot.layout.annotations[0].text.startswith(said)
 
 
 def test_a_line_at_the_mean_of_the_seeds():
-    figure = dots_figure({"one": {0: 1.0, 5: 2.0}}, "accuracy", COLORS)
-    assert (list(figure.data[0].customdata), figure.layout.shapes[0].x0) == ([0, 5], 1.5)
+    plot = dots_plot({"one": {0: 1.0, 5: 2.0}}, "accuracy", COLORS)
+    assert (list(plot.data[0].customdata), plot.layout.shapes[0].x0) == ([0, 5], 1.5)
 
 
 def test_bars_of_different_heights_stand_together():
-    figure = heights_figure({"one": [0.25, 0.75], "a<b": [1.0]})
-    assert [list(bar.x) for bar in figure.data] == [[0.25, 1.0], [0.75, 0.0]]
+    plot = heights_plot({"one": [0.25, 0.75], "a<b": [1.0]})
+    assert [list(bar.x) for bar in plot.data] == [[0.25, 1.0], [0.75, 0.0]]
 
 
 def test_a_ring_stands_at_the_threshold():
     curve = Operating(np.array([0.0, 0.5, 1.0]), np.array([0.6, 0.8, 1.0]), np.array([3.0, 2.0, 1.0]), np.ones(3))
-    line, ring = operating_figure({"one": curve}, COLORS, at=0.45).data
+    line, ring = operating_plot({"one": curve}, COLORS, at=0.45).data
     assert (list(line.x), ring.x[0], ring.y[0]) == ([3.0, 2.0, 1.0], 2.0, 0.8)
 
 
@@ -60,7 +60,7 @@ def test_reliability_pools_the_seeds_by_their_images():
     nan = np.nan
     one = Reliability(np.array([1, 0]), np.array([0.4, nan]), np.array([0.0, nan]), 0.4)
     two = Reliability(np.array([3, 0]), np.array([0.2, nan]), np.array([1.0, nan]), 0.8)
-    _, dots = reliability_figure({"one": [one, two]}, COLORS).data
+    _, dots = reliability_plot({"one": [one, two]}, COLORS).data
     assert (list(dots.x), list(dots.y)) == ([0.25], [0.75])
     assert "0.600" in dots.name
 
@@ -68,10 +68,10 @@ def test_reliability_pools_the_seeds_by_their_images():
 def test_each_cell_of_the_matrix_is_a_point_that_can_be_selected():
     tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     counts = np.array([[17, 3], [3, 7]])
-    figure = node_confusion_figure(counts, counts / counts.sum(1, keepdims=True), tree, [1, 4], chosen=(0, 1))
-    heat, points = figure.data
+    plot = node_confusion_plot(counts, counts / counts.sum(1, keepdims=True), tree, [1, 4], chosen=(0, 1))
+    heat, points = plot.data
     assert heat.z[0][1] == 0.15
     assert [tuple(row) for row in points.customdata][1] == ("animal", "truck", 3, 0.15)
     assert (points.x[1], points.y[1]) == (1, 0)
-    assert list(figure.layout.xaxis.ticktext) == ["+ animal", "truck"]
-    assert [shape.type for shape in figure.layout.shapes] == ["line", "line", "rect"]
+    assert list(plot.layout.xaxis.ticktext) == ["+ animal", "truck"]
+    assert [shape.type for shape in plot.layout.shapes] == ["line", "line", "rect"]

@@ -15,5 +15,5 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
-    monkeypatch.setattr(scheduler, "wake", lambda store: None)
+    monkeypatch.setattr(scheduler, "ensure_scheduler", lambda store: None)
     return Store()

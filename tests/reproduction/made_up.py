@@ -1,4 +1,4 @@
-"""Evidence made up: accuracies around a mean, with the same seeds for every setting."""
+"""Evidence made up: accuracies around a mean, with the same seeds for every group."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def evidence(
     n: int = 5,
     **more: Any,
 ) -> Evidence:
-    """Every setting at 0.7, but for those of other accuracies, and with curves of these rates."""
-    means = {setting.name: (accuracy or {}).get(setting.name, 0.7) for setting in which.settings}
+    """Every group at 0.7, but for those of other accuracies, and with curves of these rates."""
+    means = {group.name: (accuracy or {}).get(group.name, 0.7) for group in which.groups}
     return Evidence(
         TREE,
         {

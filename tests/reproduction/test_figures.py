@@ -1,4 +1,4 @@
-"""The presets: every row of the report's table is there, and asks for runs that can be had."""
+"""The presets: every row of the paper's table is there, and asks for runs that can be had."""
 
 from __future__ import annotations
 
@@ -43,12 +43,10 @@ def test_no_run_is_planned_twice_and_figures_share_theirs(size, data):
 
 
 def test_settings_of_one_name_are_the_same_and_of_two_names_are_not():
-    settings = [setting for figure in FIGURES for setting in figure.settings]
-    assert all(one == other for one in settings for other in settings if one.name == other.name)
-    configs = {
-        planning.config(setting, SIZES["full"], "cifar10", 0).model_dump_json(): setting.name for setting in settings
-    }
-    assert len(configs) == len({setting.name for setting in settings})
+    groups = [group for figure in FIGURES for group in figure.groups]
+    assert all(one == other for one in groups for other in groups if one.name == other.name)
+    configs = {planning.config(group, SIZES["full"], "cifar10", 0).model_dump_json(): group.name for group in groups}
+    assert len(configs) == len({group.name for group in groups})
 
 
 def test_the_order_is_always_the_same_cheapest_first_and_seed_by_seed():
@@ -69,8 +67,8 @@ def test_quick_keeps_to_its_budget_and_full_is_the_recipe_of_the_report():
     assert base == 1e-3
     full = planning.config(HIERARCHICAL, SIZES["full"], "cifar10", 0)
     assert (full.optimizer, full.schedule, full.step_epochs, full.step_factor) == ("adam", "step", 5, 0.8)
-    for setting in {setting.name: setting for figure in FIGURES for setting in figure.settings}.values():
-        assert len(SIZES["full"].seeds_of(setting)) >= 5
+    for group in {group.name: group for figure in FIGURES for group in figure.groups}.values():
+        assert len(SIZES["full"].seeds_of(group)) >= 5
 
 
 def test_steps_of_the_rate_happen_in_quick_too():

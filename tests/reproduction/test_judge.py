@@ -90,8 +90,8 @@ def test_a_result_has_a_row_for_each_setting_and_something_to_draw(which):
     assert shown.plot.kind != "none"
     assert shown.table
     assert all(claim.sentence.endswith(".") for claim in shown.claims)
-    assert shown.runs == 5 * len(which.settings)
-    assert shown.seconds == 50.0 * len(which.settings)
+    assert shown.runs == 5 * len(which.groups)
+    assert shown.seconds == 50.0 * len(which.groups)
 
 
 def test_a_setting_without_a_run_is_missing():

@@ -22,7 +22,7 @@ def test_every_run_is_queued_once_with_its_tree_and_tag(store):
     planned = plan()
     ids = queueing.queue(store, planned, "quick")
     assert len(ids) == len(set(ids)) == len(planned) == len(store.runs())
-    assert {run.tags for run in store.runs()} == {("report:quick",)}
+    assert {run.tags for run in store.runs()} == {("paper:quick",)}
     for each, run in zip(planned, ids, strict=True):
         assert store.run(run).config == each.config
         assert store.run(run).tree == each.tree
@@ -50,7 +50,7 @@ def test_a_run_that_was_started_otherwise_counts_and_gets_the_tag(store):
     (run,) = store.add([first.config], first.tree)
     end(store, run, "finished")
     assert queueing.queue(store, planned, "quick")[0] == run
-    assert store.run(run).tags == ("report:quick",)
+    assert store.run(run).tags == ("paper:quick",)
     assert len(store.runs()) == len(planned)
 
 

@@ -35,12 +35,12 @@ def finish(store, planned, accuracy):
 def soft(store):
     """All runs of figure 8, soft labels half a point better."""
     for planned in planning.plan(find(["8"]), QUICK):
-        finish(store, planned, 0.7 + 0.005 * (planned.setting.name == "soft labels") + 0.001 * planned.config.seed)
+        finish(store, planned, 0.7 + 0.005 * (planned.group.name == "soft labels") + 0.001 * planned.config.seed)
     return store
 
 
 def made(store, data="cifar10"):
-    return state.report(store, QUICK, data, "python -m hierapp reproduce")
+    return state.outcome(store, QUICK, data, "python -m hierapp reproduce")
 
 
 def test_a_store_without_runs_has_no_report(store):
@@ -48,21 +48,21 @@ def test_a_store_without_runs_has_no_report(store):
 
 
 def test_what_can_be_judged_is_in_the_report_and_nothing_else(soft):
-    report = made(soft)
-    assert list(report.results) == ["3c", "8", "12"]  # they share the hierarchical runs
-    assert (report.seeds, report.runs, report.epochs) == ([0, 1, 2, 3], 7, 5)
-    (first, second) = report.results["8"].claims
+    outcome = made(soft)
+    assert list(outcome.results) == ["3c", "8", "12"]  # they share the hierarchical runs
+    assert (outcome.seeds, outcome.runs, outcome.epochs) == ([0, 1, 2, 3], 7, 5)
+    (first, second) = outcome.results["8"].claims
     assert first.verdict == "agrees"
     assert second.verdict in ("agrees", "differs", "cannot tell")
-    assert report.results["8"].seconds == 6.0 * 7
-    assert report.environment["hierapp"] == "0.1.0 (abc)"
+    assert outcome.results["8"].seconds == 6.0 * 7
+    assert outcome.environment["hierapp"] == "0.1.0 (abc)"
 
 
 def test_a_report_comes_back_from_its_file_and_names_no_folder(soft, tmp_path):
     file = tmp_path / "new" / "report.json"
-    report = made(soft)
-    results.save(report, file)
-    assert results.load(file) == report
+    outcome = made(soft)
+    results.save(outcome, file)
+    assert results.load(file) == outcome
     assert str(soft.folder) not in file.read_text()
     assert file.stat().st_size < 100_000
     assert [each.name for each in file.parent.iterdir()] == ["report.json"]
@@ -72,7 +72,7 @@ def test_a_report_comes_back_from_its_file_and_names_no_folder(soft, tmp_path):
 def test_a_file_that_is_none_is_told_in_a_sentence(text, tmp_path):
     file = tmp_path / "quick.json"
     file.write_text(text)
-    with pytest.raises(StoreError, match="is no results of the report"):
+    with pytest.raises(StoreError, match="is no results of the paper"):
         results.load(file)
 
 
@@ -88,25 +88,25 @@ def test_a_place_that_cannot_be_written_is_told(soft, tmp_path):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_what_ships_loads_and_fits_the_presets(size):
-    report = results.load(results.shipped_file(size))
-    if report is None:
+    outcome = results.load(results.shipped_file(size))
+    if outcome is None:
         assert not results.shipped_file(size).exists()
         return
-    assert (report.size, report.data) == (size, planning.DATA)
+    assert (outcome.size, outcome.data) == (size, planning.DATA)
     by_id = {figure.id: figure for figure in FIGURES}
-    for name, result in report.results.items():
+    for name, result in outcome.results.items():
         assert result.figure == name
         assert [claim.claim for claim in result.claims] == [claim.text for claim in by_id[name].claims]
         assert [claim.rule for claim in result.claims] == [claim.rule for claim in by_id[name].claims]
-        assert reproduction_plots.figure(result.plot) is not None or result.plot.kind == "none"
+        assert reproduction_plots.draw(result.plot) is not None or result.plot.kind == "none"
 
 
 def test_runs_come_before_kept_results_and_these_before_what_ships(soft, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "shipped_file", lambda size: tmp_path / f"shipped-{size}.json")
-    report = made(soft)
-    mended = report.model_copy(update={"results": {"8": report.results["8"], "12": report.results["12"]}})
+    outcome = made(soft)
+    mended = outcome.model_copy(update={"results": {"8": outcome.results["8"], "12": outcome.results["12"]}})
     results.save(mended, tmp_path / "shipped-quick.json")
-    results.save(mended.model_copy(update={"results": {"8": report.results["8"]}}), results.file_of("quick"))
+    results.save(mended.model_copy(update={"results": {"8": outcome.results["8"]}}), results.file_of("quick"))
     empty = type(soft)(tmp_path / "another")
     found = {each.figure.id: each.source for each in shown(empty, QUICK)}
     assert (found["8"], found["12"], found["3ab"]) == ("kept", "shipped", None)
@@ -117,11 +117,11 @@ def test_runs_come_before_kept_results_and_these_before_what_ships(soft, tmp_pat
 
 
 def test_a_figure_knows_what_it_lacks(soft):
-    by_id = {each.figure.id: each for each in state.standings(soft, FIGURES, QUICK)}
+    by_id = {each.figure.id: each for each in state.statuses(soft, FIGURES, QUICK)}
     assert by_id["8"].is_complete
     assert by_id["8"].lacking == []
     assert not by_id["1011"].is_complete
-    assert {each.setting.name for each in by_id["1011"].lacking} == {"constant rate", "SGD", "SGD, rate 1e-2, momentum"}
+    assert {each.group.name for each in by_id["1011"].lacking} == {"constant rate", "SGD", "SGD, rate 1e-2, momentum"}
     assert not by_id["appendix-a"].timed
 
 
@@ -133,9 +133,9 @@ def test_the_times_are_measured_kept_and_judged(store):
     timing.keep(found, "quick", "digits")
     assert timing.kept("quick", "digits") == found
     assert timing.kept("full", "digits") is None
-    (standing,) = state.standings(store, find(["appendix-a"]), QUICK, "digits")
-    assert standing.is_complete
-    assert state.result(store, standing, QUICK, "digits").claims[0].sentence.startswith("The tensors are")
+    (status,) = state.statuses(store, find(["appendix-a"]), QUICK, "digits")
+    assert status.is_complete
+    assert state.result(store, status, QUICK, "digits").claims[0].sentence.startswith("The tensors are")
 
 
 def test_a_measurement_that_is_broken_is_none():
@@ -151,14 +151,14 @@ def test_curves_of_a_class_share_their_colour_and_the_weighted_one_is_dashed():
         what="class accuracy",
         lines={name: results.Line(epochs=[1, 2], mean=[0.1, 0.2]) for name in ("cat", "cat, weighted", "dog")},
     )
-    cat, weighted, dog = reproduction_plots.figure(plot).data
+    cat, weighted, dog = reproduction_plots.draw(plot).data
     assert cat.line.color == weighted.line.color != dog.line.color
     assert (cat.line.dash, weighted.line.dash) == (None, "dash")
 
 
 def test_dots_say_what_they_are_and_a_matrix_needs_no_tree_of_its_own():
-    dots = reproduction_plots.figure(results.Plot(kind="dots", each="fold", dots={"CE": {1: 0.7, 2: 0.72}}))
+    dots = reproduction_plots.draw(results.Plot(kind="dots", each="fold", dots={"CE": {1: 0.7, 2: 0.72}}))
     assert dots.data[0].hovertemplate.startswith("fold ")
-    matrix = reproduction_plots.figure(results.Plot(kind="matrix", classes=["a", "b"], counts=[[1, 2], [3, 4]]))
+    matrix = reproduction_plots.draw(results.Plot(kind="matrix", classes=["a", "b"], counts=[[1, 2], [3, 4]]))
     assert matrix.data[0].z.shape == (2, 2)
-    assert reproduction_plots.figure(results.Plot()) is None
+    assert reproduction_plots.draw(results.Plot()) is None

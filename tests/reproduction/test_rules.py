@@ -31,7 +31,7 @@ def noisy(mean: float, size: float, n: int = 3) -> dict[int, float]:
     ],
 )
 def test_same_accuracy_is_an_interval_within_the_margin(one, other, kind):
-    assert rules.alike(one, other, NAMES).kind == kind
+    assert rules.same_accuracy(one, other, NAMES).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_the_interval_is_that_of_the_seeds_in_common():
 
 
 def test_of_several_the_worst_verdict_counts_with_its_sentence():
-    settings = {"a": seeds(0.70), "b": seeds(0.701), "c": seeds(0.60)}
-    found = rules.all_alike(settings, "a")
+    groups = {"a": seeds(0.70), "b": seeds(0.701), "c": seeds(0.60)}
+    found = rules.all_same_accuracy(groups, "a")
     assert found.kind == "differs"
     assert "c less a" in found.sentence
     assert "b less a" not in found.sentence
-    assert rules.all_alike({"a": seeds(0.70), "b": seeds(0.701)}, "a").kind == "agrees"
+    assert rules.all_same_accuracy({"a": seeds(0.70), "b": seeds(0.701)}, "a").kind == "agrees"
 
 
 def test_the_best_rate_may_be_a_little_behind_but_not_beaten():
@@ -124,7 +124,7 @@ def test_a_speed_up_is_of_the_size_of_the_claimed_one_in_every_round():
 
 
 def test_sentences_say_the_numbers():
-    said = rules.alike(seeds(0.70), seeds(0.75), ("h", "CE")).sentence
+    said = rules.same_accuracy(seeds(0.70), seeds(0.75), ("h", "CE")).sentence
     assert said.startswith("h less CE is −5.0 points over 5 seeds")
-    assert "does not tell how large the noise is" in rules.alike(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence
+    assert "does not tell how large the noise is" in rules.same_accuracy(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence
     assert "inf" not in rules.below(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence

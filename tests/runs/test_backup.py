@@ -33,7 +33,7 @@ from tests.store_states import end, working
 
 PROJECT = Path(__file__).resolve().parents[2]
 DIGITS = tree_library.load("digits")
-ALIKE = ",a,b\na,1,0.5\nb,0.5,1\n"
+SIMILARITY = ",a,b\na,1,0.5\nb,0.5,1\n"
 STATES = ("finished", "failed", "cancelled", "interrupted")
 
 
@@ -71,7 +71,7 @@ def new(tmp_path: Path) -> Path:
 def store(home: Path) -> Store:
     """A run of each state, each with what runs leave; two trees that differ by case, one with versions; a draft."""
     made = Store()
-    ids = made.add(configs(6), DIGITS, similarities=[None, ALIKE, ALIKE, None, ALIKE, ALIKE])
+    ids = made.add(configs(6), DIGITS, similarities=[None, SIMILARITY, SIMILARITY, None, SIMILARITY, SIMILARITY])
     for run, state in zip(ids, (*STATES, "running"), strict=False):
         made.claim()
         working(made, run).end_epoch(1, {"val_accuracy": 0.5, "val_loss": float("nan")}, np.eye(10, dtype=np.int64))
@@ -80,7 +80,7 @@ def store(home: Path) -> Store:
         save_file({"w": np.zeros((400, 400), np.float32)}, made.run(run).folder / "checkpoint.safetensors")
         if state != "running":
             end(made, run, state, "It would not." if state == "failed" else None, {"accuracy": 0.75})
-    made.attempt("5").take(1, "of another machine")
+    made.writer("5").take(1, "of another machine")
     for leaf in ("a", "b"):
         tree_library.save(LabelTree.from_edges([("root", leaf), ("root", "c")]), "mine")
     tree_library.save(DIGITS, "Mine")

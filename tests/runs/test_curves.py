@@ -38,20 +38,20 @@ STEPS = st.one_of(
 def test_what_is_kept_is_what_is_stored(tmp_path_factory, steps):
     """A rewound run reports at the same points again, as training does; so does this."""
     store = claimed(tmp_path_factory.mktemp("curves"))
-    attempts = {run: store.attempt(run) for run in ("1", "2", "3")}
-    written: dict[str, dict[float, dict[str, float]]] = {run: {} for run in attempts}
+    writers = {run: store.writer(run) for run in ("1", "2", "3")}
+    written: dict[str, dict[float, dict[str, float]]] = {run: {} for run in writers}
     curves = Curves(store)
     for kind, *rest in [*steps, ("look", {1, 2, 3})]:
         if kind == "report":
             run, epoch, name, value = rest
-            attempts[str(run)].report(epoch / 2, {name: value}, 0.5)
+            writers[str(run)].report(epoch / 2, {name: value}, 0.5)
             written[str(run)].setdefault(epoch / 2, {})[name] = value
         elif kind == "rewind":
             run, epoch = rest
-            attempts[str(run)].rewind(epoch / 2, 0.1)
+            writers[str(run)].restarted_at(epoch / 2, 0.1)
             for at, values in written[str(run)].items():
                 if at > epoch / 2:
-                    attempts[str(run)].report(at, values, 0.5)
+                    writers[str(run)].report(at, values, 0.5)
         else:
             ids = sorted(str(run) for run in rest[0])
             assert curves.look(ids) == store.metrics(ids)
@@ -61,13 +61,13 @@ def test_what_is_kept_is_what_is_stored(tmp_path_factory, steps):
 
 def test_points_after_a_checkpoint_are_void_until_they_are_reported_again(tmp_path):
     store = claimed(tmp_path)
-    attempt, curves = store.attempt("1"), Curves(store)
+    writer, curves = store.writer("1"), Curves(store)
     for epoch in (1, 2, 3):
-        attempt.report(epoch, {"val_loss": float(epoch)}, epoch / 3)
+        writer.report(epoch, {"val_loss": float(epoch)}, epoch / 3)
     assert curves.look(["1"])["1"]["val_loss"] == [(1, 1), (2, 2), (3, 3)]
-    attempt.rewind(1.5, 0.5)
+    writer.restarted_at(1.5, 0.5)
     assert curves.look(["1"])["1"]["val_loss"] == [(1, 1)]
-    attempt.report(2, {"val_loss": 5.0}, 0.6)
+    writer.report(2, {"val_loss": 5.0}, 0.6)
     assert curves.look(["1"])["1"]["val_loss"] == [(1, 1), (2, 5)]
     assert store.run("1").last == {"val_loss": 5.0}
 
@@ -76,11 +76,11 @@ def test_a_look_reads_only_what_is_new(tmp_path):
     store = claimed(tmp_path)
     curves = Curves(store)
     for epoch in range(1, 101):
-        store.attempt("1").report(epoch, {"train_loss": 1.0, "val_loss": 2.0}, 0.1)
+        store.writer("1").report(epoch, {"train_loss": 1.0, "val_loss": 2.0}, 0.1)
     curves.look(["1", "2"])
     assert curves.moved == 200
-    store.attempt("2").report(1, {"train_loss": math.nan}, 0.1)
-    store.attempt("3").report(1, {"train_loss": 1.0}, 0.1)
+    store.writer("2").report(1, {"train_loss": math.nan}, 0.1)
+    store.writer("3").report(1, {"train_loss": 1.0}, 0.1)
     found = curves.look(["1", "2"])
     assert curves.moved == 1
     assert math.isnan(found["2"]["train_loss"][0][1])
@@ -88,10 +88,10 @@ def test_a_look_reads_only_what_is_new(tmp_path):
 
 def test_the_last_values_go_back_with_the_run(tmp_path):
     store = claimed(tmp_path)
-    attempt = store.attempt("1")
-    attempt.report(1, {"val_loss": 1.0, "val_accuracy": 0.1}, 0.3)
-    attempt.report(2, {"val_loss": 2.0}, 0.6)
+    writer = store.writer("1")
+    writer.report(1, {"val_loss": 1.0, "val_accuracy": 0.1}, 0.3)
+    writer.report(2, {"val_loss": 2.0}, 0.6)
     assert store.run("1").last == {"val_loss": 2.0, "val_accuracy": 0.1}
-    attempt.rewind(1, 0.3)
+    writer.restarted_at(1, 0.3)
     run = store.run("1")
     assert (run.last, run.progress, run.epoch) == ({"val_loss": 1.0, "val_accuracy": 0.1}, 0.3, 0)

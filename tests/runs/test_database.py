@@ -100,7 +100,7 @@ ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = 4;
 """
 )
-ALIKE = ",a,b\na,1,0.5\nb,0.5,1\n"
+SIMILARITY = ",a,b\na,1,0.5\nb,0.5,1\n"
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def test_a_store_of_the_second_version_becomes_todays_and_its_runs_have_the_tree
     assert older.config.epochs == CONFIG.epochs
     assert (plain.config, plain.tree, plain.similarity, plain.tags) == (CONFIG, DIGITS, None, ())
     assert (alike.config.options, alike.similarity) == ({"lower_bound": 0.5}, None)
-    assert store.add([CONFIG], DIGITS, similarities=[ALIKE]) == ["4"]
-    assert store.run("4").similarity_text == ALIKE
+    assert store.add([CONFIG], DIGITS, similarities=[SIMILARITY]) == ["4"]
+    assert store.run("4").similarity_text == SIMILARITY
     kept = sqlite3.connect(tmp_path / "store.version-2.sqlite")
     assert kept.execute("PRAGMA user_version").fetchone() == (2,)
     assert kept.execute("SELECT count(*) FROM runs").fetchone() == (3,)
@@ -199,7 +199,7 @@ def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(t
     db = sqlite3.connect(tmp_path / "store.sqlite")
     db.executescript(FOURTH)
     db.execute("INSERT INTO trees VALUES ('abc', ?)", (tree_formats.render(DIGITS, "json"),))
-    db.execute("INSERT INTO similarities VALUES ('def', ?)", (ALIKE,))
+    db.execute("INSERT INTO similarities VALUES ('def', ?)", (SIMILARITY,))
     for tags, similarity in (("paper baseline", None), ("", "def")):
         db.execute(
             "INSERT INTO runs (state, config, tree, created, place, note, tags, similarity, last)"
@@ -218,7 +218,7 @@ def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(t
         ("Training begins anew.", "", ("paper", "baseline")),
         ("Training begins anew.", "Mine.", ()),
     ]
-    assert store.run("2").similarity_text == ALIKE
+    assert store.run("2").similarity_text == SIMILARITY
     db = sqlite3.connect(tmp_path / "store.sqlite")
     db.execute("ALTER TABLE runs DROP COLUMN own_note")
     assert rows(db) == before
@@ -227,6 +227,26 @@ def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(t
     kept = sqlite3.connect(tmp_path / "store.version-4.sqlite")
     assert rows(kept) == before
     kept.close()
+
+
+def test_columns_renamed_in_version_6_keep_their_values(tmp_path):
+    db = sqlite3.connect(tmp_path / "store.sqlite")
+    db.executescript(FOURTH)
+    db.execute("ALTER TABLE runs ADD COLUMN own_note TEXT NOT NULL DEFAULT ''")
+    db.execute("PRAGMA user_version = 5")
+    db.execute("INSERT INTO trees VALUES ('abc', ?)", (tree_formats.render(DIGITS, "json"),))
+    db.execute(
+        "INSERT INTO runs (state, config, tree, created, placed, beat, lost, device)"
+        " VALUES ('running', ?, 'abc', 1.5, 'cuda:1', 7.5, 2, 'cuda')",
+        (CONFIG.model_dump_json(),),
+    )
+    db.commit()
+    db.close()
+    store = Store(tmp_path)
+    run = store.run("1")
+    assert (run.assigned_device, run.heartbeat, run.lost_count, run.device) == ("cuda:1", 7.5, 2, "cuda")
+    assert store.lose(run, "gone", again=True)
+    assert (store.run("1").assigned_device, store.run("1").lost_count) == (None, 3)
 
 
 def rows(db: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:

@@ -44,7 +44,7 @@ def test_what_names_no_run_is_told(store, word):
 
 
 def test_runs_are_tagged_when_they_are_queued_and_compared_by_the_tag(store, monkeypatch, capsys):
-    monkeypatch.setattr(scheduler, "wake", lambda store: None)
+    monkeypatch.setattr(scheduler, "ensure_scheduler", lambda store: None)
     line = ["run", "--data", "digits", "--loss", "hxe", "--tag", "first", "--tag", "#hour", "--detach"]
     assert cli.main(line) == 0
     assert store.run("13").tags == ("first", "hour")

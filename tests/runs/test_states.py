@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from hierapp.errors import StoreError, Superseded
+from hierapp.errors import StaleAttemptError, StoreError
 from hierapp.runs import Store
 from hierapp.runs.states import ENDS, OPEN_STATES, STATES, TRANSITIONS, Event, State, move
 from hierapp.training import RunConfig
@@ -79,20 +79,20 @@ def test_nothing_else_writes_the_state():
 
 def test_an_attempt_that_is_outdated_moves_nothing(store):
     first = store.claim()
-    late = store.attempt("1")
+    late = store.writer("1")
     store.lose(first, "gone", again=True)
     second = store.claim()
-    assert (first.attempt, second.attempt, second.lost) == (1, 2, 1)
+    assert (first.attempt, second.attempt, second.lost_count) == (1, 2, 1)
     for write in (
         lambda: late.report(0.5, {"train_loss": 1.0}, 0.1),
         lambda: late.end("failed", "late"),
-        late.beat,
+        late.heartbeat,
         late.is_asked_to_stop,
         lambda: late.take(1, "x"),
         lambda: late.begin("cpu", "0"),
-        lambda: late.rewind(0.0, 0.0),
+        lambda: late.restarted_at(0.0, 0.0),
     ):
-        with pytest.raises(Superseded):
+        with pytest.raises(StaleAttemptError):
             write()
     assert not store.lose(first, "again")
     assert not store.stopped(first)
@@ -116,11 +116,11 @@ def test_a_loss_counts_until_somebody_resumes(store):
     for lost in (1, 2):
         store.lose(store.claim(), "gone", again=True)
         waiting = store.run("1")
-        assert (waiting.state, waiting.lost, waiting.note) == ("queued", lost, "Goes on after a loss: gone")
+        assert (waiting.state, waiting.lost_count, waiting.note) == ("queued", lost, "Goes on after a loss: gone")
     store.lose(store.claim(), "gone")
     assert (store.run("1").state, store.run("1").error) == ("interrupted", "gone")
     resumed = store.resume("1")
-    assert (resumed.state, resumed.lost, resumed.error, resumed.ended) == ("queued", 0, "gone", None)
+    assert (resumed.state, resumed.lost_count, resumed.error, resumed.ended) == ("queued", 0, "gone", None)
     assert store.claim().error is None
 
 
@@ -154,7 +154,7 @@ def test_the_times_and_the_process_fit_the_state_whatever_happens(events: list[E
         row = db.execute("SELECT * FROM runs").fetchone()
         assert row["attempt"] == attempts
         assert (row["ended"] is not None) == (row["state"] not in OPEN_STATES)
-        assert row["state"] == "running" or (row["pid"], row["process"], row["beat"]) == (None, None, None)
+        assert row["state"] == "running" or (row["pid"], row["process"], row["heartbeat"]) == (None, None, None)
         assert row["state"] != "running" or row["claimed"] is not None
     db.close()
 
@@ -217,14 +217,14 @@ def test_a_claim_takes_only_what_fits_the_device(store):
     on_gpu, anywhere = store.add([CONFIG.model_copy(update={"device": device}) for device in ("cuda", "auto")], DIGITS)
     store.request_cancel("1")
     assert store.claim(["cpu"]) is None
-    assert store.claim(["cpu", "auto"], placed="cpu").id == anywhere
+    assert store.claim(["cpu", "auto"], assigned_device="cpu").id == anywhere
     claimed = store.claim(["cuda"], "ray", "node 2")
-    assert (claimed.id, claimed.launcher, claimed.placed) == (on_gpu, "ray", "node 2")
+    assert (claimed.id, claimed.launcher, claimed.assigned_device) == (on_gpu, "ray", "node 2")
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_time(store, monkeypatch):
     store.claim()
-    attempt = store.attempt("1")
+    attempt = store.writer("1")
     attempt.begin("cpu", "0")
     attempt.report(1.0, {}, 0.5)
     now = time.time()

@@ -14,7 +14,7 @@ import pytest
 
 from hierapp import LabelTree
 from hierapp.analysis import summary
-from hierapp.errors import StoreError, Superseded
+from hierapp.errors import StaleAttemptError, StoreError
 from hierapp.runs import Store
 from hierapp.runs.schema import SCHEMA_VERSION
 from hierapp.runs.states import State
@@ -134,8 +134,8 @@ def test_an_unknown_run_is_told_in_one_sentence(store, unknown):
 @pytest.mark.parametrize("state", ENDED)
 def test_a_running_run_ends_once(store, state):
     (run,) = store.add(configs(1), DIGITS)
-    with pytest.raises(Superseded):  # a queued run does not end
-        store.attempt(run).end("failed")
+    with pytest.raises(StaleAttemptError):  # a queued run does not end
+        store.writer(run).end("failed")
     assert store.run(run).state == "queued"
     end(store, run, state, error="why", test={"accuracy": 0.5})
     ended = store.run(run)
@@ -144,8 +144,8 @@ def test_a_running_run_ends_once(store, state):
     assert ended.ended is not None
     assert not ended.is_open
     for other in ENDED[1:]:
-        with pytest.raises(Superseded):
-            store.attempt(run).end(other, "other")
+        with pytest.raises(StaleAttemptError):
+            store.writer(run).end(other, "other")
     assert store.claim() is None
     assert store.run(run) == ended
 
@@ -170,13 +170,13 @@ def test_a_queued_run_is_cancelled_at_once(store):
 
 def test_a_running_run_is_asked_to_stop_and_the_first_request_counts(store):
     (run,) = store.add(configs(1), DIGITS)
-    attempt = working(store, run)
-    assert not attempt.is_asked_to_stop()
-    assert not attempt.beat()
+    writer = working(store, run)
+    assert not writer.is_asked_to_stop()
+    assert not writer.heartbeat()
     first = store.request_cancel(run)
     assert first.state == "running"
-    assert attempt.is_asked_to_stop()
-    assert attempt.beat()
+    assert writer.is_asked_to_stop()
+    assert writer.heartbeat()
     assert store.request_cancel(run).cancel_requested == first.cancel_requested is not None
 
 
@@ -192,25 +192,25 @@ def test_cancelling_an_ended_run_changes_nothing(store, state):
 def test_process_and_start_are_noted(store):
     (run,) = store.add(configs(1), DIGITS)
     claimed = store.claim()
-    attempt = store.attempt(run)
-    attempt.take(123, "here now - 123 45")
-    attempt.take(123, "here now - 123 45")
-    attempt.begin("cpu", "0.1.0+abc")
+    writer = store.writer(run)
+    writer.take(123, "here now - 123 45")
+    writer.take(123, "here now - 123 45")
+    writer.begin("cpu", "0.1.0+abc")
     read = store.run(run)
     assert (read.pid, read.process, read.device, read.version) == (123, "here now - 123 45", "cpu", "0.1.0+abc")
     assert read.started >= claimed.claimed
-    with pytest.raises(Superseded):  # another process has the same attempt
-        attempt.take(124, "here now - 124 46")
+    with pytest.raises(StaleAttemptError):  # another process has the same attempt
+        writer.take(124, "here now - 124 46")
     assert store.run(run) == read
 
 
 def test_seconds_left_are_told_only_while_a_run_goes_on(store):
     (run,) = store.add(configs(1), DIGITS)
     assert store.run(run).seconds_left is None
-    attempt = working(store, run)
+    writer = working(store, run)
     assert store.run(run).seconds_left is None
-    attempt.begin("cpu", "0")
-    attempt.report(1, {}, progress=0.5)
+    writer.begin("cpu", "0")
+    writer.report(1, {}, progress=0.5)
     assert store.run(run).seconds_left >= 0
     end(store, run, "finished")
     assert store.run(run).seconds_left is None
@@ -270,9 +270,9 @@ def test_the_last_or_a_given_epoch_of_the_confusion_is_read(store):
 
 def test_an_epoch_is_recorded_whole_or_not_at_all(store):
     (run,) = store.add(configs(1), DIGITS)
-    attempt = working(store, run)
+    writer = working(store, run)
     with pytest.raises(AttributeError):
-        attempt.end_epoch(1, {"val_loss": 1.0}, confusion=None)
+        writer.end_epoch(1, {"val_loss": 1.0}, confusion=None)
     assert store.metrics([run]) == {run: {}}
     assert store.run(run).epoch == 0
 
@@ -299,8 +299,8 @@ def test_reading_where_nothing_is_yet_leaves_no_file_behind(store):
 
 
 def test_many_may_make_the_store_at_once(tmp_path):
-    for attempt in range(5):
-        folder = tmp_path / str(attempt)
+    for writer in range(5):
+        folder = tmp_path / str(writer)
         begin = threading.Barrier(8)
 
         def add(folder: Path = folder, begin: threading.Barrier = begin) -> list[str]:
@@ -319,7 +319,7 @@ def test_two_writers_and_a_reader_at_once_do_not_lock_each_other_out(store):
     writing = threading.Event()
 
     def write(run: str) -> None:
-        mine = Store(store.folder).attempt(run)
+        mine = Store(store.folder).writer(run)
         for epoch in range(1, 61):
             mine.report(epoch - 0.5, {"train_loss": epoch}, epoch / 60)
             mine.end_epoch(epoch, {"val_loss": epoch}, np.full((10, 10), epoch))
@@ -395,9 +395,9 @@ def test_a_store_that_was_moved_away_is_not_written_to_any_more(store, tmp_path)
 
 def test_a_call_that_failed_does_not_stand_in_the_way_of_the_next(store):
     (run,) = store.add(configs(1), DIGITS)
-    attempt = working(store, run)
+    writer = working(store, run)
     with pytest.raises(AttributeError):
-        attempt.end_epoch(1, {}, confusion=None)
+        writer.end_epoch(1, {}, confusion=None)
     end(Store(store.folder), run, "finished")
 
 
@@ -430,6 +430,6 @@ def test_a_run_whose_loss_is_no_longer_known_still_lists(store):
     db.close()
     read = store.run(run)
     assert read.config.loss == "forgotten"
-    assert summary.setting(read) == "forgotten, strength 2.5"
+    assert summary.loss_label(read) == "forgotten, strength 2.5"
     assert summary.table([read])["loss"].tolist() == ["forgotten, strength 2.5"]
     assert summary.as_dicts([read])[0]["config"]["options"] == {"strength": 2.5}

@@ -25,7 +25,7 @@ def going(store: Store, count: int) -> list[str]:
     ids = store.add([config] * count, DIGITS)
     for run in ids:
         store.claim()
-        store.attempt(run).take(1, f"the worker of {run}")
+        store.writer(run).take(1, f"the worker of {run}")
     return ids
 
 
@@ -61,16 +61,16 @@ def test_no_row_is_lost_and_every_poller_sees_what_stands_in_the_store(tmp_path)
 def test_a_look_reads_what_is_new_and_nothing_else(tmp_path):
     store = Store(tmp_path)
     ids = going(store, 2)
-    desks = [store.attempt(run) for run in ids]
+    writers = [store.writer(run) for run in ids]
     curves = Curves(store)
     for tick in range(1, 101):
-        for desk in desks:
-            desk.report(tick / 10, {"train_loss": tick, "val_loss": -tick}, 0.1)
+        for writer in writers:
+            writer.report(tick / 10, {"train_loss": tick, "val_loss": -tick}, 0.1)
     assert curves.look(ids) == store.metrics(ids)
     assert curves.moved == 400
     for new in (0, 3):
         for tick in range(new):
-            desks[0].report(11 + tick, {"train_loss": 0.5}, 0.1)
+            writers[0].report(11 + tick, {"train_loss": 0.5}, 0.1)
         assert curves.look(ids) == store.metrics(ids)
         assert curves.moved == new
 
@@ -79,19 +79,19 @@ def test_a_look_reads_what_is_new_and_nothing_else(tmp_path):
 def test_a_poller_hears_of_every_run_that_goes_back(tmp_path, looks_between):
     store = Store(tmp_path)
     ids = going(store, 3)
-    desks = [store.attempt(run) for run in ids]
+    writers = [store.writer(run) for run in ids]
     curves = Curves(store)
     for tick in range(1, 11):
-        for desk in desks:
-            desk.report(tick / 2, {"train_loss": tick}, 0.1)
+        for writer in writers:
+            writer.report(tick / 2, {"train_loss": tick}, 0.1)
     curves.look(ids)
     # The machine is started anew: all go back, the one with the latest rows first, and it once more, for its last
     # checkpoint turns out to be broken.
     for number, epoch in ((2, 3.0), (1, 2.0), (0, 1.5), (2, 1.0)):
-        desks[number].rewind(epoch, 0.1)
+        writers[number].restarted_at(epoch, 0.1)
         if looks_between:
             curves.look(ids)
     assert curves.look(ids) == store.metrics(ids)
     assert [len(store.metrics([run])[run]["train_loss"]) for run in ids] == [3, 4, 2]
-    desks[0].report(2.0, {"train_loss": 99.0}, 0.1)
+    writers[0].report(2.0, {"train_loss": 99.0}, 0.1)
     assert curves.look(ids) == store.metrics(ids)

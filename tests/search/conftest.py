@@ -14,7 +14,7 @@ from hierapp.runs import Store
 from hierapp.search import journal
 from hierapp.search.journal import Search
 from hierapp.search.plan import Plan
-from hierapp.search.runner import Driver
+from hierapp.search.runner import SearchRunner
 from hierapp.trees import formats as tree_formats, library as tree_library
 from hierapp.utils import processes
 from tests.store_states import working
@@ -79,11 +79,11 @@ def carry_on(
     test: Callable[[float], dict[str, Any]] | None = None,
     most: int = 100,
 ) -> None:
-    """Let a driver and a worker take turns until the search is over; runs reach `accuracy` of their configuration in
+    """Let a runner and a worker take turns until the search is over; runs reach `accuracy` of their configuration in
     every epoch, and `test` of that on the test images."""
-    driver = Driver(search)
+    runner = SearchRunner(search)
     for _ in range(most):
-        going = driver.step()
+        going = runner.step()
         for run in waiting(search.store):
             config = search.store.run(run).config
             value = accuracy(config.model_dump())

@@ -97,12 +97,12 @@ def test_a_plan_of_a_later_version_is_read_as_far_as_it_is_known():
 
 def test_a_line_that_was_cut_short_spoils_no_other(store):
     search = begun(store)
-    search.note(trial=0, ask={"learning_rate": 0.01})
+    search.append(trial=0, ask={"learning_rate": 0.01})
     with (search.folder / "book.jsonl").open("a") as file:
         file.write('{"trial": 0, "ru')
-    search.note(trial=0, run="7")
-    search.note(trial=5, run="8")  # of a trial that was never asked for
-    search.note(trial=0, pruned=[2, 3.0])
+    search.append(trial=0, run="7")
+    search.append(trial=5, run="8")  # of a trial that was never asked for
+    search.append(trial=0, pruned=[2, 3.0])
     (entry,) = search.read().entries
     assert (entry.params, entry.run, entry.pruned) == ({"learning_rate": 0.01}, "7", (2, 3.0))
 

@@ -9,7 +9,7 @@ from hierapp.execution import scheduler
 from hierapp.search import journal, runner, sampler, trials
 from hierapp.search.journal import Search
 from hierapp.search.report import Report
-from hierapp.search.runner import Driver
+from hierapp.search.runner import SearchRunner
 from tests.search.conftest import begun, carry_on, finish, report, waiting
 from tests.store_states import end
 
@@ -21,7 +21,7 @@ def by_rate(config):
 
 def steps(search, count=4):
     """Some looks of one driver, and no worker."""
-    one = Driver(search)
+    one = SearchRunner(search)
     for _ in range(count):
         one.step()
     return one
@@ -68,11 +68,11 @@ class Killed(BaseException):
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("nth", range(13))
-def test_a_driver_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, after, store, monkeypatch):
+def test_a_runner_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, after, store, monkeypatch):
     search = begun(store)
-    real, seen = Search.note, []
+    real, seen = Search.append, []
 
-    def note(self, **line):
+    def append(self, **line):
         seen.append(line)
         if len(seen) - 1 == nth:
             if after:
@@ -80,7 +80,7 @@ def test_a_driver_that_is_killed_at_any_line_loses_and_doubles_nothing(nth, afte
             raise Killed
         real(self, **line)
 
-    monkeypatch.setattr(Search, "note", note)
+    monkeypatch.setattr(Search, "append", append)
     killed = False
     try:
         carry_on(search, by_rate)
@@ -149,10 +149,10 @@ def test_what_mattered_is_noted_once_there_is_enough_and_whoever_looks_imports_n
     assert shares == sampler.importances(search.plan, trials.read(search))
     code = (
         "import sys\n"
-        "from hierapp.search import journal as book\n"
+        "from hierapp.search import journal\n"
         "from hierapp.search.report import Report\n"
         "from hierapp.runs import Store\n"
-        "assert Report.of(book.find(Store(), 'lr')).as_dict()['importances']\n"
+        "assert Report.of(journal.find(Store(), 'lr')).as_dict()['importances']\n"
         "from hierapp.access import actions; from hierapp.plots import search as figures_search\n"
         "assert not {'optuna', 'sklearn', 'torch'} & set(sys.modules)\n"
     )
@@ -166,7 +166,7 @@ def test_what_mattered_is_noted_once_there_is_enough_and_whoever_looks_imports_n
 def five_good_ones(store, **given):
     """A search with five finished trials, and a sixth that waits."""
     search = begun(store, trials=7, at_once=1, **given)
-    one = Driver(search)
+    one = SearchRunner(search)
     for _ in range(5):
         one.step()
         one.step()
@@ -216,7 +216,7 @@ def test_a_driver_that_was_killed_between_the_line_and_the_cancelling_cancels(st
         with pytest.raises(Killed):
             one.step()
     assert store.run("6").cancel_requested is None
-    Driver(search).step()
+    SearchRunner(search).step()
     assert store.run("6").cancel_requested is not None
 
 
@@ -236,7 +236,7 @@ def test_a_run_that_is_cancelled_by_hand_is_not_called_pruned_and_not_tried_agai
     steps(search)
     store.request_cancel("1")
     finish(store, "2", [0.5])
-    assert not Driver(search).step()
+    assert not SearchRunner(search).step()
     assert Report.of(search).counts == {"finished": 1, "cancelled": 1}
     assert len(store.runs()) == 2
 
@@ -282,7 +282,7 @@ def test_resumed_at_once_it_waits_for_the_run_that_is_still_stopping(store):
 def test_a_search_that_is_stopped_tries_nothing_more(store):
     search = begun(store)
     runner.stop(search)
-    assert not Driver(search).step()
+    assert not SearchRunner(search).step()
     assert store.runs() == []
     assert Report.of(search).state == "stopped"
 
@@ -292,7 +292,7 @@ def test_runs_whose_processes_are_gone_go_on_with_the_search(store):
     steps(search)
     report(store, "1", [0.3])
     end(store, "1", "interrupted", "its process is gone")
-    one = Driver(search)
+    one = SearchRunner(search)
     one.revive()
     assert store.run("1").state == "queued"
     end(store, "1", "interrupted", "its process is gone")
@@ -305,7 +305,7 @@ def test_runs_whose_processes_are_gone_go_on_with_the_search(store):
 
 def test_a_search_whose_driver_is_gone_says_so_and_one_that_is_over_does_not(store):
     search = begun(store)
-    search.note(stop=False, at=time.time() - 60)
+    search.append(stop=False, at=time.time() - 60)
     steps(search)
     assert Report.of(search).state == "interrupted"
     with search.locked() as taken:
@@ -324,14 +324,14 @@ def test_of_two_drivers_one_works(store, monkeypatch, capsys):
     search = begun(store, trials=1)
     with search.locked() as taken:
         assert taken
-        runner.drive(search)
+        runner.run_search(search)
     assert store.runs() == []
     assert "at work" not in capsys.readouterr().out
 
 
 def test_a_driver_works_until_its_trials_have_ended(store, monkeypatch, capsys):
     monkeypatch.setattr(runner, "POLL_SECONDS", 0.0)
-    real = Driver.step
+    real = SearchRunner.step
 
     def step(self):
         going = real(self)
@@ -339,9 +339,9 @@ def test_a_driver_works_until_its_trials_have_ended(store, monkeypatch, capsys):
             finish(store, run, [0.5])
         return going
 
-    monkeypatch.setattr(Driver, "step", step)
+    monkeypatch.setattr(SearchRunner, "step", step)
     search = begun(store)
-    runner.drive(search)
+    runner.run_search(search)
     assert [run.state for run in store.runs()] == ["finished"] * 6
     assert "nothing is left to do" in capsys.readouterr().out
 
@@ -372,13 +372,13 @@ def test_values_that_do_not_go_together_are_told_and_the_search_goes_on(store, m
 def test_what_keeps_runs_from_being_queued_is_told_and_can_be_mended(store, monkeypatch, capsys):
     search = begun(store)
     monkeypatch.setenv("HIERAPP_SLOTS", "many")
-    runner.drive(search)
+    runner.run_search(search)
     seen = Report.of(search)
     assert seen.state == "failed"
-    assert "'many'" in seen.book.error
+    assert "'many'" in seen.journal.error
     monkeypatch.delenv("HIERAPP_SLOTS")
     runner.start(search)
-    assert Report.of(search).book.error is None
+    assert Report.of(search).journal.error is None
     carry_on(search, by_rate)
     assert len(store.runs()) == 6
     capsys.readouterr()
@@ -386,8 +386,8 @@ def test_what_keeps_runs_from_being_queued_is_told_and_can_be_mended(store, monk
 
 def test_a_run_that_is_gone_from_the_store_breaks_nothing(store):
     search = begun(store, trials=2)
-    search.note(trial=0, ask={"learning_rate": 0.01})
-    search.note(trial=0, run="77")
+    search.append(trial=0, ask={"learning_rate": 0.01})
+    search.append(trial=0, run="77")
     carry_on(search, by_rate)
     assert [trial.state for trial in trials.read(search)] == ["gone", "finished"]
 

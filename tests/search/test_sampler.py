@@ -65,25 +65,25 @@ def test_a_trial_below_the_median_is_hopeless_after_five():
     plan = a_plan()
     good = [curve(number, [0.5, 0.6, 0.7]) for number in range(5)]
     bad, better = curve(5, [0.1, 0.2], "running"), curve(5, [0.1, 0.65], "running")
-    assert sampler.is_hopeless(plan, [*good, bad], 5)
-    assert not sampler.is_hopeless(plan, [*good, better], 5)
-    assert not sampler.is_hopeless(plan, [*good[:4], curve(4, [0.1, 0.2], "running")], 4)
-    assert not sampler.is_hopeless(a_plan(pruner="off"), [*good, bad], 5)
-    assert not sampler.is_hopeless(plan, [*good, curve(5, [], "running")], 5)
+    assert sampler.should_prune(plan, [*good, bad], 5)
+    assert not sampler.should_prune(plan, [*good, better], 5)
+    assert not sampler.should_prune(plan, [*good[:4], curve(4, [0.1, 0.2], "running")], 4)
+    assert not sampler.should_prune(a_plan(pruner="off"), [*good, bad], 5)
+    assert not sampler.should_prune(plan, [*good, curve(5, [], "running")], 5)
 
 
 def test_the_first_fifth_of_the_epochs_is_spared():
     plan = a_plan(values={"epochs": 10})
     good = [curve(number, [0.5, 0.6, 0.7]) for number in range(5)]
-    assert not sampler.is_hopeless(plan, [*good, curve(5, [0.1], "running")], 5)
-    assert sampler.is_hopeless(plan, [*good, curve(5, [0.1, 0.2], "running")], 5)
+    assert not sampler.should_prune(plan, [*good, curve(5, [0.1], "running")], 5)
+    assert sampler.should_prune(plan, [*good, curve(5, [0.1, 0.2], "running")], 5)
 
 
 def test_less_is_better_where_it_is():
     plan = a_plan(metric="val_distance")
     good = [curve(number, [0.5, 0.4]) for number in range(5)]
-    assert not sampler.is_hopeless(plan, [*good, curve(5, [0.3, 0.2], "running")], 5)
-    assert sampler.is_hopeless(plan, [*good, curve(5, [0.9, 0.8], "running")], 5)
+    assert not sampler.should_prune(plan, [*good, curve(5, [0.3, 0.2], "running")], 5)
+    assert sampler.should_prune(plan, [*good, curve(5, [0.9, 0.8], "running")], 5)
 
 
 def test_what_mattered_is_told_once_there_is_enough():

@@ -1,4 +1,4 @@
-"""Similarities by name: those that ship, the user's own, and the words by which runs name them."""
+"""Similarities by name: those that ship, the user's own, and the specs by which runs name them."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_written_is_told(home):
 
 
 @pytest.mark.parametrize(
-    ("word", "stored"),
+    ("spec", "stored"),
     [
         ("tree", "tree"),
         (" tree ", "tree"),
@@ -174,16 +174,16 @@ def test_a_folder_that_cannot_be_written_is_told(home):
         ("MyOwn", "MyOwn"),
     ],
 )
-def test_words_are_stored_in_one_spelling(word, stored):
-    assert check_options("simloss", {"similarity": word})["similarity"] == stored
+def test_specs_are_stored_in_one_spelling(spec, stored):
+    assert check_options("simloss", {"similarity": spec})["similarity"] == stored
 
 
 @pytest.mark.parametrize(
-    "word", ["", "ordinal", "ordinal:", "ordinal:1", "ordinal:-1", "ordinal:nan", "a/b", "../x", None, 3]
+    "spec", ["", "ordinal", "ordinal:", "ordinal:1", "ordinal:-1", "ordinal:nan", "a/b", "../x", None, 3]
 )
-def test_words_that_cannot_be_are_refused_in_a_sentence(word):
+def test_specs_that_cannot_be_are_refused_in_a_sentence(spec):
     with pytest.raises(ConfigError) as error:
-        check_options("simloss", {"similarity": word})
+        check_options("simloss", {"similarity": spec})
     assert "ordinal" in str(error.value)
     assert str(error.value).endswith(".")
 
@@ -203,12 +203,12 @@ def test_the_text_that_a_run_is_queued_with_says_it_all():
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    ("spec", "message"),
     [("nope", "There is no similarity 'nope'"), ("cifar10-names", "'cifar10-names' does not fit: .* no row for '0'")],
 )
-def test_a_similarity_that_is_not_there_or_does_not_fit_is_told(word, message):
+def test_a_similarity_that_is_not_there_or_does_not_fit_is_told(spec, message):
     with pytest.raises(ConfigError, match=message):
-        similarity_library.find(word, DIGITS)
+        similarity_library.find(spec, DIGITS)
 
 
 def test_ordinal_classes_have_a_limit(monkeypatch):
@@ -218,7 +218,7 @@ def test_ordinal_classes_have_a_limit(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("word", "bound", "proper"),
+    ("spec", "bound", "proper"),
     [
         ("ordinal:0", 0.0, True),
         ("ordinal:0.5", 0.0, False),
@@ -229,10 +229,10 @@ def test_ordinal_classes_have_a_limit(monkeypatch):
         ("tree", 0.0, False),
     ],
 )
-def test_simloss_is_proper_where_no_class_is_like_another(word, bound, proper):
+def test_simloss_is_proper_where_no_class_is_like_another(spec, bound, proper):
     similarity_library.keep(ORDINAL, "mine")
     tree = tree_library.load("digits")
-    options = {"similarity": word, "lower_bound": bound}
+    options = {"similarity": spec, "lower_bound": bound}
     assert judge("simloss", tree, similarity_library.with_matrix(options, tree.leaves)).is_proper == proper
 
 

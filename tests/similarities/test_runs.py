@@ -14,6 +14,7 @@ from hierapp.errors import ConfigError
 from hierapp.execution import scheduler, worker
 from hierapp.losses import pairs
 from hierapp.runs import Store
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.similarities import Similarity, library as similarity_library
 from hierapp.similarities.similarity import bounded, ordinal
 from hierapp.training import RunConfig, trainer
@@ -25,15 +26,15 @@ CLASSES = datasets.find("digits").class_names
 MINE = Similarity.of(CLASSES, np.random.default_rng(0).uniform(0, 0.9, (10, 10)) * (1 - np.eye(10)) + np.eye(10))
 
 
-def config(word: str, **values: object) -> RunConfig:
-    options = {"similarity": word, "lower_bound": values.pop("lower_bound", 0.0)}
+def config(spec: str, **values: object) -> RunConfig:
+    options = {"similarity": spec, "lower_bound": values.pop("lower_bound", 0.0)}
     return RunConfig.make(data="digits", tree="digits", loss="simloss", options=options, epochs=1, **values)
 
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path))
-    monkeypatch.setattr(scheduler, "wake", lambda store: None)
+    monkeypatch.setattr(scheduler, "ensure_scheduler", lambda store: None)
     return Store()
 
 
@@ -54,9 +55,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 def work(store: Store, run: str) -> bool:
     claimed = store.claim()
     assert claimed.id == run
-    desk = worker.LocalDesk(store.database, int(run), claimed.attempt)
-    desk.take(1, "")
-    return worker.work(desk, pickle.loads(pickle.dumps(claimed)), claimed.folder)  # as it goes to another machine
+    writer = SQLiteRunWriter(store.database, int(run), claimed.attempt)
+    writer.take(1, "")
+    return worker.work(writer, pickle.loads(pickle.dumps(claimed)), claimed.folder)  # as it goes to another machine
 
 
 def test_a_run_is_trained_with_what_was_there_when_it_was_queued(store, seen):
@@ -102,19 +103,19 @@ def test_runs_that_share_a_similarity_keep_it_once_and_the_trees_own_keeps_none(
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    ("spec", "message"),
     [
         ("nope", "There is no similarity 'nope'"),
         ("cifar10-names", "'cifar10-names' does not fit: The similarity has no row for '0'"),
         ("broken", r"broken\.csv: Expected 2 cells in line 2"),
     ],
 )
-def test_what_does_not_fit_is_refused_when_it_is_queued_and_nothing_is(store, word, message):
+def test_what_does_not_fit_is_refused_when_it_is_queued_and_nothing_is(store, spec, message):
     folder = similarity_library.own_folder()
     folder.mkdir()
     (folder / "broken.csv").write_text(",0\n0,1,1\n")
     with pytest.raises(ConfigError, match=message) as error:
-        execution.submit(store, [config("tree"), config(word)], TREE)
+        execution.submit(store, [config("tree"), config(spec)], TREE)
     assert "\n" not in str(error.value)
     assert store.runs() == []
 

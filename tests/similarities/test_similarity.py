@@ -12,7 +12,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from hierapp import LabelTree, make_loss
 from hierapp.errors import ConfigError
-from hierapp.plots.similarity import similarity_figure
+from hierapp.plots.similarity import similarity_plot
 from hierapp.similarities import Similarity, formats as similarity_formats, summary as similarity_summary
 from hierapp.similarities.similarity import bounded, cosine, ordinal, tree_similarity
 
@@ -259,8 +259,8 @@ def test_there_is_no_agreement_with_what_is_all_the_same():
 
 def test_the_heat_map_shows_every_cell_by_name():
     matrix = tree_similarity(RAGGED)
-    figure = similarity_figure(matrix, RAGGED)
-    assert figure.data[0].z.tolist() == matrix.round(5).tolist()
-    assert figure.data[0].customdata[1, 3].tolist() == ["b", "d"]
-    assert list(figure.layout.xaxis.ticktext) == list(RAGGED.leaves)
-    assert len(figure.layout.shapes) == 2  # between the two branches below the root, across and down
+    plot = similarity_plot(matrix, RAGGED)
+    assert plot.data[0].z.tolist() == matrix.round(5).tolist()
+    assert plot.data[0].customdata[1, 3].tolist() == ["b", "d"]
+    assert list(plot.layout.xaxis.ticktext) == list(RAGGED.leaves)
+    assert len(plot.layout.shapes) == 2  # between the two branches below the root, across and down

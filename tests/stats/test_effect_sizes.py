@@ -11,20 +11,20 @@ from scipy import stats
 
 from hierapp.stats import cliffs_delta, mean_difference, rank_biserial
 
-FIGURES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=9)
+VALUES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=9)
 
 
-@given(FIGURES, FIGURES)
+@given(VALUES, VALUES)
 def test_cliffs_delta_is_the_share_of_pairs_won_less_that_lost_and_lies_in_its_interval(a, b):
     found = cliffs_delta(a, b)
     assert found.value == pytest.approx(sum((x > y) - (x < y) for x in a for y in b) / (len(a) * len(b)))
     assert -1 <= found.interval.low <= found.value <= found.interval.high <= 1
-    assert found.interval.high - found.interval.low > 0.1, "so few figures tell little"
+    assert found.interval.high - found.interval.low > 0.1, "so few values tell little"
     turned = cliffs_delta(b, a)
     assert turned.interval.low == pytest.approx(-found.interval.high, abs=1e-6)
 
 
-@given(FIGURES, FIGURES)
+@given(VALUES, VALUES)
 def test_the_ends_of_newcombes_interval_are_where_the_variance_there_just_allows_what_was_seen(a, b):
     found, n, m = cliffs_delta(a, b), len(a), len(b)
     seen = (found.value + 1) / 2

@@ -1,4 +1,4 @@
-"""Many settings at once: Holm's correction, and what it leaves possible."""
+"""Many groups at once: Holm's correction, and what it leaves possible."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_baseline_asks_less():
         ("soft", "plain", False),
     ]
     assert found.baseline == "plain"
-    assert found.comparisons[0].mean_difference.value > 0, "the setting less the baseline"
+    assert found.comparisons[0].mean_difference.value > 0, "the group less the baseline"
     assert found.comparisons[0].p_adjusted == pytest.approx(2 * 2 / 70)
 
 
@@ -79,7 +79,7 @@ def test_the_least_possible_p_is_that_of_settings_that_do_not_overlap(sizes):
         assert each.is_measurable == (each.least_p < 0.05)
 
 
-def test_two_settings_need_no_correction():
+def test_two_groups_need_no_correction():
     found = compare_all({"plain": [1.0, 2.0], "hxe": [3.0, 4.0]}, replicates="test folds", relevant=0.5)
     (each,) = found.comparisons
     assert each == compare([1.0, 2.0], [3.0, 4.0], names=("plain", "hxe"), replicates="test folds", relevant=0.5)
@@ -89,11 +89,11 @@ def test_two_settings_need_no_correction():
 @pytest.mark.parametrize(
     ("groups", "options", "message"),
     [
-        ({}, {}, "needs two settings but got 0"),
-        ({"plain": [1.0]}, {}, "needs two settings but got 1"),
-        (GROUPS, {"baseline": "fancy"}, "The baseline 'fancy' is none of the settings; choose one of 'plain'"),
+        ({}, {}, "needs two groups but got 0"),
+        ({"plain": [1.0]}, {}, "needs two groups but got 1"),
+        (GROUPS, {"baseline": "fancy"}, "The baseline 'fancy' is none of the groups; choose one of 'plain'"),
         (GROUPS, {"paired": True}, "The seeds of plain and soft are not the same"),
-        ({"plain": [1.0], "hxe": []}, {}, "figures of hxe"),
+        ({"plain": [1.0], "hxe": []}, {}, "values of hxe"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(groups, options, message):

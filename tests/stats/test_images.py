@@ -46,7 +46,7 @@ def test_approval_of_the_prime_minister():
     assert found.sentence == (
         "Of 1,600 images the first alone gets 150 right and the second alone 86 (p less than 0.001; McNemar, exact): on"
         " images like these the first is right more often. It holds for these two trainings; whether it holds for their"
-        " settings, only seeds show."
+        " configurations, only seeds show."
     )
 
 

@@ -1,4 +1,4 @@
-"""Two settings compared: which test counts, and that the sentence says what the figures allow and no more."""
+"""Two groups compared: which test counts, and that the sentence says what the values allow and no more."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LOW = [0.60, 0.61, 0.62, 0.63, 0.64, 0.65]
 HIGH = [0.70, 0.71, 0.72, 0.73, 0.74, 0.75]
 
 
-def seeds(figures: list[float], first: int = 0) -> dict[int, float]:
-    return dict(enumerate(figures, start=first))
+def seeds(values: list[float], first: int = 0) -> dict[int, float]:
+    return dict(enumerate(values, start=first))
 
 
 # Which test counts
@@ -62,9 +62,9 @@ def test_pairs_are_matched_by_seed_not_by_place():
     [
         ((seeds(HIGH), seeds(LOW, first=1), True), {}, "The seeds of hxe and simloss are not the same"),
         ((HIGH, LOW[:3], True), {}, "hxe has 6 and simloss 3"),
-        (([], LOW), {}, "figures of hxe"),
-        ((HIGH, {}), {}, "figures of simloss"),
-        ((HIGH, [0.1, float("nan")]), {}, "The figures of simloss hold one that is not finite"),
+        (([], LOW), {}, "values of hxe"),
+        ((HIGH, {}), {}, "values of simloss"),
+        ((HIGH, [0.1, float("nan")]), {}, "The values of simloss hold one that is not finite"),
         ((HIGH, LOW), {"alpha": 0.0}, "alpha to be between"),
         ((HIGH, LOW), {"relevant": 0.0}, "relevant difference to be above 0"),
         ((HIGH, LOW), {"relevant": float("nan")}, "relevant difference to be above 0"),
@@ -169,10 +169,10 @@ def test_an_interval_that_leaves_out_0_where_the_test_shows_nothing_is_but_a_hin
 
 
 def test_figures_that_are_all_the_same():
-    assert said([0.5] * 5, [0.5] * 4) == "All figures of hxe and of simloss are the same, 0.5."
-    assert said(seeds(HIGH), seeds(HIGH)) == "hxe and simloss have the same figure in each of 6 paired seeds."
+    assert said([0.5] * 5, [0.5] * 4) == "All values of hxe and of simloss are the same, 0.5."
+    assert said(seeds(HIGH), seeds(HIGH)) == "hxe and simloss have the same value in each of 6 paired seeds."
     assert compare([0.5] * 2, [0.5] * 2).sentence == (
-        "All figures of the first and of the second are the same, 0.5. With 2 seeds against 2 no difference could have"
+        "All values of the first and of the second are the same, 0.5. With 2 seeds against 2 no difference could have"
         " reached p < 0.05 (the least possible is 0.33); 4 against 4 or more could."
     )
     assert compare(seeds(HIGH), seeds(HIGH)).sentence.startswith("The first and the second have")

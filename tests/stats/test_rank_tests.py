@@ -18,7 +18,7 @@ PAIRS = st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=8)
 
 
 def every_split(a: list[float], b: list[float]) -> float:
-    """p by the definition: all ways to split the figures, the smaller tail twice."""
+    """p by the definition: all ways to split the values, the smaller tail twice."""
     ranks = stats.rankdata([*a, *b])
     sums = np.array([sum(ranks[list(chosen)]) for chosen in combinations(range(len(ranks)), len(a))])
     seen = ranks[: len(a)].sum()

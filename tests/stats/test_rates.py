@@ -1,6 +1,6 @@
 """How often the tests are wrong where nothing differs: as often as they promise, by simulation.
 
-An exact test of few figures has few possible p, and rejects with the largest attainable level below alpha.
+An exact test of few values has few possible p, and rejects with the largest attainable level below alpha.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def noise(level: float, rounds: int = ROUNDS) -> float:
 
 
 def level_of_sums(n: int, m: int) -> float:
-    """The share of all splits of n + m different figures that Mann-Whitney's test rejects."""
+    """The share of all splits of n + m different values that Mann-Whitney's test rejects."""
     sums = np.array([sum(chosen) for chosen in combinations(range(n + m), n)])
     values, counts = np.unique(sums, return_counts=True)
     lower = counts.cumsum() / counts.sum()

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from hierapp.training import RunConfig
 from hierapp.training.augmentation import Augment, Draws, mix
-from hierapp.training.batches import Feed, Images
+from hierapp.training.batches import BatchLoader, DeviceDataset
 
 COUNT, HEIGHT, WIDTH = 40, 6, 9
 
@@ -79,15 +79,15 @@ def test_mixup_mixes_images_and_targets_alike():
         assert torch.allclose(soft[i], 0.3 * targets[i] + 0.7 * targets[i - 1])
 
 
-# The feed
+# The loader
 
 
-def feed(**values: object) -> Feed:
-    return Feed(Images(some_images(), torch.arange(COUNT) % 10), config(**values), 10)
+def loader(**values: object) -> BatchLoader:
+    return BatchLoader(DeviceDataset(some_images(), torch.arange(COUNT) % 10), config(**values), 10)
 
 
 def test_without_augmentation_batches_are_the_images_and_their_leaves():
-    seen = feed()
+    seen = loader()
     order = torch.cat([leaves for _, leaves in seen.epoch(1)])
     images = torch.cat([images for images, _ in seen.epoch(1)])
     assert len(seen) == 3
@@ -97,23 +97,23 @@ def test_without_augmentation_batches_are_the_images_and_their_leaves():
 
 @pytest.mark.parametrize("values", [{}, {"flip": True, "crop": 2, "cutout": 3}, {"mixup": 0.5, "label_smoothing": 0.2}])
 def test_an_epoch_that_begins_in_the_middle_is_the_rest_of_the_whole_one(values):
-    whole = list(feed(**values).epoch(5))
-    rest = list(feed(**values).epoch(5, start=1))
+    whole = list(loader(**values).epoch(5))
+    rest = list(loader(**values).epoch(5, start=1))
     assert len(rest) == 2
     for (images, targets), (expected, their) in zip(rest, whole[1:], strict=True):
         assert torch.equal(images, expected)
         assert torch.equal(targets, their)
-    other = next(iter(feed(**values).epoch(6)))
+    other = next(iter(loader(**values).epoch(6)))
     assert not torch.equal(other[0], whole[0][0]), "each epoch draws anew"
 
 
 def test_augmentation_does_not_change_the_order_of_the_images():
-    plain, soft = (torch.cat([t for _, t in feed(**v).epoch(3)]) for v in ({}, {"label_smoothing": 0.1}))
+    plain, soft = (torch.cat([t for _, t in loader(**v).epoch(3)]) for v in ({}, {"label_smoothing": 0.1}))
     assert torch.equal(soft.argmax(1), plain)
 
 
 def test_smoothed_labels_share_the_smoothed_part_among_all_classes():
-    _, targets = next(iter(feed(label_smoothing=0.3).epoch(1)))
+    _, targets = next(iter(loader(label_smoothing=0.3).epoch(1)))
     assert targets.shape == (16, 10)
     assert torch.allclose(targets.sum(1), torch.ones(16))
     assert sorted(set(targets.flatten().tolist())) == pytest.approx([0.03, 0.73])

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from hierapp.errors import Cancelled
 from hierapp.training import RunConfig, checkpoints, trainer
-from hierapp.training.checkpoints import FILE, PREVIOUS, Position
+from hierapp.training.checkpoints import FILE, PREVIOUS, TrainingProgress
 from hierapp.training.evaluation import Best
 from hierapp.trees import library as tree_library
 from tests.training.test_trainer import Notes
@@ -210,7 +210,7 @@ def test_the_checkpoint_keeps_what_decides_the_next_step(tmp_path):
     network, optimizer = make()
     network(torch.randn(2, 3, 8, 8)).square().sum().backward()
     optimizer.step()
-    position = Position(epoch=4, batch=2, total=1 / 3, images=7, seconds=0.1, threads=1)
+    position = TrainingProgress(epoch=4, batch=2, total=1 / 3, images=7, seconds=0.1, threads=1)
     best = Best(3, 0.75, {name: tensor + 1 for name, tensor in network.state_dict().items()})
     checkpoints.save(tmp_path, config(), network, optimizer, position, best)
     drawn = torch.rand(5)

@@ -10,10 +10,10 @@ from torch import nn
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.losses import make_loss
 from hierapp.training import RunConfig, checkpoints, cuda_graph, device as compute, trainer
-from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.checkpoints import Position
-from hierapp.training.cuda_graph import GraphLearner
-from hierapp.training.evaluation import Learner
+from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training.checkpoints import TrainingProgress
+from hierapp.training.cuda_graph import GraphTrainState
+from hierapp.training.evaluation import TrainState
 from hierapp.training.models import lenet
 from hierapp.training.optimizers import make_optimizer
 from hierapp.trees import library as tree_library
@@ -60,23 +60,25 @@ def stub(monkeypatch) -> Stub:
     return made
 
 
-def learner_of(kind: type[Learner], run: RunConfig, device: str) -> tuple[Learner, Feed]:
+def train_state_of(kind: type[TrainState], run: RunConfig, device: str) -> tuple[TrainState, BatchLoader]:
     torch.manual_seed(0)
     draw = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (76, 8, 8, 1), generator=draw, dtype=torch.uint8).to(device)
     leaves = torch.randint(10, (76,), generator=draw).to(device)
     loss = make_loss(run.loss, DIGITS, **run.options).to(device, torch.float32)
     network = nn.Sequential(Normalizer(pixels), lenet((8, 8, 1), loss.num_outputs)).to(device)
-    return kind(network, loss, make_optimizer(run, network.parameters())), Feed(Images(pixels, leaves), run, 10)
+    return kind(network, loss, make_optimizer(run, network.parameters())), BatchLoader(
+        DeviceDataset(pixels, leaves), run, 10
+    )
 
 
-def train(kind: type[Learner], run: RunConfig, device: str) -> tuple[Learner, list[float]]:
+def train(kind: type[TrainState], run: RunConfig, device: str) -> tuple[TrainState, list[float]]:
     """Three epochs of four whole batches and a rest."""
-    learner, feed = learner_of(kind, run, device)
+    train_state, loader = train_state_of(kind, run, device)
     notes = Notes()
     for epoch in range(1, run.epochs + 1):
-        trainer.train_epoch(learner, feed, run, Position(epoch), notes)
-    return learner, [values["train_loss"] for _, values in notes.reports]
+        trainer.train_epoch(train_state, loader, run, TrainingProgress(epoch), notes)
+    return train_state, [values["train_loss"] for _, values in notes.reports]
 
 
 def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
@@ -90,8 +92,8 @@ def test_graph_and_eager_training_agree(values, device, request):
     if device == "cpu":
         calls = request.getfixturevalue("stub")
     run = config(**values)
-    eager, eager_losses = train(Learner, run, device)
-    graphed, graph_losses = train(GraphLearner, run, device)
+    eager, eager_losses = train(TrainState, run, device)
+    graphed, graph_losses = train(GraphTrainState, run, device)
     assert graphed.problem is None
     assert graph_losses == pytest.approx(eager_losses, rel=1e-4)
     assert_same_weights(eager.network, graphed.network)
@@ -104,8 +106,8 @@ def test_failed_capture_trains_without_a_graph(monkeypatch, caplog):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(cuda_graph, "capture", fail)
-    graphed, _ = train(GraphLearner, config(), "cpu")
-    eager, _ = train(Learner, config(), "cpu")
+    graphed, _ = train(GraphTrainState, config(), "cpu")
+    eager, _ = train(TrainState, config(), "cpu")
     assert graphed.problem == "operation not permitted when stream is capturing"
     assert "trained without a CUDA graph" in caplog.text
     assert_same_weights(eager.network, graphed.network)
@@ -113,9 +115,9 @@ def test_failed_capture_trains_without_a_graph(monkeypatch, caplog):
 
 def test_checkpoint_of_a_graph_learner_restores_into_an_eager_one(stub, tmp_path):
     run = config()
-    graphed, _ = train(GraphLearner, run, "cpu")
-    checkpoints.save(tmp_path, run, graphed.network, graphed.optimizer, Position(4))
-    fresh, _ = learner_of(Learner, run, "cpu")
+    graphed, _ = train(GraphTrainState, run, "cpu")
+    checkpoints.save(tmp_path, run, graphed.network, graphed.optimizer, TrainingProgress(4))
+    fresh, _ = train_state_of(TrainState, run, "cpu")
     position, _, broken = checkpoints.restore(tmp_path, run, fresh.network, fresh.optimizer)
     assert (position.epoch, broken) == (4, [])
     assert_same_weights(graphed.network, fresh.network)
@@ -151,18 +153,18 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 @needs_cuda
 def test_replayed_steps_never_wait_for_the_device_cuda():
     run = config(flip=True, crop=1, batch_size=8)
-    learner, feed = learner_of(GraphLearner, run, "cuda")
-    feed.begin(1)
+    train_state, loader = train_state_of(GraphTrainState, run, "cuda")
+    loader.begin(1)
     for place in range(cuda_graph.WARM_UP + 1):
-        learner.learn(feed, place, 1e-3)
+        train_state.train_batch(loader, place, 1e-3)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        feed.begin(2)
-        for place in range(len(feed)):
-            learner.learn(feed, place, 1e-3 / (place + 1))
+        loader.begin(2)
+        for place in range(len(loader)):
+            train_state.train_batch(loader, place, 1e-3 / (place + 1))
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert learner.problem is None
+    assert train_state.problem is None
 
 
 @needs_cuda
@@ -172,11 +174,11 @@ def test_network_that_waits_for_the_device_is_trained_without_a_graph_cuda():
             return super().forward(values.flatten(1)) * (1 + 0 * float(values.sum().item()))
 
     run = config()
-    learner, feed = learner_of(GraphLearner, run, "cuda")
-    network = nn.Sequential(Normalizer(feed.part.images), Waits(64, 10)).cuda()
-    learner = GraphLearner(network, learner.loss, make_optimizer(run, network.parameters()))
-    trainer.train_epoch(learner, feed, run, Position(1), Notes())
-    assert learner.problem is not None
+    train_state, loader = train_state_of(GraphTrainState, run, "cuda")
+    network = nn.Sequential(Normalizer(loader.part.images), Waits(64, 10)).cuda()
+    train_state = GraphTrainState(network, train_state.loss, make_optimizer(run, network.parameters()))
+    trainer.train_epoch(train_state, loader, run, TrainingProgress(1), Notes())
+    assert train_state.problem is not None
     assert torch.isfinite(network[1].weight).all()
 
 

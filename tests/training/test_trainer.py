@@ -17,10 +17,10 @@ from hierapp.data import registry as datasets
 from hierapp.data.registry import ImageSet
 from hierapp.errors import Cancelled, ConfigError, TreeError
 from hierapp.losses import flat
-from hierapp.training import RunConfig, evaluation as learner, models, predictions as outputs, trainer
-from hierapp.training.batches import Feed, Images, Normalizer
-from hierapp.training.checkpoints import Position
-from hierapp.training.evaluation import Learner
+from hierapp.training import RunConfig, evaluation, models, predictions as outputs, trainer
+from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training.checkpoints import TrainingProgress
+from hierapp.training.evaluation import TrainState
 from hierapp.trees import library as tree_library
 
 DIGITS = tree_library.load("digits")
@@ -72,7 +72,7 @@ class Notes:
     def should_save(self) -> bool:
         return self.save_every > 0 and self.looks % self.save_every == 0
 
-    def went_back(self, epoch: float, broken: Sequence[str]) -> None:
+    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         self.began.append(epoch)
         self.broken += broken
 
@@ -124,14 +124,14 @@ def test_each_epoch_has_an_order_of_its_own():
             batches.append(images[:, 0, 0, 0].long())
             return self.weight.expand(len(images), 10)
 
-    images = Images(torch.arange(200, dtype=torch.uint8).view(-1, 1, 1, 1), torch.zeros(200, dtype=torch.int64))
+    images = DeviceDataset(torch.arange(200, dtype=torch.uint8).view(-1, 1, 1, 1), torch.zeros(200, dtype=torch.int64))
     spy = Spy()
-    learner = Learner(spy, make_loss("cross-entropy", DIGITS), torch.optim.Adam(spy.parameters()))
+    train_state = TrainState(spy, make_loss("cross-entropy", DIGITS), torch.optim.Adam(spy.parameters()))
     wanted = config(batch_size=64)
     orders = []
     for epoch in (1, 2, 1):
         batches.clear()
-        trainer.train_epoch(learner, Feed(images, wanted, 10), wanted, Position(epoch), Notes())
+        trainer.train_epoch(train_state, BatchLoader(images, wanted, 10), wanted, TrainingProgress(epoch), Notes())
         assert [len(batch) for batch in batches] == [64, 64, 64, 8]
         orders.append(torch.cat(batches).tolist())
         assert sorted(orders[-1]) == list(range(200)), "each image once"
@@ -155,17 +155,17 @@ def test_the_test_part_is_not_read_before_the_end(monkeypatch):
 
 
 def test_validation_images_are_held_out_and_have_the_same_share_of_each_class(monkeypatch):
-    seen: dict[str, Images] = {}
-    evaluated: list[Images] = []
+    seen: dict[str, DeviceDataset] = {}
+    evaluated: list[DeviceDataset] = []
     really = trainer.evaluate
 
-    def train_epoch(learner, feed, config, position, *rest) -> float:
-        seen["training"], position.seconds = feed.part, 1.0
+    def train_epoch(train_state, loader, config, position, *rest) -> float:
+        seen["training"], position.seconds = loader.part, 1.0
         return 0.0
 
-    def evaluate(learner, part, **how):
+    def evaluate(train_state, part, **how):
         evaluated.append(part)
-        return really(learner, part, **how)
+        return really(train_state, part, **how)
 
     monkeypatch.setattr(trainer, "train_epoch", train_epoch)
     monkeypatch.setattr(trainer, "evaluate", evaluate)
@@ -219,12 +219,12 @@ def test_a_channel_of_one_value_does_not_break_the_normalizer():
 
 @pytest.mark.parametrize("name", ["cross-entropy", "hierarchical", "hierarchical-convex", "simloss"])
 def test_evaluate_counts_each_image_once_as_a_loop_over_single_images_does(monkeypatch, name):
-    monkeypatch.setattr(learner, "EVALUATION_BATCH", 7)  # no divisor of 60
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 7)  # no divisor of 60
     data = datasets.load("digits", "test")
-    part = Images.of(data, SHUFFLED, torch.device("cpu")).take(np.arange(60))
+    part = DeviceDataset.of(data, SHUFFLED, torch.device("cpu")).take(np.arange(60))
     loss = make_loss(name, SHUFFLED)
     network = network_for(data, loss.num_outputs)
-    result = trainer.evaluate(Learner(network, loss, torch.optim.Adam(network.parameters())), part)
+    result = trainer.evaluate(TrainState(network, loss, torch.optim.Adam(network.parameters())), part)
     counts, total = np.zeros((10, 10), np.int64), 0.0
     with torch.no_grad():
         for image, leaf in zip(part.images, part.leaves, strict=True):
@@ -239,7 +239,7 @@ def test_evaluate_counts_each_image_once_as_a_loop_over_single_images_does(monke
 
 def test_classes_become_leaves_by_their_names():
     data = datasets.load("digits", "test")
-    plain, other = (Images.of(data, tree, torch.device("cpu")) for tree in (DIGITS, SHUFFLED))
+    plain, other = (DeviceDataset.of(data, tree, torch.device("cpu")) for tree in (DIGITS, SHUFFLED))
     assert DIGITS.leaves != SHUFFLED.leaves
     for tree, part in ((DIGITS, plain), (SHUFFLED, other)):
         assert [tree.leaves[i] for i in part.leaves] == [data.class_names[i] for i in data.labels]
@@ -301,10 +301,13 @@ def test_the_reported_loss_is_the_mean_over_the_images_since_the_last_report():
             return torch.arange(start, self.seen).float() + 0 * logits.sum(1)
 
     data = datasets.load("digits", "train")
-    images = Images.of(data, DIGITS, torch.device("cpu")).take(np.arange(250))
+    images = DeviceDataset.of(data, DIGITS, torch.device("cpu")).take(np.arange(250))
     network, notes = network_for(data, 10), Notes()
-    learner, wanted = Learner(network, Counting(DIGITS), torch.optim.Adam(network.parameters())), config(batch_size=20)
-    trainer.train_epoch(learner, Feed(images, wanted, 10), wanted, Position(), notes)
+    train_state, wanted = (
+        TrainState(network, Counting(DIGITS), torch.optim.Adam(network.parameters())),
+        config(batch_size=20),
+    )
+    trainer.train_epoch(train_state, BatchLoader(images, wanted, 10), wanted, TrainingProgress(), notes)
     ends = [round(epoch * 13) * 20 for epoch, _ in notes.reports]
     assert ends[-1] == 260  # the last batch has but 10
     starts = [0, *ends[:-1]]
@@ -373,13 +376,13 @@ def test_validation_and_test_images_are_never_augmented(monkeypatch):
 def test_training_images_are_augmented_where_it_is_asked_for(monkeypatch):
     """So that the test before could fail."""
     shown: list[torch.Tensor] = []
-    really = Learner.step
+    really = TrainState.step
 
     def step(self, images, targets):
         shown.append(images)
         return really(self, images, targets)
 
-    monkeypatch.setattr(Learner, "step", step)
+    monkeypatch.setattr(TrainState, "step", step)
     trainer.train(config(crop=2), DIGITS, Notes())
     known = {image.numpy().tobytes() for image in datasets.load("digits", "train").images}
     changed = sum(image.numpy().tobytes() not in known for batch in shown for image in batch)
@@ -412,9 +415,9 @@ def test_the_epoch_that_is_tested_is_the_best_one_of_validation(tmp_path, monkey
     kept: dict[int, dict[str, torch.Tensor]] = {}
     really = trainer.train_epoch
 
-    def train_epoch(learner, feed, wanted, position, *rest):
-        rate = really(learner, feed, wanted, position, *rest)
-        kept[position.epoch] = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    def train_epoch(train_state, loader, wanted, position, *rest):
+        rate = really(train_state, loader, wanted, position, *rest)
+        kept[position.epoch] = {name: value.clone() for name, value in train_state.network.state_dict().items()}
         return rate
 
     monkeypatch.setattr(trainer, "train_epoch", train_epoch)

@@ -31,7 +31,7 @@ Ints = NDArray[np.int64]
 CHUNK_BYTES = 2**24  # of pictures that are copied at a time
 FEATURE_SIDE = 8  # of the mean pictures by which a tree is proposed
 SHOWN_SIZES = 12
-STAGED = "staged.json"
+BUILD = "staged.json"
 
 
 def build(source: Path, shown: str, folder: Path, options: Options, progress: Progress) -> Report:
@@ -159,7 +159,7 @@ class _Pass:
         proposal = suggest.propose(report.classes, groups, means, self.source.ordinal)
         (folder / store.TREE).write_text(tree_formats.render(proposal.tree, "json"), encoding="utf-8")
         built = {"how": proposal.how, "ordinal": self.source.ordinal}
-        (folder / STAGED).write_text(json.dumps(built), encoding="utf-8")
+        (folder / BUILD).write_text(json.dumps(built), encoding="utf-8")
         text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1)
         (folder / store.REPORT).write_text(text, encoding="utf-8")
 

@@ -13,7 +13,7 @@ from hierapp.errors import DatasetError
 from hierapp.trees import library as tree_library
 
 
-def adopt(token: str, name: str, folder: Path | str | None = None) -> Dataset:
+def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset:
     """Make a data set of what was read, and keep the proposed tree as its default among the user's own.
 
     Raises:
@@ -22,12 +22,12 @@ def adopt(token: str, name: str, folder: Path | str | None = None) -> Dataset:
     """
     root = job.root_of(folder)
     free_name(name, root)
-    staged = job.look(token, root)
-    if staged.report is None or staged.tree is None:
+    done = job.status(token, root)
+    if done.report is None or done.tree is None:
         raise DatasetError("This import is not ready to be kept; wait for its report, or begin another one.")
-    report, built = staged.report, job.stage_of(token, root) / job.BUILT
+    report, built = done.report, job.job_folder(token, root) / job.BUILT
     tree = tree_library.keep(
-        staged.tree, name, title=f"{name}, proposed", description=staged.how, data=name, owner=staged.request.owner
+        done.tree, name, title=f"{name}, proposed", description=done.how, data=name, owner=done.request.owner
     )
     side = report.side
     files = [file(part) for part in store.PARTS for file in (store.images_file, store.labels_file)]
@@ -40,8 +40,8 @@ def adopt(token: str, name: str, folder: Path | str | None = None) -> Dataset:
         source=f"Imported from {report.source} on {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's own day
         tree=tree.name,
         files={file: (built / file).stat().st_size for file in files},
-        ordinal=staged.ordinal,
-        owner=staged.request.owner,
+        ordinal=done.ordinal,
+        owner=done.request.owner,
     )
     try:
         described.write(built)

@@ -31,7 +31,7 @@ from hierapp.utils.disk import disk_of, in_words
 PREFIX, SIDE_FILE = ".stage-", "import"
 REQUEST, UPLOAD, BUILT, PART = "request.json", "upload", "set", "part"
 STARTING, FAILED = "Starting", "Failed"
-MOST_STAGED = 20
+MOST_JOBS = 20
 KEPT_SECONDS = 24 * 3600.0
 LEAST_FREE = 200 * 2**20
 
@@ -47,11 +47,12 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Staged:
+class ImportJob:
     """How far an import is.
 
     Attributes:
-        state: "ready" to be adopted, once `report`, `tree` and `how`, a sentence on how the tree was found, are there.
+        state: "ready" to be finalized, once `report`, `tree` and `how`, a sentence on how the tree was found,
+            are there.
         done, total, what: of the reading.
         error: why it failed, one sentence.
     """
@@ -70,7 +71,7 @@ class Staged:
 
 
 def begin(request: Request, upload: bytes | memoryview | None = None, folder: Path | str | None = None) -> str:
-    """Make a stage; its token, 16 hexadecimal digits. Then `start` or `work` it, and `finalize.adopt` it.
+    """Make a job; its token, 16 hexadecimal digits. Then `start` or `work` it, and `finalize.finalize` it.
 
     Args:
         request: what is asked for.
@@ -85,47 +86,47 @@ def begin(request: Request, upload: bytes | memoryview | None = None, folder: Pa
     if request.path is not None and not Path(request.path).exists():
         raise DatasetError(f"There is no file or folder {one_line(request.path)} on this machine; check the path.")
     own = store.own_folder(root)
-    if len(list(own.glob(f"{PREFIX}*"))) >= MOST_STAGED:
-        raise DatasetError(f"{MOST_STAGED} imports wait to be finished or discarded here; do so with some first.")
+    if len(list(own.glob(f"{PREFIX}*"))) >= MOST_JOBS:
+        raise DatasetError(f"{MOST_JOBS} imports wait to be finished or discarded here; do so with some first.")
     disk = disk_of(own)
     if disk is not None and disk.free < LEAST_FREE + len(upload or b""):
         raise DatasetError(
             f"The disk of the data folder {root} has {in_words(disk.free)} left, too little for an import; make room."
         )
     token = secrets.token_hex(8)
-    stage = own / f"{PREFIX}{token}"
+    job = own / f"{PREFIX}{token}"
     try:
-        stage.mkdir(parents=True)
+        job.mkdir(parents=True)
         if upload is not None:
-            (stage / UPLOAD).write_bytes(upload)
-        (stage / REQUEST).write_text(json.dumps(asdict(request)), encoding="utf-8")
+            (job / UPLOAD).write_bytes(upload)
+        (job / REQUEST).write_text(json.dumps(asdict(request)), encoding="utf-8")
     except OSError as error:
-        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(job, ignore_errors=True)
         raise unwritable(root, error) from None
     return token
 
 
 def start(token: str, folder: Path | str | None = None) -> None:
-    """Read a stage's source in a process of its own."""
+    """Read a job's source in a process of its own."""
     root = root_of(folder)
-    stage = stage_of(token, root)
-    process = processes.spawn(["hierapp.data.imports", token], stage / "log.txt", {"HIERAPP_DATA": str(root)})
-    if process is not None and not (stage / BUILT).exists():
+    job = job_folder(token, root)
+    process = processes.spawn(["hierapp.data.imports", token], job / "log.txt", {"HIERAPP_DATA": str(root)})
+    if process is not None and not (job / BUILT).exists():
         # The child takes a moment until it holds the lock; its id tells until then that it is on its way.
-        Record.now(0, 0, STARTING, pid=process.pid).write(stage, SIDE_FILE)
+        Record.now(0, 0, STARTING, pid=process.pid).write(job, SIDE_FILE)
 
 
 def work(
     token: str, folder: Path | str | None = None, progress: Callable[[int, int, str], None] | None = None
 ) -> Report:
-    """Read a stage's source, here and now.
+    """Read a job's source, here and now.
 
     Raises:
         HierappError: one sentence on what is wrong with it; it is written down, too.
     """
     root = root_of(folder)
-    stage = stage_of(token, root)
-    request = _request(stage)
+    job = job_folder(token, root)
+    request = _request(job)
     last = 0.0
 
     def tell(done: int, total: int, what: str) -> None:
@@ -134,64 +135,64 @@ def work(
             progress(done, total, what)
         if time.monotonic() - last > download_lock.POLL_SECONDS:
             last = time.monotonic()
-            Record.now(done, total, what).write(stage, SIDE_FILE)
+            Record.now(done, total, what).write(job, SIDE_FILE)
 
-    with download_lock.locked(stage, SIDE_FILE, lambda: None):
-        source = stage / UPLOAD if request.path is None else Path(request.path)
+    with download_lock.locked(job, SIDE_FILE, lambda: None):
+        source = job / UPLOAD if request.path is None else Path(request.path)
         try:
             try:
-                report = build.build(source, request.shown, stage / PART, request.options, tell)
-                (stage / PART).rename(stage / BUILT)
-                (stage / UPLOAD).unlink(missing_ok=True)
+                report = build.build(source, request.shown, job / PART, request.options, tell)
+                (job / PART).rename(job / BUILT)
+                (job / UPLOAD).unlink(missing_ok=True)
             except OSError as error:
                 raise unwritable(root, error) from error
         except BaseException as error:
-            shutil.rmtree(stage / PART, ignore_errors=True)
-            (stage / UPLOAD).unlink(missing_ok=True)
+            shutil.rmtree(job / PART, ignore_errors=True)
+            (job / UPLOAD).unlink(missing_ok=True)
             with suppress(OSError):
                 why = str(error) if isinstance(error, HierappError) else _unexpected(error)
-                Record.now(0, 0, FAILED, error=_about(why, request)).write(stage, SIDE_FILE)
+                Record.now(0, 0, FAILED, error=_about(why, request)).write(job, SIDE_FILE)
             raise
     return report
 
 
-def look(token: str, folder: Path | str | None = None) -> Staged:
+def status(token: str, folder: Path | str | None = None) -> ImportJob:
     """How far an import is, in whichever process.
 
     Raises:
         DatasetError: if there is none of this token (any more).
     """
     root = root_of(folder)
-    stage = stage_of(token, root)
-    request = _request(stage)
-    record = download_lock.read_record(stage, SIDE_FILE)
-    if (stage / BUILT).is_dir():
+    job = job_folder(token, root)
+    request = _request(job)
+    record = download_lock.read_record(job, SIDE_FILE)
+    if (job / BUILT).is_dir():
         try:
-            report = json.loads((stage / BUILT / store.REPORT).read_text(encoding="utf-8"))
-            built = json.loads((stage / BUILT / build.STAGED).read_text(encoding="utf-8"))
-            tree = tree_formats.load(stage / BUILT / store.TREE)
+            report = json.loads((job / BUILT / store.REPORT).read_text(encoding="utf-8"))
+            built = json.loads((job / BUILT / build.BUILD).read_text(encoding="utf-8"))
+            tree = tree_formats.load(job / BUILT / store.TREE)
         except (OSError, ValueError):
             raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None
-        return Staged(token, request, "ready", report=Report.from_dict(report), tree=tree, **built)
-    locked = download_lock.is_locked(stage, SIDE_FILE)
+        return ImportJob(token, request, "ready", report=Report.from_dict(report), tree=tree, **built)
+    locked = download_lock.is_locked(job, SIDE_FILE)
     if record is None:
-        waiting = locked or time.time() - stage.stat().st_mtime < 10
+        waiting = locked or time.time() - job.stat().st_mtime < 10
         state: Literal["running", "failed"] = "running" if waiting else "failed"
-        return Staged(token, request, state, error=None if waiting else _interrupted())
+        return ImportJob(token, request, state, error=None if waiting else _interrupted())
     running = locked or (record.what == STARTING and processes.alive(record.process))
     error = None if running else record.error or _interrupted()
-    return Staged(token, request, "running" if running else "failed", record.done, record.total, record.what, error)
+    return ImportJob(token, request, "running" if running else "failed", record.done, record.total, record.what, error)
 
 
 def discard(token: str, folder: Path | str | None = None) -> None:
     """End an import and remove what there is of it; one that is gone already is none."""
     root = root_of(folder)
     with suppress(DatasetError):
-        stage = stage_of(token, root)
-        record = download_lock.read_record(stage, SIDE_FILE)
-        if record is not None and (download_lock.is_locked(stage, SIDE_FILE) or record.what == STARTING):
+        job = job_folder(token, root)
+        record = download_lock.read_record(job, SIDE_FILE)
+        if record is not None and (download_lock.is_locked(job, SIDE_FILE) or record.what == STARTING):
             processes.kill(record.process)
-        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(job, ignore_errors=True)
 
 
 def clean(folder: Path | str | None = None) -> None:
@@ -209,17 +210,17 @@ def root_of(folder: Path | str | None) -> Path:
     return (paths.data_folder() if folder is None else Path(folder)).absolute()
 
 
-def stage_of(token: str, root: Path) -> Path:
+def job_folder(token: str, root: Path) -> Path:
     """The folder of an import; a DatasetError if there is none."""
-    stage = store.own_folder(root) / f"{PREFIX}{token}"
-    if not re.fullmatch("[0-9a-f]{16}", token) or not stage.is_dir():
+    job = store.own_folder(root) / f"{PREFIX}{token}"
+    if not re.fullmatch("[0-9a-f]{16}", token) or not job.is_dir():
         raise DatasetError("This import was finished or discarded meanwhile; begin another one.")
-    return stage
+    return job
 
 
-def _request(stage: Path) -> Request:
+def _request(job: Path) -> Request:
     try:
-        said = json.loads((stage / REQUEST).read_text(encoding="utf-8"))
+        said = json.loads((job / REQUEST).read_text(encoding="utf-8"))
         return Request(**{**said, "options": Options(**said["options"])})
     except (OSError, ValueError, TypeError, KeyError):
         raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None

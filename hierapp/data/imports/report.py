@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from hierapp.data.imports.options import TINY
 from hierapp.errors import some
-from hierapp.utils.text import counted
+from hierapp.utils.text import pluralize
 
 NAMED = 200  # files, or groups of files, that a report names
 
@@ -100,32 +100,32 @@ class Report:
         found = []
         if self.between.count:
             found.append(
-                f"{counted(self.between.count, 'picture stands', 'pictures stand')} in the training and in the test"
+                f"{pluralize(self.between.count, 'picture stands', 'pictures stand')} in the training and in the test"
                 " part, so that the test accuracy promises too much; remove the copies."
             )
         if self.two_classes.count:
             found.append(
-                f"{counted(self.two_classes.count, 'picture stands', 'pictures stand')} in two classes or more; decide"
-                " for one."
+                f"{pluralize(self.two_classes.count, 'picture stands', 'pictures stand')} in two classes or more;"
+                " decide for one."
             )
         if self.broken_count:
             found.append(
-                f"{counted(self.broken_count, 'file', 'files')} cannot be used and"
+                f"{pluralize(self.broken_count, 'file', 'files')} cannot be used and"
                 f" {'is' if self.broken_count == 1 else 'are'} left out."
             )
         if self.empty:
-            extra = f", with {counted(self.left_out, 'test picture', 'test pictures')}" if self.left_out else ""
+            extra = f", with {pluralize(self.left_out, 'test picture', 'test pictures')}" if self.left_out else ""
             found.append(f"Without a picture to train on: {some(self.empty)}; left out{extra}.")
         if self.tiny:
             found.append(f"Fewer than {TINY} pictures to train on: {some(self.tiny)}; their accuracy will say little.")
         if self.untested:
             found.append(f"Without a test picture: {some(self.untested)}; their test accuracy cannot be told.")
         if self.within.count:
-            copies = counted(self.within.count, "picture has", "pictures have")
+            copies = pluralize(self.within.count, "picture has", "pictures have")
             found.append(f"{copies} copies in the same part and class, which then count more.")
         if self.passed_over_count:
             found.append(
-                f"{counted(self.passed_over_count, 'file is', 'files are')} no pictures by name and passed over:"
+                f"{pluralize(self.passed_over_count, 'file is', 'files are')} no pictures by name and passed over:"
                 f" {some(self.passed_over)}."
             )
         return found

@@ -1,4 +1,4 @@
-"""The launcher for a Ray cluster: one actor a run, on a node that we choose, so that the queue's order stays ours."""
+"""The backend for a Ray cluster: one actor a run, on a node that we choose, so that the queue's order stays ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hierapp.execution import settings, slots
-from hierapp.execution.backend import Room
+from hierapp.execution.backend import Slot
 from hierapp.execution.ray.cluster import Cluster, Unreachable
 from hierapp.execution.ray.store_actor import Node
 from hierapp.execution.ray.worker_actor import Job, RunActor
@@ -42,7 +42,7 @@ class RayBackend:
         self._silent: float | None = None
         self._told = ""
 
-    def rooms(self, running: Sequence[Run]) -> list[Room]:
+    def free_slots(self, running: Sequence[Run]) -> list[Slot]:
         """A place on each node that has room, GPUs first and the emptiest first of those alike."""
         if self.cluster.chosen != self._chosen():
             if any(run.launcher == settings.RAY for run in running):
@@ -57,24 +57,26 @@ class RayBackend:
             return []
         has_gpus = any(node.gpus for node in nodes)
         asked = {"cuda": ("cuda", "auto"), "cpu": ("cpu",) if has_gpus else ("cpu", "auto", "cuda", "mps")}
-        rooms = []
+        found = []
         for node in sorted(nodes, key=lambda node: (node.gpus, -node.free_cpus, node.id)):
-            rooms += [Room(asked["cpu"], f"cpu on {node.name}")] if self._fits("cpu", node, running) else []
+            found += [Slot(asked["cpu"], f"cpu on {node.name}")] if self._fits("cpu", node, running) else []
         for node in sorted(nodes, key=lambda node: node.free_gpus):
-            rooms[:0] = [Room(asked["cuda"], f"cuda on {node.name}")] if self._fits("cuda", node, running) else []
-        return rooms
+            found[:0] = [Slot(asked["cuda"], f"cuda on {node.name}")] if self._fits("cuda", node, running) else []
+        return found
 
     def start(self, run: Run) -> None:
         """Start a run's worker on the node that it was given."""
-        kind = (run.placed or "").partition(" ")[0]
+        kind = (run.assigned_device or "").partition(" ")[0]
         with suppress(Unreachable):  # the run never begins then, and goes back into the queue
-            node = next((node for node in self.cluster.nodes() if run.placed == f"{kind} on {node.name}"), None)
+            node = next(
+                (node for node in self.cluster.nodes() if run.assigned_device == f"{kind} on {node.name}"), None
+            )
             if node is not None:
                 cpus, gpus = self._needs(kind, node)
                 job = Job(run, self._version, threads=int(cpus) or 1)
                 self._handles[_name(run)] = self.cluster.start(_name(run), RunActor, job, node, cpus, gpus)
 
-    def never_began(self, run: Run) -> bool:
+    def never_started(self, run: Run) -> bool:
         """No worker took it, and none is there that will; but not where several tries came to nothing."""
         if run.process is not None or run.cancel_requested is not None or self._is_there(run):
             return False
@@ -84,7 +86,7 @@ class RayBackend:
         self._say(f"run {run.id} is queued again: {self._why(run)}")
         return True
 
-    def lost(self, run: Run) -> str | None:
+    def lost_reason(self, run: Run) -> str | None:
         """Why the run's worker is gone; None while it lives, waits for its place, or where that cannot be told yet."""
         if self._is_there(run):
             return None
@@ -100,7 +102,7 @@ class RayBackend:
             self.cluster.kill(_name(run))
 
     def close(self) -> None:
-        """Remove the desk, and workers of attempts that are over."""
+        """Remove the store actor, and workers of attempts that are over."""
         self.cluster.close()
 
     def _chosen(self) -> str:
@@ -114,7 +116,7 @@ class RayBackend:
         try:
             there = name in self.cluster.actors()
             self._silent = None
-            if there and name not in self._handles:  # an earlier launcher started it
+            if there and name not in self._handles:  # an earlier scheduler started it
                 self._handles[name] = self.cluster.handle(name)
         except Unreachable as error:
             self._say(str(error))
@@ -146,7 +148,7 @@ class RayBackend:
         cpus, gpus = self._needs(kind, node)
         for run in running:
             if _node(run) == node.name and not self._is_settled(run):
-                cpus_taken, gpus_taken = self._needs((run.placed or "").partition(" ")[0], node)
+                cpus_taken, gpus_taken = self._needs((run.assigned_device or "").partition(" ")[0], node)
                 node = replace(node, free_cpus=node.free_cpus - cpus_taken, free_gpus=node.free_gpus - gpus_taken)
         return node.free_cpus + EPSILON >= cpus and node.free_gpus + EPSILON >= gpus
 
@@ -175,7 +177,7 @@ class RayBackend:
                 self.cluster.kill(name)
 
     def _say(self, trouble: str) -> None:
-        """Into the launcher's log, once."""
+        """Into the scheduler's log, once."""
         if trouble != self._told:
             print(f"{time.strftime('%H:%M:%S')} {trouble}", flush=True)
         self._told = trouble
@@ -186,7 +188,7 @@ def _name(run: Run) -> str:
 
 
 def _node(run: Run) -> str:
-    return (run.placed or "").partition(" on ")[2]
+    return (run.assigned_device or "").partition(" on ")[2]
 
 
 def _reason(death: str) -> str:

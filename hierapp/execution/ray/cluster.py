@@ -1,4 +1,4 @@
-"""A launcher's connection to a Ray cluster: joining it, the desk, the machines, and workers by their names."""
+"""A scheduler's connection to a Ray cluster: joining it, the store actor, the machines, and workers by their names."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from hierapp import paths
 from hierapp.errors import ConfigError, HierappError, StoreError
 from hierapp.execution.ray import ready
-from hierapp.execution.ray.store_actor import TOKEN, Node, StoreDesk
+from hierapp.execution.ray.store_actor import TOKEN, Node, StoreActor
 from hierapp.runs import Store
 from hierapp.utils import processes
 
-ANSWER_SECONDS = 60.0  # for the desk; its first answer comes after its process has started
+ANSWER_SECONDS = 60.0  # for the store actor; its first answer comes after its process has started
 AGAIN_SECONDS = 5.0  # between tries to reach a cluster
 FRESH_SECONDS = 0.5  # so long what the cluster told is not asked again
-DESKS = "desk-"
+STORE_ACTORS = "store-"
 
 
 class Unreachable(HierappError):  # noqa: N818 - a state of the network, which passes
@@ -49,7 +49,7 @@ class Cluster:
         self.store, self.chosen = store, chosen
         # One a store: others on the same cluster have theirs.
         self.namespace = f"hierapp-{hashlib.sha256(str(store.folder).encode()).hexdigest()[:16]}"
-        self._desk: Any = None
+        self._store_actor: Any = None
         self._version = ""
         self._tried, self._trouble = -AGAIN_SECONDS, ""
         self._nodes: tuple[float, list[Node]] = (0.0, [])
@@ -59,8 +59,8 @@ class Cluster:
         """The machines that are there."""
         told, nodes = self._nodes
         if time.monotonic() - told > FRESH_SECONDS:
-            with self._reached() as desk:
-                nodes = ray.get(desk.nodes.remote(), timeout=ANSWER_SECONDS)
+            with self._reached() as store_actor:
+                nodes = ray.get(store_actor.nodes.remote(), timeout=ANSWER_SECONDS)
             self._nodes = (time.monotonic(), nodes)
         return nodes
 
@@ -75,10 +75,10 @@ class Cluster:
         return names
 
     def start(self, name: str, kind: type, job: Any, node: Node, cpus: float, gpus: float) -> Any:
-        """Start an actor on a node, which outlives the launcher and is not started again; its handle."""
-        with self._reached() as desk:
+        """Start an actor on a node, which outlives the scheduler and is not started again; its handle."""
+        with self._reached() as store_actor:
             remote: Any = ray.remote(kind)
-            placed = remote.options(
+            on_node = remote.options(
                 name=name,
                 namespace=self.namespace,
                 lifetime="detached",
@@ -87,7 +87,7 @@ class Cluster:
                 max_restarts=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
             )
-            handle = placed.remote(desk, job)
+            handle = on_node.remote(store_actor, job)
         self._actors[1].add(name)
         return handle
 
@@ -115,7 +115,7 @@ class Cluster:
 
     def close(self) -> None:
         """Remove the store's actors, and leave."""
-        if self._desk is not None:
+        if self._store_actor is not None:
             with suppress(Unreachable):
                 for name in self.actors():
                     self.kill(name)
@@ -123,13 +123,13 @@ class Cluster:
 
     @contextmanager
     def _reached(self) -> Iterator[Any]:
-        """The desk, with the cluster joined; what goes wrong meanwhile is told as Unreachable."""
-        if self._desk is None:
+        """The store actor, with the cluster joined; what goes wrong meanwhile is told as Unreachable."""
+        if self._store_actor is None:
             self._join()
         try:
-            yield self._desk
+            yield self._store_actor
         except ActorDiedError as error:
-            self._desk = None  # made anew at the next call
+            self._store_actor = None  # made anew at the next call
             raise Unreachable(f"The Ray actor that writes the store in {self.store.folder} is gone.") from error
         except RayTaskError as error:
             raise error.cause if isinstance(error.cause, HierappError) else error from None
@@ -146,7 +146,7 @@ class Cluster:
         try:
             if not ray.is_initialized():
                 self._connect()
-            self._desk = self._make_desk()
+            self._store_actor = self._make_store_actor()
         except (ConfigError, StoreError) as error:
             self._trouble = str(error)
             raise Unreachable(self._trouble) from error
@@ -172,17 +172,17 @@ class Cluster:
             )
             self._version = _hash_of(Path(name))
 
-    def _make_desk(self) -> Any:
-        """The store's desk, made if there is none of this code's version; it is sure to write this store."""
+    def _make_store_actor(self) -> Any:
+        """The store actor, made if there is none of this code's version; it is sure to write this store."""
         token = self.store.setting(TOKEN)
         if token is None:
             token = secrets.token_hex(16)
             self.store.set_setting(TOKEN, token)
         # This machine, or the one at which Ray Client's server runs.
         here = ray.get_runtime_context().get_node_id()
-        remote: Any = ray.remote(StoreDesk)
-        placed = remote.options(
-            name=f"{DESKS}{self._version}",
+        remote: Any = ray.remote(StoreActor)
+        on_node = remote.options(
+            name=f"{STORE_ACTORS}{self._version}",
             namespace=self.namespace,
             get_if_exists=True,
             lifetime="detached",
@@ -191,16 +191,16 @@ class Cluster:
             max_task_retries=-1,
             scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
         )
-        desk = placed.remote(str(self.store.folder), str(paths.data_folder().absolute()))
+        store_actor = on_node.remote(str(self.store.folder), str(paths.data_folder().absolute()))
         try:
-            ray.get(desk.check.remote(token, processes.machine()), timeout=ANSWER_SECONDS)
+            ray.get(store_actor.check.remote(token, processes.machine()), timeout=ANSWER_SECONDS)
         except RayTaskError as error:
-            ray.kill(desk)
+            ray.kill(store_actor)
             raise error.cause if isinstance(error.cause, HierappError) else error from None
-        return desk
+        return store_actor
 
     def _leave(self) -> None:
-        self._desk = None
+        self._store_actor = None
         with suppress(RayError, ConnectionError, OSError):
             ray.shutdown()
 

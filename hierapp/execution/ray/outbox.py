@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from hierapp.errors import DiskFull, Superseded
+from hierapp.errors import DiskFull, StaleAttemptError
 from hierapp.execution.ray.remote_writer import Answer, Call
 
 MOST = 1_000  # calls that wait; whoever tells more waits with them
@@ -28,7 +28,7 @@ class _Item:
     outcome: Future[Any] | None = None  # of a call that somebody waits for
 
 
-class Courier:
+class Outbox:
     """A queue of calls and the thread that works on it.
 
     Args:
@@ -45,7 +45,7 @@ class Courier:
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
-    def put(self, name: str, *arguments: Any) -> None:
+    def send(self, name: str, *arguments: Any) -> None:
         """Tell something and go on.
 
         Raises:
@@ -60,14 +60,14 @@ class Courier:
             self._items.append(_Item((name, arguments)))
             self._changed.notify_all()
 
-    def note(self, name: str, *arguments: Any) -> None:
+    def send_best_effort(self, name: str, *arguments: Any) -> None:
         """Tell something that may be left out where it cannot be told."""
         with self._changed:
             if not self._failure and len(self._items) < MOST:
                 self._items.append(_Item((name, arguments)))
                 self._changed.notify_all()
 
-    def ask(self, name: str, *arguments: Any) -> Any:
+    def request(self, name: str, *arguments: Any) -> Any:
         """Tell something, after all that was told before, and wait for what it returns.
 
         Raises:
@@ -89,7 +89,7 @@ class Courier:
 
     def _raise_failure(self) -> None:
         if (failure := self._failure) is not None:
-            if not isinstance(failure, Superseded):
+            if not isinstance(failure, StaleAttemptError):
                 self._failure = None  # told; the next call, with how the run ends, may be luckier
             raise failure
 
@@ -106,7 +106,7 @@ class Courier:
                     self._changed.wait(PATIENCE_SECONDS)
 
     def _next(self) -> list[_Item] | None:
-        """The next calls, up to one that somebody waits for; None when the courier is closed and all is done."""
+        """The next calls, up to one that somebody waits for; None when the outbox is closed and all is done."""
         with self._changed:
             while not self._items:
                 if self._closed:
@@ -133,7 +133,7 @@ class Courier:
             self._items = deque(item for item in self._items if not item.outcome)
             self._full = answer.error if self._items else None
         else:
-            self._failure = None if waiting and not isinstance(answer.error, Superseded) else answer.error
+            self._failure = None if waiting and not isinstance(answer.error, StaleAttemptError) else answer.error
             self._items.clear()
         for item in waiting:
             assert item.outcome is not None
@@ -143,14 +143,14 @@ class Courier:
 class LogLines(io.TextIOBase):
     """Standard output of a worker, a call a line."""
 
-    def __init__(self, courier: Courier) -> None:
-        self._courier = courier
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
         self._line = ""
 
     def write(self, text: str) -> int:
         whole, newline, self._line = f"{self._line}{text}".rpartition("\n")
         if newline:
-            self._courier.note("log", whole + newline)
+            self._outbox.send_best_effort("log", whole + newline)
         return len(text)
 
 

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.errors import HierappError, Superseded
+from hierapp.errors import HierappError, StaleAttemptError
 from hierapp.runs import Store
 from hierapp.runs.states import State
 from hierapp.runs.store import number_of
-from hierapp.runs.writer import Attempt
+from hierapp.runs.writer import SQLiteRunWriter
 
-Call = tuple[str, tuple[Any, ...]]  # a method of FarAttempt and its arguments
+Call = tuple[str, tuple[Any, ...]]  # a method of RemoteWriterServer and its arguments
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Answer:
     error: Exception | None = None
 
 
-class FarAttempt(Attempt):
+class RemoteWriterServer(SQLiteRunWriter):
     """An attempt whose worker has no view of the run's folder.
 
     Args:
@@ -54,15 +54,15 @@ class FarAttempt(Attempt):
         for done, (name, arguments) in enumerate(calls):
             try:
                 value = getattr(self, name)(*arguments)
-            except (HierappError, Superseded, OSError) as error:
+            except (HierappError, StaleAttemptError, OSError) as error:
                 return Answer(done, error=error)
         return Answer(len(calls), value)
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        """Record the test part's figures and that the run is finished; its checkpoints are not needed any more."""
+        """Record the test metrics and that the run is finished; its checkpoints are not needed any more."""
         try:
             super().finish(epoch, test, confusion)
-        except Superseded:
+        except StaleAttemptError:
             self._accept_if_it_ended("finished")
         for file in self.folder.glob("checkpoint.*"):
             file.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ class FarAttempt(Attempt):
         """Record that the run ended before it was done, and why."""
         try:
             super().end(state, error)
-        except Superseded:
+        except StaleAttemptError:
             self._accept_if_it_ended(state)
 
     def files(self) -> dict[str, bytes]:
@@ -79,7 +79,7 @@ class FarAttempt(Attempt):
         self.is_asked_to_stop()
         return {file.name: file.read_bytes() for file in sorted(self.folder.glob("checkpoint*.safetensors"))}
 
-    def saved(self, name: str, content: bytes, before: str | None = None) -> None:
+    def save_file(self, name: str, content: bytes, before: str | None = None) -> None:
         """Keep a file of the run, whole or not at all.
 
         Args:
@@ -122,8 +122,8 @@ class FarAttempt(Attempt):
         """Let a call pass that has been carried out before, by this very attempt.
 
         Raises:
-            Superseded: if the run is another attempt's or ended in another way.
+            StaleAttemptError: if the run is another attempt's or ended in another way.
         """
         run = self.store.run(self.id)
         if (run.state, run.attempt) != (state, self.number):
-            raise Superseded
+            raise StaleAttemptError

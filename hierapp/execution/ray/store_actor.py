@@ -13,7 +13,7 @@ from ray._private import state
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Part
 from hierapp.errors import StoreError
-from hierapp.execution.ray.remote_writer import Answer, Call, FarAttempt
+from hierapp.execution.ray.remote_writer import Answer, Call, RemoteWriterServer
 from hierapp.runs import Store
 from hierapp.runs.states import OPEN_STATES
 from hierapp.utils import processes
@@ -38,7 +38,7 @@ class Node:
         return f"{self.host} {self.id[:8]}"
 
 
-class StoreDesk:
+class StoreActor:
     """One a store, of which one call at a time is carried out; Ray starts it again if it dies.
 
     Args:
@@ -51,7 +51,7 @@ class StoreDesk:
         self._images: dict[tuple[str, Part], Any] = {}
 
     def check(self, token: str, machine: str) -> None:
-        """Make sure that this is the store that the launcher means, on the machine where the launcher is.
+        """Make sure that this is the store that the scheduler means, on the machine where the scheduler is.
 
         Raises:
             StoreError: if it is not.
@@ -81,7 +81,7 @@ class StoreDesk:
 
     def tell(self, run: str, attempt: int, calls: Sequence[Call]) -> Answer:
         """Carry out what the worker of an attempt tells."""
-        answer = FarAttempt(self.store, run, attempt).carry_out(calls)
+        answer = RemoteWriterServer(self.store, run, attempt).carry_out(calls)
         if any(name in ("finish", "end") for name, _ in calls):
             self._drop_images()
         return answer

@@ -1,4 +1,4 @@
-"""The actor that trains one run on a node of a Ray cluster, and tells the desk about it."""
+"""The actor that trains one run on a node of a Ray cluster, and tells the store actor about it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Part
 from hierapp.data.image_set import ImageSet
-from hierapp.errors import HierappError, Superseded
-from hierapp.execution.ray.outbox import Courier, LogLines
+from hierapp.errors import HierappError, StaleAttemptError
+from hierapp.execution.ray.outbox import LogLines, Outbox
 from hierapp.execution.ray.remote_writer import Answer, Call
 from hierapp.execution.recorder import say
 from hierapp.execution.worker import work
@@ -35,72 +35,72 @@ FOLDERS = "hierapp-run-"
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed run, the version of the launcher's code, which nodes get a copy of, and how many threads it has."""
+    """A claimed run, the version of the scheduler's code, which nodes get a copy of, and how many threads it has."""
 
     run: Run
     version: str
     threads: int
 
 
-class FarDesk:
-    """The store of another machine, as a worker tells it; a `recorder.Desk`.
+class RemoteRunWriter:
+    """The store of another machine, as a worker tells it; a `recorder.RunWriter`.
 
     Args:
-        desk: the handle of the StoreDesk.
+        store_actor: the handle of the StoreActor.
         job: what is worked on.
     """
 
-    def __init__(self, desk: Any, job: Job) -> None:
-        self.desk, self.job = desk, job
-        self.courier = Courier(self._tell)
+    def __init__(self, store_actor: Any, job: Job) -> None:
+        self.store_actor, self.job = store_actor, job
+        self.outbox = Outbox(self._tell)
 
     def take(self) -> None:
-        self.courier.ask("take", os.getpid(), processes.identity(os.getpid()) or "")
+        self.outbox.request("take", os.getpid(), processes.identity(os.getpid()) or "")
 
     def begin(self, device: str, version: str) -> None:
-        self.courier.ask("begin", device, self.job.version)
+        self.outbox.request("begin", device, self.job.version)
 
-    def rewind(self, epoch: float, progress: float, note: str | None = None) -> None:
-        self.courier.ask("rewind", epoch, progress, note)
+    def restarted_at(self, epoch: float, progress: float, note: str | None = None) -> None:
+        self.outbox.request("restarted_at", epoch, progress, note)
 
-    def beat(self) -> bool:
-        return bool(self._now("beat"))
+    def heartbeat(self) -> bool:
+        return bool(self._now("heartbeat"))
 
     def is_asked_to_stop(self) -> bool:
         return bool(self._now("is_asked_to_stop"))
 
     def report(self, epoch: float, values: Mapping[str, float], progress: float) -> None:
-        self.courier.put("report", epoch, dict(values), progress)
+        self.outbox.send("report", epoch, dict(values), progress)
 
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
-        self.courier.put("end_epoch", epoch, dict(values), confusion)
+        self.outbox.send("end_epoch", epoch, dict(values), confusion)
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        self.courier.ask("finish", epoch, dict(test), confusion)
+        self.outbox.request("finish", epoch, dict(test), confusion)
 
     def end(self, state: State, error: str | None = None) -> None:
         if state == "interrupted":
-            # The node is told to go, not the run: the launcher finds its worker gone and lets it go on elsewhere.
+            # The node is told to go, not the run: the scheduler finds its worker gone and lets it go on elsewhere.
             say(error or "the run's process was asked to end")
             return
-        self.courier.ask("end", state, error)
+        self.outbox.request("end", state, error)
 
     def saved(self, file: Path) -> None:
         from hierapp.training import checkpoints
 
         before = checkpoints.PREVIOUS if file.name == checkpoints.FILE else None
-        self.courier.ask("saved", file.name, file.read_bytes(), before)
+        self.outbox.request("save_file", file.name, file.read_bytes(), before)
 
     def restore(self, folder: Path) -> None:
         """Bring the checkpoints that an earlier attempt left."""
-        for name, content in self.courier.ask("files").items():
+        for name, content in self.outbox.request("files").items():
             (folder / name).write_bytes(content)
 
     def load(self, name: str, part: Part) -> ImageSet:
-        """A part of a data set: this node's own copy if it ships and is here, else the desk's.
+        """A part of a data set: this node's own copy if it ships and is here, else the store actor's.
 
         Raises:
-            DatasetError: if the desk has none either.
+            DatasetError: if the store actor has none either.
         """
         # A user's own set of this name may be another one here.
         if name in datasets.DATASETS and datasets.status(name).state == "ready":
@@ -110,21 +110,21 @@ class FarDesk:
         say(f"the {part} part of {name} comes from the store's machine")
         try:
             images, labels, class_names = self._images(name, part)
-        except ObjectLostError:  # the desk died, and what it had put with it
+        except ObjectLostError:  # the store actor died, and what it had put with it
             images, labels, class_names = self._images(name, part)
         # Copied, for what lies in the object store can only be read.
         return ImageSet(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()), class_names)
 
     def _images(self, name: str, part: Part) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
         try:
-            (reference,) = ray.get(self.desk.images.remote(name, part))
+            (reference,) = ray.get(self.store_actor.images.remote(name, part))
             found: tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]] = ray.get(reference)
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, HierappError) else error) from None
         return found
 
     def _now(self, name: str) -> Any:
-        """Ask beside the courier, whatever waits there."""
+        """Ask beside the outbox, whatever waits there."""
         answer = self._tell([(name, ())])
         if answer.error is not None:
             raise answer.error
@@ -133,11 +133,11 @@ class FarDesk:
     def _tell(self, calls: Sequence[Call]) -> Answer:
         run = self.job.run
         try:
-            answer: Answer = ray.get(self.desk.tell.remote(run.id, run.attempt, calls))
+            answer: Answer = ray.get(self.store_actor.tell.remote(run.id, run.attempt, calls))
         except RayActorError as error:
             # Not only dead, for Ray would start it again, but sent away: whoever has the store by now starts the run
             # from its last checkpoint.
-            raise Superseded from error
+            raise StaleAttemptError from error
         return answer
 
 
@@ -145,38 +145,38 @@ class RunActor:
     """A run's worker. It begins by itself, so that it does not depend on whoever made it, and ends by itself.
 
     Args:
-        desk: the handle of the StoreDesk.
+        store_actor: the handle of the StoreActor.
         job: what to work on.
     """
 
-    def __init__(self, desk: Any, job: Job) -> None:
-        self.desk, self.job = desk, job
+    def __init__(self, store_actor: Any, job: Job) -> None:
+        self.store_actor, self.job = store_actor, job
         ray.get_runtime_context().current_actor.work.remote()
 
     def work(self) -> None:
         try:
-            train(FarDesk(self.desk, self.job))
+            train(RemoteRunWriter(self.store_actor, self.job))
         except Exception:
             traceback.print_exc()  # into Ray's own logs
         ray.actor.exit_actor()  # type: ignore[no-untyped-call]
 
 
-def train(desk: FarDesk) -> None:
+def train(writer: RemoteRunWriter) -> None:
     """Train a run in a folder of its own, with its output in the run's log."""
-    log = LogLines(desk.courier)
+    log = LogLines(writer.outbox)
     with redirect_stdout(log), redirect_stderr(log):
         try:
-            desk.take()
+            writer.take()
             import torch
 
-            torch.set_num_threads(desk.job.threads)
+            torch.set_num_threads(writer.job.threads)
             with own_folder() as folder:
-                desk.restore(folder)
-                work(desk, desk.job.run, folder, desk.load)
-        except Superseded:
+                writer.restore(folder)
+                work(writer, writer.job.run, folder, writer.load)
+        except StaleAttemptError:
             return
         finally:
-            desk.courier.close()
+            writer.outbox.close()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from hierapp.lab.choices import DecoderChoice, LossChoice
 from hierapp.lab.decoding import Decision, decide_all
 from hierapp.lab.descent import Descent
-from hierapp.lab.example import Scene
+from hierapp.lab.example import Example
 from hierapp.lab.judgement import Judgement, Refusal, judge_all
 from hierapp.lab.numbers import number, of_log, signed
 
@@ -20,7 +20,7 @@ EVERY = 4  # of so many steps of a descent one is played
 
 
 def contents(
-    scene: Scene,
+    example: Example,
     losses: Sequence[LossChoice],
     decoders: Sequence[DecoderChoice],
     shows: Collection[str],
@@ -30,7 +30,7 @@ def contents(
     """The tree, the losses' and decoders' cards, and the formulas of the node that is looked at.
 
     Args:
-        scene: the example.
+        example: the example.
         losses: those to show.
         decoders: those to show; they are marked in the tree as well.
         shows: of tree, losses, formulas and decoders.
@@ -38,72 +38,72 @@ def contents(
         ready: whether torch may be used; without it the tree alone is there.
     """
     cards = bool({"losses", "formulas"} & set(shows))
-    words = judge_all(scene, losses) if ready and (cards or look is not None) else ()
-    decisions = decide_all(scene, decoders) if ready and "decoders" in shows else ()
-    rows = visible(scene, decisions)
+    words = judge_all(example, losses) if ready and (cards or look is not None) else ()
+    decisions = decide_all(example, decoders) if ready and "decoders" in shows else ()
+    rows = visible(example, decisions)
     return {
-        "tree": tree_part(scene, decisions, rows),
-        "losses": [_loss(scene, word, rows, shows) for word in words] if cards else [],
+        "tree": tree_part(example, decisions, rows),
+        "losses": [_loss(example, word, rows, shows) for word in words] if cards else [],
         "scale": largest_slope(words),
         "decoders": [_decision(each) for each in decisions],
-        "look": None if look is None or not 0 <= look < len(scene.tree.nodes) else formulas(scene, look, words),
+        "look": None if look is None or not 0 <= look < len(example.tree.nodes) else formulas(example, look, words),
     }
 
 
-def tree_part(scene: Scene, decisions: Sequence[Decision], rows: Sequence[int]) -> dict[str, Any]:
+def tree_part(example: Example, decisions: Sequence[Decision], rows: Sequence[int]) -> dict[str, Any]:
     """Names, parents, and what is written beside nodes and edges."""
     marks: dict[int, list[str]] = {}
     for decision in decisions:
         marks.setdefault(decision.node, []).append(decision.choice.rule)
     return {
-        "names": list(scene.tree.nodes),
-        "parents": scene.tree.parents.tolist(),
+        "names": list(example.tree.nodes),
+        "parents": example.tree.parents.tolist(),
         "rows": list(rows),
-        "hidden": len(scene.tree.nodes) - len(rows),
-        "logits": [0.0, *scene.logits],
-        "logit": ["", *(number(logit) for logit in scene.logits)],
-        "p": [of_log(each) for each in scene.log_p],
-        "z": [of_log(each) for each in scene.log_z],
-        "share": [math.exp(each) for each in scene.log_z],
-        "path": list(scene.true_path),
-        "target": scene.target_node,
+        "hidden": len(example.tree.nodes) - len(rows),
+        "logits": [0.0, *example.logits],
+        "logit": ["", *(number(logit) for logit in example.logits)],
+        "p": [of_log(each) for each in example.log_p],
+        "z": [of_log(each) for each in example.log_z],
+        "share": [math.exp(each) for each in example.log_z],
+        "path": list(example.true_path),
+        "target": example.target_node,
         "marks": {str(node): ", ".join(rules) for node, rules in marks.items()},
     }
 
 
-def visible(scene: Scene, decisions: Sequence[Decision] = ()) -> list[int]:
+def visible(example: Example, decisions: Sequence[Decision] = ()) -> list[int]:
     """The nodes that are drawn, in the tree's order."""
-    tree = scene.tree
+    tree = example.tree
     if len(tree.nodes) <= MOST_ROWS:
         return list(range(len(tree.nodes)))
-    paths = dict.fromkeys(scene.true_path)
+    paths = dict.fromkeys(example.true_path)
     for decision in decisions:
         paths |= dict.fromkeys(tree.path(decision.node))
     beside = [child for node in paths for child in tree.children[node]]
     return sorted(dict.fromkeys([*paths, *beside][: max(MOST_ROWS, len(paths))]))
 
 
-def formulas(scene: Scene, node: int, words: Sequence[Judgement | Refusal]) -> dict[str, Any]:
+def formulas(example: Example, node: int, words: Sequence[Judgement | Refusal]) -> dict[str, Any]:
     """What stands behind a node's numbers, with the numbers put in."""
-    tree, name = scene.tree, scene.tree.nodes[node]
+    tree, name = example.tree, example.tree.nodes[node]
     lines: list[dict[str, str]] = []
     if node:
         brothers = tree.children[int(tree.parents[node])]
         if len(brothers) <= 8:
-            below = " + ".join(f"exp {number(scene.logits[each - 1])}" for each in brothers)
+            below = " + ".join(f"exp {number(example.logits[each - 1])}" for each in brothers)
             lines.append(
-                _row("p", f"p = exp {number(scene.logits[node - 1])} / ({below}) = {of_log(scene.log_p[node])}")
+                _row("p", f"p = exp {number(example.logits[node - 1])} / ({below}) = {of_log(example.log_p[node])}")
             )
         else:
-            lines.append(_row("p", f"p = {of_log(scene.log_p[node])}, a softmax over {len(brothers)} siblings"))
-        factors = " · ".join(of_log(scene.log_p[each]) for each in tree.path(node)[1:])
-        lines.append(_row("z", f"z = {factors} = {of_log(scene.log_z[node])}"))
+            lines.append(_row("p", f"p = {of_log(example.log_p[node])}, a softmax over {len(brothers)} siblings"))
+        factors = " · ".join(of_log(example.log_p[each]) for each in tree.path(node)[1:])
+        lines.append(_row("z", f"z = {factors} = {of_log(example.log_z[node])}"))
     else:
         lines.append(_row("z", "z = 1: all leaves lie below the root"))
     for word in words:
         if isinstance(word, Refusal):
             continue
-        parts = [f"{term.title}: {part.text}" for term, part in word.parts_of(node) if part.text]
+        parts = [f"{term.title}: {part.text}" for term, part in word.contributions_of(node) if part.text]
         slope = word.gradient[node]
         said = "reads no logit here" if slope is None else f"gradient {signed(slope)}"
         if node in word.untouched:
@@ -115,7 +115,7 @@ def formulas(scene: Scene, node: int, words: Sequence[Judgement | Refusal]) -> d
 def frames(descent: Descent, losses: Sequence[LossChoice], decoders: Sequence[DecoderChoice], shows: Collection[str]
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The contents along a descent, without its end."""
-    return [contents(scene, losses, decoders, shows) for scene in descent.scenes[:-1][::EVERY]]
+    return [contents(example, losses, decoders, shows) for example in descent.examples[:-1][::EVERY]]
 
 
 def largest_slope(words: Sequence[Judgement | Refusal]) -> float:
@@ -124,7 +124,7 @@ def largest_slope(words: Sequence[Judgement | Refusal]) -> float:
     return max(sizes, default=0.0)
 
 
-def _loss(scene: Scene, word: Judgement | Refusal, rows: Sequence[int], shows: Collection[str]) -> dict[str, Any]:
+def _loss(example: Example, word: Judgement | Refusal, rows: Sequence[int], shows: Collection[str]) -> dict[str, Any]:
     if isinstance(word, Refusal):
         return {"title": word.title, "refused": word.reason}
     bars = [
@@ -132,7 +132,7 @@ def _loss(scene: Scene, word: Judgement | Refusal, rows: Sequence[int], shows: C
             "node": node,
             "slope": word.gradient[node],
             "text": "" if (slope := word.gradient[node]) is None else signed(slope),
-            "share": number(word.share_of(node)) if word.parts_of(node) else "",
+            "share": number(word.share_of(node)) if word.contributions_of(node) else "",
             "untouched": node in word.untouched,
         }
         for node in rows
@@ -149,9 +149,9 @@ def _loss(scene: Scene, word: Judgement | Refusal, rows: Sequence[int], shows: C
             for term in word.terms
         ],
         "parts": [
-            {"name": "" if part.node is None else scene.tree.nodes[part.node], "text": part.text}
+            {"name": "" if part.node is None else example.tree.nodes[part.node], "text": part.text}
             for term in word.terms
-            for part in term.parts
+            for part in term.contributions
             if part.text
         ][:MOST_ROWS]
         if "formulas" in shows

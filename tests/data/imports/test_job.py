@@ -26,14 +26,14 @@ from hierapp.utils import processes
 from tests.data.imports.conftest import classes, odd_lot, pack, write
 
 
-def staged(source: Path, owner: str | None = None, **options: object) -> str:
+def imported(source: Path, owner: str | None = None, **options: object) -> str:
     token = import_job.begin(Request(source.name, Options(**options), str(source), owner))
     import_job.work(token)
     return token
 
 
 def kept_as(name: str, tmp_path: Path, **options: object) -> datasets.Dataset:
-    return finalize.adopt(staged(write(tmp_path / f"source-{name}", classes(10)), **options), name)
+    return finalize.finalize(imported(write(tmp_path / f"source-{name}", classes(10)), **options), name)
 
 
 def own_files(data: Path) -> list[str]:
@@ -41,9 +41,9 @@ def own_files(data: Path) -> list[str]:
 
 
 def test_an_import_becomes_a_data_set_like_any_other(tmp_path, data):
-    token = staged(pack(tmp_path / "lot.zip", odd_lot()), owner="ada@x.edu", side=16)
+    token = imported(pack(tmp_path / "lot.zip", odd_lot()), owner="ada@x.edu", side=16)
     assert list(datasets.catalogue()) == list(datasets.DATASETS), "not before it has a name"
-    entry = finalize.adopt(token, "lot")
+    entry = finalize.finalize(token, "lot")
     assert list(datasets.catalogue()) == [*datasets.DATASETS, "lot"]
     assert datasets.find("lot") == entry
     assert (entry.own, entry.owner, entry.image_shape, entry.ordinal) == (True, "ada@x.edu", (16, 16, 3), False)
@@ -60,7 +60,7 @@ def test_an_import_becomes_a_data_set_like_any_other(tmp_path, data):
     assert tree_library.entries("lot")[0].owner == "ada@x.edu"
     assert own_files(data) == ["lot"], "nothing is left of the import"
     with pytest.raises(DatasetError, match="finished or discarded"):
-        import_job.look(token)
+        import_job.status(token)
 
 
 def test_what_is_changed_in_memory_stays_off_the_disk(tmp_path):
@@ -75,7 +75,7 @@ def test_a_process_of_its_own_reads_it(tmp_path, data):
     token = import_job.begin(Request("lot.zip", Options()), pack(tmp_path / "lot.zip", odd_lot()).read_bytes())
     import_job.start(token)
     until = time.monotonic() + 60
-    while (now := import_job.look(token)).state == "running":
+    while (now := import_job.status(token)).state == "running":
         assert time.monotonic() < until
         time.sleep(0.05)
     assert now.state == "ready", now.error
@@ -90,14 +90,14 @@ def test_what_went_wrong_is_told_by_the_uploads_name_and_leaves_nothing(tmp_path
     token = import_job.begin(Request("notes.zip", Options()), b"no archive at all")
     with pytest.raises(ArchiveError):
         import_job.work(token)
-    now = import_job.look(token)
+    now = import_job.status(token)
     assert now.state == "failed"
     assert now.error == "The archive notes.zip is neither a zip nor a tar; pack the files as one of these."
     assert sorted(path.name for path in (data / "own" / f".stage-{token}").iterdir()) == [
         *(".get-import.json", ".get-import.lock", "request.json"),
     ]
     with pytest.raises(DatasetError, match="not ready"):
-        finalize.adopt(token, "notes")
+        finalize.finalize(token, "notes")
     import_job.discard(token)
     assert own_files(data) == []
 
@@ -122,9 +122,9 @@ def test_a_killed_import_leaves_nothing_that_looks_like_data(tmp_path, data, sig
         assert child.stdout is not None
         for _ in range(5):
             assert child.stdout.readline() == b"reading\n"
-        assert import_job.look(token).state == "running"
+        assert import_job.status(token).state == "running"
         child.send_signal(sign)
-    now = import_job.look(token)
+    now = import_job.status(token)
     assert (now.state, now.error) == ("failed", "The import was interrupted; begin it again.")
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
     assert all(name.startswith(".") for name in own_files(data))
@@ -140,8 +140,8 @@ def test_a_discarded_import_ends_its_process(tmp_path, data):
     with child:
         assert child.stdout is not None
         child.stdout.readline()
-        stage = data / "own" / f".stage-{token}"
-        while download_lock.read_record(stage, "import") is None:
+        job = data / "own" / f".stage-{token}"
+        while download_lock.read_record(job, "import") is None:
             time.sleep(0.02)
         import_job.discard(token)
         assert child.wait(10) == -signal.SIGKILL
@@ -150,7 +150,7 @@ def test_a_discarded_import_ends_its_process(tmp_path, data):
 
 def test_old_leavings_are_cleaned_away_and_fresh_ones_are_not(tmp_path, data):
     source = write(tmp_path / "s", classes(5))
-    old, fresh = staged(source), staged(source)
+    old, fresh = imported(source), imported(source)
     long_ago = time.time() - 2 * import_job.KEPT_SECONDS
     os.utime(data / "own" / f".stage-{old}", (long_ago, long_ago))
     (data / "own" / ".gone-0123").mkdir()
@@ -167,7 +167,7 @@ def test_what_cannot_begin_is_refused(tmp_path, monkeypatch):
         import_job.begin(Request("x", Options()), b"x")
     monkeypatch.undo()
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(import_job, "MOST_STAGED", 1)
+    monkeypatch.setattr(import_job, "MOST_JOBS", 1)
     import_job.begin(Request("x", Options()), b"x")
     with pytest.raises(DatasetError, match="1 imports wait"):
         import_job.begin(Request("x", Options()), b"x")
@@ -176,7 +176,7 @@ def test_what_cannot_begin_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("token", ["", "../../..", "0" * 15, "0" * 17, "g" * 16, "0" * 16])
 def test_a_token_that_is_none_leads_nowhere(token):
     with pytest.raises(DatasetError, match="finished or discarded"):
-        import_job.look(token)
+        import_job.status(token)
     import_job.discard(token)
 
 
@@ -191,11 +191,11 @@ def test_a_name_that_is_no_word_is_refused(name):
 
 def test_a_name_is_given_once(tmp_path):
     kept_as("Mine", tmp_path)
-    token = staged(write(tmp_path / "s", classes(5)))
+    token = imported(write(tmp_path / "s", classes(5)))
     for taken in ("Mine", "mine", "cifar10", "CIFAR10"):
         with pytest.raises(DatasetError, match="already; choose another name"):
-            finalize.adopt(token, taken)
-    assert finalize.adopt(token, "other").name == "other", "a name that is taken costs no import"
+            finalize.finalize(token, taken)
+    assert finalize.finalize(token, "other").name == "other", "a name that is taken costs no import"
 
 
 def test_a_tree_of_that_name_stays_and_the_proposed_one_gets_a_number(tmp_path):
@@ -278,7 +278,7 @@ def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
             data_deletion.delete("mine", store)
         store.claim()
     assert datasets.load("mine", "train")
-    store.attempt(run).end("failed", "It would not.")
+    store.writer(run).end("failed", "It would not.")
     data_deletion.delete("mine", store)
     assert store.run(run).config.data == "mine", "a run outlives its data"
     worker.share_cores(store.run(run))  # a node of a cluster has no own sets, and trains on them all the same

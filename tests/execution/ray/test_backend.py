@@ -11,7 +11,7 @@ import pytest
 from hierapp import execution
 from hierapp.errors import ConfigError
 from hierapp.execution import settings, slots
-from hierapp.execution.scheduler import Launcher
+from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
@@ -67,7 +67,7 @@ class FakeCluster:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv(settings.VARIABLE, "ray")
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
-    monkeypatch.setattr("hierapp.execution.scheduler.wake", lambda store: None)
+    monkeypatch.setattr("hierapp.execution.scheduler.ensure_scheduler", lambda store: None)
     return Store(tmp_path)
 
 
@@ -84,10 +84,10 @@ def node(
     )
 
 
-def at(store: Store, *there: Node) -> tuple[RayBackend, FakeCluster, Launcher]:
+def at(store: Store, *there: Node) -> tuple[RayBackend, FakeCluster, Scheduler]:
     backend = RayBackend(store)
     backend.cluster = cluster = FakeCluster(*there)
-    return backend, cluster, Launcher(store, {"ray": lambda store: backend})
+    return backend, cluster, Scheduler(store, {"ray": lambda store: backend})
 
 
 def add(store: Store, count: int = 1, device: str = "auto") -> list[str]:
@@ -106,7 +106,7 @@ def test_only_as_many_runs_leave_the_queue_as_there_are_cores(store):
         ("run-3-1", "bbbbbbbb"),
     ]
     assert [run.id for run in store.queue()] == ids[3:]
-    assert store.run("3").placed == "cpu on host-b bbbbbbbb"
+    assert store.run("3").assigned_device == "cpu on host-b bbbbbbbb"
 
 
 def test_what_is_free_is_counted_once_when_workers_have_settled(store, monkeypatch):
@@ -115,7 +115,7 @@ def test_what_is_free_is_counted_once_when_workers_have_settled(store, monkeypat
     launcher.step()
     assert len(cluster.begun) == 2
     for run in ("1", "2"):
-        store.attempt(run).take(1, "process")
+        store.writer(run).take(1, "process")
     cluster.there = [node("a", cpus=2, free_cpus=1)]
     launcher.step()
     assert len(cluster.begun) == 2, "the core may be one that a run which just began is about to take"
@@ -160,11 +160,11 @@ def test_a_node_that_is_gone_is_named_and_the_run_goes_on(store):
     _, cluster, launcher = at(store, node("a", cpus=1))
     add(store)
     launcher.step()
-    store.attempt("1").take(1, "process")
+    store.writer("1").take(1, "process")
     cluster.there, cluster.names = [node("b", cpus=1)], set()
     launcher.step()
     run = store.run("1")
-    assert (run.state, run.attempt, run.placed) == ("running", 2, "cpu on host-b bbbbbbbb")
+    assert (run.state, run.attempt, run.assigned_device) == ("running", 2, "cpu on host-b bbbbbbbb")
     assert run.note == "Goes on after a loss: The node host-a aaaaaaaa left the cluster."
 
 
@@ -196,7 +196,7 @@ def test_a_cluster_that_is_silent_for_a_moment_loses_no_run(store, monkeypatch):
     _, cluster, launcher = at(store, node("a", cpus=1))
     add(store, 2)
     launcher.step()
-    store.attempt("1").take(1, "process")
+    store.writer("1").take(1, "process")
     cluster.away = True
     assert launcher.step()
     assert store.run("1").state == "running"
@@ -209,12 +209,12 @@ def test_a_cluster_that_is_silent_for_a_moment_loses_no_run(store, monkeypatch):
 def test_workers_of_attempts_that_are_over_are_ended(store, monkeypatch):
     monkeypatch.setattr(backend_module, "LEFT_SECONDS", -1)
     _, cluster, launcher = at(store, node("a", cpus=1))
-    cluster.names = {"run-7-1", "desk-x"}
+    cluster.names = {"run-7-1", "store-x"}
     add(store, 2)
     launcher.step()
     launcher.step()
     assert cluster.killed == ["run-7-1"]
-    assert cluster.names == {"desk-x", "run-1-1"}
+    assert cluster.names == {"store-x", "run-1-1"}
 
 
 def test_a_missing_ray_is_told_before_anything_is_queued(store, monkeypatch):

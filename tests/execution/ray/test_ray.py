@@ -25,7 +25,7 @@ from hierapp.data import registry as datasets
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
-from hierapp.errors import DatasetError, Superseded
+from hierapp.errors import DatasetError, StaleAttemptError
 from hierapp.execution import scheduler, settings
 from hierapp.runs import Run, Store
 from hierapp.training import RunConfig
@@ -37,7 +37,7 @@ from tests.execution.ray.ray_nodes import answers, end_node, free_port, start_no
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
 from hierapp.execution.ray.cluster import Cluster, Unreachable  # noqa: E402
-from hierapp.execution.ray.worker_actor import FarDesk, Job  # noqa: E402
+from hierapp.execution.ray.worker_actor import Job, RemoteRunWriter  # noqa: E402
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 600.0
@@ -95,12 +95,12 @@ def store(nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield store
     for run in store.runs(states=("queued", "running")):
         store.request_cancel(run.id)
-    wait_for(lambda: not scheduler.is_at_work(store), "the launcher's end")
+    wait_for(lambda: not scheduler.is_at_work(store), "the scheduler's end")
 
 
 @pytest.fixture
 def cluster(store: Store) -> Iterator[Cluster]:
-    """The cluster as a launcher in this process sees it."""
+    """The cluster as a scheduler in this process sees it."""
     cluster = Cluster(store, "ray")
     yield cluster
     cluster.close()
@@ -119,10 +119,10 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 
 
 def ended(store: Store, ids: list[str]) -> list[Run]:
-    """The runs once all have ended, and the launcher with them."""
+    """The runs once all have ended, and the scheduler with them."""
 
     def over() -> bool:
-        scheduler.look_after(store)
+        scheduler.reap_lost_runs(store)
         return not any(run.is_open for run in store.runs(ids))
 
     wait_for(over, f"runs to end, of {[(run.id, run.state, run.note) for run in store.runs(ids)]}")
@@ -163,8 +163,8 @@ def test_the_same_command_line_gives_the_same_weights_here_and_on_the_cluster(st
         "outputs.safetensors",
     ]
     assert first.launcher == "ray"
-    assert first.placed.startswith(f"cpu on {socket.gethostname()} ")
-    assert first.placed != second.placed, "both nodes are used"
+    assert first.assigned_device.startswith(f"cpu on {socket.gethostname()} ")
+    assert first.assigned_device != second.assigned_device, "both nodes are used"
 
 
 def assert_same_weights(first: Path, second: Path) -> None:
@@ -173,7 +173,7 @@ def assert_same_weights(first: Path, second: Path) -> None:
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_run_goes_on_when_its_launcher_and_the_desk_are_killed(store, cluster, monkeypatch):
+def test_a_run_goes_on_when_its_launcher_and_the_store_actor_are_killed(store, cluster, monkeypatch):
     begun: list[subprocess.Popen[bytes]] = []
     really = processes.spawn
     monkeypatch.setattr(processes, "spawn", lambda *given: begun.append(really(*given)) or begun[-1])
@@ -182,11 +182,11 @@ def test_a_run_goes_on_when_its_launcher_and_the_desk_are_killed(store, cluster,
     begun[0].kill()
     begun[0].wait()
     process = store.run(run).process
-    os.kill(pid_of(cluster, "desk-"), signal.SIGKILL)
+    os.kill(pid_of(cluster, "store-"), signal.SIGKILL)
     (end,) = ended(store, [run])
     assert (end.state, end.process, end.attempt) == ("finished", None, 1), log_of(end)
     assert process is not None
-    assert len(begun) > 1, "a launcher, and another one"
+    assert len(begun) > 1, "a scheduler, and another one"
     assert_complete(store, end)
 
 
@@ -248,46 +248,46 @@ def test_runs_go_to_a_cluster_by_its_address(store, nodes):
     assert run["state"] == "finished"
 
 
-def test_workers_tell_the_desk_what_they_do_and_hear_what_it_met(store, cluster, tmp_path, monkeypatch):
+def test_workers_tell_the_store_actor_what_they_do_and_hear_what_it_met(store, cluster, tmp_path, monkeypatch):
     store.add(configs(), DIGITS)
     run = store.claim(launcher="ray")
     cluster.nodes()
-    desk = FarDesk(
-        cluster.handle(next(name for name in cluster.actors() if name.startswith("desk-"))), Job(run, "1.0", 1)
+    writer = RemoteRunWriter(
+        cluster.handle(next(name for name in cluster.actors() if name.startswith("store-"))), Job(run, "1.0", 1)
     )
-    desk.take()
-    desk.begin("cpu", "another code's")
-    desk.report(0.5, {"train_loss": 2.0}, 0.1)
-    assert not desk.beat()
+    writer.take()
+    writer.begin("cpu", "another code's")
+    writer.report(0.5, {"train_loss": 2.0}, 0.1)
+    assert not writer.heartbeat()
     store.request_cancel(run.id)
-    assert desk.is_asked_to_stop()
+    assert writer.is_asked_to_stop()
     here = datasets.load("digits", "test")
     real, absent = datasets.status, datasets.Status("absent", "not on this node")
     monkeypatch.setattr(
         datasets, "status", lambda name, folder=None: absent if name == "digits" else real(name, folder)
     )
-    there = desk.load("digits", "test")
+    there = writer.load("digits", "test")
     assert torch.equal(there.images, here.images)
     assert torch.equal(there.labels, here.labels)
     assert there.class_names == here.class_names
     with pytest.raises(DatasetError, match=r"CIFAR-10 is not on this machine"):
-        desk.load("cifar10", "test")
+        writer.load("cifar10", "test")
     token = import_job.begin(Request("lot", Options(), str(write(tmp_path / "lot", classes(5)))))
     import_job.work(token)
-    finalize.adopt(token, "lot")
+    finalize.finalize(token, "lot")
     images, labels = datasets.arrays("lot", "train")
     monkeypatch.setattr(datasets, "load", None)  # this node's own set of that name might be another one
-    own = desk.load("lot", "train")
+    own = writer.load("lot", "train")
     assert np.array_equal(own.images, images)
     assert own.labels.tolist() == labels.tolist()
-    desk.end("cancelled")
+    writer.end("cancelled")
     assert store.run(run.id).state == "cancelled"
     assert store.run(run.id).version == "1.0"
     assert store.metrics([run.id])[run.id]["train_loss"] == [(0.5, 2.0)]
-    with pytest.raises(Superseded):
-        desk.report(0.6, {"train_loss": 2.0}, 0.1) or desk.end("failed", "too late")
-    with pytest.raises(Superseded):
-        desk.beat()
+    with pytest.raises(StaleAttemptError):
+        writer.report(0.6, {"train_loss": 2.0}, 0.1) or writer.end("failed", "too late")
+    with pytest.raises(StaleAttemptError):
+        writer.heartbeat()
 
 
 def test_a_desk_that_would_write_another_store_is_refused(store, cluster, monkeypatch):
@@ -307,7 +307,7 @@ def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
         return [
             run
             for run in store.runs(states=("running",))
-            if run.placed == f"cpu on {node}" and (run.folder / "checkpoint.safetensors").exists()
+            if run.assigned_device == f"cpu on {node}" and (run.folder / "checkpoint.safetensors").exists()
         ]
 
     wait_for(there, "a run in training on the other node")
@@ -315,9 +315,9 @@ def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
     (before,) = there()
     after = ended(store, ids)
     assert [run.state for run in after] == ["finished"] * 4, [run.error for run in after]
-    (moved,) = (run for run in after if run.lost)
+    (moved,) = (run for run in after if run.lost_count)
     assert (moved.id, moved.attempt) == (before.id, 2)
-    assert not any(run.placed == before.placed for run in after if run.ended > moved.claimed)
+    assert not any(run.assigned_device == before.assigned_device for run in after if run.ended > moved.claimed)
     assert "Training goes on from epoch" in moved.note
     for run in after:
         assert_complete(store, run)

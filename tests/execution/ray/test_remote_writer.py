@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hierapp.errors import Superseded
-from hierapp.execution.ray.remote_writer import FarAttempt
+from hierapp.errors import StaleAttemptError
+from hierapp.execution.ray.remote_writer import RemoteWriterServer
 from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
@@ -26,18 +26,23 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def attempt(store: Store) -> FarAttempt:
+def attempt(store: Store) -> RemoteWriterServer:
     run = store.claim(launcher="ray")
-    return FarAttempt(store, run.id, run.attempt)
+    return RemoteWriterServer(store, run.id, run.attempt)
 
 
 def test_calls_are_carried_out_in_order_up_to_the_first_that_fails(store, attempt):
     answer = attempt.carry_out([("report", (0.5, {"train_loss": 2.0}, 0.1)), ("is_asked_to_stop", ())])
     assert (answer.done, answer.value, answer.error) == (2, False, None)
-    calls = [("log", ("one\n",)), ("end", ("failed", "why")), ("report", (0.6, {"train_loss": 1.0}, 0.1)), ("beat", ())]
+    calls = [
+        ("log", ("one\n",)),
+        ("end", ("failed", "why")),
+        ("report", (0.6, {"train_loss": 1.0}, 0.1)),
+        ("heartbeat", ()),
+    ]
     answer = attempt.carry_out(calls)
     assert (answer.done, answer.value) == (2, None)
-    assert isinstance(answer.error, Superseded)
+    assert isinstance(answer.error, StaleAttemptError)
     assert store.metrics(["1"])["1"]["train_loss"] == [(0.5, 2.0)]
     assert store.run("1").log_file.read_text() == "one\n"
 
@@ -50,7 +55,7 @@ def test_what_is_told_twice_is_there_once_and_succeeds_both_times(store, attempt
     run = store.run("1")
     assert (run.state, run.test) == ("finished", {"accuracy": 0.5})
     assert store.metrics(["1"])["1"]["val_accuracy"] == [(1.0, 0.5)]
-    with pytest.raises(Superseded):
+    with pytest.raises(StaleAttemptError):
         attempt.end("failed", "it had finished")
     assert store.run("1").error is None
 
@@ -60,37 +65,37 @@ def test_an_end_told_twice_succeeds_but_not_that_of_an_earlier_attempt(store, at
         attempt.end("failed", "the first time")
     store.resume("1")
     again = store.claim(launcher="ray")
-    later = FarAttempt(store, again.id, again.attempt)
+    later = RemoteWriterServer(store, again.id, again.attempt)
     later.end("failed", "the second time")
-    with pytest.raises(Superseded):
+    with pytest.raises(StaleAttemptError):
         attempt.end("failed", "the first time")
     assert store.run("1").error == "the second time"
 
 
 def test_files_are_kept_and_given_back_until_the_run_is_finished(store, attempt):
-    attempt.saved("checkpoint.safetensors", b"one", "checkpoint.previous.safetensors")
-    attempt.saved("checkpoint.safetensors", b"two", "checkpoint.previous.safetensors")
-    attempt.saved("model.safetensors", b"model")
+    attempt.save_file("checkpoint.safetensors", b"one", "checkpoint.previous.safetensors")
+    attempt.save_file("checkpoint.safetensors", b"two", "checkpoint.previous.safetensors")
+    attempt.save_file("model.safetensors", b"model")
     assert attempt.files() == {"checkpoint.previous.safetensors": b"one", "checkpoint.safetensors": b"two"}
     attempt.finish(1, {}, CONFUSION)
     assert [file.name for file in store.run("1").folder.iterdir()] == ["model.safetensors"]
 
 
 def test_a_file_stays_in_the_runs_folder_whatever_it_is_called(store, attempt):
-    attempt.saved("../../elsewhere", b"x", "../before")
+    attempt.save_file("../../elsewhere", b"x", "../before")
     assert [file.name for file in store.run("1").folder.iterdir()] == ["elsewhere"]
 
 
 def test_a_worker_that_is_late_leaves_no_file(store, attempt):
     store.lose(store.run("1"), "its node was cut off", again=True)
     store.claim(launcher="ray")
-    answer = attempt.carry_out([("log", ("late\n",)), ("saved", ("checkpoint.safetensors", b"late"))])
-    assert (answer.done, type(answer.error)) == (1, Superseded)
+    answer = attempt.carry_out([("log", ("late\n",)), ("save_file", ("checkpoint.safetensors", b"late"))])
+    assert (answer.done, type(answer.error)) == (1, StaleAttemptError)
     assert not store.run("1").folder.exists()
 
 
 def test_a_worker_that_is_late_while_it_writes_leaves_the_file_as_it_was(store, attempt, monkeypatch):
-    attempt.saved("checkpoint.safetensors", b"before")
+    attempt.save_file("checkpoint.safetensors", b"before")
 
     def meanwhile() -> bool:
         monkeypatch.undo()
@@ -98,21 +103,21 @@ def test_a_worker_that_is_late_while_it_writes_leaves_the_file_as_it_was(store, 
         return False
 
     monkeypatch.setattr(attempt, "is_asked_to_stop", meanwhile)
-    with pytest.raises(Superseded):
-        attempt.saved("checkpoint.safetensors", b"late")
+    with pytest.raises(StaleAttemptError):
+        attempt.save_file("checkpoint.safetensors", b"late")
     assert {file.name: file.read_bytes() for file in store.run("1").folder.iterdir()} == {
         "checkpoint.safetensors": b"before"
     }
 
 
 def test_a_disk_without_room_is_told_and_leaves_what_was_there(store, attempt, monkeypatch):
-    attempt.saved("checkpoint.safetensors", b"before")
+    attempt.save_file("checkpoint.safetensors", b"before")
 
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    answer = attempt.carry_out([("saved", ("checkpoint.safetensors", b"after"))])
+    answer = attempt.carry_out([("save_file", ("checkpoint.safetensors", b"after"))])
     assert isinstance(answer.error, OSError)
     assert answer.error.errno == errno.ENOSPC
     monkeypatch.undo()

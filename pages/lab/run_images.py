@@ -48,7 +48,7 @@ def begin(state: State) -> State:
 def choose(lab: Lab) -> None:
     """The run, the image, the picture, and the way to others."""
     there = runs()
-    said = lab.state.real
+    said = lab.state.run_image
     if said is None or said.run not in there:
         if not there:
             nothing_yet()
@@ -60,7 +60,7 @@ def choose(lab: Lab) -> None:
         format_func=lambda each: title(there[each]),
         **bound("lab-run", run.id, lambda state, each: _image(there[each], None, state)),
     )
-    outputs = run_images.said(run)
+    outputs = run_images.outputs_of(run)
     last = len(outputs.target) - 1
     if said.image is not None:
         st.number_input(
@@ -91,7 +91,7 @@ def title(run: Run) -> str:
 
 def picture(lab: Lab, run: Run) -> None:
     """The image as the network sees it, and what it said."""
-    said = lab.state.real
+    said = lab.state.run_image
     assert said is not None
     words = _words(said)
     try:
@@ -112,13 +112,13 @@ def own(lab: Lab) -> Pixels | None:
     return lab.own[1] if lab.own else None
 
 
-def _words(said: run_images.Real) -> str:
-    scene = said.scene
-    best = int(np.argmax(scene.leaf_log_probs))
-    guess = f"the network says {scene.tree.leaves[best]} ({of_log(scene.leaf_log_probs[best])})"
+def _words(said: run_images.RunImage) -> str:
+    example = said.example
+    best = int(np.argmax(example.leaf_log_probs))
+    guess = f"the network says {example.tree.leaves[best]} ({of_log(example.leaf_log_probs[best])})"
     if said.image is None:
         return f"Your picture as the network sees it: {guess}. Its true class is not known: choose it below."
-    return f"Test image {said.image}, of the class {scene.target_name}: {guess}."
+    return f"Test image {said.image}, of the class {example.target_name}: {guess}."
 
 
 def others(run: Run, outputs: Outputs) -> None:
@@ -145,7 +145,7 @@ def _random(run: Run, outputs: Outputs) -> None:
         lab.message = f"Run {run.id} took no test image of {of} for {leaves[guess]}." if guess is not None else (
             f"Run {run.id} has no test image of {of}.")  # fmt: skip
         return
-    now = lab.state.real.image if lab.state.real else None
+    now = lab.state.run_image.image if lab.state.run_image else None
     rest = [place for place in found if place != now] or found
     lab.attempt(partial(_image, run, random.choice(rest)))  # noqa: S311 - nothing secret
 
@@ -184,18 +184,18 @@ def _uploaded(run: Run) -> None:
 def opened(run: Run, image: int) -> None:
     """Put a test image on the board."""
     current().attempt(partial(_image, run, image))
-    current().finding = False
+    current().searching = False
 
 
 def _image(run: Run, image: int | None, state: State) -> State:
     """A test image, by default the first mistake, with the losses and decoders that are shown."""
-    number = run_images.first_mistake(run_images.said(run)) if image is None else image
-    return _like(run_images.example(run, number), state)
+    number = run_images.first_mistake(run_images.outputs_of(run)) if image is None else image
+    return _like(run_images.image_of(run, number), state)
 
 
-def _like(said: run_images.Real, state: State) -> State:
-    found = views.of_real(said)
-    return found if state.lesson else replace(found, losses=state.losses, decoders=state.decoders)
+def _like(said: run_images.RunImage, state: State) -> State:
+    found = views.of_run_image(said)
+    return found if state.story else replace(found, losses=state.losses, decoders=state.decoders)
 
 
 def grid(run: Run, images: Sequence[int]) -> list[Pixels]:

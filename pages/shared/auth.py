@@ -56,17 +56,19 @@ def person() -> Person:
 
 def navigate(pages: Sequence[Page]) -> Page:
     """The page that was asked for, among these and one's account; why there is no way in at the address of any."""
-    shut = door()
-    if shut:
-        doors = [st.Page(shut, title="hierapp", url_path=page.url_path, default=not page.url_path) for page in pages]
-        return st.navigation(doors, position="hidden")
+    blocking = blocking_page()
+    if blocking:
+        blocked = [
+            st.Page(blocking, title="hierapp", url_path=page.url_path, default=not page.url_path) for page in pages
+        ]
+        return st.navigation(blocked, position="hidden")
     who = person()
     name = (who.email or "Account").partition("@")[0][:20]
     own = [] if who is LOCAL else [st.Page(account, title=name, icon=":material/person:", url_path="account")]
     return st.navigation([*pages, *own], position="top")
 
 
-def door() -> Callable[[], None] | None:
+def blocking_page() -> Callable[[], None] | None:
     """What stands in the place of every page for whoever may not come in; None for the others."""
     try:
         person()
@@ -74,7 +76,7 @@ def door() -> Callable[[], None] | None:
         return sign_in
     except AccessError as error:
         reason = str(error)
-        return lambda: turned_away(reason)
+        return lambda: access_denied(reason)
     return None
 
 
@@ -94,7 +96,7 @@ def sign_in() -> None:
                 raise AccessError("The login is not set up as a whole; the log of the server says why.") from None
 
 
-def turned_away(reason: str) -> None:
+def access_denied(reason: str) -> None:
     """Why there is no way in, and the way out for who came in as somebody without a role."""
     st.title("hierapp")
     st.error(reason, icon=":material/lock:")

@@ -1,4 +1,4 @@
-"""The Loss lab's figures and their numbers in words, for the stories that have them."""
+"""The Loss lab's plots and their numbers in words, for the stories that have them."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ NEED_TORCH = ("slice", "surface", "printed")
 
 
 def show(what: str, state: State, at: Step) -> None:
-    """One of a step's figures."""
-    with common.told():
-        FIGURES[what](state, at)
+    """One of a step's plots."""
+    with common.show_errors():
+        PLOTS[what](state, at)
 
 
 def _slice(state: State, at: Step) -> None:
-    second = state.second_scene()
+    second = state.second_example()
     if second is None:
         return
-    lines = [cut(state.scene, second, choice, state.space) for choice in state.losses]
+    lines = [cut(state.example, second, choice, state.space) for choice in state.losses]
     if at.shows[0] == "printed":
         lines += [line.as_printed() for line in lines]
     for column, line in zip(st.columns(len(lines)), lines, strict=True):
         with column:
             st.markdown(f"**{common.escaped(line.title)}**")
-            common.chart(lab_plots.slice_figure(line), f"lab-slice-{line.title}", line.summary)
+            common.chart(lab_plots.slice_plot(line), f"lab-slice-{line.title}", line.summary)
             st.caption(f"{line.summary} From {number(line.curve[0])} to {number(line.curve[-1])}.")
 
 
 def _surface(state: State, at: Step) -> None:
     # To draw surfaces takes a browser longer than all the rest: while a bar is dragged they stay as they were.
     state = current().at_rest(state)
-    second, third = state.second_scene(), state.third_scene()
+    second, third = state.second_example(), state.third_example()
     if second is None or third is None:
         return
     follows = "; it follows when a bar is let go" if "points" in at.controls else ""
     for column, choice in zip(st.columns(len(state.losses)), state.losses, strict=True):
         with column:
-            drawn = plane(state.scene, second, third, choice, state.space)
+            drawn = plane(state.example, second, third, choice, state.space)
             alt = f"{choice.title} over two directions, as lines of equal height"
-            common.chart(lab_plots.surface_figure(drawn), f"lab-surface-{choice.title}", alt)
+            common.chart(lab_plots.surface_plot(drawn), f"lab-surface-{choice.title}", alt)
             st.caption(f"{common.escaped(choice.title)} over the plane through the three points{follows}.")
 
 
 def _printed(state: State, at: Step) -> None:
-    said = printed(state.scene)
+    said = printed(state.example)
     st.markdown(said.summary)
     rows = [f"| {number(p)} | {number(value)} |" for p, value in said.fall]
     st.markdown("\n".join(["| p of the first true decision | (4) as printed |", "| ---: | ---: |", *rows[:4]]))
 
 
-def _minimiser(state: State, at: Step) -> None:
+def _minimizer(state: State, at: Step) -> None:
     targets, mass = _hierarchical(state)
-    found = least(state.scene.tree, at.truth or (), targets, mass)
-    alt = f"Truth and minimiser by leaf. {found.summary}"
-    common.chart(lab_plots.minimiser_figure(found), "lab-minimiser", alt)
+    found = least(state.example.tree, at.truth or (), targets, mass)
+    alt = f"Truth and minimizer by leaf. {found.summary}"
+    common.chart(lab_plots.minimizer_plot(found), "lab-minimizer", alt)
     st.markdown(f"**{common.escaped(found.summary)}** {found.reason}")
     leaves = found.tree.leaves
     table = [
@@ -83,21 +83,22 @@ def _walk(state: State, at: Step) -> None:
     walked = walk(at.truth or (0.25,) * 4, targets, mass)
     values = [number(found.probabilities[found.tree.leaves.index("d")]) for found in walked]
     alt = f"The probability of d where the loss is least, by steps: {', '.join(values)}; the truth is 0.25"
-    common.chart(lab_plots.walk_figure(walked, "d", trees.unbalance_of(state.tree_name)), "lab-walk", alt)
+    common.chart(lab_plots.walk_plot(walked, "d", trees.unbalance_of(state.tree_name)), "lab-walk", alt)
     st.caption(f"Probability of d, from 0 to {len(values) - 1} steps: {', '.join(values)}. The truth is 0.25.")
 
 
 def _hierarchical(state: State) -> tuple[str, float]:
-    settings: dict[str, Any] = next(
-        (choice.settings for choice in state.losses if choice.name == "hierarchical"), {"targets": "path", "mass": 1.0}
+    option_values: dict[str, Any] = next(
+        (choice.option_values for choice in state.losses if choice.name == "hierarchical"),
+        {"targets": "path", "mass": 1.0},
     )
-    return str(settings["targets"]), cast(float, settings["mass"])
+    return str(option_values["targets"]), cast(float, option_values["mass"])
 
 
-FIGURES: dict[str, Callable[[State, Step], None]] = {
+PLOTS: dict[str, Callable[[State, Step], None]] = {
     "slice": _slice,
     "surface": _surface,
     "printed": _printed,
-    "minimiser": _minimiser,
+    "minimizer": _minimizer,
     "walk": _walk,
 }

@@ -1,4 +1,4 @@
-"""The Compare page's table of figures, and its curves."""
+"""The Compare page's table of metrics, and its curves."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ CURVES = {
 
 
 def show(chosen: Chosen) -> None:
-    """Means and deviations of all figures, and the curves of one."""
+    """Means and deviations of all metrics, and the curves of one."""
     frame = comparison.table(chosen.groups)
     st.dataframe(
         frame,
         hide_index=True,
         column_config={
-            "setting": st.column_config.TextColumn(pinned=True, width=260),
+            "group": st.column_config.TextColumn(pinned=True, width=260),
             "n": st.column_config.NumberColumn(width=40),
         },
         placeholder="",
-        alt="Mean and deviation of each figure of the test images, by setting",
+        alt="Mean and deviation of each metric of the test images, by group",
     )
     alone = [group.label for group in chosen.groups if len(group.runs) == 1]
     st.caption(
         "Mean ± sample deviation over the seeds, test images; distances are `lca-depth`."
-        + (" One seed has no deviation: its figure stands alone." if alone else "")
+        + (" One seed has no deviation: its value stands alone." if alone else "")
         + (" Distances of different trees have different units." if chosen.tree is None else "")
     )
     left, right, _ = st.columns([2, 2, 3])
@@ -53,8 +53,8 @@ def show(chosen: Chosen) -> None:
     if not bands:
         st.caption("These runs have not recorded it.")
         return
-    figure = comparison_plots.bands_figure(bands, CURVES[metric], chosen.colors, percent=metric == "val_accuracy")
-    common.chart(figure, "compare-curves", f"{CURVES[metric]} of each setting over the epochs, mean and deviation")
+    plot = comparison_plots.bands_plot(bands, CURVES[metric], chosen.colors, percent=metric == "val_accuracy")
+    common.chart(plot, "compare-curves", f"{CURVES[metric]} of each group over the epochs, mean and deviation")
     st.caption(
         "The line is the mean over the seeds, the band one deviation to either side."
         + (" Different losses have different scales: compare shapes, not heights." if metric.endswith("loss") else "")

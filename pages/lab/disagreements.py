@@ -13,11 +13,11 @@ from streamlit.delta_generator import DeltaGenerator
 from hierapp.errors import HierappError
 from hierapp.lab import disagreements, preload, run_images
 from hierapp.lab.choices import DECODERS, DecoderChoice
-from hierapp.lab.disagreements import WHICH, Decoded, Tally, Wanted
+from hierapp.lab.disagreements import WHICH, Decoded, SearchCriteria, Tally
 from hierapp.runs import Run
 from hierapp.training import predictions
-from hierapp.utils.text import counted
-from pages.lab import real as lab_real
+from hierapp.utils.text import pluralize
+from pages.lab import run_images as images_page
 from pages.lab.state import Lab, current
 from pages.shared import common
 
@@ -29,7 +29,7 @@ FAR = "The distance of the first decoder's prediction: edges up to where it meet
 
 def show(lab: Lab, waiting: str) -> None:
     """The switches, the two decoders on all test images, and the images found."""
-    run = lab_real.runs().get(lab.state.real.run) if lab.state.real else None
+    run = images_page.runs().get(lab.state.run_image.run) if lab.state.run_image else None
     if run is None:
         return
     if not preload.is_ready():
@@ -38,14 +38,14 @@ def show(lab: Lab, waiting: str) -> None:
     if preload.failure():
         return
     found = decoded(run, tuple(_choices(lab)))
-    wanted = _wanted(found)
-    compared = disagreements.compare(found, wanted.first, wanted.second)
+    criteria = _criteria(found)
+    compared = disagreements.compare(found, criteria.first, criteria.second)
     st.markdown(_table(compared.images, [compared.first, compared.second]))
     st.markdown(common.escaped(compared.summary))
-    places = disagreements.search(found, wanted).tolist()
+    places = disagreements.search(found, criteria).tolist()
     start = lab.found_from if lab.found_from < len(places) else 0
     _pager(start, len(places))
-    sheet(run, found, wanted, places[start : start + AT_ONCE])
+    sheet(run, found, criteria, places[start : start + AT_ONCE])
 
 
 def _choices(lab: Lab) -> list[DecoderChoice]:
@@ -61,10 +61,10 @@ def decoded(run: Run, choices: tuple[DecoderChoice, ...]) -> Decoded:
 
 @st.cache_resource(max_entries=8, show_spinner="Decoding the test images ...")
 def _decoded(folder: Path, changed: int, choices: tuple[DecoderChoice, ...], _run: Run) -> Decoded:
-    return disagreements.decoded(run_images.said(_run), _run.tree, choices)
+    return disagreements.decoded(run_images.outputs_of(_run), _run.tree, choices)
 
 
-def _wanted(found: Decoded) -> Wanted:
+def _criteria(found: Decoded) -> SearchCriteria:
     """The switches."""
     names, leaves = found.tree.nodes, found.tree.leaf_nodes.tolist()
     any_of = partial(_name, names)
@@ -76,7 +76,7 @@ def _wanted(found: Decoded) -> Wanted:
     taken_for = _pick(down[1], "Taken for", "predicted", [ANY, *range(len(names))], any_of, help=HINT)
     most = int(found.costs[first].max(initial=0))
     least = _pick(down[2], "At least so far from the truth", "least", range(most + 1), str, help=FAR)
-    return Wanted(first, second, which, None if true is None else leaves.index(true), taken_for, least)
+    return SearchCriteria(first, second, which, None if true is None else leaves.index(true), taken_for, least)
 
 
 def _pick(
@@ -110,7 +110,7 @@ def _pager(start: int, count: int) -> None:
     if not count:
         row.markdown("No such image.")
         return
-    shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {counted(count, 'image')}**"
+    shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {pluralize(count, 'image')}**"
     row.markdown(f"{shown}, the worst mistakes first; the words below one open it")
     for label, to, no in (
         ("Earlier", start - AT_ONCE, start == 0),
@@ -120,11 +120,11 @@ def _pager(start: int, count: int) -> None:
                    on_click=lambda to=to: setattr(current(), "found_from", max(to, 0)))  # fmt: skip
 
 
-def sheet(run: Run, found: Decoded, wanted: Wanted, places: list[int]) -> None:
+def sheet(run: Run, found: Decoded, criteria: SearchCriteria, places: list[int]) -> None:
     """The images, each with a button that puts it on the board."""
     names, tree = found.tree.nodes, found.tree
     try:
-        shown = lab_real.grid(run, places)
+        shown = images_page.grid(run, places)
     except HierappError as error:
         st.caption(common.escaped(str(error)))
         shown = []
@@ -134,11 +134,11 @@ def sheet(run: Run, found: Decoded, wanted: Wanted, places: list[int]) -> None:
             names[node]
             for node in (
                 int(tree.leaf_nodes[found.target[place]]),
-                int(found.nodes[wanted.first][place]),
-                int(found.nodes[wanted.second][place]),
+                int(found.nodes[criteria.first][place]),
+                int(found.nodes[criteria.second][place]),
             )
         )
-        words = f"{true} → {first}; {wanted.second}: {second}"
+        words = f"{true} → {first}; {criteria.second}: {second}"
         with box.container(width=132, gap="small"):
             if shown:
                 alt = f"Test image {place}, of the class {true}"
@@ -148,5 +148,5 @@ def sheet(run: Run, found: Decoded, wanted: Wanted, places: list[int]) -> None:
                 key=f"lab-found-{place}",
                 type="tertiary",
                 help=f"Open test image {place} on the board.",
-                on_click=partial(lab_real.opened, run, place),
+                on_click=partial(images_page.opened, run, place),
             )
