@@ -124,6 +124,7 @@ def test_the_home_is_a_volume_that_the_user_may_write(dockerfile, compose):
 # What it runs
 
 
+@pytest.mark.slow
 def test_the_app_starts_as_the_image_starts_it_and_says_that_it_is_healthy(dockerfile, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

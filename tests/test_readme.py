@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from hierapp.cli.main import parser
 from hierapp.losses import LOSSES
 from hierapp.paths import project_folder
@@ -9,6 +11,7 @@ from hierapp.paths import project_folder
 README = (project_folder() / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_example_trains(monkeypatch, capsys):
     import torch
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import hierapp
 from hierapp.runs import Store
 from tests.finished_runs import add_finished
@@ -24,6 +26,7 @@ def test_an_empty_store_is_an_empty_table(tmp_path):
     assert {"id", "state", "data", "learning_rate"} <= set(frame.columns)
 
 
+@pytest.mark.slow
 def test_the_core_needs_no_tables_figures_or_configurations():
     code = (
         "import sys; from hierapp import LabelTree, TreeError, make_loss; from hierapp.decoding import decode;"

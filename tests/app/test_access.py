@@ -133,6 +133,7 @@ def test_every_page_opens_for_every_role(name, email, store):
     assert not app.error
 
 
+@pytest.mark.slow
 def test_a_viewer_has_no_button_that_changes_anything(store):
     add(store, "bob@x.edu")
     draft = Draft.begin(tree_library.load("digits"), "A draft", "digits")
@@ -227,6 +228,7 @@ def test_the_account_says_who_one_is_and_what_one_may_do():
     assert app.user.get("is_logged_in") is False
 
 
+@pytest.mark.slow
 def test_nothing_of_a_login_is_imported_without_one():
     import subprocess
     import sys

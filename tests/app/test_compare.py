@@ -35,6 +35,7 @@ def test_without_a_finished_run_it_says_so_and_links_to_training(open_page, stor
     assert not page.exception
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_opens_over_one_run_without_stored_outputs(view, open_page, store):
     add_run(store)
@@ -51,6 +52,7 @@ def test_each_view_opens_over_two_groups(view, open_page, two_groups):
     assert not page.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_opens_over_runs_of_several_trees(view, open_page, store):
     add_finished(store)
@@ -219,6 +221,7 @@ def test_the_address_says_which_two_single_runs(open_page, two_groups):
     assert [page.selectbox(key=key).value for key in ("one", "other")] == ["3", "8"]
 
 
+@pytest.mark.slow
 def test_two_single_runs_need_two_with_outputs(open_page, store):
     add_finished(store, "cross-entropy")
     add_finished(store, "soft-labels", with_outputs=False)

@@ -51,6 +51,7 @@ def test_every_set_is_shown_by_its_address(name, open_page):
     assert bool([button for button in page.button if button.label.startswith("Get ")]) == (name != "digits")
 
 
+@pytest.mark.slow
 def test_a_mangled_address_shows_the_default(open_page):
     page = open_page("data", set="no-such", **{"import": "../../x"})
     assert page.selectbox(key="set").value == "digits"
@@ -113,6 +114,7 @@ def test_an_import_that_failed_is_told(open_page, tmp_path, home):
     assert "import" not in page.query_params
 
 
+@pytest.mark.slow
 def test_an_import_is_discarded(open_page, lot):
     token = bring(lot)
     page = press(open_page("data", **{"import": token}), "Discard")
@@ -139,6 +141,7 @@ def test_an_own_set_is_deleted_and_not_while_a_run_waits_for_it(open_page, lot, 
         assert not open_page(name).exception, "with a run whose data set is gone"
 
 
+@pytest.mark.slow
 def test_a_tree_of_a_set_that_is_gone_is_shown_and_drawn(open_page, lot, store):
     bring(lot, "lot")
     tree_library.keep(tree_library.load("lot"), "mine", data="gone")

@@ -83,6 +83,7 @@ def test_the_newest_run_s_first_mistake_is_shown_with_the_network_s_own_numbers(
     assert [choice.name for choice in state_of(page).losses] == ["conditional"]
 
 
+@pytest.mark.slow
 def test_a_random_image_is_of_the_class_and_the_mistake_that_are_chosen(lab, run):
     stored = run_images.outputs_of(run)
     first = run_images.first_mistake(stored)
@@ -129,6 +130,7 @@ def file_of(pixels):
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_a_picture_of_ones_own_goes_through_the_run_s_network(lab, run):
     pixels = datasets.arrays("digits", "test")[0][9]
     page = lab(run=run.id, image="0")
@@ -144,6 +146,7 @@ def test_a_picture_of_ones_own_goes_through_the_run_s_network(lab, run):
     assert "is no PNG, JPEG, GIF, BMP or WebP" in page.session_state["lab"].message
 
 
+@pytest.mark.slow
 def test_pictures_of_viewers_and_too_large_ones_are_refused(lab, run, monkeypatch):
     def as_person(who):
         for module in (auth, images_page.common):

@@ -155,6 +155,7 @@ BAD_TREES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_TREES)
 def test_a_bad_upload_is_told_in_one_sentence_and_nothing_is_kept(name, open_page, home):
     text, message = BAD_TREES[name]
@@ -287,6 +288,7 @@ def full_report(store):
     return report(store.confusion("1", "validation"), run.tree)
 
 
+@pytest.mark.slow
 def test_runs_are_tagged_on_their_page_and_found_by_the_tag(open_page, store):
     first, second = add_run(store), add_run(store, loss="simloss")
     app = open_page("runs", runs=[first, second])

@@ -24,6 +24,7 @@ def test_a_device_has_its_memory_and_load_in_bars(open_page):
     assert load.startswith("Load: ")
 
 
+@pytest.mark.slow
 def test_a_gpu_that_does_not_answer_has_a_row_that_says_why(open_page, monkeypatch):
     cards = [nvml.Card("NVIDIA GPU 0", problem="GPU is lost"), nvml.Card("NVIDIA H200", 2**30, 2**32, 0.25)]
     monkeypatch.setattr(system_status.nvml, "read", lambda: cards)

@@ -85,6 +85,7 @@ def test_a_distance_that_no_run_knows_must_be_kept_first(open_page):
     assert "keep it under a name" in texts(page)
 
 
+@pytest.mark.slow
 def test_the_link_names_what_a_run_is_to_train_with(open_page):
     def link(**query):
         (found,) = links(open_page("similarities", **query))
@@ -129,6 +130,7 @@ def test_what_is_shown_is_kept_without_its_bound_and_shown_again(open_page):
     assert [each for each in similarity_library.entries("digits") if not each.shipped] == []
 
 
+@pytest.mark.slow
 def test_a_kept_one_that_broke_is_told_and_the_page_lives(open_page, home):
     entry = similarity_library.keep(MINE, "mine", data="digits")
     entry.path.write_text("# data: digits\n,0\n0,7\n")

@@ -25,6 +25,7 @@ def press(page, label):
     return next(button for button in page.button if button.label == label).click().run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", "binary", "random"])
 def test_from_a_data_sets_classes(kind, open_page):
     page = open_page("studio")

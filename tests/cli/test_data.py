@@ -36,6 +36,7 @@ def left(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in own.iterdir()) if own.exists() else []
 
 
+@pytest.mark.slow
 def test_pictures_are_checked_imported_listed_and_deleted(call, tmp_path):
     lot = pack(tmp_path / "lot.zip", odd_lot())
     status, out, err = call("data", "check", lot)

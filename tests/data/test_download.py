@@ -157,6 +157,7 @@ def test_get_of_what_is_ready_asks_nobody(cifar, server: Server, tmp_path: Path)
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.slow
 def test_progress_comes_several_times_a_second(cifar, server: Server, tmp_path: Path) -> None:
     total = len(server.content[ARCHIVE])
     server.pause = lambda sent: time.sleep(0.05)

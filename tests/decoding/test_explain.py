@@ -36,6 +36,7 @@ def test_by_hand():
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(trees(), st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.5, 0.75, 1.0]), st.sampled_from(DISTANCES))
 def test_they_predict_what_torch_predicts(tree, seed, threshold, distance):

@@ -118,6 +118,7 @@ def test_the_command_writes_a_report_and_replaces_nothing(store, tmp_path, capsy
     assert not (tmp_path / "other.html").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_several_data_sets_trees_and_lengths_have_a_report(store):
     ids = [add_run(store), add_run(store, tree="digits-flat"), add_run(store, "queued")]
     (other,) = store.add([RunConfig.make(data="cifar10", tree="cifar10", loss="hxe")], store.run(ids[0]).tree)

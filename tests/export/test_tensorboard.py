@@ -140,6 +140,7 @@ def test_a_disk_that_refuses_leaves_no_folder(store, tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["home"]
 
 
+@pytest.mark.slow
 def test_neither_torch_nor_tensorflow_is_imported(store, tmp_path):
     code = (
         "import sys\n"

@@ -61,6 +61,7 @@ def test_the_gradient_is_that_of_finite_differences(name, options, tree, seed):
     assert [node for node, slope in enumerate(word.gradient) if slope is None] == inner
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 @settings(max_examples=10)
 @given(tree=trees(max_nodes=20), seed=st.integers(0, 2**31))

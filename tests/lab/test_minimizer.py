@@ -41,6 +41,7 @@ def test_where_it_is_least_on_the_ragged_tree(targets, mass, shallow):
         assert found.value < found.value_at_truth
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     tree=trees(max_nodes=25),
@@ -62,6 +63,7 @@ def test_the_librarys_expected_loss_is_flat_there(tree, seed, targets, mass):
         assert found.probabilities == pytest.approx(found.truth, abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(tree=trees(max_nodes=20), seed=st.integers(0, 2**31), targets=st.sampled_from(["path", "leaf"]))
 def test_classes_that_never_occur(tree, seed, targets):

@@ -68,6 +68,7 @@ def states(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(states())
 def test_a_state_goes_to_an_address_and_back(state):
@@ -126,6 +127,7 @@ def test_a_mangled_address_never_fails(params):
     assert from_params(to_params(opened.state)).state == opened.state
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(states(), st.data())
 def test_an_address_with_one_letter_changed_never_fails(state, data):

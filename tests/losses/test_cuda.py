@@ -202,6 +202,7 @@ def on_the_cpu(number: int, dtype: torch.dtype) -> list[tuple[Tensor, Expected]]
     return [(y, Expected.of(logits, lambda u, y=y: (loss(u, y, "none"), loss(u, y)))) for y in (target, soft)]
 
 
+@pytest.mark.slow
 @on_devices
 @in_precisions
 @NUMBERS
@@ -291,6 +292,7 @@ def steps(number: int, tree_name: str, device: str) -> tuple[list[Tensor], Calla
     return [logits, hard] if soft is None else [logits, hard, soft], step
 
 
+@pytest.mark.slow
 @on_devices
 @pytest.mark.parametrize("tree_name", ["ragged", "deep", "large"])
 @NUMBERS
@@ -301,6 +303,7 @@ def test_forward_and_backward_never_wait_for_the_device(number, tree_name, devic
     assert all(each.device.type == device for each in found)
 
 
+@pytest.mark.slow
 @on_devices
 @pytest.mark.parametrize("tree_name", ["ragged", "deep", "large"])
 @NUMBERS

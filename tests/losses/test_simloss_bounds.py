@@ -22,6 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 ASKED = ["--data", "digits", "--similarity", "ordinal:0.5", "--epochs", "1", "--out", "r.json", "--images", "200"]
 
 
+@pytest.mark.slow
 def test_it_trains_what_is_missing_and_prints_all(home, capsys, monkeypatch):
     assert simloss_bounds.main([*ASKED, "--bounds", "0", "0.5", "--svg", "r.svg"]) == 0
     rows = json.loads((home / "r.json").read_text())["runs"]

@@ -158,6 +158,7 @@ def test_torchmetrics_agrees(tree, seed):
         assert computed[name] == pytest.approx(theirs.tolist(), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:F-score is ill-defined")
 @settings(deadline=None, max_examples=20)
 @given(tree=trees(max_nodes=30), seed=st.integers(0, 2**31))
@@ -179,6 +180,7 @@ def test_hiclass_agrees(tree, seed):
             assert computed[key] == pytest.approx(expected), key
 
 
+@pytest.mark.slow
 def test_ten_thousand_classes_need_no_matrix():
     import tracemalloc
 

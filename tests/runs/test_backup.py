@@ -372,6 +372,7 @@ def about(inside: dict[str, bytes], **changes: object) -> None:
     inside["hierapp-backup.json"] = json.dumps({key: value for key, value in told.items() if value is not ...}).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["nothing", "data"])
 @pytest.mark.parametrize(
     ("change", "says"),
@@ -512,6 +513,7 @@ def test_a_real_disk_that_is_full_is_told_and_nothing_is_left(store, small_disk,
     assert list(small_disk.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_backup_may_pack_far_better_than_an_archive_of_strangers(store, new, tmp_path):
     """A log of the same line again and again, as a warning in a loop writes it."""
     (store.run("1").folder / "log.txt").write_text("warning\n" * 8_000_000)
@@ -558,6 +560,7 @@ def test_the_command_line_backs_up_restores_and_checks(store, home, new, tmp_pat
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("backup", "b.zip"), ("restore", "missing.zip"), ("check",)])
 def test_bad_input_costs_one_line(home, command):
     done = call(*command, home=home)

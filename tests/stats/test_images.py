@@ -57,6 +57,7 @@ def test_a_sentence_that_shows_nothing_says_so():
     assert json.loads(json.dumps(found.as_dict()))["p"] == 1.0
 
 
+@pytest.mark.slow
 def test_mcnemar_rarely_rejects_where_nothing_differs():
     rng, rounds = np.random.default_rng(5), 1000
     rejected = sum(mcnemar(rng.random(300) < 0.7, rng.random(300) < 0.7).p < 0.05 for _ in range(rounds))

@@ -199,6 +199,7 @@ def test_the_sentence_never_says_shown_where_p_is_not_below_alpha():
         assert ("no difference could have" in found.sentence) == (found.least_p >= 0.05)
 
 
+@pytest.mark.slow
 def test_what_pages_import_brings_neither_torch_nor_scipy():
     code = "import sys, hierapp.stats, hierapp.analysis.groups, hierapp.losses.equivalence;"
     code += " print([name for name in ('torch', 'scipy', 'streamlit') if name in sys.modules])"

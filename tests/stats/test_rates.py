@@ -44,6 +44,7 @@ def rate(draw: Callable[[np.random.Generator], float], rounds: int = ROUNDS) -> 
     return sum(draw(rng) < ALPHA for _ in range(rounds)) / rounds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 4), (5, 5), (3, 7), (8, 8)])
 def test_mann_whitney_rejects_as_often_as_so_few_figures_allow(n, m):
     level = level_of_sums(n, m)

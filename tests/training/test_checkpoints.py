@@ -101,6 +101,7 @@ def test_a_run_that_was_killed_goes_on_from_the_last_checkpoint(undisturbed, tmp
     assert told(saving, again) == told(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross-entropy", "hierarchical-convex", "simloss"])
 def test_it_holds_for_other_losses_seeds_and_batches(tmp_path, loss):
     other = config(loss=loss, seed=7, batch_size=200, epochs=2)

@@ -278,6 +278,7 @@ def test_a_tree_that_does_not_fit_the_data_is_refused():
 # What the recorder is told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batch_size", "reports"), [(8, 10), (128, 9), (400, 3), (100_000, 1)])
 def test_reports_come_some_ten_times_an_epoch_where_there_are_as_many_batches(batch_size, reports):
     notes = Notes()

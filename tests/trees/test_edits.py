@@ -46,6 +46,7 @@ def any_edit(draw, tree):
     return str(operation), arguments[operation]()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(start=trees(max_nodes=15), seed=st.integers(0, 2**31))
 def test_two_hundred_edits_and_all_the_way_back(start, seed, tmp_path_factory):

@@ -335,6 +335,7 @@ def test_what_is_not_equal() -> None:
     assert repr(PETS) == "LabelTree(7 nodes, 3 leaves, depth 4)"
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_hundred_thousand_nodes() -> None:
     size = 100_000
     tree = LabelTree([str(i) for i in range(size)], np.arange(size) - 1)

@@ -410,6 +410,7 @@ def test_a_header_as_large_as_memory_is_refused_unread(tmp_path, refused):
     assert "header of an absurd size" in refused(tmp_path / "t.tar")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.xz", "tar.bz2"])
 def test_zeros_behind_the_end_of_a_tar_are_a_bomb_too(tmp_path, refused, monkeypatch, kind):
     end = tarfile.TarFile.close

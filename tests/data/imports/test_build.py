@@ -172,6 +172,7 @@ def test_more_than_fits_is_refused_before_it_is_read(tmp_path, monkeypatch):
     assert "choose a smaller side" in told(DatasetError, tmp_path, classes(10))
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused(tmp_path):
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as opened:

@@ -71,6 +71,7 @@ def test_what_is_changed_in_memory_stays_off_the_disk(tmp_path):
     assert (datasets.load("mine", "train").images == before).all()
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_reads_it(tmp_path, data):
     token = import_job.begin(Request("lot.zip", Options()), pack(tmp_path / "lot.zip", odd_lot()).read_bytes())
     import_job.start(token)
@@ -115,6 +116,7 @@ job.work(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_import_leaves_nothing_that_looks_like_data(tmp_path, data, sign):
     token = import_job.begin(Request("s", Options(), str(write(tmp_path / "s", classes(30)))))
