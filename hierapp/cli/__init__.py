@@ -1,3 +1,3 @@
-"""The command line: one file a group of commands; `main` puts them together."""
+"""The command line: one module per group of commands; `main` combines them."""
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The command line's `app`: the app in the browser, from a checkout or from the installed package, in any folder."""
+"""The command `app`: serve the app in the browser, from a checkout or the installed package, in any folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hierapp.utils import extras
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     app = command(commands, "app", serve)
     app.add_argument("--port", type=int, default=8501, help="the port it listens on; 8501 by default")
     app.add_argument(
@@ -25,7 +25,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Become the server: this process is replaced, so that signals reach it."""
+    """Replace this process with the server, so that signals reach it."""
     if not 1 <= options.port <= 65_535:
         raise ConfigError(f"Expected --port to be a number from 1 to 65535 but got {options.port}.")
     extras.require("app", "The app")
@@ -34,9 +34,9 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def command(port: int, host: str) -> list[str]:
-    """What starts the server. Streamlit reads the settings in the .streamlit/ beside the script.
+    """Return the command that starts the server. Streamlit reads the settings in the .streamlit/ next to the script.
 
-    -P: a folder pages/ or a file app.py where the command is called must not be taken for the app's.
+    With -P, Python does not import a folder pages/ or a file app.py of the current folder instead of the app's.
     """
     script = str(paths.app_folder() / "app.py")
     settings = [f"--server.port={port}", f"--server.address={host}"]

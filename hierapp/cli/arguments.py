@@ -1,4 +1,4 @@
-"""What configures runs, as options of the command line: a new field of RunConfig needs no line here."""
+"""Command-line options for the configuration of runs, generated from RunConfig: a new field needs no line here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hierapp.training.config import GROUPS, fields_of
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
-    """Data set, tree, losses with their options, network."""
+    """Add the options for data set, tree, losses with their options, and network."""
     parser.add_argument(
         "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best that is ready"
     )
@@ -27,7 +27,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
-    """The losses' options as they were given.
+    """Split the losses' options into names and values.
 
     Raises:
         ConfigError: if one is not of the form NAME=VALUE.
@@ -39,7 +39,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """An option for each field that the form shows in a group; values are checked by RunConfig."""
+    """Add an option for each field in a group of the form; RunConfig checks the values."""
     for group in GROUPS:
         part = parser.add_argument_group(group)
         for name, field in fields_of(group).items():
@@ -55,5 +55,5 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
-    """The values of these options, by field."""
+    """Return the values of these options, by field."""
     return {name: getattr(options, name) for group in GROUPS for name in fields_of(group)}

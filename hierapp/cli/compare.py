@@ -1,4 +1,4 @@
-"""The command line's `compare`: groups against each other, over their seeds; two single runs, image by image."""
+"""The command `compare`: compare groups over their seeds, or two single runs image by image."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from hierapp.errors import ConfigError, some
 from hierapp.runs import Run, Store, selectors
 
-if TYPE_CHECKING:  # it needs pandas, without which the rest of the command line starts
+if TYPE_CHECKING:  # needs pandas; the rest of the command line starts without it
     from hierapp.analysis.groups import Group
 
 DONE = 0
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     made = command(commands, "compare", compare_runs, with_json=True)
     made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two groups or more: {selectors.HELP}")
     made.add_argument("--metric", default="accuracy", help="a metric of the test part, as `show RUN --json` names it")
@@ -93,7 +93,7 @@ def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
 
 
 def _finished(words: Sequence[str]) -> list[Run]:
-    """The runs, all of them finished and of one data set, or an error that says which is not."""
+    """Return the runs; raise an error if one is not finished or if they have several data sets."""
     store = Store()
     runs = [store.run(run) for run in selectors.chosen(store, words)]
     for run in runs:

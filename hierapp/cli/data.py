@@ -1,4 +1,4 @@
-"""The command line's `data`: list, get, check, import, delete."""
+"""The command `data`: list, get, check, import and delete data sets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = 10  # broken files and groups of copies that are printed; --json has mor
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     data = command(commands, "data").add_subparsers(required=True)
     command(data, "list", list_data, "which data sets there are, and which are ready", with_json=True)
     get = command(data, "get", get_data, "download a data set, or mend a broken one")
@@ -102,7 +102,7 @@ def delete_data(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _read(options: argparse.Namespace) -> Iterator[tuple[Report, str, str]]:
-    """Read the source; the report, how the tree was found, and the import's token, which is discarded in the end."""
+    """Read the source; yield the report, the origin of the tree, and the import's token, which is finally discarded."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -1,4 +1,4 @@
-"""The command line's `export`, `report` and `tensorboard`: runs as a bundle, as one HTML file, as event files."""
+"""The commands `export`, `report` and `tensorboard`: export runs as a bundle, one HTML file, or event files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DONE = 0
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add them to the grammar; `command` makes a command as all others are made."""
+    """Add the commands to the parser; `command` creates them like all others."""
     bundle = command(commands, "export", export_runs)
     bundle.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     bundle.add_argument("-o", "--out", required=True, metavar="FILE.zip")

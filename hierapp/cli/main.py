@@ -1,6 +1,6 @@
 """The command line: `hierapp`, or `python -m hierapp`.
 
-Exit status: 0 done, 1 a run failed, 2 bad input, with one line on standard error that says what and why.
+Exit status: 0 success, 1 a run failed, 2 bad input, with a one-line message on standard error.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hierapp.utils import extras
 
 DONE, BAD_INPUT = 0, 2
 
-# Each module of this package with its commands. Only the module of the command that is called is imported, so that
-# `tree` needs no more than the losses do, and the list of commands nothing at all.
+# The modules of this package with their commands. Only the module of the called command is imported, so that `tree`
+# needs no more than the losses do, and the list of commands needs no module.
 COMMANDS: dict[str, dict[str, str]] = {
     "runs": {
         "run": "queue runs, follow them, print the table",
@@ -37,9 +37,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "store": {"store": "back up, restore or check what is kept"},
     "tags": {"tag": "give a run these tags in place of those that it has"},
     "notes": {"note": "write a note beside a run, or print the one it has"},
-    "compare": {"compare": "compare settings over the seeds of their runs"},
+    "compare": {"compare": "compare groups over the seeds of their runs"},
     "export": {
-        "export": "write a bundle of runs: figures, weights, a script to repeat them",
+        "export": "write a bundle of runs: metrics, weights, a script to repeat them",
         "report": "write an HTML report of runs that needs no network",
         "tensorboard": "write TensorBoard's event files of runs",
     },
@@ -47,19 +47,19 @@ COMMANDS: dict[str, dict[str, str]] = {
         "search": "look for the best configuration on the validation images",
         "searches": "list all searches",
     },
-    "reproduce": {"reproduce": "run the report's figures again and judge them"},
+    "reproduce": {"reproduce": "run the paper's figures again and judge them"},
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """Bad arguments are told in one line, without the usage text."""
+    """An argument parser that reports bad arguments in one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status."""
+    """Run a command and return the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
@@ -75,13 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("hierapp: stopped; runs that were started go on, see `python -m hierapp runs`", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of a pipe, head for one, has seen enough
+    except BrokenPipeError:  # the reader of the pipe, such as head, has closed it
         sys.stderr.close()
         return DONE
 
 
 def parser(only: str | None = None) -> Parser:
-    """The grammar: the whole of it or, of all commands but one, no more than their names and what they do."""
+    """Return the parser: complete, or with `only`, just the names and summaries of all other commands."""
     prog = "hierapp" if Path(sys.argv[0]).stem == "hierapp" else "python -m hierapp"
     top = Parser(prog=prog, description="Label trees, hierarchical losses, and runs that compare them.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -95,7 +95,7 @@ def parser(only: str | None = None) -> Parser:
 
 
 def _command(commands: Any, name: str, call: Any = None, help: str | None = None, with_json: bool = False) -> Parser:
-    """Make a command, or without `call` a group of commands; by default with the help that stands in COMMANDS."""
+    """Create a command or, without `call`, a group of commands; the default help is that in COMMANDS."""
     help = help or next(named[name] for named in COMMANDS.values() if name in named)
     command: Parser = commands.add_parser(name, help=help, description=help if call else None)
     if call:

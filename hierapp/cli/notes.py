@@ -1,4 +1,4 @@
-"""The command line's `note`: what people write beside a run."""
+"""The command `note`: show or set a user's note on a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DONE = 0
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     note = command(commands, "note", note_run, with_json=True)
     note.add_argument("run")
     note.add_argument("text", nargs="*", metavar="TEXT", help="the note, in place of the one before; none prints that")

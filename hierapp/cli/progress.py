@@ -1,4 +1,4 @@
-"""Watching runs from a terminal: a bar a run while they go, a table at the end."""
+"""Follow runs in a terminal: a progress bar per run, a table at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.3
 
 
 def follow(store: Store, ids: Sequence[str]) -> list[Run]:
-    """Show the runs' progress on standard error until all have ended; the runs as they ended."""
+    """Show the runs' progress on standard error until all have ended; return the ended runs."""
     console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}", markup=False),
@@ -56,7 +56,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
 
 
 def print_table(runs: Sequence[Run]) -> None:
-    """Print the runs' table on standard output, and means over seeds where there are several."""
+    """Print the runs' table on standard output, and means over seeds if there are several."""
     frame = summary.table(runs)
     print_frame(_without_blanks(frame.reset_index()))
     means = summary.over_seeds(frame)
@@ -69,18 +69,18 @@ def print_table(runs: Sequence[Run]) -> None:
 
 
 def _without_blanks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Where all runs have the usual configuration there is nothing to say of them."""
+    """Drop the column "configuration" if it is empty, that is, if all runs have the default one."""
     return frame if frame["configuration"].any() else frame.drop(columns="configuration")
 
 
 def print_frame(frame: pd.DataFrame) -> None:
-    """Print a table on standard output: floats by four digits, None and NaN as nothing."""
+    """Print a table on standard output: floats with four digits; None and NaN are empty."""
     shown = Table(box=None, pad_edge=False)
     for column in frame.columns:
         shown.add_column(column, justify="right" if frame[column].dtype == float else "left")
     for row in frame.itertuples(index=False):
-        shown.add_row(*(Text(_cell(value)) for value in row))  # as a str, names in [brackets] would be markup
-    # A table that is cut to the width of a pipe is of no use.
+        shown.add_row(*(Text(_cell(value)) for value in row))  # in a str, [brackets] in names would be markup
+    # A table must not be cut to the width of a pipe.
     console = Console()
     console.print(shown) if console.is_terminal else Console(width=260).print(shown)
 

@@ -1,4 +1,4 @@
-"""The command line's `reproduce`: the paper's figures, run again and judged."""
+"""The command `reproduce`: run and judge the paper's figures."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from hierapp.execution import slots
 from hierapp.runs import Store
 from hierapp.utils import devices
 
-if TYPE_CHECKING:  # it needs pandas, without which the rest of the command line starts
+if TYPE_CHECKING:  # needs pandas; the rest of the command line starts without it
     from hierapp.reproduction.presets import Figure, Size
     from hierapp.reproduction.results import PaperResults
 
 DONE, RUN_FAILED = 0, 1
-MOST_AT_ONCE = 8  # by itself: every run has the whole data set in memory
+MOST_AT_ONCE = 8  # default limit: every run holds the complete data set in memory
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     made = command(commands, "reproduce", reproduce, with_json=True)
     made.add_argument("figures", nargs="*", metavar="FIGURE", help="as 3a, 10, poster or appendix-a; all by default")
     made.add_argument("--size", choices=("quick", "full"), default="quick", help="5 epochs, or 40; quick by default")
@@ -81,7 +81,10 @@ def reproduce(options: argparse.Namespace) -> int:
 
 
 def _set_slots(store: Store, wanted: int | None) -> None:
-    """As many at once as asked for; else, where nobody said so yet, a run a core: small networks leave cores idle."""
+    """Set the number of parallel runs if given.
+
+    Otherwise, unless it is already set, use one run per core: small networks leave cores idle.
+    """
     if wanted is not None:
         for kind in devices.kinds():
             slots.set_slots(store, kind, wanted)
@@ -91,7 +94,7 @@ def _set_slots(store: Store, wanted: int | None) -> None:
 
 
 def _measure(chosen: Sequence[Figure], size: Size, data: str) -> None:
-    """Appendix A needs no run, and a machine that does nothing else."""
+    """Measure appendix A, which needs no run and an otherwise idle machine."""
     from hierapp.reproduction import planning, timing
 
     if not any("timing" in figure.needs for figure in chosen):
@@ -103,12 +106,12 @@ def _measure(chosen: Sequence[Figure], size: Size, data: str) -> None:
 
 
 def _took_before(options: argparse.Namespace) -> float | None:
-    """How long the same command took when it trained all that is now only judged anew."""
+    """Return the duration of the same command when it trained the runs that are now only judged again."""
     from hierapp.reproduction import results
 
     try:
         kept = results.load(results.file_of(options.size))
-    except StoreError:  # it is about to be replaced
+    except StoreError:  # it will be replaced
         return None
     return kept.took_seconds if kept is not None and kept.command == _command(options) else None
 
@@ -141,7 +144,7 @@ _SPOKEN = {"agrees": "agrees", "differs": "differs", "cannot tell": "cannot be t
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What was asked for, without where it was written to."""
+    """Return the command line without the output path."""
     words = ["python", "-m", "hierapp", "reproduce", *options.figures, "--size", options.size]
     words += ["--data", options.data] if options.data != "cifar10" else []
     for name in ("seeds", "epochs"):

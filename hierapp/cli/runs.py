@@ -1,4 +1,4 @@
-"""The command line's commands of runs: `run`, `runs`, `show`, `cancel`, `resume`, `hold`, `release`, `move`."""
+"""The commands for runs: `run`, `runs`, `show`, `cancel`, `resume`, `hold`, `release`, `move`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ DONE, RUN_FAILED = 0, 1
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add them to the grammar; `command` makes a command as all others are made."""
-    run = command(commands, "run", run_losses, figures=True)
+    """Add the commands to the parser; `command` creates them like all others."""
+    run = command(commands, "run", run_losses, with_json=True)
     arguments.add_choices(run)
     arguments.add(run)
     run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
@@ -32,10 +32,10 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     run.add_argument("--tag", action="append", default=[], metavar="WORD", help="a tag of all these runs; repeat it")
     run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
 
-    command(commands, "runs", list_runs, figures=True)
-    command(commands, "show", show_run, figures=True).add_argument("run")
-    command(commands, "cancel", cancel_run, figures=True).add_argument("run")
-    resume = command(commands, "resume", resume_run, figures=True)
+    command(commands, "runs", list_runs, with_json=True)
+    command(commands, "show", show_run, with_json=True).add_argument("run")
+    command(commands, "cancel", cancel_run, with_json=True).add_argument("run")
+    resume = command(commands, "resume", resume_run, with_json=True)
     resume.add_argument("run")
     resume.add_argument("--detach", action="store_true", help="return at once; the run goes on")
     command(commands, "hold", hold_run).add_argument("run")
@@ -45,7 +45,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     move.add_argument("to", choices=get_args(Place), help="among the waiting runs of its priority")
 
 
-# What prints is imported where it is needed: the rest starts without pandas.
+# Printing modules are imported where needed: the rest starts without pandas.
 
 
 def run_losses(options: argparse.Namespace) -> int:
@@ -136,14 +136,14 @@ def _steer(run: str, call: Callable[[Store], None]) -> int:
 
 
 def _looked_after() -> Store:
-    """The store, with what is true of runs whose processes are gone."""
+    """Return the store after marking the runs whose processes are gone."""
     store = Store()
     scheduler.reap_lost_runs(store)
     return store
 
 
 def _follow(store: Store, ids: Sequence[str], options: argparse.Namespace) -> int:
-    """Follow runs to their end and print what came out; with --detach only which they are."""
+    """Follow runs to their end and print the results; with --detach, print only their ids."""
     if options.detach:
         _print_runs(store.runs(ids)) if options.json else print(*ids, sep="\n")
         return DONE

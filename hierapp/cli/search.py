@@ -1,4 +1,4 @@
-"""The command line's `search` and `searches`: Optuna over runs of the queue."""
+"""The commands `search` and `searches`: hyper-parameter search with Optuna, as runs of the queue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.5
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add them to the grammar; `command` makes a command as all others are made."""
+    """Add the commands to the parser; `command` creates them like all others."""
     search = command(commands, "search", search_runs, with_json=True)
     search.add_argument("name", help="the search's; its runs get the tag search:NAME")
     instead = search.add_mutually_exclusive_group()
@@ -112,7 +112,7 @@ def _plan(store: Store, options: argparse.Namespace) -> Plan:
 
 
 def _follow(search: Search, options: argparse.Namespace) -> int:
-    """Say of each trial how it ended until the search has; then the table."""
+    """Report the end of each trial until the search has ended; then print the table."""
     from hierapp.search.report import Report, text
 
     told: set[int] = set()

@@ -1,4 +1,4 @@
-"""The command line's `similarity`: list, show, keep, delete, and compute from class names."""
+"""The command `similarity`: list, show, save and delete similarities, or compute one from class names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DONE = 0
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     group = command(commands, "similarity").add_subparsers(required=True)
     command(group, "list", list_all, "list the similarities that ship and those that are kept", with_json=True)
     show = command(group, "show", show_one, "say what a similarity is like", with_json=True)
@@ -78,7 +78,7 @@ def keep_file(options: argparse.Namespace) -> int:
 
 
 def _data_of(found: Similarity) -> str | None:
-    """The data set of just these classes, if there is one."""
+    """Return the data set with exactly these classes, if there is one."""
     classes = set(found.classes)
     return next((name for name, entry in datasets.catalogue().items() if set(entry.class_names) == classes), None)
 
@@ -109,10 +109,10 @@ def embed_names(options: argparse.Namespace) -> int:
 
 
 def read(path: Path) -> tuple[Similarity, dict[str, str]]:
-    """A file of a similarity, with what it says of itself.
+    """Read a similarity file with its metadata.
 
     Raises:
-        ConfigError: if it is not there, cannot be read, or is no similarity.
+        ConfigError: if it does not exist, cannot be read, or is not a similarity.
     """
     try:
         with path.open("rb") as file:

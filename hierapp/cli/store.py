@@ -1,4 +1,4 @@
-"""The command line's `store`: backup, restore, check."""
+"""The command `store`: back up, restore and check the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOUND, BROKEN = 0, 2
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     store = command(commands, "store").add_subparsers(required=True)
     write = command(store, "backup", write_backup, "write store, trees, drafts and runs into a zip, while runs go on")
     write.add_argument("file", metavar="FILE.zip")

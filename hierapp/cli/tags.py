@@ -1,4 +1,4 @@
-"""The command line's `tag`: words by which runs are found again."""
+"""The command `tag`: set the tags of runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DONE = 0
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     tag = command(commands, "tag", tag_run, with_json=True)
     tag.add_argument("run")
     tag.add_argument("words", nargs="*", metavar="TAG", help="a word; none takes all tags away")

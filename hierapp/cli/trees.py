@@ -1,4 +1,4 @@
-"""The command line's `tree`: check, show, convert. It needs nothing but numpy."""
+"""The command `tree`: check, show and convert trees. It needs only numpy."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ DONE = 0
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add it to the grammar; `command` makes a command as all others are made."""
+    """Add the command to the parser; `command` creates it like all others."""
     tree = command(commands, "tree").add_subparsers(required=True)
-    check = command(tree, "check", check_tree, "say whether a file is a label tree, and what it is like", figures=True)
+    check = command(
+        tree, "check", check_tree, "say whether a file is a label tree, and what it is like", with_json=True
+    )
     check.add_argument("file", metavar="FILE")
     check.add_argument("--data", help="check the leaves against this data set's classes")
     draw = command(tree, "show", show_tree, "draw a tree")

@@ -1,10 +1,10 @@
-"""One process that trains the runs of a GPU, each in a thread with a CUDA stream of its own.
+"""A process that trains all runs of one GPU, each in its own thread with its own CUDA stream.
 
-`python -m hierapp.execution.gpu_worker` is started by the scheduler.
-A step of a small network leaves most of a large GPU idle, and processes take turns on it; streams of one process share
-it (`python -m benchmarks.gpu --only many_runs` measures both). The scheduler hands runs over as lines "RUN ATTEMPT" on
-standard input. The next run starts at once: torch is imported and the GPU in use already. The process ends when it has
-had nothing to do for a while.
+The scheduler starts it as `python -m hierapp.execution.gpu_worker`.
+A step of a small network leaves most of a large GPU idle. Separate processes take turns on the GPU, but the streams of
+one process share it (`python -m benchmarks.gpu --only many_runs` measures both). The scheduler writes each run as a
+line "RUN ATTEMPT" to standard input. A new run starts quickly, because torch is imported and the GPU is initialized.
+The process exits after it has been idle for a while.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TextIO
 
@@ -38,16 +39,16 @@ IDLE_SECONDS = 10.0
 
 
 def can_share(config: RunConfig) -> bool:
-    """Whether a run may train beside others in one process.
+    """Return whether a run may train in one process with others.
 
-    What it needs of torch's state that all threads have in common must be the same for all: no deterministic
-    algorithms, and no network that draws random numbers, as one's own may.
+    All threads share torch's global state. So the run must not use deterministic algorithms or a network that draws
+    random numbers, as a user's own network may.
     """
     return config.cuda_graphs != "off" and config.deterministic != "on" and not models.is_own(config.model)
 
 
 class GpuWorker:
-    """Trains what it is given until its input ends and nothing is left, or a run has left it in doubt."""
+    """Trains the runs it receives until its input ends and no run is left, or a run fails unexpectedly."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -55,11 +56,11 @@ class GpuWorker:
         self._threads = ThreadPoolExecutor(MOST)
         self._lock = threading.Lock()
         self._active = 0
-        self._recorders: list[RunRecorder] = []
+        self._recorders: dict[str, RunRecorder] = {}  # by the run
         self._is_broken = False
 
     def serve(self, lines: TextIO) -> int:
-        """Start each run that is named; the exit code once nothing is left to do."""
+        """Start the runs named by the input lines; return the exit code when nothing is left to do."""
         given: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_read, args=(lines, given), daemon=True).start()
         idle_since, open_ = time.monotonic(), True
@@ -78,8 +79,8 @@ class GpuWorker:
                 return int(self._is_broken)
 
     def stop(self, number: int, frame: FrameType | None = None) -> None:
-        """Ask every run to end with a checkpoint."""
-        for recorder in list(self._recorders):
+        """Ask all runs to write a checkpoint and end."""
+        for recorder in list(self._recorders.values()):
             recorder.signal = number
 
     def _start(self, run: str, attempt: str) -> None:
@@ -98,13 +99,13 @@ class GpuWorker:
                     say(f"run {name} is {run.state} and not this worker's")
                     return
                 with _own_stream():
-                    work(writer, run, run.folder, started=self._recorders.append)
+                    work(writer, run, run.folder, started=partial(self._recorders.__setitem__, name))
         except BaseException:
-            # Nothing says how this run ended: it is seen to be lost once this process is gone.
+            # The end of this run is not recorded: the scheduler finds it lost when this process exits.
             traceback.print_exc()
             self._is_broken = True
         finally:
-            self._recorders = [recorder for recorder in self._recorders if recorder.run.id != name]
+            self._recorders.pop(name, None)
             gc.collect()
             with self._lock:
                 self._active -= 1
@@ -134,7 +135,7 @@ def main() -> int:
 
     worker = GpuWorker(Store())
     signal.signal(signal.SIGTERM, worker.stop)
-    # Once for all runs: what it sets belongs to the process.
+    # Set once for all runs, because the setting applies to the process.
     with compute.determinism("off", compute.choose_device("auto")):
         code = worker.serve(sys.stdin)
     logging.shutdown()

@@ -17,6 +17,7 @@ from hierapp.data import registry as datasets
 from hierapp.data.registry import ImageSet
 from hierapp.errors import Cancelled, ConfigError, TreeError
 from hierapp.losses import flat
+from hierapp.losses.base import TreeLoss
 from hierapp.training import RunConfig, evaluation, models, predictions as outputs, trainer
 from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
 from hierapp.training.checkpoints import TrainingProgress
@@ -296,6 +297,7 @@ def test_the_reported_loss_is_the_mean_over_the_images_since_the_last_report():
         """Its values are 0, 1, 2, ... over the images, whatever the network says."""
 
         seen = 0
+        _joined = TreeLoss._joined
 
         def of_weighted_indices(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
             start, self.seen = self.seen, self.seen + len(target)
@@ -346,7 +348,7 @@ def test_training_stops_when_the_recorder_asks_for_it(tmp_path):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(monkeypatch, value):
-    monkeypatch.setattr(flat.CrossEntropy, "of_weighted_indices", lambda self, logits, _: logits.sum(1) * 0 + value)
+    monkeypatch.setattr(flat.CrossEntropy, "_joined", lambda self, logits, *_: logits.sum() * 0 + value)
     notes = Notes()
     with pytest.raises(ConfigError) as caught:
         trainer.train(config(learning_rate=0.5), DIGITS, notes)
