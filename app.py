@@ -1,4 +1,4 @@
-"""The app: `streamlit run app.py` imports this file to serve it, and runs it as a script for each visit: the router."""
+"""The app: `streamlit run app.py` imports this file to serve it and runs it as a script (the router) for each visit."""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ if __name__ == "__main__":
     from hierapp.paths import app_folder
     from pages.shared import auth, common
 
-    # Files of our own: Streamlit would fetch an icon named by a word from the network.
+    # Local files: Streamlit would load a named icon from the network.
     assets = app_folder() / "assets"
     st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
     st.logo(assets / "logo.svg", size="large")

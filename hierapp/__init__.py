@@ -2,7 +2,7 @@
 
     from hierapp import LabelTree, make_loss
 
-The names below are imported on first use, so that what needs no torch or pandas starts without it.
+The names below are imported on first use, so that code without torch or pandas starts without importing them.
 """
 
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ else:
     )
 
     def __getattr__(name):
-        if name in ("compute", "similarity_csv"):  # the scripts in bundles of version 0.1.0 import these first
+        if name in ("compute", "similarity_csv"):  # imported first by the scripts in bundles of version 0.1.0
             from hierapp.export import old_scripts
 
             return old_scripts.module(name)

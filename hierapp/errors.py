@@ -1,54 +1,54 @@
-"""What hierapp raises when the input is at fault.
+"""The errors that hierapp raises for invalid input.
 
-Every message is one sentence: what was wrong, what was expected, what to do. The command line prints it on one
-line and the pages show it as it is; anything that is not a HierappError is a defect of ours.
+Every message is one sentence: what was wrong, what was expected, what to do. The command line prints it on one line and
+the pages show it unchanged; any other exception is a bug in hierapp.
 """
 
 import reprlib
 
 
 class HierappError(Exception):
-    """Base of every error that a user can mend."""
+    """Base class of all errors that a user can correct."""
 
 
 class TreeError(HierappError, ValueError):
-    """The input is no label tree, or not one over these classes."""
+    """The input is not a label tree, or not one over these classes."""
 
 
 class ConfigError(HierappError, ValueError):
-    """A run is configured with a value it cannot have."""
+    """An option of a run has an invalid value."""
 
 
 class DatasetError(HierappError):
-    """A data set is unknown, absent, broken, or could not be downloaded."""
+    """A data set is unknown, missing, damaged, or could not be downloaded."""
 
 
 class StoreError(HierappError):
-    """The store cannot be read or written, or holds no such run."""
+    """The store cannot be read or written, or does not contain the run."""
 
 
 class ArchiveError(HierappError):
-    """An archive, or a file in it, is broken or not safe to read."""
+    """An archive, or a file in it, is damaged or unsafe to read."""
 
 
 class AccessError(HierappError):
-    """Who asks may not do this, or the app is not open to them."""
+    """The user lacks the permission, or has no access to the app."""
 
 
 class MissingPackageError(HierappError, ModuleNotFoundError):
-    """A package is not installed that only a part of hierapp needs."""
+    """A package that is required by an optional part of hierapp is not installed."""
 
 
-class DiskFull(StoreError):  # noqa: N818 - a state of the disk, which passes
-    """There is no room to store anything."""
+class DiskFull(StoreError):  # noqa: N818 - a temporary state of the disk
+    """The disk is full."""
 
 
 class StaleAttemptError(Exception):
-    """The run is somebody else's by now: it was claimed again, or has ended."""
+    """The run belongs to another process now: it was claimed again, or has ended."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
-    """Training stops because it was asked to."""
+    """Training stops because the user requested it."""
 
 
 def some(names: list[str], limit: int = 5) -> str:
@@ -61,13 +61,13 @@ def some(names: list[str], limit: int = 5) -> str:
     return quoted if len(names) <= limit else f"{quoted} and {len(names) - limit} more"
 
 
-# What was got instead of what was expected may be a whole file; a sentence shows its beginning.
+# The received value may be an entire file; a message shows only its beginning.
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring = 2, 60
 
 
 def short(value: object) -> str:
-    """The beginning of a value, for a message.
+    """Return the beginning of a value, for a message.
 
     >>> short("parent;child")
     "'parent;child'"
@@ -76,7 +76,7 @@ def short(value: object) -> str:
 
 
 def one_line(name: object) -> str:
-    """A file's name for a message, without its line breaks.
+    """Return a file's name without line breaks, for a message.
 
     >>> one_line("two\\nlines.json")
     'two lines.json'

@@ -1,54 +1,54 @@
-"""Where state, data sets and what ships with hierapp live on this machine."""
+"""Locations of state, data sets and shipped files on this machine."""
 
 import os
 from pathlib import Path
 
 
 def home() -> Path:
-    """The folder of the store, the runs and the user's trees: HIERAPP_HOME, by default ~/.hierapp."""
+    """Return the folder of the store, the runs and the user's trees: HIERAPP_HOME, by default ~/.hierapp."""
     return Path(os.environ.get("HIERAPP_HOME") or "~/.hierapp").expanduser()
 
 
 def data_folder() -> Path:
-    """The folder where data sets are looked for and downloaded to: HIERAPP_DATA, by default data/ under home()."""
+    """Return the folder of the data sets: HIERAPP_DATA, by default data/ under home()."""
     return Path(os.environ.get("HIERAPP_DATA") or home() / "data").expanduser()
 
 
 def package_folder() -> Path:
-    """The package hierapp itself, in a checkout or where it is installed."""
+    """Return the folder of the package hierapp, in a checkout or an installation."""
     return Path(__file__).resolve().parent
 
 
 def project_folder() -> Path:
-    """The folder that holds hierapp/: the checkout, with trees/ and app.py, or where packages are installed."""
+    """Return the folder that contains hierapp/: the checkout, with trees/ and app.py, or the site-packages."""
     return package_folder().parent
 
 
 def is_installed() -> bool:
-    """Whether this is hierapp from a wheel, which has the app and the trees inside the package; not a checkout."""
+    """Check whether hierapp is installed from a wheel, with the app and trees inside the package, not a checkout."""
     return (package_folder() / "_app").is_dir()
 
 
 def app_folder() -> Path:
-    """The folder of app.py, with pages/, assets/ and .streamlit/ beside it."""
+    """Return the folder of app.py, which also contains pages/, assets/ and .streamlit/."""
     return package_folder() / "_app" if is_installed() else project_folder()
 
 
 def citation() -> Path:
-    """The file that says how hierapp is cited."""
+    """Return the file that describes how to cite hierapp."""
     return app_folder() / "CITATION.cff"
 
 
 def shipped_trees() -> Path:
-    """The folder of the trees that ship."""
+    """Return the folder of the shipped trees."""
     return package_folder() / "trees" / "data" if is_installed() else project_folder() / "trees"
 
 
 def shipped_similarities() -> Path:
-    """The folder of the similarities that ship."""
+    """Return the folder of the shipped similarities."""
     return package_folder() / "similarities" / "data"
 
 
 def shipped_results() -> Path:
-    """The folder of the report's results that ship."""
+    """Return the folder of the shipped results of the report."""
     return package_folder() / "reproduction" / "data"

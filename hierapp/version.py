@@ -1,4 +1,4 @@
-"""Which code made a run."""
+"""The version of the code that made a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __version__ = "0.1.0"
 
 
 def code_version() -> str:
-    """hierapp's version, and the commit where the code is a git checkout; "+" marks changes that are not committed.
+    """Return hierapp's version, with the commit in a git checkout; "+" marks uncommitted changes.
 
     >>> code_version().startswith(__version__)
     True
     """
-    if paths.is_installed():  # git would tell of a repository that happens to lie around the environment
+    if paths.is_installed():  # git would report a repository that happens to contain the environment
         return __version__
     try:
         described = subprocess.run(

@@ -1,4 +1,4 @@
-"""Who may do what: roles and limits, whether the app serves at all, and the one way to change anything."""
+"""Access control: roles and limits, network rules, and the actions through which the pages change anything."""
 
 from typing import TYPE_CHECKING
 

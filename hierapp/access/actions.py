@@ -1,7 +1,7 @@
-"""The one way by which pages change anything: each action asks first whether the person may.
+"""Actions: the only way for pages to change anything. Each action first checks whether the person may do it.
 
-What a browser sends is not to be trusted: a button that was never shown can be pressed by a forged message, and an id
-in it can be anybody's run. So the pages ask here at every change; which buttons they show is a courtesy.
+Messages from a browser are not trusted: a forged message can press a button that was never shown, with the id of
+another person's run. So every change is checked here; hiding buttons in the pages is only a convenience.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ from hierapp.trees import LabelTree, library as tree_library
 from hierapp.trees.drafts import Draft
 from hierapp.trees.library import TreeEntry
 
-BACKWARDS: tuple[Place, ...] = ("later", "last")  # what costs nobody else their turn
+BACKWARDS: tuple[Place, ...] = ("later", "last")  # moves that do not overtake other runs
 
 
 class Actions(Rules):
-    """What a person does to a store and to what is kept beside it.
+    """The changes that a person can make to a store, trees, similarities, drafts and data sets.
 
     Args:
-        store: the runs.
-        person: who asks, as they are now: make a new one for each run of a page's script.
+        store: the store of runs.
+        person: the person with their current role; create a new one for each run of a page's script.
 
     Raises:
-        AccessError: from every action that the person may not do; nothing is changed then.
+        AccessError: from every action that the person is not allowed to do; nothing is changed then.
     """
 
     @property
     def searches(self) -> SearchActions:
-        """What they do to searches."""
+        """The actions on searches."""
         return SearchActions(self.store, self.person)
 
     # Runs
 
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree, priority: int = 0) -> list[str]:
-        """Queue runs that are theirs; their ids in order. Raises what `execution.submit` does, too."""
+        """Queue runs owned by the person; return their ids in order. Also raises the errors of `execution.submit`."""
         self._need_runner("start runs")
         if priority > 0:
             self.need_admin("put runs before those of others")
@@ -69,12 +69,12 @@ class Actions(Rules):
             return execution.submit(self.store, configs, tree, owner=self.person.email, priority=priority)
 
     def cancel(self, run: str) -> Run:
-        """Cancel a waiting run, ask a running one to stop."""
+        """Cancel a waiting run, or ask a running one to stop."""
         self._own(run, "cancel")
         return self.store.request_cancel(run)
 
     def resume(self, run: str) -> None:
-        """Queue an ended run again, to go on where it stopped."""
+        """Queue an ended run again; it continues where it stopped."""
         found = self._own(run, "resume")
         self._check_epochs(found.config.epochs)
         with COUNTING:
@@ -82,56 +82,56 @@ class Actions(Rules):
             execution.resume(self.store, run)
 
     def hold(self, run: str) -> None:
-        """Keep a waiting run from starting."""
+        """Hold a waiting run, so that it does not start."""
         self._own(run, "hold")
         self.store.hold(run)
 
     def release(self, run: str) -> None:
-        """Let a held run start when its turn comes."""
+        """Release a held run, so that it can start."""
         self._own(run, "release")
         self.store.release(run)
 
     def move(self, run: str, where: Place) -> None:
-        """Give a waiting run another place in the queue; a runner may let others pass, and not pass them."""
+        """Move a waiting run in the queue; a runner may move a run back but not forward."""
         self._own(run, "move")
         if where not in BACKWARDS:
             self.need_admin("put runs before those of others")
         self.store.move(run, where)
 
     def tag(self, run: str, words: Sequence[str]) -> None:
-        """Give a run these tags."""
+        """Replace the tags of a run."""
         self._own(run, "tag")
         put_tags(self.store, run, words)
 
     def note(self, run: str, text: str) -> None:
-        """Write a note beside a run."""
+        """Replace the note of a run."""
         self._own(run, "write beside")
         put_note(self.store, run, text)
 
     def time_losses(self, size: SizeName, data: str) -> None:
-        """Begin to time the loop and the tensors of the paper's appendix A."""
+        """Start the timing of the loop and the tensor implementation in appendix A of the paper."""
         self._need_runner("time the losses")
         timing.start(size, data)
 
     def set_slots(self, kind: str, count: int) -> None:
-        """Set how many runs go at once on one device of a kind."""
+        """Set the slots per device of a kind."""
         self.need_admin("say how many runs go at once")
         slots.set_slots(self.store, kind, count)
 
     def choose_launcher(self, value: str) -> None:
-        """Choose where runs go; see `launchers.choice.choose`."""
+        """Choose where runs are executed; see `launchers.choice.choose`."""
         self.need_admin("choose where runs go")
         settings.choose(self.store, value)
 
     def set_retries(self, count: int) -> None:
-        """Set how often an interrupted run is resumed by itself."""
+        """Set the number of automatic retries of an interrupted run."""
         self.need_admin("say how often runs are resumed by themselves")
         settings.set_retries(self.store, count)
 
     # Trees, similarities, drafts, data sets
 
     def check_upload(self, size: int) -> None:
-        """Refuse an upload of so many bytes if it is not theirs to make, or too large."""
+        """Refuse an upload of `size` bytes if the person may not upload or it is too large."""
         self._need_runner("upload files")
         most = self.person.limits.upload_mb
         if most is not None and size > most * 1e6:
@@ -142,12 +142,12 @@ class Actions(Rules):
     def keep_tree(
         self, tree: LabelTree, name: str, title: str = "", description: str = "", data: str | None = None
     ) -> TreeEntry:
-        """Keep a tree under a name, or the name with a number where it is taken; see `tree_library.keep`."""
+        """Store a tree under a name, with a number appended if the name is taken; see `tree_library.keep`."""
         self._need_runner("keep trees")
         return tree_library.keep(tree, name, title, description, data, self.person.email)
 
     def save_tree(self, tree: LabelTree, name: str, title: str = "", data: str | None = None) -> TreeEntry:
-        """Keep a tree in the place of their own of that name; somebody else's stays, as one that ships does."""
+        """Store a tree, replacing a tree of that name that the person may change; otherwise under a new name."""
         self._need_runner("keep trees")
         there = tree_library.own(tree_library.stem_of(name))
         if there is not None and not self.may_change(there.owner):
@@ -156,7 +156,7 @@ class Actions(Rules):
         return tree_library.save(tree, name, title, data=data, owner=owner)
 
     def delete_tree(self, name: str) -> None:
-        """Delete a tree of theirs; it stays among its name's versions."""
+        """Delete a tree of the person; its versions remain."""
         self._need_runner("delete trees")
         there = tree_library.own(name)
         if not self.may_change(there.owner if there else None):
@@ -172,12 +172,12 @@ class Actions(Rules):
         data: str | None = None,
         more: Mapping[str, str] | None = None,
     ) -> SimilarityEntry:
-        """Keep a similarity under a name, or that with a number where it is taken; see `similarity_library.keep`."""
+        """Store a similarity under a name, with a number appended if it is taken; see `similarity_library.keep`."""
         self._need_runner("keep similarities")
         return similarity_library.keep(similarity, name, title, description, data, self.person.email, more)
 
     def keep_names(self, data: str, prompt: str = embeddings.PLAIN) -> SimilarityEntry:
-        """Compute the similarity of a data set's class names by the packaged model, and keep it; takes seconds."""
+        """Compute the similarity of a data set's class names with the packaged model and store it; takes seconds."""
         self._need_runner("compute similarities")
         entry = datasets.find(data)
         found = embeddings.of_names(entry.class_names, prompt=prompt)
@@ -186,7 +186,7 @@ class Actions(Rules):
         return self.keep_similarity(found, f"{data}-names", title, description, data, about)
 
     def delete_similarity(self, name: str) -> None:
-        """Delete a similarity of theirs; runs that used it keep it."""
+        """Delete a similarity of the person; runs that used it have their own copy."""
         self._need_runner("delete similarities")
         there = similarity_library.own(name)
         if not self.may_change(there.owner if there else None):
@@ -194,47 +194,47 @@ class Actions(Rules):
         similarity_library.delete(name)
 
     def begin_draft(self, tree: LabelTree, title: str, data: str | None = None) -> Draft:
-        """Start a draft of a tree."""
+        """Start a draft of a tree; return the draft."""
         self._need_runner("draw trees")
         return Draft.begin(tree, title, data)
 
     def edit_draft(self, draft: Draft, edits: Sequence[Mapping[str, Any]]) -> str:
-        """Edit a draft, which belongs to whoever has its address; returns what `Draft.ask` does."""
+        """Edit a draft and return the result of `Draft.ask`. Anyone who has the address of a draft may edit it."""
         self._need_runner("draw trees")
         return draft.ask(edits)
 
     def save_view(self, state: State, name: str) -> SavedView:
-        """Keep a view of the Loss lab under a name, or the name with a number where it is taken."""
+        """Store a view of the Loss lab under a name, with a number appended if the name is taken."""
         self._need_runner("save views")
         return saved_views.keep(state, name)
 
     def get_data(self, name: str) -> None:
-        """Begin to download a data set of the catalogue."""
+        """Start the download of a data set of the catalogue."""
         self._need_runner("get data sets")
         download.start(name)
 
     def import_upload(self, upload: bytes | memoryview, shown: str, options: Options) -> str:
-        """Begin to read an uploaded archive of pictures; the import's token."""
+        """Start to import an uploaded archive of images; return the token of the import."""
         self.check_upload(len(upload))
         return self._import(Request(shown, options, owner=self.person.email), upload)
 
     def import_path(self, path: str, options: Options) -> str:
-        """Begin to read a folder or an archive on the server's disk; the import's token."""
+        """Start to import a folder or an archive on the server's disk; return the token of the import."""
         self.need_admin("read folders of the server")
         return self._import(Request(Path(path).name or path, options, path, self.person.email))
 
     def keep_data(self, token: str, name: str) -> Dataset:
-        """Make a data set of an import of theirs."""
+        """Create a data set from an import of the person."""
         self._own_import(token)
         return finalize.finalize(token, name)
 
     def discard_import(self, token: str) -> None:
-        """End an import of theirs."""
+        """Discard an import of the person."""
         self._own_import(token)
         import_job.discard(token)
 
     def delete_data(self, name: str) -> None:
-        """Delete a data set of theirs; those that ship are everybody's, and got again by a download."""
+        """Delete a data set of the person; only an admin may delete a downloaded one."""
         dataset = datasets.find(name)
         self._need_runner("delete data sets")
         if not dataset.own:

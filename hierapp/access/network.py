@@ -1,6 +1,6 @@
-"""Whether the app serves at all: without a login only to its own machine, unless someone said otherwise.
+"""Network rules: without a login, the app serves only its own machine unless configured otherwise.
 
-Told from how the server was started and how a visit came in; knows nothing of persons.
+The decision depends on the server's options and the headers of a visit, not on persons.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 OPEN = "HIERAPP_OPEN"
-# What a proxy adds when it hands on somebody else's visit.
+# Headers that a proxy adds to a visit from another machine.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 HOW_TO = f"set up a login (docs/access.md), or set {OPEN}=1 if everyone who can reach it may do everything"
 
 
 @dataclass(frozen=True)
 class Visit:
-    """How the server was started, and what one visit says of itself.
+    """The options of the server and the headers of one visit.
 
     Attributes:
-        login: whether the secrets have `[auth]`.
-        policy: whether they have `[access]`.
-        address: what the server is bound to; None or "" is every network of the machine.
-        xsrf, cors: whether Streamlit's protections are on.
-        user_headers: headers that Streamlit takes a person's name from.
-        headers: those of the visit, with names in small letters.
+        login: whether the secrets contain `[auth]`.
+        policy: whether the secrets contain `[access]`.
+        address: the address that the server is bound to; None or "" means all networks of the machine.
+        xsrf, cors: whether these protections of Streamlit are on.
+        user_headers: the headers from which Streamlit reads the name of a person.
+        headers: the headers of the visit, with names in lower case.
     """
 
     login: bool
@@ -40,7 +40,7 @@ class Visit:
 
 
 def refusal(visit: Visit) -> str | None:
-    """The sentence with which the visit is refused; None if it is let in, to the login where there is one."""
+    """Return the reason for which a visit is refused; None if it is admitted, to the login page if there is one."""
     local, opened = is_local(visit.address), os.environ.get(OPEN) == "1"
     if visit.login and visit.user_headers:
         return (
@@ -66,7 +66,7 @@ def refusal(visit: Visit) -> str | None:
 
 
 def is_local(address: str | None) -> bool:
-    """Whether only this machine can reach an address.
+    """Return whether only this machine can reach an address.
 
     >>> is_local("127.0.0.1"), is_local("0.0.0.0"), is_local(None)
     (True, False, False)

@@ -1,4 +1,4 @@
-"""Who may change what, for all actions: roles, owners, limits."""
+"""The permission rules of all actions: roles, owners, limits."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from hierapp.runs import Run, Store
 from hierapp.runs.states import OPEN_STATES
 from hierapp.utils.text import pluralize
 
-# Two clicks at once must not each count the runs before the other's are there.
+# Two simultaneous launches must not both count the runs before either adds its own.
 COUNTING = threading.Lock()
 
 
 class Rules:
-    """What a person may do.
+    """The permissions of a person.
 
     Args:
-        store: the runs.
-        person: who asks, as they are now.
+        store: the store of runs.
+        person: the person with their current role.
     """
 
     def __init__(self, store: Store, person: Person) -> None:
         self.store = store
         self.person = person
 
-    # What may be shown
+    # Questions for the pages
 
     @property
     def may_run(self) -> bool:
-        """Whether they may start runs, draw and keep trees, get data sets."""
+        """Whether the person may start runs, edit and store trees, and download data sets."""
         return self.person.role >= Role.RUNNER
 
     @property
     def may_steer(self) -> bool:
-        """Whether everything is theirs to change, the queue too."""
+        """Whether the person may change everything, including the queue."""
         return self.person.role >= Role.ADMIN
 
     def may_change(self, owner: str | None) -> bool:
-        """Whether they may change what belongs to `owner`."""
+        """Return whether the person may change what belongs to `owner`."""
         return self.may_steer or (self.may_run and self.person.owns(owner))
 
     # The rules
 
     def need_admin(self, what: str) -> None:
-        """Refuse a change that concerns everybody, as "set how many runs go at once", to all but admins."""
+        """Refuse a global change, such as "set how many runs go at once", unless the person is an admin."""
         if not self.may_steer:
             raise AccessError(f"Only an admin may {what}; ask one.")
 
@@ -54,7 +54,7 @@ class Rules:
             raise AccessError(f"You may look here but not {what}; ask an admin to make you a runner.")
 
     def _own(self, run: str, what: str) -> Run:
-        """The run, if it is theirs to change."""
+        """Return the run if the person may change it."""
         self._need_runner(f"{what} runs")
         found = self.store.run(run)
         if not self.may_change(found.owner):
@@ -69,7 +69,7 @@ class Rules:
             )
 
     def need_room(self, more: int) -> None:
-        """Refuse so many more runs if they do not fit under the limit. Held ones count: they hold a place."""
+        """Refuse `more` new runs if they exceed the limit. Held runs count."""
         most = self.person.limits.waiting
         if most is None:
             return

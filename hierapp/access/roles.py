@@ -1,6 +1,6 @@
-"""Who may do what: roles and limits by e-mail, as `[access]` in Streamlit's secrets says them.
+"""Roles and limits by e-mail, from `[access]` in Streamlit's secrets.
 
-A policy that is not understood as a whole is refused as a whole, so that a slip of the pen lets nobody in.
+A policy with any error is refused completely, so that a typing error admits nobody.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 from hierapp.errors import AccessError, some
 
 EVERYONE = "*"
-SPECIAL = frozenset('()<>[]:;@\\,"' + string.whitespace)  # what RFC 5322 has no place for in a plain e-mail
+SPECIAL = frozenset('()<>[]:;@\\,"' + string.whitespace)  # not allowed in an unquoted e-mail address by RFC 5322
 
 
 class Role(IntEnum):
-    """What a person may do; each role may do what the ones below it may."""
+    """The role of a person; each role includes the permissions of the lower ones."""
 
-    VIEWER = 1  # look
-    RUNNER = 2  # and start runs, steer their own, draw and keep trees
-    ADMIN = 3  # and steer everybody's, and the queue
+    VIEWER = 1  # view
+    RUNNER = 2  # and start runs, control their own runs, edit and store trees
+    ADMIN = 3  # and control all runs and the queue
 
     @property
     def word(self) -> str:
@@ -31,12 +31,12 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one runner may have; None is no limit.
+    """The limits of one runner; None means no limit.
 
     Attributes:
-        waiting: runs that wait or run at a time.
-        epochs: epochs of a run.
-        upload_mb: size of an uploaded file, in millions of bytes.
+        waiting: the number of waiting and running runs.
+        epochs: the epochs of a run.
+        upload_mb: the size of an uploaded file, in millions of bytes.
     """
 
     waiting: int | None = None
@@ -45,10 +45,10 @@ class Limits:
 
     @classmethod
     def parse(cls, section: object) -> Limits:
-        """Limits as `[access.limits]` says them.
+        """Parse the section `[access.limits]`.
 
         Raises:
-            AccessError: if it is no table of positive numbers under the known names.
+            AccessError: if it is not a table of positive numbers with the known names.
         """
         table = _table(section, "[access.limits]", [each.name for each in fields(cls)])
         for name, value in table.items():
@@ -61,24 +61,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Person:
-    """Who asks: an e-mail that is known to be theirs, if any, what they may do, and how much of it."""
+    """A person: the verified e-mail, if any, the role and the limits."""
 
     email: str | None
     role: Role
     limits: Limits = field(default_factory=Limits)
 
     def owns(self, owner: str | None) -> bool:
-        """Whether what belongs to `owner` is theirs; what has no owner belongs to nobody."""
+        """Return whether `owner` is this person; what has no owner belongs to nobody."""
         return self.email is not None and self.email == owner
 
 
-# The one person of an app without a login, who has the machine anyway.
+# The only person of an app without a login, who controls the machine.
 LOCAL = Person(None, Role.ADMIN)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Roles by e-mail ("ada@x.edu"), by domain ("@x.edu"), or for everyone who logs in ("*")."""
+    """Roles by e-mail ("ada@x.edu"), by domain ("@x.edu"), or for all who log in ("*")."""
 
     admins: frozenset[str] = frozenset()
     runners: frozenset[str] = frozenset()
@@ -87,10 +87,10 @@ class Policy:
 
     @classmethod
     def parse(cls, section: object) -> Policy:
-        """The policy that stands under `[access]` in the secrets; None is one that lets nobody in.
+        """Parse the section `[access]` of the secrets; None gives a policy that admits nobody.
 
         Raises:
-            AccessError: if any of it is not understood.
+            AccessError: if any part of it is invalid.
 
         >>> Policy.parse({"runners": ["@x.edu"]}).role_of("Ada@X.edu")
         <Role.RUNNER: 2>
@@ -100,9 +100,9 @@ class Policy:
         return cls(**{name: _patterns(name, entries) for name, entries in table.items()}, limits=limits)
 
     def role_of(self, email: str | None) -> Role | None:
-        """The highest role of an e-mail; None if it has none.
+        """Return the highest role of an e-mail; None if it has none.
 
-        Everyone may look at most, if no e-mail is known: runs need an owner.
+        Without an e-mail the role is at most viewer, because runs need an owner.
         """
         if email is None:
             return Role.VIEWER if any(EVERYONE in who for who in (self.admins, self.runners, self.viewers)) else None
@@ -112,10 +112,10 @@ class Policy:
         return next((role for role, who in by_role if names & who), None)
 
     def person(self, claims: Mapping[str, Any]) -> Person:
-        """Who logged in, by what the login says of them.
+        """Return the person for the claims of a login.
 
         Raises:
-            AccessError: if they have no role.
+            AccessError: if the person has no role.
         """
         email = verified_email(claims)
         role = self.role_of(email)
@@ -130,22 +130,22 @@ class Policy:
 
 
 def verified_email(claims: Mapping[str, Any]) -> str | None:
-    """The e-mail of a login, as it is compared; None if there is none, or the login says that it is not verified.
+    """Return the normalized e-mail of a login; None if it is missing or explicitly not verified.
 
     >>> verified_email({"email": "Ada@X.edu", "email_verified": False})
     >>> verified_email({"email": "Ada@X.edu"})
     'ada@x.edu'
     """
     email = claims.get("email")
-    # The claim may be missing; some providers write it as a word.
+    # The claim may be missing, and some providers send it as a string.
     verified = str(claims.get("email_verified", True)).lower() == "true"
     return normal(email) if verified and isinstance(email, str) and _is_email(email) else None
 
 
 def normal(email: str) -> str:
-    """An e-mail as it is compared: without regard to the case of A to Z.
+    """Return an e-mail normalized for comparison: A to Z in lower case.
 
-    Other letters stay as they are: case mappings of Unicode make one e-mail of two, the Kelvin sign and "k", say.
+    Other letters do not change: Unicode case mapping would merge different e-mails, such as the Kelvin sign and "k".
     """
     return "".join(letter.lower() if letter.isascii() else letter for letter in email)
 
@@ -170,7 +170,7 @@ def _patterns(name: str, entries: object) -> frozenset[str]:
     if not isinstance(entries, list | tuple):
         raise AccessError(f'{name} in [access] of the secrets is no list; write {name} = ["ada@x.edu", "@x.edu"].')
     for number, entry in enumerate(entries, 1):
-        # Not quoted: the sentence is shown to whoever opens the app.
+        # The entry is not quoted, because anyone who opens the app sees the message.
         if not isinstance(entry, str) or not (entry == EVERYONE or _is_email("a" * entry.startswith("@") + entry)):
             raise AccessError(
                 f'Entry {number} of {name} in [access] of the secrets is no e-mail, no domain as "@x.edu" and not "*";'

@@ -1,4 +1,4 @@
-"""The one way by which pages change searches; see `actions`."""
+"""Actions on searches: the only way for pages to change them; see `actions`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hierapp.training import models
 
 
 class SearchActions(Rules):
-    """What a person does to the searches of a store.
+    """The changes that a person can make to the searches of a store.
 
     Raises:
-        AccessError: from every action that the person may not do; nothing is changed then.
+        AccessError: from every action that the person is not allowed to do; nothing is changed then.
     """
 
     def begin(self, plan: Plan) -> Search:
-        """Begin a search that is theirs, within their limits to its end; raises what `runner.begin` does, too."""
+        """Start a search owned by the person, within their limits; also raises the errors of `runner.begin`."""
         self._need_runner("start searches")
         plan = replace(plan, owner=self.person.email, waiting=self.person.limits.waiting)
         if any(models.is_own(model) for model in plan.models):
@@ -31,11 +31,11 @@ class SearchActions(Rules):
             return runner.begin(self.store, plan)
 
     def stop(self, name: str) -> None:
-        """Let a search of theirs try nothing more, and end its runs."""
+        """Stop a search of the person and end its runs."""
         runner.stop(self._own_search(name, "stop"))
 
     def resume(self, name: str) -> None:
-        """Let a search of theirs go on."""
+        """Resume a search of the person."""
         search = self._own_search(name, "resume")
         self._check_epochs(search.plan.epochs)
         runner.start(search)

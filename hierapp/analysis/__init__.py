@@ -1,3 +1,3 @@
-"""What finished runs say: tables, groups by configuration, comparisons, confusion over the tree."""
+"""Analysis of finished runs: tables, groups by configuration, comparisons, confusion over the tree."""
 
 __all__ = ["cell_images", "comparison", "confusion_tree", "groups", "paired_runs", "reevaluation", "summary", "tables"]

@@ -1,4 +1,4 @@
-"""The test images that a cell of a confusion matrix counts, as a sheet of pictures."""
+"""Test images of a cell of a confusion matrix, as one sheet."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hierapp.training.predictions import Outputs
 
 
 def sheet(outputs: Outputs, rows: Sequence[int], theme: str = "light", folder: Path | None = None) -> bytes:
-    """The PNG of some test images, under each its true class, the predicted one and its probability.
+    """Draw test images as a PNG; below each are its true class, the predicted class and its probability.
 
     Args:
-        said: the run's stored outputs.
-        rows: which images, one or more.
-        theme: "light" or "dark", of the page behind it.
+        outputs: the run's stored outputs.
+        rows: positions of one or more images.
+        theme: theme of the page around it, "light" or "dark".
         folder: the data folder; by default paths.data_folder().
 
     Raises:
-        DatasetError: if the data set cannot be read, or its test images are not those that the run has seen.
+        DatasetError: if the data set cannot be read, or its test images are not those of the run.
     """
     images, labels = datasets.arrays(outputs.data, "test", folder)
     names = datasets.find(outputs.data, folder).class_names

@@ -1,6 +1,4 @@
-"""What the Compare page computes of groups: which are comparable, their metrics over seeds, their curves, their
-mistakes.
-"""
+"""Computations of the Compare page: which groups are comparable, their metrics over seeds, curves and mistakes."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from hierapp.runs.records import Points
 from hierapp.stats import Sample
 from hierapp.trees import LabelTree
 
-# Metrics of the test part that tell of a group, with their titles.
+# Metrics of the test part that describe a group, with their titles.
 TITLES = {
     "accuracy": "accuracy",
     "mean_distance": "mean distance",
@@ -37,18 +35,18 @@ TITLES = {
     "log_loss": "log loss",
     "calibration_error": "calibration error",
 }
-# Numbers of the test part that say nothing of how good a run is.
+# Values of the test part that do not measure the quality of a run.
 NOT_COMPARED = ("samples", "epoch", "epochs", "random_mistake_distance")
 EVERY_TREE = "every tree"
-SHOWN = 8  # groups at first: more than there are colours are hard to tell apart
+SHOWN = 8  # groups shown at first: more groups than colors are hard to distinguish
 
 
 @dataclass(frozen=True)
 class Field:
-    """Finished runs over one data set.
+    """Finished runs on one data set.
 
     Attributes:
-        data: its name.
+        data: name of the data set.
         trees: for each tree's name the runs on it, the tree with the newest run first.
     """
 
@@ -56,14 +54,14 @@ class Field:
     trees: dict[str, tuple[Run, ...]]
 
     def under(self, tree: str) -> list[Run]:
-        """The runs on a tree, or on every one."""
+        """Return the runs on a tree, or on every tree."""
         found = [run for name, runs in self.trees.items() for run in runs if tree in (name, EVERY_TREE)]
         return sorted(found, key=lambda run: int(run.id))
 
 
 @dataclass(frozen=True)
 class Band:
-    """A metric of one group over the epochs: mean over the seeds, and the deviation (NaN of a single seed)."""
+    """A metric of one group over the epochs: mean over the seeds, and the deviation (NaN for a single seed)."""
 
     epochs: list[float]
     mean: NDArray[np.float64]
@@ -72,8 +70,10 @@ class Band:
 
 
 def fields(runs: Sequence[Run]) -> dict[str, Field]:
-    """The finished runs by data set and tree, those with the newest run first. Trees of one name that are not the same
-    are told apart by their first run."""
+    """Return the finished runs by data set and tree, those with the newest run first.
+
+    Different trees with the same name are distinguished by their first run.
+    """
     texts: dict[str, dict[str, list[Run]]] = {}
     for run in sorted((run for run in runs if run.state == "finished"), key=lambda run: -int(run.id)):
         texts.setdefault(run.config.data, {}).setdefault(run.tree_text, []).append(run)
@@ -89,7 +89,7 @@ def fields(runs: Sequence[Run]) -> dict[str, Field]:
 
 
 def usual_tree(field: Field) -> str:
-    """The tree with the newest run of those that have two groups or more; else that with the newest run."""
+    """Return the tree with the newest run among those with two or more groups; else the tree with the newest run."""
     for name, runs in field.trees.items():
         if len({(run.config.loss, str(run.config.options)) for run in runs}) > 1:
             return name
@@ -97,13 +97,15 @@ def usual_tree(field: Field) -> str:
 
 
 def key(group: Group) -> str:
-    """A name of a group that stays, for addresses: its first run."""
+    """Return a stable name of a group, for addresses: its first run."""
     return min((run.id for run in (*group.runs.values(), *group.repeated)), key=int)
 
 
 def comparable(groups: Sequence[Group]) -> list[Group]:
-    """Of all groups those that differ from the newest run's in nothing but loss and tree, the newest ones, in
-    order; all where there are no two of them."""
+    """Return the newest of the groups that differ from that of the newest run only in loss and tree, in order.
+
+    If there are not at least two such groups, the newest of all groups are returned.
+    """
     if not groups:
         return []
     alike = [group for group in groups if _recipe(group.run) == _recipe(max(groups, key=_newest).run)]
@@ -117,29 +119,29 @@ def _newest(group: Group) -> int:
 
 
 def _recipe(run: Run) -> str:
-    """All that decides how a run goes, but for loss, tree and seed."""
+    """Return all that determines a run except loss, tree and seed."""
     return str(run.config.model_dump(exclude={"loss", "options", "tree", *grouping.NOT_IN_GROUP}))
 
 
 def metric_names(groups: Sequence[Group]) -> list[str]:
-    """The metrics that all runs of some groups have: the known ones first, then the others."""
+    """Return the metrics that all runs of the groups have: the known ones first, then the others."""
     found = grouping.metrics([run for group in groups for run in group.runs.values()])
     known = [name for name in TITLES if name in found]
     return known + [name for name in found if name not in TITLES and name not in NOT_COMPARED]
 
 
 def title(metric: str) -> str:
-    """A metric's name in words."""
+    """Return a metric's name in words."""
     return TITLES.get(metric, metric.replace("_", " "))
 
 
 def is_share(metric: str) -> bool:
-    """Whether it is a share of images, to be shown in percent."""
+    """Return whether a metric is a share of images, which is shown in percent."""
     return "accuracy" in metric or "recall" in metric
 
 
 def samples(group: Group, metrics: Sequence[str]) -> dict[str, Sample | None]:
-    """Each metric over the seeds of a group; None where a run has no such metric."""
+    """Return each metric over the seeds of a group; None if a run does not have it."""
     found: dict[str, Sample | None] = {}
     for name in metrics:
         values = [(run.test or {}).get(name) for run in group.runs.values()]
@@ -149,8 +151,10 @@ def samples(group: Group, metrics: Sequence[str]) -> dict[str, Sample | None]:
 
 
 def table(groups: Sequence[Group], metrics: Sequence[str] = tuple(TITLES)) -> pd.DataFrame:
-    """One row a group: n, and each metric's mean and deviation ("0.6990 ± 0.0041"); metrics that no group has are
-    left out."""
+    """Return one row per group: n, and each metric's mean and deviation ("0.6990 ± 0.0041").
+
+    Metrics that no group has are left out.
+    """
     rows = []
     for group in groups:
         said = {title(name): words(sample) for name, sample in samples(group, metrics).items()}
@@ -161,15 +165,16 @@ def table(groups: Sequence[Group], metrics: Sequence[str] = tuple(TITLES)) -> pd
 
 
 def words(sample: Sample | None) -> str | None:
-    """Mean and deviation as text; of a single value the value."""
+    """Format mean and deviation; for a single value only the value."""
     if sample is None:
         return None
     return f"{sample.mean:.4f}" if sample.deviation is None else f"{sample.mean:.4f} ± {sample.deviation:.4f}"
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:
-    """The running mean in which what came before counts `weight` (0 to below 1), as much at the start as later; gaps
-    (NaN) stay.
+    """Compute the running mean in which earlier values have weight `weight` (0 to below 1), without bias at the start.
+
+    Gaps (NaN) stay.
 
     >>> smoothed([1.0, 2.0, 2.0], 0.5)
     [1.0, 1.6666666666666667, 1.8571428571428572]
@@ -189,8 +194,10 @@ def smoothed(values: Sequence[float], weight: float) -> list[float]:
 def bands(
     groups: Sequence[Group], recorded: Mapping[str, Points], metric: str, smoothing: float = 0.0
 ) -> dict[str, Band]:
-    """For each group's label its curve over the epochs, each run smoothed by itself; groups without it are left
-    out. `recorded` is what `Store.metrics` gives."""
+    """Return the curve over the epochs for each group's label, with each run smoothed separately.
+
+    Groups without the metric are left out. `recorded` is the result of `Store.metrics`.
+    """
     found = {}
     for group in groups:
         lines = [recorded.get(run.id, {}).get(metric, []) for run in group.runs.values()]
@@ -212,7 +219,7 @@ def bands(
 
 
 def points(groups: Sequence[Group], across: str, up: str) -> dict[str, list[tuple[str, float, float]]]:
-    """For each group its runs as (id, metric across, metric up), those that have both."""
+    """Return for each group its runs as (id, metric across, metric up), if they have both."""
     return {
         group.label: [
             (run.id, float(test[across]), float(test[up]))
@@ -224,8 +231,10 @@ def points(groups: Sequence[Group], across: str, up: str) -> dict[str, list[tupl
 
 
 def class_means(groups: Sequence[Group], metric: str) -> dict[str, list[float]]:
-    """For each group a metric of each class, its mean over the seeds; groups with a run that has none are left
-    out."""
+    """Return for each group a metric of each class, as the mean over the seeds.
+
+    Groups with a run that does not have the metric are left out.
+    """
     lists: dict[str, list[Any]] = {
         group.label: [(run.test or {}).get(metric) for run in group.runs.values()] for group in groups
     }
@@ -233,8 +242,10 @@ def class_means(groups: Sequence[Group], metric: str) -> dict[str, list[float]]:
 
 
 def height_shares(groups: Sequence[Group]) -> dict[str, list[float]]:
-    """For each group the shares of its mistakes, over all seeds, by the height of the lowest common ancestor, from
-    1."""
+    """Return for each group the shares of its mistakes over all seeds by the height of the lowest common ancestor.
+
+    The first share is for height 1.
+    """
     found: dict[str, list[float]] = {}
     for group in groups:
         rows: list[Any] = [(run.test or {}).get("mistakes_by_height") for run in group.runs.values()]
@@ -244,7 +255,7 @@ def height_shares(groups: Sequence[Group]) -> dict[str, list[float]]:
 
 
 def random_heights(tree: LabelTree) -> list[float]:
-    """The same of uniformly random mistakes: the shares of the pairs of different leaves.
+    """Return `height_shares` of uniformly random mistakes: the shares of the pairs of different leaves.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
     >>> [round(share, 4) for share in random_heights(tree)]  # cat-dog of three pairs, the other two at the root
@@ -252,7 +263,7 @@ def random_heights(tree: LabelTree) -> list[float]:
     """
     size = tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]
     pairs = size**2
-    np.subtract.at(pairs, tree.parents[1:], size[1:] ** 2)  # what meets lower down
+    np.subtract.at(pairs, tree.parents[1:], size[1:] ** 2)  # pairs that meet further down
     pairs[tree.leaf_nodes] = 0
     by_height = np.bincount(tree.height, pairs, minlength=int(tree.height[0]) + 1)[1:]
     shares: list[float] = (by_height / max(by_height.sum(), 1)).tolist()

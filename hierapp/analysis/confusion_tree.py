@@ -1,4 +1,4 @@
-"""A confusion matrix that opens and closes along the tree: rows and columns are nodes, each for the classes below."""
+"""A confusion matrix that you expand and collapse along the tree: rows and columns are nodes for the classes below."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
 
 Counts = NDArray[np.int64]
-MOST = 150  # nodes on a side that can be told apart on a screen
-FEW = 20  # classes that are shown at once at first
+MOST = 150  # maximum number of nodes per side that are readable on a screen
+FEW = 20  # maximum number of classes that are all shown at first
 
 
 def levels(tree: LabelTree) -> list[int]:
-    """The levels that can be shown, 1 right below the root; the last one has all classes, where they are not too
-    many."""
+    """Return the levels that can be shown, from 1 just below the root.
+
+    The last level has all classes, if there are not too many.
+    """
     deepest = int(tree.depth.max()) - 1
     return [level for level in range(1, deepest + 1) if level == 1 or len(shown(tree, level)) <= MOST]
 
 
 def usual_level(tree: LabelTree) -> int:
-    """The level to begin with: all classes if they are few, else the deepest of few nodes."""
+    """Return the initial level: all classes if they are few, else the deepest level with few nodes."""
     return max((level for level in levels(tree) if len(shown(tree, level)) <= FEW), default=1)
 
 
 def shown(tree: LabelTree, level: int, opened: Collection[str] = (), closed: Collection[str] = ()) -> list[int]:
-    """The nodes that are rows and columns, in the order of the tree.
+    """Return the nodes that are rows and columns, in the order of the tree.
 
     Args:
         tree: the label tree.
-        level: nodes above it are open; 1 shows the children of the root.
-        opened: names of nodes further down that are open, too.
+        level: nodes above this level are open; 1 shows the children of the root.
+        opened: names of nodes at or below the level that are also open.
         closed: names of nodes that are closed although they are above the level.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
@@ -54,7 +56,7 @@ def shown(tree: LabelTree, level: int, opened: Collection[str] = (), closed: Col
 
 
 def folded(confusion: Counts, tree: LabelTree, nodes: Collection[int]) -> Counts:
-    """The counts of classes summed to those of nodes [K, K]; the nodes must part the leaves, as those of `shown` do.
+    """Sum the counts of classes to those of nodes [K, K]; like those of `shown`, the nodes must partition the leaves.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
     >>> folded(np.array([[8, 1, 1], [2, 6, 2], [0, 3, 7]]), tree, [1, 4]).tolist()
@@ -67,22 +69,22 @@ def folded(confusion: Counts, tree: LabelTree, nodes: Collection[int]) -> Counts
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:
-    """Each count as a share of its row; 0 in an empty one."""
+    """Return each count as a share of its row; 0 in an empty row."""
     share: NDArray[np.float64] = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     return share
 
 
 def images_of(outputs: Outputs, tree: LabelTree, true: int, predicted: int) -> Counts:
-    """Which test images a cell counts: their rows [K], mistakes first, and among these the surest.
+    """Return the test images that a cell counts: their rows [K], mistakes first, then by descending probability.
 
     Args:
-        said: the run's stored outputs.
+        outputs: the run's stored outputs.
         tree: a tree over their classes.
-        true: a node of `tree`; images of the classes below it.
-        predicted: a node; images whose likeliest class lies below it.
+        true: a node of `tree`; the cell counts images of the classes below it.
+        predicted: a node; the cell counts images whose most probable class is below it.
 
     Raises:
-        TreeError: if the tree's leaves are not the classes.
+        TreeError: if the leaves of the tree are not the classes.
     """
     at = tree.positions_of(outputs.classes)
     likeliest = outputs.probabilities.argmax(1)

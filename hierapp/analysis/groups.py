@@ -1,4 +1,4 @@
-"""Finished runs by their group: everything that decides how they go, but for the seed."""
+"""Finished runs by group: a group has all runs whose configurations differ only in seed and device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hierapp.errors import ConfigError, some
 from hierapp.losses.equivalence import same_loss
 from hierapp.runs import Run
 
-# The seed tells the replicates of a group apart; the device is where it ran.
+# The seed distinguishes the replicates of a group; the device is where a run was computed.
 NOT_IN_GROUP = ("seed", "device")
 
 
@@ -21,8 +21,8 @@ class Group:
     """The runs of one group.
 
     Attributes:
-        label: what tells it from the other groups.
-        runs: for each seed its run, the newest where there are several: the same training again is no evidence.
+        label: text that distinguishes it from the other groups.
+        runs: for each seed its newest run; repeating the same training adds no evidence.
         repeated: the older runs of those seeds.
     """
 
@@ -32,30 +32,29 @@ class Group:
 
     @property
     def run(self) -> Run:
-        """Any of them, for what they have in common."""
+        """Any of the runs, for what they have in common."""
         return next(iter(self.runs.values()))
 
     def values(self, metric: str) -> dict[int, float]:
-        """For each seed a value of `Run.test`, as `hierapp.stats.compare` takes them.
+        """Return for each seed a value of `Run.test`, in the form that `hierapp.stats.compare` accepts.
 
         Raises:
-            ConfigError: if a run has no such metric, or it is no single number.
+            ConfigError: if a run does not have the metric, or it is not a single number.
         """
         return {seed: _value_of(run, metric) for seed, run in self.runs.items()}
 
 
 def groups(runs: Sequence[Run]) -> list[Group]:
-    """The finished ones of some runs by their group, groups and seeds in order; runs that are not finished are left
-    out.
+    """Return the finished runs by group, with groups and seeds in order; other runs are left out.
 
-    Two groups differ in any field of their configuration but the seed and the device, or in their tree as it was
+    Two groups differ in a field of their configuration other than seed and device, or in the content of their tree
     when they were queued.
     """
     found: dict[str, list[Run]] = {}
     for run in runs:
         if run.state == "finished":
             found.setdefault(_key(run), []).append(run)
-    # A run's number counts up; the newest of a seed is put in last.
+    # Run numbers increase, so the newest run of a seed is added last.
     ordered = [sorted(alike, key=lambda run: int(run.id)) for alike in found.values()]
     labels = summary.labels([alike[0] for alike in ordered], but=NOT_IN_GROUP).values()
     made = []
@@ -67,16 +66,16 @@ def groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def values(found: Sequence[Group], metric: str) -> dict[str, dict[int, float]]:
-    """For each group's label its value for each seed, as `hierapp.stats.compare_all` takes them.
+    """Return for each group's label its value for each seed, in the form that `hierapp.stats.compare_all` accepts.
 
     Raises:
-        ConfigError: if a run has no such metric, or it is no single number.
+        ConfigError: if a run does not have the metric, or it is not a single number.
     """
     return {group.label: group.values(metric) for group in found}
 
 
 def remark(first: Group, second: Group) -> str | None:
-    """What theory says of two groups: one sentence where their losses, as different as they look, are the same."""
+    """Return one sentence if the losses of two groups are the same in theory, although they look different."""
     one, other = first.run, second.run
     looks = (one.config.loss, one.config.options) == (other.config.loss, other.config.options)
     if one.config.data != other.config.data or (looks and one.tree == other.tree):
@@ -85,7 +84,7 @@ def remark(first: Group, second: Group) -> str | None:
 
 
 def metrics(runs: Sequence[Run]) -> list[str]:
-    """The metrics of the test part that all of some runs have and that are single numbers, in their order."""
+    """Return the metrics of the test part that all runs have and that are single numbers, in their order."""
     tests = [run.test or {} for run in runs]
     if not tests:
         return []

@@ -1,6 +1,7 @@
-"""Two single runs on the same test images: which of them is right on which, and the folds of that one test set.
+"""Two single runs on the same test images: which images each classifies correctly, and the folds of the test set.
 
-Seeds tell of groups; these tell of two trainings only, and `hierapp.stats` says so in every sentence.
+Seeds provide evidence about groups; these comparisons only about two trainings, as `hierapp.stats` states in every
+sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hierapp.stats import Comparison, McNemar, compare, mcnemar, test_folds
 from hierapp.training import predictions
 from hierapp.training.predictions import Outputs
 
-FOLDS = 10  # the paper's
+FOLDS = 10  # as in Loss in Layers
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class SingleRuns:
     Attributes:
         mcnemar: the test image by image.
         folds: the accuracies on the folds of the test set, compared by Mann-Whitney's test.
-        accuracies: of each run its name and its accuracy on each of the folds.
+        accuracies: for each run its name and its accuracy on each of the folds.
     """
 
     mcnemar: McNemar
@@ -36,7 +37,7 @@ class SingleRuns:
     accuracies: dict[str, tuple[float, ...]]
 
     def counts(self) -> pd.DataFrame:
-        """The two by two table: rows say whether the first run is right, columns whether the second one is."""
+        """The two by two table: rows are whether the first run is correct, columns whether the second is."""
         found = self.mcnemar
         rows = [(found.both, found.only_first), (found.only_second, found.neither)]
         return pd.DataFrame(
@@ -46,12 +47,12 @@ class SingleRuns:
         )
 
     def by_fold(self) -> pd.DataFrame:
-        """A row a run, a column a fold, the accuracies."""
+        """The accuracies, with one row per run and one column per fold."""
         folds = [f"fold {number}" for number in range(1, self.folds.a.n + 1)]
         return pd.DataFrame.from_dict(self.accuracies, orient="index", columns=folds)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON."""
+        """Return all values, for JSON."""
         return {
             "mcnemar": self.mcnemar.as_dict(),
             "folds": {"accuracies": self.accuracies, **self.folds.as_dict()},
@@ -59,16 +60,16 @@ class SingleRuns:
 
 
 def compare_images(first: Run, second: Run, names: tuple[str, str] | None = None, folds: int = FOLDS) -> SingleRuns:
-    """Compare two finished runs by what each said of every test image.
+    """Compare two finished runs by their predictions for every test image.
 
     Args:
         first: a run with stored outputs.
-        second: another one, with the same test images.
-        names: what the two are called; by default "run 1" and the like.
-        folds: into how many parts the test set is cut, the same for both.
+        second: another run, with the same test images.
+        names: names of the two; by default "run 1" and so on.
+        folds: number of folds of the test set, the same for both.
 
     Raises:
-        ConfigError: if both are one run, their test images are not the same, or are fewer than the folds.
+        ConfigError: if both are the same run, their test images differ, or there are fewer images than folds.
         StoreError: if a run has no stored outputs, or they are broken.
     """
     if first.id == second.id:
@@ -90,11 +91,11 @@ def compare_images(first: Run, second: Run, names: tuple[str, str] | None = None
 
 
 def _right(outputs: Outputs) -> NDArray[np.bool_]:
-    """On which test images the likeliest class is the true one [n]."""
+    """Return whether the most probable class of each test image is the true one, [n]."""
     right: NDArray[np.bool_] = outputs.probabilities.argmax(1) == outputs.target
     return right
 
 
 def _true_names(outputs: Outputs) -> NDArray[np.str_]:
-    """The true class of each test image: trees may order them differently."""
+    """Return the true class of each test image by name, because trees may order the classes differently."""
     return np.array(outputs.classes)[outputs.target]

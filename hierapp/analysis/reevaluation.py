@@ -1,4 +1,4 @@
-"""The same predictions under another tree or decoder: figures anew from the outputs that a run has stored."""
+"""Metrics of a run's stored outputs under another tree or decoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
 BINS = 15
-# Rows that are worked on at once: nodes * rows stay within some 100 MB.
+# Number of values processed at once: nodes * rows stay within about 100 MB.
 NUMBERS_AT_ONCE = 4_000_000
 
 
@@ -30,8 +30,8 @@ class TreeProbabilities(NamedTuple):
 
 @dataclass(frozen=True)
 class Reliability:
-    """By bins of the greatest probability: images in each, their mean probability and their accuracy (NaN where there
-    is none), and the expected calibration error."""
+    """Reliability by bins of the maximum probability: number of images, mean probability and accuracy of each bin
+    (NaN for an empty bin), and the expected calibration error."""
 
     count: NDArray[np.int64]
     confidence: Floats
@@ -41,11 +41,11 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Operating:
-    """The threshold decoder over its thresholds.
+    """The threshold decoder at several thresholds.
 
     Attributes:
         thresholds: [T].
-        correct: share of the images whose predicted node is the true leaf or above it.
+        correct: share of the images whose predicted node is the true leaf or one of its ancestors.
         depth: mean depth of the predicted nodes, 1 at the root.
         leaves: share of the predictions that are leaves.
     """
@@ -57,25 +57,25 @@ class Operating:
 
 
 def on_tree(outputs: Outputs, tree: LabelTree) -> TreeProbabilities:
-    """The outputs as the tree orders its leaves; classes are matched by name.
+    """Return the outputs in the order of a tree's leaves; classes are matched by name.
 
     Raises:
-        TreeError: if the tree's leaves are not the classes.
+        TreeError: if the leaves of the tree are not the classes.
     """
     at = tree.positions_of(outputs.classes)
     p = np.empty((len(outputs.target), len(at)))
     p[:, at] = outputs.probabilities
-    p /= p.sum(1, keepdims=True)  # half precision does not quite sum to 1
+    p /= p.sum(1, keepdims=True)  # in half precision the sum is not exactly 1
     return TreeProbabilities(p, at[outputs.target])
 
 
 def predictions(
     given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5
 ) -> NDArray[np.int64]:
-    """What a decoder makes of them, positions in `tree.nodes` [n]; "min-risk" by "lca-depth".
+    """Apply a decoder and return positions in `tree.nodes` [n]; "min-risk" uses "lca-depth".
 
     Raises:
-        ConfigError: for an unknown decoder or a threshold that is not from 0 to 1.
+        ConfigError: if the decoder is unknown or the threshold is not from 0 to 1.
     """
     step = _rows_at_once(tree)
     parts = [
@@ -86,11 +86,12 @@ def predictions(
 
 
 def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> dict[str, Any]:
-    """All figures of the outputs under a tree and a decoder: `metrics.report` of predictions that are leaves,
-    `node_report` of the threshold decoder's.
+    """Compute all metrics of the outputs under a tree and a decoder.
+
+    These are `metrics.report` if the predictions are leaves, and `node_report` for the threshold decoder.
 
     Raises:
-        TreeError: if the tree's leaves are not the classes.
+        TreeError: if the leaves of the tree are not the classes.
         ConfigError: as `predictions`.
     """
     given = on_tree(outputs, tree)
@@ -103,7 +104,7 @@ def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", threshold:
 
 
 def reliability(outputs: Outputs, bins: int = BINS) -> Reliability:
-    """Whether what is said with probability p is right in p of the cases; see `probability_metrics` for the error."""
+    """Compare predicted probabilities with accuracy; see `metrics.probability_report` for the calibration error."""
     p = outputs.probabilities.astype(np.float64)
     p /= p.sum(1, keepdims=True)
     best = p.argmax(1)
@@ -118,11 +119,12 @@ def reliability(outputs: Outputs, bins: int = BINS) -> Reliability:
 
 
 def operating(outputs: Outputs, tree: LabelTree, thresholds: Sequence[float]) -> Operating:
-    """How often the threshold decoder is right, and how deep it goes, at each threshold: from all classes at 0 to
-    nothing but the root at 1.
+    """Compute how often the threshold decoder is correct, and how deep its predictions are, at each threshold.
+
+    The predictions range from only leaves at 0 to only the root at 1.
 
     Raises:
-        TreeError: if the tree's leaves are not the classes.
+        TreeError: if the leaves of the tree are not the classes.
     """
     given = on_tree(outputs, tree)
     sums = np.zeros((3, len(thresholds)))
@@ -139,7 +141,7 @@ def operating(outputs: Outputs, tree: LabelTree, thresholds: Sequence[float]) ->
 
 
 def mean_operating(curves: Sequence[Operating]) -> Operating:
-    """The mean of curves over the same thresholds."""
+    """Return the mean of curves over the same thresholds."""
     correct, depth, leaves = (
         np.mean([getattr(curve, name) for curve in curves], axis=0) for name in ("correct", "depth", "leaves")
     )

@@ -1,4 +1,4 @@
-"""What is said of runs, alike on the command line and on the pages: a dict for JSON, a table for people."""
+"""Summaries of runs for the command line and the pages: dicts for JSON, tables for display."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hierapp.trees import LabelTree
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]
 
-# What tells runs apart beside data, tree, loss, model and seed.
+# Fields that distinguish runs in addition to data, tree, loss, model and seed.
 FIELDS = [field for group in GROUPS for field in fields_of(group).values()]
 
-# Columns of the table that hold metrics of the test part, and where they stand in `metrics.report`.
+# Columns of the table with metrics of the test part, and their names in `metrics.report`.
 TEST_METRICS = {
     "test accuracy": "accuracy",
     "mean distance": "mean_distance",
@@ -31,7 +31,7 @@ TEST_METRICS = {
 
 
 def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """The runs as the command line prints them with --json."""
+    """Return the runs as the command line prints them with --json."""
     return [
         {
             "id": run.id,
@@ -63,14 +63,14 @@ def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _for_json(value: float) -> float | None:
-    """JSON knows no NaN and no infinity."""
+    """Return None for NaN and infinity, which JSON does not have."""
     return value if math.isfinite(value) else None
 
 
 def loss_label(run: Run) -> str:
-    """The loss with those of its options that are not the default, as "hierarchical, mass 0".
+    """Return the loss with its options that differ from the default, such as "hierarchical, mass 0".
 
-    Options that this hierapp does not know stand as they are.
+    Options that this version of hierapp does not know are shown unchanged.
     """
     from hierapp import losses
 
@@ -85,14 +85,17 @@ def loss_label(run: Run) -> str:
 
 
 def recipe(run: Run) -> str:
-    """What else differs from the defaults, as "sgd, crop 4"; without epochs, which tables have a column for."""
+    """Return other differences from the defaults, such as "sgd, crop 4"; tables have a separate column for epochs."""
     changed = [field for field in changed_fields(run.config) if field.name != "epochs"]
     return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
 
 
 def loss_labels(runs: Sequence[Run]) -> dict[str, str]:
-    """`loss_label` of each run by its id; similarities of one name whose numbers differ are told apart by a mark of
-    them, as "simloss, similarity mine (3fa2c1)": a kept file may have changed between two runs."""
+    """Return `loss_label` of each run by its id.
+
+    Similarities with the same name but different values are marked, such as "simloss, similarity mine (3fa2c1)": a
+    saved file may have changed between two runs.
+    """
     texts: dict[object, set[str]] = {}
     for run in runs:
         if run.similarity_text is not None:
@@ -108,10 +111,9 @@ def loss_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) -> dict[str, str]:
-    """For each run's id a short name: the loss, and whatever else differs among these runs, `but` for some fields; what
-    is usual goes without saying.
+    """Return a short name for each run's id: the loss, and all other differences of these runs except the fields `but`.
 
-    Runs that are alike in all of it are told apart by their ids, if `unique`.
+    Default values, except of training fields, are not shown. If `unique`, equal names are distinguished by the ids.
     """
     said = loss_labels(runs)
     parts = {
@@ -140,7 +142,7 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a run, indexed by its id: what it is, how far it is, and its metrics (NaN where there is none yet)."""
+    """Return one row per run, indexed by its id: configuration, progress, and metrics (NaN if not yet available)."""
     rows = []
     said = loss_labels(runs)
     for run in runs:
@@ -178,12 +180,14 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean and deviation ("0.6990 ± 0.0041") of each test metric over the finished runs of the same group in `table`,
-    one row a group that has two or more; `n` counts them. The deviation is the sample's, over n - 1.
+    """Return mean and deviation ("0.6990 ± 0.0041") of each test metric over the finished runs of the same group.
+
+    The table has one row for each group of `table` with two or more runs; `n` is their number. The deviation is that
+    of the sample, with n - 1.
     """
     same = ["data", "tree", "loss", "model", "configuration", "epochs"]
     finished = frame[frame["state"] == "finished"]
-    # Of "7 of 9" the 9: seeds may end early at different epochs.
+    # The 9 of "7 of 9": seeds may end early at different epochs.
     finished = finished.assign(epochs=finished["epochs"].str.split(" ").str[-1])
     rows = []
     for key, group in finished.groupby(same, sort=False):
@@ -194,7 +198,7 @@ def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int = 12) -> pd.DataFrame:
-    """The pairs of classes confused most often, with their share of the true class and their distance (lca-depth)."""
+    """Return the most confused pairs of classes, with their share of the true class and their distance (lca-depth)."""
     wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     rows, columns = np.unravel_index(order, wrong.shape)

@@ -1,4 +1,4 @@
-"""Runs as a table for one's own analyses."""
+"""Runs as a table, for your own analyses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from hierapp.training import RunConfig
 
 
 def load_runs(home: Path | str | None = None) -> pd.DataFrame:
-    """All runs of a store, a row a run: id, state, every field of the configuration, every metric of the test part.
+    """Return all runs of a store, with one row per run.
 
     Args:
         home: the folder of the store, by default HIERAPP_HOME.
 
     Returns:
-        A table whose columns have the names of the fields and of the metrics; a metric that is named like a field is
-        named `test_` and its name, as `test_loss`. What a run does not have is missing there.
+        A table with id, state, every field of the configuration and every metric of the test part, named like the
+        fields and metrics. A metric with the name of a field has the prefix `test_`, as in `test_loss`. Values that a
+        run does not have are missing.
 
     Raises:
         StoreError: if the store cannot be read.

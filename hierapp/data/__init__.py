@@ -1,4 +1,4 @@
-"""The data sets: which there are, getting and reading them; `imports` is for the user's own."""
+"""Data sets: the catalogue, downloading and reading; `imports` is for the user's own data sets."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Pictures of each class of a data set on one sheet, a PNG: rows of pictures under the class's name."""
+"""Contact sheets of a data set as PNG: rows of sample images under the name of each class."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from numpy.typing import NDArray
 
 from hierapp.data import registry
 
-CELL = 40  # pixels that a picture takes on the sheet, at least
+CELL = 40  # minimum size in pixels of a picture on the sheet
 GAP, LABEL = 4, 20
-TILE, LINE = 84, 15  # a picture with lines of words under it
-CLASSES = 100  # on one sheet
-PICTURES = 8  # of each class
+TILE, LINE = 84, 15  # a picture with lines of text under it
+CLASSES = 100  # per sheet
+PICTURES = 8  # per class
 WIDTH = 1180
 INK = {"light": "#1b2430", "dark": "#e8edf3"}
 
 
 def sheets(name: str) -> int:
-    """How many sheets a data set's classes fill."""
+    """Return the number of sheets for a data set."""
     return -(-len(registry.find(name).class_names) // CLASSES)
 
 
 def shown_classes(name: str, sheet: int = 0) -> tuple[str, ...]:
-    """The names of the classes on a sheet, for its alternative text."""
+    """Return the names of the classes on a sheet, for its alternative text."""
     return registry.find(name).class_names[sheet * CLASSES : (sheet + 1) * CLASSES]
 
 
 def render(name: str, theme: str = "light", sheet: int = 0, folder: Path | None = None) -> bytes:
-    """The PNG of one sheet, transparent behind the pictures; always the same training images of each class, spread
-    evenly over the file.
+    """Render one sheet as a PNG with a transparent background.
+
+    The sheet always shows the same training images of each class, evenly spaced over the file.
 
     Args:
         name: the data set.
-        theme: "light" or "dark", of the page behind it.
-        sheet: which hundred of classes.
+        theme: "light" or "dark", the theme of the page.
+        sheet: index of the sheet, counted from 0; each has up to `CLASSES` classes.
         folder: the data folder; by default paths.data_folder().
 
     Raises:
@@ -69,13 +70,13 @@ def render(name: str, theme: str = "light", sheet: int = 0, folder: Path | None 
 def captioned(
     images: NDArray[np.uint8], captions: Sequence[Sequence[str]], theme: str = "light", width: int = WIDTH
 ) -> bytes:
-    """The PNG of a sheet with these pictures, in order, lines of words under each; transparent behind them.
+    """Render images with captions as a PNG with a transparent background.
 
     Args:
-        images: [n, H, W, C], one or more.
-        captions: n lists of lines, all of one length; too long ones are cut.
-        theme: "light" or "dark", of the page behind it.
-        width: of the sheet, in pixels.
+        images: [n, H, W, C], n >= 1.
+        captions: n lists of lines, all of the same length; lines that are too long are cut.
+        theme: "light" or "dark", the theme of the page.
+        width: width of the sheet in pixels.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -96,7 +97,7 @@ def captioned(
 
 
 def _picture(image: NDArray[np.uint8], side: int) -> Any:
-    """A picture [H, W, C] as a square image of so many pixels."""
+    """Convert an array [H, W, C] to a square image of `side` pixels."""
     from PIL import Image
 
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
@@ -105,7 +106,7 @@ def _picture(image: NDArray[np.uint8], side: int) -> Any:
 
 
 def _spread(rows: NDArray[np.int64]) -> Sequence[int]:
-    """Some of the rows, evenly spread."""
+    """Return up to `PICTURES` of the rows, evenly spaced."""
     if len(rows) <= PICTURES:
         found: list[int] = rows.tolist()
         return found

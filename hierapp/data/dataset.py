@@ -1,5 +1,4 @@
-"""What the catalogue says of a data set, and its published files: where they lie, and whether they are the published
-ones."""
+"""The catalogue entry of a data set and its published files: their location and integrity."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ class File:
     Attributes:
         path: relative to the data folder, with forward slashes.
         size: in bytes.
-        md5: of the content, 32 hexadecimal digits.
-        part: the part that it holds; None if it belongs to both.
+        md5: MD5 of the content, 32 hexadecimal digits.
+        part: the part that the file belongs to; None if it belongs to both.
     """
 
     path: str
@@ -43,20 +42,20 @@ class Dataset:
     """An entry of the catalogue.
 
     Attributes:
-        class_names: in the order of the labels, spelled as torchvision spells them.
+        class_names: in the order of the labels, spelled as in torchvision.
         image_shape: (H, W, C) in pixels and channels.
-        train_size, test_size: images in each part.
-        default_tree: name of the label tree that fits; for a user's own set it may be the tree's file.
-        source: who made it, one sentence.
-        read: `read(dataset, part, folder)` gives images uint8 [n, H, W, C] and labels int64 [n].
-        files: what `read` and torchvision need, relative to the data folder; none for a set that comes with a package.
-        archives: what is downloaded for them, relative to the data folder.
+        train_size, test_size: number of images in each part.
+        default_tree: name of the label tree to use by default; for a user's own data set it may be the tree's file.
+        source: the authors, in one sentence.
+        read: `read(dataset, part, folder)` returns images uint8 [n, H, W, C] and labels int64 [n].
+        files: what `read` and torchvision need, relative to the data folder; empty if a package includes the data.
+        archives: the archives to download for these files, relative to the data folder.
         torchvision_class: the class in torchvision.datasets that downloads the archives.
-        debian_package: the Debian package that holds the files as .gz, another way to get them.
-        debian_folder: where that package puts them.
-        own: whether a user brought it; then its files lie in own/NAME of the data folder.
-        owner: the e-mail of who brought it, if they had logged in.
-        ordinal: whether the classes stand in an order that means something, as ages do.
+        debian_package: the Debian package that holds the files as .gz, as an alternative source.
+        debian_folder: the folder where that package installs them.
+        own: whether a user imported it; its files are then in own/NAME of the data folder.
+        owner: e-mail address of the user who imported it, if logged in.
+        ordinal: whether the order of the classes has a meaning, as for ages.
     """
 
     name: str
@@ -79,12 +78,12 @@ class Dataset:
 
     @property
     def download_bytes(self) -> int:
-        """Bytes to download, 0 if there is nothing to get."""
+        """Bytes to download; 0 if there is nothing to download."""
         return sum(archive.size for archive in self.archives)
 
     def places(self, folder: Path) -> dict[File, Path]:
-        """Where each file is read from: the data folder, or Debian's package if that is whole and the folder has none
-        of the files."""
+        """Return the path of each file: in the Debian package if it is complete and the data folder has none of the
+        files, otherwise in the data folder."""
         own = {file: folder / file.path for file in self.files}
         if self.debian_folder is None or any(size_on_disk(file, path) is not None for file, path in own.items()):
             return own
@@ -93,7 +92,7 @@ class Dataset:
 
 
 def how_to_get(name: str) -> str:
-    """What a user does to get a data set, the end of a sentence.
+    """Describe how to get a data set, as the end of a sentence.
 
     >>> how_to_get("cifar10")
     'click Get on the Start page or run `python -m hierapp data get cifar10`'
@@ -102,20 +101,20 @@ def how_to_get(name: str) -> str:
 
 
 def how_to_mend(dataset: Dataset) -> str:
-    """What a user does about a broken data set, the end of a sentence."""
+    """Describe how to repair a damaged data set, as the end of a sentence."""
     return "delete it on the Data page and import it again" if dataset.own else how_to_get(dataset.name)
 
 
 def size_on_disk(file: File, path: Path) -> int | None:
-    """Bytes of the file's content at `path`, unpacked where it lies there as .gz; None where none can be read.
+    """Return the size in bytes of the file's content, uncompressed if the file is a .gz; None if it cannot be read.
 
-    Reads at most 4 bytes, for a page asks on every load.
+    Reads up to 4 bytes, because pages call it on every load.
     """
     try:
         if not _is_packed(file, path):
             return path.stat().st_size if path.is_file() else None
         with path.open("rb") as stream:
-            # gzip ends with the length of what it holds, modulo 2^32.
+            # A gzip file ends with the size of its content modulo 2^32.
             stream.seek(-4, io.SEEK_END)
             return int.from_bytes(stream.read(4), "little")
     except OSError:
@@ -123,7 +122,7 @@ def size_on_disk(file: File, path: Path) -> int | None:
 
 
 def is_intact(file: File, path: Path) -> bool:
-    """Whether size and MD5 of the content at `path` are the published ones; hashes some 700 MB a second."""
+    """Check the size and MD5 of the content at `path`; hashes about 700 MB per second."""
     if size_on_disk(file, path) != file.size:
         return False
     try:
@@ -134,10 +133,10 @@ def is_intact(file: File, path: Path) -> bool:
 
 
 def read(file: File, path: Path, name: str) -> bytes:
-    """The content of a file of the data set `name`, checked before anyone parses or unpickles it.
+    """Read a file of the data set `name`; the content is verified before it is parsed or unpickled.
 
     Raises:
-        DatasetError: if the file cannot be read, or is not the published one to the last byte.
+        DatasetError: if the file cannot be read or differs from the published one.
     """
     try:
         with open_content(file, path) as stream:
@@ -158,7 +157,7 @@ def read(file: File, path: Path, name: str) -> bytes:
 
 
 def open_content(file: File, path: Path) -> IO[bytes]:
-    """Open the file's content for reading, unpacking it where it lies at `path` as .gz."""
+    """Open the file's content for reading; a .gz is decompressed."""
     return cast(IO[bytes], gzip.open(path, "rb")) if _is_packed(file, path) else path.open("rb")
 
 
@@ -167,5 +166,5 @@ def _is_packed(file: File, path: Path) -> bool:
 
 
 def _md5(content: bytes = b"") -> hashlib._Hash:
-    # The publishers give MD5s; they tell broken from whole here, and systems that bar MD5 for secrets allow that.
+    # The publishers provide MD5s. MD5 only detects damage here, so systems that forbid it for security allow this use.
     return hashlib.md5(content, usedforsecurity=False)

@@ -1,7 +1,7 @@
-"""Getting data sets: download, check, put into place; and doing it in the background for a page.
+"""Download data sets: fetch, verify and install the files, also in the background for a page.
 
-Everything is fetched into a hidden folder beside the data, checked there and then renamed, file by file: a download
-that was killed leaves nothing that looks like data.
+Files are fetched into a hidden folder next to the data, verified there and then renamed one by one: an interrupted
+download never leaves a file that looks valid.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ProgressCallback = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a download is: bytes done and in all, what is being done, whether it runs, why the last one failed."""
+    """Progress of a download: bytes done and in total, current step, whether it is running, error of the last one."""
 
     done: int
     total: int
@@ -38,17 +38,17 @@ class Progress:
 
 
 def get(name: str, folder: Path | str | None = None, progress: ProgressCallback | None = None) -> None:
-    """Make a data set ready. Quick where it is already, its MD5s being checked; what is broken is fetched again.
+    """Download a data set. If it is present, only its MD5s are checked; damaged files are downloaded again.
 
-    A second get of the same data set waits for the first.
+    A second call for the same data set waits for the first.
 
     Args:
-        name: a key of datasets.DATASETS; a user's own set is nowhere to be got.
+        name: a key of datasets.DATASETS; a user's own data set cannot be downloaded.
         folder: the data folder; by default paths.data_folder().
-        progress: called as progress(done_bytes, total_bytes, what) five times a second.
+        progress: called as progress(done_bytes, total_bytes, what) five times per second.
 
     Raises:
-        DatasetError: if it cannot be downloaded or the folder cannot be written; nothing half is left.
+        DatasetError: if the download fails or the folder cannot be written; no partial files remain.
     """
     root = _root(folder)
     dataset = _downloadable(name, root)
@@ -81,9 +81,9 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
 
 
 def start(name: str, folder: Path | str | None = None) -> None:
-    """Begin a get in a process of its own, which outlives this one; does nothing where one runs already.
+    """Start `get` in a separate process that outlives this one; do nothing if one is running.
 
-    What it prints goes to `.get-NAME.log` in the data folder; `progress_of` tells how far it is.
+    Its output goes to `.get-NAME.log` in the data folder; `progress_of` returns its progress.
 
     Raises:
         DatasetError: if the data set is unknown or the folder cannot be written.
@@ -97,18 +97,18 @@ def start(name: str, folder: Path | str | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
         log = root / f".get-{name}.log"
         process = processes.spawn(["hierapp", "data", "get", name], log, {"HIERAPP_DATA": str(root)})
-        # The child takes a second until it holds the lock; its id tells until then that it is on its way.
+        # The child needs about a second to take the lock; until then this record shows that it has started.
         Record.now(0, dataset.download_bytes, STARTING, pid=process.pid).write(root, name)
 
 
 def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
-    """How far the get of a data set is, in whichever process; None if none was begun, or the last one did its work."""
+    """Return the progress of a download, in any process; None if none was started or the last one succeeded."""
     root = _root(folder)
     dataset = registry.find(name, root)
     locked, record = download_lock.is_locked(root, name), download_lock.read_record(root, name)
     ready = registry.status(name, root).state == "ready"
     if record is None:
-        # Between taking the lock and the first record, or between the removal of the record and the lock's.
+        # Between taking the lock and the first record, or between removing the record and releasing the lock.
         return Progress(0, dataset.download_bytes, STARTING, True, None) if locked and not ready else None
     running = locked or (record.what == STARTING and processes.alive(record.process))
     if ready and not running:
@@ -118,7 +118,7 @@ def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
 
 
 def _root(folder: Path | str | None) -> Path:
-    # Absolute, for `start` hands it to a process that begins in another folder.
+    # Absolute, because `start` passes it to a process with another working directory.
     return (paths.data_folder() if folder is None else Path(folder)).absolute()
 
 
@@ -146,16 +146,16 @@ def _write_errors(dataset: Dataset, root: Path) -> Iterator[None]:
 
 
 def _mend(dataset: Dataset, root: Path, report: Report) -> None:
-    """Remove what is broken, fetch the data set into a folder aside and move its files into place. Needs the lock."""
+    """Remove damaged files, download the data set to a temporary folder and move the files. Requires the lock."""
     if _is_whole(dataset, root):
-        return  # by another get, while this one waited
+        return  # another `get` downloaded it while this one waited
     report(0, f"Downloading {dataset.title}")
     for left_over in root.glob(f".get-{dataset.name}-*"):
         shutil.rmtree(left_over, ignore_errors=True)
     for file in (*dataset.files, *dataset.archives):
         if (path := root / file.path).exists() and not is_intact(file, path):
             path.unlink()
-    # An abandoned download may still be writing when this folder goes.
+    # An abandoned download thread may still be writing when this folder is removed.
     with tempfile.TemporaryDirectory(prefix=f".get-{dataset.name}-", dir=root, ignore_cleanup_errors=True) as aside:
         box = fetch(dataset, root, Path(aside), report)
         for file in dataset.files:

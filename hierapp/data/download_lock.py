@@ -1,6 +1,7 @@
-"""What every process may know of a download: a lock that the kernel frees when its holder dies, and a side file.
+"""The state of a download, shared between processes: a lock and a record file.
 
-Both lie in the data folder as hidden files named after the data set: `.get-NAME.lock` and `.get-NAME.json`.
+The kernel releases the lock when the process that holds it ends. Both are hidden files in the data folder, named after
+the data set: `.get-NAME.lock` and `.get-NAME.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Record:
-    """The side file: bytes done and in all, what is being done, by which process, and why it failed."""
+    """The record file: bytes done and in total, current step, process id, time and error."""
 
     done: int
     total: int
@@ -34,24 +35,24 @@ class Record:
 
     @classmethod
     def now(cls, done: int, total: int, what: str, pid: int | None = None, error: str | None = None) -> Record:
-        """A record of this moment, by this process or by `pid`."""
+        """Create a record with the current time, for this process or for `pid`."""
         pid = pid or os.getpid()
         return cls(done, total, what, pid, processes.identity(pid), time.time(), error)
 
     def write(self, root: Path, name: str) -> None:
-        """Replace the side file in one step, so that no reader sees half of it."""
+        """Replace the record file atomically, so that no reader sees a partial one."""
         side = root / f".get-{name}.json.{os.getpid()}"
         side.write_text(json.dumps(asdict(self)), encoding="utf-8")
         side.replace(record_path(root, name))
 
 
 def record_path(root: Path, name: str) -> Path:
-    """Where the side file of a data set lies."""
+    """Return the path of a data set's record file."""
     return root / f".get-{name}.json"
 
 
 def read_record(root: Path, name: str) -> Record | None:
-    """The side file's record; None if there is none, or it cannot be understood."""
+    """Read the record file; None if it is missing or invalid."""
     try:
         fields: dict[str, Any] = json.loads(record_path(root, name).read_text(encoding="utf-8"))
         return Record(**fields)
@@ -61,8 +62,8 @@ def read_record(root: Path, name: str) -> Record | None:
 
 @contextmanager
 def locked(root: Path, name: str, while_waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of a data set; while another process holds it, wait and call `while_waiting` every 0.2 s."""
-    # Appending neither empties the file nor needs it to be there.
+    """Hold the lock of a data set; while another process holds it, call `while_waiting` every 0.2 s."""
+    # Append mode creates the file if necessary and does not truncate it.
     with _lock_path(root, name).open("a") as file:
         while True:
             try:
@@ -71,11 +72,11 @@ def locked(root: Path, name: str, while_waiting: Callable[[], None]) -> Iterator
             except BlockingIOError:
                 while_waiting()
                 time.sleep(POLL_SECONDS)
-        yield  # closing the file frees the lock
+        yield  # closing the file releases the lock
 
 
 def is_locked(root: Path, name: str) -> bool:
-    """Whether a process holds the lock."""
+    """Check whether a process holds the lock."""
     try:
         with _lock_path(root, name).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

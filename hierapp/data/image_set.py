@@ -1,4 +1,4 @@
-"""One part of a data set in memory, and how a part is split in two."""
+"""One part of a data set in memory, and the split of a part into training and validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """One part of a data set, whole in memory.
+    """One part of a data set, fully in memory.
 
     Attributes:
         images: uint8 [n, H, W, C], 0 to 255, contiguous, so that `images.permute(0, 3, 1, 2)` is [n, C, H, W] in
@@ -27,7 +27,7 @@ class ImageSet:
         class_names: the names of the classes.
 
     Raises:
-        DatasetError: if shapes or types differ from these, or a label names no class.
+        DatasetError: if a shape or type differs from these, or a label is out of range.
     """
 
     images: torch.Tensor
@@ -59,21 +59,21 @@ class ImageSet:
 
 
 def split(labels: ArrayLike, fraction: float = 0.2, seed: int = 0) -> tuple[Ints, Ints]:
-    """Draw a validation part in which every class has the same share.
+    """Draw a stratified validation part.
 
-    The part has round(n * fraction) images (fewer where that would leave a class of two or more without one to train
-    on), and a class's share is `fraction` of it rounded up or down: the largest remainders are rounded up.
+    The part has round(n * fraction) images (fewer if that would leave a class of two or more without a training
+    image). Each class contributes `fraction` of its images, rounded up or down by the largest remainder method.
 
     Args:
-        labels: [n] whole numbers.
-        fraction: the validation part's share, at least 0 and below 1.
-        seed: of the draw within each class.
+        labels: [n] integers.
+        fraction: share of the validation part, 0 <= fraction < 1.
+        seed: seed of the draw within each class.
 
     Returns:
-        (train, validation): int64 arrays of positions in `labels`, sorted; together they are all of them, once each.
+        (train, validation): sorted int64 arrays of positions in `labels`; each position is in exactly one of them.
 
     Raises:
-        ConfigError: if the fraction is out of range or the labels are not one row of whole numbers.
+        ConfigError: if the fraction is out of range or the labels are not a vector of integers.
 
     >>> train, validation = split([0, 0, 0, 0, 1, 1, 1, 1], fraction=0.25)
     >>> len(train), len(validation)
@@ -94,13 +94,13 @@ def split(labels: ArrayLike, fraction: float = 0.2, seed: int = 0) -> tuple[Ints
 
 
 def _quotas(counts: Ints, fraction: float) -> Ints:
-    """How many of each class go to the validation part, by the largest remainder."""
+    """Return the number of validation images of each class, by the largest remainder method."""
     most: Ints = np.where(counts > 1, counts - 1, counts)
     quotas: Ints = np.minimum(np.floor(counts * fraction).astype(np.int64), most)
     total = min(round(int(counts.sum()) * fraction), int(most.sum()))
     by_remainder = np.argsort(quotas - counts * fraction, kind="stable")
     while quotas.sum() < total:
-        # Once round is enough but for shares above a half, where small classes have no more to give.
+        # One pass is enough, except for shares above one half, where small classes have no images left.
         with_room = by_remainder[(quotas < most)[by_remainder]]
         quotas[with_room[: total - int(quotas.sum())]] += 1
     return quotas

@@ -1,4 +1,4 @@
-"""Pictures in and out: a stranger's picture in a network's shape, and a small image large enough to be seen."""
+"""Read pictures of any kind into a network's input shape, and enlarge small images for display."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from hierapp.utils.file_validation import decoded
 if TYPE_CHECKING:
     from PIL import Image
 
-# The largest cameras' pictures have as many.
+# The largest cameras take pictures of this size.
 MOST_PIXELS = 50_000_000
 
 Pixels = NDArray[np.uint8]
 
 
 def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
-    """A picture's middle, in a network's shape: cut to the sides' ratio, made smaller or larger, grey if it must be.
+    """Read a picture and fit it to a network's input shape: crop to the aspect ratio, resize, convert to grey if C = 1.
 
-    What is transparent becomes white.
+    Transparent areas become white.
 
     Args:
-        content: the picture's file.
+        content: content of the picture's file.
         name: its name, for messages.
-        shape: (H, W, C), of 1 or 3 channels.
+        shape: (H, W, C) with C = 1 or 3.
 
     Returns:
         uint8 [H, W, C].
 
     Raises:
-        ArchiveError: if it is no picture, broken, or has more than `MOST_PIXELS` pixels.
+        ArchiveError: if it is not a picture, is damaged, or has more than `MOST_PIXELS` pixels.
     """
     height, width, channels = shape
     with tempfile.TemporaryDirectory() as folder:
-        # A name of our own, for the browser's may be anything; the message has the last part of the browser's.
+        # A fixed name, because the browser's can be any text; messages show the last part of the browser's name.
         file = Path(folder) / (one_line(Path(name).name)[:60].replace("/", "_").replace("\0", "_") or "picture")
         file.write_bytes(content)
         with decoded(file, MOST_PIXELS) as opened:
@@ -54,15 +54,15 @@ def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
 
 
 def in_colours(image: Image.Image) -> Image.Image:
-    """The picture in RGB, upright as its EXIF data says: what is transparent becomes white, 16 bits become 8.
+    """Convert a picture to RGB, upright according to its EXIF data; transparency becomes white, 16 bits become 8.
 
-    Pillow raises anything on odd palettes and broken EXIF data.
+    Pillow raises exceptions of any type on unusual palettes and damaged EXIF data.
     """
     from PIL import Image, ImageOps
 
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        # PNG's 16-bit greys; Pillow's own conversion would cut them off at 255.
+        # 16-bit grey PNGs; Pillow's own conversion would clip them at 255.
         image = Image.fromarray((np.clip(np.asarray(image, np.float64), 0, 65535) / 257 + 0.5).astype(np.uint8))
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         with_alpha = image.convert("RGBA")
@@ -72,16 +72,16 @@ def in_colours(image: Image.Image) -> Image.Image:
 
 
 def middle(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The largest middle part with these sides' ratio, resized; a picture of that size already comes as it is."""
+    """Crop the largest central part with this aspect ratio and resize it; a picture of this size is returned as is."""
     from PIL import Image, ImageOps
 
     return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
 
 
 def enlarged(image: NDArray[Any], side: int) -> Pixels:
-    """An image [H, W, C] so many times larger, each pixel a square, that its longer side has at most `side` pixels.
+    """Enlarge an image [H, W, C] by the largest integer factor for which its longer side has up to `side` pixels.
 
-    Grey ones come as [H, W].
+    Grey images are returned as [H, W].
 
     >>> enlarged(np.array([[[0], [255]]], np.uint8), 4).tolist()
     [[0, 0, 255, 255], [0, 0, 255, 255]]

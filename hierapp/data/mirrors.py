@@ -1,4 +1,4 @@
-"""The ways to fetch the files of a data set: torchvision's mirrors, and Debian's package where there is one."""
+"""Sources of a data set's files: torchvision's mirrors, and the Debian package if there is one."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from hierapp.data.dataset import Dataset, is_intact
 from hierapp.data.download_lock import POLL_SECONDS
 from hierapp.errors import DatasetError
 
-# A server that sends nothing for so long is given up; torchvision itself would wait for ever.
+# A server that sends nothing for this many seconds is abandoned; torchvision itself would wait forever.
 STALL_SECONDS = 60.0
 
 Report = Callable[[int, str], None]
 
 _NOT_PUBLISHED = "what came was cut short or is not the published file"
-# What a network, a server, a cut archive or apt raise; anything else is a defect of ours.
+# Errors from the network, a server, a truncated archive or apt; any other error is a bug in hierapp.
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, zlib.error, subprocess.SubprocessError)
 
 
 class _WayFailedError(Exception):
-    """One way did not work; the message is the reason, in words."""
+    """A source failed; the message is the reason."""
 
 
 def fetch(dataset: Dataset, root: Path, aside: Path, report: Report) -> Path:
-    """Try one way after another.
+    """Try the sources in turn.
 
     Args:
-        root: the data folder; archives that lie there already are used.
-        aside: an empty folder to work in.
-        report: called as report(done_bytes, what) five times a second.
+        root: the data folder; archives in it are used.
+        aside: an empty folder for temporary files.
+        report: called as report(done_bytes, what) five times per second.
 
     Returns:
-        The folder in `aside` where all files lie by their paths, checked.
+        The folder in `aside` that holds all files by their paths, verified.
 
     Raises:
-        DatasetError: if no way works; gives the reason of each.
+        DatasetError: if every source fails; the message gives the reason for each.
         OSError: if the disk is full.
     """
     reasons = []
@@ -72,7 +72,7 @@ def fetch(dataset: Dataset, root: Path, aside: Path, report: Report) -> Path:
     )
 
 
-# The ways. Each puts the files into `box` by their paths; False: it does not apply to this data set or this machine.
+# The sources. Each puts the files into `box` by their paths, or returns False if it is not available here.
 
 
 def _from_installed_package(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
@@ -98,7 +98,7 @@ def _by_torchvision(dataset: Dataset, root: Path, box: Path, report: Report) -> 
     archives = [box / archive.path for archive in dataset.archives]
     for archive, path in zip(dataset.archives, archives, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # torchvision takes an archive that is there for downloaded, and so does it one that the user put there.
+        # torchvision treats an existing archive as downloaded, and so do we for one that the user put there.
         if (root / archive.path).exists():
             path.symlink_to((root / archive.path).resolve())
     _watch(download, lambda: _bytes_in(archives), dataset, report)
@@ -106,7 +106,7 @@ def _by_torchvision(dataset: Dataset, root: Path, box: Path, report: Report) -> 
 
 
 def _by_apt(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
-    """Debian's own archive, for machines that reach nothing else. Needs no root: nothing is installed."""
+    """Download Debian's package with apt, for machines without other access. Needs no root: nothing is installed."""
     package, installed = dataset.debian_package, dataset.debian_folder
     apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg")
     if not (package and installed and apt and dpkg):
@@ -145,10 +145,10 @@ def _command(command: list[str], cwd: Path) -> None:
 
 
 def _watch(work: Callable[[], None], done: Callable[[], int], dataset: Dataset, report: Report) -> None:
-    """Run `work` in a thread and report the bytes done five times a second.
+    """Run `work` in a thread and report the bytes done five times per second.
 
     Raises:
-        _WayFailedError: if it fails, or no byte came for STALL_SECONDS; the thread is left to itself then.
+        _WayFailedError: if it fails, or no byte arrives for STALL_SECONDS; the thread is then abandoned.
         OSError: if the disk is full.
     """
     raised: list[Exception] = []
@@ -172,7 +172,7 @@ def _watch(work: Callable[[], None], done: Callable[[], int], dataset: Dataset, 
         thread.join(POLL_SECONDS)
     for error in raised:
         if isinstance(error, HTTPError):
-            error.close()  # it holds the connection
+            error.close()  # the error holds the connection
         if not isinstance(error, _FAILURES) or (isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)):
             raise error
         raise _WayFailedError(_in_words(error)) from error
@@ -181,13 +181,13 @@ def _watch(work: Callable[[], None], done: Callable[[], int], dataset: Dataset, 
 def _bytes_in(files: Iterable[Path]) -> int:
     total = 0
     for path in files:
-        with suppress(OSError):  # it may come or go at any time
+        with suppress(OSError):  # the file may appear or disappear at any time
             total += path.stat().st_size
     return total
 
 
 def _in_words(error: Exception) -> str:
-    """The reason in an exception's text, without urllib's marks.
+    """Extract the reason from an exception's text, without urllib's brackets.
 
     >>> _in_words(OSError("<urlopen error [Errno -2] Name or service not known>"))
     'Name or service not known'

@@ -1,4 +1,4 @@
-"""Reading the published data sets: one function a kind of files, `read(dataset, part, folder)`."""
+"""Readers of the published data sets: one function per file format, `read(dataset, part, folder)`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from hierapp.data.dataset import Arrays, Dataset, Part, read
 from hierapp.data.image_set import split
 
-# scikit-learn's digits come as one set; this seed draws the fifth that is their test part, the same for everyone.
+# scikit-learn's digits are not split; this seed draws the fifth that is the test part, the same on every machine.
 DIGITS_SEED = 20240229
 
 
 def read_digits(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """scikit-learn's digits, 0..16 scaled to 0..255; the test part is a stratified fifth drawn by DIGITS_SEED."""
+    """Read scikit-learn's digits, scaled from 0..16 to 0..255; the test part is a stratified fifth (DIGITS_SEED)."""
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
@@ -27,7 +27,7 @@ def read_digits(dataset: Dataset, part: Part, folder: Path) -> Arrays:
 
 
 def read_idx(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """The format of MNIST: a file of pixels after 16 bytes of header, a file of labels after 8."""
+    """Read the format of MNIST: a file of pixels with a header of 16 bytes and a file of labels with one of 8."""
     pixels, labels = (
         read(file, path, dataset.name) for file, path in dataset.places(folder).items() if file.part == part
     )
@@ -36,9 +36,9 @@ def read_idx(dataset: Dataset, part: Part, folder: Path) -> Arrays:
 
 
 def read_cifar(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """The "python version" of CIFAR: pickles of rows of 3,072 bytes, a plane a colour.
+    """Read the "python version" of CIFAR: pickles of rows of 3,072 bytes, one plane per colour.
 
-    torchvision.datasets.CIFAR10 gives the same, but hashes the test part too, and its import takes seconds.
+    torchvision.datasets.CIFAR10 returns the same, but also hashes the test part, and its import takes seconds.
     """
     batches = _unpickled(dataset, part, folder)
     labels = [batch[b"labels"] if b"labels" in batch else batch[b"fine_labels"] for batch in batches]
@@ -46,16 +46,16 @@ def read_cifar(dataset: Dataset, part: Part, folder: Path) -> Arrays:
 
 
 def read_cifar_coarse(dataset: Dataset, part: Part, folder: Path) -> Arrays:
-    """CIFAR-100 with the superclass of each image, by the names that the data itself gives its coarse labels: tables
-    of them circulate that are shifted by one."""
+    """Read CIFAR-100 with the superclass of each image, named by the data itself: some published tables of the
+    superclasses are shifted by one."""
     batches, (meta,) = _unpickled(dataset, part, folder), _unpickled(dataset, None, folder)
     class_of = np.array([dataset.class_names.index(name.decode()) for name in meta[b"coarse_label_names"]], np.int64)
     return _pixels(dataset, batches), class_of[np.concatenate([batch[b"coarse_labels"] for batch in batches])]
 
 
 def _unpickled(dataset: Dataset, part: Part | None, folder: Path) -> list[dict[bytes, Any]]:
-    """What the files of a part hold, or with None the file that belongs to both."""
-    # Safe to unpickle: `read` gives nothing but the published bytes. "latin1" would be slower.
+    """Unpickle the files of a part, or for None the file that belongs to both parts."""
+    # Safe to unpickle: `read` only returns the published bytes. "latin1" would be slower.
     return [
         pickle.loads(read(file, path, dataset.name), encoding="bytes")  # noqa: S301
         for file, path in dataset.places(folder).items()

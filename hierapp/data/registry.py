@@ -1,7 +1,7 @@
-"""The data sets by name, those that ship and the user's own, and each of them as one ImageSet of uint8 tensors.
+"""Data sets by name, shipped and imported, each as an ImageSet of uint8 tensors.
 
-A new data set that ships is one entry in DATASETS and, if its files are of a new kind, a function in `dataset_readers`.
-Nothing here needs torch before `load`.
+To ship another data set, add an entry to DATASETS and, for a new file format, a function to `hierapp.data.readers`.
+Only `load` needs torch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a data set can be loaded, and one sentence on it."""
+    """Whether a data set can be loaded, with a one-sentence explanation."""
 
     state: Literal["ready", "absent", "broken"]
     detail: str
@@ -161,12 +161,12 @@ DATASETS: dict[str, Dataset] = {
     ),
 }
 
-# The app starts on the first of these that is ready.
+# At start the app selects the first of these that is ready.
 BEST_FIRST = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "digits")
 
 
 def catalogue(folder: Path | str | None = None) -> dict[str, Dataset]:
-    """All data sets by name: those that ship in the order of DATASETS, then the user's own by name.
+    """Return all data sets by name: the shipped ones in the order of DATASETS, then the user's own by name.
 
     Args:
         folder: the data folder; by default paths.data_folder().
@@ -175,7 +175,7 @@ def catalogue(folder: Path | str | None = None) -> dict[str, Dataset]:
 
 
 def find(name: str, folder: Path | str | None = None) -> Dataset:
-    """The catalogue's entry, or a DatasetError that lists the names."""
+    """Return the catalogue entry; an unknown name raises a DatasetError that lists the names."""
     if name in DATASETS:
         return DATASETS[name]
     own = _own(folder)
@@ -185,7 +185,7 @@ def find(name: str, folder: Path | str | None = None) -> Dataset:
 
 
 def status(name: str, folder: Path | str | None = None) -> Status:
-    """Whether the data set can be loaded, told from presence and size of its files alone: fast, for every page asks.
+    """Check whether a data set can be loaded, from the presence and size of its files; fast, for use on every page.
 
     Args:
         name: a key of the catalogue.
@@ -207,12 +207,12 @@ def status(name: str, folder: Path | str | None = None) -> Status:
 
 
 def best_ready(folder: Path | str | None = None) -> str:
-    """The name of the best data set that is ready; the digits always are."""
+    """Return the name of the best data set that is ready; the digits always are."""
     return next(name for name in BEST_FIRST if status(name, folder).state == "ready")
 
 
 def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
-    """One part of a data set without torch: what `load` makes its tensors from; the other part's files are not opened.
+    """Read one part of a data set without torch, the data behind `load`; the other part's files are not opened.
 
     Args:
         name: a key of the catalogue.
@@ -223,7 +223,7 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
         (images, labels): uint8 [n, H, W, C], contiguous, and int64 [n], positions in the data set's class_names.
 
     Raises:
-        DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
+        DatasetError: if the data set is unknown or missing, or a file of the part is damaged; says how to repair it.
     """
     dataset = find(name, folder)
     if part not in ("train", "test"):
@@ -243,10 +243,10 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
 
 
 def class_counts(name: str, folder: Path | str | None = None) -> dict[Part, NDArray[np.int64]]:
-    """How many images each class has in each part: [L] in the order of the data set's class_names. Reads both parts.
+    """Count the images of each class in each part: [L] in the order of the data set's class_names. Reads both parts.
 
     Raises:
-        DatasetError: as `arrays`.
+        DatasetError: see `arrays`.
     """
     size = len(find(name, folder).class_names)
     parts: tuple[Part, Part] = ("train", "test")
@@ -262,7 +262,7 @@ def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
         folder: the data folder; by default paths.data_folder().
 
     Raises:
-        DatasetError: if the set is unknown or absent, or a file of the part is broken; says how to mend it.
+        DatasetError: if the data set is unknown or missing, or a file of the part is damaged; says how to repair it.
     """
     import torch
 
@@ -271,7 +271,7 @@ def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
 
 
 def _own(folder: Path | str | None) -> dict[str, Dataset]:
-    # A name that ships from now on hides the user's set of that name, and nothing else.
+    # If a later version ships a data set with the name of a user's own, only that one of the user's is hidden.
     return {name: entry for name, entry in import_store.found(_data_folder(folder)).items() if name not in DATASETS}
 
 

@@ -1,4 +1,4 @@
-"""From probabilities of classes to predicted nodes: `decoders` in torch, `explain` in numpy with the arithmetic."""
+"""Decoders from class probabilities to predicted nodes: `decoders` uses torch, `explain` shows the steps in numpy."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,6 @@
-"""From probabilities to a prediction: the decoders by name.
+"""Decoders by name: they convert leaf probabilities to predicted nodes.
 
-All work on z, the probability of each node, which is a sum over a range of leaves: O(B * N), with no [L, L] matrix.
+All use z, the probability of each node, which is a sum over a range of leaves: O(B * N), without an [L, L] matrix.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from hierapp.errors import ConfigError
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import checked_kind
 
-# Log-probabilities in single precision are good to some 1e-7: what is nearer to a threshold than this is at it.
+# Log-probabilities in single precision have an error of about 1e-7: values this close to a threshold count as equal.
 ROUNDING = 1e-6
 
 
 def leaf(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
-    """The likeliest leaf: argmax of z over the leaves, as node indices [B]."""
+    """Predict the most probable leaf: argmax of z over the leaves, as node indices [B]."""
     return _leaf_nodes(tree, leaf_log_probs.argmax(dim=1))
 
 
 def top_down(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
-    """From the root always on to the likeliest child, down to a leaf, as node indices [B]."""
+    """Predict a leaf by moving from the root to the most probable child at each step, as node indices [B]."""
     z = node_probabilities(leaf_log_probs, tree)[:, 1:]
     tables = _tables(tree, z.device)
     group, place = tables.group, tables.place
     best = z.new_zeros(len(z), len(tree.internal_nodes)).scatter_reduce(1, group.expand_as(z), z, "amax")
-    # Of children that are equally likely the first.
+    # Among equally probable children, choose the first.
     columns = torch.arange(z.shape[1], device=z.device).expand_as(z)
-    # Sums of the same numbers in another order differ in the last digits: that is no difference.
+    # Sums of the same numbers in a different order differ in the last digits; this counts as equal.
     columns = columns.where(z >= (1 - 1e-9) * best.gather(1, group.expand_as(z)), z.shape[1])
     chosen = torch.full_like(best, z.shape[1], dtype=torch.int64)
     chosen = chosen.scatter_reduce(1, group.expand_as(z), columns, "amin") + 1
     node = chosen.new_zeros(len(z), 1)
     for _ in range(int(tree.depth.max()) - 1):
         below = place[node]
-        # A leaf has no place among the internal nodes, and stays.
+        # A leaf has no position among the internal nodes and is final.
         node = torch.where(below < 0, node, chosen.gather(1, below.clamp(min=0)))
     return node[:, 0]
 
 
 def min_risk(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind = "lca-depth") -> Tensor:
-    """The leaf of least expected distance, argmin over leaves of sum_c P(c) d(c, .), as node indices [B].
+    """Predict the leaf of minimum expected distance, argmin over leaves of sum_c P(c) d(c, .), as node indices [B].
 
-    Conditional risk minimisation, Karthik et al. 2021. Of leaves of equal risk the likeliest.
+    Source: conditional risk minimization, Karthik et al. 2021. Among leaves of equal risk, choose the most probable.
     """
     risks = leaf_risks(leaf_log_probs, tree, distance)
     least = risks.amin(dim=1, keepdim=True)
@@ -58,14 +58,14 @@ def min_risk(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind = "
 
 
 def leaf_risks(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind = "lca-depth") -> Tensor:
-    """Expected distance of each leaf from the truth, sum_c P(c) d(c, leaf): [B, L], in one pass down the tree.
+    """Compute the expected distance of each leaf, sum_c P(c) d(c, leaf), [B, L], in one pass down the tree.
 
-    With s(v) the sum of z over path(v), the root left out:
+    With s(v) the sum of z over path(v) without the root:
 
-    - "edges": the expected depth, plus one step for each edge to the leaf, less 2 s(leaf)
-    - "lca-depth": the expectation of max(depth of the truth, depth of the leaf) - 1, less s(leaf)
-    - "lca-height": for each edge down to the leaf its parent's less its child's height, weighed by 1 - z(child), summed
-      (risk(child) = risk(parent) + height(parent) * (z(parent) - z(child)), summed by parts)
+    - "edges": the expected depth, plus one step for each edge to the leaf, minus 2 s(leaf)
+    - "lca-depth": the expectation of max(depth of the truth, depth of the leaf) - 1, minus s(leaf)
+    - "lca-height": the sum over the edges down to the leaf of (height of the parent - height of the child) * (1 -
+      z(child)); that is risk(child) = risk(parent) + height(parent) * (z(parent) - z(child)), summed by parts
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> risks = leaf_risks(torch.tensor([[0.3, 0.3, 0.4]]).log(), tree)[0]
@@ -93,10 +93,10 @@ def leaf_risks(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind =
 
 
 def threshold(leaf_log_probs: Tensor, tree: LabelTree, threshold: float = 0.5) -> Tensor:
-    """The deepest node with z >= threshold, which may be internal, as node indices [B].
+    """Predict the deepest node with z >= threshold, which may be internal, as node indices [B].
 
-    Of equally deep nodes, which a threshold of 0.5 or less allows, the likeliest, and of equally likely ones the first.
-    The root always qualifies.
+    Nodes of equal depth can both qualify if the threshold is at most 0.5: then choose the most probable, and the first
+    among equally probable nodes. The root always qualifies.
 
     Raises:
         ConfigError: if the threshold is not from 0 to 1.
@@ -106,16 +106,16 @@ def threshold(leaf_log_probs: Tensor, tree: LabelTree, threshold: float = 0.5) -
     z = node_probabilities(leaf_log_probs, tree)
     z[:, 0] = 1.0
     depth = _tables(tree, z.device).depth
-    # z is at most 1: it decides among equals in depth alone.
+    # z is at most 1, so it decides only between nodes of equal depth.
     rank = torch.where(z >= threshold - ROUNDING, 2.0 * depth + z.clamp(max=1.0), 0.0)
-    # As in `top_down`, the last digits of sums are no difference: they depend on the device.
+    # As in `top_down`, the last digits of sums are ignored: they depend on the device.
     return (rank >= rank.amax(dim=1, keepdim=True) - 1e-9).int().argmax(dim=1)
 
 
 def node_probabilities(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
-    """Probabilities of all nodes, [B, N], from log-probabilities of the leaves [B, L].
+    """Compute the probabilities of all nodes, [B, N], from log-probabilities of the leaves [B, L].
 
-    They are in double precision where the device has it.
+    The result is in double precision if the device supports it.
     """
     exact = torch.float32 if leaf_log_probs.device.type == "mps" else torch.float64
     sums = torch.nn.functional.pad(leaf_log_probs.detach().to(exact).exp().cumsum(dim=1), (1, 0))
@@ -139,18 +139,19 @@ def decode(leaf_log_probs: Tensor, tree: LabelTree, rule: str = "leaf", **option
     Args:
         leaf_log_probs: [B, L, ...] log-probabilities of the leaves, in the order of `tree.leaves`.
         tree: the label tree.
-        rule: "leaf", the likeliest leaf; "top-down", always on to the likeliest child; "min-risk", the leaf of least
-            expected distance; "threshold", the deepest node that is likely enough.
-        options: `distance` of "min-risk" ("lca-depth" unless told), `threshold` of "threshold" (0.5 unless told).
+        rule: "leaf" (default), the most probable leaf; "top-down", from the root to the most probable child at each
+            step; "min-risk", the leaf of minimum expected distance; "threshold", the deepest node whose probability
+            reaches the threshold.
+        options: `distance` for "min-risk" (default "lca-depth"), `threshold` for "threshold" (default 0.5).
 
     Returns:
         int64 [B, ...], positions in `tree.nodes`.
 
     Raises:
-        ConfigError: for an unknown rule, an option that the rule has not, or log-probabilities of another shape.
-        TreeError: for an unknown distance.
+        ConfigError: if the rule is unknown, does not have an option, or the log-probabilities have the wrong shape.
+        TreeError: if the distance is unknown.
 
-    The paper's figure 7: by leaves a truck, from the top down a cat.
+    Example of Loss in Layers, figure 7: "leaf" predicts a truck, "top-down" a cat.
 
     >>> tree = LabelTree.from_edges(
     ...     [("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("animal", "horse")]
@@ -178,7 +179,7 @@ def _leaf_nodes(tree: LabelTree, leaves: Tensor) -> Tensor:
 
 
 class _Tables(NamedTuple):
-    """The tree's arrays as tensors; `place` of a node is its place among the internal nodes, -1 for leaves."""
+    """Arrays of the tree as tensors; `place` is the position of a node among the internal nodes, -1 for leaves."""
 
     leaf_nodes: Tensor
     ranges: Tensor

@@ -1,6 +1,6 @@
 """The decoders in numpy, for stored outputs and the Loss lab: the same predictions as `decoders`, without torch.
 
-Tests compare the two; `decoders` says what each rule is.
+`decoders` documents each rule; tests compare the two modules.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ ROUNDING = 1e-6  # as `decoders.ROUNDING`
 
 
 class Deepest(NamedTuple):
-    """For each sample and depth from 1 the likeliest node there and its probability, [n, D] each.
+    """For each sample and each depth from 1, the most probable node and its probability, [n, D] each.
 
-    Where there is no node, the node is -1.
+    The node is -1 where there is none.
     """
 
     node: Ints
@@ -30,7 +30,7 @@ class Deepest(NamedTuple):
 
 
 def node_probabilities(p: Floats, tree: LabelTree) -> Floats:
-    """Probabilities of all nodes [n, N] from those of the leaves [n, L]."""
+    """Compute the probabilities of all nodes [n, N] from those of the leaves [n, L]."""
     below = np.zeros((len(p), p.shape[1] + 1))
     np.cumsum(p, axis=1, out=below[:, 1:])
     z: Floats = np.take(below, tree.leaf_ranges[:, 1], axis=1)
@@ -45,17 +45,17 @@ def decode(
 
     Args:
         p: [n, L] probabilities in the order of `tree.leaves`.
-        tree: the label tree; "min-risk" makes its matrix of distances.
-        rule: one of `RULES`.
-        threshold: of "threshold".
-        distance: of "min-risk".
+        tree: the label tree; "min-risk" computes its distance matrix.
+        rule: one of `RULES`; "leaf" by default.
+        threshold: threshold of "threshold" (default 0.5).
+        distance: distance of "min-risk" (default "lca-depth").
 
     Returns:
         [n], positions in `tree.nodes`.
 
     Raises:
-        ConfigError: for an unknown rule, or a threshold that is not from 0 to 1.
-        TreeError: for an unknown distance.
+        ConfigError: if the rule is unknown, or the threshold is not from 0 to 1.
+        TreeError: if the distance is unknown.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> [tree.nodes[decode(np.array([[0.35, 0.25, 0.4]]), tree, rule)[0]] for rule in RULES]
@@ -68,7 +68,7 @@ def decode(
     if rule == "min-risk":
         risks = p @ tree.distances(distance).astype(np.float64)
         least = risks.min(1, keepdims=True)
-        # Of leaves of equal risk the likeliest.
+        # Among leaves of equal risk, choose the most probable.
         return _leaf_nodes(np.where(risks <= least + ROUNDING * (1 + np.abs(least)), p, -1.0), tree)
     if rule == "threshold":
         return at_threshold(deepest(p, tree), threshold)
@@ -76,7 +76,7 @@ def decode(
 
 
 def deepest(p: Floats, tree: LabelTree) -> Deepest:
-    """What the threshold decoder needs, whatever the threshold."""
+    """Compute the part of the threshold decoder that does not depend on the threshold."""
     z = node_probabilities(p, tree)
     z[:, 0] = 1.0
     np.minimum(z, 1.0, out=z)
@@ -85,7 +85,7 @@ def deepest(p: Floats, tree: LabelTree) -> Deepest:
     for level in range(1, node.shape[1]):
         there = np.flatnonzero(tree.depth == level + 1)
         part = z[:, there]
-        # As in `decoders.threshold`: of nodes that differ by rounding alone, the first.
+        # As in `decoders.threshold`: among nodes that differ only by rounding, choose the first.
         likeliest = (part >= part.max(1, keepdims=True) - 1e-9).argmax(1)
         node[:, level] = there[likeliest]
         best[:, level] = part[np.arange(len(p)), likeliest]
@@ -93,7 +93,7 @@ def deepest(p: Floats, tree: LabelTree) -> Deepest:
 
 
 def at_threshold(given: Deepest, threshold: float) -> Ints:
-    """The deepest node with z >= threshold, of equally deep ones the likeliest, [n].
+    """Return the deepest node with z >= threshold, the most probable one among nodes of equal depth, [n].
 
     Raises:
         ConfigError: if the threshold is not from 0 to 1.
@@ -119,6 +119,6 @@ def _top_down(p: Floats, tree: LabelTree) -> Ints:
         below = np.array(tree.children[inner])
         part = z[np.ix_(here, below)]
         if len(here):
-            # The first of those that are equal but for rounding.
+            # Among nodes that are equal up to rounding, choose the first.
             node[here] = below[(part >= (1 - 1e-9) * part.max(1, keepdims=True)).argmax(1)]
     return node

@@ -1,4 +1,4 @@
-"""Submitting runs and working on the queue: one scheduler, one process a run, here or on a Ray cluster."""
+"""Submit runs and process the queue: one scheduler, one process per run, on this machine or a Ray cluster."""
 
 from typing import TYPE_CHECKING
 

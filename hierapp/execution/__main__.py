@@ -1,4 +1,4 @@
-"""`python -m hierapp.execution`: work on the queue of HIERAPP_HOME until it is empty."""
+"""`python -m hierapp.execution`: process the queue of HIERAPP_HOME until it is empty."""
 
 from hierapp.execution.scheduler import run_scheduler
 from hierapp.runs import Store

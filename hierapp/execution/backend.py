@@ -1,4 +1,4 @@
-"""What the scheduler asks of a way to start runs; `local` and `ray` have one each."""
+"""The interface between the scheduler and a backend, which starts runs; `local` and `ray` implement it."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Protocol
 
 from hierapp.runs import Run
 
-LOG = "launcher.log"  # in the store's folder: what the scheduler and the processes of GPUs say
+LOG = "launcher.log"  # in the store's folder: the log of the scheduler and of the GPU workers
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Place for a run: what it may ask for as its device ("auto", "cuda", ...), and where it would go."""
+    """A free place for a run: the devices that the run may ask for ("auto", "cuda", ...) and where the place is."""
 
     accepts: tuple[str, ...]
     device: str
 
 
 class Backend(Protocol):
-    """A way to start runs, look after them and end them."""
+    """Starts, monitors and ends runs."""
 
     def free_slots(self, running: Sequence[Run]) -> list[Slot]:
-        """Where one more run could start now, the best place first."""
+        """Return the places where one more run can start now, best first."""
 
     def start(self, run: Run) -> None:
-        """Start a worker for a run that was just claimed."""
+        """Start a worker for a claimed run."""
 
     def lost_reason(self, run: Run) -> str | None:
-        """Why the run's worker is gone without a word, or None while it lives or may come to be."""
+        """Return why the worker of a run is gone without a report; None while it lives or may still start."""
 
     def never_started(self, run: Run) -> bool:
-        """Whether no worker ever took the run, and none will."""
+        """Return whether no worker has taken the run and none will."""
 
     def kill(self, run: Run) -> None:
         """End the run's worker at once."""
 
     def close(self) -> None:
-        """Let go of what is held between runs: none is left."""
+        """Release resources; called when no run is left."""

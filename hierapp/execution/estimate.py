@@ -1,4 +1,4 @@
-"""About how long runs will take: from runs of this machine, else from a speed measured elsewhere."""
+"""Estimate how long runs take, from earlier runs on this machine or else from reference speeds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hierapp.data import registry as datasets
 from hierapp.runs import Store
 from hierapp.training import RunConfig, models
 
-REFERENCE_PIXELS = 32 * 32  # at which the models' speeds were measured; the first run on a machine takes their place
+REFERENCE_PIXELS = 32 * 32  # image size of the reference speeds, which the first run replaces
 START_SECONDS = 5.0  # a worker's imports and the loading of the data
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds for a whole plan, and whether they come from runs on this machine."""
+    """The estimated seconds for a plan, and whether they come from runs on this machine."""
 
     seconds: float
     measured_here: bool
@@ -26,7 +26,7 @@ class Estimate:
 
 
 def estimate(store: Store, configs: Sequence[RunConfig], at_once: int) -> Estimate:
-    """How long the configurations take together when so many run at once."""
+    """Estimate how long the configurations take in total, with `at_once` runs in parallel."""
     known = _epoch_seconds(store)
     total, here = 0.0, True
     for config in configs:
@@ -42,7 +42,7 @@ def estimate(store: Store, configs: Sequence[RunConfig], at_once: int) -> Estima
 
 
 def words(seconds: float) -> str:
-    """A duration as people say it.
+    """Format a duration for display.
 
     >>> words(3), words(50), words(200), words(9000)
     ('a few seconds', '50 seconds', '3 minutes', '2.5 hours')
@@ -57,7 +57,7 @@ def words(seconds: float) -> str:
 
 
 def _epoch_seconds(store: Store) -> dict[tuple[str, str], float]:
-    """Seconds that the last epoch of the latest run took, by data set and model."""
+    """Return the seconds per epoch of the latest run, by data set and model."""
     return {
         (run.config.data, run.config.model): run.last["epoch_seconds"]
         for run in store.runs(states=("finished", "running"))

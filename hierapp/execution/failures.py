@@ -1,4 +1,4 @@
-"""What a run says that fails: one sentence on what was wrong and what to do, for faults of the hardware too."""
+"""Describe the failure of a run in one sentence: the cause, including hardware faults, and what to do."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ TOO_OLD = (
     "The NVIDIA driver is too old for this PyTorch; update the driver, install a PyTorch for an older CUDA, or choose"
     " the device cpu."
 )
-# What PyTorch and NVIDIA's libraries write, and the sentence for it; the first that is found counts.
+# Error messages of PyTorch and NVIDIA's libraries, and the sentence to show; the first match is used.
 _SENTENCES: tuple[tuple[str, str], ...] = (
-    # Without memory for a handle the matrix library says that it is not initialised, and the one for convolutions that
-    # none of its ways works.
+    # Without memory for a handle, cuBLAS reports that it is not initialized, and cuDNN that it finds no algorithm.
     (
         "out of memory|can't allocate memory|ALLOC_FAILED|ALLOCATION_FAILED|CUBLAS_STATUS_NOT_INITIALIZED"
         "|unable to find an engine|unable to find a valid cuDNN algorithm",
@@ -40,19 +39,19 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
         " (nvidia-smi --compute-mode=0).",
     ),
 )
-# After these the process can use the GPU no more, but the next one often can.
+# After these errors the process cannot use the GPU any more; a new process often can.
 _GPU = re.compile(
     "illegal memory access|misaligned address|unspecified launch failure|launch timed out|uncorrectable ECC"
     "|CUDA unknown error|error: unknown error|GPU is lost|fallen off the bus|EXECUTION_FAILED|INTERNAL_ERROR"
 )
-LONGEST = 120  # characters of what the GPU's libraries say
+LONGEST = 120  # characters quoted from an error message
 
 
 def describe(error: Exception) -> str:
-    """One sentence for the user; the log has the traceback."""
+    """Return one sentence for the user; the traceback is in the log."""
     if isinstance(error, HierappError):
         return str(error)
-    # What runs out of memory may leave things so that whoever cleans up after it fails, too.
+    # Cleanup after an out-of-memory error may fail as well and hide it; so look at the causes.
     if any(isinstance(each, MemoryError) or type(each).__name__ == "OutOfMemoryError" for each in _with_causes(error)):
         return MEMORY
     first = (str(error).splitlines() or [""])[0]
@@ -69,7 +68,7 @@ def describe(error: Exception) -> str:
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those that were being handled when it came."""
+    """Yield the error and its chain of causes and contexts."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

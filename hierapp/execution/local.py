@@ -1,4 +1,4 @@
-"""The default backend: processes of this machine, one a run."""
+"""The default backend: one process per run, on this machine."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from hierapp.execution.gpu_worker import can_share
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, processes
 
-START_SECONDS = 20.0  # for a worker to say that it is there
-SILENCE_SECONDS = 30.0  # of a worker that cannot be seen from here, until it is taken for gone
+START_SECONDS = 20.0  # for a worker to report that it has started
+SILENCE_SECONDS = 30.0  # without a heartbeat, until a worker that is not visible from here counts as gone
 LOG_END = 200  # characters
-# How often a thread of PyTorch's looks for work before it sleeps. LeNet in bfloat16 on two cores: by default 7,200
-# images a second alone and 350 at a load of 6, for it keeps a core from whoever has work; with this 5,800
-# and 1,700.
+# How often an idle PyTorch thread polls for work before it sleeps. LeNet in bfloat16 on two cores: with the default,
+# 7,200 images per second alone and 350 at a load of 6, because a polling thread occupies a core that others need;
+# with this value, 5,800 and 1,700.
 SPINS = os.environ.get("GOMP_SPINCOUNT", "1000")
 
 
 class LocalBackend:
-    """Starts workers as processes, and knows the ends of those that it started itself.
+    """Starts workers as processes and records how those that it started end.
 
     Args:
-        store: the store whose runs they are.
+        store: the store of the runs.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._workers: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
-        self._of_gpu: dict[str, subprocess.Popen[bytes]] = {}  # by the GPU
-        self._handed: set[tuple[str, int]] = set()  # to a process that others had been handed to before
+        self._of_gpu: dict[str, subprocess.Popen[bytes]] = {}  # GPU workers by GPU
+        self._handed: set[tuple[str, int]] = set()  # attempts given to a GPU worker that was already running
         self._oom_kills = processes.oom_kills()
-        # What was last seen of a run, and when by this process's clock, which cannot be set.
+        # The last observed state of a run, and when, on this process's monotonic clock.
         self._seen: dict[tuple[str, int], tuple[object, float]] = {}
 
     def free_slots(self, running: Sequence[Run]) -> list[Slot]:
-        """A place on each device that has a slot left, the emptiest GPU first."""
+        """Return a place on each device with a free slot, the GPU with the fewest runs first."""
         used = [run.assigned_device for run in running]
-        # A run that asks for what this machine does not have goes to the CPU, and fails with a sentence that says so.
+        # A run for a device that this machine does not have goes to the CPU, where it fails with a clear error.
         absent = {"cuda", "mps"} - set(devices.kinds())
         found = []
         for kind in devices.kinds():
@@ -55,19 +55,19 @@ class LocalBackend:
         return found
 
     def start(self, run: Run) -> None:
-        """Start a worker that sees its own GPU only, or has its share of the cores."""
+        """Start a worker that sees only its own GPU, or has its share of the cores."""
         environment = {"HIERAPP_HOME": str(self.store.folder), "GOMP_SPINCOUNT": SPINS}
         kind, _, card = (run.assigned_device or "").partition(":")
         if kind == "cuda":
             environment["CUDA_VISIBLE_DEVICES"] = card
             if "CUDA_VISIBLE_DEVICES" not in os.environ:
-                # The number is the driver's, which counts otherwise than CUDA does by itself: the fastest GPU first.
+                # The number is the driver's; CUDA by default numbers the fastest GPU first.
                 environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         elif run.config.device == "cpu":
-            # Or PyTorch takes half a gigabyte of a GPU as soon as it is asked for the GPU's random state.
+            # Otherwise PyTorch allocates half a gigabyte on a GPU when the GPU's random state is read.
             environment["CUDA_VISIBLE_DEVICES"] = ""
         if kind != "cuda" and slots.slots(self.store, "cpu") > 1:
-            # Runs that share the cores are slower if each wants all of them.
+            # Runs that share the cores are slower if each uses as many threads as there are cores.
             environment["OMP_NUM_THREADS"] = str(slots.threads(self.store))
         key = (run.id, run.attempt)
         if kind == "cuda" and settings.shares_gpu(self.store) and can_share(run.config):
@@ -77,7 +77,7 @@ class LocalBackend:
             self._workers[key] = processes.spawn(command, run.log_file, environment)
 
     def _hand_over(self, run: Run, card: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Give a run to the process that trains the runs of a GPU, a new one if there is none any more."""
+        """Give a run to the worker of a GPU; start the worker if it is not running."""
         line = f"{run.id} {run.attempt}\n".encode()
         worker = self._of_gpu.get(card)
         if worker is not None and worker.poll() is None and _tell(worker, line):
@@ -93,8 +93,8 @@ class LocalBackend:
         return worker
 
     def never_started(self, run: Run) -> bool:
-        """A run that was claimed, but whoever claimed it died before its worker was there, or the process that it was
-        handed to had ended by then."""
+        """Return whether the scheduler that claimed the run died before its worker started, or the GPU worker that was
+        given the run had ended."""
         worker = self._workers.get((run.id, run.attempt))
         if run.process is not None:
             return False
@@ -103,7 +103,7 @@ class LocalBackend:
         return (run.id, run.attempt) in self._handed and worker.poll() is not None
 
     def lost_reason(self, run: Run) -> str | None:
-        """Why the run's process is gone; None while it lives, or where that cannot be told yet."""
+        """Return why the run's process is gone; None while it lives or that is not known yet."""
         worker = self._workers.get((run.id, run.attempt))
         code = worker.poll() if worker else None
         if worker and code is None:
@@ -122,8 +122,8 @@ class LocalBackend:
         return f"{_why(code, killed_for_memory)}{_log_end(run.log_file)}"
 
     def kill(self, run: Run) -> None:
-        """End the worker and its children at once; other runs of the process wait again, and go on from their
-        checkpoints."""
+        """End the worker and its children at once. Other runs of the same process return to the queue and continue from
+        their checkpoints."""
         processes.kill(run.process)
         for card, worker in list(self._of_gpu.items()):
             if worker.pid == run.pid:
@@ -133,12 +133,12 @@ class LocalBackend:
                 self.store.lose(other, f"The process that it shared with run {run.id} had to be ended.", again=True)
 
     def close(self) -> None:
-        """Workers are processes of their own; those of GPUs hear that nothing more comes, and end."""
+        """Close the input of the GPU workers, so that they exit; other workers are independent processes."""
         for worker in self._of_gpu.values():
             _close(worker)
 
     def _unchanged(self, run: Run, seconds: float) -> bool:
-        """Whether the run has given no sign of life for so long, as far as this scheduler has watched."""
+        """Return whether this scheduler has seen no heartbeat of the run for that many seconds."""
         key, sign = (run.id, run.attempt), (run.process, run.heartbeat)
         before, since = self._seen.get(key, (None, 0.0))
         if before != sign:
@@ -148,7 +148,7 @@ class LocalBackend:
 
 
 def _tell(worker: subprocess.Popen[bytes], line: bytes) -> bool:
-    """Write to a process; whether it could still be reached."""
+    """Write a line to a process; return whether the process accepted it."""
     assert worker.stdin is not None
     try:
         worker.stdin.write(line)
@@ -159,14 +159,14 @@ def _tell(worker: subprocess.Popen[bytes], line: bytes) -> bool:
 
 
 def _close(worker: subprocess.Popen[bytes]) -> None:
-    """Tell a process that nothing more comes."""
+    """Close the input of a process."""
     assert worker.stdin is not None
     with suppress(OSError):
         worker.stdin.close()
 
 
 def _why(code: int | None, killed_for_memory: bool = False) -> str:
-    """How a worker went that left no word; None if another scheduler had started it."""
+    """Describe how a worker ended without a report; the code is None if another scheduler started it."""
     if killed_for_memory:
         return (
             "The machine ran out of memory, and the system ended the run's process; let fewer runs go at once, or make"
@@ -181,7 +181,7 @@ def _why(code: int | None, killed_for_memory: bool = False) -> str:
 
 
 def _log_end(log: Path) -> str:
-    """The last words of a log, as a sentence to append."""
+    """Return the last line of a log as a sentence to append."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 4 * LOG_END))

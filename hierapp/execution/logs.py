@@ -1,4 +1,4 @@
-"""The logs there are, and the end of one, however long it has grown."""
+"""List the logs and read the end of a log, whatever its size."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hierapp.errors import StoreError
 from hierapp.runs import Store
 
 BLOCK = 1 << 16
-FARTHEST = 4 << 20  # bytes from the end; what is searched for farther back is found in the whole file
-LONGEST = 2000  # characters shown of a line
+FARTHEST = 4 << 20  # bytes from the end; a search does not look farther back
+LONGEST = 2000  # characters shown per line
 
-# Colours, moves of the cursor, titles of windows; then whatever else a terminal would not show.
+# Escape sequences for colors, cursor movement and window titles; then other control characters.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class Log:
-    """A log: "launcher" or a run's id, a title for people, and its file, which need not be there yet."""
+    """A log: its name ("launcher" or the id of a run), a title for display, and its file, which may not exist yet."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Log:
 
 
 def known(store: Store) -> list[Log]:
-    """The scheduler's log and each run's, the newest run first.
+    """Return the log of the scheduler, then the logs of the runs, newest first.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -43,15 +43,15 @@ def known(store: Store) -> list[Log]:
 
 
 def tail(file: Path, lines: int = 200, search: str | None = None) -> list[str] | None:
-    """The last lines of a log as a terminal would show them, without colours; None if there is no such file.
+    """Return the last lines of a log as a terminal shows them, without colors; None if the file does not exist.
 
     Args:
-        file: the log.
-        lines: how many at most.
-        search: only lines with these words in them, in small or capital letters, among the last 4 MiB.
+        file: the log file.
+        lines: the maximum number of lines.
+        search: return only lines that contain this text, ignoring case, among the last 4 MiB.
 
     Raises:
-        StoreError: if the file is there and cannot be read.
+        StoreError: if the file exists and cannot be read.
     """
     wanted = (search or "").casefold()
     try:
@@ -65,7 +65,7 @@ def tail(file: Path, lines: int = 200, search: str | None = None) -> list[str] |
 
 
 def _backwards(log: BinaryIO) -> Iterator[str]:
-    """The lines from the last one to the first, read in blocks from the end."""
+    """Yield the lines from last to first, read in blocks from the end."""
     end = log.seek(0, 2)
     at, start = end, max(0, end - FARTHEST)
     rest = b""
@@ -75,14 +75,14 @@ def _backwards(log: BinaryIO) -> Iterator[str]:
         log.seek(at)
         rest, *whole = (log.read(step) + rest).split(b"\n")
         if at + step == end and whole and not whole[-1]:
-            whole.pop()  # the file ends with a line's end, not with an empty line
+            whole.pop()  # what follows the final newline is not a line
         yield from map(_shown, reversed(whole))
     if rest:
         yield _shown(rest)
 
 
 def _shown(line: bytes) -> str:
-    """What a terminal would show of a line: what is written over after a carriage return is gone."""
+    """Return a line as a terminal shows it: text overwritten after a carriage return is dropped."""
     text = line.decode(errors="replace").rstrip("\r").rsplit("\r", 1)[-1]
     text = _ESCAPES.sub("", text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -1,4 +1,4 @@
-"""Between a training and whoever writes down what it tells: signs of life, requests to stop, full disks."""
+"""Connect training to the writer of a run: heartbeats, requests to stop, full disks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hierapp.errors import DiskFull, StaleAttemptError, StoreError
 from hierapp.runs import Run
 from hierapp.runs.states import State
 
-LOOK_SECONDS = 0.25  # between looks whether to stop
-HEARTBEAT_SECONDS = 2.0  # between signs of life
-PATIENCE_SECONDS = 1.0  # between tries on a full disk
-CHECKPOINT_SECONDS = 1.0  # at least, between checkpoints
-CHECKPOINT_SHARE = 0.02  # of the time, at most, goes into them
+LOOK_SECONDS = 0.25  # between checks for a request to stop
+HEARTBEAT_SECONDS = 2.0  # between heartbeats
+PATIENCE_SECONDS = 1.0  # between attempts on a full disk
+CHECKPOINT_SECONDS = 1.0  # minimum time between checkpoints
+CHECKPOINT_SHARE = 0.02  # maximum share of the time spent on checkpoints
 
 
 class RunWriter(Protocol):
-    """Who writes down what a worker tells: `SQLiteRunWriter`, or something far away that passes it on to one."""
+    """Records what a worker reports: `SQLiteRunWriter`, or a proxy that sends the calls to one on another machine."""
 
     def begin(self, device: str, version: str) -> None: ...
 
@@ -46,21 +46,21 @@ class RunWriter(Protocol):
     def end(self, state: State, error: str | None = None) -> None: ...
 
     def saved(self, file: Path) -> None:
-        """A file of the run's folder is whole."""
+        """Accept a complete file in the run's folder."""
 
 
 _thread = threading.local()
 
 
 def log() -> TextIO:
-    """Where this thread's log goes: standard output, unless it has a file of its own."""
+    """Return the log stream of this thread: standard output, unless `log_into` is active."""
     stream: TextIO = getattr(_thread, "log", sys.stdout)
     return stream
 
 
 @contextmanager
 def log_into(file: Path) -> Iterator[None]:
-    """Meanwhile the log of this thread goes to the end of a file."""
+    """Context manager: append the log of this thread to a file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as _thread.log:
         try:
@@ -70,7 +70,7 @@ def log_into(file: Path) -> Iterator[None]:
 
 
 def say(words: str) -> None:
-    """A line for the run's log; a log that cannot be written stops nothing."""
+    """Write a line to the run's log; errors while writing the log are ignored."""
     try:
         print(f"{time.strftime('%H:%M:%S')} {words}", file=log(), flush=True)
     except OSError:
@@ -78,10 +78,10 @@ def say(words: str) -> None:
 
 
 class RunRecorder:
-    """The training's Recorder over a `RunWriter`. Use it as a context: meanwhile a thread gives signs of life.
+    """The Recorder of the training, on top of a `RunWriter`. As a context manager it runs a heartbeat thread.
 
     Args:
-        writer: what the run's worker may write.
+        writer: the writer of the run.
         run: the run.
     """
 
@@ -92,11 +92,11 @@ class RunRecorder:
         self._over = threading.Event()
         self._pulse = threading.Thread(target=self._live, daemon=True)
         self._saved_at = time.monotonic()
-        # The shortest of the last ones counts: a disk that was busy once must not put off the next checkpoints.
+        # The minimum of the last durations is used: a disk that was busy once must not delay the next checkpoints.
         self._save_seconds = deque([0.0], maxlen=3)
 
     def __enter__(self) -> RunRecorder:
-        # A short run would be over before the first look of the thread.
+        # A short run may end before the first check of the thread.
         self._asked = self.writer.is_asked_to_stop()
         self._pulse.start()
         return self
@@ -105,7 +105,7 @@ class RunRecorder:
         self._over.set()
         self._pulse.join(timeout=HEARTBEAT_SECONDS)
 
-    # What the training asks and tells
+    # Calls from the training
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None:
         self._patiently(lambda: self.writer.report(epoch, values, epoch / self.run.config.epochs))
@@ -121,7 +121,7 @@ class RunRecorder:
         return self._asked or self.signal is not None
 
     def should_save(self) -> bool:
-        """As often as it costs little of the time."""
+        """Return whether a checkpoint is due; limits their share of the training time."""
         waited = time.monotonic() - self._saved_at
         if waited < max(CHECKPOINT_SECONDS, min(self._save_seconds) / CHECKPOINT_SHARE):
             return False
@@ -152,7 +152,7 @@ class RunRecorder:
     def when_there_is_room(self, write: Callable[[], None]) -> None:
         self._patiently(write)
 
-    # How the run ends
+    # End of the run
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
         self._patiently(lambda: self.writer.finish(epoch, test, confusion))
@@ -161,7 +161,7 @@ class RunRecorder:
         self._patiently(lambda: self.writer.end(state, error))
 
     def _patiently(self, write: Callable[[], None]) -> None:
-        """Write, and where the disk is full, try again until there is room."""
+        """Write; while the disk is full, try again until there is room."""
         told = False
         while True:
             try:
@@ -179,7 +179,7 @@ class RunRecorder:
                 time.sleep(PATIENCE_SECONDS)
 
     def _live(self) -> None:
-        """Look whether to stop and give signs of life, beside the training."""
+        """Check for a request to stop and send heartbeats while the training runs."""
         beaten = 0.0
         while not self._over.wait(LOOK_SECONDS):
             try:
@@ -192,4 +192,4 @@ class RunRecorder:
                 self._is_stale = True
                 return
             except StoreError:
-                continue  # a full disk, a folder that is away for a moment: the next look may be luckier
+                continue  # a full disk or a folder that is briefly unavailable: try again at the next check

@@ -1,8 +1,8 @@
-"""Working on the queue, whichever way runs are started.
+"""The scheduler: process the queue, with any backend.
 
-`python -m hierapp.execution` works on the queue of the store and ends when nothing is left. It holds a lock while it
-does, so that there is one at a time; whoever submits or looks calls `ensure_scheduler`. Workers outlive it, and the
-next one takes them over.
+`python -m hierapp.execution` processes the queue of the store and exits when it is empty. A lock ensures that only one
+scheduler runs at a time. Code that submits or displays runs calls `ensure_scheduler`. Workers outlive the scheduler,
+and the next scheduler takes them over.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from hierapp.utils import processes
 from hierapp.utils.disk import disk_of
 
 POLL_SECONDS = 0.2
-FULL_DISK_SECONDS = 2.0  # between looks while the disk is full
-GRACE_SECONDS = 10.0  # for a run that was asked to stop
-ON_ITS_WAY_SECONDS = 10.0  # for a scheduler to take its lock
+FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
+GRACE_SECONDS = 10.0  # for a run to end after a request to stop
+ON_ITS_WAY_SECONDS = 10.0  # for a new scheduler to take its lock
 
-_started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}  # by the store's folder
+_started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}  # by store folder
 
 
 class Scheduler:
-    """One scheduler's view of the queue.
+    """Processes the queue of one store.
 
     Args:
-        store: where the queue is.
-        backends: the ways to start runs, made when they are first needed.
-        tell: is given each word for the log.
+        store: the store with the queue.
+        backends: factories of the backends, called when a backend is first needed.
+        tell: called with each message for the log.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Scheduler:
         self._tell = tell
         self._make = backends
         self._made: dict[str, Backend] = {}
-        # By this process's clock, which cannot be set: when each run was first seen to be asked to stop.
+        # When the request to stop each run was first seen, on this process's monotonic clock.
         self._asked: dict[tuple[str, int], float] = {}
 
     def step(self) -> bool:
-        """Look after the running ones and start what there is room for; False when nothing is left to do."""
+        """Check the running runs and start those there is room for; return False when nothing is left to do."""
         running = [run for run in self.store.runs(states=("running",)) if not self.ended(run)]
         waiting = self.store.is_work_left(running=False)
         disk = disk_of(self.store.folder)
@@ -66,7 +66,7 @@ class Scheduler:
         return bool(running) or waiting
 
     def ended(self, run: Run) -> bool:
-        """Whether the run's worker is gone; if it left no word, the store says so."""
+        """Return whether the worker of a run is gone; if it left no report, record that in the store."""
         backend = self._backend(run.launcher or "local")
         if backend.never_started(run):
             self._tell(f"run {run.id} never began, and waits again")
@@ -84,7 +84,7 @@ class Scheduler:
         return True
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Close the backends, when nothing is left to do."""
         for backend in self._made.values():
             backend.close()
 
@@ -128,7 +128,7 @@ class Scheduler:
 
 
 def backends() -> Mapping[str, Callable[[Store], Backend]]:
-    """Each backend by its name; what they need is imported when one is made."""
+    """Return the factory of each backend by name; a factory imports what its backend needs."""
 
     def local(store: Store) -> Backend:
         from hierapp.execution.local import LocalBackend
@@ -144,10 +144,10 @@ def backends() -> Mapping[str, Callable[[Store], Backend]]:
 
 
 def ensure_scheduler(store: Store) -> None:
-    """Start a scheduler if there are open runs and none is at work.
+    """Start a scheduler if there are open runs and none is running.
 
     Raises:
-        StoreError: if its process cannot be started; the runs wait.
+        StoreError: if its process cannot be started; the runs stay in the queue.
     """
     if not store.is_work_left() or _is_read_only(store):
         return
@@ -164,13 +164,13 @@ def ensure_scheduler(store: Store) -> None:
 
 
 def _is_on_its_way(store: Store) -> bool:
-    """Whether this process has started a scheduler that does not hold the lock yet: Python takes a second to begin."""
+    """Return whether a scheduler started by this process does not hold the lock yet: Python takes a second to start."""
     scheduler, since = _started.get(store.folder, (None, 0.0))
     return scheduler is not None and scheduler.poll() is None and time.monotonic() - since < ON_ITS_WAY_SECONDS
 
 
 def reap_lost_runs(store: Store) -> None:
-    """Record at once which running runs have lost their process, then do what `ensure_scheduler` does."""
+    """Record now which running runs have lost their process, then call `ensure_scheduler`."""
     if not store.is_work_left() or _is_read_only(store):
         return
     with _lock(store) as taken:
@@ -183,20 +183,21 @@ def reap_lost_runs(store: Store) -> None:
 
 
 def is_at_work(store: Store) -> bool:
-    """Whether a scheduler works on the queue now; nothing is started and no file is made."""
+    """Return whether a scheduler is running; starts nothing and creates no file."""
     try:
         file = (store.folder / "launcher.lock").open("r+")
     except OSError:
-        return False  # no scheduler has been here, or none could be
+        return False  # no scheduler has run here, or none can
     with file:
         return not _try_lock(file)
 
 
 def run_scheduler(store: Store) -> None:
-    """Work on the queue until nothing is left to do, or another scheduler does."""
-    # Whoever queues a run just before the lock is released finds it held and leaves; so look once more after it.
+    """Process the queue until nothing is left to do or another scheduler is running."""
+    # A run queued just before the lock is released starts no scheduler, because the lock is held; so check again after
+    # the release.
     while store.is_work_left():
-        # `ensure_scheduler` holds the lock for a moment when it looks.
+        # `ensure_scheduler` holds the lock briefly while it checks.
         with _lock(store, patience=1.0) as taken:
             if not taken:
                 return
@@ -217,14 +218,14 @@ def _step(scheduler: Scheduler) -> bool:
 
 
 def _is_read_only(store: Store) -> bool:
-    """Whether nobody can be at work here; what the store holds can still be shown."""
+    """Return whether the store is read-only, so that no scheduler can run; it can still be displayed."""
     return store.folder.is_dir() and not os.access(store.folder, os.W_OK)
 
 
 @contextmanager
 def _lock(store: Store, patience: float = 0.0) -> Iterator[bool]:
-    """Try for some seconds to take the scheduler's lock, which the system releases when its holder dies; whether it
-    was taken."""
+    """Try for `patience` seconds to take the scheduler's lock; yield whether it was taken. The system releases the
+    lock when its holder dies."""
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         file = (store.folder / "launcher.lock").open("a")

@@ -1,4 +1,4 @@
-"""Where runs go, this machine or a Ray cluster, and how often those that were interrupted are resumed."""
+"""Settings: where runs are executed (this machine or a Ray cluster), and automatic retries of interrupted runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hierapp.runs import Store
 LOCAL, RAY = "local", "ray"
 VARIABLE = "HIERAPP_LAUNCHER"
 MOST_RETRIES = 10
-# A cluster loses machines as a matter of course; one's own machine does so for a reason worth a look.
+# Clusters lose machines routinely; on your own machine an interruption has a cause that should be examined.
 DEFAULT_RETRIES = {LOCAL: 0, RAY: 3}
 
 SHARE_VARIABLE = "HIERAPP_SHARE_GPU"
@@ -20,10 +20,10 @@ _SETTING, _LAST_RAY, _RETRIES, _SHARE = "launcher", "launcher.ray", "retries", "
 
 
 def chosen(store: Store) -> str:
-    """Where runs go: HIERAPP_LAUNCHER, else what was chosen, else "local".
+    """Return where runs are executed: HIERAPP_LAUNCHER, else the stored choice, else "local".
 
     Returns:
-        "local"; "ray", the cluster that this machine finds by itself; or "ray://host:port".
+        "local"; "ray" for the cluster of this machine, found automatically; or "ray://host:port".
 
     Raises:
         ConfigError: if it is none of these.
@@ -32,10 +32,10 @@ def chosen(store: Store) -> str:
 
 
 def choose(store: Store, value: str) -> None:
-    """Keep where runs go.
+    """Store the choice of where runs are executed.
 
     Raises:
-        ConfigError: if it is not "local", "ray" or "ray://host:port"; what was kept before stays.
+        ConfigError: if it is not "local", "ray" or "ray://host:port"; the stored choice does not change.
     """
     wanted = _checked(value.strip())
     store.set_setting(_SETTING, wanted)
@@ -44,22 +44,22 @@ def choose(store: Store, value: str) -> None:
 
 
 def is_fixed() -> bool:
-    """Whether HIERAPP_LAUNCHER decides, so that a choice would change nothing."""
+    """Return whether HIERAPP_LAUNCHER is set, which overrides the stored choice."""
     return bool(os.environ.get(VARIABLE, "").strip())
 
 
 def kind_of(value: str) -> str:
-    """ "local" or "ray", whatever the cluster's address."""
+    """Return the kind of launcher, "local" or "ray", for any cluster address."""
     return LOCAL if value == LOCAL else RAY
 
 
 def last_ray(store: Store) -> str:
-    """The cluster that was chosen last, so that its address is not typed again; "ray" if none was."""
+    """Return the cluster that was chosen last, so that you need not enter its address again; "ray" if none was."""
     return store.setting(_LAST_RAY) or RAY
 
 
 def ray_at(address: str) -> str:
-    """The choice of a cluster by its address as it is typed: "" finds it by itself, "ray://" may be left out.
+    """Return the choice for a cluster address as entered: "" for automatic discovery; "ray://" may be omitted.
 
     >>> ray_at("head:10001"), ray_at("")
     ('ray://head:10001', 'ray')
@@ -69,17 +69,17 @@ def ray_at(address: str) -> str:
 
 
 def retries(store: Store) -> int:
-    """How often an interrupted run is resumed by itself: what was set, else 0 on this machine and 3 on a cluster.
+    """Return the number of automatic retries of an interrupted run: as set, else 0 on this machine and 3 on a cluster.
 
     Raises:
-        ConfigError: if what is kept is not from 0 to 10, or HIERAPP_LAUNCHER is no launcher.
+        ConfigError: if the stored value is not from 0 to 10, or HIERAPP_LAUNCHER is not a valid launcher.
     """
     kept = store.setting(_RETRIES)
     return DEFAULT_RETRIES[kind_of(chosen(store))] if kept is None else _checked_retries(kept)
 
 
 def set_retries(store: Store, count: int) -> None:
-    """Keep how often an interrupted run is resumed by itself.
+    """Store the number of automatic retries of an interrupted run.
 
     Raises:
         ConfigError: if it is not from 0 to 10.
@@ -88,11 +88,11 @@ def set_retries(store: Store, count: int) -> None:
 
 
 def shares_gpu(store: Store) -> bool:
-    """Whether one process trains all runs of a GPU (`gpu_worker`) rather than one process each: HIERAPP_SHARE_GPU ("1"
-    or "0"), else what was set, else not.
+    """Return whether one process trains all runs of a GPU (`gpu_worker`) instead of one process per run:
+    HIERAPP_SHARE_GPU ("1" or "0"), else the stored setting, else False.
 
     Raises:
-        ConfigError: if HIERAPP_SHARE_GPU is neither.
+        ConfigError: if HIERAPP_SHARE_GPU is neither "1" nor "0".
     """
     given = os.environ.get(SHARE_VARIABLE, "").strip()
     if given not in ("", "0", "1"):
@@ -101,12 +101,12 @@ def shares_gpu(store: Store) -> bool:
 
 
 def set_shares_gpu(store: Store, on: bool) -> None:
-    """Keep whether one process trains all runs of a GPU."""
+    """Store whether one process trains all runs of a GPU."""
     store.set_setting(_SHARE, str(int(on)))
 
 
 def is_sharing_fixed() -> bool:
-    """Whether HIERAPP_SHARE_GPU decides, so that a setting would change nothing."""
+    """Return whether HIERAPP_SHARE_GPU is set, which overrides the stored setting."""
     return bool(os.environ.get(SHARE_VARIABLE, "").strip())
 
 
@@ -117,7 +117,7 @@ def _checked(value: str) -> str:
         parts = urlsplit(value)
         whole = value.startswith("ray://") and bool(parts.hostname and parts.port) and parts.username is None
         extra = parts.path.strip("/") or parts.query or parts.fragment
-    except ValueError:  # a port that is no number, or brackets that do not close
+    except ValueError:  # an invalid port, or unbalanced brackets
         whole, extra = False, ""
     if not whole or extra or any(letter.isspace() for letter in value):
         raise ConfigError(

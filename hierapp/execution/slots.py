@@ -1,4 +1,4 @@
-"""How many runs go at once on each device: several small ones can share a GPU, or the cores."""
+"""Slots: how many runs execute in parallel on each device; small runs can share a GPU or the CPU cores."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ VARIABLE = "HIERAPP_SLOTS"
 
 
 def slots(store: Store, kind: str) -> int:
-    """Runs at once on one device of a kind: HIERAPP_SLOTS ("2", or "cuda=4,cpu=1"), else what was set, else 1.
+    """Return the slots per device of a kind: HIERAPP_SLOTS ("2", or "cuda=4,cpu=1"), else the stored setting, else 1.
 
     Raises:
-        ConfigError: if HIERAPP_SLOTS is neither.
+        ConfigError: if HIERAPP_SLOTS is invalid.
     """
     return chosen(store, kind) or 1
 
 
 def chosen(store: Store, kind: str) -> int | None:
-    """The same, or None where neither HIERAPP_SLOTS nor anybody said so."""
+    """Return the slots as `slots` does, or None if neither HIERAPP_SLOTS nor the stored setting gives them."""
     given = _environment().get(kind)
     kept = store.setting(f"slots.{kind}") if given is None else given
     return None if kept is None else _checked(kept)
 
 
 def set_slots(store: Store, kind: str, count: int) -> None:
-    """Keep how many runs go at once on one device of a kind.
+    """Store the slots per device of a kind.
 
     Raises:
         ConfigError: if it is not from 1 to 64.
@@ -38,19 +38,19 @@ def set_slots(store: Store, kind: str, count: int) -> None:
 
 
 def is_fixed(kind: str) -> bool:
-    """Whether HIERAPP_SLOTS decides, so that a setting would change nothing."""
+    """Return whether HIERAPP_SLOTS gives the slots of this kind, which overrides the stored setting."""
     return kind in _environment()
 
 
 def at_once(store: Store, wanted: str) -> int:
-    """How many runs that ask for a device ("auto", "cuda", ...) go at once on this machine."""
+    """Return how many runs that ask for a device ("auto", "cuda", ...) execute in parallel on this machine."""
     kind = kind_of(wanted)
-    # Without a GPU a run for one goes to the CPU all the same, where it fails with a sentence that says so.
+    # Without a GPU, a run that asks for one goes to the CPU, where it fails with an error that explains it.
     return slots(store, kind) * (max(1, len(cards())) if kind == "cuda" else 1)
 
 
 def threads(store: Store) -> int:
-    """CPU threads for a run on the CPU, so that all that go at once fill the cores."""
+    """Return the number of threads of a run on the CPU, so that the parallel runs together use all cores."""
     return max(1, cores() // slots(store, "cpu"))
 
 

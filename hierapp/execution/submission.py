@@ -1,4 +1,4 @@
-"""Submitting runs, whichever way they are started; pages and command line share these calls."""
+"""Submit and resume runs, for any backend; the pages and the command line share these functions."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ def submit(
     priority: int = 0,
     tags: Sequence[str] = (),
 ) -> list[str]:
-    """Queue runs over one tree, each with these tags, and see to it that something works on the queue; their ids in
-    order.
+    """Queue runs with one tree and the same tags, and start the scheduler if necessary; return their ids in order.
 
     Raises:
-        DatasetError: if a data set is not there; nothing is queued.
-        TreeError: if the tree's leaves are not the data set's classes; nothing is queued.
-        ConfigError: if a loss's options do not fit the tree, a similarity is not there or over other classes, or
-            HIERAPP_SLOTS or HIERAPP_LAUNCHER cannot be understood, or there is no such cluster; nothing is queued.
+        DatasetError: if a data set is not available; nothing is queued.
+        TreeError: if the leaves of the tree are not the classes of the data set; nothing is queued.
+        ConfigError: if the options of a loss do not fit the tree, a similarity is missing or has other classes,
+            HIERAPP_SLOTS or HIERAPP_LAUNCHER is invalid, or the cluster is not available; nothing is queued.
         StoreError: if the store cannot be written.
     """
-    # The scheduler would stop on it, and the runs would wait for ever.
+    # An invalid launcher would stop the scheduler, and the runs would wait indefinitely.
     _check_launcher(store)
     for config in configs:
         slots.at_once(store, config.device)
@@ -50,8 +49,8 @@ def submit(
 
 
 def _similarities(configs: Sequence[RunConfig]) -> list[str | None]:
-    """What each configuration's similarity stands for. Read now and kept with the run: the file may change, and other
-    machines may not have it."""
+    """Return the similarity matrix of each configuration as CSV. It is read now and stored with the run, because the
+    file may change and other machines may not have it."""
     words = [(config.data, str(config.options.get("similarity", similarity_spec.TREE))) for config in configs]
     texts = {
         (data, word): similarity_library.text_of(word, datasets.find(data).class_names) for data, word in set(words)
@@ -60,11 +59,11 @@ def _similarities(configs: Sequence[RunConfig]) -> list[str | None]:
 
 
 def resume(store: Store, run: str) -> Run:
-    """Queue a failed, cancelled or interrupted run again, to go on from its last checkpoint.
+    """Queue a failed, cancelled or interrupted run again; it continues from its last checkpoint.
 
     Raises:
-        ConfigError: if HIERAPP_LAUNCHER cannot be understood or there is no such cluster; nothing is queued.
-        StoreError: if it is in another state, or the store cannot be written.
+        ConfigError: if HIERAPP_LAUNCHER is invalid or the cluster is not available; nothing is queued.
+        StoreError: if the run is in another state, or the store cannot be written.
     """
     _check_launcher(store)
     resumed = store.resume(run)

@@ -1,4 +1,4 @@
-"""How this machine does: its devices, its disks, what is stored, and the versions that a report of a fault needs."""
+"""Status of this machine: devices, disk, size of the store, and the versions for a bug report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKAGES = ("torch", "torchvision", "streamlit", "ray")
 
 @dataclass(frozen=True)
 class Device:
-    """One device as it stands: memory in bytes, load from 0 to 1, None where it cannot be told, and why."""
+    """The status of a device: memory in bytes and load from 0 to 1, None where unknown, and the reason."""
 
     kind: Kind
     name: str
@@ -39,14 +39,14 @@ class Device:
 
 
 class Watch:
-    """Looks at the devices again and again; the CPU's load is what it did since the last look."""
+    """Reads the status of the devices repeatedly; the CPU load is measured since the previous reading."""
 
     def __init__(self) -> None:
         self._last = _core_seconds()
         self._load: float | None = None
 
     def devices(self) -> list[Device]:
-        """The devices of this machine, the best one first; the first look takes a tenth of a second."""
+        """Return the status of the devices of this machine, best first; the first call takes a tenth of a second."""
         found = [Device("cuda", *astuple(card)) for card in nvml.read()]
         if "mps" in kinds():
             found.append(Device("mps", "Apple GPU", problem="it shares the CPU's memory, and macOS keeps its load"))
@@ -57,14 +57,14 @@ class Watch:
             time.sleep(FIRST_LOOK_SECONDS)
         now = _core_seconds()
         passed, idle = _spent(now, self._last)
-        if passed >= FIRST_LOOK_SECONDS:  # less than that is a few ticks of the kernel's clock
+        if passed >= FIRST_LOOK_SECONDS:  # a shorter time is only a few ticks of the kernel's clock
             self._last, self._load = now, min(1.0, max(0.0, 1 - idle / passed))
         return self._load
 
 
 @dataclass(frozen=True)
 class Storage:
-    """What is stored and how much room is left; sizes in bytes."""
+    """The size of the store and the free disk space, in bytes."""
 
     home: Disk | None
     data: Disk | None
@@ -74,7 +74,7 @@ class Storage:
 
 
 def storage(store: Store) -> Storage:
-    """Disk, size of the store with its log of writes, and the number of runs in each state that there are.
+    """Return the disk space, the size of the store with its write-ahead log, and the number of runs by state.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -91,7 +91,7 @@ def storage(store: Store) -> Storage:
 
 
 def versions() -> dict[str, str]:
-    """What a report of a fault must name; no package is imported for it."""
+    """Return the versions to include in a bug report, without importing the packages."""
     return {
         "hierapp": code_version(),
         "Python": platform.python_version(),
@@ -103,7 +103,7 @@ def versions() -> dict[str, str]:
 
 
 def installed(package: str) -> str | None:
-    """A package's version, or None if it is not there."""
+    """Return the version of a package; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -111,27 +111,27 @@ def installed(package: str) -> str | None:
 
 
 def _core_seconds() -> dict[str, float]:
-    """Seconds that all cores together spent in each way since the machine was started."""
+    """Return the seconds that all cores together have spent in each CPU state since boot."""
     return dict(psutil.cpu_times()._asdict())
 
 
 def _spent(now: Mapping[str, float], before: Mapping[str, float]) -> tuple[float, float]:
-    """Seconds of all cores between two looks, and those of them in which a core had nothing to do."""
+    """Return the total and the idle seconds of all cores between two readings."""
     passed = {way: now[way] - before[way] for way in now}
-    # What guests used is in the user's time already.
+    # The time of guests is already part of the user time.
     guests = passed.get("guest", 0.0) + passed.get("guest_nice", 0.0)
     return sum(passed.values()) - guests, passed["idle"] + passed.get("iowait", 0.0)
 
 
 def _memory() -> tuple[int, int]:
-    """Bytes of memory in use and in all: the machine's, or the control group's where that is given less."""
+    """Return the used and the total memory in bytes: of the machine, or of the control group if its limit is lower."""
     machine = psutil.virtual_memory()
     try:
         limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
         lines = (CGROUP / "memory.stat").read_text().splitlines()
-        # Pages of files that can be dropped at any time are in no one's way.
+        # Inactive file pages can be dropped at any time, so they do not count as used.
         used -= sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-    except (OSError, ValueError):  # no control group, or one without a limit
+    except (OSError, ValueError):  # no control group, or no limit
         return machine.total - machine.available, machine.total
     return (used, limit) if limit < machine.total else (machine.total - machine.available, machine.total)
 

@@ -1,4 +1,4 @@
-"""`python -m hierapp.execution.worker RUN ATTEMPT`: one run, one process, started once the run is claimed."""
+"""`python -m hierapp.execution.worker RUN ATTEMPT`: train one claimed run in its own process."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def work(
     load: Load | None = None,
     started: Callable[[RunRecorder], object] = lambda recorder: None,
 ) -> bool:
-    """Train a claimed run and record how it ends; True if it finished.
+    """Train a claimed run and record how it ends; return True if it finished.
 
     Args:
-        writer: who writes down what happens.
-        run: the run as it was claimed.
-        folder: where its files go.
-        load: reads data sets; `datasets.load` by default.
-        started: is told the run's recorder, by which it can be asked to end.
+        writer: the writer that records the run.
+        run: the claimed run.
+        folder: the folder for the files of the run.
+        load: the function that reads data sets; by default `datasets.load`.
+        started: called with the recorder of the run, which can be used to stop it.
     """
     try:
         with RunRecorder(writer, run) as recorder, _signals(recorder):
@@ -55,7 +55,7 @@ def work(
 
 def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> bool:
     try:
-        # Imported only now: torch takes seconds, and the page shows the process meanwhile.
+        # Imported late, because torch takes seconds and the page should already show the process.
         from hierapp.training import checkpoints, device as compute, trainer
         from hierapp.version import code_version
 
@@ -87,7 +87,7 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
 
 
 class _signals:  # noqa: N801 - reads as a verb
-    """Meanwhile SIGTERM asks the training to stop with a checkpoint; a second one ends the process."""
+    """Context manager: SIGTERM asks the training to write a checkpoint and stop; a second SIGTERM ends the process."""
 
     def __init__(self, recorder: RunRecorder) -> None:
         self.recorder = recorder
@@ -111,17 +111,17 @@ def _signal_words(number: int) -> str:
 
 
 def share_cores(run: Run) -> None:
-    """One thread for batches that are too small to share: as fast there, and it never waits for a core that is busy.
+    """Use one thread if the batches are small: it is nearly as fast, and never waits for a busy core.
 
-    Measured on two cores: an epoch of the digits takes 24 ms on two threads and 29 on one, but beside another busy
-    process 101 and 28.
+    Measured on two cores: an epoch of the digits takes 24 ms with two threads and 29 ms with one, but 101 ms and 28 ms
+    while another process is busy.
     """
     import torch
 
     from hierapp.training.device import SMALL_BATCH
 
     entry = datasets.catalogue().get(run.config.data)
-    if entry is None:  # a user's own, on a node of a cluster that has it not
+    if entry is None:  # a user's own data set that this node of a cluster does not have
         return
     height, width, channels = entry.image_shape
     if height * width * channels * run.config.batch_size < SMALL_BATCH:
@@ -142,7 +142,7 @@ def main() -> int:
 
 
 def log_by_saying() -> None:
-    """Warnings that modules log become lines of the log of the run that they belong to."""
+    """Write warnings from `logging` to the log of the current run."""
 
     class Saying(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -152,7 +152,7 @@ def log_by_saying() -> None:
 
 
 def go_first_when_memory_is_short() -> None:
-    """Rather a run, which can go on from its checkpoint, than the app or the user's editor."""
+    """Under memory pressure the kernel should kill a run, which can continue from its checkpoint, before the app."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 

@@ -1,3 +1,3 @@
-"""Runs as files for others: a bundle with its script, an HTML report, event files of TensorBoard."""
+"""Export of runs: a bundle with its script, an HTML report, TensorBoard event files."""
 
 __all__ = ["bundle", "report", "tensorboard"]

@@ -1,6 +1,6 @@
-"""Runs as one zip that stands alone: all that was recorded of them, and a script that trains them anew.
+"""Export runs as one self-contained zip file: everything recorded about them, and a script that trains them again.
 
-The same runs give the same bytes. Nothing in it names a user or a folder of this machine, but a log may.
+The same runs give the same bytes. Nothing in it names a user or a folder of this machine, except possibly a log.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from hierapp.runs.weights_header import WEIGHTS
 from hierapp.training import predictions
 from hierapp.utils.files import as_store_error, commit, staging_dir
 
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip; the time of the export would make every bundle another one
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # earliest date of a zip; with the export time, no two bundles would be equal
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What goes into a bundle beside metrics and configuration.
+    """What a bundle contains in addition to metrics and configuration.
 
     Attributes:
         weights: the weights of the finished runs.
-        predictions: what each finished run said of every test image.
-        logs: what the runs' workers printed; it may name folders of the machine.
+        predictions: the predictions of each finished run for every test image.
+        logs: the output of the runs' workers, which may name folders of the machine.
     """
 
     weights: bool = True
@@ -42,10 +42,10 @@ class ExportOptions:
 
 
 def chosen(store: Store, ids: Sequence[str]) -> list[Run]:
-    """The runs of these ids, each once, in the order of their numbers.
+    """Return the runs with these ids, each once, in the order of their numbers.
 
     Raises:
-        ConfigError: if none is named.
+        ConfigError: if no id is given.
         StoreError: if there is no such run.
     """
     if not ids:
@@ -55,20 +55,20 @@ def chosen(store: Store, ids: Sequence[str]) -> list[Run]:
 
 
 def write(store: Store, ids: Sequence[str], file: Path, options: ExportOptions | None = None) -> list[Run]:
-    """Write the bundle of some runs; of those that are not finished what there is.
+    """Write the bundle of some runs; unfinished runs are included as far as they are recorded.
 
     Args:
-        store: where they are.
-        ids: which; named twice counts once.
-        file: the zip; it must not be there yet.
-        options: what goes into it.
+        store: the store that contains the runs.
+        ids: the ids of the runs; duplicates count once.
+        file: the zip file; it must not exist.
+        options: what the bundle contains.
 
     Returns:
         The runs in it.
 
     Raises:
-        ConfigError: if no run is named.
-        StoreError: if there is no such run, or the file is there already or cannot be written; then no file is made.
+        ConfigError: if no run is given.
+        StoreError: if there is no such run, or the file exists or cannot be written; then no file is created.
     """
     runs = chosen(store, ids)
     with as_store_error(f"The bundle cannot be written to {file.parent}"), staging_dir(file) as folder:
@@ -80,7 +80,7 @@ def write(store: Store, ids: Sequence[str], file: Path, options: ExportOptions |
 
 
 def as_bytes(store: Store, ids: Sequence[str], options: ExportOptions | None = None) -> bytes:
-    """The same in memory, for a download.
+    """Return the bundle as bytes, for a download.
 
     Raises:
         ConfigError, StoreError: as `write`.
@@ -94,7 +94,7 @@ def as_bytes(store: Store, ids: Sequence[str], options: ExportOptions | None = N
 
 
 def table(runs: Sequence[Run]) -> str:
-    """All runs with what they are and their metrics, as CSV."""
+    """Return all runs with their configuration and metrics, as CSV."""
     runs = [run_files.nameless(run) for run in runs]
     outputs = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
     return summary.table(runs).assign(**outputs).to_csv(lineterminator="\n")
@@ -137,14 +137,14 @@ def _text(out: zipfile.ZipFile, name: str, text: str) -> None:
 
 
 def put(out: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Put a file into a zip, packed; the same content makes the same bytes whenever it is done."""
+    """Add a compressed file to a zip; the same content always gives the same bytes."""
     out.writestr(_info(name, packed=True), content)
 
 
 def _copy(
     out: zipfile.ZipFile, name: str, file: Path, head: tuple[bytes, int] = (b"", 0), packed: bool = False
 ) -> None:
-    """Copy a file, its first bytes, so many, replaced by others."""
+    """Copy a file, with a number of its first bytes replaced by others."""
     with file.open("rb") as source, out.open(_info(name, packed), "w", force_zip64=True) as target:
         target.write(head[0])
         source.seek(head[1])

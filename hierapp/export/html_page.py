@@ -1,6 +1,7 @@
-"""One HTML file that stands alone: tables, drawings and Plotly plots, light or dark, on a screen or on paper.
+"""One self-contained HTML file: tables, drawings and Plotly plots, for light and dark themes, screen and print.
 
-Nothing is fetched: Plotly is inside, and the page's own policy lets it ask for nothing. Every text is escaped here.
+Nothing is loaded from elsewhere: Plotly is included, and the page's content security policy forbids requests. This
+module escapes every text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import plotly.graph_objects as go
 
 from hierapp.plots.core import ON_DARK, ON_LIGHT
 
-WIDTH = 700  # of plots, in pixels: as wide as a sheet of A4 between its margins
+WIDTH = 700  # of plots, in pixels: the width of an A4 sheet without margins
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1b2430; --paper: #ffffff; --line: #d5dbe3; --soft: #5b6675; }
@@ -71,7 +72,7 @@ addEventListener("beforeprint", () => paint(false));
 addEventListener("afterprint", () => paint(dark.matches));
 """
 
-# Lines that can be seen on white and on black; what is behind is the page.
+# Lines visible on white and on black; the background is that of the page.
 _TEMPLATE = go.layout.Template(
     layout={
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -87,10 +88,10 @@ _TEMPLATE = go.layout.Template(
 
 
 class Page:
-    """A page that is written from top to bottom.
+    """A page written from top to bottom.
 
     Args:
-        title: its name, as plain text.
+        title: the title, as plain text.
     """
 
     def __init__(self, title: str) -> None:
@@ -102,31 +103,31 @@ class Page:
         self._parts.append(f"<h{level}>{escape(text)}</h{level}>")
 
     def text(self, *sentences: str, soft: bool = False) -> None:
-        """A paragraph."""
+        """Add a paragraph."""
         self._parts.append(f"<p{' class=soft' if soft else ''}>{escape(' '.join(sentences))}</p>")
 
     def lines(self, text: str) -> None:
-        """A text with its own line breaks."""
+        """Add a text with its own line breaks."""
         self._parts.append(f"<p class=lines>{escape(text)}</p>")
 
     def table(self, frame: pd.DataFrame) -> None:
-        """A table, floats by four digits, nothing where there is no value."""
+        """Add a table; floats have four digits, missing values are empty."""
         shown = frame.to_html(
             index=False, border=0, na_rep="", float_format="{:.4f}".format, escape=True, justify="left"
         )
         self._parts.append(f'<div class="table">{shown}</div>')
 
     def facts(self, rows: Sequence[tuple[str, object]]) -> None:
-        """Names and values, one a line."""
+        """Add names and values, one per line."""
         lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
         self._parts.append(f'<div class="table"><table>{lines}</table></div>')
 
     def plot(self, plot: go.Figure, alt: str) -> None:
-        """A plot by Plotly; `alt` says in words what it shows."""
+        """Add a Plotly plot; `alt` describes it in words."""
         self.plots += 1
         name = f"plot-{self.plots}"
         plot = go.Figure(plot).update_layout(template=_TEMPLATE, width=WIDTH)
-        # Plotly writes <, > and / as \\u.... in JSON, so that no text of it ends the script.
+        # Plotly writes <, > and / as \\u.... in JSON, so that no text in it ends the script.
         spec = plot.to_json(engine="json")
         self._parts.append(
             f'<figure><div data-spec="{name}" role="img" aria-label="{escape(alt)}"></div>'
@@ -135,11 +136,11 @@ class Page:
         )
 
     def drawing(self, svg: str, alt: str) -> None:
-        """A drawing of `tree_svg`, whose texts are escaped already."""
+        """Add a drawing of `tree_svg`, whose texts are already escaped."""
         self._parts.append(f"<figure>{svg}<figcaption>{escape(alt)}</figcaption></figure>")
 
     def html(self) -> str:
-        """The whole file."""
+        """Return the complete file."""
         from plotly.offline import get_plotlyjs
 
         scales = json.dumps({"light": ON_LIGHT, "dark": ON_DARK})

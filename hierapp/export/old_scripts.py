@@ -1,4 +1,4 @@
-"""The modules that `reproduce.py` in bundles of hierapp 0.1.0 imports, under the names that they had then."""
+"""The modules that `reproduce.py` in bundles of hierapp 0.1.0 imports, under their former names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOVED = {
 
 
 def module(name: str) -> ModuleType:
-    """The module that was `hierapp.name`; all of them are found by `import` from then on."""
+    """Return the module that was `hierapp.name`; from then on, `import` finds all of them."""
     for old, new in MOVED.items():
         sys.modules.setdefault(f"hierapp.{old}", import_module(new))
     return sys.modules[f"hierapp.{name}"]

@@ -1,4 +1,4 @@
-"""The words of a bundle: what each file is, what it was made with, how to cite it."""
+"""The texts of a bundle: what each file is, what the bundle was made with, how to cite it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "scipy", "pydantic", "sa
 
 
 def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) -> str:
-    """What each file of the bundle is."""
+    """Return the description of each file of the bundle."""
     runs = [run_files.nameless(run) for run in runs]
     names = summary.labels(runs)
     lines = [f"| {run.id} | {_cell(names[run.id])} | {_cell(run.config.data)} | {run.state} |" for run in runs]
@@ -63,7 +63,7 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
 
 
 def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
-    """The files of a bundle, and what each is."""
+    """Return the files of a bundle with a description of each."""
     files = {
         "runs.csv": "all runs: what they are, their metrics on the test images, tags and notes",
         "over_seeds.csv": "mean and deviation over the seeds of a group, where there are several",
@@ -97,7 +97,7 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
 
 
 def environment(runs: Sequence[Run]) -> dict[str, Any]:
-    """What the bundle is made with, and what each run was trained with."""
+    """Return the versions that the bundle is made with, and those that each run was trained with."""
     return {
         "exported_with": {
             "hierapp": code_version(),
@@ -113,7 +113,7 @@ def environment(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def bibtex() -> str:
-    """How hierapp is cited, as BibTeX; the same as CITATION.cff says."""
+    """Return the citation of hierapp as BibTeX, equal to CITATION.cff."""
     file = paths.citation()
     said = file.read_text(encoding="utf-8") if file.is_file() else ""
     found = dict(re.findall(r'^(?:  - )?(\w+): "?(.*?)"?$', said, re.MULTILINE))
@@ -136,5 +136,5 @@ def _version(name: str) -> str | None:
 
 
 def _cell(text: str) -> str:
-    """Words of a user in a table of Markdown, on one line and as they are written."""
+    """Escape a user's text for a Markdown table cell, on one line."""
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Runs as one HTML file: what was compared, tables, tests, curves, confusion matrices, trees, configuration."""
+"""Export runs as one HTML file: what was compared, tables, tests, curves, confusion matrices, trees, configuration."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from hierapp.version import code_version
 
 MOST_CURVES = 24
 MOST_MATRICES = 12
-ALL_PAIRS = 5  # groups; more are compared with the first one only
+ALL_PAIRS = 5  # groups; if there are more, each is compared with the first one only
 TESTED = {"accuracy": "Test accuracy", "mean_distance": "Mean distance of the test images (lca-depth)"}
 SAME_FOR_ALL = ("data", "tree", "model", "configuration", "state", "epochs")
 
 
 def write(store: Store, ids: Sequence[str], file: Path, title: str | None = None) -> list[Run]:
-    """Write the report of some runs, of those that are not finished what there is; the runs in it.
+    """Write the report of some runs and return them; unfinished runs are included as far as they are recorded.
 
     Raises:
-        ConfigError: if no run is named.
-        StoreError: if there is no such run, or the file is there already or cannot be written; then no file is made.
+        ConfigError: if no run is given.
+        StoreError: if there is no such run, or the file exists or cannot be written; then no file is created.
     """
     runs = bundle.chosen(store, ids)
     with as_store_error(f"The report cannot be written to {file.parent}"), staging_dir(file) as folder:
@@ -48,7 +48,7 @@ def write(store: Store, ids: Sequence[str], file: Path, title: str | None = None
 
 
 def render(store: Store, runs: Sequence[Run], title: str | None = None) -> bytes:
-    """The report as UTF-8; its title is by default the data sets and losses."""
+    """Return the report as UTF-8; the default title names the data sets and losses."""
     runs = [run_files.nameless(run) for run in runs]
     page = Page(title or _title(runs))
     groups = grouping.groups(runs)
@@ -160,7 +160,7 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
 
 
 def _name_groups(plot: go.Figure, labels: Mapping[str, str]) -> None:
-    """One entry of the legend for the runs of a group, which share a colour."""
+    """Merge the legend entries of a group's runs, which share a colour."""
     labels = {plots.plain(name): plots.plain(label) for name, label in labels.items()}
     told: set[str] = set()
     for line in plot.data:
@@ -259,7 +259,7 @@ def _environment(page: Page, runs: Sequence[Run]) -> None:
 
 
 def _by_tree(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs of one data set and tree together."""
+    """Group the runs by data set and tree."""
     found: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         found.setdefault((run.config.data, run.tree_text), []).append(run)

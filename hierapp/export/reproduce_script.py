@@ -1,9 +1,9 @@
-"""Train the runs of this bundle anew and say whether they come out as they did.
+"""Train the runs of this bundle again and report whether the results are the same.
 
     python reproduce.py [--data FOLDER] [--run RUN]
 
 It needs hierapp's code (PYTHONPATH=its folder) and the data set, but neither the app nor its store.
-Exit status: 0 all are the same bit for bit, 1 a run differs, 2 it could not be tried.
+Exit status: 0 all runs are bitwise equal, 1 a run differs, 2 a run could not be trained.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAME, DIFFERS, NOT_TRIED = 0, 1, 2
 
 
 class Progress:
-    """Prints each epoch; what `hierapp.training.trainer` asks of a recorder."""
+    """Print each epoch; the recorder that `hierapp.training.trainer` expects."""
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
 
@@ -46,7 +46,7 @@ class Progress:
 
 
 def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
-    """Train and compare; the exit status."""
+    """Train and compare; return the exit status."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--data", help="the folder of the data sets; by default HIERAPP_DATA, or hierapp's own")
     parser.add_argument("--run", action="append", help="only this run; may be given again")
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
 
 
 def reproduce(folder: Path, device: str | None = None) -> bool:
-    """Train one run and compare it; whether it is the same."""
+    """Train one run and compare it; return whether it is the same."""
     import torch
 
     from hierapp import LabelTree
@@ -96,7 +96,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
     tree = LabelTree.load(folder / "tree.json")
     csv = folder / "similarity.csv"
     similarity = similarity_formats.parse(csv.read_text(encoding="utf-8")).over(tree.leaves) if csv.is_file() else None
-    # As many threads as then: they decide in which order numbers are added.
+    # The same number of threads as in the original run: it determines the order of additions.
     if "threads" in before:
         torch.set_num_threads(int(before["threads"]))
     print(f"run {folder.name}: {config.loss} on {config.data}, seed {config.seed}, {config.epochs} epochs", flush=True)
@@ -126,7 +126,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
 
 
 def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """A line for each metric that is not the same; by their texts, which tell every bit and for which NaN is NaN."""
+    """Return a line for each metric that differs. Texts are compared: they show every bit, and NaN equals NaN."""
     lines = []
     for name, value in expected.items():
         other = found.get(name)
@@ -157,7 +157,7 @@ def _confusion(file: Path, classes: Sequence[str]) -> list[list[int]]:
 
 
 def _same_weights(before: Path, now: Path) -> bool | None:
-    """Whether all tensors are the same; None if there are none to compare with."""
+    """Return whether all tensors are equal; None if there are none to compare with."""
     import torch
     from safetensors.torch import load_file
 

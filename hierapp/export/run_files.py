@@ -1,4 +1,4 @@
-"""One run as the files of a bundle: texts by name, and what words of this machine they leave out."""
+"""The files of one run in a bundle: texts by name, without user names or folders of this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from hierapp.trees import formats as tree_formats
 
 
 def nameless(run: Run) -> Run:
-    """The run without folders of this machine: a tree's file by its name alone, messages with ~ for the user's folder.
+    """Return the run without folders of this machine.
+
+    A tree's file is given by its name only, and messages have ~ for the user's folder.
 
     >>> PureWindowsPath("/home/ann/trees/mine.json").name
     'mine.json'
@@ -41,7 +43,7 @@ def nameless(run: Run) -> Run:
 
 
 def texts(store: Store, run: Run) -> dict[str, str]:
-    """The small files of a run by name."""
+    """Return the small files of a run by name."""
     run = nameless(run)
     found = {
         "run.json": _json(_facts(run)),
@@ -61,7 +63,7 @@ def texts(store: Store, run: Run) -> dict[str, str]:
 
 
 def metrics(store: Store, run: Run) -> pd.DataFrame:
-    """Every recorded metric: epoch (1.5 in the middle of the second one), metric, value; ordered by epoch."""
+    """Return every recorded metric: epoch (1.5 is halfway through the second one), metric, value; ordered by epoch."""
     points = store.metrics([run.id])[run.id]
     rows = sorted((epoch, name, value) for name, ats in points.items() for epoch, value in ats)
     frame = pd.DataFrame(rows, columns=["epoch", "metric", "value"])
@@ -69,25 +71,28 @@ def metrics(store: Store, run: Run) -> pd.DataFrame:
 
 
 def metrics_parquet(store: Store, run: Run) -> bytes:
-    """The same as Parquet."""
+    """Return the metrics as Parquet."""
     written = io.BytesIO()
     metrics(store, run).to_parquet(written, index=False)
     return written.getvalue()
 
 
 def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
-    """A confusion matrix as CSV: a header of predicted classes, then a row a true class."""
+    """Return a confusion matrix as CSV: a header of predicted classes, then one row per true class."""
     rows = [["true \\ predicted", *classes]]
     rows += [[name, *map(str, row)] for name, row in zip(classes, counts.tolist(), strict=True)]
     return _csv(rows)
 
 
 def predictions(outputs: Outputs) -> str:
-    """A row a test image: its index in the data set's test part, the true class, the likeliest one, and the probability
-    of each of the two."""
+    """Return the predictions as CSV, one row per test image.
+
+    The columns are its index in the data set's test part, the true class, the most likely class, and the probability of
+    both.
+    """
     likeliest = outputs.probabilities.argmax(1)
     places = np.arange(len(outputs.target))
-    # Five digits bring a float16 back exactly.
+    # Five digits restore a float16 exactly.
     true, best = (outputs.probabilities[places, classes].tolist() for classes in (outputs.target, likeliest))
     rows = [["index", "true", "predicted", "probability_of_true", "probability_of_predicted"]]
     rows += [
@@ -100,13 +105,13 @@ def predictions(outputs: Outputs) -> str:
 
 
 def nameless_head(file: Path, run: Run) -> tuple[bytes, int]:
-    """The beginning of a file of weights with the configuration of `nameless`, and how many bytes it replaces."""
+    """Return the start of a weights file with the configuration of `nameless`, and the number of bytes it replaces."""
     words, length = header(file)
     if "config" not in words.get("__metadata__", {}):
         return b"", 0
     words["__metadata__"]["config"] = nameless(run).config.model_dump_json()
     written = json.dumps(words, separators=(",", ":")).encode()
-    written += b" " * (-len(written) % HEAD)  # tensors begin where their numbers can be mapped
+    written += b" " * (-len(written) % HEAD)  # tensors start at an aligned offset, for memory mapping
     return len(written).to_bytes(HEAD, "little") + written, length
 
 

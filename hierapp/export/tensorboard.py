@@ -1,7 +1,7 @@
-"""Runs as TensorBoard's event files: the extra `tensorboard`.
+"""Export runs as TensorBoard event files; needs the extra `tensorboard`.
 
-Nothing of tensorboard is imported before it is asked for, and torch not at all. The same runs give the same bytes, and
-as in a bundle nothing names a user or a folder of this machine.
+tensorboard is imported only when needed, and torch never. The same runs give the same bytes and, as in a bundle,
+nothing names a user or a folder of this machine.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from hierapp.utils import extras
 from hierapp.utils.files import as_store_error, commit, staging_dir
 
 HOW_TO_INSTALL = f"install it with `{extras.how_to_install('tensorboard')}`"
-PARTS = 1000  # of an epoch: TensorBoard's steps are whole numbers
-LONGEST = 80  # characters of a run's name there
+PARTS = 1000  # steps per epoch: TensorBoard's steps are integers
+LONGEST = 80  # characters of a run's name in TensorBoard
 _ENDED = {"finished": "STATUS_SUCCESS", **dict.fromkeys(("failed", "cancelled", "interrupted"), "STATUS_FAILURE")}
 
 
 def is_installed() -> bool:
-    """Whether the extra is there; told without importing it."""
+    """Return whether the extra is installed, without importing it."""
     return find_spec("tensorboard") is not None
 
 
 def write(store: Store, ids: Sequence[str], folder: Path) -> list[Run]:
-    """Write a folder for `tensorboard --logdir`, with a folder of its own for each run.
+    """Write a folder for `tensorboard --logdir`, with one subfolder per run.
 
     Args:
-        store: where the runs are.
-        ids: which; named twice counts once.
-        folder: it must not be there yet.
+        store: the store that contains the runs.
+        ids: the ids of the runs; duplicates count once.
+        folder: the folder; it must not exist.
 
     Returns:
         The runs in it.
 
     Raises:
-        ConfigError: if tensorboard is not installed, or no run is named.
-        StoreError: if there is no such run, or the folder is there already or cannot be written; then none is made.
+        ConfigError: if tensorboard is not installed, or no run is given.
+        StoreError: if there is no such run, or the folder exists or cannot be written; then no folder is created.
     """
     runs = _chosen(store, ids)
     with as_store_error(f"The event files cannot be written to {folder.parent}"), staging_dir(folder) as side:
@@ -60,7 +60,7 @@ def write(store: Store, ids: Sequence[str], folder: Path) -> list[Run]:
 
 
 def as_bytes(store: Store, ids: Sequence[str]) -> bytes:
-    """The same folder as a zip, for a download.
+    """Return the folder as a zip, for a download.
 
     Raises:
         ConfigError, StoreError: as `write`.
@@ -80,7 +80,7 @@ def _chosen(store: Store, ids: Sequence[str]) -> list[Run]:
 
 
 def _files(store: Store, runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
-    """For each run its event file: its name, and what is in it."""
+    """Yield the name and the content of each run's event file."""
     runs = [run_files.nameless(run) for run in runs]
     names, recorded = summary.labels(runs), store.metrics(run.id for run in runs)
     within = {
@@ -100,7 +100,7 @@ def _began(run: Run) -> float:
 
 
 def _events(run: Run, points: Points, within: set[str]) -> bytes:
-    """A run's event file. The store does not say when a point was recorded: all have the time when the run began."""
+    """Return a run's event file. The store has no time for each point: all points have the start time of the run."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.text.summary_v2 import text_pb
@@ -125,7 +125,7 @@ def _events(run: Run, points: Points, within: set[str]) -> bytes:
 
 
 def _scalars(run: Run, points: Points, within: set[str]) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value of each metric; the tag says what its steps are."""
+    """Yield tag, step and value of each metric; the tag names the unit of its steps."""
     for metric, ats in points.items():
         tag, parts = (f"by_{PARTS}th_of_epoch/{metric}", PARTS) if metric in within else (f"by_epoch/{metric}", 1)
         for epoch, value in ats:
@@ -137,7 +137,7 @@ def _scalars(run: Run, points: Points, within: set[str]) -> Iterator[tuple[str, 
 
 
 def _session_start(run: Run) -> Any:
-    """What the HParams dashboard knows a run by: its configuration."""
+    """Return the event that describes the run to the HParams dashboard: its configuration."""
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
@@ -149,7 +149,7 @@ def _session_start(run: Run) -> Any:
         if value is not None
     }
     said = hparams_pb(known, trial_id=run.id, start_time_secs=_began(run))
-    for value in said.value:  # its map is in another order in each process
+    for value in said.value:  # the order of its map differs between processes
         plugin = value.metadata.plugin_data
         plugin.content = HParamsPluginData.FromString(plugin.content).SerializeToString(deterministic=True)
     return said
@@ -167,5 +167,5 @@ def _session_end(run: Run) -> Any:
 
 
 def _letter_by_letter(text: str) -> str:
-    """Text as Markdown shows it as it is: a block of code."""
+    """Return text that Markdown shows verbatim: a code block."""
     return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,6 +1,6 @@
-"""The Loss lab without its page: one example over one tree, and what each loss and each decoder makes of it.
+"""The Loss lab without its page: one example over one tree, evaluated by every loss and decoder.
 
-Nothing but `engine.py` imports torch at its top, and that is imported inside functions.
+Only `engine.py` imports torch at module level, and `engine` itself is imported inside functions.
 """
 
 __all__ = [

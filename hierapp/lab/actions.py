@@ -1,4 +1,4 @@
-"""What one can do to the lab's state with a hand: each move gives a new state, checked."""
+"""User actions in the lab: each function validates its input and returns a new state."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from hierapp.lab.views import State
 PointName = Literal["first", "second", "third"]
 POINTS: tuple[PointName, ...] = ("first", "second", "third")
 
-# What the lab shows, and lets one touch, where no story is told.
+# What the free lab shows and which controls it offers.
 FREE = Step("", "", "", "", STORIES[0].steps[0].point, shows=("tree", "losses", "decoders"), controls=(
     "logits", "target", "tree", "losses", "decoders", "descent",
 ))  # fmt: skip
 
-# The same before what a network said of an image: what becomes of it stands first.
+# The same for the output of a network on an image; decoders come before losses.
 RUN_IMAGE = replace(FREE, shows=("tree", "decoders", "losses"))
 
 
 def current_step(state: State) -> Step:
-    """The step of the story that is told, or what stands for it in the free lab and with a real image."""
+    """Return the current step of the story, or its substitute in the free lab and for an image of a run."""
     if state.story is not None:
         return step(state.story, state.step)
     return FREE if state.run_image is None else RUN_IMAGE
 
 
 def step_by(state: State, by: int) -> State:
-    """The step so many further on in the story; the same state at its ends."""
+    """Move by the given number of steps within the story; past either end the state is unchanged."""
     if state.story is None:
         return state
     to = state.step + by
@@ -43,7 +43,7 @@ def step_by(state: State, by: int) -> State:
 
 
 def reset(state: State) -> State:
-    """The step as it starts; in the free lab and with a real image the logits and the true class alone."""
+    """Reset the step to its start; outside a story, reset only the logits and the true class."""
     initial = views.initial_state(state)
     if state.story is not None:
         return initial
@@ -51,13 +51,13 @@ def reset(state: State) -> State:
 
 
 def point(state: State, which: str) -> Example:
-    """The example of this name; the first one where the state has no other."""
+    """Return the example of the given name; the first one if the state does not have it."""
     found = {"second": state.second_example(), "third": state.third_example()}.get(which)
     return state.example if found is None else found
 
 
 def with_point(state: State, which: str, example: Example) -> State:
-    """Another example in the place of the one of this name; the true class is that of all."""
+    """Replace the example of the given name; all examples share the true class."""
     if which == "second" and state.second is not None:
         return replace(state, second=example.logits)
     if which == "third" and state.third is not None:
@@ -66,10 +66,10 @@ def with_point(state: State, which: str, example: Example) -> State:
 
 
 def with_logit(state: State, which: str, node: object, value: object) -> State:
-    """One node's logit moved.
+    """Set the logit of one node.
 
     Raises:
-        ConfigError: unless the node is one below the root, and the value a number from -10,000 to 10,000.
+        ConfigError: if the node is not below the root, or the value is not a number from -10,000 to 10,000.
     """
     example = point(state, which)
     if type(node) is not int or not 1 <= node < len(example.tree.nodes):
@@ -80,10 +80,10 @@ def with_logit(state: State, which: str, node: object, value: object) -> State:
 
 
 def with_target(state: State, node: object) -> State:
-    """Another true class, by its node.
+    """Set the true class, given by its node.
 
     Raises:
-        ConfigError: unless the node is a leaf.
+        ConfigError: if the node is not a leaf.
     """
     leaves = state.example.tree.leaf_nodes.tolist()
     if type(node) is not int or node not in leaves:
@@ -92,16 +92,16 @@ def with_target(state: State, node: object) -> State:
 
 
 def option_of(state: State, name: str) -> object:
-    """The value of an option of the first loss shown that has it; None if none has."""
+    """Return the value of an option of the first displayed loss that has it; None if none has."""
     found = _with_option(state, name)
     return None if found is None else state.losses[found].option_values[name]
 
 
 def with_option(state: State, name: str, value: object) -> State:
-    """Another value for it; the state as it was if no loss has it.
+    """Set an option of the first displayed loss that has it; if none has, the state is unchanged.
 
     Raises:
-        ConfigError: for a value out of bounds.
+        ConfigError: if the value is out of bounds.
     """
     found = _with_option(state, name)
     if found is None:
@@ -112,32 +112,32 @@ def with_option(state: State, name: str, value: object) -> State:
 
 
 def with_losses(state: State, names: tuple[str, ...]) -> State:
-    """These losses, those that are shown already with their options."""
+    """Select the losses to show; those already shown keep their options."""
     shown = {choice.name: choice for choice in reversed(state.losses)}
     return replace(state, losses=tuple(shown.get(name) or LossChoice.of(name) for name in names))
 
 
 def with_decoders(state: State, rules: tuple[str, ...]) -> State:
-    """These decoders, those that are shown already with their options."""
+    """Select the decoders to show; those already shown keep their options."""
     shown = {choice.rule: choice for choice in reversed(state.decoders)}
     return replace(state, decoders=tuple(shown.get(rule) or DecoderChoice.of(rule) for rule in rules))
 
 
 def with_decoder_option(state: State, rule: str, options: Mapping[str, object]) -> State:
-    """Other options for the decoders of a rule.
+    """Set the options of all decoders with the given rule.
 
     Raises:
-        ConfigError: for a value out of bounds.
+        ConfigError: if a value is out of bounds.
     """
     changed = DecoderChoice.of(rule, options)
     return replace(state, decoders=tuple(changed if each.rule == rule else each for each in state.decoders))
 
 
 def edited(state: State, which: str, edit: Mapping[str, Any]) -> State:
-    """What the board asks for: `op` is logit, target or go.
+    """Apply an edit requested by the board; `op` is "logit", "target" or "go".
 
     Raises:
-        ConfigError: for what is none of these; the board is in a browser, which may send anything.
+        ConfigError: if the edit is invalid. The board runs in a browser, which may send anything.
     """
     moves: dict[str, Callable[[], State]] = {
         "logit": lambda: with_logit(state, which, edit.get("node"), edit.get("value")),
@@ -158,6 +158,6 @@ def _with_option(state: State, name: str) -> int | None:
 
 
 def threshold_of(state: State) -> float:
-    """The threshold decoder's threshold."""
+    """Return the threshold of the first threshold decoder shown; 0.5 if there is none."""
     values = [choice.option_values["threshold"] for choice in state.decoders if choice.rule == "threshold"]
     return cast(float, values[0]) if values else 0.5

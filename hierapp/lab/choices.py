@@ -1,4 +1,4 @@
-"""What one can choose in the lab: losses and decoders with their options, as plain values that compare and hash."""
+"""Choices of the lab: losses and decoders with their options, as plain values that compare and hash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hierapp.similarities import spec as similarity_spec
 from hierapp.trees import DISTANCES
 
 DECODERS = RULES
-# The options of hierapp.decoding.decoders, which needs torch; the tests hold them together.
+# The options of hierapp.decoding.decoders, which needs torch; tests check that both agree.
 DECODER_DEFAULTS: dict[str, dict[str, str | float]] = {
     "leaf": {},
     "top-down": {},
@@ -26,17 +26,17 @@ DECODER_DEFAULTS: dict[str, dict[str, str | float]] = {
 
 @dataclass(frozen=True)
 class LossChoice:
-    """A loss and those of its options that differ from the defaults, in the registry's order; make it by `of`."""
+    """A loss and its non-default options, in the registry's order; create it with `of`."""
 
     name: str
     options: tuple[tuple[str, OptionValue], ...] = ()
 
     @classmethod
     def of(cls, name: str, options: Mapping[str, object] | None = None) -> LossChoice:
-        """The choice, checked.
+        """Create a validated choice.
 
         Raises:
-            ConfigError: for an unknown loss or option, or a value out of bounds.
+            ConfigError: if the loss or an option is unknown, or a value is out of bounds.
 
         >>> LossChoice.of("hierarchical", {"mass": "0", "targets": "path"}).options
         (('mass', 0.0),)
@@ -49,12 +49,12 @@ class LossChoice:
 
     @property
     def option_values(self) -> dict[str, OptionValue]:
-        """All options, defaults included."""
+        """All options, including defaults."""
         return losses.check_options(self.name, dict(self.options))
 
     @property
     def title(self) -> str:
-        """The loss's title, with the options that differ: `Hierarchical (mass 0)`.
+        """The loss's title, followed by its non-default options: `Hierarchical (mass 0)`.
 
         >>> LossChoice.of("hierarchical", {"mass": 0}).title
         'Hierarchical (mass 0)'
@@ -67,17 +67,17 @@ class LossChoice:
 
 @dataclass(frozen=True)
 class DecoderChoice:
-    """A decoder and those of its options that differ from the defaults; make it by `of`."""
+    """A decoder and its non-default options; create it with `of`."""
 
     rule: str
     options: tuple[tuple[str, str | float], ...] = ()
 
     @classmethod
     def of(cls, rule: str, options: Mapping[str, object] | None = None) -> DecoderChoice:
-        """The choice, checked.
+        """Create a validated choice.
 
         Raises:
-            ConfigError: for an unknown decoder or option, or a value out of bounds.
+            ConfigError: if the decoder or an option is unknown, or a value is out of bounds.
 
         >>> DecoderChoice.of("threshold", {"threshold": "0.7"}).option_values
         {'threshold': 0.7}
@@ -95,7 +95,7 @@ class DecoderChoice:
 
     @property
     def option_values(self) -> dict[str, str | float]:
-        """All options, defaults included."""
+        """All options, including defaults."""
         return {**DECODER_DEFAULTS[self.rule], **dict(self.options)}
 
 

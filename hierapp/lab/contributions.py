@@ -1,5 +1,5 @@
-"""A loss's value, split: terms (the path, the mass, ...) and in each term one contribution for each node, with its
-formula."""
+"""Decomposition of a loss value into terms (the path, the mass, ...), and of each term into contributions of nodes with
+their formulas."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hierapp.lab import numbers
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one node (or edge above it, or level) adds to a loss.
+    """The contribution of one node (or of the edge above it, or of a level) to a loss.
 
     Attributes:
-        node: its position in `tree.nodes`; None if it belongs to no single node.
-        value: what it adds.
-        text: its formula with the numbers put in, as text.
-        latex: the same in LaTeX.
-        level: the level below the root, from 1, where it belongs to one.
+        node: its position in `tree.nodes`; None if the contribution belongs to no single node.
+        value: its value.
+        text: its formula with the numbers inserted, as text.
+        latex: the same formula in LaTeX.
+        level: the level below the root, from 1; None if the contribution belongs to no level.
     """
 
     node: int | None
@@ -30,14 +30,14 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Term:
-    """One summand of a loss's formula.
+    """One term of a loss's formula.
 
     Attributes:
-        key: a word for programs.
-        title: a few words for people.
-        contributions: what it is the sum of.
-        note: one sentence on what the term does; may be empty.
-        constant: whether no logit changes it, so that it has no gradient.
+        key: an identifier for programs.
+        title: a short title for display.
+        contributions: the contributions that the term sums.
+        note: one sentence on the effect of the term; may be empty.
+        constant: whether the term depends on no logit and therefore has no gradient.
     """
 
     key: str
@@ -53,7 +53,7 @@ class Term:
 
 
 def contribution(node: int | None, value: float, symbols: str, put_in: str, level: int | None = None) -> Contribution:
-    """A contribution from its formula in symbols and with numbers; the value is put behind.
+    """Create a contribution from its formula in symbols and with numbers; the value is appended.
 
     >>> contribution(1, 1.83258, "s(v) · −log p(v)", "2 · −log 0.4").text
     's(v) · −log p(v) = 2 · −log 0.4 = 1.83'

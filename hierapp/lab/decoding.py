@@ -1,4 +1,4 @@
-"""What each decoder predicts from an example, with its arithmetic; the predictions are those of `hierapp.decoding`."""
+"""Predictions of each decoder for an example, with the arithmetic; the predictions are those of `hierapp.decoding`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hierapp.lab.example import Example
 from hierapp.lab.numbers import latex, number, of_log
 from hierapp.trees import DistanceKind, LabelTree
 
-# Probabilities of so many nodes are computed at a time.
+# Upper bound on rows times nodes decoded in one batch.
 PART = 2**22
 
 
 @dataclass(frozen=True)
 class Line:
-    """One step of the arithmetic: what it says of a node, and whether the decoder takes that node."""
+    """One step of the arithmetic: a node, its value and formula, and whether the decoder selects the node."""
 
     node: int
     value: float
@@ -38,10 +38,10 @@ class Decision:
 
     Attributes:
         choice: the decoder.
-        node: what it predicts, a position in `tree.nodes`.
-        name: its name.
-        right: whether that is the true leaf, or an inner node above it.
-        exact: whether it is the true leaf.
+        node: the predicted node, a position in `tree.nodes`.
+        name: the name of that node.
+        right: whether that node is the true leaf or one of its ancestors.
+        exact: whether that node is the true leaf.
         lines: the arithmetic. leaf: z of each leaf; top-down: the children at each choice; min-risk: the risk of each
             leaf; threshold: z of each node.
         summary: one sentence.
@@ -57,10 +57,10 @@ class Decision:
 
 
 def decide(example: Example, choice: DecoderChoice) -> Decision:
-    """One decoder on an example.
+    """Apply one decoder to an example.
 
     Raises:
-        ConfigError: for an unknown decoder or a wrong option.
+        ConfigError: if the decoder is unknown or an option is invalid.
     """
     node = int(predicted([example.leaf_log_probs], example.tree, choice)[0])
     lines, summary = _ARITHMETIC[choice.rule](example, choice, node)
@@ -76,18 +76,18 @@ def decide(example: Example, choice: DecoderChoice) -> Decision:
 
 
 def decide_all(example: Example, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> tuple[Decision, ...]:
-    """Each decoder on the same example, in order."""
+    """Apply each decoder to the same example, in order."""
     return tuple(decide(example, choice) for choice in choices)
 
 
 def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice) -> NDArray[np.int64]:
-    """What a decoder says of each row [n, L], as positions [n] in `tree.nodes`.
+    """Return the predictions of a decoder for rows [n, L] of leaf log-probabilities, as positions [n] in `tree.nodes`.
 
-    Normalised in double precision and rounded first, so that leaves which are equally likely stay so, whichever way the
-    same probabilities came: a example's way and a stored row's differ in the last digit.
+    Rows are normalised in double precision and rounded before decoding, so that equally likely leaves stay tied: the
+    log-probabilities of an example and those of the stored row it comes from differ in the last digit.
 
     Raises:
-        ConfigError: for an unknown decoder or a wrong option.
+        ConfigError: if the decoder is unknown or an option is invalid.
     """
     rows, option_values = np.asarray(leaf_log_probs), cast(dict[str, Any], choice.option_values)
     found = [np.empty(0, np.int64)]
@@ -101,7 +101,7 @@ def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice)
 
 
 def _line(node: int, value: float, symbols: str, put_in: str, taken: bool, name: str) -> Line:
-    """The name stands before the formula in text alone: LaTeX would read signs in it."""
+    """Build a line; the name precedes the formula only in the text, because LaTeX would interpret its characters."""
     return Line(node, value, f"{name}: {symbols}{put_in}", latex(f"{symbols}{put_in}"), taken)
 
 
@@ -132,7 +132,7 @@ def _min_risk(example: Example, choice: DecoderChoice, node: int) -> tuple[list[
     risk = 0.0
     for place, distances in enumerate(tree.distances(kind)):
         leaf = int(tree.leaf_nodes[place])
-        # Classes at the same distance cost the same: their probabilities are added first.
+        # Classes at the same distance have the same cost, so their probabilities are summed first.
         steps = [int(step) for step in np.unique(distances) if step > 0]
         shares = [math.fsum(p[distances == step]) for step in steps]
         value = math.fsum(step * share for step, share in zip(steps, shares, strict=True))
@@ -147,7 +147,7 @@ def _threshold(example: Example, choice: DecoderChoice, node: int) -> tuple[list
     tree, least = example.tree, float(choice.option_values["threshold"])
     depths, lines = tree.depth.tolist(), []
     for v in range(len(tree.nodes)):
-        # The same rounding as the decoder's: what is nearer to the threshold than this is at it.
+        # The decoder uses the same tolerance: a value this close to the threshold reaches it.
         sign = "≥" if v == 0 or example.z[v] >= least - 1e-6 else "<"
         put_in = f"{of_log(example.log_z[v])} {sign} {number(least)}, depth {depths[v]}"
         lines.append(_line(v, example.z[v], "z = ", put_in, v == node, tree.nodes[v]))

@@ -1,4 +1,4 @@
-"""Gradient descent on one example by one loss, kept step by step for an animation."""
+"""Gradient descent on one example with one loss, recorded step by step for an animation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LARGEST_RATE = 100.0
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a loss leads.
+    """The trajectory of a gradient descent.
 
     Attributes:
         choice: the loss.
-        rate: what the gradient is multiplied with.
+        rate: the learning rate.
         examples: the start and the example after each step.
-        values: the loss at each.
+        values: the loss of each of these examples.
     """
 
     choice: LossChoice
@@ -31,24 +31,24 @@ class Descent:
 
     @property
     def last(self) -> Example:
-        """Where it ends."""
+        """The example after the last step."""
         return self.examples[-1]
 
 
 def descend(example: Example, choice: LossChoice, rate: float = 1.0, steps: int = 1) -> Descent:
-    """Gradient steps on the logits that the loss reads; imports torch. The example itself stays as it is.
+    """Take gradient steps on the logits that the loss reads; imports torch. The example itself is not modified.
 
-    A flat loss moves the leaf logits, and the example's node logits follow: siblings keep their mean, so that a set of
-    siblings whose probabilities do not change does not move. Logits are cut off at 10,000.
+    A flat loss moves the leaf logits, and the node logits of the example follow: the mean of each set of siblings is
+    preserved, so that siblings with unchanged probabilities do not move. Logits are clipped to +/-10,000.
 
     Args:
         example: the start.
         choice: the loss.
-        rate: above 0 and at most 100.
-        steps: from 0 to 1000.
+        rate: the learning rate, above 0 and at most 100.
+        steps: the number of steps, from 0 to 1000.
 
     Raises:
-        ConfigError: for a rate or a number of steps out of bounds, or options that do not fit the tree.
+        ConfigError: if the rate or the number of steps is out of bounds, or the options do not fit the tree.
     """
     from hierapp.lab import engine
 

@@ -1,5 +1,5 @@
-"""Find the cats that became trucks: test images of a finished run on which decoders disagree, and what the other
-decoder would gain and lose on all of them."""
+"""Test images of a finished run on which decoders disagree, and what switching from one decoder to the other gains and
+loses over all test images."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ WHICH: dict[Which, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What decoders say of every test image.
+    """The predictions of several decoders for every test image.
 
     Attributes:
-        tree: the run's.
+        tree: the label tree of the run.
         target: [n], the true classes as positions in `tree.leaves`.
-        nodes: by decoder [n], the predictions as positions in `tree.nodes`.
-        costs: by decoder [n], how far the prediction is from the true class, see `costs`.
+        nodes: for each decoder [n], the predictions as positions in `tree.nodes`.
+        costs: for each decoder [n], the distance of the prediction from the true class, see `costs`.
     """
 
     tree: LabelTree
@@ -44,21 +44,21 @@ class Decoded:
     costs: Mapping[str, Ints]
 
     def right(self, rule: str) -> NDArray[np.bool_]:
-        """Where a decoder says the true class."""
+        """Return a mask [n] of the images for which a decoder predicts exactly the true class."""
         exact: NDArray[np.bool_] = self.nodes[rule] == self.tree.leaf_nodes[self.target]
         return exact
 
 
 @dataclass(frozen=True)
 class SearchCriteria:
-    """What is looked for.
+    """Search criteria for images.
 
     Attributes:
-        first, second: the decoders.
+        first, second: the decoders to compare.
         which: a key of `WHICH`.
         true: the true class, a position in `tree.leaves`; None for any.
         predicted: the first decoder's prediction, a position in `tree.nodes`; None for any.
-        least: how far the first decoder's prediction is from the truth at least.
+        least: the minimum distance of the first decoder's prediction from the true class.
     """
 
     first: str = "leaf"
@@ -71,8 +71,8 @@ class SearchCriteria:
 
 @dataclass(frozen=True)
 class Tally:
-    """A decoder on all test images: how many it has exactly right, how many at an inner node above the truth, and the
-    mean distance from the truth."""
+    """Results of a decoder on all test images: how many predictions are exactly right, how many are proper ancestors of
+    the true leaf, and the mean distance from the true leaf."""
 
     rule: str
     right: int
@@ -82,14 +82,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two decoders on the same test images.
+    """Comparison of two decoders on the same test images.
 
     Attributes:
-        images: how many there are.
-        differ: on how many the two say something else.
-        mended: how many the first has wrong and the second right.
-        spoilt: how many the first has right and the second wrong.
-        first, second: each on all images.
+        images: the number of images.
+        differ: the number of images for which the predictions differ.
+        mended: the number of images that the first decoder has wrong and the second right.
+        spoilt: the number of images that the first decoder has right and the second wrong.
+        first, second: the results of each decoder on all images.
     """
 
     images: int
@@ -101,7 +101,7 @@ class Comparison:
 
     @property
     def summary(self) -> str:
-        """Three plain sentences."""
+        """The comparison in three sentences."""
         one, other, change = self.first, self.second, self.mended - self.spoilt
         balance = "as many" if change == 0 else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
         mistakes = f"{self.mended:,} mistake{'s' * (self.mended != 1)}"
@@ -114,15 +114,15 @@ class Comparison:
 
 
 def decoded(outputs: Outputs, tree: LabelTree, choices: Iterable[DecoderChoice] = EVERY_DECODER) -> Decoded:
-    """Each decoder on each test image.
+    """Apply each decoder to each test image.
 
     Args:
-        outputs: of a run over this tree.
-        tree: the run's.
-        choices: the decoders, each once.
+        outputs: the stored test outputs of a run over this tree.
+        tree: the label tree of the run.
+        choices: the decoders, each at most once.
 
     Raises:
-        ConfigError: if the outputs are not over the tree's leaves.
+        ConfigError: if the classes of the outputs are not the leaves of the tree.
     """
     if outputs.classes != tree.leaves:
         raise ConfigError("The stored outputs are over other classes than the run's tree; train the run again.")
@@ -133,22 +133,22 @@ def decoded(outputs: Outputs, tree: LabelTree, choices: Iterable[DecoderChoice] 
 
 
 def costs(tree: LabelTree, target: ArrayLike, nodes: ArrayLike, kind: DistanceKind = "lca-depth") -> Ints:
-    """Distance [n] of predicted nodes from the true leaves, as between leaves: 0 is the true leaf alone.
+    """Return the distances [n] of predicted nodes from the true leaves; only the true leaf itself has distance 0.
 
-    An inner node above the truth is as far as it is above.
+    An ancestor of the true leaf is at the number of edges between the two (with lca-height, at the ancestor's height).
 
     Args:
         tree: the label tree.
         target: [n], positions in `tree.leaves`.
         nodes: [n], positions in `tree.nodes`.
-        kind: of the distance, see `LabelTree.distances`.
+        kind: the distance, see `LabelTree.distances`.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
     >>> costs(tree, [0, 0, 0, 0, 0], [2, 1, 3, 0, 4]).tolist()  # a cat, taken for a cat, an animal, a dog, ...
     [0, 1, 1, 2, 2]
     """
     true, guessed = np.asarray(target, np.int64), np.asarray(nodes, np.int64)
-    # Any leaf below a node goes along with its path down to it.
+    # Every leaf below a node shares the path down to that node.
     below = tree.leaf_ranges[guessed, 0]
     common = np.minimum(common_depths(tree, true, below), tree.depth[guessed])
     depth, reached = tree.depth[tree.leaf_nodes[true]], tree.depth[guessed]
@@ -160,10 +160,10 @@ def costs(tree: LabelTree, target: ArrayLike, nodes: ArrayLike, kind: DistanceKi
 
 
 def search(found: Decoded, criteria: SearchCriteria) -> Ints:
-    """The images that are looked for: the first decoder's worst mistakes first, among equals in the order of the data.
+    """Return the matching images, largest distance of the first decoder's prediction first, ties in data order.
 
     Raises:
-        ConfigError: for a decoder that is not among those decoded.
+        ConfigError: if a decoder of the criteria is not in `found`.
     """
     _check(found, criteria.first, criteria.second)
     one, other = found.right(criteria.first), found.right(criteria.second)
@@ -180,10 +180,10 @@ def search(found: Decoded, criteria: SearchCriteria) -> Ints:
 
 
 def compare(found: Decoded, first: str, second: str) -> Comparison:
-    """Two decoders on all test images.
+    """Compare two decoders on all test images.
 
     Raises:
-        ConfigError: for a decoder that is not among those decoded.
+        ConfigError: if a decoder is not in `found`.
     """
     _check(found, first, second)
     one, other = found.right(first), found.right(second)
@@ -198,7 +198,7 @@ def compare(found: Decoded, first: str, second: str) -> Comparison:
 
 
 def tally(found: Decoded, rule: str) -> Tally:
-    """One decoder on all test images."""
+    """Summarize the results of one decoder on all test images."""
     tree, nodes = found.tree, found.nodes[rule]
     start, end = tree.leaf_ranges[nodes].T
     holds = (start <= found.target) & (found.target < end)

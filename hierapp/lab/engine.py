@@ -1,4 +1,4 @@
-"""Values and gradients from hierapp's own losses, in double precision. It imports torch; import it inside functions."""
+"""Values and gradients of hierapp's own losses in double precision. Imports torch; import it inside functions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
 
-# Examples whose gradients tell which logits a loss never touches.
+# Number of random examples whose gradients show which logits a loss never changes.
 PROBES = 3
 
-_quiet = threading.Lock()  # warnings.catch_warnings is not safe among threads
+_quiet = threading.Lock()  # warnings.catch_warnings is not thread-safe
 
 
 @lru_cache(maxsize=128)
 def loss_of(choice: LossChoice, tree: LabelTree) -> TreeLoss:
-    """The loss of a choice over a tree; what it warns of stands in its `propriety`.
+    """Return the loss of a choice over a tree. Its warning is suppressed; see its `propriety` instead.
 
     Raises:
         ConfigError: if the options do not fit the tree.
@@ -38,29 +38,29 @@ def loss_of(choice: LossChoice, tree: LabelTree) -> TreeLoss:
 
 
 def reads_nodes(loss: TreeLoss) -> bool:
-    """Whether the loss reads node logits; else it reads leaf logits."""
+    """Return whether the loss reads node logits; otherwise it reads leaf logits."""
     return isinstance(loss, ConditionalLoss)
 
 
 def logit_nodes(loss: TreeLoss) -> tuple[int, ...]:
-    """For each logit that the loss reads the node it belongs to."""
+    """Return the node of each logit that the loss reads."""
     return tuple(range(1, len(loss.tree.nodes))) if reads_nodes(loss) else tuple(loss.tree.leaf_nodes.tolist())
 
 
 def read(example: Example, loss: TreeLoss) -> Floats:
-    """The logits of an example that the loss reads: the node logits, or log z of the leaves."""
+    """Return the logits of an example that the loss reads: the node logits, or log z of the leaves."""
     return np.array(example.logits if reads_nodes(loss) else example.leaf_log_probs)
 
 
 def example_of(logits: Floats, loss: TreeLoss, like: Example) -> Example:
-    """The example with these logits, as the loss reads them; flat ones leave the siblings' means as in `like`."""
+    """Return the example with the given loss logits; leaf logits keep the mean of each set of siblings in `like`."""
     if reads_nodes(loss):
         return Example(like.tree, tuple(logits.tolist()), like.target)
     return Example(like.tree, tuple(centred(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target)
 
 
 def values(loss: TreeLoss, rows: ArrayLike, target: int) -> Floats:
-    """The loss [K] of each row of logits [K, C] for one true leaf."""
+    """Return the loss [K] of each row of logits [K, C] for one true leaf."""
     logits = torch.tensor(np.asarray(rows, np.float64))
     with torch.no_grad():
         result: Floats = loss(logits, torch.full((len(logits),), target)).numpy()
@@ -68,7 +68,7 @@ def values(loss: TreeLoss, rows: ArrayLike, target: int) -> Floats:
 
 
 def gradients(loss: TreeLoss, rows: ArrayLike, target: int) -> tuple[Floats, Floats]:
-    """The loss [K] of each row, and its gradient [K, C] on the row's logits."""
+    """Return the loss [K] of each row of logits [K, C] and its gradient [K, C] with respect to the logits."""
     logits = torch.tensor(np.asarray(rows, np.float64), requires_grad=True)
     with torch.enable_grad():
         found = loss(logits, torch.full((len(logits),), target))
@@ -78,10 +78,10 @@ def gradients(loss: TreeLoss, rows: ArrayLike, target: int) -> tuple[Floats, Flo
 
 @lru_cache(maxsize=512)
 def untouched(choice: LossChoice, tree: LabelTree, target: int) -> tuple[int, ...]:
-    """The nodes whose logits the loss never changes for this true leaf, whatever the logits are.
+    """Return the nodes whose logits the loss never changes for this true leaf, for any values of the logits.
 
-    Found by the gradients at random examples: one that is 0 at all of them is 0 everywhere, but for functions made to
-    deceive. 0 means to rounding: parts that cancel leave some 1e-17.
+    They are detected from the gradients at random examples: a gradient that is 0 at all of them is taken to be 0
+    everywhere. Values up to 1e-14 (relative to the largest, if above 1) count as 0: cancellation leaves about 1e-17.
     """
     loss = loss_of(choice, tree)
     rows = np.random.default_rng(0).normal(0.0, 1.5, (PROBES, loss.num_outputs))

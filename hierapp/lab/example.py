@@ -1,7 +1,7 @@
-"""The lab's one example: a tree, a logit for each of its nodes, and the true leaf.
+"""The lab's single example: a tree, a logit for each node below the root, and the true leaf.
 
-The logits give one set of probabilities, and every loss judges that same set. A conditional loss reads the node logits
-as they are. A flat loss reads one logit a leaf, log z(leaf), whose softmax over all leaves is z again.
+The logits define one set of probabilities, and every loss is evaluated at that set. A conditional loss reads the node
+logits directly. A flat loss reads one logit per leaf, log z(leaf), whose softmax over all leaves is z again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
 
-# Where a slider ends, and how finely it moves.
+# Range and step of the sliders.
 LOW, HIGH, STEP = -10.0, 10.0, 0.01
-# Losses are finite for logits up to this size; what a descent reaches is cut off there.
+# Losses are finite for logits up to this magnitude; gradient descent clips to it.
 LIMIT = 1e4
-# A probability of 0 has no logit: this one stands for it.
+# Smaller leaf probabilities are replaced by this one, because 0 has no logit.
 SMALLEST = 1e-30
 
 
@@ -32,12 +32,12 @@ class Example:
     """One example.
 
     Args:
-        tree: the label tree, N nodes and L leaves.
-        logits: N - 1 numbers from -10,000 to 10,000 in the order of `tree.nodes[1:]`; an only child's says nothing.
+        tree: the label tree, with N nodes and L leaves.
+        logits: N - 1 numbers from -10,000 to 10,000, as `tree.nodes[1:]`; that of an only child has no effect.
         target: position of the true leaf in `tree.leaves`.
 
     Raises:
-        ConfigError: for another number of logits, one that is no number or too large, or no such leaf.
+        ConfigError: if the number of logits is wrong, a logit is out of range or NaN, or there is no such leaf.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> example = Example(tree, (0.0, 0.0, 0.0, 0.0), 0)
@@ -53,7 +53,7 @@ class Example:
         wanted = len(self.tree.nodes) - 1
         if len(self.logits) != wanted:
             raise ConfigError(f"Expected {wanted} logits, one for each node but the root, but got {len(self.logits)}.")
-        # Plain floats, whatever was given: they are compared, hashed and stored.
+        # Convert to plain floats, so that examples can be compared, hashed and stored.
         object.__setattr__(self, "logits", tuple(float(logit) for logit in self.logits))
         if not all(abs(logit) <= LIMIT for logit in self.logits):
             raise ConfigError(f"Expected logits that are numbers from {-LIMIT:g} to {LIMIT:g}.")
@@ -62,16 +62,16 @@ class Example:
                 f"Expected the true leaf to be a position from 0 to {len(self.tree.leaves) - 1} but got {self.target}."
             )
 
-    # Making one
+    # Constructors
 
     @classmethod
     def level(cls, tree: LabelTree, target: int = 0) -> Example:
-        """All logits 0: siblings are equally likely."""
+        """Create an example with all logits 0, so that siblings are equally likely."""
         return cls(tree, (0.0,) * (len(tree.nodes) - 1), target)
 
     @classmethod
     def random(cls, tree: LabelTree, seed: int, target: int | None = None) -> Example:
-        """Normal logits of standard deviation 2, on the slider's steps; the same for the same seed.
+        """Draw normal logits with standard deviation 2, rounded to the slider's step; reproducible for a given seed.
 
         The true leaf is drawn as well unless it is given.
         """
@@ -82,12 +82,12 @@ class Example:
 
     @classmethod
     def from_leaf_log_probs(cls, tree: LabelTree, log_probs: Sequence[float], target: int) -> Example:
-        """The example with these log-probabilities of the leaves; they need not be normalised.
+        """Create an example from log-probabilities of the leaves, which need not be normalised.
 
-        Logits are log z less the siblings' mean: the constant that siblings have in common says nothing.
+        Each logit is log z minus the mean over its siblings: a constant shared by siblings has no effect.
 
         Raises:
-            ConfigError: unless there is one finite number a leaf.
+            ConfigError: unless there is one finite number per leaf.
         """
         if len(log_probs) != len(tree.leaves) or not all(math.isfinite(each) for each in log_probs):
             raise ConfigError(f"Expected {len(tree.leaves)} finite log-probabilities, one a leaf.")
@@ -95,10 +95,10 @@ class Example:
 
     @classmethod
     def from_leaf_probabilities(cls, tree: LabelTree, probabilities: Sequence[float], target: int) -> Example:
-        """The example with these probabilities of the leaves; 1e-30 stands for a 0.
+        """Create an example from probabilities of the leaves; values below 1e-30 are replaced by 1e-30.
 
         Raises:
-            ConfigError: unless there is one number a leaf, none negative, that add up to 1 within 0.001.
+            ConfigError: unless there is one number per leaf, none negative, and they add up to 1 within 0.001.
         """
         if len(probabilities) != len(tree.leaves) or not all(0 <= each <= 1.001 for each in probabilities):
             raise ConfigError(f"Expected {len(tree.leaves)} probabilities from 0 to 1, one a leaf.")
@@ -108,10 +108,11 @@ class Example:
 
     @classmethod
     def from_conditionals(cls, tree: LabelTree, p: Mapping[str, float], target: str) -> Example:
-        """The example with P(node | parent) by name; siblings that are not named share what is left.
+        """Create an example from P(node | parent) by node name; siblings without a value share the remainder equally.
 
         Raises:
-            ConfigError: if a name is no node but the root, or siblings cannot add up to 1.
+            ConfigError: if a name is not a node below the root, the target is not a leaf, a probability is not above 0,
+                or siblings cannot add up to 1.
         """
         unknown = sorted(set(p) - set(tree.nodes[1:]))
         if unknown or target not in tree.leaves:
@@ -127,20 +128,20 @@ class Example:
         return cls(tree, tuple(centred(tree, logits)), tree.leaves.index(target))
 
     def with_logit(self, node: int, logit: float) -> Example:
-        """Another logit for one node, a position in `tree.nodes` from 1 on."""
+        """Return the example with another logit for one node, a position in `tree.nodes` from 1 on."""
         logits = list(self.logits)
         logits[node - 1] = logit
         return replace(self, logits=tuple(logits))
 
     def with_target(self, target: int) -> Example:
-        """Another true leaf."""
+        """Return the example with another true leaf, a position in `tree.leaves`."""
         return replace(self, target=target)
 
-    # What follows from it; by node in the order of `tree.nodes` unless it says leaf
+    # Derived values, by node in the order of `tree.nodes` unless stated otherwise
 
     @cached_property
     def log_p(self) -> tuple[float, ...]:
-        """log P(node | parent), by softmaxes over siblings; 0 at the root and at only children."""
+        """log P(node | parent), a softmax over siblings; 0 at the root and at only children."""
         return tuple(log_conditionals(self.tree, self.logits).tolist())
 
     @cached_property
@@ -150,7 +151,7 @@ class Example:
 
     @cached_property
     def log_z(self) -> tuple[float, ...]:
-        """log of the node's probability, the sum of log p from the root down."""
+        """Log-probability of each node, the sum of log p from the root down."""
         log_z = [0.0] * len(self.tree.nodes)
         for node, parent in enumerate(self.tree.parents.tolist()):
             if parent >= 0:
@@ -159,12 +160,12 @@ class Example:
 
     @cached_property
     def z(self) -> tuple[float, ...]:
-        """The node's probability."""
+        """Probability of each node."""
         return tuple(math.exp(each) for each in self.log_z)
 
     @cached_property
     def leaf_log_probs(self) -> tuple[float, ...]:
-        """log z of the leaves, which are a flat loss's logits."""
+        """log z of the leaves, the logits of a flat loss."""
         return tuple(self.log_z[node] for node in self.tree.leaf_nodes.tolist())
 
     @cached_property
@@ -189,7 +190,7 @@ class Example:
 
 
 def on_slider(logit: float) -> float:
-    """The nearest number that the slider's steps reach, also past its ends.
+    """Round a logit to the slider's step; it may lie beyond the slider's ends.
 
     >>> on_slider(1.23456)
     1.23
@@ -198,7 +199,7 @@ def on_slider(logit: float) -> float:
 
 
 def log_conditionals(tree: LabelTree, logits: ArrayLike) -> Floats:
-    """log P(node | parent) [N] from node logits [N - 1]; 0 at the root."""
+    """Return log P(node | parent) [N] from node logits [N - 1]; 0 at the root."""
     given = np.concatenate([[0.0], np.asarray(logits, np.float64)])
     log_p = np.zeros(len(given))
     for below in tree.children:
@@ -209,7 +210,7 @@ def log_conditionals(tree: LabelTree, logits: ArrayLike) -> Floats:
 
 
 def node_log_sums(tree: LabelTree, leaf_logs: ArrayLike) -> Floats:
-    """For every node [N] the log of the sum of exp over the leaves below it, from [L]."""
+    """Return for every node [N] the log-sum-exp of the values [L] of the leaves below it."""
     leaves = np.asarray(leaf_logs, np.float64)
     sums = np.empty(len(tree.nodes))
     sums[tree.leaf_nodes] = leaves
@@ -219,7 +220,7 @@ def node_log_sums(tree: LabelTree, leaf_logs: ArrayLike) -> Floats:
 
 
 def centred(tree: LabelTree, logits: ArrayLike, means_of: ArrayLike | None = None) -> list[float]:
-    """Node logits [N - 1] moved by a constant in each set of siblings, so that their mean is 0, or that of others."""
+    """Shift the node logits [N - 1] of each set of siblings to mean 0, or to the siblings' mean in `means_of`."""
     moved = np.array(logits, np.float64)
     like = None if means_of is None else np.asarray(means_of, np.float64)
     for below in tree.children:

@@ -1,4 +1,4 @@
-"""What a loss says of an example: its value by term and node, the gradient on each logit, and what it never touches."""
+"""Evaluation of a loss on an example: value by term and node, gradient per logit, and logits it never changes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from hierapp.lab.splits import split
 
 @dataclass(frozen=True)
 class Judgement:
-    """A loss's word on an example.
+    """The evaluation of a loss on an example.
 
     Attributes:
         choice: the loss.
         title: its title with its options.
         formula: LaTeX, for a true leaf y.
-        reads: "nodes" if it reads a logit a node, "leaves" if one a leaf (log z of the example).
-        value: hierapp's own loss.
-        terms: whose parts add up to the value.
-        gradient: by node in the order of `tree.nodes`, on the logits that the loss itself reads; None where it reads
-            none: at the root, and for a flat loss at inner nodes.
+        reads: "nodes" if it reads one logit per node, "leaves" if one per leaf (log z of the example).
+        value: the value of hierapp's own loss.
+        terms: the terms; their contributions add up to the value.
+        gradient: by node in the order of `tree.nodes`, with respect to the logits that the loss reads; None for nodes
+            without such a logit: the root, and inner nodes for a flat loss.
         untouched: the nodes whose logits the loss reads but never changes for this true leaf.
-        is_proper: whether the expected loss is least at the truth, with this tree and these options.
-        reason: one sentence that says why.
+        is_proper: whether the expected loss is minimal at the true distribution, with this tree and these options.
+        reason: one sentence that explains `is_proper`.
     """
 
     choice: LossChoice
@@ -43,7 +43,7 @@ class Judgement:
     reason: str
 
     def contributions_of(self, node: int) -> tuple[tuple[Term, Contribution], ...]:
-        """What a node adds, with the term it adds to."""
+        """Return the contributions of a node, each with its term."""
         return tuple(
             (term, contribution)
             for term in self.terms
@@ -52,13 +52,13 @@ class Judgement:
         )
 
     def share_of(self, node: int) -> float:
-        """The sum of what a node adds."""
+        """Return the sum of the contributions of a node."""
         return sum(contribution.value for _, contribution in self.contributions_of(node))
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A loss that cannot be had over this tree with these options, and the sentence that says why."""
+    """A loss that is not available for this tree with these options, and one sentence that says why."""
 
     choice: LossChoice
     title: str
@@ -66,7 +66,7 @@ class Refusal:
 
 
 def judge(example: Example, choice: LossChoice) -> Judgement:
-    """What a loss says of an example; imports torch.
+    """Evaluate a loss on an example; imports torch.
 
     Raises:
         ConfigError: if the loss's options do not fit the tree.
@@ -94,7 +94,7 @@ def judge(example: Example, choice: LossChoice) -> Judgement:
 
 
 def judge_all(example: Example, choices: Iterable[LossChoice] = EVERY_LOSS) -> tuple[Judgement | Refusal, ...]:
-    """Each loss's word, in order; a refusal where the tree does not allow one."""
+    """Evaluate each loss, in order; a `Refusal` stands for a loss that the tree does not allow."""
     words: list[Judgement | Refusal] = []
     for choice in choices:
         try:

@@ -1,8 +1,8 @@
-"""Slices and surfaces of a loss: is it convex, in the logits or in the probabilities that it reads?
+"""Slices and surfaces of a loss, to check whether it is convex in the logits or in the probabilities that it reads.
 
-Between two examples a loss's own coordinates move on a straight line: its logits, or its probabilities (p of each set
-of siblings for a conditional loss, p of the leaves for a flat one). On a convex function the chord lies above the
-curve.
+Between two examples the coordinates of a loss follow a straight line. The coordinates are its logits, or its
+probabilities (p within each set of siblings for a conditional loss, p of the leaves for a flat one). For a convex
+function no chord lies below the curve.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Space = Literal["logits", "probabilities"]
 SPACES: tuple[Space, ...] = ("logits", "probabilities")
 
-# A curve counts as above its chord, or as bent down, from here on, relative to its size.
+# Tolerance for a curve to be above its chord or concave, relative to its magnitude.
 ROUNDING = 1e-10
 
 
@@ -37,16 +37,16 @@ class Slice:
     """A loss on the straight line between two examples.
 
     Attributes:
-        title: the loss.
-        space: what moves on a straight line.
-        at: from 0, the first example, to 1, the second.
-        curve: the loss there.
-        chord: the straight line between the curve's ends.
-        excess: the most that the curve lies above the chord; 0 or less if it never does.
-        excess_at: where.
-        bends: where the curve bends down; nowhere if it is convex along the line.
-        below_chord: whether the curve nowhere lies above its chord.
-        is_convex: whether it bends down nowhere; then every chord along the line holds.
+        title: the title of the loss.
+        space: the coordinates that are interpolated.
+        at: positions on the line, from 0, the first example, to 1, the second.
+        curve: the loss at these positions.
+        chord: the straight line between the ends of the curve.
+        excess: the largest height of the curve above the chord; it is never negative, as both ends lie on the chord.
+        excess_at: the position of the largest height.
+        bends: the positions where the curve is concave; empty if it is convex along the line.
+        below_chord: whether the curve is nowhere above its chord.
+        is_convex: whether the curve is nowhere concave; then it lies below every chord along the line.
         summary: one sentence.
     """
 
@@ -63,7 +63,7 @@ class Slice:
     summary: str
 
     def as_printed(self) -> Slice:
-        """The same with a minus sign in front, as the paper prints (4)."""
+        """Return the negated slice, as eq. (4) is printed in the paper."""
         return _judged(f"{self.title}, as printed", self.space, self.at, [-value for value in self.curve])
 
 
@@ -72,10 +72,10 @@ class Surface:
     """A loss on the plane through three examples, at origin + a (first - origin) + b (second - origin).
 
     Attributes:
-        title: the loss.
-        space: what the plane is in.
-        at: the numbers a, and b.
-        values: a row for each b, in it a number for each a; None where probabilities would be 0 or less.
+        title: the title of the loss.
+        space: the coordinates that span the plane.
+        at: the values of a, and of b.
+        values: one row for each b, with one value for each a; None where a probability would be 0 or less.
     """
 
     title: str
@@ -84,16 +84,17 @@ class Surface:
     values: tuple[tuple[float | None, ...], ...]
 
     def as_printed(self) -> Surface:
-        """The same with a minus sign in front, as the paper prints (4)."""
+        """Return the negated surface, as eq. (4) is printed in the paper."""
         rows = tuple(tuple(None if value is None else -value for value in row) for row in self.values)
         return Surface(f"{self.title}, as printed", self.space, self.at, rows)
 
 
 def cut(first: Example, second: Example, choice: LossChoice, space: Space = "logits", points: int = 101) -> Slice:
-    """A slice of a loss between two examples, for the first one's true leaf; imports torch.
+    """Compute a slice of a loss between two examples, for the true leaf of the first; imports torch.
 
     Raises:
-        ConfigError: for examples over different trees, another space, fewer than 3 points, or options that do not fit.
+        ConfigError: if the examples have different trees, the space is unknown, there are fewer than 3 points, or the
+            options do not fit the tree.
     """
     from hierapp.lab import engine
 
@@ -111,9 +112,9 @@ def cut(first: Example, second: Example, choice: LossChoice, space: Space = "log
 def plane(
     origin: Example, first: Example, second: Example, choice: LossChoice, space: Space = "logits", points: int = 31
 ) -> Surface:
-    """A surface of a loss over the two directions from one example to two others; imports torch.
+    """Compute a surface of a loss over the directions from one example to two others; imports torch.
 
-    In logits it spans -0.5 to 1.5 of both directions, in probabilities 0 to 1.
+    It covers -0.5 to 1.5 of both directions in logits, and 0 to 1 in probabilities.
 
     Raises:
         ConfigError: as `cut`.
@@ -141,12 +142,12 @@ def plane(
 
 @dataclass(frozen=True)
 class Printed:
-    """What the paper's (4) would be with the minus sign that is printed before it.
+    """The paper's eq. (4) evaluated with the minus sign that is printed in front of it.
 
     Attributes:
-        value: as printed, for the example; negative, or 0 where every decision is certain.
-        mended: with the plus sign that is meant.
-        fall: (p of the first true decision, value as printed) while that p falls to 0: below every bound.
+        value: the value as printed, for the example; negative, or 0 where every decision is certain.
+        mended: the value with the intended plus sign.
+        fall: pairs (p of the first true decision, value as printed) for p approaching 0; the value is unbounded below.
         summary: one sentence.
     """
 
@@ -157,7 +158,7 @@ class Printed:
 
 
 def printed(example: Example) -> Printed:
-    """(4) with its printed sign on an example; imports torch."""
+    """Evaluate eq. (4) with its printed sign on an example; imports torch."""
     from hierapp.lab import engine
 
     loss = engine.loss_of(LossChoice.of("hierarchical-convex"), example.tree)
@@ -179,7 +180,7 @@ def printed(example: Example) -> Printed:
 
 
 def _coordinates(example: Example, like: Example, loss: TreeLoss, space: Space) -> Floats:
-    """The numbers of an example that move on a straight line."""
+    """Return the coordinates of an example that are interpolated."""
     from hierapp.lab import engine
 
     if example.tree != like.tree:
@@ -195,7 +196,7 @@ def _coordinates(example: Example, like: Example, loss: TreeLoss, space: Space) 
 
 
 def _logits(points: Floats, space: Space) -> Floats:
-    # A softmax of log p is p again. A probability that underflows to 0 is as small as doubles go.
+    # The softmax of log p is p again. Probabilities that underflow to 0 are replaced by the smallest normal double.
     return points if space == "logits" else np.log(np.maximum(points, np.finfo(np.float64).tiny))
 
 

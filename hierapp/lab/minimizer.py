@@ -1,12 +1,12 @@
-"""Where the hierarchical loss is least in expectation under a given truth over the leaves.
+"""Minimizer of the expected hierarchical loss under a given true distribution over the leaves.
 
-Written in the probabilities z of nodes, the expectation of (2) over y ~ t is, with t(v) the truth below v,
+In the probabilities z of nodes, the expectation of (2) over y ~ t, with t(v) the true probability below v, is
 
     - sum over v of c(v) log z(v) + mass * sum over internal v of z(v),
 
-where c(v) = t(v) for all nodes but the root with path targets, and for the leaves alone with leaf targets: the weights
-s(v) of neighbouring decisions telescope. That is convex in the leaves' probabilities, so that Newton's method finds
-the one point where it is least: a few steps, nothing random, no torch.
+where c(v) = t(v) for all nodes but the root with path targets, and only for the leaves with leaf targets: the weights
+s(v) of neighbouring decisions telescope. The function is convex in the leaf probabilities, so Newton's method finds
+its only minimizer in a few steps, deterministically and without torch.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ Floats = NDArray[np.float64]
 
 MOST_LEAVES = 300
 TARGETS = ("path", "leaf")
-# A class that never occurs counts as this share of the truth, so that logarithms stay finite.
+# Share of the truth given to a class that never occurs, so that logarithms stay finite.
 RAREST = 1e-9
 
 
 @dataclass(frozen=True)
 class Minimizer:
-    """Where the expected loss is least.
+    """The minimizer of an expected loss.
 
     Attributes:
         tree: the label tree.
         targets: "path" or "leaf".
         mass: weight of the second term.
-        truth: by leaf.
-        probabilities: by leaf, where the expected loss is least.
-        value: the expected loss there.
-        value_at_truth: and where the probabilities are the truth.
-        off: the largest difference of a leaf's probability to its truth.
-        is_proper: whether this loss over this tree is least at every truth.
-        reason: one sentence that says why.
+        truth: the true probability of each leaf.
+        probabilities: the probability of each leaf at the minimum.
+        value: the expected loss at the minimum.
+        value_at_truth: the expected loss at the true probabilities.
+        off: the largest absolute difference between a leaf's probability and its true probability.
+        is_proper: whether this loss over this tree is minimal at the truth for every true distribution.
+        reason: one sentence that explains `is_proper`.
         summary: one sentence with the numbers.
     """
 
@@ -63,21 +63,22 @@ class Minimizer:
     summary: str
 
     def example(self, target: int = 0) -> Example:
-        """The minimizer as an example, to be judged and decoded."""
+        """Return the minimizer as an example, for evaluation and decoding."""
         return Example.from_leaf_probabilities(self.tree, self.probabilities, target)
 
 
 def least(tree: LabelTree, truth: Sequence[float], targets: str = "path", mass: float = 1.0) -> Minimizer:
-    """Where the expectation of hierarchical (without soft labels) is least, to some 1e-8.
+    """Minimize the expectation of the hierarchical loss (without soft labels), to about 1e-8.
 
     Args:
         tree: the label tree, with at most 300 leaves.
-        truth: the probability of each leaf; they add up to 1.
+        truth: the true probability of each leaf; they add up to 1.
         targets: "path" or "leaf".
         mass: weight of the second term, 0 or more.
 
     Raises:
-        ConfigError: for what is no truth over the leaves, other targets, a mass below 0, or too large a tree.
+        ConfigError: if `truth` is not a distribution over the leaves, `targets` is unknown, `mass` is negative, or the
+            tree is too large.
 
     >>> tree = LabelTree.from_edges([("root", "A"), ("A", "a"), ("A", "B"), ("B", "b"), ("B", "c"), ("root", "d")])
     >>> [round(least(tree, [0.25] * 4, *pair).probabilities[3], 2) for pair in (("leaf", 1), ("path", 0), ("path", 1))]
@@ -116,7 +117,7 @@ def least(tree: LabelTree, truth: Sequence[float], targets: str = "path", mass: 
 
 
 def unbalanced(steps: int) -> LabelTree:
-    """Four leaves a, b, c, d, of which b and c lie so many steps below d: 0 is flat, 2 the ragged tree of the docs.
+    """Build a tree of leaves a, b, c, d, with b and c `steps` levels below d: 0 is flat, 2 the docs' ragged tree.
 
     Raises:
         ConfigError: unless steps is from 0 to 8.
@@ -138,7 +139,7 @@ def unbalanced(steps: int) -> LabelTree:
 def walk(
     truth: Sequence[float] = (0.25,) * 4, targets: str = "path", mass: float = 1.0, most: int = 6
 ) -> tuple[Minimizer, ...]:
-    """The minimizer over `unbalanced(0)`, `unbalanced(1)`, ... up to `most` steps, under one truth over a, b, c, d.
+    """Compute the minimizer over `unbalanced(0)` to `unbalanced(most)`, under one true distribution over a, b, c, d.
 
     Raises:
         ConfigError: as `least` and `unbalanced`.
@@ -162,22 +163,22 @@ def _checked(tree: LabelTree, truth: Sequence[float], targets: str, mass: float)
 
 
 def _below(tree: LabelTree) -> Floats:
-    """[N - 1, L]: 1 where the leaf lies below the node, or is it; the root left out."""
+    """Return [N - 1, L], for all nodes but the root: 1 where the leaf is the node or lies below it, else 0."""
     leaves = np.arange(len(tree.leaves))
     inside: Floats = ((tree.leaf_ranges[1:, :1] <= leaves) & (leaves < tree.leaf_ranges[1:, 1:])).astype(np.float64)
     return inside
 
 
 def _expected(tree: LabelTree, below: Floats, weights: Floats, charge: Floats, q: Floats) -> float:
-    # The charges are the probabilities of all internal nodes, the root's 1 included.
+    # charge @ q is the mass term: the probabilities of all internal nodes, including the root's 1.
     return float(-(weights * np.log(below @ q)).sum() + charge @ q)
 
 
 def _newton(below: Floats, weights: Floats, charge: Floats, truth: Floats) -> Floats:
-    """The q >= 0, sum 1, of least -weights . log(below q) + charge . q.
+    """Return the q >= 0 with sum 1 that minimizes -weights . log(below q) + charge . q.
 
-    Where a class never occurs, the least may lie on the edge: then the weights come down to it in steps, each started
-    from the last one's answer.
+    If a class never occurs, the minimum may lie on the boundary: a weight added to the leaves is then reduced in steps,
+    each starting from the previous solution.
     """
     q = np.full(len(truth), 1.0 / len(truth))
     leaves = below.sum(1) == 1
@@ -192,7 +193,7 @@ def _descend(below: Floats, weights: Floats, charge: Floats, q: Floats) -> Float
     for _ in range(200):
         z = below @ q
         slope = charge - below.T @ (weights / z)
-        # In units of q itself, so that rare classes weigh no less than common ones.
+        # Scale by q, so that rare classes weigh no less than common ones.
         curved = (below * q).T @ ((weights / z**2)[:, None] * (below * q))
         system = np.zeros((size + 1, size + 1))
         system[:size, :size] = curved
@@ -201,7 +202,7 @@ def _descend(below: Floats, weights: Floats, charge: Floats, q: Floats) -> Float
         decrement = -float(slope @ step)
         if decrement < 1e-22:
             break
-        # Never past 0, and only as far as the function falls.
+        # Line search: keep q above 0 and require a decrease.
         falling = step < 0
         length = min(1.0, 0.99 * float((q[falling] / -step[falling]).min())) if falling.any() else 1.0
         here = charge @ q - (weights * np.log(z)).sum()

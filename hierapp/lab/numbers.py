@@ -1,4 +1,4 @@
-"""How the lab writes numbers and formulas: three significant digits, in text and in LaTeX, in this one place."""
+"""Formatting of the lab's numbers and formulas: three significant digits, as text and as LaTeX."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 
 DIGITS = 3
-# What is nearer to 0 than this is what rounding leaves of a 0.
+# Smaller magnitudes are rounding errors and are shown as 0.
 NOTHING = 1e-12
 
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"[A-Za-z]{2,}(?:-[A-Za-z]{2,})*|[⁰¹²³⁴⁵⁶⁷⁸�
 
 
 def number(value: float) -> str:
-    """A number with three significant digits, as it stands in texts.
+    """Format a number with three significant digits, for use in text.
 
     >>> [number(value) for value in (0.24, 1.8326, -2, 12345, 0.00001234, 1e-15)]
     ['0.24', '1.83', '−2', '12345', '1.23·10⁻⁵', '0']
@@ -46,7 +46,7 @@ def number(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """A number with its sign, as gradients are shown.
+    """Format a number with its sign, as for gradients.
 
     >>> signed(0.25), signed(-0.25), signed(0.0)
     ('+0.25', '−0.25', '0')
@@ -56,7 +56,7 @@ def signed(value: float) -> str:
 
 
 def of_log(log_value: float) -> str:
-    """The number whose logarithm this is, also where it is too small for a float.
+    """Format the number with this logarithm, even if it is too small for a float.
 
     >>> import math
     >>> of_log(math.log(0.4)), of_log(-1000.0)
@@ -70,7 +70,7 @@ def of_log(log_value: float) -> str:
 
 
 def latex(text: str) -> str:
-    """A formula's text as LaTeX.
+    """Convert the text of a formula to LaTeX.
 
     >>> latex("s(v) · −log p(v) = 2 · −log 0.4 = 1.83")
     's(v) \\\\cdot -\\\\log p(v) = 2 \\\\cdot -\\\\log 0.4 = 1.83'

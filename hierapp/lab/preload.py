@@ -1,4 +1,4 @@
-"""Loads what computes losses in the background, once, so that whoever looks reads the words meanwhile."""
+"""Loading and warm-up of the losses in a background thread, once per process, while the user reads the page."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _failure: list[str] = []
 
 
 def begin() -> None:
-    """Start loading, unless somebody has."""
-    if _begun.acquire(blocking=False):  # and never released
+    """Start loading, unless it has already been started."""
+    if _begun.acquire(blocking=False):  # never released
         threading.Thread(target=_load, name="hierapp-lab", daemon=True).start()
 
 
 def is_ready() -> bool:
-    """Whether losses can be asked for without waiting."""
+    """Return whether loading has ended, so that losses can be used without waiting."""
     return _done.is_set()
 
 
 def failure() -> str | None:
-    """One sentence on why they never can be, if so."""
+    """Return one sentence on why loading failed; None if it did not."""
     return _failure[0] if _failure else None
 
 
@@ -31,7 +31,7 @@ def _load() -> None:
         from hierapp.lab.judgement import judge_all
         from hierapp.lab.views import start
 
-        # The first call of each loss is slower than all others.
+        # The first call of each loss is slower than later ones.
         judge_all(start().example)
         decide_all(start().example)
     except (ImportError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Test images of finished runs in the lab: what the network itself said of them, as examples."""
+"""Test images of finished runs as examples of the lab, with the probabilities that the network assigned to them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from hierapp.runs import Run, Store
 from hierapp.training import predictions
 from hierapp.training.predictions import Outputs
 
-# Of so many finished runs, the newest ones, one can choose.
+# Only the newest finished runs with outputs, up to this number, are offered.
 MOST_RUNS = 500
 
 
 @dataclass(frozen=True)
 class RunImage:
-    """What a network said of an image.
+    """A network's output on an image.
 
     Attributes:
         run: the run's id.
-        image: its number in the test part, from 0; None for a picture of one's own, which no address can name.
-        example: the network's probabilities of the leaves over the run's tree, and the true class (of a picture of
-            one's own the likeliest).
-        tree_name: the tree's name for `trees.named`, if it still stands for that tree.
+        image: its index in the test set, from 0; None for an uploaded picture, which an address cannot name.
+        example: the network's leaf probabilities over the run's tree, and the true class (for an uploaded picture, the
+            likeliest class).
+        tree_name: the tree's name for `trees.named`; None if no tree of that name equals the run's tree.
     """
 
     run: str
@@ -44,16 +44,16 @@ class RunImage:
 
 
 def runs(store: Store) -> list[Run]:
-    """The finished runs that have stored outputs, newest first."""
+    """Return the finished runs that have stored outputs, newest first."""
     finished = reversed(store.runs(states=["finished"]))
     return list(islice((run for run in finished if (run.folder / predictions.FILE).exists()), MOST_RUNS))
 
 
 def outputs_of(run: Run) -> Outputs:
-    """What a run's network said of the test part; kept in memory until the file changes.
+    """Return a run's stored test outputs; cached until the file changes.
 
     Raises:
-        StoreError: if there is nothing, it is broken, or it is over other classes than the run's tree.
+        StoreError: if there are none, they are broken, or their classes are not the leaves of the run's tree.
     """
     file = run.folder / predictions.FILE
     try:
@@ -71,10 +71,10 @@ def outputs_of(run: Run) -> Outputs:
 
 
 def image_of(run: Run, image: int) -> RunImage:
-    """A test image of a run, by its number from 0.
+    """Return a test image of a run by its index, from 0.
 
     Raises:
-        StoreError: if the run has no outputs, or the image is not there.
+        StoreError: if the run has no outputs, or there is no such image.
     """
     found = outputs_of(run)
     count = len(found.target)
@@ -89,16 +89,16 @@ def image_of(run: Run, image: int) -> RunImage:
 
 
 def own_picture(run: Run, log_probs: Sequence[float]) -> RunImage:
-    """A picture of one's own, by what the run's network says of it; the likeliest class stands for the true one."""
+    """Return an uploaded picture with the run's output for it; the likeliest class is taken as the true one."""
     place = int(np.argmax(log_probs))
     return RunImage(run.id, None, Example.from_leaf_log_probs(run.tree, log_probs, place), tree_name(run))
 
 
 def find(run: str, image: str) -> RunImage:
-    """The test image that an address names.
+    """Return the test image that an address names.
 
     Raises:
-        StoreError: if run or image are not on this machine.
+        StoreError: if the image number is invalid, or the run or the image is not on this machine.
     """
     if not (image.isascii() and image.isdecimal() and len(image) < 10):
         raise StoreError(f"The address asks for test image {image[:20]!r}, which is no number of an image.")
@@ -109,7 +109,7 @@ def find(run: str, image: str) -> RunImage:
 
 
 def tree_name(run: Run) -> str | None:
-    """The name of a run's tree, if the tree of that name is still the one it was trained over."""
+    """Return the name of a run's tree; None if no tree of that name equals the one it was trained over."""
     try:
         return run.config.tree if trees.named(run.config.tree) == run.tree else None
     except HierappError:
@@ -117,18 +117,18 @@ def tree_name(run: Run) -> str | None:
 
 
 def likeliest(found: Outputs) -> NDArray[np.int64]:
-    """The likeliest leaf [n] of each image, of equally likely ones the first."""
+    """Return the likeliest leaf [n] of each image; the first one on ties."""
     leaves: NDArray[np.int64] = found.probabilities.argmax(1)
     return leaves
 
 
 def first_mistake(found: Outputs) -> int:
-    """The first image whose likeliest leaf is not the true one; 0 if there is none."""
+    """Return the first image whose likeliest leaf is not the true one; 0 if there is none."""
     return int((likeliest(found) != found.target).argmax())
 
 
 def among(found: Outputs, true: int | None, taken_for: int | None) -> NDArray[np.int64]:
-    """The images of a true class, and of a likeliest one; None for any."""
+    """Return the images with the given true class and likeliest class; None matches any class."""
     chosen = np.ones(len(found.target), bool)
     if true is not None:
         chosen &= found.target == true
@@ -138,11 +138,11 @@ def among(found: Outputs, true: int | None, taken_for: int | None) -> NDArray[np
 
 
 def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
-    """Test images, each uint8 [H, W, C].
+    """Return test images, each uint8 [H, W, C].
 
     Raises:
-        DatasetError: if the data set is not on this machine, or broken.
-        StoreError: if it is not the one any more on which the run was tested.
+        DatasetError: if the data set is not on this machine, or is broken.
+        StoreError: if it is no longer the one on which the run was tested.
     """
     found = outputs_of(run)
     pixels, labels = _test_part(run.config.data, paths.data_folder())

@@ -1,4 +1,4 @@
-"""Views of the lab that are too large for an address, kept as files in HIERAPP_HOME/views; none is ever overwritten."""
+"""Saved views of the lab, including those too large for an address: files in HIERAPP_HOME/views, never overwritten."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hierapp.lab.views import State
 from hierapp.trees import LabelTree
 from hierapp.trees.library import stem_of
 
-# A larger file is no view.
+# Larger files are rejected.
 LARGEST_FILE = 10_000_000
 
 
 @dataclass(frozen=True)
 class SavedView:
-    """A saved view's name and title, and the sentence that says why it cannot be opened, if it cannot."""
+    """A saved view: its name, its title, and one sentence on why it cannot be opened, or None if it can."""
 
     name: str
     title: str
@@ -32,14 +32,14 @@ class SavedView:
 
 
 def folder() -> Path:
-    """Where views are kept."""
+    """Return the folder of saved views."""
     return paths.home() / "views"
 
 
 def keep(state: State, name: str, title: str = "") -> SavedView:
-    """Keep a state, its logits to the last digit; a name that is taken gets a number.
+    """Save a state with its logits in full precision; if the name is taken, a number is appended.
 
-    The very same view under the very same name is kept once.
+    Saving an identical view again under the same name creates no second file.
 
     Raises:
         StoreError: if the folder cannot be written.
@@ -55,12 +55,12 @@ def keep(state: State, name: str, title: str = "") -> SavedView:
     while True:
         file = folder() / f"{free}.json"
         try:
-            with file.open("xb") as out:  # never over what is there
+            with file.open("xb") as out:  # fails if the file exists
                 try:
                     out.write(content)
                     out.flush()
                 except OSError:
-                    file.unlink()  # a full disk cut it short, and nobody has seen it
+                    file.unlink()  # remove the incomplete file, e.g. if the disk is full
                     raise
             return SavedView(free, title or name)
         except FileExistsError:
@@ -72,20 +72,20 @@ def keep(state: State, name: str, title: str = "") -> SavedView:
 
 
 def load(name: str) -> State:
-    """The state that was kept under this name.
+    """Load the state saved under this name.
 
     Raises:
-        StoreError: if there is none, or its file is broken; a broken file is left as it is.
+        StoreError: if there is none, or its file is broken; a broken file is not modified.
     """
     file = folder() / f"{name}.json"
-    # os.path, for pathlib raises where a name is too long for a file's.
+    # os.path, because pathlib raises an error if the name is too long for a file.
     if Path(name).name != name or not os.path.isfile(file):  # noqa: PTH113
         raise StoreError(f"There is no saved view {one_line(name)[:60]!r} on this machine; copy the link again.")
     return _read(file)[0]
 
 
 def entries() -> tuple[SavedView, ...]:
-    """All saved views by name, the broken ones with what is wrong with them."""
+    """Return all saved views by name; broken ones have a `problem`."""
     found = []
     for file in sorted(folder().glob("*.json")):
         try:
@@ -103,7 +103,7 @@ def _unwritable(error: OSError) -> StoreError:
 
 
 def _as_dict(state: State, title: str) -> dict[str, Any]:
-    # Losses, decoders, lesson and space as an address says them; tree and logits whole.
+    # Losses, decoders, lesson and space as in an address; tree and logits in full.
     said = {key: value for key, value in views.to_params(state).items() if key in _SAID}
     tree = state.example.tree
     return {
@@ -164,7 +164,7 @@ def _numbers(values: object) -> tuple[float, ...]:
 
 
 def _image(named: object, base: State) -> RunImage | None:
-    """The test image that a view started from, if it is still there; its numbers are the view's in any case."""
+    """Return the test image that a view started from, if still available; the view's numbers do not depend on it."""
     if base.story is not None or not isinstance(named, dict) or named.get("image") is None:
         return None
     try:
@@ -174,7 +174,7 @@ def _image(named: object, base: State) -> RunImage | None:
 
 
 def _is(name: str, tree: LabelTree) -> bool:
-    """Whether a name still stands for the tree."""
+    """Return whether a name still refers to this tree."""
     try:
         return trees.named(name) == tree
     except HierappError:

@@ -1,7 +1,8 @@
-"""How the value of each loss splits into terms and parts, computed beside hierapp's own losses and tested against them.
+"""Decomposition of each loss's value into terms and contributions, computed independently of hierapp's own losses and
+tested against them.
 
-One function a loss, from an example and all of its options; a loss that is not listed has one part, its whole value. No
-torch here.
+There is one function per loss, which takes an example and all options of the loss; a loss without one has a single
+contribution, its complete value. No torch is used here.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ SPLITS: dict[str, Split] = {
 
 
 def split(name: str, example: Example, option_values: Mapping[str, Any], value: float) -> tuple[Term, ...]:
-    """The terms of a loss, whose parts add up to its value.
+    """Return the terms of a loss, whose contributions add up to its value.
 
     Args:
-        name: of the loss.
+        name: the name of the loss.
         example: the example.
         option_values: all options of the loss.
-        value: what hierapp's own loss says, for a loss that has no split here.
+        value: the value of hierapp's own loss, used if the loss has no decomposition here.
     """
     if name in SPLITS:
         return tuple(SPLITS[name](example, option_values))

@@ -1,4 +1,4 @@
-"""Splits of the losses that read one softmax over all leaves: parts by leaf, by edge or by level."""
+"""Decomposition of the losses that read one softmax over all leaves: contributions by leaf, by edge or by level."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hierapp.lab.numbers import number, of_log
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.trees.distances import largest_distance
 
-# So many summands are written out; of more, the largest.
+# A sum is written with up to this number of summands, the largest ones.
 SHOWN = 4
 
 
 def cross_entropy(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """-log p of the true leaf; with label smoothing, the rest of the target over all leaves."""
+    """-log p of the true leaf; with label smoothing, also the smoothed part of the target over all leaves."""
     smoothing, size = option_values["label_smoothing"], len(example.tree.leaves)
     if not smoothing:
         return [_own(example, 1.0)]
@@ -35,7 +35,7 @@ def cross_entropy(example: Example, option_values: Mapping[str, Any]) -> list[Te
 
 
 def regularized(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """Cross-entropy, and the negative entropy of the output."""
+    """Cross-entropy plus the weighted negative entropy of the output."""
     penalty = option_values["penalty"]
     contributions = tuple(
         contribution(
@@ -51,7 +51,7 @@ def regularized(example: Example, option_values: Mapping[str, Any]) -> list[Term
 
 
 def soft_labels(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """KL(t || p) as the cross-entropy against t, and the negative entropy of t, which no logit changes."""
+    """KL(t || p) as the cross-entropy against t plus the negative entropy of t, which depends on no logit."""
     tree, kind = example.tree, option_values["distance"]
     distances = tree.distances(kind)[example.target]
     weights = -option_values["beta"] * distances / max(largest_distance(tree, kind), 1)
@@ -69,7 +69,7 @@ def soft_labels(example: Example, option_values: Mapping[str, Any]) -> list[Term
 
 
 def simloss(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """Cross-entropy, and what the credit for similar classes takes off it."""
+    """Cross-entropy minus the credit for similar classes."""
     similarity = bounded(tree_similarity(example.tree), option_values["lower_bound"])[example.target]
     log_p = np.array(example.leaf_log_probs)
     alike = np.flatnonzero(similarity)
@@ -87,11 +87,11 @@ def simloss(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
 
 
 def tree_wasserstein(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """What has to cross each edge, named by the node below it."""
+    """The probability that crosses each edge, identified by the node below the edge."""
     path, contributions = set(example.true_path), []
     for node in range(1, len(example.tree.nodes)):
         below = int(node in path)
-        # On the path the sum of what lies beside it, which is exact also where z is near 1.
+        # On the true path, sum over the leaves outside the node: this is accurate even for z close to 1.
         value = _beside(example, node) if below else example.z[node]
         contributions.append(
             contribution(node, value, "|z(e) − [y below e]|", f"|{of_log(example.log_z[node])} − {below}|")
@@ -100,7 +100,7 @@ def tree_wasserstein(example: Example, option_values: Mapping[str, Any]) -> list
 
 
 def level_wise(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """The cross-entropy of each level's marginals; a leaf that ends above a level stands for itself there."""
+    """The cross-entropy of each level's marginals; a leaf above a level represents itself at that level."""
     path, levels = example.true_path, int(example.tree.depth.max()) - 1
     weights = option_values["weights"] or (1.0,) * levels
     contributions: list[Contribution] = []
@@ -113,12 +113,12 @@ def level_wise(example: Example, option_values: Mapping[str, Any]) -> list[Term]
 
 
 def _leaves(example: Example) -> list[tuple[int, float]]:
-    """The node and log p of each leaf."""
+    """Return the node and log p of each leaf."""
     return list(zip(example.tree.leaf_nodes.tolist(), example.leaf_log_probs, strict=True))
 
 
 def _own(example: Example, share: float) -> Term:
-    """The cross-entropy of the true leaf."""
+    """Return the cross-entropy of the true leaf, times `share`."""
     log_p = example.leaf_log_probs[example.target]
     if share == 1.0:
         own = contribution(example.target_node, -log_p, "−log p(y)", f"−log {of_log(log_p)}")
@@ -129,7 +129,7 @@ def _own(example: Example, share: float) -> Term:
 
 
 def _beside(example: Example, node: int) -> float:
-    """The probability of all leaves that are not below a node."""
+    """Return the total probability of the leaves that are not below a node."""
     start, stop = example.tree.leaf_ranges[node].tolist()
     p = example.leaf_probabilities
     return math.fsum(p[:start] + p[stop:])

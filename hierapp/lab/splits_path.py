@@ -1,4 +1,4 @@
-"""Splits of the losses that sum decisions along the true path: a part a node, plus what is summed over other nodes."""
+"""Decomposition of the losses that sum decisions along the true path: one contribution per node, plus other terms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def conditional(example: Example, option_values: Mapping[str, Any]) -> list[Term
 
 
 def hierarchical(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """The paper's (2): path term, mass term, and soft labels off the path if they have a weight."""
+    """The paper's eq. (2): path term, mass term, and soft labels off the path if their weight is not 0."""
     tree, path = example.tree, example.true_path
     if option_values["targets"] == "leaf":
         first = _path_term([_surprise(example, v) for v in path[1:]], "Leaf targets: every decision counts once.")
@@ -44,7 +44,7 @@ def hierarchical(example: Example, option_values: Mapping[str, Any]) -> list[Ter
 
 
 def convex(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """The paper's (4) with the plus sign, and soft labels off the path if they have a weight."""
+    """The paper's eq. (4) with the plus sign, and soft labels off the path if their weight is not 0."""
     contributions = [
         contribution(
             v, -example.log_p[v] / depth, "−log p(v) / depth(parent)", f"−log {of_log(example.log_p[v])} / {depth}"
@@ -59,7 +59,7 @@ def convex(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
 
 
 def hxe(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
-    """HXE: decisions weighed by exp(-alpha * steps); the same probabilities in both parametrizations."""
+    """HXE: decisions weighted by exp(-alpha * steps); both parametrizations give the same probabilities."""
     alpha = option_values["alpha"]
     total = 1.0
     if option_values["normalize"]:
@@ -88,7 +88,7 @@ def _weighted(example: Example, v: int, weight: float, symbol: str) -> Contribut
 def _soft(
     example: Example, option_values: Mapping[str, Any], node_weight: Callable[[int], float], divided: str
 ) -> list[Term]:
-    """KL(uniform || p) at the internal nodes off the true path; nothing if the weight is 0."""
+    """KL(uniform || p) at the internal nodes off the true path; no term if the weight is 0."""
     soft = option_values["soft"]
     if not soft:
         return []

@@ -1,4 +1,4 @@
-"""What a story is made of: steps that each set the whole lab, as plain data; `stories.py` has the stories."""
+"""Data model of stories: steps that each define the complete state of the lab; `stories.py` lists the stories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossCh
 from hierapp.lab.example import Example
 from hierapp.lab.landscape import Space
 
-# What a step can show, and what each is.
+# What a step can show.
 SHOWS = {
     "tree": "the tree with p on its edges and z on its nodes, the true path marked",
     "formulas": "the losses' terms and parts with the numbers put in",
@@ -23,7 +23,7 @@ SHOWS = {
     "surface": "each loss over the two directions from the example to the second and third point",
     "printed": "the paper's (4) with its printed minus sign",
 }
-# What a step lets the audience touch; everything else is hidden.
+# What a step lets the user change; all other controls are hidden.
 CONTROLS = {
     "logits": "sliders of the node logits",
     "target": "the true class",
@@ -42,14 +42,14 @@ CONTROLS = {
 
 @dataclass(frozen=True)
 class Point:
-    """An example by its probabilities, by name: P(node | parent), where siblings that are not named share the rest; or
-    z of every leaf, so that one point fits several trees over the same classes."""
+    """An example given by probabilities by name: P(node | parent), where siblings without a value share the remainder;
+    or z of every leaf, so that one point fits several trees over the same classes."""
 
     p: tuple[tuple[str, float], ...] = ()
     leaves: tuple[tuple[str, float], ...] = ()
 
     def example(self, tree: str, target: str) -> Example:
-        """The example over a named tree."""
+        """Return the example over a named tree."""
         chosen = trees.named(tree)
         if self.leaves:
             z = dict(self.leaves)
@@ -63,20 +63,20 @@ class Step:
     """One step of a story.
 
     Attributes:
-        title: a few words.
-        text: what to say: a few short sentences.
+        title: a short title.
+        text: the explanation, a few short sentences.
         tree: the tree's name, see `trees.named`.
         target: the true leaf's name.
         point: the example.
-        losses: those to show.
-        decoders: those to show.
-        shows: keys of `SHOWS`, the first in front.
+        losses: the losses to show.
+        decoders: the decoders to show.
+        shows: keys of `SHOWS`; the first one is displayed first.
         controls: keys of `CONTROLS`.
-        must_show: words and numbers that are on screen as the step opens, from the library, not from `text`.
+        must_show: words and numbers on screen when the step opens, computed by the library and not part of `text`.
         second: the other end of a slice.
         third: the other direction of a surface.
-        space: of slice and surface.
-        truth: over the leaves, for the minimizer.
+        space: the coordinates of slice and surface.
+        truth: the true distribution over the leaves, for the minimizer.
     """
 
     title: str
@@ -95,21 +95,21 @@ class Step:
     truth: tuple[float, ...] | None = None
 
     def example(self) -> Example:
-        """The example."""
+        """Return the example."""
         return self.point.example(self.tree, self.target)
 
     def second_example(self) -> Example | None:
-        """The other end of a slice, if the step has one."""
+        """Return the other end of a slice; None if the step has none."""
         return None if self.second is None else self.second.example(self.tree, self.target)
 
     def third_example(self) -> Example | None:
-        """The other direction of a surface, if the step has one."""
+        """Return the other direction of a surface; None if the step has none."""
         return None if self.third is None else self.third.example(self.tree, self.target)
 
 
 @dataclass(frozen=True)
 class Story:
-    """Steps that explain one thing; `id` stands in addresses."""
+    """A sequence of steps that explains one topic; addresses contain its `id`."""
 
     id: str
     title: str
@@ -118,15 +118,15 @@ class Story:
 
 
 def conditionals(**p: float) -> Point:
-    """A point by P(node | parent)."""
+    """Create a point from P(node | parent)."""
     return Point(p=tuple(p.items()))
 
 
 def over_leaves(z: Mapping[str, float]) -> Point:
-    """A point by the probability of each leaf."""
+    """Create a point from the probability of each leaf."""
     return Point(leaves=tuple(z.items()))
 
 
 def loss(name: str, **options: Any) -> LossChoice:
-    """A loss with options."""
+    """Create a loss choice with the given options."""
     return LossChoice.of(name, options)

@@ -1,4 +1,4 @@
-"""The lab's six stories, in the order in which they are told."""
+"""The lab's six stories, in order of presentation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STORIES: tuple[Story, ...] = (
 
 
 def story(story_id: str) -> Story:
-    """The story of this id.
+    """Return the story with this id.
 
     Raises:
         ConfigError: if there is none.
@@ -32,7 +32,7 @@ def story(story_id: str) -> Story:
 
 
 def step(story_id: str, number: int) -> Step:
-    """The step of a story, counted from 1.
+    """Return a step of a story, counted from 1.
 
     Raises:
         ConfigError: if there is no such story or step.

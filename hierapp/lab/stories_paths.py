@@ -1,4 +1,4 @@
-"""Stories 1 to 3: one path, what losses push, the cat that became a truck."""
+"""Stories 1 to 3: one path, the gradients of the losses, the cat that became a truck."""
 
 from __future__ import annotations
 

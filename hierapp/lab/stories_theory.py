@@ -6,7 +6,7 @@ from hierapp.lab.choices import EVERY_DECODER
 from hierapp.lab.steps import Point, Step, Story, conditionals, loss, over_leaves
 from hierapp.lab.trees import FIGURE_7, RAGGED, unbalanced_name
 
-# One picture of a cat, as a network over CIFAR-10's classes may see it.
+# A plausible output of a network over CIFAR-10's classes for a picture of a cat.
 _CAT = over_leaves(
     {
         "cat": 0.35,

@@ -1,4 +1,4 @@
-"""The trees that the lab can show by name: small ones of its own, those that ship, and the user's."""
+"""The trees that the lab can show by name: its own small ones, the built-in ones, and the user's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hierapp.errors import TreeError, one_line
 from hierapp.lab.minimizer import unbalanced
 from hierapp.trees import LabelTree, library as tree_library
 
-# A colon is in no name of tree_library's.
+# No name in tree_library contains a colon.
 OWN_PREFIX = "lab:"
 FIGURE_7 = "lab:figure-7"
 RAGGED = "lab:unbalanced-2"
@@ -19,13 +19,13 @@ _UNBALANCED = "lab:unbalanced-"
 
 
 def titles() -> dict[str, str]:
-    """The lab's own trees: their names, and what to call them."""
+    """Return the names and titles of the lab's own trees."""
     steps = {f"{_UNBALANCED}{step}": f"Four leaves, unbalanced by {step}" for step in range(9)}
     return {FIGURE_7: "Cat and truck (figure 7)", **steps}
 
 
 def named(name: str) -> LabelTree:
-    """The tree of this name; never a file elsewhere, for names come from addresses.
+    """Return the tree with this name. Names come from addresses, so files outside the tree folders are never opened.
 
     Raises:
         TreeError: if there is none.
@@ -36,20 +36,20 @@ def named(name: str) -> LabelTree:
     if name in titles():
         return _own(name)
     files = (folder / f"{name}.json" for folder in (paths.shipped_trees(), tree_library.own_folder()))
-    # os.path, for pathlib raises where a name is too long for a file's.
+    # os.path, because pathlib raises an error if the name is too long for a file.
     if Path(name).name == name and any(os.path.isfile(file) for file in files):  # noqa: PTH113
         return tree_library.load(name)
     raise TreeError(f"There is no tree {one_line(name)[:60]!r} here; choose one of the list.")
 
 
 def unbalance_of(name: str | None) -> int | None:
-    """By how many steps a tree of the lab is unbalanced; None for every other tree."""
+    """Return the number of steps by which a tree of the lab is unbalanced; None for other trees."""
     known = name is not None and name.startswith(_UNBALANCED) and name in titles()
     return int(name.removeprefix(_UNBALANCED)) if known and name is not None else None
 
 
 def unbalanced_name(steps: int) -> str:
-    """The name of `unbalanced(steps)`."""
+    """Return the name of the tree `unbalanced(steps)`."""
     return f"{_UNBALANCED}{steps}"
 
 

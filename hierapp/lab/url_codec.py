@@ -1,4 +1,4 @@
-"""Logits and trees as short text for addresses: letters, digits, - and _ (and ~ before a logit that is far out)."""
+"""Logits and trees as short text for addresses: letters, digits, - and _, and ~ before a logit of large magnitude."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hierapp.lab.example import LIMIT, STEP, on_slider
 from hierapp.trees import LabelTree
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_MIDDLE, _FAR_MIDDLE = 2000, 2**23  # what stands for 0
-_LEFT = "__"  # a logit that is as it was
+_MIDDLE, _FAR_MIDDLE = 2000, 2**23  # the codes of logit 0
+_LEFT = "__"  # an unchanged logit
 _FAR = "~"
-# No tree in an address unpacks to more than this; larger ones are kept as saved views.
+# Maximum unpacked size of a tree in an address; larger trees are stored as saved views.
 MOST_BYTES = 100_000
 
 
 def pack_logits(logits: Sequence[float], base: Sequence[float]) -> str:
-    """Two letters a logit, to the slider's step; a logit that is the base's keeps its every digit.
+    """Encode logits, two characters each (five if large), to the slider's step; logits equal to the base's stay exact.
 
     >>> pack_logits([0.0, 1.5, 2.0], [0.25, 1.5, 0.0])
     'fQ__iY'
@@ -30,10 +30,10 @@ def pack_logits(logits: Sequence[float], base: Sequence[float]) -> str:
 
 
 def unpack_logits(text: str, base: Sequence[float]) -> tuple[float, ...]:
-    """The logits again.
+    """Decode logits from text.
 
     Raises:
-        ConfigError: unless the text is made of as many logits as the base has.
+        ConfigError: unless the text encodes exactly one valid logit for each logit of the base.
     """
     found: list[float] = []
     at = 0
@@ -59,16 +59,16 @@ def unpack_logits(text: str, base: Sequence[float]) -> tuple[float, ...]:
 
 
 def pack_tree(tree: LabelTree) -> str:
-    """The tree's names and parents, compressed."""
+    """Encode the tree's names and parents as compressed text."""
     text = json.dumps([tree.nodes, tree.parents.tolist()], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)).decode().rstrip("=")
 
 
 def unpack_tree(text: str) -> LabelTree:
-    """The tree again.
+    """Decode a tree from text.
 
     Raises:
-        TreeError: if the text is no tree, or one that is too large for an address.
+        TreeError: if the text is not a tree, or the tree is too large for an address.
     """
     broken = TreeError("The tree in the address is broken or cut short; copy the link again.")
     try:
@@ -86,10 +86,10 @@ def unpack_tree(text: str) -> LabelTree:
 
 
 def checked_tree(names: object, parents: object) -> LabelTree:
-    """A tree from what was read as JSON.
+    """Build a tree from values read as JSON.
 
     Raises:
-        TreeError: if it is none.
+        TreeError: if they are not a valid tree.
     """
     if (
         not (isinstance(names, list) and isinstance(parents, list) and len(names) == len(parents))

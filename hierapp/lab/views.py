@@ -1,7 +1,7 @@
-"""The lab's whole state, and its way into an address and back.
+"""The complete state of the lab, and its conversion to and from an address.
 
-An address says only what differs from where one would start: a story's step, a test image of a run, or the lab's
-default. What it says wrongly is left out and told in a sentence; the rest of it holds.
+An address contains only the differences from a start: a story's step, a test image of a run, or the lab's default.
+Invalid parts are ignored, each reported in one sentence; the other parts are applied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hierapp.lab.landscape import SPACES, Space
 from hierapp.lab.run_images import RunImage
 from hierapp.trees import LabelTree
 
-# Longer addresses do not survive mail and chat; such a state is kept as a saved view.
+# Longer addresses get truncated in mail and chat; such a state is stored as a saved view.
 LONGEST = 1800
 PARAMETERS = ("lesson", "step", "run", "image", "tree", "nodes", "y", "x", "x2", "x3", "space", "loss", "decoder")
 _LOGITS = ("x", "x2", "x3")
@@ -27,19 +27,19 @@ _LOGITS = ("x", "x2", "x3")
 
 @dataclass(frozen=True)
 class State:
-    """What the lab shows.
+    """The state of the lab.
 
     Attributes:
         example: the example: tree, node logits, true leaf.
         tree_name: the tree's name for `trees.named`; None for a tree without one.
-        losses: those shown, in order.
-        decoders: those shown, in order.
-        story: the story that is told, if any.
+        losses: the losses shown, in order.
+        decoders: the decoders shown, in order.
+        story: the id of the current story; None without one.
         step: its step, from 1; 1 without a story.
-        second: node logits of a slice's other end, None if there is none.
-        third: node logits of a surface's other direction.
-        space: of slice and surface.
-        run_image: what a network said of an image, if that is where one started; never along with a story.
+        second: node logits of a slice's other end; None if there is none.
+        third: node logits of a surface's other direction; None if there is none.
+        space: the coordinates of slice and surface.
+        run_image: the network's output on an image, if the state started from one; never combined with a story.
     """
 
     example: Example
@@ -54,22 +54,22 @@ class State:
     run_image: RunImage | None = None
 
     def second_example(self) -> Example | None:
-        """The other end of a slice, if there is one."""
+        """Return the other end of a slice; None if there is none."""
         return None if self.second is None else replace(self.example, logits=self.second)
 
     def third_example(self) -> Example | None:
-        """The other direction of a surface, if there is one."""
+        """Return the other direction of a surface; None if there is none."""
         return None if self.third is None else replace(self.example, logits=self.third)
 
     def on_tree(self, tree: LabelTree, name: str | None) -> State:
-        """The same over another tree: the true leaf and the leaves' probabilities stay, if the classes are the same
-        ones; else all logits are 0."""
+        """Return the state over another tree: if the classes are the same, the true leaf and the leaf probabilities are
+        preserved; otherwise all logits are 0."""
         return replace(self, example=_moved(self.example, tree), tree_name=name, second=None, third=None)
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What an address stands for, and a sentence for each part of it that was left out."""
+    """The state of an address, and one sentence for each part that was ignored."""
 
     state: State
     complaints: tuple[str, ...] = field(default=())
@@ -77,7 +77,7 @@ class Opened:
 
 @cache
 def start(story: str | None = None, step: int = 1) -> State:
-    """Where one starts: a story's step, or without one the lab's default, figure 7 with every loss and decoder.
+    """Return a start: a story's step, or without a story the lab's default, figure 7 with every loss and decoder.
 
     Raises:
         ConfigError: if there is no such story or step.
@@ -101,22 +101,22 @@ def start(story: str | None = None, step: int = 1) -> State:
 
 
 def of_run_image(image: RunImage) -> State:
-    """Where one starts with what a network said of an image: its own numbers, with every loss and decoder."""
+    """Return the start for a network's output on an image: its probabilities, with every loss and decoder."""
     return State(image.example, image.tree_name, run_image=image)
 
 
 def initial_state(state: State) -> State:
-    """Where one started to come to this state."""
+    """Return the start from which this state was reached."""
     return start(state.story, state.step) if state.run_image is None else of_run_image(state.run_image)
 
 
 def _address_base(state: State) -> State:
-    """The same, as far as an address can name it: a picture of one's own stays on the machine it was shown."""
+    """Return the start that the address names: for an uploaded picture, which has no address, the lab's default."""
     return start() if state.run_image is not None and state.run_image.image is None else initial_state(state)
 
 
 def to_params(state: State) -> dict[str, str]:
-    """The parameters of the state's address; see `fits` for whether they are short enough."""
+    """Return the parameters of the state's address; see `fits` for whether they are short enough."""
     base = _address_base(state)
     params: dict[str, str] = {}
     if state.story is not None:
@@ -149,12 +149,13 @@ def to_params(state: State) -> dict[str, str]:
 
 
 def fits(params: Mapping[str, str]) -> bool:
-    """Whether an address with these parameters is short enough to be sent around."""
+    """Return whether an address with these parameters is short enough to share."""
     return len(urlencode(params)) <= LONGEST
 
 
 def from_params(params: Mapping[str, str]) -> Opened:
-    """The state of an address. Never raises: what is wrong is told and left out, other parameters are not looked at."""
+    """Return the state of an address. Never raises: invalid parts are reported and ignored; so are unknown parameters,
+    without a report."""
     state, complaints = start(), list[str]()
 
     def attempt(change: Callable[[State], State]) -> bool:
@@ -172,7 +173,7 @@ def from_params(params: Mapping[str, str]) -> Opened:
     elif "lesson" in params:
         attempt(lambda _: start(params["lesson"], _step(params.get("step", "1"))))
     named = "tree" in params or "nodes" in params
-    # Without their tree, or their image, the true leaf and the logits mean nothing.
+    # The true leaf and the logits are meaningless without their tree or image.
     if attempt(lambda now: _with_tree(now, params)) if named and there else there:
         if "y" in params:
             attempt(lambda now: _with_target(now, params["y"]))
@@ -210,7 +211,7 @@ def _with_logits(state: State, key: str, text: str) -> State:
     own = state.example.logits
     if key == "x":
         return replace(state, example=replace(state.example, logits=url_codec.unpack_logits(text, own)))
-    # The points are told beside the start's, whatever the example's own logits became.
+    # The points are encoded relative to the start's points, independently of the example's own logits.
     start_of_it = initial_state(state)
     if state.example.tree != start_of_it.example.tree or state.tree_name != start_of_it.tree_name:
         start_of_it = start_of_it.on_tree(state.example.tree, state.tree_name)
@@ -235,7 +236,7 @@ def _decoders(text: str) -> tuple[DecoderChoice, ...]:
 
 
 def _text(name: str, options: tuple[tuple[str, object], ...]) -> str:
-    """`hierarchical:mass=0:targets=leaf`."""
+    """Return a choice as text, such as `hierarchical:mass=0:targets=leaf`."""
     return ":".join([name, *(f"{key}={_value(value)}" for key, value in options)])
 
 

@@ -1,4 +1,4 @@
-"""The losses: `registry` lists them without torch, `base` is what they share, and each family has a file of its own.
+"""Loss functions: `registry` lists them without importing torch, `base` has the base classes, each family has a file.
 
 `make_loss` imports the class that it needs.
 """

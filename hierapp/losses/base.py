@@ -1,4 +1,4 @@
-"""What all losses share: shapes, targets, class weights, reduction, and probabilities of leaves and nodes."""
+"""Base classes of the losses: shapes, targets, class weights, reduction, and probabilities of leaves and nodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 class Shared(TypedDict, total=False):
-    """What every loss takes besides its own options; see `TreeLoss`."""
+    """Options that every loss takes in addition to its own; see `TreeLoss`."""
 
     reduction: Reduction
     weight: ArrayLike | Tensor | None
@@ -28,34 +28,34 @@ class Shared(TypedDict, total=False):
 
 
 class TreeLoss(nn.Module):
-    """A loss over a label tree with N nodes and L leaves; call it as `loss(logits, target)`, as `F.cross_entropy`.
+    """Base class of the losses over a label tree with N nodes and L leaves.
 
-    Shapes, where C = `num_outputs` and `...` are any further dimensions, those of a segmentation's images for example:
+    Call an instance as `loss(logits, target)`, like `F.cross_entropy`. Shapes, where C = `num_outputs` and `...` stands
+    for any further dimensions, for example height and width in segmentation:
 
     - logits: [B, C, ...], or [C] for one sample; any floating type. Half precision is computed in float32.
-    - target: [B, ...] whole numbers, positions in `tree.leaves`; or [B, L, ...] probabilities over the leaves. With
-      probabilities t the value is the expectation, the sum over y of t[y] * loss(logits, y), unless the loss says
+    - target: [B, ...] integers, positions in `tree.leaves`; or [B, L, ...] probabilities over the leaves. For
+      probabilities t the value is the expectation, the sum over y of t[y] * loss(logits, y), unless the loss documents
       otherwise.
     - value: a scalar, or [B, ...] for reduction "none".
 
     Args:
         tree: the label tree.
-        reduction: "mean" (default), "sum" or "none"; a call's own wins. The mean over whole numbers is weighted by the
-            class weights of the true leaves, the mean over probabilities divides by their number: both as in
-            `F.cross_entropy`.
-        weight: [L], class weights in the order of `tree.leaves`.
-        ignore_index: whole numbers that count for nothing, neither in the value nor in the mean.
+        reduction: "mean" (default), "sum" or "none"; a call can override it. As in `F.cross_entropy`, the mean over
+            integer targets is weighted by the class weights of the true leaves, and the mean over probabilities divides
+            by the number of samples.
+        weight: [L], class weights in the order of `tree.leaves`; None (default) for none.
+        ignore_index: integer target (default -100) whose samples contribute neither to the value nor to the mean.
 
     Attributes:
-        num_outputs: columns of the logits that it reads.
-        is_proper: whether the expected loss is least where the probabilities are the true ones.
-        propriety: that, and one sentence that says why.
+        num_outputs: number of logits per sample, C.
+        is_proper: whether the true probabilities minimize the expected loss.
+        propriety: `is_proper` with one sentence that gives the reason.
 
     Raises:
-        ConfigError: for a wrong option, or logits and targets that do not fit together; one sentence that says what
-            was expected.
+        ConfigError: if an option is invalid, or logits and target do not match; the message states what was expected.
 
-    The tree's tables are buffers that move with `.to(device)` and are not part of `state_dict`.
+    The tables of the tree are buffers: they move with `.to(device)` and are not part of `state_dict`.
     """
 
     num_outputs: int
@@ -73,16 +73,16 @@ class TreeLoss(nn.Module):
 
     @property
     def is_proper(self) -> bool:
-        """Whether the expected loss is least where the probabilities are the true ones; `propriety.reason` says why."""
+        """Whether the true probabilities minimize the expected loss; `propriety.reason` gives the reason."""
         return self.propriety.is_proper
 
     def forward(self, logits: Tensor, target: Tensor, reduction: Reduction | None = None) -> Tensor:
-        """The value of the loss.
+        """Compute the loss.
 
         Args:
             logits: [B, C, ...], or [C] for one sample.
             target: [B, ...] positions in `tree.leaves`, or [B, L, ...] probabilities over the leaves.
-            reduction: "mean", "sum" or "none"; None for the reduction of the loss.
+            reduction: "mean", "sum" or "none"; None (default) for the reduction of the loss.
 
         Returns:
             A scalar, or [B, ...] for reduction "none".
@@ -100,14 +100,14 @@ class TreeLoss(nn.Module):
         return self._joined(*rows, reduction)
 
     def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
-        """The sum or mean of the values of [B', C]."""
+        """Return the sum or mean of the values of rows [B', C]."""
         values, count = self._values(logits, target)
         if reduction == "sum":
             return values.sum()
         return values.mean() if count is None else values.sum() / count
 
     def _rows(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B', C] and target [B'] or [B', L], every further dimension counted into B'."""
+        """Return logits [B', C] and target [B'] or [B', L], with all further dimensions merged into B'."""
         inner = logits.shape[2:]
         self._check_logits(logits)
         if not target.is_floating_point() and target.dtype != torch.bool and target.shape == logits.shape[:1] + inner:
@@ -121,7 +121,7 @@ class TreeLoss(nn.Module):
         )
 
     def _values(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Values [B'], and what their sum is divided by for the mean; None for their number."""
+        """Return the values [B'] and the divisor of their mean, None for the number of values."""
         if target.ndim == 2:
             return self.of_weighted_probabilities(logits, target), None
         keep = target != self.ignore_index
@@ -139,28 +139,28 @@ class TreeLoss(nn.Module):
         return values, keep.sum() if some else None
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`of_indices`, times the class weights."""
+        """Return `of_indices` times the class weights."""
         values = self.of_indices(logits, target)
         return values if self.weight is None else values * self.weight.to(values.dtype).index_select(0, target)
 
     def of_weighted_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`of_probabilities`, each class by its weight."""
+        """Return `of_probabilities` with the target multiplied by the class weights."""
         return self.of_probabilities(logits, target if self.weight is None else target * self.weight.to(target.dtype))
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         raise NotImplementedError
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         raise NotImplementedError
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of the leaves, [B, L, ...] from logits [B, C, ...]."""
+        """Return the log-probabilities of the leaves, [B, L, ...], from logits [B, C, ...]."""
         raise NotImplementedError
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
+        """Return the log-probabilities of all nodes, [B, N, ...], from logits [B, C, ...]; 0 at the root."""
         raise NotImplementedError
 
     def _check_logits(self, logits: Tensor) -> None:
@@ -171,7 +171,7 @@ class TreeLoss(nn.Module):
             )
 
     def _explain(self, target: Tensor) -> None:
-        """Turn torch's complaint of an index into one that names what was expected; a GPU tells it later and itself."""
+        """Raise an error that names the expected range of indices, on a CPU; a GPU reports the error later itself."""
         if target.device.type != "cpu":
             return
         target, size = target[target != self.ignore_index], self.num_leaves
@@ -182,17 +182,17 @@ class TreeLoss(nn.Module):
             ) from None
 
     def _as_rows(self, logits: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Apply a function of [B', C] to logits [B, C, ...], and give its columns the place of C."""
+        """Apply a function of rows [B', C] to logits [B, C, ...]; its output columns replace dimension C."""
         self._check_logits(logits)
         result = function(_flat(_float(logits)))
         return result.reshape(len(logits), *logits.shape[2:], result.shape[1]).movedim(-1, 1)
 
     def _in_preorder(self, rows: Tensor) -> Tensor:
-        """[B, N] in the order of `tree.nodes` from rows [N, B]."""
+        """Reorder rows [N, B] to [B, N] in the order of `tree.nodes`."""
         return rows.index_select(0, self.nodes.preorder).t()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # A network that is cast to half precision takes its loss along; a table of thirds must not come out as .3333.
+        # Casting a network to half precision also casts its loss; its tables stay in float32, so that 1/3 is not .3333.
         exact = dict(self.named_buffers())
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, buffer in self.named_buffers():
@@ -203,37 +203,37 @@ class TreeLoss(nn.Module):
 
 
 class FlatLoss(TreeLoss):
-    """A loss that reads one logit a leaf, through one softmax over all leaves."""
+    """Base class of losses that read one logit per leaf, with one softmax over all leaves."""
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.num_outputs = len(tree.leaves)
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of the leaves, [B, L, ...] from logits [B, C, ...]."""
+        """Return the log-probabilities of the leaves, [B, L, ...], from logits [B, C, ...]."""
         self._check_logits(logits)
         return F.log_softmax(_float(logits), dim=1)
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
+        """Return the log-probabilities of all nodes, [B, N, ...], from logits [B, C, ...]; 0 at the root."""
         return self._as_rows(
             logits, lambda rows: self._in_preorder(self.nodes.log_sum_up(F.log_softmax(rows, dim=1).t()))
         )
 
 
 class ConditionalLoss(TreeLoss):
-    """A loss that reads one logit a node but the root, through a softmax over each set of siblings."""
+    """Base class of losses that read one logit per node except the root, with a softmax over each set of siblings."""
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.num_outputs = len(tree.nodes) - 1
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of the leaves, [B, L, ...] from logits [B, C, ...]."""
+        """Return the log-probabilities of the leaves, [B, L, ...], from logits [B, C, ...]."""
         return self._as_rows(logits, lambda rows: self.nodes.log_z(rows).index_select(0, self.nodes.leaves).t())
 
     def node_log_probs(self, logits: Tensor) -> Tensor:
-        """Log-probabilities of all nodes, [B, N, ...] from logits [B, C, ...]; 0 at the root."""
+        """Return the log-probabilities of all nodes, [B, N, ...], from logits [B, C, ...]; 0 at the root."""
         return self._as_rows(logits, lambda rows: self._in_preorder(self.nodes.log_z(rows)))
 
 
@@ -242,7 +242,7 @@ def _float(logits: Tensor) -> Tensor:
 
 
 def _flat(values: Tensor) -> Tensor:
-    """[B', C] from [B, C, ...]."""
+    """Reshape [B, C, ...] to [B', C]."""
     return values if values.ndim == 2 else values.movedim(1, -1).reshape(-1, values.shape[1])
 
 
@@ -256,7 +256,7 @@ def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | No
     if weight is None:
         return None
     try:
-        # Where all other tables are made, wherever the weights lie.
+        # On the default device, like all other tables, wherever the weights are.
         values = torch.as_tensor(weight, dtype=torch.float64, device=torch.get_default_device()).detach().clone()
     except (TypeError, ValueError, RuntimeError):
         raise ConfigError("The class weights hold what is no number; give one number a leaf.") from None
@@ -269,10 +269,10 @@ def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | No
 
 
 def _may_be_false(flags: Tensor) -> bool:
-    """Whether one of the flags is False, or that cannot be known without waiting for a device or breaking a graph."""
+    """Return whether a flag is False, or may be: checking would wait for a device or break a graph."""
     if flags.device.type != "cpu" or torch.compiler.is_compiling():
         return True
     try:
         return not bool(flags.all())
-    except RuntimeError:  # torch.func.vmap has no single answer
+    except RuntimeError:  # under torch.func.vmap there is no single answer
         return True

@@ -1,4 +1,4 @@
-"""The family of one kernel: weighted cross-entropies of the decisions along the true path."""
+"""Losses that share the path kernel: weighted cross-entropies of the decisions along the true path."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hierapp.trees import LabelTree
 class PathLoss(ConditionalLoss):
     """sum over v on path(y), v != root, of w(y, v) * (-log p(v)), where p is a softmax over each set of siblings.
 
-    Hard targets cost O(B * K), where K is the number of children of all internal nodes on the longest path; targets
-    that are probabilities cost O(B * N).
+    Integer targets cost O(B * K), where K is the number of children of all internal nodes on the longest path;
+    probability targets cost O(B * N).
 
     Args:
         tree: the label tree.
-        weights: [L, D], w for each step of each leaf's path from the root down; what stands past its end is not read.
+        weights: [L, D], w for each step of each leaf's path from the root down; entries past its end are ignored.
         shared: see `TreeLoss`.
     """
 
@@ -39,7 +39,7 @@ class PathLoss(ConditionalLoss):
         weights = np.where(self.path.missing, 0.0, weights)
         of_choices = np.take_along_axis(weights, self.path.choices.order, 1)
         self.register_buffer("weights", torch.tensor(of_choices), persistent=False)
-        # The same steps in a row, for probabilities as targets: leaf, row and weight of each.
+        # The same steps as a list, for probability targets: leaf, row and weight of each step.
         leaves, steps = np.nonzero(~self.path.missing)
         rows = self.nodes.sibling_rows[tree.leaf_paths[leaves, steps + 1] - 1]
         self.register_buffer("step_leaves", torch.tensor(leaves), persistent=False)
@@ -47,23 +47,29 @@ class PathLoss(ConditionalLoss):
         self.register_buffer("step_weights", torch.tensor(weights[leaves, steps]), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         weights = self.weights.index_select(0, target).to(logits.dtype)
         values: Tensor = (weights * self.path.choices(logits, target)).sum(1)
         return values
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         return self.of_sibling_probabilities(self.nodes.siblings(logits), target)
 
     def of_sibling_probabilities(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """`of_probabilities` from log p [N - 1, B], the rows of `nodes.siblings`."""
+        """Return `of_probabilities` from log p [N - 1, B], the rows of `nodes.siblings`."""
         each = target.t().index_select(0, self.step_leaves) * self.step_weights.to(log_p.dtype)[:, None]
         return -(torch.zeros_like(log_p).index_add(0, self.step_rows, each) * log_p).sum(0)
 
 
 class Conditional(PathLoss):
-    """sum over v on path(y) of -log p(v) = -log z(y): the hierarchical softmax.
+    """Hierarchical softmax: sum over v on path(y) of -log p(v) = -log z(y), with a softmax over each set of siblings.
+
+    Reads N - 1 logits; see `TreeLoss` for shapes and errors.
+
+    Args:
+        tree: the label tree.
+        shared: see `TreeLoss`.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> round(Conditional(tree)(torch.zeros(1, 4), torch.tensor([0])).exp().item(), 3)  # 2 choices of 2
@@ -84,9 +90,10 @@ class ConditionalHXE(PathLoss):
 
 
 def step_decay(tree: LabelTree, alpha: float, normalize: bool) -> NDArray[np.float64]:
-    """HXE's weights [D] of the steps from the root down: exp(-alpha * (depth(v) - 1)) for the node v of each step.
+    """Return HXE's weights [D] of the steps from the root down: exp(-alpha * (depth(v) - 1)) for the node v of a step.
 
-    Normalized, they are divided by their sum over all N nodes, the root's 1 included, as in the published code.
+    If `normalize` is set, they are divided by their sum over all N nodes, including the root's 1, as in the published
+    code.
     """
     weights: NDArray[np.float64] = np.exp(-alpha * np.arange(1, tree.leaf_paths.shape[1]))
     return weights / math.fsum(np.exp(-alpha * (tree.depth - 1))) if normalize else weights

@@ -1,9 +1,9 @@
-"""Where theory says that two configurations train the same loss: then no test can find more than noise.
+"""Find configurations that train the same loss in theory, so that any measured difference between them is noise.
 
-Many of the losses are one: a sum over the steps of the true path of weight * (-log p), where p = z(node) / z(parent).
-They differ in the weights, in whether p comes from one softmax over the leaves (flat) or from one over each set of
-siblings (conditional), and in the terms that some add. Two are the same where these agree, and that is computed from
-the tree: no list of special cases. No torch here.
+Many of the losses have one form: a sum over the steps of the true path of weight * (-log p), where p = z(node) /
+z(parent). They differ in the weights, in whether p comes from one softmax over the leaves (flat) or from one over each
+set of siblings (conditional), and in additional terms. Two losses are the same if these agree, which is computed from
+the tree, without a list of special cases. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kind = Literal["same", "scaled", "coordinates"]
 
 
 class Configuration(Protocol):
-    """What of a configuration is read here; a `RunConfig` is one."""
+    """The parts of a configuration that are read here; `RunConfig` implements it."""
 
     @property
     def loss(self) -> str:
@@ -40,14 +40,14 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True)
 class Sameness:
-    """How two losses are the same.
+    """The relation between two losses that are the same.
 
     Attributes:
-        kind: "same", equal for the same logits but for a constant, and with equal gradients; "scaled", one is the other
-            times `factor`, but for a constant; "coordinates", equal as a function of the leaves' probabilities, up to
-            `factor` and a constant, but these come from other logits.
-        factor: the first is so many times the second.
-        sentence: that in words.
+        kind: "same", equal for the same logits up to a constant, with equal gradients; "scaled", one is the other times
+            `factor`, up to a constant; "coordinates", equal as a function of the leaf probabilities, up to `factor` and
+            a constant, but computed from different logits.
+        factor: the first loss divided by the second.
+        sentence: the relation in words.
     """
 
     kind: Kind
@@ -57,13 +57,13 @@ class Sameness:
 
 @dataclass(frozen=True)
 class _Form:
-    """A loss taken apart.
+    """The parts of a loss.
 
     Attributes:
-        terms: what its numbers stand for, besides the steps; two losses with other terms are not the same.
-        head: "flat", "conditional", or "both" where the two are one: all leaves right below the root.
-        numbers: [L, D + terms], for each leaf the weight of each step of its path, and of each term; NaN where nothing
-            is weighed. None for a loss that is no sum over steps.
+        terms: meaning of the columns of `numbers` after the steps; losses with different terms are not the same.
+        head: "flat", "conditional", or "both" if the two coincide: all leaves are children of the root.
+        numbers: [L, D + terms], for each leaf the weight of each step of its path and of each term; NaN where there is
+            no weight. None for a loss that is not a sum over steps.
     """
 
     terms: tuple[Any, ...]
@@ -72,7 +72,7 @@ class _Form:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is -log z(y), for which the tree but names coordinates."""
+        """Whether the loss is -log z(y), for which the tree only names coordinates."""
         return self.numbers is not None and not self.terms and bool((np.nan_to_num(self.numbers, nan=1.0) == 1).all())
 
     @property
@@ -98,14 +98,15 @@ def same_loss(
     other_tree: LabelTree | None = None,
     similarities: tuple[Matrix | None, Matrix | None] = (None, None),
 ) -> str | None:
-    """One sentence that says how the losses of two configurations are the same, or None where they differ.
+    """Return one sentence that says how the losses of two configurations are the same, or None if they differ.
 
     Args:
         a: a configuration with `loss` and `options`.
-        b: another.
+        b: another configuration.
         tree: the tree of both, or of the first.
-        other_tree: the tree of the second, if it has another one.
-        similarities: of each its matrix over the tree's leaves, where simloss has one of its own.
+        other_tree: the tree of the second, if it differs.
+        similarities: for each configuration the similarity matrix over the leaves, if its simloss does not use the
+            tree's.
 
     >>> from hierapp.training import RunConfig
     >>> tree = LabelTree.from_edges([("r", "a"), ("r", "b"), ("a", "0"), ("a", "1"), ("b", "2"), ("b", "3")])
@@ -127,9 +128,9 @@ def sameness(
     other_tree: LabelTree | None = None,
     similarities: tuple[Matrix | None, Matrix | None] = (None, None),
 ) -> Sameness | None:
-    """`same_loss` with its kind and factor.
+    """Return the relation of `same_loss` with its kind and factor.
 
-    A loss or an option that this hierapp does not know is the same as nothing.
+    A loss or option that this version of hierapp does not know is the same as no other.
     """
     try:
         one, other = _form(a, tree, similarities[0]), _form(b, other_tree or tree, similarities[1])
@@ -163,7 +164,7 @@ def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | No
             return _weighted(tree, np.ones_like(steps), "flat")
         case "regularized-cross-entropy" if options["penalty"] == 0:
             return _weighted(tree, np.ones_like(steps), "flat")
-        case "simloss" if losses.judge(name, tree, options | own).is_proper:  # no class is like another
+        case "simloss" if losses.judge(name, tree, options | own).is_proper:  # each class is similar only to itself
             return _weighted(tree, np.ones_like(steps), "flat")
         case "conditional":
             return _weighted(tree, np.ones_like(steps), "conditional")
@@ -173,19 +174,19 @@ def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | No
             return _weighted(tree, decay / scale if options["normalize"] else decay, str(options["parametrization"]))
         case "level-wise":
             given = propriety.checked_levels(tree, options["weights"])  # type: ignore[arg-type]
-            # -log z of a node is the sum over the steps to it: a step counts in its own level and all below.
+            # -log z of a node is the sum over the steps to it: a step counts in its own level and all levels below.
             return _weighted(tree, np.array(given)[::-1].cumsum()[::-1], "flat")
         case "hierarchical":
             remaining = np.maximum(tree.depth[tree.leaf_nodes, None] - steps, 0.0)
             weights = remaining if options["targets"] == "path" else np.ones_like(steps)
             terms = _soft(tree, options, np.ones(len(tree.nodes)))
-            # The second term is the expected depth of the leaves less 1: a constant where all are of one depth.
+            # The second term is the expected depth of the leaves minus 1: a constant if all have the same depth.
             if options["mass"] and not tree.is_uniform_depth:
                 terms["mass"] = np.full(len(tree.leaves), options["mass"])
             return _weighted(tree, weights, "conditional", terms)
         case "hierarchical-convex":
             return _weighted(tree, 1 / steps, "conditional", _soft(tree, options, 1 / tree.depth))
-        case "soft-labels" if tree.is_uniform_depth:  # where all distances agree up to a factor
+        case "soft-labels" if tree.is_uniform_depth:  # where all distances are equal up to a factor
             return _Form((name, options["beta"]), "flat")
     return _Form((name, *sorted(options.items())), "flat")
 
@@ -193,7 +194,7 @@ def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | No
 def _weighted(
     tree: LabelTree, weights: NDArray[np.float64], head: str, terms: Mapping[Any, NDArray[np.float64]] | None = None
 ) -> _Form:
-    """The sum over steps with these weights, [D] or [L, D], and terms with one [L] each."""
+    """Return the form of a sum over steps with these weights, [D] or [L, D], and terms of shape [L] each."""
     below = tree.leaf_paths[:, 1:]
     table = np.where(_decides(tree), np.broadcast_to(weights, below.shape), np.nan)
     is_flat = len(tree.nodes) == len(tree.leaves) + 1
@@ -202,7 +203,7 @@ def _weighted(
 
 
 def _decides(tree: LabelTree) -> NDArray[np.bool_]:
-    """Which steps a path has, bool [L, D], but for those to an only child, whose p is always 1."""
+    """Return which steps a path has, bool [L, D], except those to an only child, whose p is always 1."""
     below = tree.leaf_paths[:, 1:]
     children = np.array([len(each) for each in tree.children])
     has: NDArray[np.bool_] = np.arange(2, below.shape[1] + 2) <= tree.depth[tree.leaf_nodes, None]
@@ -212,14 +213,14 @@ def _decides(tree: LabelTree) -> NDArray[np.bool_]:
 def _soft(
     tree: LabelTree, options: Mapping[str, Any], node_weights: NDArray[np.floating[Any]]
 ) -> dict[Any, NDArray[np.float64]]:
-    """What a node off the path to each leaf counts, [L], by how that differs from node to node."""
+    """Return the weight of a node off the path to each leaf, [L], keyed by how it varies between nodes."""
     deciding = [node for node in tree.internal_nodes.tolist() if len(tree.children[node]) > 1]
     off = len(deciding) - _decides(tree).sum(1)
     if not options["soft"] or not off.any():
         return {}
     others = len(tree.internal_nodes) - (tree.depth[tree.leaf_nodes] - 1)
     share = options["soft"] / (np.maximum(others, 1) if options["soft_reduction"] == "mean" else 1)
-    # The first node that branches is on every path. Where all others weigh alike, it is that weight that counts.
+    # The first node that branches is on every path. If all others have the same weight, only that weight matters.
     weights = node_weights[deciding[1:]]
     alike = bool((weights == weights[0]).all())
     key = ("soft", () if alike else tuple(weights / weights[0]))
@@ -227,7 +228,7 @@ def _soft(
 
 
 def _factor(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> float | None:
-    """By how much the one is the other, or None if it is not."""
+    """Return the ratio of the first to the second, or None if it is not constant."""
     if one is None or other is None:
         return 1.0 if one is other else None
     known = ~np.isnan(one)

@@ -1,4 +1,4 @@
-"""Losses over one softmax of all leaves: cross-entropy, and cross-entropy with an entropy penalty."""
+"""Losses with one softmax over all leaves: cross-entropy, and cross-entropy with an entropy penalty."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from hierapp.trees import LabelTree
 
 
 class CrossEntropy(FlatLoss):
-    """-log softmax(u)_y, the paper's (5): `F.cross_entropy`, class weights and label smoothing included.
+    """Cross-entropy, -log softmax(u)_y (Loss in Layers, eq. 5).
+
+    Equal to `F.cross_entropy`, including class weights and label smoothing. Reads L logits; see `TreeLoss` for shapes
+    and errors.
 
     Args:
-        label_smoothing: share of the target that is spread evenly over all leaves.
+        tree: the label tree.
+        label_smoothing: share of the target, from 0 (default) to 1, that is spread evenly over all leaves.
         shared: see `TreeLoss`.
 
     >>> import torch
@@ -31,8 +35,8 @@ class CrossEntropy(FlatLoss):
         self.propriety = propriety.cross_entropy(label_smoothing)
 
     def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
-        # Torch does not divide by the weights where targets are probabilities, nor do we; but where it smooths whole
-        # numbers it asks the device how many are ignored.
+        # For probability targets neither torch nor this class divides by the weights. With label smoothing of integer
+        # targets torch queries the device for the number of ignored samples.
         if target.ndim == 2 or self.label_smoothing:
             return super()._joined(logits, target, reduction)
         weight = None if self.weight is None else self.weight.to(logits.dtype)
@@ -43,21 +47,23 @@ class CrossEntropy(FlatLoss):
             raise
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`of_indices`, times the class weights."""
+        """Return `of_indices` times the class weights."""
         weight = None if self.weight is None else self.weight.to(logits.dtype)
         return F.cross_entropy(logits, target, weight=weight, reduction="none", label_smoothing=self.label_smoothing)
 
-    # F.cross_entropy tells indices from probabilities by their shape.
+    # F.cross_entropy distinguishes indices from probabilities by shape.
     of_weighted_probabilities = of_weighted_indices
 
 
 class RegularizedCrossEntropy(FlatLoss):
-    """-log p_y + penalty * sum_i p_i log p_i with p = softmax(u): the paper's (6), after Pereyra et al. 2017.
+    """Cross-entropy with an entropy penalty, -log p_y + penalty * sum_i p_i log p_i, with p = softmax(u).
 
-    The second term is the negative entropy: it lowers the loss of unsure outputs.
+    Source: Loss in Layers, eq. 6, after Pereyra et al. 2017. The second term is the negative entropy: it lowers the
+    loss of uncertain outputs. Reads L logits; see `TreeLoss` for shapes and errors.
 
     Args:
-        penalty: weight of the negative entropy.
+        tree: the label tree.
+        penalty: weight of the negative entropy (default 0.1).
         shared: see `TreeLoss`.
 
     >>> import torch
@@ -72,12 +78,12 @@ class RegularizedCrossEntropy(FlatLoss):
         self.propriety = propriety.regularized(penalty)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         log_p = F.log_softmax(logits, dim=1)
         return F.nll_loss(log_p, target, reduction="none") + self.penalty * self._negative_entropy(log_p)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         log_p = F.log_softmax(logits, dim=1)
         return -(target * log_p).sum(1) + self.penalty * target.sum(1) * self._negative_entropy(log_p)
 

@@ -1,4 +1,4 @@
-"""The paper's hierarchical losses, (2) and (4)."""
+"""The hierarchical losses of Loss in Layers, eq. 2 and eq. 4."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ SoftReduction = Literal["mean", "sum"]
 
 
 class SoftPathLoss(PathLoss):
-    """A path loss with soft labels off the path (the paper's section 5.4) and a term that no target changes.
+    """A path loss with soft labels off the path (Loss in Layers, section 5.4) and a term independent of the target.
 
     With `soft` > 0 each internal node i off the path adds soft * g(i) * KL(uniform || p_i), where p_i is the softmax
-    over its children; `soft_reduction` joins them by their mean or their sum.
+    over its children; `soft_reduction` combines these terms by mean or sum.
 
     Args:
         tree: the label tree.
         weights: [L, D], see `PathLoss`.
         node_weights: [G], g for each internal node in the order of `tree.internal_nodes`.
         soft: weight of the soft labels.
-        soft_reduction: "mean" over the internal nodes off the path, or the paper's plain "sum".
+        soft_reduction: "mean" over the internal nodes off the path, or "sum" as in the paper.
         shared: see `TreeLoss`.
     """
 
@@ -56,13 +56,13 @@ class SoftPathLoss(PathLoss):
         super().__init__(tree, weights, **shared)
         self.soft = soft
         others = len(tree.internal_nodes) - (tree.depth[tree.leaf_nodes] - 1)
-        # What one node off the path of each leaf counts; a leaf whose path holds all internal nodes has none.
+        # Weight of one node off the path of each leaf; a leaf whose path contains all internal nodes has none.
         share = 1.0 / np.maximum(others, 1) if soft_reduction == "mean" else np.ones(len(others))
         # The internal nodes in the order of the groups of `nodes.siblings`.
         parents = self.nodes.siblings.parents
         group = np.zeros(len(tree.nodes), np.int64)
         group[parents] = np.arange(len(parents))
-        # The root is on every path: it stands where a path has no more steps.
+        # The root is on every path, so it pads paths that have no more steps.
         path_groups = group[np.where(self.path.missing, 0, tree.leaf_paths[:, :-1])]
         chosen = np.take_along_axis(tree.leaf_paths[:, 1:], self.path.choices.order, 1)
         tables = {
@@ -78,7 +78,7 @@ class SoftPathLoss(PathLoss):
             self.register_buffer(name, torch.tensor(values), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         if not self.soft:
             return self.with_everywhere(super().of_indices(logits, target), logits)
         log_p = self.nodes.siblings(logits)
@@ -89,7 +89,7 @@ class SoftPathLoss(PathLoss):
         return self.with_everywhere(values, logits, log_p)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         log_p = self.nodes.siblings(logits)
         values = self.of_sibling_probabilities(log_p, target)
         if self.soft:
@@ -101,40 +101,42 @@ class SoftPathLoss(PathLoss):
     def with_everywhere(
         self, values: Tensor, logits: Tensor, log_p: Tensor | None = None, total: Tensor | float = 1.0
     ) -> Tensor:
-        """The values [B] with what the loss adds whatever the target, times the targets' totals.
+        """Return the values [B] plus the target-independent terms, multiplied by the totals of the targets.
 
-        `log_p` are the rows of `nodes.siblings` where they are known.
+        `log_p` are the rows of `nodes.siblings` where they are already computed.
         """
         return values
 
     def _uniform_divergence(self, log_p: Tensor) -> Tensor:
-        """g(i) * KL(uniform || p_i) for each internal node i, [G, B]."""
+        """Return g(i) * KL(uniform || p_i) for each internal node i, [G, B]."""
         size = self.group_size.to(log_p.dtype)[:, None]
         total = log_p.new_zeros(len(size), log_p.shape[1]).index_add(0, self.groups, log_p)
         return self.node_weights.to(log_p.dtype)[:, None] * (-size.log() - total / size)
 
 
 class Hierarchical(SoftPathLoss):
-    """The paper's (2) and (3): a weighted cross-entropy of the path's decisions, and the mass of the internal nodes.
+    """Hierarchical cross-entropy along the path plus the mass of the internal nodes (Loss in Layers, eq. 2 and 3).
 
     The value is the sum over v on path(y), v != root, of s(v) * (-log p(v)), plus mass * sum of z(v) over the internal
-    nodes v, the root included.
+    nodes v, including the root. Reads N - 1 logits, with a softmax over each set of siblings; see `TreeLoss` for
+    shapes.
 
-    On a tree of uniform depth each level holds probability 1, so that the second term is the number of internal
-    levels, a constant without gradient, and is not computed. On ragged trees it matters: expected loss is least at the
-    truth for targets="path" with mass = 1, and for targets="leaf" with mass = 0; any other pair is warned of.
+    On a tree of uniform depth each level has probability 1, so the second term is the number of internal levels, a
+    constant without gradient, and it is not computed. On ragged trees it matters: the true probabilities minimize the
+    expected loss for targets="path" with mass = 1 and for targets="leaf" with mass = 0; any other pair causes a
+    warning.
 
     Args:
         tree: the label tree.
-        targets: "path", s(v) = depth(y) - depth(v) + 1 (y = 1 on every node of the path); "leaf", s(v) = 1.
-        mass: weight of the second term.
-        soft: weight of uniform targets off the path (section 5.4).
-        soft_reduction: "mean" over the internal nodes off the path, or the paper's plain "sum".
-        matrix_form: compute (3) as printed, with the matrix J of paths: O(B * N ** 2), to teach and to check.
+        targets: "path" (default), s(v) = depth(y) - depth(v) + 1 (y = 1 on every node of the path); "leaf", s(v) = 1.
+        mass: weight of the second term (default 1).
+        soft: weight of uniform targets off the path (section 5.4); 0 by default.
+        soft_reduction: "mean" (default) over the internal nodes off the path, or "sum" as in the paper.
+        matrix_form: compute eq. 3 as printed, with the matrix J of paths, in O(B * N ** 2); False by default.
         shared: see `TreeLoss`.
 
     Raises:
-        ConfigError: as `TreeLoss`; and if matrix_form is asked for with soft labels, which (3) has not.
+        ConfigError: as `TreeLoss`; and if matrix_form is combined with soft labels, which eq. 3 does not have.
 
     >>> import torch
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -167,7 +169,7 @@ class Hierarchical(SoftPathLoss):
         weights = remaining if targets == "path" else np.ones_like(remaining)
         super().__init__(tree, weights, np.ones(len(tree.internal_nodes)), soft, soft_reduction, **shared)
         self.targets, self.mass = targets, mass
-        # Where all leaves have one depth, the second term does not depend on the logits.
+        # If all leaves have the same depth, the second term does not depend on the logits.
         fixed = tree.is_uniform_depth
         self.constant = mass * self.path.steps if fixed else 0.0
         self.internal_mass = InternalMass(tree, self.nodes.sibling_rows) if mass > 0 and not fixed else None
@@ -175,14 +177,14 @@ class Hierarchical(SoftPathLoss):
         self.register_buffer("paths", paths, persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         if self.paths is None:
             return super().of_indices(logits, target)
         leaves = torch.eye(self.num_leaves, dtype=logits.dtype, device=logits.device)
         return self.of_probabilities(logits, leaves.index_select(0, target))
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         if self.paths is None:
             return super().of_probabilities(logits, target)
         return reference.matrix_form(self.nodes, self.paths.to(logits.dtype), logits, target, self.targets, self.mass)
@@ -190,7 +192,7 @@ class Hierarchical(SoftPathLoss):
     def with_everywhere(
         self, values: Tensor, logits: Tensor, log_p: Tensor | None = None, total: Tensor | float = 1.0
     ) -> Tensor:
-        """Values [B] with what the loss adds for any target, times `total`."""
+        """Return the values [B] plus the target-independent term, multiplied by `total`."""
         if self.internal_mass is None:
             return values + total * self.constant if self.constant else values
         mass: Tensor = self.internal_mass(logits, log_p)
@@ -198,13 +200,13 @@ class Hierarchical(SoftPathLoss):
 
 
 class InternalMass(nn.Module):
-    """The sum of z(v) over the internal nodes v, the root included.
+    """The sum of z(v) over the internal nodes v, including the root.
 
-    Only the softmaxes over siblings that are not all leaves are needed.
+    It needs only the softmaxes over siblings that are not all leaves.
 
     Args:
         tree: the label tree.
-        sibling_rows: [N - 1], the row of each node where log p of all are known.
+        sibling_rows: [N - 1], the row of each node in the log p of all nodes.
     """
 
     own_rows: Tensor
@@ -221,7 +223,7 @@ class InternalMass(nn.Module):
         self.register_buffer("rows", sibling_rows[nodes - 1], persistent=False)
 
     def forward(self, logits: Tensor, log_p: Tensor | None) -> Tensor:
-        """[B] from logits [B, N - 1], or from log p [N - 1, B] where they are known."""
+        """Return [B] from logits [B, N - 1], or from log p [N - 1, B] if it is already computed."""
         if log_p is None:
             log_p, rows = self.siblings(logits), self.own_rows
         else:
@@ -231,15 +233,16 @@ class InternalMass(nn.Module):
 
 
 class HierarchicalConvex(SoftPathLoss):
-    """The paper's (4): sum over the internal nodes i on path(y) of -log p(child of i on the path) / depth(i).
+    """Convex hierarchical loss (Loss in Layers, eq. 4, sign corrected).
 
-    As printed (4) has the opposite sign, which is negative and unbounded below; the plus sign is meant. Convex in the
-    logits.
+    The value is the sum over the internal nodes i on path(y) of -log p(child of i on the path) / depth(i), convex in
+    the logits. Eq. 4 is printed with the opposite sign, which makes it negative and unbounded below. Reads N - 1
+    logits, with a softmax over each set of siblings; see `TreeLoss` for shapes and errors.
 
     Args:
         tree: the label tree.
-        soft: weight of uniform targets off the path (section 5.4), divided by depth(i) as well.
-        soft_reduction: "mean" over the internal nodes off the path, or the paper's plain "sum".
+        soft: weight (default 0) of uniform targets off the path (section 5.4), also divided by depth(i).
+        soft_reduction: "mean" (default) over the internal nodes off the path, or "sum" as in the paper.
         shared: see `TreeLoss`.
 
     >>> import torch

@@ -17,14 +17,18 @@ def hxe(
     parametrization: Literal["flat", "conditional"] = "flat",
     **shared: Unpack[Shared],
 ) -> TreeLoss:
-    """Sum over v on path(y), v != root, of w(v) * (-log p(v)) with w(v) = exp(-alpha * (depth(v) - 1)).
+    """Make a hierarchical cross-entropy (HXE) loss (Bertinetto et al. 2020).
+
+    The value is the sum over v on path(y), v != root, of w(v) * (-log p(v)) with w(v) = exp(-alpha * (depth(v) - 1)).
+    See `TreeLoss` for shapes and errors.
 
     Args:
         tree: the label tree.
-        alpha: how fast the weights fall from the root down; with 0 all are alike and flat HXE is cross-entropy.
-        normalize: divide the weights by their sum over all N nodes, the root's 1 included, as the published code does.
-            It changes the scale of the loss only.
-        parametrization: "flat", p(v) = z(v) / z(parent) from one softmax over the L leaves, as published;
+        alpha: decay rate of the weights with depth (default 0.1); with 0 all weights are equal and flat HXE is
+            cross-entropy.
+        normalize: divide the weights by their sum over all N nodes, including the root's 1 (default), as in the
+            published code. This changes only the scale of the loss.
+        parametrization: "flat" (default), p(v) = z(v) / z(parent) from one softmax over the L leaves, as published;
             "conditional", p from a softmax over each set of siblings, N - 1 logits.
         shared: see `TreeLoss`.
 

@@ -1,4 +1,4 @@
-"""Losses over the marginals of inner nodes under one softmax of all leaves: z of a node is the sum over its leaves."""
+"""Losses on the marginals z of internal nodes, with one softmax over all leaves; z(v) sums the leaves below v."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from hierapp.losses.kernels.ancestors import SharedSteps
 from hierapp.losses.kernels.path import Choices
 from hierapp.trees import LabelTree
 
-# The sets of leaves of a true path are gathered if they have up to so many times as many leaves as the tree.
+# The leaf sets of a true path are gathered if together they have at most this many times the leaves of the tree.
 MOST_GATHERED = 2
-# Where they have no more than this all together, all leaves are gathered with them.
+# If together they have no more leaves than this, the set of all leaves is gathered with them.
 SMALL = 128
 
 
 def path_log_masses(log_p: Tensor, shared: Tensor, missing: Tensor) -> Tensor:
-    """Log-probabilities of the nodes on each true path, from those of the leaves; exact in log space, O(B * L).
+    """Compute the log-probabilities of the nodes on each true path from those of the leaves, in O(B * L).
 
-    The leaves are split by how many steps they share with the true leaf; each part is summed once, relative to its
-    greatest member, and the node after r steps has the parts r, r + 1, ...
+    The computation is exact in log space. The leaves are split by the number of steps they share with the true leaf;
+    each part is summed once, relative to its maximum, and the node after r steps is the sum of the parts r, r + 1, ...
 
     Args:
         log_p: [B, L].
-        shared: [B, L], how many steps each leaf shares with the true one, 0 .. D.
-        missing: bool [B, D + 1], the numbers of steps that the true path has not.
+        shared: [B, L], the number of steps each leaf shares with the true one, 0 .. D.
+        missing: bool [B, D + 1], the numbers of steps beyond the end of the true path.
 
     Returns:
         [B, D + 1]; 0 where missing.
     """
     fixed = log_p.detach()
     top = fixed.new_full(missing.shape, -torch.inf).scatter_reduce(1, shared, fixed, "amax")
-    # One more part is 1 and stands for the path's missing nodes alone: log 1 = 0.
+    # An extra part of value 1 is used only for missing nodes of the path: log 1 = 0.
     parts = F.pad(torch.zeros_like(top), (0, 1), value=1.0)
     parts = parts.scatter_add(1, shared, (log_p - top.gather(1, shared)).exp())
     above = torch.ones(missing.shape[1], missing.shape[1], dtype=torch.bool, device=log_p.device).tril(-1)
     within = top[:, None, :].masked_fill(above, -torch.inf)
     most = within.amax(2).masked_fill(missing, 0.0)
     share = torch.cat([(within - most[:, :, None]).exp(), missing[:, :, None].to(log_p.dtype)], dim=2)
-    # Each sum is at least 1: the part with the greatest member has it.
+    # Each sum is at least 1, because it contains the part with the maximum.
     return (share * parts[:, None, :]).sum(2).log() + most
 
 
 class MarginalLoss(FlatLoss):
     """sum over v on path(y), v != root, of c(v) * (-log z(v)), with z from one softmax over all leaves.
 
-    With C(v) the cross-entropy of y among the leaves below v alone, -log z(v) = C(root) - C(v). Where these sets of
-    leaves are small beside all leaves, the kernel of the path computes their C, and only C(root) costs O(L). The value
-    is rounded as C(root) is, gradients as those of softmaxes.
+    With C(v) the cross-entropy of y among only the leaves below v, -log z(v) = C(root) - C(v). Where these sets of
+    leaves are small compared to all leaves, the path kernel computes C(v), and only C(root) costs O(L). The rounding
+    error of the value is that of C(root); that of the gradients is that of softmaxes.
 
     Args:
         tree: the label tree.
-        coefficients: [N], c in the order of `tree.nodes`; the root's is not read, for its log z is 0.
+        coefficients: [N], c in the order of `tree.nodes`; the root's is not used, because log z(root) = 0.
         shared: see `TreeLoss`.
     """
 
@@ -88,7 +88,7 @@ class MarginalLoss(FlatLoss):
         self.register_buffer("steps", torch.tensor(steps), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         steps = self.steps.index_select(0, target).to(logits.dtype)
         if self.shared_steps is not None:
             missing = self.shared_steps.missing.index_select(0, target)
@@ -102,7 +102,7 @@ class MarginalLoss(FlatLoss):
         return torch.addcmul(values, self.totals.index_select(0, target).to(logits.dtype), whole)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         log_z = self.nodes.log_sum_up(F.log_softmax(logits, dim=1).t())
         wanted = self.nodes.sum_up(target.t()) * self.coefficients.to(logits.dtype)[:, None]
         return -(wanted[1:] * log_z[1:]).sum(0)
@@ -111,10 +111,10 @@ class MarginalLoss(FlatLoss):
 def _ranges(
     tree: LabelTree, coefficients: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """The loss as a sum over sets of leaves: for each leaf factors of C, the first leaf and the number of leaves.
+    """Return the loss as a sum over sets of leaves: for each leaf factors of C, first leaf and number of leaves.
 
-    All [L, D + 1], one set for each node of the path from the root down; nodes with the same leaves count as one.
-    Factors are 0 for sets of one, which stand wherever there is nothing to sum.
+    All have shape [L, D + 1], with one set for each node of the path from the root down; nodes with the same leaves are
+    merged. Sets of one leaf, which also pad the rows, have factor 0.
     """
     paths = tree.leaf_paths
     below = tree.leaf_ranges[paths]
@@ -136,8 +136,8 @@ def _ranges(
 class FlatHXE(MarginalLoss):
     """Hierarchical cross-entropy with conditionals from one softmax over all leaves, as published; see `hxe`.
 
-    As p(v) = z(v) / z(parent of v), the sum of w(v) * (-log p(v)) is that of (w(v) - w(v')) * (-log z(v)) with v' next
-    on the path: equal weights leave only the leaf's term, cross-entropy.
+    Since p(v) = z(v) / z(parent of v), the sum of w(v) * (-log p(v)) equals that of (w(v) - w(v')) * (-log z(v)), where
+    v' is the next node on the path. With equal weights only the term of the leaf remains: cross-entropy.
     """
 
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
@@ -149,17 +149,17 @@ class FlatHXE(MarginalLoss):
 
 
 class LevelWise(MarginalLoss):
-    """sum over the levels below the root of weight * cross-entropy of the level's marginals: the multi-level baseline.
+    """Multi-level baseline: sum over the levels below the root of weight * cross-entropy of the marginals of the level.
 
-    A leaf that ends above a level stands for itself there.
+    A leaf above a level represents itself at that level. Reads L logits; see `TreeLoss` for shapes.
 
     Args:
         tree: the label tree.
-        weights: one weight for each level from the root's children down, at least one above 0; all 1 by default.
+        weights: one weight per level from the children of the root down, at least one above 0; all 1 by default.
         shared: see `TreeLoss`.
 
     Raises:
-        ConfigError: as `TreeLoss`; and if there is not one weight a level, finite and not negative.
+        ConfigError: as `TreeLoss`; and if there is not one finite, non-negative weight per level.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> round(LevelWise(tree)(torch.zeros(1, 3), torch.tensor([0])).exp().item(), 3)  # 3 / 2 and 3 / 1
@@ -170,7 +170,7 @@ class LevelWise(MarginalLoss):
         chosen = propriety.checked_levels(tree, weights)
         of_level = np.array([0.0, *chosen])
         coefficients = of_level[tree.depth - 1]
-        # A leaf's own level and all levels below it.
+        # The level of the leaf and all levels below it.
         coefficients[tree.leaf_nodes] = of_level[::-1].cumsum()[::-1][tree.depth[tree.leaf_nodes] - 1]
         super().__init__(tree, coefficients, **shared)
         self.propriety = propriety.level_wise(tree, chosen)

@@ -1,4 +1,4 @@
-"""Losses that pair the true class with every class: SimLoss, soft labels, tree-Wasserstein."""
+"""Losses that compare the true class with every class: SimLoss, soft labels, tree-Wasserstein."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from hierapp.metrics.confusion import here
 from hierapp.similarities.similarity import bounded, checked, checked_bound, tree_similarity
 from hierapp.trees import DistanceKind, LabelTree
 
-# Up to so many classes, targets that are probabilities meet every class; above, only those with a share.
+# Up to this many classes, probability targets use all classes; above it, only those with a probability other than 0.
 MOST_DENSE = 256
 
 
 class PairLoss(FlatLoss):
-    """A loss of the leaves' log-probabilities and one row [L] that the true leaf chooses.
+    """Base class of losses of the leaf log-probabilities and one row [L] selected by the true leaf.
 
-    Targets that are probabilities are taken class by class: all L of them up to 256 classes; above, a row for each
-    entry that is not 0, which suits mixup and a few annotators, and is slow for labels smoothed over everything. How
-    many these are is asked of the device, so that this case waits for it and cannot be part of a CUDA graph.
+    Probability targets are evaluated class by class: for all L classes up to 256, above that for each entry other than
+    0. The latter suits mixup and a few annotators, and is slow for labels smoothed over all classes. It reads the
+    number of such entries from the device, so it waits for the device and cannot be part of a CUDA graph.
     """
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         return self.of_log_probs(F.log_softmax(logits, dim=1), target)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         log_p, size = F.log_softmax(logits, dim=1), self.num_leaves
         if size <= MOST_DENSE:
             leaves = torch.arange(size, device=target.device).repeat(len(target))
@@ -46,23 +46,25 @@ class PairLoss(FlatLoss):
         return log_p.new_zeros(len(log_p)).index_add(0, samples, each)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for log-probabilities [B, L] and true leaves [B]."""
+        """Return the values [B] for log-probabilities [B, L] and true leaves [B]."""
         raise NotImplementedError
 
 
 class SimLoss(PairLoss):
-    """-log sum_c S[y, c] * softmax(u)_c, computed as -logsumexp(log softmax(u) + log S[y]) (Kobs et al. 2020).
+    """SimLoss: -log sum_c S[y, c] * softmax(u)_c (Kobs et al. 2020).
+
+    It is computed as -logsumexp(log softmax(u) + log S[y]). Reads L logits; see `TreeLoss` for shapes.
 
     Args:
         tree: the label tree.
-        similarity: [L, L] in the order of `tree.leaves`, ones on the diagonal, entries in [0, 1]; the tree's own by
-            default, 1 - d / d_max with the distance "lca-depth".
-        lower_bound: similarities s become max(0, (s - lower_bound) / (1 - lower_bound)).
+        similarity: [L, L] in the order of `tree.leaves`, with ones on the diagonal and entries in [0, 1]; by default
+            that of the tree, 1 - d / d_max with the distance "lca-depth".
+        lower_bound: similarities s become max(0, (s - lower_bound) / (1 - lower_bound)); 0 by default.
         shared: see `TreeLoss`.
 
     Raises:
-        ConfigError: as `TreeLoss`; and if the matrix has another shape or entries out of range, or is all ones: then
-            the loss is 0 for any output.
+        ConfigError: as `TreeLoss`; and if the matrix has the wrong shape or entries out of range, or is all ones, which
+            makes the loss 0 for any output.
 
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
     >>> loss = SimLoss(tree, similarity=[[1.0, 0.5], [0.5, 1.0]])
@@ -94,27 +96,29 @@ class SimLoss(PairLoss):
         self.propriety = propriety.simloss(is_identity=np.count_nonzero(table) == size)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for log-probabilities [B, L] and true leaves [B]."""
+        """Return the values [B] for log-probabilities [B, L] and true leaves [B]."""
         return -torch.logsumexp(log_p + self._rows_of(target, log_p.dtype), dim=1)
 
     def _rows_of(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """Logarithms of the rows S[y], [B, L]."""
+        """Return the logarithms of the rows S[y], [B, L]."""
         if self.log_similarity is not None:
             return self.log_similarity.index_select(0, target).to(dtype)
         assert self.distances is not None
-        # The difference first: it is exactly 0 for the classes farthest away. A GPU divides by way of the reciprocal.
+        # Subtract first: the result is exactly 0 for the most distant classes. A GPU multiplies by the reciprocal.
         most = self.distances.largest * (1.0 - self.lower_bound)
         alike: Tensor = (most - self.distances(target, dtype)) / most
         return alike.clamp(min=0.0).log()
 
 
 class SoftLabels(PairLoss):
-    """KL(t || softmax(u)) with t_c proportional to exp(-beta * d(c, y) / d_max) (Bertinetto et al. 2020).
+    """Soft labels: KL(t || softmax(u)) with t_c proportional to exp(-beta * d(c, y) / d_max) (Bertinetto et al. 2020).
+
+    Reads L logits; see `TreeLoss` for shapes and errors.
 
     Args:
         tree: the label tree.
-        beta: how sharp the labels are: 0 makes them uniform, infinity would make them one-hot.
-        distance: "lca-height" (as published), "lca-depth" or "edges"; see `LabelTree.distances`.
+        beta: sharpness of the labels (default 10): 0 makes them uniform; they approach one-hot labels as beta grows.
+        distance: "lca-height" (default, as published), "lca-depth" or "edges"; see `LabelTree.distances`.
         shared: see `TreeLoss`.
 
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
@@ -132,7 +136,7 @@ class SoftLabels(PairLoss):
         self.propriety = propriety.soft_labels(beta)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for log-probabilities [B, L] and true leaves [B]."""
+        """Return the values [B] for log-probabilities [B, L] and true leaves [B]."""
         distances = self.distances(target, log_p.dtype)
         log_t = F.log_softmax(distances * (-self.beta / self.distances.largest), dim=1)
         return (log_t.exp() * (log_t - log_p)).sum(1)
@@ -141,12 +145,17 @@ class SoftLabels(PairLoss):
 class TreeWasserstein(FlatLoss):
     """sum over the edges e of |z(below e) - t(below e)|, with z from one softmax over all leaves and t the target.
 
-    It is the cost of moving the predicted probabilities along the edges, each of length 1, to the target. For a true
-    leaf y that is the expected distance, sum_c p_c * d(c, y), with the distance "edges". For probabilities as target it
-    is their distance, *not* the expectation over t: that would be more wherever t is unsure.
+    This is the cost of moving the predicted probabilities to the target along the edges, each of length 1. For a true
+    leaf y it is the expected distance, sum_c p_c * d(c, y), with the distance "edges". For a probability target it is
+    the distance between the two distributions, *not* the expectation over t, which is greater wherever t is uncertain.
+    Reads L logits; see `TreeLoss` for shapes and errors.
 
-    The loss is bounded, and so are its gradients: p_c * (d(c, y) - the loss). Where all belief is on one wrong leaf,
-    the gradient is as small as what is left for the others.
+    The loss is bounded, and so are its gradients: p_c * (d(c, y) - the loss). If almost all probability is on one wrong
+    leaf, the gradient is as small as the probability left for the others.
+
+    Args:
+        tree: the label tree.
+        shared: see `TreeLoss`.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> round(TreeWasserstein(tree)(torch.zeros(1, 3), torch.tensor([0])).item(), 4)  # (0 + 2 + 3) / 3
@@ -159,19 +168,19 @@ class TreeWasserstein(FlatLoss):
         self.propriety = propriety.tree_wasserstein()
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and true leaves [B]."""
         p = F.softmax(logits, dim=1)
         values: Tensor = (p * self.distances(target, p.dtype)).sum(1)
         return values
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Values [B] for logits [B, C] and weights [B, L] of the leaves, which need not sum to one."""
+        """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         total = target.sum(1, keepdim=True)
-        # A target that sums to another total, by class weights, is met by as much probability.
+        # If class weights change the total of the target, the prediction is scaled to the same total.
         surplus: Tensor = F.softmax(logits, dim=1) * total - target
         return self.nodes.sum_up(surplus.t())[1:].abs().sum(0)
 
     def of_weighted_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`of_probabilities`, each class by its weight."""
+        """Return `of_probabilities` with the target multiplied by the class weights."""
         values = self.of_probabilities(logits, target)
         return values if self.weight is None else values * (target * self.weight.to(target.dtype)).sum(1)

@@ -1,6 +1,6 @@
-"""Which losses are proper: least, in expectation, where the network's probabilities are the true ones.
+"""Propriety of losses: a loss is proper if the true probabilities minimize its expectation.
 
-No torch here, so that pages can say it of a choice before anything is trained.
+This module does not import torch, so pages can show the propriety of a choice before anything is trained.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ from hierapp.trees.distances import largest_distance, smallest_distance
 
 
 class ImproperLossWarning(UserWarning):
-    """The chosen options make a loss whose expectation is not least at the truth, where a proper pair is near."""
+    """The chosen options make an improper loss, although a similar choice of options is proper."""
 
 
 @dataclass(frozen=True)
 class Propriety:
-    """Whether the expected loss is least where the probabilities are the true ones, and one sentence that says why."""
+    """Whether the true probabilities minimize the expected loss, and one sentence that gives the reason."""
 
     is_proper: bool
     reason: str
 
 
 def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Propriety:
-    """The paper's (2): on ragged trees only two pairs of targets and mass are proper.
+    """Judge the hierarchical loss (Loss in Layers, eq. 2).
 
-    With path targets the weight of a decision is the steps that remain below it, plus one: more on a deep branch than
-    on a shallow one. That pulls towards deep leaves by as much as mass = 1 pushes away from them. With leaf targets
-    every decision weighs 1, nothing pulls, and any mass only pushes.
+    On ragged trees only two pairs of targets and mass are proper.
+
+    With path targets the weight of a decision is the number of steps that remain below it, plus one: larger on a deep
+    branch than on a shallow one. This favors deep leaves by exactly as much as mass = 1 penalizes them. With leaf
+    targets every decision has weight 1, so no leaves are favored, and any mass penalizes deep leaves.
     """
     if (away := _soft(tree, soft)) is not None:
         return away
@@ -60,18 +62,18 @@ def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Pro
 
 
 def convex(tree: LabelTree, soft: float) -> Propriety:
-    """The paper's (4): weighted cross-entropies of the decisions, siblings alike."""
+    """Judge the convex loss (Loss in Layers, eq. 4): cross-entropies of decisions, weighted equally among siblings."""
     away = _soft(tree, soft)
     return siblings_alike() if away is None else away
 
 
 def siblings_alike() -> Propriety:
-    """A sum of cross-entropies of decisions, each with a weight above 0 that is the same for all siblings."""
+    """Judge a sum of cross-entropies of decisions, each with a weight above 0 that is the same for all siblings."""
     return Propriety(True, "Each decision is a cross-entropy whose weight is the same for all siblings.")
 
 
 def cross_entropy(label_smoothing: float) -> Propriety:
-    """Cross-entropy with label smoothing is least at the smoothed truth."""
+    """Judge cross-entropy: with label smoothing, the smoothed truth minimizes the expected loss."""
     if label_smoothing == 0:
         return Propriety(True, "Cross-entropy is least at the truth.")
     return Propriety(
@@ -80,21 +82,21 @@ def cross_entropy(label_smoothing: float) -> Propriety:
 
 
 def regularized(penalty: float) -> Propriety:
-    """An entropy bonus flattens what it is least at."""
+    """Judge cross-entropy with an entropy bonus, which flattens the probabilities that minimize the loss."""
     if penalty == 0:
         return cross_entropy(0.0)
     return Propriety(False, "The reward for entropy makes it least at probabilities flatter than the truth.")
 
 
 def soft_labels(beta: float) -> Propriety:
-    """Soft labels are least at the truth smeared over near classes."""
+    """Judge soft labels: the truth spread over similar classes minimizes the expected loss."""
     return Propriety(
         False, f"It is least at the truth smeared over near classes by beta = {beta:g}; the larger beta, the less."
     )
 
 
 def simloss(is_identity: bool) -> Propriety:
-    """SimLoss shares credit among similar classes."""
+    """Judge SimLoss, which gives credit for similar classes."""
     if is_identity:
         return Propriety(True, "No class is like another here, so that it is cross-entropy.")
     return Propriety(
@@ -103,7 +105,7 @@ def simloss(is_identity: bool) -> Propriety:
 
 
 def tree_wasserstein() -> Propriety:
-    """Its expectation over hard targets is linear in the probabilities."""
+    """Judge tree-Wasserstein: its expectation over hard targets is linear in the probabilities."""
     return Propriety(
         False,
         "For hard targets its expectation is linear in the probabilities: least with all of it on the leaf of least"
@@ -112,13 +114,13 @@ def tree_wasserstein() -> Propriety:
 
 
 def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
-    """SimLoss with the tree's own similarity, 1 - d / d_max."""
+    """Judge SimLoss with the similarity of the tree, 1 - d / d_max."""
     alike = 1 - smallest_distance(tree) / max(largest_distance(tree), 1)
     return simloss(is_identity=len(tree.leaves) == 1 or alike <= lower_bound)
 
 
 def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) -> Propriety:
-    """SimLoss with the similarity of a word, or with a matrix over the tree's leaves."""
+    """Judge SimLoss with a named similarity, or with a matrix over the leaves of the tree."""
     size = len(tree.leaves)
     if not isinstance(similarity, str):
         table = checked(bounded(similarity, lower_bound), size)
@@ -134,7 +136,7 @@ def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) ->
 
 
 def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[float, ...]:
-    """One weight for each level below the root, all 1 unless told, or a ConfigError."""
+    """Return one weight for each level below the root, all 1 by default, or raise a ConfigError."""
     levels = tree.leaf_paths.shape[1] - 1
     chosen = tuple(float(weight) for weight in weights) if weights is not None else (1.0,) * levels
     if len(chosen) != levels:
@@ -147,7 +149,7 @@ def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[fl
 
 
 def level_wise(tree: LabelTree, weights: Iterable[float] | None) -> Propriety:
-    """Cross-entropies of marginals; the last level has every leaf for itself."""
+    """Judge level-wise cross-entropies of marginals; on the last level every leaf stands alone."""
     if checked_levels(tree, weights)[-1] > 0:
         return Propriety(True, "Each level's cross-entropy is least at the truth, and the last level has every leaf.")
     return Propriety(
@@ -156,7 +158,7 @@ def level_wise(tree: LabelTree, weights: Iterable[float] | None) -> Propriety:
 
 
 def _soft(tree: LabelTree, soft: float) -> Propriety | None:
-    """What soft labels off the path do: nothing where every decision is on every path."""
+    """Judge soft labels off the path: they have no effect if every decision is on every path."""
     deciding = [node for node in tree.internal_nodes.tolist() if len(tree.children[node]) > 1]
     if soft == 0 or len(deciding) <= 1:
         return None

@@ -1,6 +1,6 @@
-"""The paper's own ways to compute (2): the matrix form (3), and the loop over samples and nodes of its appendix A.
+"""Reference implementations of Loss in Layers, eq. 2: the matrix form (eq. 3) and the loop of appendix A.
 
-Both are slow. They are here to teach, as oracles, and to measure against.
+Both are slow. They serve for teaching, as test oracles, and as baselines for benchmarks.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from hierapp.trees import LabelTree
 def matrix_form(
     nodes: NodeTables, paths: Tensor, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0
 ) -> Tensor:
-    """(3): with J the matrix of paths, log z = J log p, and the loss is -y . log z + mass * (sum of z, internal nodes).
+    """Compute eq. 3 from J, the matrix of paths: log z = J log p, the loss is -y . log z + mass * sum of internal z.
 
     Args:
         nodes: the tree's tables.
         paths: J, [N, N], row i marks path(i); see `LabelTree.paths`.
         logits: [B, N - 1].
         target: [B, L], weights of the true leaves.
-        targets: "path", y = 1 on every node of the true path; "leaf", on the leaf only.
+        targets: "path", y = 1 on every node of the true path; "leaf", y = 1 only on the leaf.
         mass: weight of the second term.
 
     Returns:
-        [B].
+        The values, [B].
     """
     log_p = nodes.siblings(logits).index_select(0, nodes.sibling_rows)
     log_z = torch.nn.functional.pad(log_p, (0, 0, 1, 0)).t() @ paths.t()  # the root's p is 1
-    # J's diagonal tells the nodes apart, and its rows of leaves are those that no other row has below it.
+    # The diagonal of J identifies the nodes; a leaf is a node that is on no other path.
     below = paths.sum(0)
     of_leaves = paths.index_select(0, (below == 1).nonzero()[:, 0])
     y = target @ (of_leaves if targets == "path" else of_leaves * (below == 1))
@@ -39,17 +39,17 @@ def matrix_form(
 
 
 def literal_loop(tree: LabelTree, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0) -> Tensor:
-    """(2) by Python loops over samples and nodes, as one would first write it down; differentiable.
+    """Compute eq. 2 with Python loops over samples and nodes, as in appendix A; differentiable.
 
     Args:
         tree: the label tree.
         logits: [B, N - 1].
         target: [B], positions in `tree.leaves`.
-        targets: "path", y = 1 on every node of the true path; "leaf", on the leaf only.
-        mass: weight of the second term.
+        targets: "path" (default), y = 1 on every node of the true path; "leaf", y = 1 only on the leaf.
+        mass: weight of the second term (default 1).
 
     Returns:
-        [B].
+        The values, [B].
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> round(literal_loop(tree, torch.zeros(1, 4), torch.tensor([0]), mass=0.0).item() / 0.693147, 3)

@@ -1,7 +1,7 @@
-"""The losses by name: the registry behind the form, the command line and the tests.
+"""Registry of the losses by name, used by the form, the command line and the tests.
 
-Adding a loss is one class in a file of this folder and one entry below. The registry itself needs no torch, so that
-pages can list the losses and their options at once; `make_loss` imports the class it needs.
+To add a loss, add a class to a file of this folder and an entry below. The registry does not import torch, so pages can
+list the losses and their options quickly; `make_loss` imports the class that it needs.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ OptionValue = float | str | bool | tuple[float, ...] | None
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a loss: a number with its bounds, one of several words, a yes or no, a list of numbers, or a text.
+    """One option of a loss: a number with bounds, a word, a flag, a list of numbers, or a text.
 
-    The default tells which: a word has `choices`, a yes or no is a bool, and a list of numbers is None where the loss
-    finds its own. A text has `reads`, which gives it as it is stored or raises a ConfigError.
+    The kind follows from the fields: a text has `reads`, which returns the stored form or raises a ConfigError; a word
+    has `choices`; a list of numbers has the default None, for which the loss chooses the numbers; a flag has a bool.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Option:
 
     @property
     def kind(self) -> Literal["word", "flag", "numbers", "number", "text"]:
-        """What a value of this option is."""
+        """Kind of the values of this option."""
         if self.reads:
             return "text"
         if self.choices:
@@ -52,7 +52,7 @@ class Option:
         return "flag" if isinstance(self.default, bool) else "number"
 
     def check(self, loss: str, value: object) -> OptionValue:
-        """The value in its own type, also from the text of a form or a command line, or a ConfigError."""
+        """Return the value in its own type, converting the text of a form or command line, or raise a ConfigError."""
         if self.reads:
             return self.reads(value)
         match self.kind:
@@ -80,8 +80,8 @@ class Option:
         raise ConfigError(f"Expected {self.name} of {loss} to be {expected} but got {value!r}.")
 
     def text(self, value: OptionValue) -> str:
-        """The value as people read and type it."""
-        if isinstance(value, tuple | list):  # stored, it is a list
+        """Return the value as users read and type it."""
+        if isinstance(value, tuple | list):  # a list when read from the store
             return ",".join(f"{part:g}" for part in value)
         if self.reads:
             return str(value)
@@ -103,10 +103,10 @@ _FLAGS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0"
 
 @dataclass(frozen=True)
 class LossEntry:
-    """What is known of a loss without importing torch.
+    """Description of a loss that does not need torch.
 
-    `where` is "module:class or function" below this package; `formula` is LaTeX for one sample with true leaf y;
-    `judge` tells from a tree and all options whether the loss is proper.
+    `where` is "module:class or function" within this package; `formula` is LaTeX for one sample with true leaf y;
+    `judge` returns whether the loss is proper, given a tree and all options.
     """
 
     where: str
@@ -245,18 +245,24 @@ LOSSES: dict[str, LossEntry] = {
 
 
 def find(name: str) -> LossEntry:
-    """The registry's entry, or a ConfigError that lists the names."""
+    """Return the registry's entry, or raise a ConfigError that lists the names."""
     if name not in LOSSES:
         raise ConfigError(f"Unknown loss {name!r}; choose one of {', '.join(LOSSES)}.")
     return LOSSES[name]
 
 
 def check_options(name: str, options: Mapping[str, object]) -> dict[str, OptionValue]:
-    """All options of a loss with their defaults filled in.
+    """Check the options of a loss and fill in the defaults.
+
+    Args:
+        name: a key of `LOSSES`.
+        options: some options of the loss, by name.
+
+    Returns:
+        All options of the loss.
 
     Raises:
-        ConfigError: for an unknown loss or option, or a value out of bounds.
-
+        ConfigError: if the loss or an option is unknown, or a value is out of bounds.
     >>> check_options("hierarchical", {"mass": 0})["mass"]
     0.0
     """
@@ -269,13 +275,14 @@ def check_options(name: str, options: Mapping[str, object]) -> dict[str, OptionV
 
 
 def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = None) -> Propriety:
-    """Whether a loss with these options is proper over this tree, and why; needs no torch.
+    """Return whether a loss with these options is proper over this tree, and why; does not import torch.
 
-    For simloss `similarity` may be a matrix [L, L] in the order of `tree.leaves`, and must be where its word names one
-    that ships or is kept: no file is read here (`hierapp.similarities.library.with_matrix`).
+    For simloss, `similarity` may be a matrix [L, L] in the order of `tree.leaves`. It must be a matrix if the option
+    names a similarity that is shipped or saved, because no file is read here
+    (see `hierapp.similarities.library.with_matrix`).
 
     Raises:
-        ConfigError: for an unknown loss or option, a value out of bounds, or one that does not fit the tree.
+        ConfigError: if the loss or an option is unknown, or a value is out of bounds or does not fit the tree.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> judge("hierarchical", tree).is_proper, judge("hierarchical", tree, {"mass": 0}).is_proper
@@ -293,18 +300,18 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
     Args:
         name: a key of `LOSSES`.
         tree: the label tree; its leaves, in the order of `tree.leaves`, are the classes.
-        options: the loss's own options (see `LOSSES[name].options`); what every loss takes, `reduction` ("mean", "sum"
-            or "none"), `weight` (class weights [L]) and `ignore_index`; for simloss `similarity` is a matrix [L, L] in
-            the order of `tree.leaves`, or None or "tree" for the tree's; for hierarchical also `matrix_form`.
+        options: options of the loss, see `LOSSES[name].options`; options of all losses: `reduction` ("mean", "sum" or
+            "none"), `weight` (class weights [L]) and `ignore_index`; for simloss, `similarity` is a matrix [L, L] in
+            the order of `tree.leaves`, or None or "tree" for that of the tree; hierarchical also has `matrix_form`.
 
     Returns:
         An `nn.Module` to call as `loss(logits, target)`; see `hierapp.losses.base.TreeLoss`.
 
     Raises:
-        ConfigError: for an unknown loss or option, or a value out of bounds.
+        ConfigError: if the loss or an option is unknown, or a value is out of bounds.
 
     Warns:
-        ImproperLossWarning: for targets and mass of hierarchical that pull away from the truth on a ragged tree.
+        ImproperLossWarning: if targets and mass of hierarchical make the loss improper on this ragged tree.
 
     >>> import torch
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -322,12 +329,12 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
         beyond["similarity"] = _matrix(options.pop("similarity"))
     make = getattr(import_module(f"hierapp.losses.{module}"), maker)
     checked = check_options(name, options)
-    checked.pop("similarity", None)  # a word; the matrix goes beside
+    checked.pop("similarity", None)  # a word; the matrix is passed separately
     return cast("TreeLoss", make(tree, **checked, **beyond))
 
 
 def _matrix(similarity: Any) -> Any:
-    """The matrix, or None for the tree's own; other words say nothing without a data set."""
+    """Return the matrix, or None for that of the tree; other words need a data set and are rejected."""
     if not isinstance(similarity, str):
         return similarity
     if similarity != similarity_spec.TREE:

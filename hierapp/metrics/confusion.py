@@ -1,7 +1,7 @@
-"""From confusion counts, predictions and probabilities to metrics; numpy only, so that pages need no torch.
+"""Metrics from confusion counts; uses only numpy and scipy, so that pages do not import torch.
 
-Rows are true classes and columns predicted ones, both in the order of `tree.leaves`. Everything is computed from the
-pairs of classes that occur: no [L, L] matrix of distances, so that 10,000 classes are as good as ten.
+Rows are true classes and columns predicted classes, both in the order of `tree.leaves`. All metrics are computed from
+the pairs of classes that occur, without an [L, L] matrix of distances, so the cost stays low for 10,000 classes.
 """
 
 from __future__ import annotations
@@ -25,10 +25,18 @@ SCALES: tuple[Scale, ...] = ("none", "max", "mean")
 
 
 def confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) -> Counts:
-    """Count the pairs of true and predicted class, int array [num_classes, num_classes], rows true.
+    """Count the pairs of true and predicted classes, with true classes as rows.
+
+    Args:
+        target: [n], true classes.
+        predicted: [n], predicted classes.
+        num_classes: number of classes.
+
+    Returns:
+        Counts, int array [num_classes, num_classes].
 
     Raises:
-        ConfigError: if the two differ in length or a class is outside 0 .. num_classes - 1.
+        ConfigError: if the lengths differ or a class is outside 0 .. num_classes - 1.
 
     >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
@@ -38,7 +46,7 @@ def confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) 
 
 
 def sparse_confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) -> csr_array:
-    """`confusion_matrix` as a scipy.sparse array that holds the pairs that occur, for many classes.
+    """Return `confusion_matrix` as a scipy.sparse array that stores only the pairs that occur, for many classes.
 
     >>> sparse_confusion_matrix([0, 0, 9999], [0, 1, 9999], 10_000).nnz
     3
@@ -54,37 +62,39 @@ def sparse_confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes
 def report(
     confusion: ArrayLike | csr_array, tree: LabelTree, distance: DistanceKind = "lca-depth", scale: Scale = "none"
 ) -> dict[str, Any]:
-    """All metrics that follow from a confusion matrix and a tree, as plain numbers and lists for JSON.
+    """Compute all metrics that follow from a confusion matrix and a tree, as plain numbers and lists for JSON.
 
     Args:
-        confusion: counts [L, L], rows true: an array, or a scipy.sparse one.
+        confusion: counts [L, L], rows true: an array, or a scipy.sparse array.
         tree: the label tree.
-        distance: the distance between leaves, which the metrics name; see `LabelTree.distances`.
-        scale: what the distances in the weighted metrics are divided by: 1 ("none"), the largest distance ("max"), or
-            the mean distance of two different leaves ("mean").
+        distance: the distance between leaves (default "lca-depth"), also part of the result; see `LabelTree.distances`.
+        scale: divisor of the distances in the weighted metrics: 1 ("none", default), the largest distance ("max"), or
+            the mean distance between two different leaves ("mean").
 
     Returns:
-        With C the counts and D the distances:
+        A dict, where C are the counts and D the distances:
 
         - samples, accuracy, mean_distance = sum of C * D / sum of C, severity = the mean distance over mistakes only,
-          and random_mistake_distance, what a uniformly random mistake would have: the reference for severity
-        - per class, lists in the order of `tree.leaves`: recall = TP / (TP + FN), precision = TP / (TP + FP), f1, and
-          with wFN_i = sum_j D_ij C_ij and wFP_i = sum_j D_ij C_ji in place of FN and FP weighted_recall,
-          weighted_precision, weighted_f1 (the paper "Loss in Layers", section 6, its two names exchanged).
-          class_accuracy is recall and weighted_class_accuracy is weighted_recall.
+          and random_mistake_distance = that of a uniformly random mistake, the reference for severity
+        - per class, lists in the order of `tree.leaves`: recall = TP / (TP + FN), precision = TP / (TP + FP), f1; and
+          weighted_recall, weighted_precision, weighted_f1, which use wFN_i = sum_j D_ij C_ij and wFP_i = sum_j D_ij
+          C_ji in place of FN and FP (Loss in Layers, section 6, with its two names exchanged). class_accuracy is recall
+          and weighted_class_accuracy is weighted_recall.
         - macro_ + any of these six: the mean over classes
-        - hierarchical_precision, _recall, _f1: over the nodes of the predicted and the true path, the root left out,
+        - hierarchical_precision, _recall, _f1: over the nodes of the predicted and the true path without the root,
           summed over all samples (micro); hierarchical_macro_precision, ...: the mean over samples
-        - level_accuracy: for each level below the root the share of samples whose true and predicted path agree there;
-          a path that ends above stands with its leaf. failed_level_accuracy: the same among the mistakes
-        - superclass_accuracy: the share of samples whose prediction lies below the true leaf's parent, or is right
-          where that is the root; failed_superclass_accuracy: the same among the mistakes (SimLoss)
-        - mistakes_by_height: for each height from 1 to the tree's how many mistakes have a lowest common ancestor of it
-        - undefined: the names of the metrics in which some class is 0 / 0, counted as 0
+        - level_accuracy: for each level below the root, the share of samples whose true and predicted paths agree
+          there; a path that ends above the level is represented by its leaf. failed_level_accuracy: the same among the
+          mistakes
+        - superclass_accuracy: the share of samples whose prediction is below the parent of the true leaf, or is correct
+          if that parent is the root; failed_superclass_accuracy: the same among the mistakes (SimLoss)
+        - mistakes_by_height: for each height from 1 to that of the tree, the number of mistakes whose lowest common
+          ancestor has this height
+        - undefined: names of the metrics that are 0 / 0 for some class, where they count as 0
 
     Raises:
-        ConfigError: if the matrix has not one row and one column a leaf, or negative counts.
-        TreeError: for an unknown distance.
+        ConfigError: if the matrix does not have one row and one column per leaf, or has negative counts.
+        TreeError: if the distance is unknown.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> report([[8, 2, 0], [1, 8, 1], [0, 0, 10]], tree)["mean_distance"]  # (2 + 1 + 2) / 30
@@ -116,7 +126,7 @@ def report(
 
 
 def mean_distance(confusion: ArrayLike | csr_array, tree: LabelTree, distance: DistanceKind = "lca-depth") -> float:
-    """`report`'s mean_distance alone: the mean over all samples of the distance from true to predicted leaf.
+    """Compute only `report`'s mean_distance: the mean over all samples of the distance from true to predicted leaf.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> mean_distance([[8, 2, 0], [1, 8, 1], [0, 0, 10]], tree)
@@ -127,7 +137,7 @@ def mean_distance(confusion: ArrayLike | csr_array, tree: LabelTree, distance: D
 
 
 def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:
-    """Row, column and count of each pair that occurs."""
+    """Return row, column and count of each pair that occurs."""
     sparse = hasattr(confusion, "tocoo")
     matrix: Any = confusion.tocoo() if sparse else np.asarray(here(confusion))
     values: NDArray[Any] = matrix.data if sparse else matrix
@@ -144,10 +154,10 @@ def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:
 def _per_class(
     true: Counts, predicted: Counts, counts: Floats, distances: Floats, size: int
 ) -> tuple[dict[str, list[float]], list[str]]:
-    """Recall, precision and F1 of each class, plain and weighted, and the names of those with a 0 / 0."""
+    """Return recall, precision and F1 of each class, plain and weighted, and the names of those with a 0 / 0."""
 
     def summed(classes: Counts, values: Floats) -> Floats:
-        return np.bincount(classes, values, minlength=size).astype(np.float64)  # of nothing it would be int
+        return np.bincount(classes, values, minlength=size).astype(np.float64)  # int if there are no samples
 
     wrong = true != predicted
     hit = summed(true, counts * ~wrong)
@@ -167,7 +177,7 @@ def _per_class(
 
 
 def _of_paths(true: Counts, predicted: Counts, counts: Floats, tree: LabelTree) -> dict[str, Any]:
-    """What follows from how far the true and the predicted path go together."""
+    """Compute the metrics that depend on the common part of the true and the predicted path."""
     depth = tree.depth[tree.leaf_nodes]
     common = common_depths(tree, true, predicted)
     wrong = true != predicted
@@ -190,13 +200,13 @@ def _of_paths(true: Counts, predicted: Counts, counts: Floats, tree: LabelTree) 
 
 
 def hierarchical_metrics(shared: Counts, true: Counts, predicted: Counts, counts: Floats) -> dict[str, float]:
-    """Precision, recall and F1 of ancestor sets, the root left out: over all samples (micro), and their mean (macro).
+    """Compute precision, recall, F1 of ancestor sets without the root: over all samples (micro) and averaged (macro).
 
     Args:
-        shared: [K], nodes that the true and the predicted path have in common.
-        true: [K], nodes of the true path.
-        predicted: [K], nodes of the predicted path; 0 where the root is predicted, whose precision counts as 0.
-        counts: [K], how many samples each entry stands for.
+        shared: [K], number of nodes that the true and the predicted path share.
+        true: [K], number of nodes of the true path.
+        predicted: [K], number of nodes of the predicted path; 0 if the root is predicted, whose precision counts as 0.
+        counts: [K], number of samples of each entry.
     """
     total = float(counts.sum())
     metrics = {}
@@ -226,10 +236,10 @@ def _pairs(target: ArrayLike, predicted: ArrayLike, size: int) -> tuple[Counts, 
 
 
 def indices(values: ArrayLike) -> Counts:
-    """Whole numbers in a row, from a list, an array or a tensor on any device."""
+    """Return integers as a flat array, from a list, an array or a tensor on any device."""
     return np.asarray(here(values), np.int64).ravel()
 
 
 def here(values: Any) -> Any:
-    """A tensor brought from its device; anything else as it is. By its methods, so that this file needs no torch."""
+    """Move a tensor to the CPU; return anything else unchanged. Uses only its methods, so torch is not imported."""
     return values.detach().cpu() if hasattr(values, "detach") else values

@@ -1,4 +1,4 @@
-"""Metrics that need more than one prediction a sample: probabilities of the leaves, or predictions of inner nodes."""
+"""Metrics of leaf probabilities, and of predictions that may be internal nodes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hierapp.metrics.confusion import here, hierarchical_metrics, indices
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import expected_distances, pair_distances
 
-# Rows are read in parts of so many numbers, so that 10,000 images of 10,000 classes in half precision need no second
-# copy in full.
+# Rows are processed in chunks of this many numbers, so that 10,000 images of 10,000 classes in half precision need no
+# second full copy.
 PART = 2**22
 
 
@@ -26,28 +26,28 @@ def probability_report(
     top: Sequence[int] = (1, 5),
     bins: int = 15,
 ) -> dict[str, Any]:
-    """Metrics of predicted probabilities, as plain numbers for JSON.
+    """Compute metrics of predicted probabilities, as plain numbers for JSON.
 
     Args:
         leaf_log_probs: [n, L] log-probabilities in the order of `tree.leaves`, of any floating type: array or tensor.
         target: [n], positions in `tree.leaves`.
         tree: the label tree.
-        distance: the distance between leaves; see `LabelTree.distances`.
-        top: the k of the top-k metrics; a k of more than L is taken as L.
-        bins: bins of equal width for the calibration error.
+        distance: the distance between leaves (default "lca-depth"); see `LabelTree.distances`.
+        top: the values of k of the top-k metrics (default 1 and 5); a k greater than L counts as L.
+        bins: number of equal-width bins of the calibration error (default 15).
 
     Returns:
         - samples, distance
-        - top_k_accuracy: the share of samples whose true leaf is among the k likeliest
-        - distance_at_k: the mean distance of the k likeliest leaves from the true one (Bertinetto et al. 2020)
+        - top_k_accuracy: the share of samples whose true leaf is among the k most probable leaves
+        - distance_at_k: the mean distance of the k most probable leaves from the true leaf (Bertinetto et al. 2020)
         - log_loss: the mean of -log p of the true leaf
         - expected_distance: the mean of sum_c p_c d(c, y)
-        - calibration_error: over bins of the greatest probability the mean of |accuracy - mean probability|, by the
-          samples in each (Guo et al. 2017)
+        - calibration_error: the mean over bins of the maximum probability of |accuracy - mean probability|, weighted by
+          the number of samples in each bin (Guo et al. 2017)
 
     Raises:
-        ConfigError: if the shapes do not fit, a target is outside the leaves, k < 1 or bins < 1.
-        TreeError: for an unknown distance.
+        ConfigError: if the shapes do not match, a target is not a leaf, k < 1 or bins < 1.
+        TreeError: if the distance is unknown.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> metrics = probability_report(np.log([[0.5, 0.3, 0.2]]), [1], tree, top=[1, 2])
@@ -87,9 +87,9 @@ def _add(
     distance: DistanceKind,
     wanted: Sequence[int],
 ) -> None:
-    """Add what one part of the samples gives."""
+    """Add the contribution of a part of the samples to `sums` and `calibration`."""
     most = wanted[-1]
-    # Only the first few need an order.
+    # Only the first few need sorting.
     first = np.argpartition(-log_p, most - 1, axis=1)[:, :most] if most < log_p.shape[1] else np.argsort(-log_p, axis=1)
     first = np.take_along_axis(first, np.argsort(-np.take_along_axis(log_p, first, 1), axis=1, kind="stable"), 1)
     away = pair_distances(tree, np.repeat(true, most), first.ravel(), distance).reshape(first.shape)
@@ -106,7 +106,7 @@ def _add(
 
 
 def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dict[str, Any]:
-    """Metrics of predictions that may be internal nodes, as the threshold decoder makes them.
+    """Compute metrics of predictions that may be internal nodes, such as those of the threshold decoder.
 
     Args:
         predicted: [n], positions in `tree.nodes`.
@@ -114,12 +114,15 @@ def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dic
         tree: the label tree.
 
     Returns:
-        - samples; accuracy: predictions that are the true leaf; correct: those that are the true leaf or an ancestor
-          of it; leaves: those that are leaves at all; mean_depth of the predictions
+        - samples
+        - accuracy: the share of predictions that are the true leaf
+        - correct: the share of predictions that are the true leaf or one of its ancestors
+        - leaves: the share of predictions that are leaves
+        - mean_depth: the mean depth of the predictions
         - hierarchical_precision, _recall, _f1 and hierarchical_macro_ + these; see `hierapp.metrics.report`
 
     Raises:
-        ConfigError: if the lengths differ, or a position is outside nodes or leaves.
+        ConfigError: if the lengths differ, or a position is not a node or leaf.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> metrics = node_report([1, 2], [0, 1], tree)  # animal for a cat, cat for a dog
@@ -133,7 +136,7 @@ def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dic
         if values.size and not 0 <= values.min() <= values.max() < size:
             raise ConfigError(f"Expected {what} from 0 to {size - 1} but got {values.min()} to {values.max()}.")
     leaves = tree.leaf_nodes[true]
-    # Any leaf below a node goes along with its path down to it.
+    # Any leaf below a node shares its path down to that node.
     below = tree.leaf_ranges[guessed, 0]
     paths, depth = tree.leaf_paths, tree.depth
     shared = np.minimum((paths[true] == paths[below]).sum(1), np.minimum(depth[leaves], depth[guessed]))
@@ -150,5 +153,5 @@ def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dic
 
 
 def _double(rows: Any) -> NDArray[np.float64]:
-    # numpy has no bfloat16.
+    # numpy does not support bfloat16.
     return np.asarray(rows.double() if hasattr(rows, "double") else rows, np.float64)

@@ -1,4 +1,4 @@
-"""Every drawing: data in, a Plotly figure or SVG out."""
+"""All plots and drawings: data in, a Plotly figure or SVG out."""
 
 __all__ = [
     "comparison",

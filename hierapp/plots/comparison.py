@@ -1,4 +1,4 @@
-"""Plots of groups against each other, pure: data in, plot out."""
+"""Plots that compare groups. Pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from plotly.colors import hex_to_rgb, sample_colorscale
 from hierapp.analysis.comparison import Band
 from hierapp.plots.core import COLORS, framed, plain
 
-# From mistakes within a small group to those across the whole tree; in this order also without colours.
+# From mistakes within a small group to those across the complete tree; the order is clear without colours.
 NEAR_TO_FAR = ["#56B4E9", "#E69F00", "#B03A00"]
-REFERENCE = "#8a9099"  # shows on white and on black
+REFERENCE = "#8a9099"  # visible on white and on black
 
 
 def bands_plot(bands: Mapping[str, Band], what: str, colors: Mapping[str, str], percent: bool = False) -> go.Figure:
-    """The mean of each group over the epochs, and around it one deviation over its seeds."""
+    """Return the mean of each group over the epochs, with a band of one standard deviation over its seeds."""
     plot = go.Figure()
     form = ".1%" if percent else ".4f"
     for name, band in bands.items():
@@ -54,9 +54,11 @@ def bands_plot(bands: Mapping[str, Band], what: str, colors: Mapping[str, str], 
 def severity_plot(
     points: Mapping[str, Sequence[tuple[str, float, float]]], colors: Mapping[str, str], random_mistake: float | None
 ) -> go.Figure:
-    """Severity over accuracy: a dot a run, a diamond each group's mean; a dashed line where mistakes would be
-    random ones, or a word of it where the line is so far away that the dots would lie in a heap. Lower and further to
-    the right is better."""
+    """Return severity over accuracy: a dot per run, a diamond for each group's mean.
+
+    A dashed line marks the severity of random mistakes; an annotation replaces it if it is so far away that it would
+    compress the dots. Lower and further to the right is better.
+    """
     plot = go.Figure()
     for name, runs in points.items():
         if not runs:
@@ -90,7 +92,7 @@ def severity_plot(
 
 
 def _refer(plot: go.Figure, random_mistake: float, severities: Sequence[float]) -> None:
-    """Random mistakes as a line, or in words where it would take more than half of the height."""
+    """Add the severity of random mistakes as a line, or as text if the line would take over half of the height."""
     low, high = min(severities, default=0.0), max(severities, default=0.0)
     away = max(random_mistake - high, low - random_mistake)
     said = f"random mistakes, {random_mistake:.3f}"
@@ -107,7 +109,7 @@ def _refer(plot: go.Figure, random_mistake: float, severities: Sequence[float]) 
 def dots_plot(
     figures: Mapping[str, Mapping[int, float]], what: str, colors: Mapping[str, str], percent: bool = False
 ) -> go.Figure:
-    """A row a group: a dot a seed, a line at the mean."""
+    """Return one row per group: a dot per seed, a line at the mean."""
     plot = go.Figure()
     for row, (name, seeds) in enumerate(figures.items()):
         mean = float(np.mean(list(seeds.values())))
@@ -136,7 +138,7 @@ def dots_plot(
 
 
 def heights_plot(shares: Mapping[str, Sequence[float]]) -> go.Figure:
-    """For each name a bar of its mistakes, in shares by the height of the lowest common ancestor."""
+    """Return a bar for each name: its mistakes as shares by the height of the lowest common ancestor."""
     most = max(map(len, shares.values()))
     colors = sample_colorscale(NEAR_TO_FAR, most) if most > 1 else NEAR_TO_FAR[:1]
     rows = list(range(len(shares)))
@@ -164,11 +166,11 @@ def heights_plot(shares: Mapping[str, Sequence[float]]) -> go.Figure:
 
 
 def clear(color: str, opacity: float = 0.18) -> str:
-    """A colour that lets shine through what is behind it."""
+    """Return the colour with an opacity."""
     red, green, blue = hex_to_rgb(color)
     return f"rgba({red},{green},{blue},{opacity})"
 
 
 def colors_of(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each group; from the ninth on they come again."""
+    """Return a colour for each group; colours repeat from the ninth group on."""
     return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""The confusion matrix of nodes, pure: data in, plot out."""
+"""The confusion matrix of nodes. Pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hierapp.plots.core import COLORS, NUMBERS_UP_TO, cell_names, plain, square_axes
 from hierapp.trees import LabelTree
 
-SIDE = 440  # pixels that the cells of a row take, about
-# Less and more than the other run, on white and on black.
+SIDE = 440  # approximate total size of the cells of a row, in pixels
+# Less and more than the other run; visible on white and on black.
 DIFFERENCE_ON_LIGHT = ((0, "#D55E00"), (0.5, "#ffffff"), (1, "#1f83c4"))
 DIFFERENCE_ON_DARK = ((0, "#D55E00"), (0.5, "#161d26"), (1, "#3d9bd8"))
 
@@ -25,17 +25,18 @@ def node_confusion_plot(
     chosen: tuple[int, int] | None = None,
     is_difference: bool = False,
 ) -> go.Figure:
-    """Rows are true nodes, columns predicted ones; what can be opened has a + before its name. Each cell is a point
-    that can be selected.
+    """Return the confusion matrix of nodes; rows are true nodes, columns predicted ones.
+
+    Nodes that can be expanded have a + before their name. Each cell is a selectable point.
 
     Args:
-        counts: what the cells say, [K, K].
-        shares: what colours them, [K, K]: shares of the row, or their differences.
+        counts: the values of the cells, [K, K].
+        shares: the values that colour the cells, [K, K]: shares of the row, or their differences.
         tree: the label tree.
         nodes: the rows and columns.
         chosen: row and column of the cell that is framed.
-        is_difference: whether counts and shares are those of one run less those of another; whoever shows it gives it
-            the colours of differences.
+        is_difference: whether counts and shares are those of one run minus those of another; the caller that displays
+            the figure sets the colours of differences.
     """
     size = len(nodes)
     labels = [("+ " if tree.children[node] else "") + plain(tree.nodes[node]) for node in nodes]
@@ -70,7 +71,7 @@ def _add_points(
     names: Sequence[str],
     is_difference: bool,
 ) -> None:
-    """Heat maps give no selection: squares over the cells that nobody sees do, and say what a cell is."""
+    """Add invisible squares over the cells, with hover texts: Plotly's heat maps do not support selection."""
     size = len(names)
     rows, columns = (each.ravel() for each in np.mgrid[:size, :size])
     said = (
@@ -91,13 +92,13 @@ def _add_points(
 
 
 def _frame(plot: go.Figure, row: int, column: int) -> None:
-    """A frame around a cell."""
+    """Add a frame around a cell."""
     line = {"color": COLORS[3], "width": 3}
     plot.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
 
 
 def _part_branches(plot: go.Figure, tree: LabelTree, nodes: Sequence[int]) -> None:
-    """Lines between the branches below the root."""
+    """Add lines between the branches below the root."""
     line = {"color": COLORS[4], "width": 1.5 if len(nodes) <= 60 else 0.75}
     starts = tree.leaf_ranges[list(nodes), 0]
     for top in tree.children[0][1:]:

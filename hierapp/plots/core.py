@@ -1,7 +1,7 @@
-"""Every Plotly figure, pure: data in, plot out.
+"""The general Plotly figures. Pure: data in, plot out.
 
-Colours of text, grid and background are left to whoever shows the figure, so that light and dark themes both work.
-Names go through `plain`: Plotly reads some HTML, and a name must show as it is written.
+The caller that displays a figure sets the colours of text, grid and background, so that both light and dark themes
+work. Names pass through `plain`: Plotly interprets some HTML, and a name must be displayed verbatim.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from plotly.subplots import make_subplots
 from hierapp.runs import Run
 from hierapp.trees import LabelTree
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart; the blue is lighter, to show on black.
+# The colours of Okabe and Ito, distinguishable with any colour vision; the blue is lighter, to be visible on black.
 COLORS = ("#1f83c4", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
-# From none to all on white and on black; steep at the start, for a few mistakes among many images must show.
+# From zero to all, on white and on black; steep at the start, so that a few mistakes among many images are visible.
 ON_LIGHT = ((0, "#ffffff"), (0.04, "#d9eaf6"), (0.2, "#93c4e6"), (0.5, "#3d8fc6"), (1, "#08447a"))
 ON_DARK = ((0, "#161d26"), (0.04, "#1b3347"), (0.2, "#245a80"), (0.5, "#3d8fc6"), (1, "#cfe9fb"))
-NUMBERS_UP_TO = 20  # more classes than these leave no room for a number in each cell
+NUMBERS_UP_TO = 20  # with more classes there is no space for a number in each cell
 
 Points = Sequence[tuple[float, float]]
 
 
 def plain(name: str) -> str:
-    """The name as text that Plotly shows letter by letter."""
+    """Return the name as text that Plotly displays verbatim."""
     return escape(name, quote=False)
 
 
 def branch_colors(tree: LabelTree) -> list[str]:
-    """A colour for each node: that of the child of the root it lies under; grey for the root."""
+    """Return a colour for each node: that of the child of the root above it; grey for the root."""
     colors = [COLORS[-1]] * len(tree.nodes)
     for number, top in enumerate(tree.children[0]):
         start, stop = top, (*tree.children[0], len(tree.nodes))[number + 1]
@@ -42,14 +42,14 @@ def branch_colors(tree: LabelTree) -> list[str]:
 
 
 def run_colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each run's name; runs that differ in their seed only share one."""
+    """Return a colour for each run's name; runs that differ only in their seed share one."""
     groups = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
     number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
     return {names[run.id]: COLORS[number[group] % len(COLORS)] for run, group in zip(runs, groups, strict=True)}
 
 
 def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where each node is drawn: its depth to the right, leaves evenly downwards, parents amid their children."""
+    """Return each node's position: depth to the right, leaves evenly spaced downwards, parents centred."""
     across = (tree.depth - 1).astype(np.float64)
     down = tree.leaf_ranges.mean(axis=1) - 0.5
     for node in range(len(tree.nodes) - 1, -1, -1):
@@ -60,7 +60,7 @@ def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def tree_plot(tree: LabelTree, compact: bool = False) -> go.Figure:
-    """The tree from left to right, over the networkx graph; colours tell the branches below the root."""
+    """Return the tree, drawn from left to right; colours distinguish the branches below the root."""
     graph = tree.to_networkx()
     x, y = layout_positions(tree)
     at = {name: (x[i], y[i]) for i, name in enumerate(tree.nodes)}
@@ -96,7 +96,7 @@ def tree_plot(tree: LabelTree, compact: bool = False) -> go.Figure:
 
 
 def matrix_plot(values: NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
-    """A square matrix over nodes or leaves, as the distance and the adjacency matrix; `what` names a cell's value."""
+    """Return a square matrix over nodes or leaves, such as the distance matrix; `what` names the value of a cell."""
     labels = [plain(name) for name in names]
     plot = go.Figure(
         go.Heatmap(
@@ -113,7 +113,7 @@ def matrix_plot(values: NDArray[np.int64], names: Sequence[str], what: str) -> g
 
 
 def depth_plot(tree: LabelTree) -> go.Figure:
-    """How many internal nodes and how many leaves each depth holds."""
+    """Return the number of internal nodes and of leaves at each depth."""
     depths = np.arange(1, tree.depth.max() + 1)
     plot = go.Figure()
     for name, nodes, color in (
@@ -129,7 +129,7 @@ def depth_plot(tree: LabelTree) -> go.Figure:
 
 
 def curves_plot(curves: Mapping[str, Points], what: str, colors: Mapping[str, str], percent: bool = False) -> go.Figure:
-    """A line a run over the epochs. `curves` and `colors` go by the run's label."""
+    """Return one line per run over the epochs. The keys of `curves` and `colors` are the labels of the runs."""
     plot = go.Figure()
     for name, points in curves.items():
         plot.add_scatter(
@@ -146,14 +146,15 @@ def curves_plot(curves: Mapping[str, Points], what: str, colors: Mapping[str, st
     plot.update_layout(hovermode="x unified")
     plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
     plot.update_yaxes(title=what, tickformat=".0%" if percent else None)
-    # A legend of many lines must not squeeze the plot.
+    # A legend with many lines must not compress the plot.
     return framed(plot, height=340 + 10 * max(0, len(curves) - 4))
 
 
 def confusion_plot(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
-    """Rows are true classes, columns predicted ones, in the order of the tree; a cell's colour is its share of the row.
+    """Return the confusion matrix; rows are true classes, columns predicted ones, in the order of the tree.
 
-    Lines part the branches below the root: what lies outside the blocks along the diagonal is a costly mistake.
+    The colour of a cell is its share of the row. Lines separate the branches below the root: a mistake outside the
+    blocks on the diagonal is a costly one.
     """
     labels = [plain(name) for name in tree.leaves]
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -187,7 +188,7 @@ def class_accuracy_plot(
     tree: LabelTree,
     colors: Mapping[str, str],
 ) -> go.Figure:
-    """For each class a dot a run: class accuracy on the left, weighted class accuracy on the right."""
+    """Return a dot per class and run: class accuracy on the left, weighted class accuracy on the right."""
     plot = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
     for column, figures in enumerate((plain_accuracy, weighted), start=1):
         for name, values in figures.items():
@@ -206,14 +207,14 @@ def class_accuracy_plot(
     plot.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25, side="top")
     plot.update_xaxes(title="class accuracy", col=1)
     plot.update_xaxes(title="weighted class accuracy", col=2)
-    # "category": names such as "0" would else be numbers on a line.
+    # "category": otherwise names such as "0" would be numbers on a line.
     plot.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
     plot = framed(plot, height=150 + 26 * len(tree.leaves))
     return plot.update_layout(legend={"y": -0.02, "yanchor": "top"})
 
 
 def framed(plot: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
-    """The height, margins and legend that all figures share."""
+    """Set the height, margins and legend that all figures share."""
     return plot.update_layout(
         height=height,
         showlegend=showlegend,
@@ -224,9 +225,9 @@ def framed(plot: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
 
 
 def square_axes(plot: go.Figure, labels: Sequence[str]) -> go.Figure:
-    """Axes of positions with names as ticks: two nodes may be shown alike, two positions never."""
+    """Use positions as axes with names as ticks: two nodes may have the same name, but not the same position."""
     ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": list(labels)}
-    # Beyond this, names would overlap: hovering still tells them.
+    # With more, names would overlap; they still appear on hover.
     hidden = {} if len(labels) <= 60 else {"showticklabels": False}
     plot.update_xaxes(**ticks, **hidden, tickangle=-45, showgrid=False, zeroline=False, automargin=True)
     plot.update_yaxes(
@@ -239,7 +240,7 @@ def square_axes(plot: go.Figure, labels: Sequence[str]) -> go.Figure:
 
 
 def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:
-    """[rows, columns, 2]: the names of each cell's row and column."""
+    """Return the names of each cell's row and column, [rows, columns, 2]."""
     pairs = np.empty((len(rows), len(columns), 2), object)
     pairs[..., 0] = np.array(rows, object)[:, None]
     pairs[..., 1] = np.array(columns, object)[None, :]
@@ -247,5 +248,5 @@ def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object
 
 
 def _numbers(values: NDArray[np.int64]) -> dict[str, object]:
-    """Each cell's number as its text, where there is room."""
+    """Return the options that print each cell's number, where there is space."""
     return {"text": values, "texttemplate": "%{text}"} if len(values) <= NUMBERS_UP_TO else {}

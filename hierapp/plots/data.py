@@ -1,4 +1,4 @@
-"""The figure of a data set: how many images each class has."""
+"""The plot of a data set: the number of images per class."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import plotly.graph_objects as go
 
 from hierapp.plots.core import COLORS
 
-ROW = 22  # pixels for a class
+ROW = 22  # pixels per class
 
 
 def counts_plot(classes: Sequence[str], train: Sequence[int], test: Sequence[int]) -> go.Figure:
-    """A bar for each class, of its training and its test images, in the order of the classes from the top."""
+    """Return a bar per class with its training and test images, in the order of the classes from the top."""
     plot = go.Figure()
-    # Numbered, for a name may look like a number to plotly.
+    # Positions instead of names, because Plotly may read a name as a number.
     rows = list(range(len(classes)))
     for name, counts, color in (("train", train, COLORS[0]), ("test", test, COLORS[1])):
         plot.add_bar(

@@ -1,4 +1,4 @@
-"""The Loss lab's Plotly figures, pure: slices, surfaces, and the minimizer that walks off the truth."""
+"""Plotly figures of the Loss lab: slices, surfaces, minimizers of the expected loss. Pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLUE, ORANGE, GREY = COLORS[0], COLORS[1], COLORS[7]
 
 
 def slice_plot(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figure:
-    """The loss between two points, with its chord, and the worst place where the curve lies above it."""
+    """Return the loss between two points, with its chord, and the point where the curve is furthest above it."""
     plot = go.Figure()
     plot.add_scatter(
         x=line.at,
@@ -56,7 +56,7 @@ def slice_plot(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figu
 
 
 def surface_plot(surface: Surface) -> go.Figure:
-    """The loss over two directions, as lines of equal height; the three points are marked."""
+    """Return the loss over two directions as contour lines; the three points are marked."""
     plot = go.Figure(
         go.Contour(
             x=surface.at,
@@ -83,12 +83,12 @@ def surface_plot(surface: Surface) -> go.Figure:
         )
     plot.update_xaxes(title="towards the end", zeroline=False)
     plot.update_yaxes(title="towards the third", zeroline=False)
-    plot.update_coloraxes(showscale=False)  # the lines say how high they are
+    plot.update_coloraxes(showscale=False)  # the contour lines have labels
     return _framed(plot, 330, showlegend=False)
 
 
 def minimizer_plot(found: Minimizer) -> go.Figure:
-    """Each leaf's truth, and its probability where the expected loss is least."""
+    """Return the true probability of each leaf, and its probability where the expected loss is minimal."""
     leaves = [plain(leaf) for leaf in found.tree.leaves]
     plot = go.Figure()
     for name, values, color in (("truth", found.truth, BLUE), ("loss is least", found.probabilities, ORANGE)):
@@ -109,7 +109,7 @@ def minimizer_plot(found: Minimizer) -> go.Figure:
 
 
 def walk_plot(walked: Sequence[Minimizer], leaf: str, at: int | None) -> go.Figure:
-    """One leaf's probability where the expected loss is least, on trees that are more and more unbalanced."""
+    """Return one leaf's probability where the expected loss is minimal, on increasingly unbalanced trees."""
     place = walked[0].tree.leaves.index(leaf)
     values = [found.probabilities[found.tree.leaves.index(leaf)] for found in walked]
     steps = list(range(len(walked)))

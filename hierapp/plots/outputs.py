@@ -1,4 +1,4 @@
-"""Plots of what networks said of each image: operating curves, reliability; pure: data in, plot out."""
+"""Plots of the networks' outputs per image: operating curves, reliability. Pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from hierapp.plots.core import framed, plain
 
 
 def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], at: float | None = None) -> go.Figure:
-    """Share of right predictions over their mean depth, from threshold 0 (right end) to 1 (left); a ring at `at`."""
+    """Return the share of correct predictions over their mean depth, with a ring at threshold `at`.
+
+    The curves run from threshold 0 (right end) to 1 (left end).
+    """
     plot = go.Figure()
     for name, curve in curves.items():
         plot.add_scatter(
@@ -42,8 +45,10 @@ def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], a
 
 
 def reliability_plot(found: Mapping[str, Sequence[Reliability]], colors: Mapping[str, str]) -> go.Figure:
-    """Accuracy over the probability of the likeliest class, all seeds of a group together; on the dashed line what is
-    said is true. Larger dots stand for more images."""
+    """Return accuracy over the probability of the most likely class, with all seeds of a group together.
+
+    On the dashed line the probabilities are calibrated. Larger dots stand for more images.
+    """
     plot = go.Figure()
     plot.add_scatter(
         x=[0, 1],

@@ -1,4 +1,4 @@
-"""The figures of the paper as they came out, drawn from what is kept of them."""
+"""Plots of the reproduced figures of the paper, drawn from their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hierapp.trees import LabelTree, generators
 
 
 def draw(plot: Plot, tree: LabelTree | None = None) -> go.Figure | None:
-    """The drawing, or None where there is nothing to draw. `tree` parts the branches of a confusion matrix."""
+    """Return the plot, or None if there is nothing to draw. `tree` separates the branches of a confusion matrix."""
     if plot.kind == "curves" and plot.lines:
         return _curves(plot)
     if plot.kind == "dots" and plot.dots:
@@ -27,7 +27,7 @@ def draw(plot: Plot, tree: LabelTree | None = None) -> go.Figure | None:
 
 
 def _curves(plot: Plot) -> go.Figure:
-    """Curves of one class, plain and weighted, share their colour, and the weighted one is dashed."""
+    """Return the curves; the plain and the weighted curve of a class share a colour, and the weighted one is dashed."""
     names = list(dict.fromkeys(name.removesuffix(WEIGHTED) for name in plot.lines))
     colors = {name: colors_of(names)[name.removesuffix(WEIGHTED)] for name in plot.lines}
     drawn = bands_plot({name: _band(line) for name, line in plot.lines.items()}, plot.what, colors, plot.percent)

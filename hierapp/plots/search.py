@@ -1,4 +1,4 @@
-"""Plots of a search, pure: trials in, plot out."""
+"""Plots of a search. Pure: trials in, plot out."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hierapp.search.report import text
 from hierapp.search.space import Dimension
 from hierapp.search.trials import Trial
 
-NONE = "–"  # where a parameter says nothing beside the others
-NONE_SHARE = 0.15  # of an axis, at its lower end, is for that
-LEAST_SEEN = 0.2  # of the colour, of the worst line
-TICKS = 5  # of an axis of numbers
-FEW_TICKS = 8  # of an axis of whole numbers, each of which has one
+NONE = "–"  # where a parameter does not apply, given the others
+NONE_SHARE = 0.15  # the share of an axis, at its lower end, for NONE
+LEAST_SEEN = 0.2  # opacity of the worst line
+TICKS = 5  # of a continuous axis
+FEW_TICKS = 8  # of an integer axis with one tick per value
 LOOKS = {"finished": (COLORS[0], "circle"), "pruned": (COLORS[1], "x"), "others": (COLORS[7], "circle-open")}
 
 
 def best_plot(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metric: Metric) -> go.Figure:
-    """A point a trial, the pruned ones as crosses, and a line of the best value so far."""
+    """Return one point per trial, with crosses for pruned ones, and a line of the best value so far."""
     form = ".2%" if metric.percent else ".4f"
     plot = go.Figure()
     for what, (color, symbol) in LOOKS.items():
@@ -45,7 +45,7 @@ def best_plot(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metric
             )
     if best:
         plot.add_scatter(
-            # To the last trial: it is still the best.
+            # Extend to the last trial: the value is still the best.
             x=[*(number for number, _ in best), max(trial.number for trial in trials)],
             y=[*(value for _, value in best), best[-1][1]],
             name="best so far",
@@ -62,7 +62,7 @@ def best_plot(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metric
 
 
 def importance_plot(importances: Mapping[str, float]) -> go.Figure:
-    """A bar a parameter, the most important one on top."""
+    """Return one bar per parameter, the most important one on top."""
     names = [plain(name) for name in importances]
     plot = go.Figure(
         go.Bar(
@@ -80,15 +80,15 @@ def importance_plot(importances: Mapping[str, float]) -> go.Figure:
 
 
 def parallel_plot(trials: Sequence[Trial], dimensions: Sequence[Dimension], metric: Metric) -> go.Figure:
-    """A line a trial through the values that it tried, to what came of it on the last axis: the better, the stronger
-    the line, and the best in the colour of `best_plot`'s line.
+    """Return parallel coordinates: one line per trial through its parameter values to its result on the last axis.
 
-    Of lines of SVG, for Plotly's own parallel coordinates need WebGL, which not every browser has.
+    The better the result, the more opaque the line; the best one has the colour of `best_plot`'s line. The plot
+    consists of SVG lines because Plotly's own parallel coordinates need WebGL, which some browsers lack.
 
     Args:
-        trials: those whose value counts; one at least.
-        dimensions: what varies.
-        metric: what the value is.
+        trials: the trials whose value counts; at least one.
+        dimensions: the dimensions that vary.
+        metric: the metric of the values.
     """
     reached = [float(trial.value or 0.0) for trial in trials]
     low, high = min(reached), max(reached)
@@ -133,7 +133,7 @@ def parallel_plot(trials: Sequence[Trial], dimensions: Sequence[Dimension], metr
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of parallel coordinates: its title, where each trial crosses it, from 0 to 1, and what stands where."""
+    """One axis of parallel coordinates: its title, the position of each trial from 0 to 1, and its ticks."""
 
     title: str
     places: list[float]
@@ -141,7 +141,10 @@ class Axis:
 
 
 def _axis(dimension: Dimension, trials: Sequence[Trial]) -> Axis:
-    """Of several by their order, of numbers as they vary, with a place below for trials of which it says nothing."""
+    """Return an axis: choices in their order, numbers on their scale.
+
+    Trials to which the parameter does not apply have a position below.
+    """
     if dimension.choices:
         count = len(dimension.choices)
         where = {choice: at / (count - 1) for at, choice in enumerate(dimension.choices)}

@@ -1,4 +1,4 @@
-"""The heat map of a similarity, pure: data in, plot out."""
+"""The heat map of a similarity. Pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from hierapp.plots.core import COLORS, cell_names, plain, square_axes
 from hierapp.similarities.similarity import Matrix
 from hierapp.trees import LabelTree
 
-NUMBERS_UP_TO = 12  # more classes than these leave no room for two decimals in each cell
+NUMBERS_UP_TO = 12  # with more classes there is no space for two decimals in each cell
 
 
 def similarity_plot(matrix: Matrix, tree: LabelTree) -> go.Figure:
-    """Rows are true classes, columns those that get part of the credit, in the order of the tree.
+    """Return the heat map of a similarity, in the order of the tree.
 
-    Lines part the branches below the root.
+    Rows are true classes, columns the classes that get part of the credit. Lines separate the branches below the root.
     """
     labels = [plain(leaf) for leaf in tree.leaves]
     size = len(labels)

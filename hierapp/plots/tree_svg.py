@@ -1,4 +1,4 @@
-"""A label tree as an SVG drawing, laid out as everywhere else: depth to the right, leaves evenly downwards."""
+"""A label tree as an SVG drawing, with the same layout as elsewhere: depth to the right, leaves evenly downwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEVEL, ROW, MARGIN = 170, 26, 24
 
 
 def render(tree: LabelTree) -> str:
-    """The drawing as text; names are escaped, so that each shows as it is written.
+    """Return the drawing as text; names are escaped and displayed verbatim.
 
     >>> drawing = render(LabelTree.from_edges([("root", "<cat>"), ("root", "dog")]))
     >>> drawing.count("<circle"), "&lt;cat&gt;" in drawing

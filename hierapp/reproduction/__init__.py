@@ -1,8 +1,10 @@
-"""The paper's experiments, run again: what each of its figures compared, the runs that repeat it in a quick and in a
-full size, and rules, written down beforehand, that say whether what came out agrees with what the paper saw.
+"""Reproduction of the paper's experiments.
 
-`presets` and `figures` are data; `planning` makes configurations of them, `queueing` finds or queues the runs,
-`evidence` reads what these say, `rules` and `judge` decide, `results` is what is kept as a file.
+For each figure: what it compared, the runs that repeat it at a quick and a full size, and rules, fixed in advance, that
+decide whether the results agree with the paper.
+
+`presets` and `figures` are data; `planning` turns them into configurations, `queueing` finds or queues the runs,
+`evidence` reads the results of the runs, `rules` and `judge` decide, and `results` is what is saved to a file.
 """
 
 __all__ = ["figures", "planning", "presets", "queueing", "results", "shapes", "shown", "state", "timing"]

@@ -1,4 +1,4 @@
-"""What finished runs say of a figure, as plain numbers: what the rules work on."""
+"""The results of finished runs for a figure, as plain numbers: the input of the rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ClassCurves:
-    """Each class's accuracy after each epoch, [epochs, L] in the order of the tree's leaves, plain and weighted."""
+    """The accuracy of each class after each epoch, [epochs, L] in the tree's leaf order, plain and weighted."""
 
     plain: NDArray[np.float64]
     weighted: NDArray[np.float64]
@@ -29,17 +29,17 @@ class ClassCurves:
 
 @dataclass(frozen=True)
 class Evidence:
-    """By the name of a group, and then by seed.
+    """The results of a figure's runs, by group name and then by seed.
 
     Attributes:
         tree: the data set's own tree.
-        test: the figures of the test part.
-        accuracy: validation accuracy after each epoch.
-        seconds: how long a run trained.
+        test: the metrics on the test part.
+        accuracy: the validation accuracy after each epoch.
+        seconds: the training time of a run.
         confusion: counts [L, L] on the test part.
-        classes: the curves of the classes, on the validation part.
-        right: bool [n], on which test images it is right.
-        timing: of appendix A.
+        classes: the accuracy curves of the classes, on the validation part.
+        right: bool [n], True for each test image that is classified correctly.
+        timing: the measurement of appendix A.
     """
 
     tree: LabelTree
@@ -52,7 +52,7 @@ class Evidence:
     timing: Timing | None = None
 
     def values(self, group: str, metric: str = "accuracy") -> dict[int, float]:
-        """A figure of the test part for each seed."""
+        """Return a metric of the test part for each seed."""
         return {seed: float(test[metric]) for seed, test in self.test.get(group, {}).items()}
 
 
@@ -63,14 +63,14 @@ def gather(
     tree: LabelTree,
     timing: Timing | None = None,
 ) -> Evidence:
-    """Read what a figure needs of its finished runs, by group and seed.
+    """Read the results that a figure needs from its finished runs, by group and seed.
 
     Raises:
         StoreError: if a run's stored outputs cannot be read.
     """
     asked = {group.name: found.get(group.name, {}) for group in figure.groups}
     points = store.metrics([run.id for runs in asked.values() for run in runs.values()])
-    mine = {  # without runs that some other way of training left without figures
+    mine = {  # without runs that were trained in another way and have no metrics
         name: {
             seed: run
             for seed, run in runs.items()
@@ -99,7 +99,7 @@ def gather(
 
 
 def _each(runs: Mapping[str, Mapping[int, Run]], read: Any) -> dict[str, dict[int, Any]]:
-    """What `read` gives of each run, without those of which it gives None."""
+    """Return the result of `read` for each run, without runs for which it is None."""
     return {
         name: {seed: what for seed, run in of_seed.items() if (what := read(run)) is not None}
         for name, of_seed in runs.items()

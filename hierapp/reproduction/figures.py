@@ -1,6 +1,6 @@
-"""The figures of the paper: what each compared, what it saw, and by which rule that is judged here.
+"""The figures of the paper: what each compared, what the paper saw, and the rule that judges it here.
 
-A group stands in several figures and is trained once. What the documents leave open is said in docs/reproduce.md.
+A group that appears in several figures is trained once. docs/reproduce.md lists what the paper leaves open.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from hierapp.errors import ConfigError
 from hierapp.reproduction.presets import Claim, Figure, GroupSpec, SizeName
 
-# The poster's three losses get one seed more in quick: 4 against 4 is the least that Mann-Whitney's test can use.
+# Quick trains the poster's three losses with one more seed: 4 against 4 is the smallest sample for Mann-Whitney's test.
 _FOUR: Mapping[SizeName, int] = {"quick": 4}
 CROSS_ENTROPY = GroupSpec("cross-entropy", "cross-entropy", seeds=_FOUR)
 REGULARIZED = GroupSpec("regularized-cross-entropy", "regularized-cross-entropy", seeds=_FOUR)
 HIERARCHICAL = GroupSpec("hierarchical", seeds=_FOUR)
 CONVEX = GroupSpec("hierarchical-convex", "hierarchical-convex")
 
-# The larger network is many times slower: quick has it for as long as two cores can.
+# The larger network is many times slower: quick trains it only for as long as is practical on two cores.
 _TWO: Mapping[SizeName, int] = {"quick": 2}
 CNN6_FLAT = GroupSpec("cross-entropy, CNN-6", "cross-entropy", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
 CNN6_TREE = GroupSpec("hierarchical, CNN-6", values={"model": "cnn6"}, seeds=_TWO, epochs=_TWO)
@@ -238,7 +238,7 @@ FIGURES: tuple[Figure, ...] = (
 
 
 def find(names: list[str] | tuple[str, ...]) -> list[Figure]:
-    """The figures of these names, in the paper's order; all, if there is no name.
+    """Return the figures with these names, in the paper's order; all figures if no name is given.
 
     Raises:
         ConfigError: for a name that no figure has.

@@ -1,4 +1,4 @@
-"""Each figure's evidence under its rules: a verdict a claim, a table, a plot. Pure: no store, no torch."""
+"""Apply its rules to each figure's evidence: one verdict per claim, a table, a plot. Pure: no store, no torch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ H = HIERARCHICAL.name
 
 @dataclass(frozen=True)
 class Found:
-    """What a figure's function gives: verdicts in the order of the claims, and what is shown beside them."""
+    """The output of a figure's function: verdicts in the order of the claims, and what is displayed with them."""
 
     verdicts: Sequence[Verdict]
     table: Sequence[Mapping[str, Any]]
@@ -49,7 +49,7 @@ class Found:
 
 
 def judge(figure: Figure, evidence: Evidence) -> Result:
-    """A figure's result.
+    """Return a figure's result.
 
     Every group of the figure must have a finished run; see `missing`.
     """
@@ -70,7 +70,7 @@ def judge(figure: Figure, evidence: Evidence) -> Result:
 
 
 def missing(figure: Figure, evidence: Evidence) -> str | None:
-    """What is not there yet for a figure to be judged, in words; None if nothing is."""
+    """Describe what is still missing before a figure can be judged; None if nothing is."""
     lacking = [group.name for group in figure.groups if not evidence.test.get(group.name)]
     if lacking:
         return f"no finished run of {', '.join(lacking)}"
@@ -138,7 +138,7 @@ def _trees(evidence: Evidence) -> Found:
     words = {H: "semantic tree"}
     rows = _table(evidence, names, words)
     for row in rows:
-        row.pop("mean distance", None)  # each tree has a distance of its own
+        row.pop("mean distance", None)  # each tree has its own distance
     return Found(verdicts, rows, _curves(evidence, names, words))
 
 
@@ -280,7 +280,7 @@ def _appendix(evidence: Evidence) -> Found:
 
 
 def _table(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    """A row a group: how many seeds and epochs, accuracy, mean distance and severity of the test part."""
+    """Return one row per group: numbers of seeds and epochs; accuracy, mean distance and severity on the test part."""
     rows = []
     for name in names:
         tests = evidence.test[name]
@@ -300,7 +300,7 @@ def _table(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | 
 
 
 def _curves(evidence: Evidence, names: Sequence[str], words: Mapping[str, str] | None = None) -> Plot:
-    """The validation accuracy of groups over the epochs."""
+    """Return the plot of the groups' validation accuracy over the epochs."""
     lines = {(words or {}).get(name, name): shapes.line(evidence.accuracy[name]) for name in names}
     return Plot(kind="curves", what="validation accuracy", lines={name: each for name, each in lines.items() if each})
 

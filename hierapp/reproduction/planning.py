@@ -1,4 +1,4 @@
-"""From presets to configurations: every run of some figures once, the cheapest first."""
+"""Turn presets into configurations: every run of the given figures once, the cheapest first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hierapp.reproduction.presets import Figure, GroupSpec, Size, TreeRole
 from hierapp.training import RunConfig, models
 from hierapp.trees import LabelTree, generators, library as tree_library
 
-DATA = "cifar10"  # the paper's
+DATA = "cifar10"  # the data set of the paper
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,14 @@ class Planned:
 
     @property
     def tree(self) -> LabelTree:
-        """The tree that it is to be queued with."""
+        """The tree that the run is queued with."""
         return tree_of(self.config.data, self.group.tree)
 
 
 def plan(figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Planned]:
-    """The runs of these figures: each once, however many figures ask for it; cheap ones first, and of these first all
-    of one seed.
+    """Return the runs of these figures, each once even if several figures ask for it.
+
+    The cheapest runs come first; runs of equal cost are ordered by seed.
 
     Raises:
         DatasetError: for an unknown data set.
@@ -40,7 +41,7 @@ def plan(figures: Sequence[Figure], size: Size, data: str = DATA) -> list[Planne
 
 
 def config(group: GroupSpec, size: Size, data: str, seed: int) -> RunConfig:
-    """A group's configuration for a seed."""
+    """Return a group's configuration for a seed."""
     return RunConfig.make(
         **{
             "data": data,
@@ -57,13 +58,13 @@ def config(group: GroupSpec, size: Size, data: str, seed: int) -> RunConfig:
 
 
 def tree_name(data: str, role: TreeRole) -> str:
-    """What a data set's tree in a role is called; CIFAR-10's ship under these names."""
+    """Return the name of a data set's tree in a role; the trees that ship for CIFAR-10 have these names."""
     base = datasets.find(data).default_tree
     return base if role == "base" else f"{base}-{role}"
 
 
 def tree_of(data: str, role: TreeRole) -> LabelTree:
-    """A data set's tree in a role: the one that ships, or, where none does, one made of the data set's own by rule.
+    """Return a data set's tree in a role: the one that ships or, if there is none, one derived from its own tree.
 
     >>> int(tree_of("digits", "wide").depth.max())
     3
@@ -78,7 +79,7 @@ def tree_of(data: str, role: TreeRole) -> LabelTree:
 
 
 def wide(tree: LabelTree) -> LabelTree:
-    """The children of the root, and all leaves right below them."""
+    """Keep the children of the root and attach all leaves directly to them."""
     root = tree.nodes[0]
     edges = []
     for path in tree.leaf_paths.tolist():
@@ -88,5 +89,5 @@ def wide(tree: LabelTree) -> LabelTree:
 
 
 def _cost(config: RunConfig) -> float:
-    """Epochs of a network as fast as LeNet."""
+    """Return the cost of a run, in epochs of a network as fast as LeNet."""
     return config.epochs * models.find("lenet").speed / models.find(config.model).speed

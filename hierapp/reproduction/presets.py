@@ -1,4 +1,4 @@
-"""What a figure of the paper is here: groups, claims with their rules, and how large a run of it is."""
+"""The description of a figure of the paper: groups, claims with their rules, and the size of its runs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Need = Literal["confusion", "classes", "outputs", "timing"]
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """What is trained, but for data set and seed.
+    """What is trained, apart from data set and seed.
 
     Attributes:
-        name: what it is called in results; two groups of one name are the same.
-        loss: its name.
-        tree: which of the data set's trees.
-        options: of the loss.
-        values: further fields of `RunConfig`, beside those of the size.
-        seeds: how many, by size, where it is another number than the size's.
-        epochs: likewise.
+        name: the name in results; two groups with the same name are the same group.
+        loss: the name of the loss.
+        tree: which of the data set's trees is used.
+        options: the options of the loss.
+        values: further fields of `RunConfig`, in addition to those of the size.
+        seeds: the number of seeds by size, where it differs from the size's.
+        epochs: the number of epochs by size, where it differs from the size's.
     """
 
     name: str
@@ -36,7 +36,7 @@ class GroupSpec:
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that the paper saw, and by what rule it is judged here; `judge` applies the rules."""
+    """One observation of the paper and the rule that judges it here; `judge` applies the rules."""
 
     text: str
     rule: str
@@ -47,14 +47,14 @@ class Figure:
     """One row of the table of the paper's experiments.
 
     Attributes:
-        id: its name on the command line and in files.
-        names: the paper's names for it, each of which finds it.
-        title, question: for people.
-        saw: what the paper saw, in words.
-        groups: what is trained; the first one is what others are compared with.
+        id: the name on the command line and in files.
+        names: the paper's names for it; `find` accepts each of them.
+        title, question: texts for the user.
+        saw: what the paper observed, in words.
+        groups: what is trained; the others are compared with the first one.
         claims: what is judged.
-        needs: what of the runs is read beside test figures and curves.
-        limits: what a size cannot tell.
+        needs: what is read from the runs in addition to test metrics and curves.
+        limits: what a size cannot show.
     """
 
     id: str
@@ -73,10 +73,10 @@ class Size:
     """How much is trained.
 
     Attributes:
-        name: which preset it is.
-        seeds, epochs: of a group that says nothing else.
-        step_epochs: epochs between two steps of the learning rate.
-        most_seeds, most_epochs: no group has more; None where the preset is as it is.
+        name: the name of the preset.
+        seeds, epochs: the numbers for a group that does not set its own.
+        step_epochs: the number of epochs between two steps of the learning rate.
+        most_seeds, most_epochs: upper limits for every group; None if the preset is unchanged.
     """
 
     name: SizeName
@@ -87,17 +87,17 @@ class Size:
     most_epochs: int | None = None
 
     def seeds_of(self, group: GroupSpec) -> range:
-        """The seeds of a group."""
+        """Return the seeds of a group."""
         wanted = group.seeds.get(self.name, self.seeds)
         return range(wanted if self.most_seeds is None else min(wanted, self.most_seeds))
 
     def epochs_of(self, group: GroupSpec) -> int:
-        """The epochs of each of its runs."""
+        """Return the number of epochs of each run of a group."""
         wanted = group.epochs.get(self.name, self.epochs)
         return wanted if self.most_epochs is None else min(wanted, self.most_epochs)
 
     def cut(self, seeds: int | None, epochs: int | None) -> Size:
-        """The same with at most so many seeds and epochs."""
+        """Return this size with at most the given numbers of seeds and epochs."""
         return replace(self, most_seeds=seeds, most_epochs=epochs)
 
     @property
@@ -106,8 +106,8 @@ class Size:
         return self.most_seeds is not None or self.most_epochs is not None
 
 
-# The paper trained some 40 epochs with the rate times 0.8 every 5. Quick has a step every epoch, so that its few
-# epochs go through a falling rate as well.
+# The paper trained about 40 epochs and multiplied the rate by 0.8 every 5. Quick has a step every epoch, so that its
+# few epochs have a falling rate as well.
 SIZES: Mapping[SizeName, Size] = {
     "quick": Size("quick", seeds=3, epochs=5, step_epochs=1),
     "full": Size("full", seeds=5, epochs=40, step_epochs=5),

@@ -1,4 +1,4 @@
-"""The runs of a plan in the store: those that are there already, and how the others get there."""
+"""Match the runs of a plan with those in the store, and queue the missing ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hierapp.runs import Run, Store, tags
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats
 
-# Of several runs alike the one that is furthest counts, and of these the newest.
-_queueing = threading.Lock()  # two clicks at once must not queue the same runs twice
+# Of several identical runs, the one that is furthest counts; of these, the newest.
+_queueing = threading.Lock()  # two clicks at the same time must not queue the same runs twice
 _ORDER = ("finished", "running", "queued", "interrupted", "cancelled", "failed")
 
 
 class RunQueue(Protocol):
-    """Who queues and resumes: the command line, or a person on a page, who may not do everything."""
+    """What queues and resumes runs: the command line, or a user of a page, whose rights may be limited."""
 
     def need_room(self, more: int) -> None: ...
 
@@ -43,7 +43,7 @@ class CliRunQueue:
     store: Store
 
     def need_room(self, more: int) -> None:
-        """There is always room."""
+        """Do nothing: the command line has no limit."""
 
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree) -> list[str]:
         return execution.submit(self.store, configs, tree)
@@ -59,13 +59,12 @@ class CliRunQueue:
 
 
 def tag_of(size: SizeName) -> str:
-    """The tag of a size's runs."""
+    """Return the tag of a size's runs."""
     return f"paper:{size}"
 
 
 def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]:
-    """For each planned run the one that trains just that: the same configuration, seed and tree; None where there is
-    none."""
+    """Return, for each planned run, the run with the same configuration, seed and tree; None where there is none."""
     texts: dict[TreeRole, str] = {}
     for each in planned:
         if each.group.tree not in texts:
@@ -80,13 +79,13 @@ def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]
 
 
 def queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: RunQueue | None = None) -> list[str]:
-    """See to it that each planned run is finished, open, or queued now; their ids in the order of the plan.
+    """Make sure that each planned run is finished, open, or queued now, and return the ids in the order of the plan.
 
-    A run that stopped goes on from its checkpoint if it is whoever's asks to change, else it is queued anew.
+    A stopped run is resumed from its checkpoint if the user may change it; otherwise a new run is queued.
 
     Raises:
-        HierappError: what launching does; runs that were queued before stay so, and the next call goes on from there.
-        AccessError: if so many are more than whoever asks may have; nothing is queued then.
+        HierappError: if a launch fails; the runs queued before stay queued, and the next call continues from there.
+        AccessError: if these are more runs than the user may have; nothing is queued then.
     """
     with _queueing:
         return _queue(store, planned, size, run_queue or CliRunQueue(store))
@@ -115,7 +114,7 @@ def _queue(store: Store, planned: Sequence[Planned], size: SizeName, run_queue: 
 
 
 def by_group(found: Iterable[tuple[Planned, Run | None]]) -> dict[str, dict[int, Run]]:
-    """The finished runs by the name of their group and their seed."""
+    """Return the finished runs by the name of their group and their seed."""
     made: dict[str, dict[int, Run]] = {}
     for planned, run in found:
         of_group = made.setdefault(planned.group.name, {})
@@ -125,7 +124,7 @@ def by_group(found: Iterable[tuple[Planned, Run | None]]) -> dict[str, dict[int,
 
 
 def _tag(run_queue: RunQueue, run: Run, size: SizeName) -> None:
-    """Add the tag to those that it has; one with too many goes without."""
+    """Add the size's tag to the run's tags; a run that has too many tags is left unchanged."""
     if tag_of(size) not in run.tags:
         with suppress(ConfigError):
             run_queue.tag(run.id, (*run.tags, tag_of(size)))

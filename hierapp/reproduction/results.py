@@ -1,4 +1,4 @@
-"""What came out of the figures, as it is shown, kept in a file, and shipped: no runs, no folders, no names of hosts."""
+"""The results of the figures, as they are displayed, saved to a file, and shipped: no runs, folders or host names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Plain(BaseModel):
 
 
 class Line(_Plain):
-    """A curve: the mean over n runs, and the deviation where there are several."""
+    """A curve: the mean over n runs, and the standard deviation if there are several."""
 
     epochs: list[float]
     mean: list[float]
@@ -27,15 +27,15 @@ class Line(_Plain):
 
 
 class Plot(_Plain):
-    """What is drawn, by `figures_report`.
+    """The plot of a figure, drawn by `figures_report`.
 
     Attributes:
         kind: "curves" of `lines`, "dots" of `dots`, a confusion "matrix", or "none".
-        what: the name of the axis of figures.
-        percent: whether they are shares.
-        each: what a dot is, "seed" or "fold" or "round".
+        what: the name of the value axis.
+        percent: whether the values are shares.
+        each: what a dot stands for: "seed", "fold" or "round".
         log: whether the axis is logarithmic.
-        classes, counts: of the matrix.
+        classes, counts: the classes and counts of the matrix.
     """
 
     kind: Literal["curves", "dots", "matrix", "none"] = "none"
@@ -49,12 +49,12 @@ class Plot(_Plain):
     counts: list[list[int]] = []
 
 
-# In files, whose names stay, and for people.
+# The names in files, which do not change, and the texts for the user.
 COLUMN_TITLES = {"setting": "group", "report": "paper"}
 
 
 class Judged(_Plain):
-    """A claim of the paper, and what this machine makes of it."""
+    """A claim of the paper with its verdict on this machine."""
 
     claim: str
     rule: str
@@ -63,16 +63,16 @@ class Judged(_Plain):
 
 
 class Result(_Plain):
-    """What came out of a figure.
+    """The result of a figure.
 
     Attributes:
-        figure: its id.
-        claims: in the preset's order.
-        table: a row a group; columns in their order.
+        figure: the figure's id.
+        claims: the judged claims, in the preset's order.
+        table: one row per group; columns in order.
         plot: what is drawn.
-        notes: sentences that belong to it and judge nothing.
-        runs: how many finished runs it was made of.
-        seconds: how long these trained, together; they may be another figure's too.
+        notes: additional sentences that are not verdicts.
+        runs: the number of finished runs it is based on.
+        seconds: the total training time of these runs, which other figures may share.
     """
 
     figure: str
@@ -84,12 +84,12 @@ class Result(_Plain):
     seconds: float = 0.0
 
     def titled_table(self) -> list[dict[str, Any]]:
-        """The table with the titles that its columns have for people."""
+        """Return the table with the column titles for the user."""
         return [{COLUMN_TITLES.get(name, name): value for name, value in row.items()} for row in self.table]
 
     @property
     def verdict(self) -> Kind:
-        """Of all claims together: the worst one."""
+        """The verdict on all claims together: the worst one."""
         kinds = [claim.verdict for claim in self.claims]
         return next((kind for kind in WORST_FIRST if kind in kinds), "agrees")
 
@@ -98,15 +98,15 @@ class PaperResults(_Plain):
     """All figures of a size that were measured.
 
     Attributes:
-        size, data: which preset, on which data set.
-        made: when, as YYYY-MM-DD, by universal time.
-        command: what repeats it.
+        size, data: the preset and the data set.
+        made: the date as YYYY-MM-DD, in UTC.
+        command: the command that repeats it.
         environment: what the runs were trained with: processor, threads, precision, versions.
-        seeds, epochs: the most that a group had.
-        runs: how many there were, each counted once.
+        seeds, epochs: the largest numbers of any group.
+        runs: the number of runs, each counted once.
         training_seconds: the sum over all runs.
-        took_seconds: how long the command took, if it trained them all.
-        results: by the figure's id.
+        took_seconds: the duration of the command, if it trained all runs.
+        results: the results by figure id.
     """
 
     format: Literal[1] = 1
@@ -124,26 +124,26 @@ class PaperResults(_Plain):
 
 
 def folder() -> Path:
-    """Where this machine's results are; hierapp 0.1.0 called the folder `report`."""
+    """Return the folder of this machine's results; hierapp 0.1.0 called it `report`."""
     old = paths.home() / "report"
     return old if old.is_dir() else paths.home() / "paper"
 
 
 def file_of(size: SizeName) -> Path:
-    """This machine's results of a size."""
+    """Return the file with this machine's results of a size."""
     return folder() / f"{size}.json"
 
 
 def shipped_file(size: SizeName) -> Path:
-    """The results that ship, where there are any."""
+    """Return the file with the results that ship for a size; it may not exist."""
     return paths.shipped_results() / f"paper-{size}.json"
 
 
 def load(file: Path) -> PaperResults | None:
-    """The results in a file; None if there is none.
+    """Load the results in a file; None if there is no file.
 
     Raises:
-        StoreError: if the file is not one of results.
+        StoreError: if the file does not contain results.
     """
     try:
         text = file.read_bytes()
@@ -163,10 +163,10 @@ def load(file: Path) -> PaperResults | None:
 
 
 def save(outcome: PaperResults, file: Path) -> None:
-    """Write results, in place of what is there.
+    """Write results to a file and replace what is there.
 
     Raises:
-        StoreError: if the file cannot be written; what was there stays.
+        StoreError: if the file cannot be written; the previous content stays.
     """
     side = file.with_name(f".{file.name}.part")
     try:

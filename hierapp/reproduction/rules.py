@@ -1,7 +1,7 @@
-"""The rules by which figures of runs agree with what the paper saw, differ from it, or cannot tell: pure functions.
+"""The rules that decide whether a figure's runs agree with the paper, differ from it, or are inconclusive.
 
-Differences are those of the same seeds, their interval is Student's with 95 %. All thresholds stand here and were
-chosen before anything was run; docs/reproduce.md says why they are what they are.
+All rules are pure functions. Differences are paired by seed, with Student's 95 % interval. All thresholds are defined
+here and were chosen before anything was run; docs/reproduce.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Seeds = Mapping[int, float]
 WORST_FIRST: tuple[Kind, ...] = ("differs", "cannot tell")
 
 SAME = 0.02  # accuracies that differ by less count as the same
-NOT_LESS = 0.005  # a difference that is surely smaller than this is none
-SLIGHT = 0.05  # at most so much is "slightly"
-AS_GOOD = 0.01  # "the best" may be so much behind another
-FASTER = 2.0  # so many times the epochs are "much faster"
-LEVEL = 0.8  # of the best accuracy, to which epochs are counted
+NOT_LESS = 0.005  # a difference that is certainly smaller than this counts as none
+SLIGHT = 0.05  # "slightly" means at most this
+AS_GOOD = 0.01  # "the best" may be this much below another
+FASTER = 2.0  # "much faster" means this many times fewer epochs
+LEVEL = 0.8  # the share of the best accuracy up to which epochs are counted
 AS_ROUGH = 0.05  # roughnesses within this share of each other are the same
-WIDEST = 0.5  # an interval of counts wider than this share of the claimed one tells nothing
-TIMES = 3.0  # a speed-up within this factor of the paper's is of its size
+WIDEST = 0.5  # an interval of counts wider than this share of the claimed count is inconclusive
+TIMES = 3.0  # a speed-up within this factor of the paper's agrees with it
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was decided, and one sentence that says why, with numbers."""
+    """A verdict and one sentence that gives the reason, with numbers."""
 
     kind: Kind
     sentence: str
@@ -42,7 +42,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Gap:
-    """A difference of means with its interval, and of how many seeds; infinite where one seed tells nothing."""
+    """A difference of means with its interval and the number of seeds; the interval is infinite for a single seed."""
 
     value: float
     low: float
@@ -51,7 +51,9 @@ class Gap:
 
 
 def gap(a: Seeds, b: Seeds) -> Gap:
-    """Mean of `a` less mean of `b`, over the seeds that both have; without pairs if they have none.
+    """Return the mean of `a` minus the mean of `b` over the seeds that both have.
+
+    If they have no seeds in common, all seeds of each are used, unpaired.
 
     >>> found = gap({0: 0.7, 1: 0.72, 2: 0.71}, {0: 0.69, 1: 0.70, 2: 0.70, 3: 0.1})
     >>> round(found.value, 4), found.n, found.low < found.value < found.high
@@ -68,7 +70,7 @@ def gap(a: Seeds, b: Seeds) -> Gap:
 
 
 def points(value: float) -> str:
-    """A difference of accuracies as people say it.
+    """Format a difference of accuracies in percentage points.
 
     >>> points(-0.0123)
     '−1.2'
@@ -77,7 +79,7 @@ def points(value: float) -> str:
 
 
 def in_words(found: Gap, names: tuple[str, str]) -> str:
-    """A difference of accuracies as the beginning of a sentence."""
+    """Describe a difference of accuracies as the beginning of a sentence."""
     start = f"{names[0]} less {names[1]} is {points(found.value)} points"
     if found.n < 2:
         return f"{start} with one seed, which does not tell how large the noise is"
@@ -85,10 +87,10 @@ def in_words(found: Gap, names: tuple[str, str]) -> str:
 
 
 def same_accuracy(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SAME) -> Verdict:
-    """Whether two groups have the same accuracy.
+    """Decide whether two groups have the same accuracy.
 
-    It agrees if the interval of the difference lies within the margin, differs if the difference is as large as the
-    margin and its interval leaves out 0.
+    It agrees if the interval of the difference lies within the margin, and differs if the difference is as large as the
+    margin and its interval excludes 0.
     """
     found = gap(a, b)
     said = in_words(found, names)
@@ -101,7 +103,7 @@ def same_accuracy(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SA
 
 
 def all_same_accuracy(groups: Mapping[str, Seeds], baseline: str | None = None, margin: float = SAME) -> Verdict:
-    """Whether all groups have the same accuracy, each against the baseline, or each pair."""
+    """Decide whether all groups have the same accuracy: each against the baseline or, without one, every pair."""
     pairs: Iterable[tuple[str, str]] = combinations(groups, 2)
     if baseline is not None:
         pairs = [(name, baseline) for name in groups if name != baseline]
@@ -113,7 +115,7 @@ def all_same_accuracy(groups: Mapping[str, Seeds], baseline: str | None = None, 
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict of several that all must hold: the worst one, with the sentences that decide."""
+    """Combine verdicts that must all hold: return the worst one, with the sentences that decide it."""
     for kind in WORST_FIRST:
         deciding = [each.sentence for each in verdicts if each.kind == kind]
         if deciding:
@@ -124,10 +126,10 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None = None) -> Verdict:
-    """Whether one group has a lower accuracy than another, by at most `most` where that is given.
+    """Decide whether one group has a lower accuracy than another, by at most `most` if that is given.
 
-    It agrees if the interval of the difference leaves out 0 on the right side, differs if the difference is surely less
-    than half a point, or the other way round, or surely more than `most`.
+    It agrees if the interval of the difference lies on the right side of 0. It differs if the difference is certainly
+    less than half a point (which includes the opposite sign) or certainly more than `most`.
     """
     found = gap(upper, lower)
     said = in_words(found, (names[1], names[0]))
@@ -142,8 +144,10 @@ def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None
 
 
 def best(chosen: str, groups: Mapping[str, Seeds]) -> Verdict:
-    """Whether no other group is better than the chosen one by a point or more: it agrees if that is excluded for
-    all, differs if one is shown to be."""
+    """Decide whether no other group is better than the chosen one by a point or more.
+
+    It agrees if that is excluded for all groups, and differs if it is shown for one.
+    """
     found = []
     for name in groups:
         if name == chosen:
@@ -160,8 +164,9 @@ def best(chosen: str, groups: Mapping[str, Seeds]) -> Verdict:
 
 
 def epochs_to(curve: Sequence[float], level: float, start: float) -> float | None:
-    """After how many epochs a curve reaches a level, straight between its points, from `start` before the first; None
-    if it never does.
+    """Return the number of epochs after which a curve reaches a level; None if it never does.
+
+    The curve is interpolated linearly, with `start` as the value before the first epoch.
 
     >>> epochs_to([0.4, 0.6], 0.5, start=0.1)
     1.5
@@ -177,9 +182,11 @@ def epochs_to(curve: Sequence[float], level: float, start: float) -> float | Non
 def faster(
     quick: Mapping[int, Sequence[float]], slow: Mapping[int, Sequence[float]], names: tuple[str, str], chance: float
 ) -> Verdict:
-    """Whether one group needs at most half the epochs of another to reach 0.8 of its own best accuracy.
+    """Decide whether one group needs at most half the epochs of another to reach 0.8 of the first group's best
+    accuracy.
 
-    It agrees if that is so with every seed, differs if with none; two seeds are the least.
+    It agrees if that holds for every seed, and differs if it holds for none and the other group always reaches the
+    level. At least two seeds are needed.
     """
     needed, ratios, never = [], [], 0
     for seed in sorted(quick.keys() & slow.keys()):
@@ -188,7 +195,7 @@ def faster(
         assert first is not None
         never += second is None
         needed.append(first)
-        # One that never gets there needs more than all its epochs.
+        # A curve that never reaches the level needs more than all its epochs.
         ratios.append((len(slow[seed]) if second is None else second) / max(first, 1e-9))
     n = len(ratios)
     said = (
@@ -206,8 +213,11 @@ def faster(
 
 
 def smoother(ratios: Seeds, what: str) -> Verdict:
-    """Whether the ratio of two roughnesses is below 1: it agrees if its interval lies below, differs if above, or
-    within 5 % of it."""
+    """Decide whether the ratio of two roughnesses is below 1.
+
+    It agrees if its interval lies below 1 and its mean below 0.95, and differs if the interval lies above 1 or within 5
+    % of it.
+    """
     found = gap(ratios, dict.fromkeys(ratios, 1.0))
     value, low, high = (1 + each for each in (found.value, found.low, found.high))
     said = f"{what} are {value:.2f} times as rough over {pluralize(found.n, 'seed')}"
@@ -222,8 +232,10 @@ def smoother(ratios: Seeds, what: str) -> Verdict:
 
 
 def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
-    """Whether a count that was claimed is one that a further seed may well have: within the 95 % interval for it. An
-    interval that reaches further than half of the claimed count tells nothing, unless the claim is outside even so."""
+    """Decide whether a claimed count is plausible for one more seed, that is, within the 95 % prediction interval.
+
+    An interval that extends further than half of the claimed count is inconclusive, unless the claim is outside it.
+    """
     values = np.array([counts[seed] for seed in sorted(counts)], dtype=float)
     n, mean = len(values), float(values.mean())
     if n < 2:
@@ -241,7 +253,7 @@ def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
 
 
 def speed_up(ratios: Sequence[float], claimed: float) -> Verdict:
-    """Whether measured ratios are within a factor of 3 of the claimed one: all, none, or some of them."""
+    """Decide whether measured ratios are within a factor of 3 of the claimed one: all, none, or some of them."""
     low, high = claimed / TIMES, claimed * TIMES
     within = [low <= ratio <= high for ratio in ratios]
     said = (

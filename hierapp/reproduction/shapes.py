@@ -1,4 +1,4 @@
-"""Numbers and curves on their way from evidence to verdicts and plots."""
+"""Helpers that turn evidence into numbers and curves for verdicts and plots."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hierapp.stats import Sample
 from hierapp.utils.text import pluralize
 
 FOLDS = 10
-FEWEST_EPOCHS = 3  # for a second difference
+FEWEST_EPOCHS = 3  # the minimum for a second difference
 SHOWN_CLASSES = 3
 MOST_POINTS = 60
-WEIGHTED = ", weighted"  # behind the name of a class
+WEIGHTED = ", weighted"  # suffix of a class name
 
 
 def mean_in_words(values: Sequence[float]) -> str:
-    """Mean and deviation as text."""
+    """Format the mean and the standard deviation as text."""
     return words(Sample.of([float(value) for value in values])) or ""
 
 
 def roughness(curves: NDArray[np.float64]) -> float:
-    """Mean absolute second difference of curves [epochs, n] over the epochs.
+    """Return the mean absolute second difference of curves [epochs, n] over the epochs.
 
     >>> roughness(np.array([[0.0], [1.0], [2.0], [2.0]]))
     0.5
@@ -36,14 +36,14 @@ def roughness(curves: NDArray[np.float64]) -> float:
 
 
 def most_frequent_mistake(counts: NDArray[np.int64], row: int) -> int:
-    """The class that a class is most often taken for."""
+    """Return the class with which a class is most often confused."""
     wrong = counts[row].copy()
     wrong[row] = -1
     return int(wrong.argmax())
 
 
 def line(curves: Mapping[int, Sequence[float]]) -> Line | None:
-    """The mean over seeds of curves over the epochs, as far as all go; None without any."""
+    """Return the mean over seeds of curves over the epochs, up to the shortest curve; None if there are no curves."""
     lines = [curve for curve in curves.values() if curve]
     if not lines:
         return None
@@ -52,7 +52,7 @@ def line(curves: Mapping[int, Sequence[float]]) -> Line | None:
 
 
 def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Line]:
-    """The curves of the worst, the middle and the best class in the end, plain and weighted."""
+    """Return the curves, plain and weighted, of the classes with the worst, median and best final accuracy."""
     order = np.argsort(plain[-1], kind="stable")
     chosen = dict.fromkeys(int(order[place]) for place in (0, len(order) // 2, len(order) - 1)[:SHOWN_CLASSES])
     found = {}
@@ -63,14 +63,14 @@ def class_lines(plain: NDArray[np.float64], weighted: NDArray[np.float64], class
 
 
 def folds_p(folds: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], float]:
-    """p of Mann-Whitney's test for each pair of groups, over the folds of one training of each."""
+    """Return p of Mann-Whitney's test for each pair of groups, over the folds of one training run of each."""
     from hierapp.stats import mann_whitney
 
     return {(one, other): mann_whitney(folds[one], folds[other]).p for one, other in combinations(folds, 2)}
 
 
 def folds_verdict(found: Mapping[int, Mapping[tuple[str, str], float]], alpha: float) -> Verdict:
-    """Whether no pair is significant, for each seed: always, never, or depending on the seed."""
+    """Decide whether no pair is significant, for each seed: always, never, or depending on the seed."""
     from hierapp.stats.wording import p_value
 
     first = min(found)
@@ -90,7 +90,7 @@ def folds_verdict(found: Mapping[int, Mapping[tuple[str, str], float]], alpha: f
 
 
 def _thin(mean: NDArray[np.float64], deviation: NDArray[np.float64] | None, n: int) -> Line:
-    """At most so many points, the last one among them, with four digits."""
+    """Thin a curve to a limited number of points, including the last one, with four digits."""
     step = max(1, -(-len(mean) // MOST_POINTS))
     places = list(range(len(mean)))[::-1][::step][::-1]
     return Line(

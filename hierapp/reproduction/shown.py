@@ -1,4 +1,4 @@
-"""What is shown of each figure: this machine's runs, else results that this machine kept, else those that ship."""
+"""What is displayed for each figure: this machine's runs, else results saved on this machine, else those that ship."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Judge = Callable[[Store, FigureStatus, Size, str], Result | None]
 
 @dataclass(frozen=True)
 class DisplayedFigure:
-    """A figure, how far its runs are, and what there is to show.
+    """A figure, the status of its runs, and the result to display.
 
     Attributes:
-        status: its runs here.
-        result: what came out; None where nothing was measured.
-        source: this machine's "runs" as they are now, results "kept" in its folder, or "shipped" ones.
-        outcome: the file that the result is from; None for runs.
+        status: its runs on this machine.
+        result: its result; None if nothing was measured.
+        source: this machine's "runs" in their current state, results "kept" in its folder, or "shipped" ones.
+        outcome: the file that contains the result; None for runs.
     """
 
     status: FigureStatus
@@ -46,10 +46,10 @@ def shown(
     figures: Sequence[Figure] = FIGURES,
     judge: Judge = state.result,
 ) -> list[DisplayedFigure]:
-    """Each figure with the best that there is of it; `judge` may remember what it found.
+    """Return each figure with the best available result; `judge` may cache its results.
 
     Raises:
-        StoreError: if kept results are broken, or what runs stored cannot be read.
+        StoreError: if saved results are broken, or the stored outputs of runs cannot be read.
     """
     files: list[tuple[Source, PaperResults | None]] = [
         ("kept", results.load(results.file_of(size.name))),

@@ -1,4 +1,4 @@
-"""Where the figures of a size stand in a store: their runs, and what can be judged of these."""
+"""The status of a size's figures in a store: their runs, and the results that can be judged."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from hierapp.trees import library as tree_library
 
 @dataclass(frozen=True)
 class FigureStatus:
-    """A figure's runs, those that are not there as None, and its result.
+    """A figure's runs (None for missing ones) and what is needed for its result.
 
     Attributes:
-        figure: which.
-        planned: what it asks for.
-        runs: for each of them the run that trains it.
-        timed: whether the times that it needs are measured; True where it needs none.
+        figure: the figure.
+        planned: the runs it asks for.
+        runs: for each planned run, the run in the store.
+        timed: whether the timings it needs are measured; True if it needs none.
     """
 
     figure: Figure
@@ -37,34 +37,34 @@ class FigureStatus:
 
     @property
     def states(self) -> Counter[State]:
-        """How many runs there are in each state."""
+        """The number of runs in each state."""
         return Counter(run.state for run in self.runs if run is not None)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all is there that it asks for."""
+        """Whether everything the figure asks for is there."""
         return self.timed and all(run is not None and run.state == "finished" for run in self.runs)
 
     @property
     def is_open(self) -> bool:
-        """Whether a run of it waits or is running."""
+        """Whether one of its runs is waiting or running."""
         return any(run is not None and run.is_open for run in self.runs)
 
     @property
     def lacking(self) -> list[Planned]:
-        """What is neither finished nor on its way."""
+        """The planned runs that are neither finished nor open."""
         pairs = zip(self.planned, self.runs, strict=True)
         return [planned for planned, run in pairs if run is None or run.can_resume]
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What its result depends on."""
+        """A key of everything that the result depends on."""
         ended = tuple(run.id for run in self.runs if run is not None and run.state == "finished")
         return (self.figure.id, ended, self.timed)
 
 
 def statuses(store: Store, figures: Sequence[Figure], size: Size, data: str = DATA) -> list[FigureStatus]:
-    """How far each of these figures is."""
+    """Return the status of each of these figures."""
     every = plan(figures, size, data)
     found = dict(zip([_key(each) for each in every], queueing.matches(store.runs(), every), strict=True))
     made = []
@@ -76,10 +76,10 @@ def statuses(store: Store, figures: Sequence[Figure], size: Size, data: str = DA
 
 
 def result(store: Store, status: FigureStatus, size: Size, data: str = DATA) -> Result | None:
-    """What a figure's finished runs say; None while a group has none.
+    """Return the result of a figure's finished runs; None while a group has none.
 
     Raises:
-        StoreError: if what the runs stored cannot be read.
+        StoreError: if the stored outputs of the runs cannot be read.
     """
     by_group = queueing.by_group(zip(status.planned, status.runs, strict=True))
     tree = tree_library.load(datasets.find(data).default_tree)
@@ -91,7 +91,7 @@ def result(store: Store, status: FigureStatus, size: Size, data: str = DATA) -> 
 def outcome(
     store: Store, size: Size, data: str, command: str, took_seconds: float | None = None
 ) -> PaperResults | None:
-    """All figures that can be judged, for a file; None if there is none."""
+    """Return the results of all figures that can be judged, for a file; None if there are none."""
     found = statuses(store, FIGURES, size, data)
     made = {each.figure.id: one for each in found if (one := result(store, each, size, data)) is not None}
     if not made:
@@ -118,7 +118,7 @@ def _key(planned: Planned) -> tuple[str, int]:
 
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:
-    """What the runs were trained with; several values where they differ."""
+    """Return what the runs were trained with; several values where the runs differ."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
         for name, value in conditions(run).items():

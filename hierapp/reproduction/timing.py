@@ -1,4 +1,4 @@
-"""Appendix A: the hierarchical loss by a loop over samples and nodes, by matrices, and by what hierapp does."""
+"""Appendix A: time the hierarchical loss as a loop over samples and nodes, with matrices, and as in hierapp."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from hierapp.version import code_version
 
 BATCH = 128
 WAYS = ("loop", "matrices", "hierapp")
-# Rounds, and batches a round; the tensors get more of them, or a round would be too short to measure.
+# Rounds, and batches per round; the tensor versions get more batches, otherwise a round is too short to measure.
 ROUNDS: dict[SizeName, tuple[int, int]] = {"quick": (5, 10), "full": (4, 313)}
 MORE = 10
 
 
 class Timing(BaseModel):
-    """Seconds that each way takes for a batch, forward and backward, a figure a round."""
+    """The seconds per batch, forward and backward, of each implementation: one value per round."""
 
     batch: int
     batches: int
@@ -34,17 +34,19 @@ class Timing(BaseModel):
 
     @property
     def ratios(self) -> list[float]:
-        """How many times as fast as the loop hierapp is, a figure a round."""
+        """The speed-up of hierapp over the loop: one value per round."""
         return [loop / ours for loop, ours in zip(self.seconds["loop"], self.seconds["hierapp"], strict=True)]
 
     def median(self, way: str) -> float:
-        """Seconds for a batch."""
+        """Return the median seconds per batch of an implementation."""
         return statistics.median(self.seconds[way])
 
 
 def measure(tree: LabelTree, rounds: int, batches: int) -> Timing:
-    """Time the three ways in turn on one thread of the CPU, over random logits, and the loop over all batches of a
-    round."""
+    """Time the three implementations in turn on one CPU thread, with random logits.
+
+    In each round the loop runs `batches` batches and the others MORE times as many.
+    """
     import torch
     from torch import Tensor
 
@@ -83,7 +85,7 @@ def measure(tree: LabelTree, rounds: int, batches: int) -> Timing:
 
 
 def start(size: SizeName, data: str) -> None:
-    """Begin a measurement in a process of its own; does nothing while one runs.
+    """Start a measurement in a separate process; do nothing while one is running.
 
     Raises:
         StoreError: if its log cannot be written.
@@ -97,7 +99,7 @@ def start(size: SizeName, data: str) -> None:
 
 
 def is_running() -> bool:
-    """Whether a measurement that was started so still runs."""
+    """Return whether a measurement started with `start` is still running."""
     try:
         return processes.alive(_mark().read_text(encoding="utf-8"))
     except (OSError, ValueError, IndexError):
@@ -105,7 +107,7 @@ def is_running() -> bool:
 
 
 def kept(size: SizeName, data: str) -> Timing | None:
-    """The measurement that was kept; None if there is none, or it is broken."""
+    """Load the saved measurement; None if there is none or it is broken."""
     try:
         return Timing.model_validate_json(_file(size, data).read_bytes())
     except (OSError, ValidationError):
@@ -113,7 +115,7 @@ def kept(size: SizeName, data: str) -> Timing | None:
 
 
 def keep(found: Timing, size: SizeName, data: str) -> None:
-    """Keep a measurement.
+    """Save a measurement.
 
     Raises:
         StoreError: if it cannot be written.
@@ -135,7 +137,7 @@ def _log() -> Path:
 
 
 def _mark() -> Path:
-    """Says which process measures."""
+    """Return the file that says which process is measuring."""
     return results.folder() / "appendix-a.process"
 
 

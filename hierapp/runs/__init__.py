@@ -1,4 +1,4 @@
-"""The store of runs: what a run is, its states, SQLite and its migrations, curves, backup."""
+"""The store of runs: runs and their states, the SQLite database and its migrations, curves, backup."""
 
 from typing import TYPE_CHECKING
 

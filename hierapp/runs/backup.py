@@ -1,7 +1,7 @@
-"""Everything in HIERAPP_HOME that cannot be made again, as one zip, and the way back.
+"""Back up what cannot be recreated in HIERAPP_HOME to one zip, and restore it.
 
-That is the store, the user's trees with their versions, the drafts, the user's similarities, the searches and the
-runs' folders; data sets are not in it.
+A backup contains the store, the user's trees with their versions, the drafts, the user's similarities, the searches
+and the folders of the runs. It does not contain data sets.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from hierapp.utils.files import as_store_error, commit, staging_dir
 ABOUT = "hierapp-backup.json"
 FORMAT = 1
 KEPT = ("trees", "drafts", "similarities", "searches")
-# Weights do not get smaller, and what takes no time to pack takes none to unpack.
+# Only these files are compressed: weights do not become smaller, and stored files are fast to read and write.
 PACKED = (".sqlite", ".json", ".jsonl", ".txt", ".log", ".csv")
 INTERRUPTED = "The run was going on when the backup was made that was brought back; resume it to go on."
 
 
 def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
-    """Write a backup while runs go on: the store is as it was at one moment, files may be a little newer.
+    """Write a backup; runs may continue meanwhile. The store is a snapshot, other files may be slightly newer.
 
     Args:
-        file: the zip; it must not be there yet.
-        weights: with the runs' weights and checkpoints.
-        home: by default `paths.home()`.
+        file: the zip to write; it must not exist.
+        weights: include the weights and checkpoints of the runs.
+        home: the folder to back up; by default `paths.home()`.
 
     Returns:
-        The number of runs in it.
+        The number of runs in the backup.
 
     Raises:
-        StoreError: if there is nothing to back up, the store is broken, `file` is there or cannot be written; then no
-            file is made.
+        StoreError: if there is nothing to back up, the store is corrupt, or `file` exists or cannot be written. No
+            file is created then.
     """
     home = home or paths.home()
     if not any((home / name).exists() for name in (STORE, *KEPT)):
@@ -70,20 +70,20 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
 
 
 def restore(file: Path, home: Path | None = None) -> int:
-    """Bring a backup back, once all of it is checked, into a folder that holds no store.
+    """Check a backup completely, then restore it into a folder without a store.
 
-    Runs that were running are interrupted afterwards.
+    Runs that were running become interrupted.
 
     Args:
-        file: what `backup` wrote.
-        home: by default `paths.home()`; it may hold data sets.
+        file: a zip written by `backup`.
+        home: the folder to restore into, which may contain data sets; by default `paths.home()`.
 
     Returns:
-        The number of runs in it.
+        The number of runs in the backup.
 
     Raises:
-        ArchiveError, StoreError: if the backup is broken, newer than this hierapp or none at all, if the folder holds
-            a store, or has no room; then the folder is as it was.
+        ArchiveError, StoreError: if the file is corrupt, not a backup, or from a newer hierapp, or if the folder has a
+            store or not enough room. The folder is unchanged then.
     """
     home = (home or paths.home()).absolute()
     _refuse_full(home)
@@ -94,7 +94,7 @@ def restore(file: Path, home: Path | None = None) -> int:
             side = home / f".{secrets.token_hex(8)}.part"
             try:
                 limits = archives.Limits(entries=10**7, size=shutil.disk_usage(home).free, ratio=2000)
-                # The user's own: trees may be named Cat and cat, and nothing in it is ever unpickled.
+                # The user's own files: trees may be named Cat and cat, and nothing in the backup is ever unpickled.
                 archives.unpack(file, side, limits, check=lambda _: None, one_spelling=False)
                 runs = _prepare(side, one_line(file.name))
                 _refuse_full(home)
@@ -109,19 +109,19 @@ def restore(file: Path, home: Path | None = None) -> int:
     return runs
 
 
-# Making one
+# Backup
 
 
 def _copy_store(store: Path, copy: Path) -> list[str]:
-    """Copy the store as it is at this moment; its runs."""
+    """Copy a snapshot of the store; return the ids of its runs."""
     if not store.exists():
-        with Database(copy).write():  # makes an empty one
+        with Database(copy).write():  # creates an empty store
             return []
     with closing(open_readonly(store)) as live, closing(sqlite3.connect(copy)) as db:
         try:
             live.backup(db)
             found = faults(db)
-        except sqlite3.OperationalError:  # no room, or no way to open it
+        except sqlite3.OperationalError:  # the disk is full, or the file cannot be opened
             raise
         except sqlite3.DatabaseError as error:
             found = damaged([str(error)])
@@ -132,7 +132,7 @@ def _copy_store(store: Path, copy: Path) -> list[str]:
 
 def _add_folder(out: zipfile.ZipFile, home: Path, name: str, weights: bool) -> None:
     for folder, folders, files in os.walk(home / name):
-        # What ends so is being written right now, this backup perhaps.
+        # Files with this suffix are being written, possibly this backup.
         folders[:] = sorted(each for each in folders if not each.endswith(".part"))
         within = Path(folder).relative_to(home).as_posix()
         out.mkdir(_checked(within))
@@ -142,7 +142,7 @@ def _add_folder(out: zipfile.ZipFile, home: Path, name: str, weights: bool) -> N
 
 
 def _add(out: zipfile.ZipFile, file: Path, name: str) -> None:
-    if not file.is_file():  # a pipe, say, which would never end, or it was replaced meanwhile
+    if not file.is_file():  # for example a pipe, which would never end, or a file that was just replaced
         return
     try:
         source = file.open("rb")
@@ -151,12 +151,12 @@ def _add(out: zipfile.ZipFile, file: Path, name: str) -> None:
     with source:
         info = zipfile.ZipInfo.from_file(file, _checked(name), strict_timestamps=False)
         info.compress_type = zipfile.ZIP_DEFLATED if file.suffix in PACKED else zipfile.ZIP_STORED
-        with out.open(info, "w", force_zip64=True) as target:  # a log may grow beyond what it was
+        with out.open(info, "w", force_zip64=True) as target:  # a log may still be growing
             shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _checked(name: str) -> str:
-    """What could not be brought back is told when there is still something to be done about it."""
+    """Return the name if it can be restored; raise now, while you can still rename the file, if it cannot."""
     try:
         archives.safe_parts(name)
     except Refused:
@@ -164,11 +164,11 @@ def _checked(name: str) -> str:
     return name
 
 
-# Bringing one back
+# Restore
 
 
 def _prepare(side: Path, name: str) -> int:
-    """Check what was unpacked and end what was running; the number of its runs."""
+    """Check the unpacked files and end the runs that were running; return the number of runs."""
     created = _about(side, name)["created"]
     with closing(sqlite3.connect(side / STORE)) as db:
         try:
@@ -188,7 +188,7 @@ def _about(side: Path, name: str) -> dict[str, Any]:
         known = isinstance(about["format"], int) and isinstance(about["created"], int | float)
     except (OSError, ValueError, LookupError, TypeError):
         known = False
-    # A log beside the store would be taken for the rest of it.
+    # SQLite would read a write-ahead log next to the store as part of it.
     if not known or not {ABOUT, STORE} <= (inside := {path.name for path in side.iterdir()}):
         raise StoreError(f"The archive {name} is no backup of hierapp; choose a file that `store backup` wrote.")
     if about["format"] > FORMAT or inside - {ABOUT, STORE, RUNS, *KEPT}:
@@ -197,8 +197,10 @@ def _about(side: Path, name: str) -> dict[str, Any]:
 
 
 def end_running(side: Path, at: float) -> None:
-    """The processes of runs that were running are of another machine or another time: end those runs as of then, as the
-    scheduler does that finds a process gone. A store of an older version is brought up to date on the way."""
+    """Record the running runs of a backup as interrupted at time `at`: their processes no longer exist here.
+
+    The scheduler does the same for a lost process. A store of an older version is migrated.
+    """
     with Database(side / STORE).write() as db:
         for row in db.execute("SELECT id, cancel_requested FROM runs WHERE state = 'running'").fetchall():
             asked = row["cancel_requested"] is not None
@@ -214,7 +216,7 @@ def _refuse_full(home: Path) -> None:
 
 
 def _move_in(side: Path, home: Path) -> None:
-    """The store comes last: without it there is nothing yet."""
+    """Move the files into place, the store last: without it the folder counts as empty."""
     moved: list[str] = []
     try:
         for name in (*KEPT, RUNS, STORE):

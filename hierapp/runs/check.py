@@ -1,4 +1,4 @@
-"""Whether a store is sound: its file, the runs' folders, and the weights in them. Only looks."""
+"""Check the integrity of a store, read-only: its database, the folders of the runs and their weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class Report:
-    """What was found: how many runs and files of weights were looked at, and a sentence for each problem."""
+    """The result of a check: the numbers of runs and weights files checked, and one sentence for each problem."""
 
     folder: str
     runs: int
@@ -32,16 +32,16 @@ class Report:
 
 
 def check(home: Path | None = None) -> Report:
-    """Look at the store under a folder, by default `paths.home()`; runs may go on meanwhile.
+    """Check the store under a folder, by default `paths.home()`; runs may continue meanwhile.
 
     Raises:
-        StoreError: if there is no store, or the folder cannot be read.
+        StoreError: if there is no store or the folder cannot be read.
     """
     home = home or paths.home()
     if not (home / STORE).is_file():
         raise StoreError(f"There is no store in {home}; set HIERAPP_HOME to the folder that has one.")
     try:
-        # Before the store is read: the folder of a run that begins now belongs to nobody yet.
+        # List the folders before reading the store: otherwise the folder of a new run would seem to have no run.
         folders = sorted(path for path in (home / RUNS).glob("*") if path.is_dir())
         problems: list[str] = []
         runs: dict[str, int] = {}
@@ -63,15 +63,15 @@ def check(home: Path | None = None) -> Report:
 
 
 def open_readonly(file: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, and sees what other processes have written so far."""
+    """Return a read-only connection that sees what other processes have committed."""
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT_SECONDS)
 
 
 def faults(db: sqlite3.Connection) -> list[str]:
-    """What keeps this hierapp from reading a store, as a sentence; nothing if it can.
+    """Return the problems, as sentences, that prevent this hierapp from reading a store; empty if there are none.
 
     Raises:
-        sqlite3.OperationalError: if it cannot be opened, though it may be sound.
+        sqlite3.OperationalError: if it cannot be opened; it may be intact.
     """
     try:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -88,7 +88,7 @@ def faults(db: sqlite3.Connection) -> list[str]:
 
 
 def damaged(found: list[str]) -> list[str]:
-    """What SQLite says of a damaged file, as a sentence."""
+    """Return SQLite's report of a damaged file as a sentence."""
     more = f" and {len(found) - 1} more faults" if len(found) > 1 else ""
     return [f"The store's file is damaged ({found[0]}{more}); bring back an older backup."]
 
@@ -99,7 +99,7 @@ def _strays(db: sqlite3.Connection) -> Iterator[str]:
         if count:
             yield f"Rows of {table} that belong to no run: {count}."
     if db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-        return  # it becomes today's when it is next opened
+        return  # migrated the next time it is opened
     for column, table in (("tree", "trees"), ("similarity", "similarities")):
         lacking = [
             str(run)
@@ -114,7 +114,7 @@ def _strays(db: sqlite3.Connection) -> Iterator[str]:
 
 def _unmatched(home: Path, runs: dict[str, int], folders: list[Path]) -> Iterator[str]:
     for run, epoch in runs.items():
-        # One that was never trained may never have had a folder.
+        # A run that was never trained may have no folder.
         if epoch > 0 and not (home / RUNS / run).is_dir():
             yield f"Run {run} has no folder."
     for folder in folders:
@@ -129,6 +129,6 @@ def _broken_weights(file: Path) -> str | None:
         with safe_open(file, framework="numpy"):
             return None
     except FileNotFoundError:
-        return None  # a checkpoint that was replaced meanwhile
+        return None  # a checkpoint that was just replaced
     except (SafetensorError, OSError) as error:
         return f"The weights {one_line(file)} are broken ({one_line(error)})."

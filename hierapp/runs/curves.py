@@ -1,4 +1,4 @@
-"""The curves of some runs, kept up to date by reading only what is new."""
+"""The curves of some runs, updated by reading only new rows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from hierapp.runs.store import Store
 
 
 class Curves:
-    """What a page that watches runs keeps between its looks.
+    """A cache of curves for a page that refreshes.
 
     Args:
-        store: where the runs are.
+        store: the store of the runs.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.cursor = 0
-        self.moved = 0  # rows that the last look read
+        self.moved = 0  # rows read by the last call of `look`
         self._points: dict[str, Points] = {}
 
     def look(self, ids: Sequence[str]) -> dict[str, Points]:
-        """For each run and metric name the (epoch, value) pairs in order, as they stand now."""
+        """Return the current (epoch, value) pairs for each run and metric, in order."""
         if set(ids) != set(self._points):
             self._points, self.cursor = {run: {} for run in ids}, 0
         changes = self.store.metrics_since(self.cursor, ids)

@@ -1,4 +1,4 @@
-"""Deleting data sets: one's own for good, downloaded ones until they are got again; never under an open run."""
+"""Delete data sets that no open run uses: the user's own permanently, others until the next download."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from hierapp.trees import library as tree_library
 
 
 def with_the_same_files(dataset: Dataset) -> list[Dataset]:
-    """The data sets that go with it, itself among them."""
+    """Return the data sets that share files with this one and are deleted with it, including itself."""
     if dataset.own:
         return [dataset]
     return [entry for entry in datasets.DATASETS.values() if set(entry.files) & set(dataset.files)]
 
 
 def obstacle(dataset: Dataset, store: Store, folder: Path | str | None = None) -> str | None:
-    """Why a data set cannot be deleted now, one sentence; None if it can."""
+    """Return why a data set cannot be deleted now, in one sentence; None if it can."""
     together = with_the_same_files(dataset)
     if not dataset.own and not dataset.files:
         return f"{dataset.title} comes with a package and takes no room of its own; there is nothing to delete."
@@ -43,10 +43,10 @@ def obstacle(dataset: Dataset, store: Store, folder: Path | str | None = None) -
 
 
 def delete(name: str, store: Store, folder: Path | str | None = None) -> None:
-    """Delete a data set's files; of an own one its default tree too, which stays among that name's versions.
+    """Delete the files of a data set and, if it is the user's own, its default tree; the tree's versions remain.
 
     Raises:
-        DatasetError: if there is none, an open run uses it, or its files cannot be removed.
+        DatasetError: if it does not exist, an open run uses it, or its files cannot be removed.
     """
     root = (paths.data_folder() if folder is None else Path(folder)).absolute()
     dataset = datasets.find(name, root)
@@ -66,7 +66,7 @@ def delete(name: str, store: Store, folder: Path | str | None = None) -> None:
 
 def _delete_own(dataset: Dataset, root: Path) -> None:
     own = import_store.own_folder(root)
-    # In one step, so that a deletion that is cut off leaves no half of a data set.
+    # Rename first: an interrupted deletion must not leave a partial data set.
     gone = own / f".gone-{secrets.token_hex(8)}"
     (own / dataset.name).rename(gone)
     shutil.rmtree(gone, ignore_errors=True)

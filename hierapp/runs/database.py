@@ -1,4 +1,4 @@
-"""The SQLite file behind the store: its connections, its migration, its errors."""
+"""The SQLite file of the store: connections, migration, errors."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from hierapp.errors import DiskFull, StoreError
 from hierapp.runs import schema
 from hierapp.runs.schema import SCHEMA_VERSION
 
-WAIT_SECONDS = 30.0  # for another writer
-NO_ROOM = 1 << 20  # bytes; with less SQLite may fail for other reasons than the one it gives
+WAIT_SECONDS = 30.0  # how long to wait for another writer
+NO_ROOM = 1 << 20  # bytes; with less free, SQLite may report a misleading error
 
 
 class Database:
-    """One SQLite file in WAL mode; each thread has a connection of its own to write, and one that can only read.
+    """An SQLite file in WAL mode. Each thread has its own connection for writing and its own read-only connection.
 
     Raises:
-        DiskFull: from `write`, if there is no room; nothing is changed.
-        StoreError: from `write` and `read`, if the folder cannot be read or written, the file is no store, or a newer
-            hierapp wrote it.
+        DiskFull: from `write`, if the disk is full; nothing is changed.
+        StoreError: from `write` and `read`, if the folder cannot be read or written, the file is not a store, or it was
+            written by a newer hierapp.
     """
 
     def __init__(self, file: Path) -> None:
@@ -36,7 +36,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside a transaction, which is kept as a whole or not at all."""
+        """Open a transaction and yield its connection; all changes are committed, or none."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             db = self._connection("writer")
@@ -45,7 +45,7 @@ class Database:
                 yield db
                 db.execute("COMMIT")
             except BaseException:
-                # SQLite has rolled back by itself where the disk is full, say.
+                # SQLite may have rolled back already, for example on a full disk.
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
@@ -62,9 +62,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection that can only read, at one moment of the store."""
+        """Yield a read-only connection to a snapshot of the store."""
         try:
-            # What does not exist yet reads as empty, without leaving a file behind.
+            # A store that does not exist reads as empty, and no file is created.
             db = self._connection("reader") if self._holds_something() else _empty()
             db.execute("BEGIN")
             try:
@@ -84,7 +84,7 @@ class Database:
             return False
 
     def _connection(self, name: str) -> sqlite3.Connection:
-        """This thread's connection. It is kept: the last one to close makes SQLite write the whole file to disk."""
+        """Return this thread's connection. It stays open: closing the last one makes SQLite checkpoint the log."""
         kept: _Connection | None = getattr(self._threads, name, None)
         if kept is None or kept.identity != _identity(self.file):
             kept = _Connection(self._open_writer() if name == "writer" else self._open_reader())
@@ -102,19 +102,19 @@ class Database:
         db = _connect(f"{self.file.as_uri()}?{self._reading()}")
         if self._version(db) < SCHEMA_VERSION:
             db.close()
-            with self.write():  # makes or migrates the tables
+            with self.write():  # creates or migrates the tables
                 pass
             db = _connect(f"{self.file.as_uri()}?mode=ro")
         return db
 
     def _reading(self) -> str:
-        """How a reader opens the file. Where nobody can write, it lies still, and SQLite must not look for its log."""
+        """Return the URI query for a reader: "immutable" if the folder is read-only and has no log to read."""
         log = self.file.with_name(f"{self.file.name}-wal")
         still = not os.access(self.folder, os.W_OK) and not (log.exists() and log.stat().st_size)
         return "immutable=1" if still else "mode=ro"
 
     def _version(self, db: sqlite3.Connection) -> int:
-        """The version of the file's tables, 0 if it has none; that of a newer hierapp is refused."""
+        """Return the schema version of the file, 0 if it has no tables; refuse that of a newer hierapp."""
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise StoreError(
@@ -124,7 +124,7 @@ class Database:
         return version
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        """Make the tables of a new store, or bring those of an older one up to date; a copy of that is kept."""
+        """Create the tables of a new store, or migrate an older one after saving a copy of it."""
         version = self._version(db)
         if version == SCHEMA_VERSION:
             return
@@ -133,7 +133,7 @@ class Database:
             self._keep_copy(db, version)
         db.execute("BEGIN IMMEDIATE")
         try:
-            version = self._version(db)  # another process may have been faster
+            version = self._version(db)  # another process may have migrated it by now
             if version == 0:
                 schema.create(db)
             for older in range(max(version, 1), SCHEMA_VERSION if version else 0):
@@ -177,7 +177,7 @@ def _empty() -> sqlite3.Connection:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log. Where several make a store at once SQLite gives up here without waiting."""
+    """Turn on the write-ahead log; retry, because SQLite does not wait here when several processes create a store."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
         try:
@@ -193,7 +193,7 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 
 class _Connection:
-    """A connection that is closed with its last reference, and which file it is open on."""
+    """A connection that closes with its last reference, and the identity of its file."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
@@ -204,7 +204,7 @@ class _Connection:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Device and number of the file, to notice that it was moved away or put back from a copy."""
+    """Return the device and inode of the file, which show that it was moved or replaced by a copy."""
     try:
         found = file.stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What people write beside a run: why it was made, what came of it."""
+"""Notes that users write about a run, such as its purpose and its outcome."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import unicodedata
 from hierapp.errors import ConfigError
 from hierapp.runs.store import Store, number_of
 
-LONGEST = 2000  # characters of a note
+LONGEST = 2000  # characters
 _LINES = "\n\t"
 
 
 def read(text: str) -> str:
-    """The note that a text is: its lines, without white space around them all.
+    """Validate the text of a note; strip the white space around it and normalize its line ends.
 
     Raises:
-        ConfigError: if it is too long, or has characters that are no text, such as those that steer a terminal.
+        ConfigError: if it is too long, or contains control characters or surrogates.
 
     >>> read("  better than expected\\r\\nsee run 3\\n")
     'better than expected\\nsee run 3'
@@ -32,7 +32,7 @@ def read(text: str) -> str:
 
 
 def put(store: Store, run: str, text: str) -> str:
-    """Give a run this note in place of the one that it has; an empty one takes it away.
+    """Replace the note of a run; an empty text removes it. Return the stored note.
 
     Raises:
         ConfigError: as `read`.

@@ -1,4 +1,4 @@
-"""The metrics and confusion matrices of runs and the texts they share, inside a transaction of the store."""
+"""Read and write metrics, confusion matrices and shared texts of runs, inside a transaction of the store."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hierapp.runs import schema
 
 Part = Literal["validation", "test"]
 TextTable = Literal["trees", "similarities"]
-Points = dict[str, list[tuple[float, float]]]  # for each metric its (epoch, value) in order
+Points = dict[str, list[tuple[float, float]]]  # (epoch, value) pairs of each metric, in order
 
 
 def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
-    """Record values at a point in time, once each: what was recorded there before is replaced; NaN is kept as NULL."""
+    """Record values at an epoch; earlier values of the same epoch are replaced. NaN is stored as NULL."""
     stored = {name: None if math.isnan(value) else value for name, value in values.items()}
     db.executemany(
         "INSERT OR REPLACE INTO metrics (run, name, epoch, value) VALUES (?, ?, ?, ?)",
@@ -32,7 +32,7 @@ def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[
 
 
 def drop_after(db: sqlite3.Connection, run: int, epoch: float) -> None:
-    """Take back what was recorded after an epoch: training goes on from there."""
+    """Delete what was recorded after an epoch, because training continues from there."""
     latest = last_number(db)
     gone = db.execute("DELETE FROM metrics WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
     gone += db.execute("DELETE FROM confusions WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
@@ -46,7 +46,7 @@ def drop_after(db: sqlite3.Connection, run: int, epoch: float) -> None:
 
 
 def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = None) -> dict[str, Points]:
-    """Every point of some runs, of every metric or of one."""
+    """Return all points of the given runs, of all metrics or of one."""
     found: dict[str, Points] = {str(run): {} for run in runs}
     only, values = ("", runs) if metric is None else (" AND name = ?", [*runs, metric])
     for row in db.execute(
@@ -63,7 +63,7 @@ def add_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, conf
 
 
 def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -> NDArray[np.int64] | None:
-    """The matrix [L, L] of an epoch, by default the last one; None if there is none."""
+    """Return the confusion matrix [L, L] of an epoch, by default the last; None if there is none."""
     row = db.execute(
         "SELECT counts FROM confusions WHERE run = ? AND part = ? AND epoch = coalesce(?, epoch)"
         " ORDER BY epoch DESC LIMIT 1",
@@ -76,8 +76,11 @@ def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -
 
 
 def last_number(db: sqlite3.Connection) -> int:
-    """The highest number that a row of metrics was ever given; that of the last row goes down where rows are taken
-    back, and whoever has read further would not hear of the next cut."""
+    """Return the highest number ever assigned to a row of metrics.
+
+    The number of the last row is no substitute: it decreases when rows are deleted, and a reader whose cursor is past
+    it would miss the next cut.
+    """
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'metrics'").fetchone()
     return 0 if row is None else int(row["seq"])
 
@@ -85,9 +88,9 @@ def last_number(db: sqlite3.Connection) -> int:
 def new_points(
     db: sqlite3.Connection, cursor: int, runs: Sequence[int]
 ) -> tuple[int, dict[str, float], list[tuple[str, str, float, float]]]:
-    """What was recorded since the cursor: the new cursor, from which epoch on a run's points are void, and the rows.
+    """Return what was recorded since the cursor: the new cursor, the epochs after which points are void, and the rows.
 
-    By the rows' numbers, so that it costs what is new, however many rows there are.
+    Rows are selected by number, so that the cost depends only on the number of new rows.
     """
     last = last_number(db)
     cuts = {
@@ -110,18 +113,18 @@ def _value(row: sqlite3.Row) -> float:
 
 
 def keep_text(db: sqlite3.Connection, table: TextTable, text: str) -> str:
-    """Keep what many runs share once; the hash by which they name it."""
+    """Store a text that many runs share, once; return the hash that identifies it."""
     key = schema.tree_hash(text)
     db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (key, text))
     return key
 
 
 def kept_texts(db: sqlite3.Connection, table: TextTable, hashes: Collection[str | None]) -> dict[str, str]:
-    """The texts of these hashes; None is no hash."""
+    """Return the texts by hash; None values are ignored."""
     wanted = [key for key in hashes if key is not None]
     return dict(db.execute(f"SELECT hash, text FROM {table} WHERE hash IN ({marks(wanted)})", wanted).fetchall())
 
 
 def marks(values: Sequence[object]) -> str:
-    """Placeholders for a list of values."""
+    """Return the SQL placeholders for a list of values."""
     return ", ".join("?" * len(values))

@@ -1,4 +1,4 @@
-"""A run as one row of the store tells it."""
+"""A run, as read from one row of the store."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hierapp.trees import LabelTree, formats as tree_formats
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it stood when it was read; times in seconds since 1970, progress from 0 to 1. `note` is what
-    hierapp says of it, `own_note` what people wrote."""
+    """The state of a run when it was read. Times are in seconds since 1970, progress is from 0 to 1. `note` is
+    written by hierapp, `own_note` by users."""
 
     id: str
     state: State
@@ -60,11 +60,11 @@ class Run:
 
     @classmethod
     def of_row(cls, row: sqlite3.Row, tree_text: str, similarity_text: str | None, folder: Path) -> Run:
-        """The run that a row of the table tells; `folder` is where all runs have theirs."""
+        """Create a run from a row of the table; `folder` contains the folders of all runs."""
         elsewhere = ("tree", "similarity", "cut_seq", "cut_epoch")
         fields = {name: row[name] for name in row.keys() if name not in elsewhere}  # noqa: SIM118 - a row iterates over its values
         run = str(fields.pop("id"))
-        # Checked when it was queued; a registry that has changed since must not hide the run.
+        # Validated when queued. Not validated again: a changed registry must not hide the run.
         fields["config"] = RunConfig.model_construct(**json.loads(fields["config"]))
         fields["test"] = json.loads(fields["test"]) if fields["test"] else None
         fields["last"] = {
@@ -76,12 +76,12 @@ class Run:
 
     @cached_property
     def tree(self) -> LabelTree:
-        """The tree that the run was queued with."""
+        """The tree with which the run was queued."""
         return tree_formats.parse(self.tree_text, "json")
 
     @cached_property
     def similarity(self) -> Matrix | None:
-        """The similarity it was queued with, [L, L] in the order of `tree.leaves`; None for the tree's own."""
+        """The similarity matrix [L, L] of the run, in the order of `tree.leaves`; None for that of the tree."""
         if self.similarity_text is None:
             return None
         return similarity_formats.parse(self.similarity_text).over(self.tree.leaves)
@@ -96,14 +96,14 @@ class Run:
 
     @property
     def log_file(self) -> Path:
-        """Where the output of the run's worker goes."""
+        """The file with the output of the run's worker."""
         return self.folder / "log.txt"
 
     @property
     def seconds_left(self) -> float | None:
-        """What the run still takes if it goes on as so far; None until that can be told."""
+        """The estimated remaining seconds at the speed so far; None if unknown."""
         done = self.progress - self.progress_before
         if self.state != "running" or self.started is None or done <= 0:
             return None
-        # A clock that was set back must not promise a negative time.
+        # The clock may have been set back; the estimate must not be negative.
         return max(0.0, time.time() - self.started) * (1 - self.progress) / done

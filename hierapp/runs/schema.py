@@ -1,4 +1,4 @@
-"""The tables of the store, and how those of an older hierapp become today's."""
+"""The tables of the store and their migrations from older versions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CREATE TABLE runs (
 )
 """
 
-# A row's number is given inside the writer's transaction and never again: whoever has read up to one missed nothing.
+# Row numbers are assigned inside the write transaction and never reused: a reader can use one as a cursor.
 _METRICS = """
 CREATE TABLE metrics (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -64,19 +64,19 @@ CREATE TABLE confusions (
 
 _SETTINGS = "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
-# Of version 3: the matrices of SimLoss as CSV, each kept once, and which one a run has: none, for the tree's own.
+# Version 3: the similarity matrices of SimLoss as CSV, each stored once; a run without one uses that of its tree.
 _SIMILARITIES = "CREATE TABLE similarities (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 _SIMILARITY_OF_RUN = "ALTER TABLE runs ADD COLUMN similarity TEXT REFERENCES similarities"
 
-# Of version 4: words by which people find their runs, parted by spaces.
+# Version 4: tags of a run, separated by spaces.
 _TAGS_OF_RUN = "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT ''"
 
-# Of version 5: what people write beside a run; `note` is what hierapp itself has to say of it.
+# Version 5: the user's note about a run; `note` is written by hierapp.
 _OWN_NOTE_OF_RUN = "ALTER TABLE runs ADD COLUMN own_note TEXT NOT NULL DEFAULT ''"
 
-# Of version 6: three columns under the names that the code uses.
+# Version 6: three columns are renamed to the names in the code.
 _RENAMED_OF_RUN = (
-    "ALTER TABLE runs RENAME COLUMN placed TO assigned_device",  # by the scheduler; `device` is the one trained on
+    "ALTER TABLE runs RENAME COLUMN placed TO assigned_device",  # by the scheduler; `device` is the actual one
     "ALTER TABLE runs RENAME COLUMN beat TO heartbeat",
     "ALTER TABLE runs RENAME COLUMN lost TO lost_count",
 )
@@ -85,7 +85,7 @@ _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
 def create(db: sqlite3.Connection) -> None:
-    """Make the tables of a new store, inside a transaction."""
+    """Create the tables of a new store, inside a transaction."""
     for statement in (
         _TREES,
         _RUNS,
@@ -103,7 +103,7 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def _from_1(db: sqlite3.Connection) -> None:
-    """Trees are kept once each; metrics are numbered; the queue has an order, runs have owners and attempts."""
+    """Store each tree once; number the metrics; add the order of the queue, owners and attempts."""
     db.create_function("tree_hash", 1, tree_hash, deterministic=True)
     db.execute("ALTER TABLE runs RENAME TO old_runs")
     db.execute("ALTER TABLE metrics RENAME TO old_metrics")
@@ -131,7 +131,7 @@ def _from_1(db: sqlite3.Connection) -> None:
 
 
 def _from_2(db: sqlite3.Connection) -> None:
-    """Runs may have a similarity, kept once each; what older runs did stands in their configurations."""
+    """Add similarities, each stored once, and write the options that older runs used into their configurations."""
     db.execute(_SIMILARITIES)
     db.execute(_SIMILARITY_OF_RUN)
     db.execute(
@@ -140,22 +140,22 @@ def _from_2(db: sqlite3.Connection) -> None:
 
 
 def _from_3(db: sqlite3.Connection) -> None:
-    """Runs may have tags."""
+    """Add tags."""
     db.execute(_TAGS_OF_RUN)
 
 
 def _from_4(db: sqlite3.Connection) -> None:
-    """Runs may have a note of their owner's."""
+    """Add the user's note."""
     db.execute(_OWN_NOTE_OF_RUN)
 
 
 def _from_5(db: sqlite3.Connection) -> None:
-    """Three columns of runs have new names."""
+    """Rename three columns of `runs`."""
     for statement in _RENAMED_OF_RUN:
         db.execute(statement)
 
 
-# From which version, how to the next.
+# By source version: the migration to the next version.
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _from_1,
     2: _from_2,
@@ -166,5 +166,5 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
 
 
 def tree_hash(text: str) -> str:
-    """The key of a text that is kept once: a tree's, a similarity's."""
+    """Return the key of a text that is stored once: a tree or a similarity."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Runs that words name: numbers, ranges of numbers, tags."""
+"""Select runs by number, range of numbers or tag."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
 def chosen(store: Store, words: Iterable[str]) -> list[str]:
-    """The ids of the runs that words name, each once, in the order of the words.
+    """Return the ids of the selected runs, without duplicates, in the order of the words.
 
-    A number is one run, `3-9` all that there are from 3 to 9, `tag:paper` all with that tag, the oldest first.
+    A number selects one run, `3-9` all existing runs from 3 to 9, `tag:paper` all runs with that tag, oldest first.
 
     Raises:
-        StoreError: if there is no such run, or none in a range or with a tag.
+        StoreError: if a run does not exist, or a range or a tag selects none.
     """
     runs, found = store.runs(), dict[str, None]()
     for word in words:

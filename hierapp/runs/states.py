@@ -1,18 +1,18 @@
-"""What a run's state may become: the one place that decides it.
+"""The states of a run and the transitions between them.
 
     queued -- claim --> running -- finish --> finished
       ^ |                 | |  -- fail ----> failed
       | +- cancel --+     | |  -- stop ----> cancelled
       |             v     | +  -- lose ----> interrupted
       |         cancelled |
-      +---- unclaim ------+        (its process never came to be)
+      +---- unclaim ------+        (its process never started)
       +---- resume ------------ failed, cancelled, interrupted
 
-`move` is the only statement of the project that writes the column `state` of a run that exists. It says in its
-condition what the state must have been, inside the writer's transaction: of two that try the same move one succeeds.
+`move` is the only code that writes the column `state` of an existing run. Its statement requires the source state,
+inside the write transaction: of two concurrent attempts at the same move, one succeeds.
 
-An attempt is one time that a run is claimed. Whoever works on a run writes under the number of its attempt, and a
-worker that was taken for dead and comes back (a machine that slept, a node that was cut off) finds its number outdated.
+Each claim of a run starts a new attempt. A worker writes under the number of its attempt. If it was presumed dead and
+resumes (after the machine slept, or a node lost its network), its number is outdated and its writes are refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OPEN_STATES: tuple[State, ...] = ("queued", "running")
 
 @dataclass(frozen=True)
 class Transition:
-    """From which states an event leads to which; `fields` are columns that it sets, as SQL."""
+    """The source states and the target state of an event; `fields` are further columns it sets, as SQL."""
 
     sources: tuple[State, ...]
     target: State
@@ -40,7 +40,7 @@ class Transition:
     fields: str = ""
 
 
-# A clock that was set back must not make a run end before it began.
+# The clock may have been set back; a run must not end before it started.
 _ENDED = "ended = max(:now, coalesce(started, 0)), pid = NULL, process = NULL, heartbeat = NULL"
 
 TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
@@ -85,15 +85,15 @@ def move(
     attempt: int | None = None,
     **fields: Any,
 ) -> bool:
-    """Let an event happen to a run inside a transaction; False, and nothing changed, if its state does not allow it.
+    """Apply an event to a run; return False, with nothing changed, if the state of the run does not allow it.
 
     Args:
-        db: a connection inside a writing transaction.
-        run: its number.
-        event: what happens.
+        db: a connection inside a write transaction.
+        run: the number of the run.
+        event: the event.
         now: the time, in seconds since 1970.
-        attempt: only if this is still the run's attempt.
-        fields: more columns to set.
+        attempt: if given, the event applies only while this is the current attempt of the run.
+        fields: further columns to set.
     """
     transition = TRANSITIONS[event]
     changes = ", ".join(

@@ -1,7 +1,7 @@
-"""Runs, metrics and confusion matrices: one SQLite file (WAL) and one folder a run.
+"""The store of runs, metrics and confusion matrices: one SQLite file (WAL) and one folder per run.
 
-Each thread has its own connections, so that a Store can be shared; other processes open their own by the folder.
-What a run's state may become is decided in `states`; what a worker writes stands in `writer`.
+Threads can share a Store, because each thread has its own connections; other processes open the folder themselves.
+Transitions between states are in `states`; what a worker writes is in `writer`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ IN_ORDER = "priority DESC, place, id"
 
 @dataclass(frozen=True)
 class Changes:
-    """What was recorded since a cursor: the next cursor; for runs that went back to a checkpoint the epoch after which
-    their earlier points are void; and the new rows (run, name, epoch, value)."""
+    """What was recorded since a cursor: the next cursor; for each run that returned to a checkpoint, the epoch after
+    which its earlier points are void; and the new rows (run, name, epoch, value)."""
 
     cursor: int
     cuts: dict[str, float]
@@ -45,8 +45,8 @@ class Store:
     """The runs under a folder, by default `hierapp.paths.home()`.
 
     Raises:
-        StoreError: from any call, if the folder cannot be read or written or the file is no store.
-        DiskFull: a StoreError; from any call that writes.
+        StoreError: from any call, if the folder cannot be read or written or the file is not a store.
+        DiskFull: from any call that writes, if the disk is full; a subclass of StoreError.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -64,8 +64,8 @@ class Store:
         similarities: Sequence[str | None] | None = None,
         tags: Sequence[str] = (),
     ) -> list[str]:
-        """Queue runs over one tree, all or none, each with these tags; their ids in order. `similarities` says for each
-        of them what its option `similarity` stands for, as CSV; None, for the tree's own, by default."""
+        """Queue runs with one tree and the same tags, all or none; return their ids in order. `similarities` holds the
+        similarity matrix of each run as CSV; None, the default, stands for the similarity of the tree."""
         text = tree_formats.render(tree, "json")
         similarities = similarities or [None] * len(configs)
         _check_priority(priority)
@@ -93,7 +93,7 @@ class Store:
         return [str(run) for run in ids]
 
     def runs(self, ids: Iterable[str] | None = None, states: Iterable[State] | None = None) -> list[Run]:
-        """The runs, oldest first, all or those with these ids or in these states."""
+        """Return all runs, or those with these ids or in these states, oldest first."""
         where: list[str] = []
         values: list[int | str] = []
         if ids is not None:
@@ -107,26 +107,26 @@ class Store:
         return self._select(f"WHERE {' AND '.join(['TRUE', *where])} ORDER BY id", values)
 
     def run(self, run: str) -> Run:
-        """One run, or a StoreError that says how to list them."""
+        """Return one run; raise a StoreError, which says how to list runs, if it does not exist."""
         found = self.runs([run])
         if not found:
             raise StoreError(f"There is no run {run!r}; list the runs with `python -m hierapp runs`.")
         return found[0]
 
     def counts(self) -> dict[State, int]:
-        """How many runs there are in each state that has any."""
+        """Return the number of runs in each state; states without runs are left out."""
         with self.database.read() as db:
             return dict(db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
 
     def is_work_left(self, running: bool = True) -> bool:
-        """Whether a run waits that is not held, or, if asked for, one is running; without reading the runs."""
+        """Return whether a run waits that is not held or, with `running`, a run is running; does not read the runs."""
         going = "state = 'running' OR " if running else ""
         with self.database.read() as db:
             found = db.execute(f"SELECT 1 FROM runs WHERE {going}(state = 'queued' AND NOT held) LIMIT 1").fetchone()
         return found is not None
 
     def request_cancel(self, run: str) -> Run:
-        """Cancel a waiting run at once and ask a running one to stop; an ended one stays as it is."""
+        """Cancel a waiting run, or ask a running one to stop; a run that has ended does not change."""
         self.run(run)
         with self.database.write() as db:
             if not move(db, number_of(run), "cancel", time.time()):
@@ -138,7 +138,7 @@ class Store:
         return self.run(run)
 
     def resume(self, run: str) -> Run:
-        """Queue a failed, cancelled or interrupted run again: it goes on from its last checkpoint.
+        """Queue a failed, cancelled or interrupted run again; it continues from its last checkpoint.
 
         Raises:
             StoreError: if it is in another state.
@@ -155,23 +155,23 @@ class Store:
     # The queue
 
     def queue(self, limit: int = -1) -> list[Run]:
-        """The waiting runs in the order in which they start, held ones among them; all, or the first ones."""
+        """Return the waiting runs, including held ones, in the order of the queue; with `limit`, the first ones."""
         return self._select(f"WHERE state = 'queued' ORDER BY {IN_ORDER} LIMIT ?", [limit])
 
     def hold(self, run: str) -> None:
-        """Keep a waiting run from starting."""
+        """Hold a waiting run, so that it does not start."""
         self._set_waiting(run, held=1)
 
     def release(self, run: str) -> None:
-        """Let a held run start."""
+        """Release a held run, so that it can start."""
         self._set_waiting(run, held=0)
 
     def set_priority(self, run: str, priority: int) -> None:
-        """Waiting runs of a higher priority start first."""
+        """Set the priority of a waiting run; runs of higher priority start first."""
         self._set_waiting(run, priority=_check_priority(priority))
 
     def move(self, run: str, to: Place) -> None:
-        """Move a waiting run among those of its priority."""
+        """Move a waiting run among the runs of its priority."""
         with self.database.write() as db:
             order = [
                 (int(row["id"]), float(row["place"]))
@@ -186,15 +186,15 @@ class Store:
                 return
             at = ids.index(number_of(run))
             ids.insert({"first": 0, "earlier": max(at - 1, 0), "later": at + 1, "last": len(ids)}[to], ids.pop(at))
-            # The same places, dealt anew: those that stand elsewhere in the queue are not touched.
+            # Reassign the same places, so that the other runs in the queue are not changed.
             places = sorted(place for _, place in order)
             db.executemany("UPDATE runs SET place = ? WHERE id = ?", list(zip(places, ids, strict=True)))
 
     def claim(
         self, devices: Sequence[str] | None = None, launcher: str = "local", assigned_device: str | None = None
     ) -> Run | None:
-        """Take the first waiting run that asks for one of these devices ("auto", "cpu", ...; by default any): it is
-        running from now on, in one transaction; None when none waits."""
+        """Claim the first waiting run that asks for one of these devices ("auto", "cpu", ...; by default any) and mark
+        it as running, in one transaction; return None if no such run waits."""
         wanted = "" if devices is None else f" AND json_extract(config, '$.device') IN ({marks(devices)})"
         with self.database.write() as db:
             row = db.execute(
@@ -206,11 +206,11 @@ class Store:
         return None if row is None else self.run(str(row["id"]))
 
     def unclaim(self, run: Run) -> bool:
-        """Put a run back whose process never came to be."""
+        """Return a run whose process never started to the queue."""
         return self._move(run, "unclaim")
 
     def lose(self, run: Run, error: str, again: bool = False) -> bool:
-        """Record that a run's process is gone and why; `again` queues it at once to go on from its checkpoint."""
+        """Record that the process of a run is gone, and why; with `again`, queue it to continue from its checkpoint."""
         with self.database.write() as db:
             moved = move(
                 db,
@@ -226,22 +226,22 @@ class Store:
         return moved
 
     def stopped(self, run: Run) -> bool:
-        """Record that a run which was asked to stop is gone."""
+        """Record that the process of a run that was asked to stop is gone."""
         return self._move(run, "stop")
 
     def writer(self, run: str) -> SQLiteRunWriter:
-        """What a worker writes of a run, under the number of its present attempt."""
+        """Return the writer for the current attempt of a run."""
         return SQLiteRunWriter(self.database, number_of(run), self.run(run).attempt)
 
-    # What runs recorded
+    # Recorded values
 
     def metrics(self, ids: Iterable[str], metric: str | None = None) -> dict[str, Points]:
-        """For each run and metric name the (epoch, value) pairs in order; of every metric, or of one."""
+        """Return the (epoch, value) pairs of each run and metric, in order; of all metrics, or of one."""
         with self.database.read() as db:
             return records.points(db, [number_of(run) for run in ids], metric)
 
     def metrics_since(self, cursor: int, ids: Iterable[str]) -> Changes:
-        """What these runs recorded since an earlier call gave this cursor; 0 for everything."""
+        """Return what these runs recorded since the call that returned this cursor; 0 selects everything."""
         wanted = [number_of(run) for run in ids]
         with self.database.read() as db:
             if cursor:
@@ -253,7 +253,7 @@ class Store:
         )
 
     def confusion(self, run: str, part: Part, epoch: int | None = None) -> NDArray[np.int64] | None:
-        """The confusion matrix [L, L] of an epoch, by default the last one; None if there is none yet."""
+        """Return the confusion matrix [L, L] of an epoch, by default the last; None if there is none."""
         with self.database.read() as db:
             return records.confusion(db, number_of(run), part, epoch)
 
@@ -284,7 +284,7 @@ class Store:
             return move(db, number_of(run.id), event, time.time(), attempt=run.attempt)
 
     def _set_waiting(self, run: str, **values: int) -> None:
-        """Set columns of a run that waits; one that does not wait any more stays as it is."""
+        """Set columns of a waiting run; a run in another state does not change."""
         self.run(run)
         changes = ", ".join(f"{name} = ?" for name in values)
         with self.database.write() as db:
@@ -294,12 +294,12 @@ class Store:
 
 
 def number_of(run: str) -> int:
-    """A run's number in the tables; -1, which no run has, for what is none."""
+    """Return the number of a run in the tables; -1, which no run has, for an invalid id."""
     try:
         number = int(run)
     except ValueError:
         return -1
-    return number if abs(number) < 2**63 else -1  # SQLite takes no larger ones
+    return number if abs(number) < 2**63 else -1  # the range of SQLite's integers
 
 
 def _check_priority(priority: int) -> int:

@@ -1,4 +1,4 @@
-"""Words by which people find their runs again."""
+"""Tags: words by which users find their runs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hierapp.errors import ConfigError, short
 from hierapp.runs.run import Run
 from hierapp.runs.store import Store, number_of
 
-LONGEST = 40  # characters of a tag
-MOST = 20  # tags of a run
+LONGEST = 40  # characters per tag
+MOST = 20  # tags per run
 _TAG = re.compile(r"[\w][\w.:+-]*")
 
 
 def read(words: Iterable[str]) -> tuple[str, ...]:
-    """The tags that some words are, each once and in order; a # before one is not part of it.
+    """Validate tags and return them in order, without duplicates and without a leading #.
 
     Raises:
-        ConfigError: if one is no tag, or there are too many.
+        ConfigError: if a word is not a valid tag, or there are too many.
 
     >>> read(["#paper", "baseline", "paper"])
     ('paper', 'baseline')
@@ -36,7 +36,7 @@ def read(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def put(store: Store, run: str, words: Iterable[str]) -> tuple[str, ...]:
-    """Give a run these tags in place of those that it has; they may be none.
+    """Replace the tags of a run; no words remove them all. Return the stored tags.
 
     Raises:
         ConfigError: as `read`.
@@ -50,12 +50,12 @@ def put(store: Store, run: str, words: Iterable[str]) -> tuple[str, ...]:
 
 
 def shared(runs: Sequence[Run]) -> tuple[str, ...]:
-    """The tags that all of these runs have, in the order of the first one's."""
+    """Return the tags that all of these runs have, in the order of the first run."""
     return tuple(tag for tag in (runs[0].tags if runs else ()) if all(tag in run.tags for run in runs))
 
 
 def changed(runs: Sequence[Run], words: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """For each run the tags that it has when `words` take the place of those that all share; its own ones stay.
+    """Return, for each run, its tags after `words` replace the tags that all runs share; its other tags remain.
 
     Raises:
         ConfigError: as `read`, for any of the runs.

@@ -1,4 +1,4 @@
-"""What the file of a run's weights says before its tensors: the configuration, and by what the run was trained."""
+"""The header of a run's weights file: the configuration and the training conditions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from hierapp.runs import Run
 
 WEIGHTS = "model.safetensors"
-HEAD = 8  # bytes that tell the length of a safetensors file's words
+HEAD = 8  # bytes that contain the length of a safetensors header
 MOST_WORDS = 100_000_000
 
 
 def conditions(run: Run) -> dict[str, Any]:
-    """Where and by what a run was trained, as far as it was recorded: that stands in its weights' file."""
+    """Return the recorded training conditions of a run, such as device and versions, from its weights file."""
     words = header(run.folder / WEIGHTS)[0].get("__metadata__", {})
     try:
         found = json.loads(words.get("conditions", "{}"))
@@ -24,7 +24,7 @@ def conditions(run: Run) -> dict[str, Any]:
 
 
 def header(file: Path) -> tuple[dict[str, Any], int]:
-    """What a safetensors file says before its tensors, and how many bytes that takes; nothing of other files."""
+    """Return the header of a safetensors file and its length in bytes; an empty header for other files."""
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(HEAD), "little")

@@ -1,7 +1,7 @@
-"""What the worker of a run writes into the store, under the number of its attempt.
+"""Write the progress of a run into the store, under the number of its attempt.
 
-Every call is one transaction and raises `StaleAttemptError`, with nothing written, once the run is another attempt's or
-has ended: of two workers that believe to have the same run only one can write.
+Each call is one transaction. It raises `StaleAttemptError` and writes nothing once the run has a newer attempt or has
+ended: if two workers believe that they own a run, only one can write.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from hierapp.runs.states import ENDS, State, move
 
 
 class SQLiteRunWriter:
-    """One claim of one run.
+    """The writer for one attempt of a run.
 
     Args:
-        database: where it is written.
-        run: the run's number.
-        number: which attempt this is.
+        database: the database of the store.
+        run: the number of the run.
+        number: the number of the attempt.
 
     Raises:
-        StaleAttemptError: from every call, if the run is not running any more or was claimed again.
+        StaleAttemptError: from every call, if the run is no longer running or was claimed again.
         StoreError: from every call, if the store cannot be written.
     """
 
@@ -40,7 +40,7 @@ class SQLiteRunWriter:
         self.database, self.run, self.number = database, run, number
 
     def take(self, pid: int, process: str) -> None:
-        """Note which process works on it (see `processes.identity`). The first one to say so has it."""
+        """Record the process that works on the run (see `processes.identity`); the first to call this owns the run."""
         with self._transaction() as db:
             taken = db.execute(
                 "UPDATE runs SET pid = ?, process = ?, heartbeat = ? WHERE id = ? AND coalesce(process, ?) = ?",
@@ -50,25 +50,25 @@ class SQLiteRunWriter:
                 raise StaleAttemptError
 
     def begin(self, device: str, version: str) -> None:
-        """Note that training begins, where and by which code; time spent on imports before is not training."""
+        """Record the start of training, the device and the code version; earlier imports are not training time."""
         with self._transaction() as db:
             self._set(db, started=time.time(), device=device, version=version)
 
     def restarted_at(self, epoch: float, progress: float, note: str | None = None) -> None:
-        """Take back what an earlier attempt recorded after an epoch: training goes on from there."""
+        """Delete what an earlier attempt recorded after an epoch, because training continues from there."""
         with self._transaction() as db:
             records.drop_after(db, self.run, epoch)
             self._set(db, progress=progress, progress_before=progress, note=note)
 
     def heartbeat(self) -> bool:
-        """Give a sign of life; whether the run is asked to stop."""
+        """Record that the worker is alive; return whether the run was asked to stop."""
         with self._transaction() as db:
             self._set(db, heartbeat=time.time())
             row = db.execute("SELECT cancel_requested FROM runs WHERE id = ?", (self.run,)).fetchone()
         return row["cancel_requested"] is not None
 
     def is_asked_to_stop(self) -> bool:
-        """The same without a sign of life, and without writing."""
+        """Return whether the run was asked to stop, without writing."""
         with self.database.read() as db:
             row = db.execute(
                 "SELECT cancel_requested FROM runs WHERE id = ? AND state = 'running' AND attempt = ?",
@@ -79,30 +79,30 @@ class SQLiteRunWriter:
         return row["cancel_requested"] is not None
 
     def report(self, epoch: float, values: Mapping[str, float], progress: float) -> None:
-        """Record values at a point in time, in epochs (1.5 = in the middle of the second), and the share of the run
-        that is done; NaN is kept as NULL."""
+        """Record values at a time in epochs (1.5 is the middle of the second epoch) and the progress of the run, from 0
+        to 1; NaN is stored as NULL."""
         with self._transaction() as db:
             records.add_metrics(db, self.run, epoch, values)
             self._set(db, progress=progress)
 
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: NDArray[np.int64]) -> None:
-        """Record an epoch's values and its validation confusion matrix, all or none."""
+        """Record the values and the validation confusion matrix of an epoch, in one transaction."""
         with self._transaction() as db:
             records.add_metrics(db, self.run, epoch, values)
             records.add_confusion(db, self.run, "validation", epoch, confusion)
             self._set(db, epoch=epoch)
 
     def saved(self, file: Path) -> None:
-        """A file of the run's folder is whole; nothing is left to do where the folder is the store's own."""
+        """Accept a complete file in the run's folder; there is nothing to do here, the folder is in the store."""
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        """Record the test metrics and that the run is finished."""
+        """Record the test metrics and that the run has finished."""
         with self._transaction() as db:
             records.add_confusion(db, self.run, "test", epoch, confusion)
             move(db, self.run, "finish", time.time(), error=None, test=json.dumps(test))
 
     def end(self, state: State, error: str | None = None) -> None:
-        """Record that the run ended before it was done, and why."""
+        """Record that the run ended early, and why."""
         with self._transaction() as db:
             move(db, self.run, ENDS[state], time.time(), error=error)
 

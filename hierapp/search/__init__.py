@@ -1,11 +1,11 @@
-"""Hyper-parameter search: Optuna asks for configurations, and ordinary runs of the queue answer.
+"""Hyper-parameter search: Optuna proposes configurations, which run as ordinary runs of the queue.
 
-A search is kept as what was asked (`plan`) and a journal of lines to which is only ever added (`journal`); how its
-trials stand is read from the journal and the runs each time anew (`trials`). Optuna is given that history at every
-question (`sampling`), so that it has nothing to keep, and whoever dies on the way loses and doubles nothing. `runner`
-asks, queues and prunes, in a process of its own.
+A search is stored as its settings (`plan`) and an append-only journal (`journal`); the status of its trials is read
+from the journal and the runs each time (`trials`). Optuna receives that history with every question (`sampler`), so it
+stores nothing, and a crash at any point neither loses nor duplicates a trial. `runner` asks, queues and prunes, in a
+separate process.
 
-All of it looks at the validation part alone.
+The search uses the validation part only.
 """
 
 __all__ = ["journal", "plan", "report", "runner", "sampler", "space", "trials"]

@@ -1,4 +1,4 @@
-"""`python -m hierapp.search NAME`: work on a search of HIERAPP_HOME until it has ended or is asked to stop."""
+"""`python -m hierapp.search NAME`: work on a search of HIERAPP_HOME until it ends or is asked to stop."""
 
 import sys
 

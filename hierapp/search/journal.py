@@ -1,7 +1,7 @@
-"""The searches on disk: `searches/NAME` in the store's folder, with the plan and a journal of what was done.
+"""Searches on disk: `searches/NAME` in the store's folder, with the plan and a journal of what was done.
 
-The journal is a file of lines to which is only ever added, so that a crash loses nothing that was done: before a
-trial's run is queued, a line says with which values it will be. The runner, pages and commands all write it.
+The journal is an append-only file of lines, so that a crash loses nothing that was done: before a trial's run is
+queued, a line records its values. The runner, pages and commands all write to it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock"
 
 @dataclass
 class Entry:
-    """What the journal says of one trial.
+    """What the journal says about one trial.
 
     Attributes:
         params: its values, by name.
         run: the id of its run, once that is queued.
-        refused: why it could not be tried, if so.
-        pruned: the attempt of the run that was ended for being hopeless, and after which epoch; None if none was.
-        halted: whether its run was ended because the search was asked to stop.
+        refused: the reason why it could not be tried, if any.
+        pruned: the attempt of the run that was stopped as unpromising, and the epoch after which it was stopped; None
+            if none was.
+        halted: whether its run was stopped because the search was asked to stop.
     """
 
     params: dict[str, Value]
@@ -54,9 +55,10 @@ class Journal:
     Attributes:
         entries: the trials in order.
         stopping: whether the search was asked to stop.
-        error: why it could not go on, if so.
+        error: the reason why it could not continue, if any.
         begun: when it was last started, in seconds since 1970.
-        importances: what mattered, as the runner saw it last; it costs seconds of imports, which no page has.
+        importances: the importance of the parameters, as last computed by the runner; pages do not compute it because
+            the imports take seconds.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Journal:
     importances: dict[str, float] = field(default_factory=dict)
 
     def apply(self, line: dict[str, Any]) -> None:
-        """Take in one more line."""
+        """Apply one more line."""
         trial = line.get("trial")
         if "ask" in line and trial == len(self.entries):
             self.entries.append(Entry(line["ask"]))
@@ -101,16 +103,16 @@ class Search:
 
     @property
     def folder(self) -> Path:
-        """Where it is kept."""
+        """The folder of the search."""
         return _folder(self.store) / self.name
 
     @property
     def log_file(self) -> Path:
-        """Where the output of its runner goes."""
+        """The file with the output of its runner."""
         return self.folder / LOG
 
     def read(self) -> Journal:
-        """The journal as it stands."""
+        """Read the current journal."""
         journal = Journal()
         try:
             text = (self.folder / JOURNAL).read_text(encoding="utf-8")
@@ -126,11 +128,11 @@ class Search:
         return journal
 
     def append(self, **line: Any) -> None:
-        """Add a line; it is on the disk when this returns."""
+        """Append a line; it is on disk when this returns."""
         with files.as_store_error(f"The search {self.name} cannot be written"):
             file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                # One write, and a line break on both sides: whatever was cut short before spoils nothing.
+                # A single write with a line break on both sides: an earlier truncated line cannot corrupt this one.
                 text = f"\n{json.dumps(line)}\n".encode()
                 if os.write(file, text) < len(text):
                     raise OSError(errno.ENOSPC, "No space left on device")
@@ -140,8 +142,10 @@ class Search:
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[bool]:
-        """Try for some seconds to take the runner's lock, which the system releases when its holder dies; whether it
-        was taken."""
+        """Try for up to `patience` seconds to take the runner's lock, and yield whether it was taken.
+
+        The system releases the lock when its holder dies.
+        """
         with files.as_store_error(f"The search {self.name} cannot be written"):
             file = (self.folder / LOCK).open("a")
         with file:
@@ -151,7 +155,7 @@ class Search:
             yield taken
 
     def is_at_work(self) -> bool:
-        """Whether a runner works on it now; no file is made."""
+        """Return whether a runner is working on the search, without creating a file."""
         try:
             file = (self.folder / LOCK).open("r+")
         except OSError:
@@ -161,17 +165,17 @@ class Search:
 
 
 def begin(store: Store, plan: Plan) -> Search:
-    """Keep a new search. It does nothing yet; `runner.start` lets it go.
+    """Save a new search. It does nothing until `runner.start` starts it.
 
     Raises:
-        StoreError: if there is one of that name already, or it cannot be written; nothing is kept then.
+        StoreError: if a search with this name exists or it cannot be written; nothing is saved then.
     """
     search = Search(store, plan)
     part = search.folder.with_name(f".{search.name}.{secrets.token_hex(4)}.part")
     try:
         part.mkdir(parents=True)
         (part / PLAN).write_text(plan.to_json(), encoding="utf-8")
-        part.rename(search.folder)  # fails where there is a folder that is not empty
+        part.rename(search.folder)  # fails if the folder exists and is not empty
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         if (search.folder / PLAN).exists():
@@ -183,12 +187,12 @@ def begin(store: Store, plan: Plan) -> Search:
 
 
 def find(store: Store, name: str) -> Search:
-    """A search by its name.
+    """Return a search by its name.
 
     Raises:
         StoreError: if there is none, or its plan is broken.
     """
-    # Not by the path: a name with slashes must not lead elsewhere.
+    # Compare names instead of building a path: a name with slashes must not lead elsewhere.
     if name not in names(store):
         raise StoreError(f"There is no search {name!r}; list them with `python -m hierapp searches`.")
     try:
@@ -198,7 +202,7 @@ def find(store: Store, name: str) -> Search:
 
 
 def names(store: Store) -> list[str]:
-    """The searches, the newest first."""
+    """Return the names of the searches, the newest first."""
     try:
         kept = [each for each in _folder(store).glob(f"*/{PLAN}") if not each.parent.name.startswith(".")]
         return [plan.parent.name for plan in sorted(kept, key=lambda plan: plan.stat().st_mtime, reverse=True)]

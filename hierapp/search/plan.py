@@ -1,4 +1,4 @@
-"""A search as it was asked for: what stays, what varies, how many trials, by which metric they are judged."""
+"""The settings of a search: what is fixed, what varies, the number of trials, and the metric that judges them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hierapp.training import RunConfig
 from hierapp.training.config import MOST_RUNS
 from hierapp.trees import LabelTree, formats as tree_formats
 
-LONGEST_NAME = 32  # characters; with what stands before it still a tag
+LONGEST_NAME = 32  # characters; with the prefix it is still a valid tag
 _NAME = re.compile(r"\w[\w.-]*")
 PRUNERS = {
     "median": "end trials that are worse than the median of the finished ones at the same epoch",
@@ -28,14 +28,14 @@ PRUNERS = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of the validation part by which trials are judged."""
+    """A metric of the validation part that judges trials."""
 
     title: str
     more_is_better: bool
     percent: bool
 
 
-# What runs record of the validation part and can be compared over losses; val_loss cannot.
+# Metrics that runs record on the validation part and that are comparable across losses; val_loss is not.
 METRICS = {
     "val_accuracy": Metric("validation accuracy", more_is_better=True, percent=True),
     "val_distance": Metric("mean distance of the validation images", more_is_better=False, percent=False),
@@ -44,23 +44,23 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search is to do. Make one, then `check` it.
+    """What a search does. Create one, then call `check`.
 
     Attributes:
-        name: of the search; its runs get the tag "search:NAME".
-        losses: one, or several among which the loss varies.
-        values: the fields of RunConfig that stay, but loss and options; "data" and "tree" at least.
-        options: options of the losses that stay, by "loss.option".
+        name: the name of the search; its runs get the tag "search:NAME".
+        losses: one loss, or several between which the search chooses.
+        values: the fixed fields of RunConfig except loss and options; at least "data" and "tree".
+        options: the fixed options of the losses, by "loss.option".
         varied: what varies; see `space.parse`.
-        tree_text: the tree as JSON: trials of one search have one tree, whatever becomes of its file.
-        trials: how many configurations are tried.
-        at_once: how many of them wait or run at a time; the queue's slots say how many of these run.
-        metric: a key of `METRICS`; of a trial counts the best epoch's, or the last one's with select "last".
+        tree_text: the tree as JSON: all trials of a search use the same tree, even if its file changes.
+        trials: the number of configurations to try.
+        at_once: how many trials wait or run at a time; the queue's slots limit how many of these run.
+        metric: a key of `METRICS`; a trial counts with its best epoch or, with select "last", its last one.
         pruner: a key of `PRUNERS`.
-        seed: of the sampler.
-        owner: the e-mail of who asked, if any.
-        waiting: how many runs its owner may have waiting and running at a time; None is no limit.
-        created: in seconds since 1970.
+        seed: the seed of the sampler.
+        owner: the e-mail address of the user who started it, if any.
+        waiting: how many runs its owner may have waiting and running at a time; None for no limit.
+        created: the time of creation, in seconds since 1970.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Plan:
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """What varies, first that on which others depend."""
+        """The dimensions that vary, those that others depend on first."""
         return space.parse(self.varied, self.losses)
 
     @cached_property
@@ -90,22 +90,22 @@ class Plan:
 
     @property
     def tag(self) -> str:
-        """By which its runs are found."""
+        """The tag of its runs."""
         return f"search:{self.name}"
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Every network that it may train."""
+        """The networks that it may train."""
         varied = [str(model) for each in self.dimensions if each.name == "model" for model in each.choices]
         return tuple(dict.fromkeys([*varied, str(self.values.get("model", "lenet"))]))
 
     @property
     def epochs(self) -> int:
-        """Of each trial, at most."""
+        """The maximum number of epochs of each trial."""
         return int(self.values.get("epochs", RunConfig.model_fields["epochs"].default))
 
     def start(self) -> dict[str, Any]:
-        """The values by name before anything varies, to tell what says something (`Dimension.says_something`)."""
+        """Return the values by name before anything varies; `Dimension.says_something` uses them."""
         return {
             **{name: known.default for name, known in RunConfig.model_fields.items()},
             **self.values,
@@ -113,10 +113,10 @@ class Plan:
         }
 
     def config(self, params: Mapping[str, Value]) -> RunConfig:
-        """The configuration of a trial.
+        """Return the configuration of a trial.
 
         Raises:
-            ConfigError: if these values do not go together, or not with the tree.
+            ConfigError: if these values are incompatible with each other or with the tree.
         """
         loss = str(params.get("loss", self.losses[0]))
         own = {**self.options, **{name: value for name, value in params.items() if "." in name}}
@@ -127,7 +127,7 @@ class Plan:
         return config
 
     def check(self) -> None:
-        """See that everything can be tried, each end of each range for one.
+        """Check that everything can be tried, including both ends of each range.
 
         Raises:
             ConfigError: one sentence on the first thing that cannot.
@@ -156,15 +156,15 @@ class Plan:
                 raise ConfigError(f"The option {name} is given one value and varies; leave one of the two out.")
 
     def to_json(self) -> str:
-        """As it is kept on disk."""
+        """Return the plan as it is stored on disk."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """The plan that was kept.
+        """Return a stored plan.
 
         Raises:
-            StoreError: if it cannot be understood.
+            StoreError: if it cannot be parsed.
         """
         try:
             given = json.loads(text)
@@ -175,7 +175,9 @@ class Plan:
 
 
 def options_of(chosen: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by "loss.option", of names as "mass", which goes to every loss that has it, or "hierarchical.mass".
+    """Return options by "loss.option".
+
+    A name such as "mass" applies to every loss that has this option, "hierarchical.mass" to that loss only.
 
     Raises:
         ConfigError: if an option belongs to none of the losses.

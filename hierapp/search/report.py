@@ -1,4 +1,4 @@
-"""What is said of searches, alike on the command line and on the page: a dict for JSON, tables for people."""
+"""The report of searches, the same for the command line and the page: a dict for JSON, tables for the user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hierapp.search.trials import SearchState, Trial
 
 @dataclass(frozen=True)
 class Report:
-    """A search as it stands at one moment."""
+    """The state of a search at one moment."""
 
     search: Search
     journal: Journal
@@ -30,7 +30,7 @@ class Report:
 
     @classmethod
     def of(cls, search: Search) -> Report:
-        """Look at a search now.
+        """Read the current state of a search.
 
         Raises:
             StoreError: if it cannot be read.
@@ -46,17 +46,17 @@ class Report:
 
     @property
     def is_going(self) -> bool:
-        """Whether it will look different in a moment."""
+        """Whether its state is about to change."""
         return self.state in ("running", "stopping")
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many trials there are in each state that has any."""
+        """The number of trials in each state that occurs."""
         states = [trial.state for trial in self.trials]
         return {state: states.count(state) for state in trials.STATES if state in states}
 
     def as_dict(self) -> dict[str, Any]:
-        """As the command line prints it with --json."""
+        """Return the report as the command line prints it with --json."""
         plan = self.search.plan
         return {
             "name": plan.name,
@@ -86,7 +86,7 @@ class Report:
         }
 
     def table(self) -> pd.DataFrame:
-        """One row a trial: its run, its state, its value so far, and what it tried; "" where that says nothing."""
+        """Return one row per trial: run, state, value so far, and parameters; "" where a parameter does not apply."""
         columns = [dimension.title for dimension in self.search.plan.dimensions]
         rows = [
             {
@@ -107,7 +107,7 @@ class Report:
 
 
 def overview(store: Store) -> pd.DataFrame:
-    """One row a search, the newest first; those whose plan is broken are left out."""
+    """Return one row per search, the newest first; searches with a broken plan are left out."""
     rows = []
     for report in every(store):
         plan = report.search.plan
@@ -128,20 +128,20 @@ def overview(store: Store) -> pd.DataFrame:
 
 
 def every(store: Store) -> list[Report]:
-    """The searches of a store, the newest first, without those whose plan is broken."""
+    """Return the searches of a store, the newest first, without those with a broken plan."""
     found: list[Report] = []
     for name in journal.names(store):
         try:
             search = journal.find(store, name)
             _ = search.plan.dimensions
-        except HierappError:  # of another hierapp: it varies what is not known here
+        except HierappError:  # from another version of hierapp: it varies something unknown here
             continue
         found.append(Report.of(search))
     return found
 
 
 def text(value: Value) -> str:
-    """A value as it is written.
+    """Format a value.
 
     >>> text(0.00123), text(True), text("adam")
     ('0.00123', 'on', 'adam')
@@ -152,7 +152,7 @@ def text(value: Value) -> str:
 
 
 def best_so_far(report: Report) -> list[tuple[int, float]]:
-    """The best value of the finished trials up to each of them: (trial, value) in order."""
+    """Return the best value up to each finished trial: (trial, value) in order."""
     found: list[tuple[int, float]] = []
     better = max if report.metric.more_is_better else min
     for trial in finished(report.trials):
@@ -162,5 +162,5 @@ def best_so_far(report: Report) -> list[tuple[int, float]]:
 
 
 def finished(tried: Sequence[Trial]) -> list[Trial]:
-    """The trials whose value counts."""
+    """Return the trials whose value counts."""
     return [trial for trial in tried if trial.state == "finished" and trial.value is not None]

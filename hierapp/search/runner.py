@@ -1,8 +1,8 @@
-"""Asking, queuing, pruning: what a search does, in a process of its own.
+"""Ask, queue, prune: the work of a search, in a separate process.
 
-`python -m hierapp.search NAME` works on one search and ends when its trials have, or when it is asked to stop. It holds
-a lock while it does, so that there is one for each search. It keeps nothing in mind: whatever it does is noted in the
-journal first or can be told from the store, and the next runner goes on from there.
+`python -m hierapp.search NAME` works on one search and ends when its trials have ended or when it is asked to stop. It
+holds a lock meanwhile, so that each search has one runner. It has no state of its own: everything it does is recorded
+in the journal first or can be derived from the store, and the next runner continues from there.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from hierapp.utils import processes
 from hierapp.utils.disk import disk_of
 
 POLL_SECONDS = 0.5
-FULL_DISK_SECONDS = 2.0  # between looks while the disk is full
+FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
 
 
 class SearchRunner:
-    """One runner's view of a search.
+    """The work of one runner on a search.
 
     Args:
-        search: what it works on.
+        search: the search to work on.
     """
 
     def __init__(self, search: Search) -> None:
         self.search, self.plan, self.store = search, search.plan, search.store
-        # Of which trials it was seen after which epoch that they are not hopeless.
+        # By trial, the last epoch at which the trial was judged worth continuing.
         self._judged: dict[int, int] = {}
         self._finished = 0
 
     def revive(self) -> None:
-        """Let runs go on whose processes are gone, once, before the first step."""
+        """Resume runs whose processes are gone, once, before the first step."""
         scheduler.reap_lost_runs(self.store)
         for trial in trials.read(self.search):
             if trial.state == "interrupted" and trial.run is not None:
                 execution.resume(self.store, trial.run.id)
 
     def step(self) -> bool:
-        """Look once: end what is hopeless, queue what is next; False when nothing is left to do.
+        """Do one step: stop unpromising runs, queue the next one. Return False when nothing is left to do.
 
         Raises:
-            HierappError: if no run can be queued any more; one sentence says why.
+            HierappError: if no run can be queued any more; one sentence gives the reason.
         """
         done = self.search.read()
         if done.stopping:
@@ -90,18 +90,18 @@ class SearchRunner:
             say(f"trial {number} is run {entry.run}: {entry.params}")
 
     def _bring_back(self, done: Journal, now: Sequence[Trial]) -> None:
-        """Resume the runs that were ended with the search, now that it goes on."""
+        """Resume the runs that were stopped with the search."""
         for trial, entry in zip(now, done.entries, strict=True):
             if trial.run is None or not entry.halted:
                 continue
             if trial.state == "stopped":
                 execution.resume(self.store, trial.run.id)
             elif trial.is_open and trial.run.cancel_requested is not None:
-                continue  # it is still on its way to its end
+                continue  # it has not stopped yet
             self.search.append(trial=trial.number, halted=False)
 
     def _prune(self, done: Journal, now: Sequence[Trial]) -> None:
-        """End the runs of hopeless trials."""
+        """Stop the runs of unpromising trials."""
         for trial, entry in zip(now, done.entries, strict=True):
             if trial.state != "running" or trial.run is None or not trial.values:
                 continue
@@ -117,13 +117,13 @@ class SearchRunner:
                 self.store.request_cancel(trial.run.id)
 
     def _ask(self, now: Sequence[Trial]) -> None:
-        """Think of one more trial, if it may go on now; it is queued in the next step."""
+        """Ask for one more trial if one may start now; the next step queues it."""
         going = sum(trial.is_open or trial.state == "stopped" for trial in now)
         if len(now) < self.plan.trials and going < self.plan.at_once and self._is_room():
             self.search.append(trial=len(now), ask=sampler.ask(self.plan, now))
 
     def _judge(self, done: Journal, now: Sequence[Trial]) -> None:
-        """Note what mattered, whenever one more trial has finished."""
+        """Record the importances whenever one more trial has finished."""
         finished = sum(trial.state == "finished" for trial in now)
         if finished != self._finished:
             self._finished = finished
@@ -132,7 +132,7 @@ class SearchRunner:
                 self.search.append(importances=found)
 
     def _is_room(self) -> bool:
-        """Whether the owner may have one more run waiting or running."""
+        """Return whether the owner may have one more run waiting or running."""
         most = self.plan.waiting
         if most is None:
             return True
@@ -140,8 +140,8 @@ class SearchRunner:
 
 
 def run_search(search: Search) -> None:
-    """Work on a search until nothing is left to do, or another runner does."""
-    # A page that looks whether somebody is at work holds the lock for a moment.
+    """Work on a search until nothing is left to do; return at once if another runner is at work."""
+    # A page that checks for a runner holds the lock for a moment.
     with search.locked(patience=1.0) as taken:
         if not taken:
             return
@@ -158,13 +158,13 @@ def run_search(search: Search) -> None:
 
 
 def begin(store: Store, plan: Plan) -> Search:
-    """Keep a new search and let it go.
+    """Save a new search and start it.
 
     Raises:
-        ConfigError: if something of it cannot be tried; nothing is kept.
-        DatasetError: if the data set is not there; nothing is kept.
-        TreeError: if the tree's leaves are not the data set's classes; nothing is kept.
-        StoreError: if there is one of that name already, or it cannot be written or started.
+        ConfigError: if some part of it cannot be tried; nothing is saved.
+        DatasetError: if the data set is not available; nothing is saved.
+        TreeError: if the tree's leaves are not the data set's classes; nothing is saved.
+        StoreError: if a search with this name exists, or it cannot be written or started.
     """
     plan.check()
     data = str(plan.values["data"])
@@ -178,10 +178,10 @@ def begin(store: Store, plan: Plan) -> Search:
 
 
 def start(search: Search) -> None:
-    """Let a new search go, or one go on that was stopped or whose runner is gone.
+    """Start a new search, or resume one that was stopped or whose runner is gone.
 
     Raises:
-        StoreError: if it goes on already, has ended, or its process cannot be started.
+        StoreError: if it is already running, has ended, or its process cannot be started.
     """
     done = search.read()
     state = trials.state_of(search, trials.read(search, done), done, time.time())
@@ -200,7 +200,7 @@ def start(search: Search) -> None:
 
 
 def stop(search: Search) -> None:
-    """Let a search try nothing more, and end its runs; they go on with it."""
+    """Stop a search: no further trials, and its runs are stopped; resuming the search resumes them."""
     search.append(stop=True, at=time.time())
     with search.locked() as taken:
         if taken:  # no runner is there to do it
@@ -208,7 +208,7 @@ def stop(search: Search) -> None:
 
 
 def halt(search: Search) -> None:
-    """End the runs of all open trials."""
+    """Stop the runs of all open trials."""
     for trial in trials.read(search):
         if trial.is_open and trial.run is not None:
             search.append(trial=trial.number, halted=True)

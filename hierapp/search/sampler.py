@@ -1,8 +1,8 @@
-"""What Optuna is asked: what to try next, whether a trial is hopeless, which parameters mattered.
+"""Questions to Optuna: what to try next, whether a trial is unpromising, which parameters mattered.
 
-Each question builds the study from the trials as they stand, so that nothing of Optuna's has to be kept or mended. The
-sampler is TPE (Bergstra et al. 2011) as Optuna has it: the first ten trials are random, the others are likely to be
-good by those before; trials that go on meanwhile count as bad ones, so that two at once do not try the same.
+Each question builds the study from the current trials, so that no Optuna state is stored or repaired. The sampler is
+TPE (Bergstra et al. 2011) as implemented in Optuna: the first ten trials are random, the others are chosen to be good
+given the previous ones; running trials count as bad ones, so that two parallel trials do not try the same values.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from hierapp.search.trials import Trial
 if TYPE_CHECKING:
     import optuna
 
-RANDOM_TRIALS = 10  # before the sampler learns from what it saw
-SPARED_TRIALS = 5  # finished ones, before any is pruned
-SPARED_SHARE = 0.2  # of the epochs, in which none is pruned
-ENOUGH = 10  # finished trials for importances
-GOOD_TRIALS, GOOD_SHARE = 5, 0.1  # importances tell what these have in common
+RANDOM_TRIALS = 10  # before the sampler learns from the results
+SPARED_TRIALS = 5  # finished trials before any is pruned
+SPARED_SHARE = 0.2  # the share of the epochs in which no trial is pruned
+ENOUGH = 10  # finished trials required for importances
+GOOD_TRIALS, GOOD_SHARE = 5, 0.1  # the number and share of best trials that importances are about
 
 
 def ask(plan: Plan, trials: Sequence[Trial]) -> dict[str, Value]:
-    """The values of the next trial by name; the same for the same trials."""
+    """Return the values of the next trial by name; deterministic for the same trials."""
     trial = _study(plan, trials).ask()
     params: dict[str, Value] = {}
     known = plan.start()
@@ -39,8 +39,11 @@ def ask(plan: Plan, trials: Sequence[Trial]) -> dict[str, Value]:
 
 
 def should_prune(plan: Plan, trials: Sequence[Trial], number: int) -> bool:
-    """Whether the pruner gives a trial up: after five finished ones, and a fifth of its epochs, if its best epoch so
-    far is worse than the median of theirs at the same epoch."""
+    """Return whether the pruner stops a trial.
+
+    It does so after five finished trials and a fifth of the trial's epochs, if its best epoch so far is worse than the
+    median of theirs at the same epoch.
+    """
     if plan.pruner == "off" or not trials[number].values:
         return False
     study = _study(plan, trials)
@@ -48,10 +51,10 @@ def should_prune(plan: Plan, trials: Sequence[Trial], number: int) -> bool:
 
 
 def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
-    """How much each parameter has to do with a trial being among the best, as shares of 1, the largest first; empty
-    while there are too few trials to tell.
+    """Return the importance of each parameter for a trial being among the best.
 
-    PED-ANOVA (Watanabe et al. 2023), for parameters of one loss alone too.
+    The importances are shares of 1, the largest first, by PED-ANOVA (Watanabe et al. 2023), which also handles
+    parameters that belong to one loss only. The result is empty while there are too few trials.
     """
     sign = -1 if METRICS[plan.metric].more_is_better else 1
     values = sorted(sign * trial.value for trial in trials if trial.state == "finished" and trial.value is not None)
@@ -59,19 +62,19 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
         return {}
     share = max(GOOD_SHARE, GOOD_TRIALS / len(values))
     if values[math.ceil(share * len(values)) - 1] == values[-1]:
-        return {}  # all alike
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # this imports scikit-learn
+        return {}  # all equal
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # imports scikit-learn
 
     evaluator = PedAnovaImportanceEvaluator(target_quantile=share)
     return get_param_importances(_study(plan, trials), evaluator=evaluator)
 
 
 def _study(plan: Plan, trials: Sequence[Trial]) -> optuna.Study:
-    """The trials as Optuna knows them, in their order."""
+    """Return the study with the trials in their order."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # Another seed for each question, or random trials would all be the same.
+    # A different seed for each question; otherwise all random trials would be the same.
     seed = int(np.random.SeedSequence([plan.seed, len(trials)]).generate_state(1)[0])
     study = optuna.create_study(
         direction="maximize" if METRICS[plan.metric].more_is_better else "minimize",
@@ -101,7 +104,7 @@ def _state(trial: Trial) -> optuna.trial.TrialState:
         return TrialState.FAIL if trial.value is None else TrialState.COMPLETE
     if trial.state == "pruned":
         return TrialState.PRUNED
-    # Those that go on with the search are not lost.
+    # Stopped and interrupted trials resume with the search, so they count as running.
     return TrialState.RUNNING if trial.is_open or trial.state in ("stopped", "interrupted") else TrialState.FAIL
 
 

@@ -1,4 +1,4 @@
-"""What a search may vary, and within what: each is a word as `learning_rate=1e-4..1e-1:log` or `optimizer=adam,sgd`."""
+"""The search space: each dimension is a word such as `learning_rate=1e-4..1e-1:log` or `optimizer=adam,sgd`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hierapp.losses import Option
 from hierapp.training import models
 from hierapp.training.config import GROUPS, ONLY_WITH, FormField, fields_of
 
-DIGITS = 4  # of a number that is tried: 0.03137, not 0.031374118624
+DIGITS = 4  # significant digits of a trial's number: 0.03137, not 0.031374118624
 HOW = "NAME=RANGE, as in learning_rate=1e-4..1e-1:log, mass=0..1 or optimizer=adam,sgd"
 
 Value = float | int | str | bool
 
-# Not to be varied: what decides the budget, what computes, and by what an epoch is chosen.
+# Fields that cannot vary: budget, machine, and model selection.
 _FIXED = {"epochs", "patience", "select", *fields_of("machine")}
 
-# Where a search begins if nobody says otherwise; for the others see `usual_range`.
+# Default ranges; for the other fields see `usual_range`.
 _USUAL = {
     "learning_rate": "1e-4..1e-1:log",
     "batch_size": "32,64,128,256",
@@ -51,10 +51,10 @@ class Dimension:
     """One thing that varies.
 
     Attributes:
-        name: of a field of RunConfig, or "loss.option".
-        choices: the values, where it is one of several; else it lies between `low` and `high`.
-        log: whether equal ratios are to count alike, not equal differences.
-        whole: whether it is a whole number.
+        name: a field of RunConfig, or "loss.option".
+        choices: the values, if it is one of several; otherwise it lies between `low` and `high`.
+        log: whether the scale is logarithmic, not linear.
+        whole: whether it is an integer.
     """
 
     name: str
@@ -66,11 +66,11 @@ class Dimension:
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        """The values between which, or of which, all lie."""
+        """The bounds of the range, or all choices."""
         return self.choices or (self.clean(self.low), self.clean(self.high))
 
     def clean(self, value: Any) -> Value:
-        """A value as it is tried: numbers by four digits, within the bounds."""
+        """Return a value as it is tried: numbers rounded to four digits, within the bounds."""
         if self.choices:
             return next(choice for choice in self.choices if choice == value)
         if self.whole:
@@ -79,19 +79,19 @@ class Dimension:
         return min(self.high, max(self.low, float(f"{value:.{DIGITS}g}")))
 
     def says_something(self, values: Mapping[str, Any]) -> bool:
-        """Whether it changes anything beside the other values, by name: of an option its loss must be the one."""
+        """Return whether it has an effect given the other values: an option has one only if its loss is chosen."""
         loss, dot, _ = self.name.rpartition(".")
         other, needed = ONLY_WITH.get(self.name, ("", None))
         return bool(values["loss"] == loss if dot else not other or values[other] == needed)
 
     @property
     def title(self) -> str:
-        """Its name as people read it."""
+        """The name for the user."""
         return self.name.replace("_", " ").replace(".", ": ")
 
 
 def variable(chosen: Sequence[str]) -> list[str]:
-    """What can be varied with these losses: fields of RunConfig, and options as "loss.option".
+    """Return what can vary with these losses: fields of RunConfig, and options as "loss.option".
 
     >>> variable(["hierarchical"])[:2], variable(["hierarchical"])[-1]
     (['model', 'batch_size'], 'hierarchical.soft_reduction')
@@ -103,7 +103,7 @@ def variable(chosen: Sequence[str]) -> list[str]:
 
 
 def usual_range(name: str) -> str:
-    """A sensible range to begin with, as the part of a word after "=".
+    """Return a sensible initial range, as the part of a word after "=".
 
     >>> usual_range("optimizer"), usual_range("hierarchical.mass")
     ('adam,adamw,sgd', '0..1')
@@ -120,15 +120,16 @@ def usual_range(name: str) -> str:
 
 
 def parse(words: Sequence[str], chosen: Sequence[str]) -> tuple[Dimension, ...]:
-    """What varies, by words of the form NAME=RANGE; first that on which others depend.
+    """Parse words of the form NAME=RANGE into dimensions, those that others depend on first.
 
     Args:
-        words: "mass=0..1" goes to every loss that has it, "hierarchical.mass=0..1" to that one. "a..b" is a range, of
-            whole numbers where the field has such, "a..b:log" one in which ratios count, "a,b,c" one of several.
-        chosen: the losses; of several, the loss itself varies too.
+        words: "mass=0..1" applies to every loss that has this option, "hierarchical.mass=0..1" to that loss only.
+            "a..b" is a range (of integers if the field is an integer), "a..b:log" a range with a logarithmic scale,
+            "a,b,c" a choice.
+        chosen: the losses; if there are several, the loss itself varies too.
 
     Raises:
-        ConfigError: one sentence on the first word that cannot be understood.
+        ConfigError: one sentence on the first word that cannot be parsed.
 
     >>> [each.name for each in parse(["mass=0..1", "optimizer=adam,sgd"], ["hierarchical"])]
     ['optimizer', 'hierarchical.mass']
@@ -155,12 +156,12 @@ def parse(words: Sequence[str], chosen: Sequence[str]) -> tuple[Dimension, ...]:
 
 @cache
 def _fields() -> dict[str, FormField]:
-    """The fields of RunConfig that may vary, by name."""
+    """Return the fields of RunConfig that may vary, by name."""
     return {name: field for group in GROUPS for name, field in fields_of(group).items() if name not in _FIXED}
 
 
 def _named(name: str, chosen: Sequence[str]) -> list[str]:
-    """The full names that a name stands for: itself, or the option of that name of each loss."""
+    """Return the full names that a name stands for: the name itself, or the option of that name of each loss."""
     name = name.replace("-", "_") if "." not in name else name
     if name == "model" or name in _fields():
         return [name]
@@ -173,7 +174,7 @@ def _named(name: str, chosen: Sequence[str]) -> list[str]:
 
 
 def _dimension(name: str, text: str) -> Dimension:
-    """One dimension by its full name and its range."""
+    """Parse one dimension from its full name and its range."""
     loss, dot, option_name = name.rpartition(".")
     option = next((each for each in losses.find(loss).options if each.name == option_name), None) if dot else None
     field = _fields().get(name)

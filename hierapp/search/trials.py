@@ -1,7 +1,7 @@
-"""How the trials of a search stand: the journal says what was tried, the runs say what came of it.
+"""The status of a search's trials: the journal says what was tried, the runs contain the results.
 
-Read anew each time, from the validation part's metrics alone. A trial is one entry of the journal with one run, so that
-none can count twice, whoever dies or comes back meanwhile.
+It is read each time, from the metrics of the validation part only. A trial is one entry of the journal with one run, so
+that no trial counts twice, even after a crash or a restart.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ State = Literal[
     "waiting",  # its run is queued, or will be in a moment
     "running",
     "finished",
-    "pruned",  # ended, for it was hopeless
-    "stopped",  # with the search; it goes on with it
-    "cancelled",  # by hand
+    "pruned",  # stopped as unpromising
+    "stopped",  # with the search, and resumed with it
+    "cancelled",  # by a user
     "failed",
-    "interrupted",  # its process is gone; it goes on with the search
-    "refused",  # its values do not go together
-    "gone",  # its run is not in the store any more
+    "interrupted",  # its process is gone; resumed with the search
+    "refused",  # its values are incompatible
+    "gone",  # its run is no longer in the store
 ]
 OPEN: tuple[State, ...] = ("waiting", "running")
 STATES: tuple[State, ...] = get_args(State)
@@ -41,11 +41,11 @@ class Trial:
     """One configuration that was tried.
 
     Attributes:
-        number: from 0 on.
+        number: the index, from 0.
         params: its values by name.
-        run: its run as it stands; None if there is none.
+        run: the current state of its run; None if there is none.
         values: the metric at each epoch so far, (epoch, value) in order.
-        value: what counts of them, so far; None if there is nothing yet.
+        value: the value that counts so far; None if there is none yet.
     """
 
     number: int
@@ -62,7 +62,7 @@ class Trial:
 
 
 def read(search: Search, journal: Journal | None = None) -> list[Trial]:
-    """The trials of a search in order, as they stand now.
+    """Return the current trials of a search, in order.
 
     Raises:
         StoreError: if the journal or the store cannot be read.
@@ -84,14 +84,14 @@ def read(search: Search, journal: Journal | None = None) -> list[Trial]:
 
 
 def best(search: Search, trials: Sequence[Trial]) -> Trial | None:
-    """The finished trial with the best value; of equal ones the first; None if none is finished."""
+    """Return the finished trial with the best value, the first one among equals; None if none is finished."""
     finished = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
     sign = -1 if METRICS[search.plan.metric].more_is_better else 1
     return min(finished, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
 def state_of(search: Search, trials: Sequence[Trial], journal: Journal, now: float) -> SearchState:
-    """What the whole search does at a time, in seconds since 1970."""
+    """Return the state of the search at a time, in seconds since 1970."""
     if journal.stopping:
         return "stopping" if any(trial.is_open and trial.run for trial in trials) else "stopped"
     if is_over(search, trials):
@@ -102,17 +102,17 @@ def state_of(search: Search, trials: Sequence[Trial], journal: Journal, now: flo
 
 
 def is_over(search: Search, trials: Sequence[Trial]) -> bool:
-    """Whether all that were asked for have ended, so that a runner that is at work has nothing more to do."""
+    """Return whether all requested trials have ended, so that a runner has nothing more to do."""
     return len(trials) >= search.plan.trials and not any(trial.is_open or trial.state == "stopped" for trial in trials)
 
 
 def can_resume(state: SearchState) -> bool:
-    """Whether there is something to go on with."""
+    """Return whether the search can be resumed."""
     return state in ("stopped", "failed", "interrupted")
 
 
 def _is_of(entry: Entry, run: Run) -> bool:
-    """Whether a run has the trial's values: in a store that came back from a backup its number may be another's."""
+    """Return whether a run has the trial's values: in a restored store, the id may belong to another run."""
     config = run.config
     return all(
         (config.options.get(name.rpartition(".")[2]) if "." in name else getattr(config, name, None)) == value
@@ -135,7 +135,7 @@ def _state(entry: Entry, run: Run | None) -> State:
 
 
 def _value(search: Search, run: Run | None, values: Sequence[tuple[int, float]]) -> float | None:
-    """The best epoch's metric, which is the one that is kept of a run, or the last one's if it is to count."""
+    """Return the metric that counts: the best epoch's or, with select "last", the last epoch's."""
     if not values or run is None:
         return None
     numbers = [value for _, value in values]

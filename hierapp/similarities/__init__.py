@@ -1,4 +1,4 @@
-"""Matrices of how similar classes are: made, read, kept, described."""
+"""Matrices of the similarity of classes: create, read, save, summarize."""
 
 from typing import TYPE_CHECKING
 

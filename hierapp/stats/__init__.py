@@ -1,9 +1,9 @@
-"""Runs against runs: tests, effect sizes, intervals, and what they mean in plain words.
+"""Statistical comparison of runs: tests, effect sizes, intervals, and their meaning in plain words.
 
     from hierapp.stats import compare, compare_all
 
-`docs/statistics.md` has the formulas, their sources, and what each can and cannot show. scipy is imported inside
-functions only, so that pages open at once.
+`docs/statistics.md` has the formulas, their sources, and what each can and cannot show. scipy is imported only inside
+functions, so that pages open quickly.
 
 >>> result = compare([0.71, 0.72, 0.73, 0.74], [0.66, 0.67, 0.68, 0.69], names=("hierarchical", "cross-entropy"))
 >>> round(result.mann_whitney.p, 4), result.cliffs_delta.value, result.is_significant
@@ -18,7 +18,7 @@ from hierapp.stats.power import best_possible_p, seeds_needed, seeds_to_reach
 from hierapp.stats.rank_tests import RankTest, mann_whitney, wilcoxon
 from hierapp.stats.samples import Replicates, Sample, Values
 
-Figures = Values  # the name in 0.1.0
+Figures = Values  # name in version 0.1.0
 
 __all__ = [
     "Comparison",

@@ -1,4 +1,4 @@
-"""The numbers of a comparison of two lists of values."""
+"""Numeric result of comparing two lists of values."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from hierapp.stats.samples import Replicates, Sample
 
 @dataclass(frozen=True)
 class Difference:
-    """Two lists of values compared, in numbers; every difference is that of the first less the second.
+    """Numeric comparison of two lists of values; every difference is that of the first minus the second.
 
     Attributes:
         first: name of the first.
         second: name of the second.
-        replicates: what one value of a list is: a training with its own "seed", or one of the "test folds" of a single
-            training, which tell nothing of other trainings.
-        paired: whether the values are pairs; then Wilcoxon's test counts, else Mann-Whitney's.
+        replicates: what a value stands for: "seeds", one training each, or "test folds" of a single training, which say
+            nothing about other trainings.
+        paired: whether the values are pairs; if so Wilcoxon's test is used, else Mann-Whitney's.
         a: the first list, described.
         b: the second list, described.
-        mann_whitney: the test of the two lists, pairs or not.
+        mann_whitney: the test of the two lists, whether paired or not.
         wilcoxon: the test of the pairs; None without pairs.
-        cliffs_delta: size of the difference, from -1 to 1.
-        rank_biserial: that of the pairs; None without pairs.
-        wins: in how many pairs the first is higher; None without pairs.
-        mean_difference: mean of the first less that of the second.
-        alpha: the p below which a difference counts as shown; the intervals hold the truth with 1 - alpha.
-        relevant: the least difference of means that matters to whoever asks; None if they did not say.
-        are_equal: whether all values are the same, or of pairs both of each pair.
-        p_adjusted: p after Holm's correction over all comparisons asked at once; p itself of one alone.
-        least_p: the least that p_adjusted could have been with so many seeds.
-        comparisons: how many were asked at once.
+        cliffs_delta: effect size, from -1 to 1.
+        rank_biserial: effect size of the pairs; None without pairs.
+        wins: number of pairs in which the first is higher; None without pairs.
+        mean_difference: mean of the first minus that of the second.
+        alpha: the p below which a difference is significant; intervals contain the true value with probability
+            1 - alpha.
+        relevant: the smallest difference of means that matters to the user; None if not given.
+        are_equal: whether all values are equal, or, for pairs, both values of each pair.
+        p_adjusted: p after Holm's correction over all comparisons made together; p itself for a single comparison.
+        least_p: the smallest p_adjusted possible with this number of seeds.
+        comparisons: number of comparisons made together.
     """
 
     first: str
@@ -57,33 +58,33 @@ class Difference:
 
     @property
     def test(self) -> RankTest:
-        """The test that counts: Wilcoxon's of pairs, else Mann-Whitney's."""
+        """The test used: Wilcoxon's for pairs, else Mann-Whitney's."""
         return self.mann_whitney if self.wilcoxon is None else self.wilcoxon
 
     @property
     def p(self) -> float:
-        """p of the test that counts, without correction."""
+        """Uncorrected p of the test used."""
         return self.test.p
 
     @property
     def effect(self) -> float:
-        """The size that belongs to the test that counts, from -1 to 1: above 0 where the first tends to be higher."""
+        """Effect size that belongs to the test used, from -1 to 1: above 0 if the first tends to be higher."""
         return self.cliffs_delta.value if self.rank_biserial is None else self.rank_biserial
 
     @property
     def is_measurable(self) -> bool:
-        """Whether so many seeds could have shown any difference."""
+        """Whether this number of seeds could have shown any difference."""
         return self.least_p < self.alpha
 
     @property
     def is_significant(self) -> bool:
-        """Whether a difference was shown: p_adjusted < alpha."""
+        """Whether the difference is significant: p_adjusted < alpha."""
         return self.p_adjusted < self.alpha
 
     @property
     def seeds_needed(self) -> int | None:
-        """About how many seeds of each would show an effect of the size seen, four times of five, in as many
-        comparisons; None if there is none to show, or more than 10,000, or if the replicates are no seeds.
+        """Approximate number of seeds per group to show an effect of the observed size with a power of 80 % in the same
+        number of comparisons; None if there is no effect, more than 10,000 are needed, or the replicates are not seeds.
         """
         if self.replicates != "seeds":
             return None

@@ -1,4 +1,4 @@
-"""How large a difference is: Cliff's delta, the rank-biserial correlation, the difference of means, with intervals."""
+"""Effect sizes with intervals: Cliff's delta, rank-biserial correlation, difference of means."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import numpy as np
 from hierapp.stats.rank_tests import doubled_ranks
 from hierapp.stats.samples import Floats, Values, differences, levelled, matched, read
 
-# Below this many values on a side the bootstrap draws from too few to tell how they scatter: of 95 % intervals of
-# Cliff's delta no more than 61 % held the truth at n = 5 (docs/statistics.md).
+# With fewer values per list the bootstrap has too few to estimate the spread: at n = 5 at most 61 % of its 95 %
+# intervals of Cliff's delta contained the true value (docs/statistics.md).
 FEWEST_BOOTSTRAP = 10
 DRAWS = 2_000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Where the true value is likely to be: of such intervals the share `level` holds it."""
+    """A confidence interval: the share `level` of such intervals contains the true value."""
 
     low: float
     high: float
@@ -31,9 +31,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class Effect:
-    """An effect size with its interval; None where the values are too few for one, or all alike.
+    """An effect size with its interval, None if the values are too few or all equal.
 
-    `bootstrap` is a second interval that assumes less, from 10 values on a side.
+    `bootstrap` is a second interval with fewer assumptions, computed from 10 values per list.
     """
 
     value: float
@@ -42,15 +42,15 @@ class Effect:
 
 
 def cliffs_delta(a: Values, b: Values, level: float = 0.95) -> Effect:
-    """Cliff's delta: of all pairs of one value of each, the share where `a` is higher less that where `b` is.
+    """Compute Cliff's delta: the share of pairs (one value of each list) where `a` is higher minus that where `b` is.
 
-    1 if all of `a` are above all of `b`, 0 if neither is, -1 the other way round. The interval is Newcombe's (2006, his
-    method 5): it is good for few values too, and not of width 0 where the lists do not overlap. It takes the two as
-    independent, which for pairs that go along with each other is on the safe side. The bootstrap interval is the
-    bias-corrected and accelerated one.
+    The value is 1 if all of `a` are above all of `b`, 0 if neither tends to be higher, -1 in the opposite case. The
+    interval is Newcombe's (2006, method 5): it is valid for few values, and its width is not 0 if the lists do not
+    overlap. It assumes independent lists, which is conservative for positively correlated pairs. The bootstrap interval
+    is bias-corrected and accelerated (BCa).
 
     Raises:
-        ConfigError: for an empty list or a value that is not finite.
+        ConfigError: if a list is empty or a value is not finite.
 
     >>> found = cliffs_delta([3, 4, 5], [0, 1, 2])
     >>> found.value, round(found.interval.low, 2), found.interval.high, found.bootstrap
@@ -64,12 +64,13 @@ def cliffs_delta(a: Values, b: Values, level: float = 0.95) -> Effect:
 
 
 def mean_difference(a: Values, b: Values, paired: bool = False, level: float = 0.95) -> Effect:
-    """Mean of `a` less mean of `b`. The interval is Welch's, of pairs Student's: both take the noise as bell-shaped.
+    """Compute the mean of `a` minus the mean of `b`, with Welch's interval, or Student's for pairs.
 
-    None where a side has a single value, or no value scatters: then nothing is known of the noise.
+    Both intervals assume normally distributed noise. The interval is None if a list has a single value or the values do
+    not vary, because the noise is then unknown.
 
     Raises:
-        ConfigError: for an empty list, a value that is not finite, or pairs that are none.
+        ConfigError: if a list is empty, a value is not finite, or the lists are not pairs.
 
     >>> found = mean_difference([2.0, 3.0, 4.0], [0.0, 1.0, 2.0])
     >>> round(found.value, 9), round(found.interval.low, 2), round(found.interval.high, 2)
@@ -81,9 +82,10 @@ def mean_difference(a: Values, b: Values, paired: bool = False, level: float = 0
 
 
 def rank_biserial(a: Values, b: Values) -> float:
-    """The matched-pairs rank-biserial correlation: the share of the signed ranks that favours `a`, less that for `b`.
+    """Compute the matched-pairs rank-biserial correlation: the share of signed ranks for `a` minus that for `b`.
 
-    The effect size of Wilcoxon's test, from -1 to 1; pairs without a difference are left out, and 0 if all are.
+    This is the effect size of Wilcoxon's test, from -1 to 1. Pairs without a difference are ignored; the value is 0 if
+    all pairs are.
 
     Raises:
         ConfigError: as `wilcoxon`.
@@ -101,7 +103,7 @@ def rank_biserial(a: Values, b: Values) -> float:
 
 
 def _delta(x: Floats, y: Floats, axis: int = -1) -> Floats:
-    """Of [..., n] and [..., m]; scipy's bootstrap gives the axis, always the last."""
+    """Compute delta of [..., n] and [..., m]; scipy's bootstrap passes the axis, always the last."""
     share: Floats = np.sign(x[..., :, None] - y[..., None, :]).mean(axis=(-2, -1))
     return share
 
@@ -112,7 +114,7 @@ def _mean_gap(x: Floats, y: Floats, axis: int = -1) -> Floats:
 
 
 def _newcombe(delta: float, n: int, m: int, level: float) -> Interval:
-    """Where (seen - true)² = z² V(true), with Hanley and McNeil's variance of P(a > b) at the true value."""
+    """Return the interval that solves (seen - true)² = z² V(true), with Hanley and McNeil's variance of P(a > b)."""
     from scipy import optimize, special
 
     seen, z, more = (delta + 1) / 2, float(special.ndtri((1 + level) / 2)), (n + m) / 2 - 1
@@ -121,7 +123,7 @@ def _newcombe(delta: float, n: int, m: int, level: float) -> Interval:
         spread = true * (1 - true) * (1 + more * ((1 - true) / (2 - true) + true / (1 + true))) / (n * m)
         return (seen - true) ** 2 - z * z * spread
 
-    edge = 1e-9  # at 0 and 1 the variance is 0, and the value seen there a root that says nothing
+    edge = 1e-9  # at 0 and 1 the variance is 0, so the observed value there is a meaningless root
     low = 0.0 if seen < edge else float(optimize.brentq(gap, 0.0, min(seen, 1 - edge)))
     high = 1.0 if seen > 1 - edge else float(optimize.brentq(gap, max(seen, edge), 1.0))
     return Interval(2 * low - 1, 2 * high - 1, level, "newcombe")
@@ -152,7 +154,7 @@ def _student(x: Floats, y: Floats, paired: bool, level: float) -> Interval | Non
 def _bootstrapped(
     statistic: Callable[[Floats, Floats], Floats], x: Floats, y: Floats, level: float, paired: bool
 ) -> Interval | None:
-    """The BCa interval over draws that are the same each time; None of too few, or where no draw differs."""
+    """Return the BCa interval with a fixed random seed; None if there are too few values or all draws are equal."""
     if min(len(x), len(y)) < FEWEST_BOOTSTRAP:
         return None
     from scipy import stats

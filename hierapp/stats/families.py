@@ -1,4 +1,4 @@
-"""Many groups against each other, or against a baseline, with Holm's correction for asking so often."""
+"""Comparison of many groups with each other or with a baseline, with Holm's correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hierapp.stats.samples import Replicates, Sample, Values
 
 @dataclass(frozen=True)
 class Family:
-    """Groups compared at once.
+    """Comparisons made together.
 
     Attributes:
         samples: each group's values, described.
         comparisons: all pairs in the order of the groups, or each group against the baseline.
-        baseline: the group that all others are compared with; None if all are with all.
+        baseline: the group that all others are compared with; None if all are compared with each other.
     """
 
     samples: dict[str, Sample]
@@ -29,7 +29,7 @@ class Family:
     baseline: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON."""
+        """Return all values, for JSON."""
         return {
             "samples": {name: asdict(sample) for name, sample in self.samples.items()},
             "comparisons": [comparison.as_dict() for comparison in self.comparisons],
@@ -38,14 +38,14 @@ class Family:
 
 
 def holm(p_values: Iterable[float]) -> list[float]:
-    """Holm's step-down correction (1979): adjusted p in the order given.
+    """Adjust p values by Holm's step-down correction (1979), in the given order.
 
-    Rejecting where the adjusted p is below alpha, the chance of one wrong rejection or more is at most alpha, whatever
-    the tests have to do with each other. The smallest p counts times their number, the next times one less, and so on,
-    and none less than one before it.
+    If you reject where the adjusted p is below alpha, the probability of one or more wrong rejections is at most alpha,
+    however the tests depend on each other. The smallest p is multiplied by the number of tests, the next by one less,
+    and so on; no adjusted p is smaller than the one before it.
 
     Raises:
-        ConfigError: for a p that is not from 0 to 1.
+        ConfigError: if a p is not from 0 to 1.
 
     >>> holm([0.01, 0.04, 0.03, 0.005])
     [0.03, 0.06, 0.06, 0.02]
@@ -71,15 +71,15 @@ def compare_all(
     """Compare all groups with each other, or with a baseline, corrected for the number of comparisons.
 
     Args:
-        groups: for each group its values, or its value for each seed.
-        baseline: a group; the others are compared with it alone: fewer questions, and so a clearer answer to each.
+        groups: for each group its values, or a mapping from seed to value.
+        baseline: a group; the others are compared only with it. Fewer comparisons give each one more power.
         paired: see `compare`; None decides for each two groups by their seeds.
         replicates: see `compare`.
         alpha: see `compare`.
         relevant: see `compare`.
 
     Raises:
-        ConfigError: as `compare`; and for fewer than two groups, or a baseline that is none of them.
+        ConfigError: as `compare`; and if there are fewer than two groups, or the baseline is not one of them.
 
     >>> values = {"plain": {0: 0.66, 1: 0.67, 2: 0.65}, "hxe": {0: 0.68, 1: 0.69, 2: 0.67}, "soft": {0: 0.66}}
     >>> [(each.first, each.second, each.paired, round(each.p_adjusted, 2)) for each in compare_all(values).comparisons]
@@ -104,7 +104,7 @@ def compare_all(
         )
         for first, second in asked
     ]
-    # Holm's correction grows with every p: what the least possible ones become is the least possible.
+    # Holm's correction is monotonic in every p: applied to the smallest possible ones it returns the smallest possible.
     corrected = zip(alone, holm(each.p for each in alone), holm(each.least_p for each in alone), strict=True)
     return Family(
         {name: Sample.of(values, name) for name, values in groups.items()},

@@ -1,4 +1,4 @@
-"""Two single trainings on the same test images, and the folds of one test set."""
+"""Comparison of two single trainings on the same test images, and the folds of one test set."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from hierapp.stats.wording import p_value
 
 @dataclass(frozen=True)
 class McNemar:
-    """Two trainings on the same images.
+    """McNemar's test of two trainings on the same images.
 
     Attributes:
         first: name of the first.
         second: name of the second.
-        images: how many images there are.
-        both: on how many both are right.
-        only_first: on how many the first alone is right.
-        only_second: on how many the second alone is right.
-        p: of the exact two-sided test; images on which both are right or both are wrong say nothing.
-        difference: accuracy of the first less that of the second.
-        interval: of that difference, Agresti and Min's (2005).
-        alpha: the p below which a difference counts as shown.
+        images: number of images.
+        both: number of images that both classify correctly.
+        only_first: number of images that only the first classifies correctly.
+        only_second: number of images that only the second classifies correctly.
+        p: p of the exact two-sided test; images that both classify correctly or both incorrectly do not affect it.
+        difference: accuracy of the first minus that of the second.
+        interval: interval of the difference, by Agresti and Min (2005).
+        alpha: the p below which a difference is significant.
     """
 
     first: str
@@ -45,17 +45,17 @@ class McNemar:
 
     @property
     def neither(self) -> int:
-        """On how many images both are wrong."""
+        """Number of images that both classify incorrectly."""
         return self.images - self.both - self.only_first - self.only_second
 
     @property
     def is_significant(self) -> bool:
-        """Whether a difference of these two trainings was shown."""
+        """Whether the difference between these two trainings is significant."""
         return self.p < self.alpha
 
     @property
     def sentence(self) -> str:
-        """What it says of the two trainings, and that it says no more."""
+        """What the test shows about the two trainings, and what it does not."""
         p = p_value(self.p, self.alpha)
         counts = (
             f"Of {self.images:,} images {self.first} alone gets {self.only_first:,} right and {self.second} alone"
@@ -72,7 +72,7 @@ class McNemar:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON."""
+        """Return all values, for JSON."""
         said = {"neither": self.neither, "is_significant": self.is_significant, "sentence": self.sentence}
         return asdict(self) | said
 
@@ -80,16 +80,16 @@ class McNemar:
 def mcnemar(
     first_right: ArrayLike, second_right: ArrayLike, names: tuple[str, str] = NAMES, alpha: float = 0.05
 ) -> McNemar:
-    """McNemar's test of two trainings on the same test images, exact by the binomial distribution.
+    """Compute McNemar's test of two trainings on the same test images, exact by the binomial distribution.
 
     Args:
-        first_right: bool [K], on which images the first is right.
-        second_right: bool [K], the same images in the same order.
-        names: what the two are called in the sentence.
-        alpha: the p below which a difference counts as shown.
+        first_right: bool [K], whether the first is correct on each image.
+        second_right: bool [K], the same for the second, with the images in the same order.
+        names: names of the two in the sentence; "the first" and "the second" by default.
+        alpha: the p below which a difference is significant (default 0.05).
 
     Raises:
-        ConfigError: if the two are not of one length, empty, or hold other values than true and false.
+        ConfigError: if the lists differ in length, are empty, or contain values other than true and false.
 
     >>> found = mcnemar([True] * 9 + [False], [True] * 3 + [False] * 7)
     >>> found.only_first, found.only_second, found.p, found.difference
@@ -106,7 +106,7 @@ def mcnemar(
 
     b, c, images = int((one & ~other).sum()), int((other & ~one).sum()), len(one)
     p = float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
-    # Wald's interval after half an image more in each of the four cells.
+    # Wald's interval after adding half an image to each of the four cells.
     half = float(special.ndtri(1 - alpha / 2)) * math.sqrt(b + c + 1 - (b - c) ** 2 / (images + 2)) / (images + 2)
     middle = (b - c) / (images + 2)
     interval = Interval(max(-1.0, middle - half), min(1.0, middle + half), 1 - alpha, "agresti-min")
@@ -114,18 +114,19 @@ def mcnemar(
 
 
 def test_folds(correct: ArrayLike, folds: int = 10, seed: int = 0) -> tuple[float, ...]:  # noqa: PT028 - no test
-    """Accuracy on each of the folds of one test set, by one training: the paper's ten.
+    """Compute the accuracy of one training on each of the folds of one test set (Loss in Layers uses ten).
 
-    The folds are drawn by the seed and are the same images for every training with the same number of test images.
-    Compare them with `compare(..., replicates="test folds")`: they are the noise of the data, not of training.
+    The seed determines the folds, which have the same images for every training with the same number of test images.
+    Compare the accuracies with `compare(..., replicates="test folds")`: they show the noise of the data, not that of
+    training.
 
     Args:
-        correct: bool [K], on which test images the training is right.
-        folds: how many parts, as equal in size as they can be.
-        seed: decides which image is in which fold.
+        correct: bool [K], whether the training is correct on each test image.
+        folds: number of folds (default 10), which are as equal in size as possible.
+        seed: determines which image is in which fold; 0 by default.
 
     Raises:
-        ConfigError: for other values than true and false, or not from 2 folds to one an image.
+        ConfigError: if a value is not true or false, or the number of folds is not from 2 to the number of images.
 
     >>> test_folds([True, True, False, True], folds=2)
     (0.5, 1.0)

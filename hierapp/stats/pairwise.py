@@ -1,4 +1,4 @@
-"""Two groups against each other."""
+"""Comparison of two groups."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hierapp.stats.samples import NAMES, Replicates, Sample, Values, differences
 
 @dataclass(frozen=True)
 class Comparison(Difference):
-    """Two lists of values compared, with what that says in words."""
+    """A comparison of two lists of values, with its meaning in words."""
 
     @property
     def sentence(self) -> str:
-        """What the values say, and what they do not, in plain words."""
+        """What the values show, and what they do not, in plain words."""
         return wording.of(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON."""
+        """Return all values, for JSON."""
         return asdict(self) | {
             "test": "mann_whitney" if self.wilcoxon is None else "wilcoxon",
             "p": self.p,
@@ -47,21 +47,21 @@ def compare(
     alpha: float = 0.05,
     relevant: float | None = None,
 ) -> Comparison:
-    """Compare two lists of values: tests, sizes with their intervals, and a sentence.
+    """Compare two lists of values: tests, effect sizes with intervals, and a sentence.
 
     Args:
-        a: values, one a replicate; or for each seed its value.
-        b: likewise.
-        paired: None pairs where both tell their seeds and these are the same; True demands it, by seed, or by place
-            for two lists; False never does.
-        names: what the two are called in the sentence.
-        replicates: "seeds", trainings of their own; "test folds", parts of one test set.
-        alpha: the p below which a difference counts as shown.
-        relevant: the least difference of means that matters, in the unit of the values.
+        a: values, one per replicate; or a mapping from seed to value.
+        b: the same for the second list.
+        paired: None (default) pairs the values if both are mappings with the same seeds; True requires pairs, by seed,
+            or by position for two lists; False never pairs.
+        names: names of the two in the sentence; "the first" and "the second" by default.
+        replicates: "seeds" (default), independent trainings; "test folds", parts of one test set.
+        alpha: the p below which a difference is significant (default 0.05).
+        relevant: the smallest difference of means that matters, in the unit of the values; None (default) for none.
 
     Raises:
-        ConfigError: for an empty list, a value that is not finite, pairs that are none, an alpha that is not between 0
-            and 1, or a relevant difference that is not above 0.
+        ConfigError: if a list is empty, a value is not finite, the lists cannot be paired, alpha is not between 0 and
+            1, or the relevant difference is not above 0.
 
     >>> print(compare([0.70, 0.71, 0.72], [0.66, 0.68, 0.69], names=("hxe", "simloss")).sentence)
     With 3 seeds against 3 no difference could have reached p < 0.05 (the least possible is 0.10); 4 against 4 or more \

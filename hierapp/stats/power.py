@@ -1,4 +1,4 @@
-"""What so many seeds can show at best, and how many it takes."""
+"""Power of the rank tests: the smallest p that a number of seeds can reach, and the number of seeds needed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ MOST_SEEDS = 10_000
 
 
 def best_possible_p(n: int, m: int | None = None) -> float:
-    """The least p that a two-sided rank test can give, whatever the values.
+    """Return the smallest p that a two-sided rank test can give, whatever the values.
 
     Args:
-        n: seeds of the one group; or pairs, if there is no `m`.
-        m: seeds of the other group.
+        n: seeds of the first group; or pairs, if there is no `m`.
+        m: seeds of the second group.
 
     Returns:
-        2 / (n + m choose n) of Mann-Whitney's test, 2 / 2^n of Wilcoxon's; 1 at most. With ties it is more.
+        2 / (n + m choose n) for Mann-Whitney's test, 2 / 2^n for Wilcoxon's; at most 1. Ties increase it.
 
     Raises:
-        ConfigError: for a number below 1.
+        ConfigError: if a number is below 1.
 
     >>> best_possible_p(3, 3), round(best_possible_p(4, 4), 3)
     (0.1, 0.029)
@@ -33,10 +33,10 @@ def best_possible_p(n: int, m: int | None = None) -> float:
 
 
 def seeds_to_reach(alpha: float = 0.05, paired: bool = False) -> int:
-    """The fewest seeds of each of two groups with which a rank test could give p < alpha at all.
+    """Return the smallest number of seeds per group with which a rank test can give p < alpha at all.
 
     Raises:
-        ConfigError: for an alpha that is not between 0 and 1.
+        ConfigError: if alpha is not between 0 and 1.
 
     >>> seeds_to_reach(), seeds_to_reach(paired=True)
     (4, 6)
@@ -49,23 +49,24 @@ def seeds_to_reach(alpha: float = 0.05, paired: bool = False) -> int:
 
 
 def seeds_needed(effect: float, power: float = 0.8, alpha: float = 0.05, paired: bool = False) -> int | None:
-    """About how many seeds of each of two groups it takes to show an effect, if it is truly of this size.
+    """Return the approximate number of seeds per group that shows an effect of this size.
 
-    Noether's formula (1987) of the rank tests: z² / (12 c (1 - c) (P - 1/2)²) values in all, a share c of them of the
-    one group, and of pairs z² / (3 (P - 1/2)²), with z the sum of the normal quantiles of 1 - alpha / 2 and of the
-    power, and P = (1 + effect) / 2. Never fewer than `seeds_to_reach`. For large effects it asks for somewhat too many.
+    Source: Noether's formulas (1987) for the rank tests. Two groups need z² / (12 c (1 - c) (P - 1/2)²) values in
+    total, with a share c of them in one group; pairs need z² / (3 (P - 1/2)²). Here z is the sum of the normal
+    quantiles of 1 - alpha / 2 and of the power, and P = (1 + effect) / 2. The result is at least `seeds_to_reach`. For
+    large effects it is slightly too high.
 
     Args:
-        effect: Cliff's delta, or of pairs the rank-biserial correlation; its sign does not matter.
-        power: how often the test is to show it.
-        alpha: the p below which it counts as shown.
-        paired: whether the seeds are pairs.
+        effect: Cliff's delta, or the rank-biserial correlation for pairs; its sign does not matter.
+        power: the probability that the test shows the effect (default 0.8).
+        alpha: the p below which a difference is significant (default 0.05).
+        paired: whether the seeds are pairs; False by default.
 
     Returns:
-        Seeds of each group; None if it is none or so small that it takes more than 10,000.
+        Seeds per group; None if the effect is 0 or so small that more than 10,000 are needed.
 
     Raises:
-        ConfigError: for an effect outside -1 to 1, or another share that is not between 0 and 1.
+        ConfigError: if the effect is not from -1 to 1, or power or alpha is not between 0 and 1.
 
     >>> seeds_needed(0.5), seeds_needed(1.0), seeds_needed(0.6, paired=True), seeds_needed(0.0)
     (21, 6, 30, None)

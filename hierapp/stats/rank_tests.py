@@ -1,7 +1,7 @@
-"""Rank tests, exact by the permutation distribution of the ranks as they are, ties included.
+"""Rank tests, exact by the permutation distribution of the observed ranks, including ties.
 
-scipy's exact tables know no ties, and its enumeration of permutations takes a second for 10 against 10. Counting
-sums of ranks one rank at a time takes a millisecond for any ties; where there are none the two agree.
+scipy's exact tables do not support ties, and its enumeration of permutations takes a second for two groups of 10.
+Counting the sums of ranks one rank at a time takes a millisecond with any ties; without ties the two agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hierapp.stats.samples import Floats, Values, differences, levelled, matched, read
 
-# Up to so many values together, or pairs that differ, the test is exact. All counts fit into 63 bits.
+# Up to this many values in total, or pairs that differ, the test is exact. All counts fit into 63 bits.
 MOST_EXACT = 50
 
 Counts = NDArray[np.int64]
@@ -24,15 +24,15 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RankTest:
-    """A two-sided test.
+    """Result of a two-sided test.
 
     Attributes:
-        p: how likely a difference at least this clear is where there is none.
-        statistic: U of the first list: in how many pairs of one value of each it has the higher one, ties half; for
-            Wilcoxon's test the sum of the ranks of the differences above 0.
-        method: "exact", or the normal "approximation" with ties counted.
+        p: the probability of a difference at least this large if there is no true difference.
+        statistic: U of the first list, the number of pairs (one value of each list) where it has the higher value, with
+            ties as half; for Wilcoxon's test, the sum of the ranks of the positive differences.
+        method: "exact", or the normal "approximation" corrected for ties.
         ties: whether some ranks are shared.
-        zeros: pairs without a difference, which Wilcoxon's test leaves out.
+        zeros: number of pairs without a difference, which Wilcoxon's test ignores.
     """
 
     p: float
@@ -43,13 +43,13 @@ class RankTest:
 
 
 def mann_whitney(a: Values, b: Values) -> RankTest:
-    """The Mann-Whitney U test (Wilcoxon's rank sum test), two-sided.
+    """Compute the Mann-Whitney U test (Wilcoxon's rank sum test), two-sided.
 
-    Exact for up to 50 values together: of all ways to split the values into lists of these lengths, the share with
-    a rank sum at least as far out, the smaller tail twice. With ties that is the exact test given these ties.
+    It is exact for up to 50 values in total: p is the share of all splits of the values into lists of these lengths
+    whose rank sum is at least as extreme, as twice the smaller tail. With ties it is the exact test given these ties.
 
     Raises:
-        ConfigError: for an empty list or a value that is not finite.
+        ConfigError: if a list is empty or a value is not finite.
 
     >>> mann_whitney([3, 4, 5], [0, 1, 2])
     RankTest(p=0.1, statistic=9.0, method='exact', ties=False, zeros=0)
@@ -62,21 +62,21 @@ def mann_whitney(a: Values, b: Values) -> RankTest:
     if len(doubled) > MOST_EXACT:
         from scipy import stats
 
-        # The test is of ranks, so that it may as well read them.
+        # The test depends only on ranks, so scipy can read the ranks.
         p = stats.mannwhitneyu(doubled[:n], doubled[n:], method="asymptotic").pvalue if np.ptp(doubled) else 1.0
         return RankTest(float(p), statistic, "approximation", ties)
     return RankTest(_two_sided(_sums_of_n(n, tuple(sorted(doubled.tolist()))), total), statistic, "exact", ties)
 
 
 def wilcoxon(a: Values, b: Values) -> RankTest:
-    """Wilcoxon's signed-rank test of pairs, two-sided, `a` less `b`.
+    """Compute Wilcoxon's signed-rank test of pairs, two-sided, of `a` minus `b`.
 
-    Pairs without a difference are left out, as Wilcoxon did. Exact for up to 50 others: of all ways to give their
-    ranks a sign, the share with a sum at least as far out.
+    Pairs without a difference are ignored, as in Wilcoxon's original. The test is exact for up to 50 other pairs: p is
+    the share of all assignments of signs to their ranks whose sum is at least as extreme.
 
     Raises:
-        ConfigError: for lists that are not pairs (mappings with other seeds, lists of other lengths), empty ones, or a
-            value that is not finite.
+        ConfigError: if the lists are not pairs (mappings with different seeds, lists of different lengths) or are
+            empty, or a value is not finite.
 
     >>> wilcoxon([3, 5, 8, 10], [1, 4, 4, 13])
     RankTest(p=0.625, statistic=7.0, method='exact', ties=False, zeros=0)
@@ -97,7 +97,7 @@ def wilcoxon(a: Values, b: Values) -> RankTest:
 
 
 def doubled_ranks(values: Floats) -> Counts:
-    """Twice the ranks from 1, whole numbers also where ties share the mean of theirs.
+    """Return twice the ranks, counted from 1: integers even where ties share the mean of their ranks.
 
     >>> doubled_ranks(np.array([5.0, 7.0, 5.0])).tolist()
     [3, 6, 3]
@@ -110,7 +110,7 @@ def doubled_ranks(values: Floats) -> Counts:
 
 @lru_cache(maxsize=512)
 def _sums_of_n(n: int, ranks: Sequence[int]) -> Counts:
-    """In how many ways n of the ranks have each sum, int64 [sum of ranks + 1]."""
+    """Return the number of ways in which n of the ranks have each sum, int64 [sum of ranks + 1]."""
     ways = np.zeros((n + 1, sum(ranks) + 1), np.int64)
     ways[0, 0] = 1
     for rank in ranks:
@@ -121,7 +121,7 @@ def _sums_of_n(n: int, ranks: Sequence[int]) -> Counts:
 
 @lru_cache(maxsize=512)
 def _signed_sums(ranks: Sequence[int]) -> Counts:
-    """In how many ways some of the ranks, any number of them, have each sum, int64 [sum of ranks + 1]."""
+    """Return the number of ways in which any subset of the ranks has each sum, int64 [sum of ranks + 1]."""
     ways = np.zeros(sum(ranks) + 1, np.int64)
     ways[0] = 1
     for rank in ranks:
@@ -130,6 +130,6 @@ def _signed_sums(ranks: Sequence[int]) -> Counts:
 
 
 def _two_sided(ways: Counts, total: int) -> float:
-    """The smaller tail twice, 1 at most; the distribution of tied ranks need not be symmetric."""
+    """Return twice the smaller tail, at most 1; the distribution of tied ranks need not be symmetric."""
     tail = min(int(ways[: total + 1].sum()), int(ways[total:].sum()))
     return min(1.0, 2 * tail / int(ways.sum()))

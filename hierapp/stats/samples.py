@@ -1,4 +1,4 @@
-"""Lists of values: read, checked, paired by seed, described."""
+"""Lists of values: reading, checks, pairing by seed, description."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from hierapp.errors import ConfigError
 
 Floats = NDArray[np.float64]
-Values = Sequence[float] | Floats | Mapping[int, float]  # a mapping tells which seed has which value
+Values = Sequence[float] | Floats | Mapping[int, float]  # a mapping is from seed to value
 Replicates = Literal["seeds", "test folds"]
 NAMES = ("the first", "the second")
 
-# Values that differ by less than rounding are equal: 0.3 - 0.2 is to tie with 0.2 - 0.1.
+# Values that differ by less than the rounding error are equal: 0.3 - 0.2 ties with 0.2 - 0.1.
 _DIGITS = 12
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How many values there are, and what they are like; the deviation is the sample's, None of a single value."""
+    """Description of a list of values; the deviation is that of the sample, None for a single value."""
 
     n: int
     mean: float
@@ -43,10 +43,10 @@ class Sample:
 
 
 def read(values: Values, name: str = "the list") -> Floats:
-    """The values as an array [n]; those of a mapping in the order of their seeds.
+    """Return the values as an array [n]; those of a mapping in the order of their seeds.
 
     Raises:
-        ConfigError: if there is none, or one that is no finite number.
+        ConfigError: if there are no values, or one is not a finite number.
     """
     given = [values[seed] for seed in sorted(values)] if isinstance(values, Mapping) else values
     try:
@@ -63,17 +63,17 @@ def read(values: Values, name: str = "the list") -> Floats:
 def matched(
     a: Values, b: Values, paired: bool | None = None, names: tuple[str, str] = NAMES
 ) -> tuple[Floats, Floats, bool]:
-    """Both lists as arrays, and whether they are pairs.
+    """Return both lists as arrays, and whether they are pairs.
 
     Args:
-        a: values, or for each seed its value.
-        b: likewise.
-        paired: None pairs where both tell their seeds and these are the same; True demands it, by seed, or by place
-            for two lists without seeds; False never does.
-        names: for the message.
+        a: values, or a mapping from seed to value.
+        b: the same for the second list.
+        paired: None pairs the values if both are mappings with the same seeds; True requires pairs, by seed, or by
+            position for two lists without seeds; False never pairs.
+        names: names of the lists in the error message.
 
     Raises:
-        ConfigError: as `read`; and if pairs are demanded of what cannot be paired.
+        ConfigError: as `read`; and if pairs are required but the lists cannot be paired.
     """
     x, y = read(a, names[0]), read(b, names[1])
     by_seed = isinstance(a, Mapping), isinstance(b, Mapping)
@@ -92,14 +92,14 @@ def matched(
 
 
 def levelled(values: Floats, scale: float | None = None) -> Floats:
-    """In whole units of the 12th digit of the scale, by default the largest value: what differs by less is a tie.
+    """Express values in whole units of the 12th digit of the scale (default: the largest value), which creates ties.
 
     >>> difference = levelled(np.array([0.3, 0.2]) - np.array([0.2, 0.1]), scale=0.3)
     >>> bool(difference[0] == difference[1])
     True
     """
     most = float(np.abs(values).max()) if scale is None else scale
-    if most < 1e-280:  # all 0, or without so many digits
+    if most < 1e-280:  # all are 0, or too small for 12 digits
         return values
     unit = 10.0 ** (math.floor(math.log10(most)) + 1 - _DIGITS)
     rounded: Floats = np.rint(values / unit)
@@ -107,5 +107,5 @@ def levelled(values: Floats, scale: float | None = None) -> Floats:
 
 
 def differences(x: Floats, y: Floats) -> Floats:
-    """x - y in whole units of rounding, so that equal differences are equal; for ranks, not for reading."""
+    """Return x - y in multiples of the rounding unit, so that equal differences are equal; for ranks, not display."""
     return levelled(x - y, float(max(np.abs(x).max(), np.abs(y).max())))

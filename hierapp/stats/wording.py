@@ -1,4 +1,4 @@
-"""What a comparison says, in words for those who have met p once."""
+"""Results of comparisons in words, for readers with a basic knowledge of p."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDS = (
 
 
 def of(found: Difference) -> str:
-    """The sentence or sentences under a comparison."""
+    """Return the sentence or sentences shown with a comparison."""
     if found.are_equal:
         parts = [_equal(found), *([] if found.is_measurable else [_limit(found)])]
     elif not found.is_measurable:
@@ -26,7 +26,7 @@ def of(found: Difference) -> str:
 
 
 def p_value(p: float, alpha: float = 0.05) -> str:
-    """p as people write it, with as many digits as tell on which side of alpha it is.
+    """Format p, with enough digits to show on which side of alpha it is.
 
     >>> p_value(0.1), p_value(0.0286), p_value(0.0004), p_value(0.04996), p_value(1.0)
     ('0.10', '0.0286', 'less than 0.001', '0.04996', '1')
@@ -114,7 +114,7 @@ def _range(found: Difference) -> str:
 
 
 def _needed(found: Difference) -> str:
-    """Nothing where the effect seen means nothing: of one or two seeds, or where all that matters is excluded."""
+    """Return the seeds needed, or "" if the effect has no meaning: one or two seeds, or no relevant difference."""
     needed, fewest, most = found.seeds_needed, min(found.a.n, found.b.n), max(found.a.n, found.b.n)
     if needed is None or needed <= most or fewest < 3 or _is_within(found):
         return ""
@@ -123,7 +123,7 @@ def _needed(found: Difference) -> str:
 
 
 def _is_within(found: Difference) -> bool:
-    """Whether the interval leaves room for no difference that matters."""
+    """Whether the interval excludes every relevant difference."""
     interval = found.mean_difference.interval
     if found.relevant is None or interval is None:
         return False
@@ -138,7 +138,7 @@ def _test(found: Difference) -> str:
 
 
 def _count(found: Difference) -> str:
-    """How many values there are: "3 seeds against 4", "5 paired seeds", "1 test fold against 1"."""
+    """Return the number of values in words: "3 seeds against 4", "5 paired seeds", "1 test fold against 1"."""
     kind = "" if found.a.n != 1 else found.replicates[:-1]
     kind = kind or found.replicates
     return f"{found.a.n} paired {kind}" if found.paired else f"{found.a.n} {kind} against {found.b.n}"
@@ -149,5 +149,5 @@ def _percent(interval: Interval) -> str:
 
 
 def _start(name: str) -> str:
-    """A name that begins a sentence: the words for none in particular get a capital, names stay as they are."""
+    """Begin a sentence with a name: generic names get a capital letter, other names stay unchanged."""
     return name.replace("the ", "The ", 1) if name in ("the first", "the second") else name

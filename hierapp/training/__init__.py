@@ -1,4 +1,4 @@
-"""What a run is trained with and the loop that trains it. `config` and `schedules` need no torch."""
+"""Training configuration and training loop of a run. `config` and `schedules` do not import torch."""
 
 from typing import TYPE_CHECKING
 

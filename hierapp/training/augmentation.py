@@ -1,7 +1,7 @@
 """Augmentation by batched tensor operations on the device: a batch is shifted, mirrored, blanked and mixed at once.
 
-All that is drawn for an epoch is drawn at its beginning from seed and epoch, so that a run which was stopped in the
-middle goes on as if it had not been.
+All random numbers of an epoch are drawn at its start from seed and epoch, so that a run that is interrupted within an
+epoch continues exactly as without the interruption.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hierapp.training.config import RunConfig
 
 @dataclass(frozen=True)
 class Draws:
-    """What chance decides for the images of an epoch: first rows and columns of the crops, mirrored or not, middles of
-    the blanks [n] each; the weights of mixup [batches]."""
+    """Random numbers of an epoch, [n] each: first rows and columns of the crops, mirror flags, centers of the blank
+    squares; and [batches] weights of mixup."""
 
     top: Tensor
     left: Tensor
@@ -28,16 +28,16 @@ class Draws:
 
 
 class Augment:
-    """Takes batches out of training images uint8 [n, H, W, C], each image changed by chance.
+    """Takes batches from training images uint8 [n, H, W, C] and applies random changes to each image.
 
-    crop: a shift of up to so many pixels each way, with black beyond the edge (He et al. 2016). flip: half of the
-    images are mirrored. cutout: a square around a random pixel takes the mean colour (DeVries and Taylor 2017).
-    mixup: image and target become lam of their own and 1 - lam of the batch's neighbour, lam ~ Beta(alpha, alpha), one
-    a batch (Zhang et al. 2018).
+    crop: a shift by up to this many pixels in each direction, with black beyond the edge (He et al. 2016). flip: mirror
+    half of the images. cutout: fill a square around a random pixel with the mean color (DeVries and Taylor 2017).
+    mixup: image and target become lam times themselves plus 1 - lam times those of the next image of the batch, with
+    lam ~ Beta(alpha, alpha), one per batch (Zhang et al. 2018).
 
     Args:
         images: the training images, on the device.
-        config: flip, crop, cutout and mixup of it.
+        config: a configuration; its flip, crop, cutout and mixup are used.
     """
 
     def __init__(self, images: Tensor, config: RunConfig) -> None:
@@ -50,7 +50,7 @@ class Augment:
         self.mean_color = (counts.double() / max(1, images[..., 0].numel())).round().to(torch.uint8)
 
     def draw(self, generator: torch.Generator, batches: int, into: Draws | None = None) -> Draws:
-        """An epoch's chances, in the tensors of an earlier epoch's where they are given; `generator` is a CPU's."""
+        """Draw the random numbers of an epoch, into the tensors `into` if given; `generator` is on the CPU."""
         count = len(self.images)
         height, width, _ = self.shape
 
@@ -61,7 +61,7 @@ class Augment:
         mirror, middle = whole(2).bool(), torch.stack([whole(height), whole(width)], 1)
         shares: list[float] = []
         if self.config.mixup:
-            # numpy draws from Beta by a seed; torch's Beta takes no generator.
+            # numpy draws from Beta with a seed; torch's Beta does not accept a generator.
             seed = int(torch.randint(2**62, (), generator=generator))
             shares = np.random.default_rng(seed).beta(self.config.mixup, self.config.mixup, batches).tolist()
         drawn = {"top": top, "left": left, "mirror": mirror, "middle": middle}
@@ -72,7 +72,7 @@ class Augment:
         return Draws(**kept, mix=shares)
 
     def take(self, batch: Tensor, draws: Draws) -> Tensor:
-        """The images of these positions [B], each with its changes: uint8 [B, H, W, C]."""
+        """Return the images at these positions [B], each with its changes: uint8 [B, H, W, C]."""
         if not self.is_on:
             return self.images[batch]
         height, width, _ = self.shape
@@ -80,7 +80,7 @@ class Augment:
         columns = torch.arange(width, device=batch.device).expand(len(batch), -1)
         if self.config.flip:
             columns = torch.where(draws.mirror[batch, None], columns.flip(1), columns)
-        # One gather does all three: which image, which rows, which columns.
+        # A single gather selects the images, their rows and their columns.
         taken = self.padded[
             batch[:, None, None],
             (draws.top[batch, None] + rows)[:, :, None],
@@ -89,7 +89,7 @@ class Augment:
         return self._cut(taken, draws.middle[batch]) if self.config.cutout else taken
 
     def _cut(self, images: Tensor, middle: Tensor) -> Tensor:
-        """Blank a square around each middle [B, 2]; what of it lies outside is lost."""
+        """Blank a square around each center [B, 2]; the part outside the image is cut off."""
         start = middle - self.config.cutout // 2
         inside = [
             (torch.arange(size, device=images.device) - start[:, axis, None]).ge(0)
@@ -101,12 +101,12 @@ class Augment:
 
 
 def copy_without_waiting(values: Tensor, into: Tensor) -> None:
-    """Copy from the CPU to wherever `into` is, without waiting for a GPU to arrive there."""
+    """Copy from the CPU to the device of `into` without waiting for a GPU."""
     into.copy_(values.pin_memory() if into.is_cuda else values, non_blocking=True)
 
 
 def mix(images: Tensor, targets: Tensor, share: Tensor | float) -> tuple[Tensor, Tensor]:
-    """Mixup of a batch with itself moved on by one: floats [B, H, W, C] and probabilities [B, L]."""
+    """Mix a batch with itself shifted by one (mixup): floats [B, H, W, C] and probabilities [B, L]."""
     floats = images.float()
     return (
         share * floats + (1 - share) * floats.roll(1, 0),

@@ -27,7 +27,7 @@ class DeviceDataset:
 
     @classmethod
     def of(cls, part: ImageSet, tree: LabelTree, device: torch.device) -> DeviceDataset:
-        """Classes become leaves by their names."""
+        """Convert a part of a data set; classes are matched to leaves by name."""
         leaf_of_class = torch.as_tensor(tree.positions_of(part.class_names))
         return cls(part.images.to(device), leaf_of_class[part.labels].to(device))
 
@@ -40,10 +40,10 @@ class DeviceDataset:
 
 
 class Normalizer(nn.Module):
-    """Images [B, H, W, C] of 0 to 255 to floats [B, C, H, W] of mean 0 and deviation 1 a channel, by the training
-    images.
+    """Normalizes images [B, H, W, C] of 0 to 255 to floats [B, C, H, W].
 
-    Permuting [B, H, W, C] gives the channels_last layout, on which convolutions run twice as fast on a CPU.
+    Each channel has mean 0 and deviation 1 over the training images. Permuting [B, H, W, C] gives the channels_last
+    layout, in which convolutions are twice as fast on a CPU.
     """
 
     mean: Tensor
@@ -51,7 +51,7 @@ class Normalizer(nn.Module):
 
     def __init__(self, images: Tensor) -> None:
         super().__init__()
-        # From counts of the 256 values: exact, and no float copy of the data set.
+        # From the counts of the 256 values: exact, and without a float copy of the data set.
         counts = torch.stack([images[..., c].flatten().int().bincount(minlength=256) for c in range(images.shape[-1])])
         values = torch.arange(256, dtype=torch.float64)
         share = counts.cpu().double() / counts[0].sum().item()
@@ -61,22 +61,22 @@ class Normalizer(nn.Module):
         self.register_buffer("scale", (1 / deviation).float().view(-1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        # By rows of pixels: over the channels alone, three numbers at a time, a CPU takes twice as long.
+        # By rows of pixels: over channels only, three numbers at a time, a CPU takes twice as long.
         width = images.shape[2]
         rows = (images.flatten(2) - self.mean.flatten().repeat(width)).mul_(self.scale.flatten().repeat(width))
         return rows.view(images.shape).permute(0, 3, 1, 2)
 
 
 class BatchLoader:
-    """The batches of the training images, augmented as the configuration says, in an order that seed and epoch decide.
+    """The batches of the training images, augmented as configured, in an order determined by seed and epoch.
 
-    Nothing in it waits for the device. What is drawn for an epoch lies in the same tensors each time, so that a CUDA
-    graph that was captured over them reads the next epoch's.
+    Nothing here waits for the device. The random numbers of each epoch are written to the same tensors, so that a CUDA
+    graph captured over them reads those of the next epoch.
 
     Args:
         part: the training images.
-        config: batch size, seed and augmentation of it.
-        num_leaves: L, for targets that are probabilities.
+        config: a configuration; its batch size, seed and augmentation are used.
+        num_leaves: L, for probability targets.
     """
 
     def __init__(self, part: DeviceDataset, config: RunConfig, num_leaves: int) -> None:
@@ -86,7 +86,7 @@ class BatchLoader:
         self._draws: Draws | None = None
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Number of batches in an epoch."""
         return math.ceil(len(self.part) / self.config.batch_size)
 
     def begin(self, number: int) -> None:
@@ -97,18 +97,18 @@ class BatchLoader:
             self._draws = self.augment.draw(generator, len(self), self._draws)
 
     def indices(self, index: int) -> Tensor:
-        """Which images are in the `index`-th batch of the epoch: [B], fewer in the last one."""
+        """Return the positions of the images in the `index`-th batch of the epoch: [B], fewer in the last batch."""
         size = self.config.batch_size
         return self._order[index * size : (index + 1) * size]
 
     def share(self, index: int) -> float | None:
-        """The share that each image of a batch has in its mixture, None without mixup."""
+        """Return the share of each image of a batch in its mixture, None without mixup."""
         return self._draws.mix[index] if self._draws and self._draws.mix else None
 
     def take(self, batch: Tensor, share: Tensor | float | None) -> tuple[Tensor, Tensor]:
-        """Images [B, H, W, C] of 0 to 255, and targets: leaves [B], or probabilities [B, L] where labels are smoothed
-        or mixed."""
-        leaves = self.part.leaves.index_select(0, batch)  # several times as fast as by brackets
+        """Return images [B, H, W, C] of 0 to 255, and targets: leaves [B], or probabilities [B, L] if labels are
+        smoothed or mixed."""
+        leaves = self.part.leaves.index_select(0, batch)  # several times as fast as indexing with brackets
         images = (
             self.part.images.index_select(0, batch) if self._draws is None else self.augment.take(batch, self._draws)
         )
@@ -117,12 +117,12 @@ class BatchLoader:
         return images, self._probabilities(leaves) if self.config.label_smoothing else leaves
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of an epoch from the `start`-th on, as `take` gives them."""
+        """Iterate over the batches of an epoch from the `start`-th on, as returned by `take`."""
         self.begin(number)
         for index in range(start, len(self)):
             yield self.take(self.indices(index), self.share(index))
 
     def _probabilities(self, leaves: Tensor) -> Tensor:
-        """One-hot targets, with the smoothed part shared among all leaves."""
+        """Return one-hot targets, with the smoothed part spread evenly over all leaves."""
         smooth = self.config.label_smoothing
         return F.one_hot(leaves, self.num_leaves).float() * (1 - smooth) + smooth / self.num_leaves

@@ -1,9 +1,8 @@
-"""Tensors on disk, and a training in the middle: weights, optimizer, random states and the place in the data, in one
-safetensors file without pickle.
+"""Tensor files and checkpoints of a running training.
 
-A checkpoint is written to a side file and renamed, and the one before it is kept: whatever moment a process dies at, a
-whole one is left. Each tensor has a checksum, and so have the words about them, so that a file that was damaged later
-is noticed.
+A checkpoint is one safetensors file, without pickle, of weights, optimizer, random states and position in the data. It
+is written to a temporary file and renamed, and the previous one is kept: whenever a process ends, a complete checkpoint
+remains. Each tensor and the metadata have a checksum, so that later damage to a file is detected.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ VERSION = 2
 
 @dataclass
 class TrainingProgress:
-    """How far a training is: `batch` batches of `epoch` (from 1) are done.
+    """Position of a training: `batch` batches of `epoch` (from 1) are done.
 
-    total and images are the sum of the losses and the number of the images since the last report; seconds is the time
-    that the epoch's batches took so far. threads is how many CPU threads computed it, precision in which precision:
-    with others the last bits would be others.
+    total and images are the sum of the losses and the number of images since the last report; seconds is the time spent
+    on the batches of the epoch so far. threads and precision are the number of CPU threads and the precision of the
+    computation: different ones would change the last bits of the result.
     """
 
     epoch: int = 1
@@ -48,16 +47,16 @@ class TrainingProgress:
     precision: str = ""
 
     def next(self) -> TrainingProgress:
-        """The beginning of the next epoch."""
+        """Return the start of the next epoch."""
         return TrainingProgress(self.epoch + 1, threads=self.threads, precision=self.precision)
 
     def epochs(self, batches: int) -> float:
-        """The same in epochs, as reports count them."""
+        """Return the position in epochs, as in reports."""
         return self.epoch - 1 + self.batch / batches
 
 
-class BrokenCheckpoint(Exception):  # noqa: N818 - met and dealt with in here
-    """The file is no checkpoint of this run, or was damaged."""
+class BrokenCheckpoint(Exception):  # noqa: N818 - raised and handled only in this module
+    """The file is not a checkpoint of this run, or is damaged."""
 
 
 def save(
@@ -68,10 +67,10 @@ def save(
     progress: TrainingProgress,
     best: Best | None = None,
 ) -> Path:
-    """Write a checkpoint into a run's folder, whole or not at all; its file.
+    """Write a checkpoint atomically into a run's folder and return its file.
 
     Raises:
-        OSError: if it cannot be written; the ones before are still there.
+        OSError: if it cannot be written; the existing checkpoints remain.
     """
     state = optimizer.state_dict()
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
@@ -108,11 +107,11 @@ def save(
 def restore(
     folder: Path, config: RunConfig, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[TrainingProgress, Best, list[str]]:
-    """Bring network, optimizer and random states to the last whole checkpoint of a run's folder.
+    """Restore network, optimizer and random states from the last complete checkpoint of a run's folder.
 
     Returns:
-        Where training goes on (the beginning if there is no checkpoint), the best epoch before that, and the names of
-        files that were broken.
+        The position where training continues (the start if there is no checkpoint), the best epoch before it, and the
+        names of broken files.
     """
     broken: list[str] = []
     for name in (FILE, PREVIOUS):
@@ -123,24 +122,24 @@ def restore(
             return _apply(about, tensors, network, optimizer), _best(about, tensors, network), broken
         except BrokenCheckpoint:
             broken.append(name)
-            # Out of the way: it must not take the place of a whole one at the next save.
+            # Renamed, so that it cannot replace a complete one at the next save.
             (folder / name).replace(folder / f"{name}.broken")
     return TrainingProgress(), Best(), broken
 
 
 def remove(folder: Path) -> None:
-    """Delete the checkpoints of a run that needs them no more."""
+    """Delete the checkpoints of a run that no longer needs them."""
     for file in folder.glob("checkpoint.*"):
         file.unlink(missing_ok=True)
 
 
 def _link(file: Path, to: Path) -> None:
-    """Give a file a second name, in the place of whatever had it."""
+    """Give a file a second name, replacing any file of that name."""
     side = to.with_name(f"{to.name}.part")
     side.unlink(missing_ok=True)
     try:
         side.hardlink_to(file)
-    except OSError:  # a file system without second names
+    except OSError:  # the file system does not support hard links
         side = file
     side.replace(to)
 
@@ -150,9 +149,9 @@ def _read(file: Path, config: RunConfig) -> tuple[dict[str, Any], dict[str, Tens
         with safe_open(file, framework="pt") as opened:
             words = opened.metadata() or {}
             about: dict[str, Any] = json.loads(words["checkpoint"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a dict
         sound = words["checksum"] == str(zlib.crc32(words["checkpoint"].encode())) and about["version"] == VERSION
-        # Fields that a later version added have their defaults.
+        # Fields added by a later version have their defaults.
         sound = sound and RunConfig(**json.loads(about["config"])) == config
         sound = sound and about["checksums"] == {name: _checksum(tensor) for name, tensor in tensors.items()}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -170,7 +169,7 @@ def _apply(
     for name, tensor in _below("optimizer.", tensors).items():
         index, _, key = name.partition(".")
         values.setdefault(int(index), {})[key] = tensor
-    # JSON has no tuples; Adam's betas are one.
+    # JSON has no tuples, but Adam's betas are one.
     groups = [
         {name: tuple(value) if isinstance(value, list) and name != "params" else value for name, value in group.items()}
         for group in about["groups"]
@@ -179,7 +178,7 @@ def _apply(
     for parameter, kept in optimizer.state.items():
         for name, value in kept.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
-                # In the layout of the weights (channels_last, say), as the optimizer would have made it.
+                # In the memory format of the weights (such as channels_last), as the optimizer would create it.
                 kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
@@ -188,7 +187,7 @@ def _apply(
 
 
 def _best(about: dict[str, Any], tensors: dict[str, Tensor], network: nn.Module) -> Best:
-    """The best epoch, its weights beside those of the network."""
+    """Return the best epoch; its weights have the same devices as those of the network."""
     kept, now = _below("best.", tensors), network.state_dict()
     weights = {name: torch.empty_like(now[name]).copy_(tensor) for name, tensor in kept.items()}
     return Best(about["best"]["epoch"], about["best"]["value"], weights)
@@ -199,7 +198,7 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _plain_group(group: dict[str, Any]) -> dict[str, Any]:
-    """An optimizer's settings as JSON has them; for CUDA graphs the rate is a tensor."""
+    """Return the settings of an optimizer for JSON; with CUDA graphs the learning rate is a tensor."""
     return {name: value.item() if isinstance(value, Tensor) else value for name, value in group.items()}
 
 
@@ -209,15 +208,15 @@ def _checksum(tensor: Tensor) -> int:
 
 
 def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as they can be stored."""
+    """Return the tensors in a form that can be stored."""
     return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
 
 
 def write(tensors: Mapping[str, Tensor], file: Path, about: Mapping[str, str]) -> None:
-    """Write tensors, and words about them.
+    """Write tensors and metadata.
 
     Raises:
-        OSError: if they cannot be written; a file that was there before is as it was.
+        OSError: if they cannot be written; an existing file is unchanged.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     side = file.with_name(f"{file.name}.part")
@@ -228,7 +227,7 @@ def write(tensors: Mapping[str, Tensor], file: Path, about: Mapping[str, str]) -
         side.replace(file)
     except SafetensorError as error:
         side.unlink(missing_ok=True)
-        # The library is not Python's, and tells the system's error in its text only.
+        # The library is written in Rust and reports a system error only in its text.
         number = re.search(r"os error (\d+)", str(error))
         raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
     except BaseException:

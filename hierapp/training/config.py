@@ -1,4 +1,4 @@
-"""RunConfig: the one schema behind the form, the command line and the store; fields stand as the form shows them."""
+"""RunConfig: the single schema of the form, the command line and the store; fields are in the order of the form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError
 from hierapp.training import models
 
-MOST_RUNS = 1_000  # of one plan
+MOST_RUNS = 1_000  # in one plan
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
@@ -27,12 +27,12 @@ Group = Literal["training", "optimization", "augmentation", "evaluation", "machi
 
 
 def _field(group: Group, default: Any, description: str, short: str = "", **limits: Any) -> Any:
-    """A field that the form shows in a group; `short` names it where runs that differ in it are told apart."""
+    """Define a field that the form shows in a group; `short` names it in labels of runs that differ in it."""
     return Field(default, description=description, json_schema_extra={"group": group, "short": short}, **limits)
 
 
 class RunConfig(BaseModel):
-    """Everything that decides how one run goes. Make one with `RunConfig.make`, which explains what it refuses."""
+    """Complete configuration of a run. Create it with `RunConfig.make`, which explains invalid values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,7 +98,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _options(self) -> Self:
-        # Frozen for everyone else: the checked options carry the defaults, so that a stored run says all it used.
+        # Frozen for all other code: the checked options include the defaults, so that a stored run has all values used.
         self.__dict__["options"] = losses.check_options(self.loss, self.options)
         if self.label_smoothing and self.options.get("label_smoothing"):
             raise ConfigError("Labels would be smoothed twice, by the loss and by the run; set one of the two to 0.")
@@ -112,11 +112,11 @@ class RunConfig(BaseModel):
 
     @classmethod
     def make(cls, **values: Any) -> RunConfig:
-        """A checked configuration.
+        """Create a checked configuration.
 
         Raises:
-            ConfigError: one sentence on the first value that is not allowed.
-            DatasetError: for an unknown data set.
+            ConfigError: if a value is not allowed; one sentence on the first such value.
+            DatasetError: if the data set is unknown.
 
         >>> RunConfig.make(data="digits", tree="digits", loss="hierarchical").options["targets"]
         'path'
@@ -136,16 +136,16 @@ class RunConfig(BaseModel):
 def plan(
     chosen: Sequence[str], seeds: Sequence[int], options: Mapping[str, Any] | None = None, **values: Any
 ) -> list[RunConfig]:
-    """One configuration for each seed and loss; runs of one seed stand together, so that losses can be compared early.
+    """Create one configuration for each seed and loss; runs of one seed are adjacent, so losses can be compared early.
 
     Args:
-        chosen: the losses; named twice counts once.
+        chosen: the losses; duplicates are ignored.
         seeds: the seeds.
-        options: options of losses; "mass" goes to every loss that has it, "hierarchical.mass" to that one.
+        options: options of losses; "mass" applies to every loss that has it, "hierarchical.mass" only to that loss.
         values: the other fields of `RunConfig`.
 
     Raises:
-        ConfigError: if no loss or no seed is given, or an option belongs to none of the losses.
+        ConfigError: if no loss or no seed is given, or none of the losses has an option.
 
     >>> [run.loss for run in plan(["simloss", "hierarchical"], [0], data="digits", tree="digits")]
     ['simloss', 'hierarchical']
@@ -172,9 +172,9 @@ def plan(
     return [RunConfig.make(loss=name, options=given[name], seed=seed, **values) for seed in seeds for name in names]
 
 
-# The fields as form, command line and tables need them, so that a new one needs no line in any of these.
+# The fields for the form, the command line and tables, so that a new field needs no change in any of these.
 
-# Fields that say something only where another one has a value.
+# Fields that apply only if another field has a given value.
 ONLY_WITH = {
     "momentum": ("optimizer", "sgd"),
     "step_epochs": ("schedule", "step"),
@@ -184,15 +184,15 @@ ONLY_WITH = {
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of RunConfig as forms, command line and tables need it.
+    """A field of RunConfig, for forms, command line and tables.
 
     Attributes:
-        name, description: of the field.
-        short: what names it in front of its value; nothing where the value says enough.
+        name, description: name and description of the field.
+        short: name shown before its value; empty if the value is clear without it.
         kind: bool, int, float or str.
-        choices: the words that a str may be.
-        default: its value where none is given.
-        low, high: the least and the greatest number, None where there is no such bound.
+        choices: the allowed values of a str.
+        default: default value.
+        low, high: minimum and maximum of a number, None if there is no such bound.
     """
 
     name: str
@@ -205,7 +205,7 @@ class FormField:
     high: float | None
 
     def text(self, value: Any) -> str:
-        """A value as it is written.
+        """Format a value.
 
         >>> fields_of("optimization")["weight_decay"].text(0.0005)
         '0.0005'
@@ -215,7 +215,7 @@ class FormField:
         return f"{value:.6g}" if self.kind is float else str(value)
 
     def words(self, value: Any) -> str:
-        """A value with what tells which field it is of.
+        """Format a value with the short name of the field.
 
         >>> fields_of("augmentation")["crop"].words(4), fields_of("optimization")["optimizer"].words("sgd")
         ('crop 4', 'sgd')
@@ -230,7 +230,7 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 
 @cache
 def fields_of(group: Group) -> dict[str, FormField]:
-    """The fields that the form shows in a group, by name, in order."""
+    """Return the fields that the form shows in a group, by name, in order."""
     found = {}
     for name, field in RunConfig.model_fields.items():
         extra = field.json_schema_extra
@@ -250,7 +250,7 @@ def fields_of(group: Group) -> dict[str, FormField]:
 
 
 def changed_fields(config: RunConfig) -> list[FormField]:
-    """Those of these fields in which a configuration differs from the defaults.
+    """Return the form fields in which a configuration differs from the defaults.
 
     >>> run = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", optimizer="sgd", crop=1)
     >>> [field.name for field in changed_fields(run)]
@@ -261,6 +261,6 @@ def changed_fields(config: RunConfig) -> list[FormField]:
 
 
 def _bound(field: FieldInfo, *kinds: str) -> float | None:
-    """The limit of one of these kinds, if there is one."""
+    """Return the limit of one of these kinds, if there is one."""
     found = [getattr(limit, kind) for limit in field.metadata for kind in kinds if hasattr(limit, kind)]
     return found[0] if found else None

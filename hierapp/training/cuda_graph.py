@@ -1,4 +1,4 @@
-"""Training steps as a CUDA graph: captured once, then each is one launch in place of a hundred.
+"""Training steps as a CUDA graph: after one capture, each step is a single launch instead of about a hundred.
 
 A step of a small network takes the GPU less time than Python needs to launch its kernels; a graph launches them all at
 once (https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
@@ -18,7 +18,7 @@ from torch import Tensor
 from hierapp.training.batches import BatchLoader
 from hierapp.training.evaluation import TrainState
 
-# Steps before the capture: cuDNN chooses its algorithms in them, and the optimizer makes its state.
+# Steps before the capture, in which cuDNN chooses its algorithms and the optimizer creates its state.
 WARM_UP = 3
 
 Replay = Callable[[], None]
@@ -28,13 +28,13 @@ _capturing = threading.Lock()
 
 @dataclass
 class GraphTrainState(TrainState):
-    """Training state whose steps on whole batches are replayed; the first ones, and those on the rest of the images,
-    are not.
+    """Training state that replays its steps on full batches; the first steps and those on the last, smaller batch run
+    without the graph.
 
-    What a step reads lies where it lay at the capture: the images, the epoch's order and chances (`BatchLoader` keeps
-    their tensors), weights and optimizer state; the batch's indices, the share of mixup and the learning rate are
-    copied there before each replay. A network or loss that cannot be captured is trained without a graph, and the log
-    says so.
+    A step reads from the same memory as at the capture. The images, the order and random numbers of the epoch
+    (`BatchLoader` reuses their tensors), the weights and the optimizer state are already there; the indices of the
+    batch, the share of mixup and the learning rate are copied there before each replay. If a network or loss cannot be
+    captured, it is trained without a graph, and the log says so.
     """
 
     problem: str | None = field(default=None, init=False)
@@ -48,8 +48,8 @@ class GraphTrainState(TrainState):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.total.is_cuda:
-            # One for each: graphs that run at the same time must not share cuBLAS's scratch memory, which belongs to
-            # the stream of the capture.
+            # One stream per training: graphs that run at the same time must not share cuBLAS's workspace, which belongs
+            # to the stream of the capture.
             self._stream = torch.cuda.Stream(self.total.device)  # type: ignore[no-untyped-call]
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(float(group["lr"]), device=self.total.device)
@@ -83,7 +83,7 @@ class GraphTrainState(TrainState):
     def _capture(self, loader: BatchLoader, batch: Tensor, share: float | None) -> None:
         self._batch = batch.clone()
         self._share = None if share is None else torch.tensor(share, device=batch.device)
-        # Gradients of the last step would be added to; those made during the capture belong to the graph.
+        # Without this, the step would add to the old gradients; those created in the capture belong to the graph.
         self.optimizer.zero_grad()
         try:
             with capturable(self.optimizer):
@@ -95,13 +95,13 @@ class GraphTrainState(TrainState):
 
 
 def capture(step: Callable[[], None], stream: torch.cuda.Stream | None = None) -> Replay:
-    """Capture what a function launches on the GPU, on a stream; nothing of it is computed yet.
+    """Capture what a function launches on the GPU, on a stream, without computing it.
 
     Raises:
-        RuntimeError: by torch, for what cannot be captured: waiting for the device, for one.
+        RuntimeError: by torch, if something cannot be captured, such as waiting for the device.
     """
     graph = torch.cuda.CUDAGraph()
-    # Other threads may use the GPU meanwhile, but not capture: torch collects garbage and frees memory before it.
+    # Other threads may use the GPU meanwhile, but not capture: torch first collects garbage and frees memory.
     with _capturing, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         step()
     replay: Replay = graph.replay
@@ -110,7 +110,7 @@ def capture(step: Callable[[], None], stream: torch.cuda.Stream | None = None) -
 
 @contextmanager
 def capturable(optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Meanwhile Adam may be captured; at other times torch warns of an optimizer that is said to be capturable."""
+    """Allow Adam to be captured within this context; outside it, torch warns about capturable optimizers."""
     groups = [group for group in optimizer.param_groups if "capturable" in group]
     for group in groups:
         group["capturable"] = True
@@ -123,7 +123,7 @@ def capturable(optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
 @contextmanager
 def on_stream(stream: torch.cuda.Stream | None) -> Iterator[None]:
-    """Compute on another stream, as what is to be captured later must; the current one waits for it."""
+    """Compute on another stream, as needed before a capture on it; the current stream waits for it."""
     if stream is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a training computes on: the device, the precision, and whether the same seed must give the same weights."""
+"""Device, precision, CUDA graphs and determinism of a training."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import torch
 from hierapp.errors import ConfigError
 from hierapp.utils import devices
 
-# Below so many numbers in a batch of images, half precision costs more than it saves on a CPU.
-SMALL_BATCH = 50_000  # the digits have 8,192 in a batch of 128, Fashion-MNIST 100,352
+# In batches of images with fewer numbers than this, half precision costs more than it saves on a CPU.
+SMALL_BATCH = 50_000  # the digits have 8,192 numbers in a batch of 128, Fashion-MNIST has 100,352
 
 Precision = Literal["float32", "bfloat16"]
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device for "auto" (cuda, else mps, else cpu) or the one that is asked for.
+    """Return the requested device; "auto" chooses cuda, else mps, else cpu.
 
     Raises:
-        ConfigError: if this machine does not have it.
+        ConfigError: if this machine does not have the device.
     """
     has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
@@ -37,13 +37,13 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device, numbers: int) -> Precision:
-    """The precision of convolutions and matrix products; everything else, losses first, is in float32.
+    """Return the precision of convolutions and matrix products; everything else, including losses, is in float32.
 
     Args:
-        wanted: "float32", "bfloat16", or "auto": bfloat16 where the hardware computes it natively and much faster,
-            which are NVIDIA GPUs since Ampere, and CPUs with AMX for batches that are not small.
-        device: where.
-        numbers: in a batch of images.
+        wanted: "float32", "bfloat16", or "auto": bfloat16 where the hardware supports it natively and is much faster
+            with it, that is on NVIDIA GPUs since Ampere, and on CPUs with AMX for batches that are not small.
+        device: the device.
+        numbers: number of values in a batch of images.
     """
     if wanted != "auto":
         return "bfloat16" if wanted == "bfloat16" else "float32"
@@ -53,16 +53,16 @@ def choose_precision(wanted: str, device: torch.device, numbers: int) -> Precisi
 
 
 def choose_graphs(wanted: str, device: torch.device, is_own: bool) -> bool:
-    """Whether training steps are captured as a CUDA graph.
+    """Return whether training steps are captured as a CUDA graph.
 
     Args:
-        wanted: "on", "off", or "auto": on a CUDA device, for hierapp's own networks. A network that somebody else wrote
-            may decide something in Python at each step, which a graph would decide once and for all.
-        device: where.
+        wanted: "on", "off", or "auto": on a CUDA device for built-in networks. A user's network may make a decision in
+            Python at each step, which a graph would fix at its capture.
+        device: the device.
         is_own: whether the network is the user's.
 
     Raises:
-        ConfigError: if they are asked for on another device.
+        ConfigError: if "on" is requested for another device.
     """
     if wanted == "on" and device.type != "cuda":
         raise ConfigError(
@@ -73,20 +73,20 @@ def choose_graphs(wanted: str, device: torch.device, is_own: bool) -> bool:
 
 
 def has_amx() -> bool:
-    """Whether this CPU multiplies matrices of bfloat16 by itself."""
+    """Return whether this CPU has hardware for products of bfloat16 matrices."""
     known = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return bool(known and known())
 
 
 def half(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """A context in which networks compute in this precision."""
+    """Return a context in which networks compute in this precision."""
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
 
 
 def conditions(device: torch.device, precision: str) -> dict[str, str]:
-    """What decides, beside configuration, data and code, which bits a training ends with."""
+    """Return what determines the exact bits of trained weights, in addition to configuration, data and code."""
     on_gpu = device.type == "cuda"
     return {
         "kind": device.type,
@@ -103,10 +103,10 @@ def conditions(device: torch.device, precision: str) -> dict[str, str]:
 
 @contextmanager
 def determinism(wanted: str, device: torch.device) -> Iterator[bool]:
-    """Meanwhile, if wanted ("auto": on a CPU), only algorithms that give the same bits each time; whether it is so.
+    """Use only deterministic algorithms in this context if wanted ("auto": on a CPU), and yield whether this is so.
 
     Raises:
-        RuntimeError: by torch, from an operation that has no such algorithm.
+        RuntimeError: by torch, from an operation that has no deterministic algorithm.
     """
     on = wanted == "on" or (wanted == "auto" and device.type == "cpu")
     filling: Any = torch.utils.deterministic
@@ -116,11 +116,11 @@ def determinism(wanted: str, device: torch.device) -> Iterator[bool]:
         filling.fill_uninitialized_memory,
     )
     if on:
-        # Read by CUDA's matrix library when it starts.
+        # CUDA's matrix library reads this at its start.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(on)
     torch.backends.cudnn.benchmark = not on
-    filling.fill_uninitialized_memory = False  # for those who read what they never wrote; it costs time
+    filling.fill_uninitialized_memory = False  # only helps code that reads uninitialized memory; slow
     try:
         yield on
     finally:

@@ -1,4 +1,4 @@
-"""A network with what it learns by, how it does on a part of the data, and which epoch did best."""
+"""Training state of a network, evaluation on a part of the data, and selection of the best epoch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrainState:
     """A network with its loss, its optimizer and the precision of its convolutions and matrix products.
 
     Attributes:
-        total: the sum of the losses of all images since it was last set to 0, on the device.
+        total: sum of the losses of all images since it was last set to 0, on the device.
     """
 
     network: nn.Module
@@ -38,19 +38,19 @@ class TrainState:
         self.total = torch.zeros((), device=next(self.network.parameters()).device)
 
     def train_batch(self, loader: BatchLoader, index: int, rate: float) -> int:
-        """One step on the `index`-th batch of the epoch that the loader has begun; how many images that were."""
+        """Make one step on the `index`-th batch of the loader's current epoch; return its number of images."""
         self.set_rate(rate)
         batch = loader.indices(index)
         self.step(*loader.take(batch, loader.share(index)))
         return len(batch)
 
     def set_rate(self, rate: float) -> None:
-        """The learning rate of the next steps."""
+        """Set the learning rate of the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     def step(self, images: Tensor, targets: Tensor) -> None:
-        """One step on a batch."""
+        """Make one step on a batch."""
         value = self.loss(self.logits(images), targets)
         self.optimizer.zero_grad()
         value.backward()
@@ -58,7 +58,7 @@ class TrainState:
         self.total += value.detach() * len(images)
 
     def logits(self, images: Tensor) -> Tensor:
-        """float32 [B, C] of images [B, H, W, C]."""
+        """Return the float32 logits [B, C] of images [B, H, W, C]."""
         with device.half(self.precision, images.device):
             found: Tensor = self.network(images)
         return found.float()
@@ -66,9 +66,9 @@ class TrainState:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's metrics on one part of the data.
+    """Metrics of a model on one part of the data.
 
-    confusion [L, L] in the order of `tree.leaves`, rows true; log_probs [n, L] where they were asked for.
+    confusion: [L, L] in the order of `tree.leaves`, rows true; log_probs: [n, L] if requested.
     """
 
     loss: float
@@ -79,12 +79,12 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Evaluation:
-    """Loss, accuracy and confusion of the likeliest leaves, over every image of the part once, as it is.
+    """Compute loss, accuracy and confusion of the most probable leaves, over every image of the part once.
 
     Args:
         state: the network and its loss.
         part: the images; they are never augmented.
-        keep: return the log-probabilities of the leaves, too.
+        keep: also return the log-probabilities of the leaves.
     """
     loss = state.loss
     state.network.eval()
@@ -109,9 +109,9 @@ def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Eval
 
 @dataclass
 class Best:
-    """Which epoch was best (0: none yet), its metric, and its weights on the device.
+    """The best epoch so far (0: none), its metric, and its weights on the device.
 
-    `weights` is empty where the last epoch is the one that counts.
+    `weights` is empty if the last epoch is selected.
     """
 
     epoch: int = 0
@@ -119,7 +119,7 @@ class Best:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     def update(self, config: RunConfig, epoch: int, values: dict[str, float], network: nn.Module) -> None:
-        """Keep the epoch's weights if it is better than all before; of equal ones the first stays."""
+        """Store the epoch and its weights if it is better than all before; among equal epochs the first is kept."""
         if config.select == "last":
             self.epoch = epoch
             return
@@ -135,10 +135,10 @@ class Best:
                     self.weights[name].copy_(tensor)
 
     def should_stop(self, config: RunConfig, epoch: int) -> bool:
-        """Whether as many epochs as the configuration is patient for went by without a better one."""
+        """Return whether the number of epochs without improvement has reached the configured patience."""
         return bool(config.patience) and epoch - self.epoch >= config.patience
 
     def restore(self, network: nn.Module) -> None:
-        """Give the network the best epoch's weights."""
+        """Load the weights of the best epoch into the network."""
         if self.weights:
             network.load_state_dict(self.weights)

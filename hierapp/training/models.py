@@ -1,4 +1,4 @@
-"""The networks by name. The registry needs no torch; each builder imports it."""
+"""Networks by name. The registry does not import torch; each builder does."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class ModelEntry:
     """A network.
 
     Attributes:
-        title, summary: for people.
-        build: `build(image_shape, num_outputs)` with the shape as (H, W, C) in pixels and channels.
-        speed: images a second in training at 32 x 32 pixels in float32 on two CPU cores, to tell how long runs take
-            before one has run here; `benchmarks/growth.py` measures them.
+        title, summary: texts shown to users.
+        build: `build(image_shape, num_outputs)` with the shape as (H, W, C), pixels and channels.
+        speed: images per second in training at 32 x 32 pixels in float32 on two CPU cores, used to estimate durations
+            before a run has finished on this machine; measured by `benchmarks/growth.py`.
     """
 
     title: str
@@ -35,13 +35,13 @@ class ModelEntry:
 
 
 def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
-    """The paper's LeNet: 3 convolutions of 16, 32 and 64 filters, each with max pooling and ReLU, 2 dense layers.
+    """Build the paper's LeNet: 3 convolutions of 16, 32 and 64 filters with max pooling and ReLU, and 2 dense layers.
 
-    Pooling comes before ReLU: both orders give the same values, and ReLU then has a quarter of the work.
+    Pooling comes before ReLU: both orders give the same values, but ReLU then has a quarter of the work.
 
     Args:
-        image_shape: (H, W, C); each side at least 8, for it is halved three times.
-        num_outputs: columns of the logits.
+        image_shape: (H, W, C); each side at least 8, because it is halved three times.
+        num_outputs: number of logits.
 
     >>> import torch
     >>> lenet((32, 32, 3), 18)(torch.zeros(2, 3, 32, 32)).shape
@@ -51,12 +51,14 @@ def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
 
 
 def cnn6(image_shape: ImageShape, num_outputs: int) -> nn.Module:
-    """The paper's larger network (its table 1, where it is called ResNet): 6 convolutions of 32, 64, 128, 128, 256 and
-    256 filters, max pooling after every second one, ReLU, 3 dense layers of 1,024, 512 and the outputs.
+    """Build the larger network of Loss in Layers (table 1, where it is called ResNet).
+
+    It has 6 convolutions of 32, 64, 128, 128, 256 and 256 filters, max pooling after every second one, ReLU, and 3
+    dense layers of 1,024, 512 and num_outputs units.
 
     Args:
-        image_shape: (H, W, C); each side at least 8, for it is halved three times.
-        num_outputs: columns of the logits.
+        image_shape: (H, W, C); each side at least 8, because it is halved three times.
+        num_outputs: number of logits.
 
     >>> import torch
     >>> cnn6((8, 8, 1), 10)(torch.zeros(2, 1, 8, 8)).shape
@@ -66,10 +68,10 @@ def cnn6(image_shape: ImageShape, num_outputs: int) -> nn.Module:
 
 
 def resnet20(image_shape: ImageShape, num_outputs: int) -> nn.Module:
-    """The small residual network for 32 x 32 images of He et al. (2016), section 4.2: a convolution, 9 blocks of two
-    with 16, 32 and 64 filters, the mean over the image, one dense layer; 0.27 million weights.
+    """Build the small residual network for 32 x 32 images of He et al. (2016), section 4.2.
 
-    Where a block halves the image its shortcut is a convolution of 1 x 1.
+    It has a convolution, 9 blocks of two convolutions with 16, 32 and 64 filters, the mean over the image and one dense
+    layer; 0.27 million weights. In a block that halves the image the shortcut is a 1 x 1 convolution.
 
     >>> import torch
     >>> resnet20((32, 32, 3), 10)(torch.zeros(2, 3, 32, 32)).shape
@@ -87,7 +89,7 @@ def resnet20(image_shape: ImageShape, num_outputs: int) -> nn.Module:
 
 
 def resnet18(image_shape: ImageShape, num_outputs: int) -> nn.Module:
-    """torchvision's ResNet-18 with the stem that is usual for CIFAR: a 3 x 3 convolution of stride 1, no pooling.
+    """Build torchvision's ResNet-18 with the usual stem for CIFAR: a 3 x 3 convolution of stride 1, no pooling.
 
     >>> import torch
     >>> resnet18((32, 32, 1), 100)(torch.zeros(2, 1, 32, 32)).shape
@@ -106,7 +108,7 @@ def resnet18(image_shape: ImageShape, num_outputs: int) -> nn.Module:
 def _plain(
     name: str, stages: list[tuple[int, ...]], dense: list[int], image_shape: ImageShape, num_outputs: int
 ) -> nn.Module:
-    """Stages of 3 x 3 convolutions, each ended by pooling that halves the image, then dense layers; ReLU after all."""
+    """Build stages of 3 x 3 convolutions, each with a final pooling that halves the image, then dense layers; ReLU."""
     from torch import nn
 
     height, width, channels = image_shape
@@ -130,7 +132,7 @@ def _plain(
 
 
 def _stage(before: int, filters: int, blocks: int) -> nn.Module:
-    """Residual blocks, the first of which halves the image where the number of filters changes."""
+    """Build residual blocks, the first of which halves the image if the number of filters changes."""
     from torch import nn
     from torchvision.models.resnet import BasicBlock
 
@@ -152,12 +154,12 @@ MODELS: dict[str, ModelEntry] = {
 
 
 def find(name: str) -> ModelEntry:
-    """The registry's entry, or one's own network by "module:factory".
+    """Return the registry's entry, or a user's network given as "module:factory".
 
-    The factory is called as `build` is, with (H, W, C) and the number of outputs. It is imported by `build` only.
+    The factory is called like `build`, with (H, W, C) and the number of outputs. Only `build` imports it.
 
     Raises:
-        ConfigError: for a name that is none, listing them, or a module that is not there.
+        ConfigError: if the name is unknown (the message lists the names), or the module does not exist.
 
     >>> find("torchvision.ops:MLP").title
     'torchvision.ops:MLP'
@@ -179,12 +181,12 @@ def find(name: str) -> ModelEntry:
 
 
 def is_own(name: str) -> bool:
-    """Whether the name stands for code that is none of hierapp's."""
+    """Return whether the name refers to a user's code."""
     return name not in MODELS
 
 
 def _is_there(module: str) -> bool:
-    """Whether the module can be found; only its packages are imported."""
+    """Return whether the module can be found; only its packages are imported."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):

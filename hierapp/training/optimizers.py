@@ -1,4 +1,4 @@
-"""The optimizers by name."""
+"""Optimizers by name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hierapp.training.config import RunConfig
 
 
 def make_optimizer(config: RunConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The configuration's optimizer, in the implementation that takes one kernel for all weights where there is one.
+    """Make the configured optimizer, in the implementation with one kernel for all weights if available.
 
-    Weight decay is L2 regularisation in adam and sgd, and decoupled from the gradient in adamw (Loshchilov and Hutter
-    2019). SGD's momentum is Nesterov's where it is not 0.
+    Weight decay is L2 regularization in adam and sgd, and decoupled from the gradient in adamw (Loshchilov and Hutter
+    2019). SGD uses Nesterov's momentum if it is not 0.
     """
     weights = list(parameters)
     fused = all(weight.device.type != "mps" for weight in weights)

@@ -1,4 +1,4 @@
-"""What a finished run's network says of any images: its weights, read from the run's folder, on the CPU."""
+"""Predictions of a finished run's network for any images, with weights from the run's folder, on the CPU."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ BATCH = 256
 
 
 def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[Any]) -> NDArray[np.float32]:
-    """Log-probabilities [n, L] of the leaves, in float32, by the weights of the run's best epoch; imports torch.
+    """Compute the log-probabilities [n, L] of the leaves in float32, with the weights of the best epoch; imports torch.
 
-    A run that computed in bfloat16 said the same of its test images to some two digits only.
+    For a run trained in bfloat16, the outputs stored for its test images agree with these to about two digits only.
 
     Args:
-        folder: the run's, with its `model.safetensors`.
-        config: what was trained.
+        folder: the run's folder, with its `model.safetensors`.
+        config: the run's configuration.
         tree: the run's tree.
-        images: uint8 [n, H, W, C], of the shape of those it was trained on.
+        images: uint8 [n, H, W, C], of the same shape as the training images.
 
     Raises:
         StoreError: if the weights are missing, broken, or those of another network.
-        ConfigError: if the images are no such array, or of another shape.
+        ConfigError: if the images are not such an array, or have a different shape.
     """
     import torch
 
@@ -43,7 +43,7 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
             f"Expected images as uint8 [n, H, W, C] but got {images.dtype} {list(images.shape)}; convert them."
         )
     height, width, channels = images.shape[1:]
-    # A similarity decides how wrong the network is, and not what it says; a run's may be known by a word only.
+    # A similarity affects the loss but not the predictions; a run may have only the name of its similarity.
     options = {name: value for name, value in config.options.items() if name != "similarity"}
     loss = losses.make_loss(config.loss, tree, **options)
     network = _network(folder / FILE, config.model, (height, width, channels), loss.num_outputs)
@@ -59,7 +59,7 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
 
 
 def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> nn.Module:
-    """The network with its weights, as it is evaluated."""
+    """Return the network with its weights, in evaluation mode."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -73,7 +73,7 @@ def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> 
         stored = load_file(file)
     except (OSError, SafetensorError) as error:
         raise StoreError(f"The weights in {file} are broken; train the run again.") from error
-    # Mean and scale of the training images are among what is stored.
+    # The stored tensors include mean and scale of the training images.
     network = nn.Sequential(
         Normalizer(torch.zeros(1, 1, 1, shape[2], dtype=torch.uint8)), models.find(model).build(shape, outputs)
     )

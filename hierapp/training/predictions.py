@@ -1,6 +1,4 @@
-"""What a network said of every test image, kept with its run: so decoders, trees and metrics can be changed afterwards
-without training.
-"""
+"""Stored outputs of a network for every test image, to change decoder, tree and metrics later without training."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from hierapp.errors import StoreError
 
 FILE = "outputs.safetensors"
-# Half of the least number that float16 has: what a stored 0 may have been at most.
+# Half of the smallest number in float16: the upper bound of a probability that is stored as 0.
 LEAST = 2.0**-25
 
 
@@ -27,8 +25,8 @@ class Outputs:
         probabilities: float16 [n, L], columns in the order of `classes`; 3 digits, and 0 below 3e-8.
         target: int32 [n], the true classes as positions in `classes`.
         classes: L names, the leaves of the run's tree.
-        data: the data set's name.
-        epoch: the epoch whose weights said it.
+        data: name of the data set.
+        epoch: the epoch whose weights were used.
     """
 
     probabilities: NDArray[np.float16]
@@ -41,35 +39,34 @@ class Outputs:
     def of(
         cls, probabilities: NDArray[np.float32], target: NDArray[Any], classes: tuple[str, ...], data: str, epoch: int
     ) -> Outputs:
-        """Round the probabilities; of two that become alike the likelier one stays ahead, so that the likeliest leaves
-        are the same."""
+        """Round the probabilities; if rounding makes the largest ones equal, the most probable leaf stays first."""
         rounded, best = probabilities.astype(np.float16), probabilities.argmax(1)
         tied = rounded.argmax(1) != best
         rounded[tied, best[tied]] = np.nextafter(rounded[tied].max(1, initial=0), np.float16(2))
         return cls(rounded, target.astype(np.int32), classes, data, epoch)
 
     def log_probs(self, rows: slice | NDArray[Any] = slice(None)) -> NDArray[np.float32]:
-        """Their logarithms [n, L], of rows that sum to 1; what was stored as 0 counts as 2 ** -25."""
+        """Return the logarithms [n, L], of rows that sum to 1; a stored 0 counts as 2 ** -25."""
         p = np.maximum(self.probabilities[rows].astype(np.float32), LEAST)
         values: NDArray[np.float32] = np.log(p / p.sum(-1, keepdims=True))
         return values
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """What is stored, by name."""
+        """Return the tensors to store, by name."""
         return {"probabilities": self.probabilities, "target": self.target}
 
     def about(self) -> dict[str, str]:
-        """The words that are stored beside it."""
+        """Return the metadata stored with the tensors."""
         return {"classes": json.dumps(self.classes), "data": self.data, "epoch": str(self.epoch)}
 
 
 def has(folder: Path) -> bool:
-    """Whether a run's folder has outputs."""
+    """Return whether a run's folder has outputs."""
     return (folder / FILE).exists()
 
 
 def stored(folder: Path) -> Outputs:
-    """The outputs in a run's folder.
+    """Return the outputs in a run's folder.
 
     Raises:
         StoreError: if there are none, or the file is broken.
@@ -81,7 +78,7 @@ def stored(folder: Path) -> Outputs:
 
 
 def read(folder: Path) -> Outputs | None:
-    """The outputs in a run's folder; None if there are none: the run is not finished, or older than this file.
+    """Return the outputs in a run's folder; None if the run is not finished or older than this file format.
 
     Raises:
         StoreError: if the file is broken.

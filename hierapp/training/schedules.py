@@ -1,4 +1,4 @@
-"""How the learning rate goes along: a pure function of the place in the training, so that nothing need be stored.
+"""Learning rate schedules: pure functions of the position in the training, so that no state is stored.
 
 Each is tested against torch.optim.lr_scheduler, step by step.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from hierapp.training.config import RunConfig
 
-# Of torch's OneCycleLR: the share of the steps that go up, and what the first and the last rate are divided by.
+# As in torch's OneCycleLR: the share of the steps with increasing rate, and the divisors of the first and last rate.
 ONE_CYCLE_RISE, ONE_CYCLE_START, ONE_CYCLE_END = 0.3, 25.0, 1e4
 
 
 @dataclass(frozen=True)
 class Place:
-    """A step of the training: how many were done before, how many an epoch has, and how many there are in all."""
+    """A step of the training: the number of steps done before it, per epoch, and in total."""
 
     step: int
     per_epoch: int
@@ -25,15 +25,15 @@ class Place:
 
 
 def learning_rate(config: RunConfig, place: Place) -> float:
-    """The rate of one step.
+    """Return the learning rate of one step.
 
-    - constant: the configuration's
-    - step: times `step_factor` every `step_epochs` epochs (StepLR)
+    - constant: the configured rate
+    - step: multiplied by `step_factor` every `step_epochs` epochs (StepLR)
     - cosine: along half a cosine to 0 (Loshchilov and Hutter 2017, without restarts)
-    - one-cycle: from a 25th of the rate up to it in the first three tenths of the steps, then down to a 250,000th, both
-      along a cosine (Smith and Topin 2018, as torch's OneCycleLR has it; momentum stays as it is)
+    - one-cycle: from 1/25 of the rate up to it in the first three tenths of the steps, then down to 1/250,000, both
+      along a cosine (Smith and Topin 2018, as in torch's OneCycleLR, but with constant momentum)
 
-    In the first `warmup_epochs` of the first three the rate grows in equal steps.
+    For the first three, the rate increases linearly during the first `warmup_epochs`.
 
     >>> run = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", epochs=20, learning_rate=0.1)
     >>> [round(learning_rate(run, Place(step, 10, 200)), 4) for step in (0, 49, 50, 199)]

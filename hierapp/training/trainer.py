@@ -1,8 +1,8 @@
-"""The whole training loop, readable top to bottom.
+"""The complete training loop, written to be read from top to bottom.
 
-The data set lies on the device as one uint8 tensor; batches are indexed, augmented and normalised there, and nothing in
-the loop waits for the device but the reports of the training loss. What happens is told to a Recorder: this file knows
-nothing of the store.
+The data set is on the device as one uint8 tensor; batches are indexed, augmented and normalized there, and the loop
+waits for the device only to report the training loss. Events are reported to a Recorder: this file does not depend on
+the store.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ REPORTS_PER_EPOCH = 10
 
 Load = Callable[[str, datasets.Part], ImageSet]
 
-# The first weights are drawn from torch's one random state; runs of one process take turns.
+# The initial weights are drawn from torch's global random state, so runs in one process take turns.
 _random_state = threading.Lock()
 
 
 class Recorder(Protocol):
-    """What the loop tells while it runs; an epoch is 1.5 in the middle of the second one."""
+    """Receiver of the events of the loop; an epoch of 1.5 is the middle of the second one."""
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
 
@@ -55,19 +55,19 @@ class Recorder(Protocol):
     def should_stop(self) -> bool: ...
 
     def should_save(self) -> bool:
-        """Whether it is time for a checkpoint; asked between batches."""
+        """Return whether a checkpoint is due; called between batches."""
 
     def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
-        """Training begins at this point, 0 or a checkpoint's; checkpoints of these names were broken."""
+        """Training starts at this point, 0 or that of a checkpoint; the checkpoints with these names were broken."""
 
     def saved(self, file: Path) -> None:
-        """A file of the run's folder is written, and whole."""
+        """A file of the run's folder is completely written."""
 
     def not_saved(self, error: OSError) -> None:
-        """A checkpoint could not be written; the one before is still there, and training goes on."""
+        """A checkpoint could not be written; the previous one remains, and training continues."""
 
     def when_there_is_room(self, write: Callable[[], None]) -> None:
-        """Write a file that must be written, however long the disk is full."""
+        """Write a required file, waiting as long as the disk is full."""
 
 
 def train(
@@ -78,28 +78,27 @@ def train(
     load: Load | None = None,
     similarity: Matrix | None = None,
 ) -> dict[str, Any]:
-    """Train one run, from its last checkpoint if there is one, and evaluate its best epoch on the test part, read only
-    then.
+    """Train one run, from its last checkpoint if there is one, then evaluate its best epoch on the test part.
 
-    On a CPU a run that was stopped, in whatever way, and goes on ends with the same weights, bit for bit, as one that
-    never was.
+    The test part is read only then. On a CPU, a run that is interrupted in any way and resumed ends with the same
+    weights, bit for bit, as an uninterrupted one.
 
     Args:
-        config: what to train; `config.tree` is its name only.
+        config: what to train; `config.tree` is only the tree's name.
         tree: the label tree.
-        recorder: is told of the training loss some ten times an epoch, and of each epoch's validation.
-        folder: where checkpoints, `model.safetensors` and `outputs.safetensors` go; nowhere by default.
+        recorder: receives the training loss about ten times per epoch, and the validation metrics of each epoch.
+        folder: folder for checkpoints, `model.safetensors` and `outputs.safetensors`; None (default) writes no files.
         load: reads a part of a data set; `datasets.load` by default.
-        similarity: what the option `similarity` of SimLoss stands for, [L, L] in the order of `tree.leaves`; the word
-            "tree" needs none.
+        similarity: the matrix of SimLoss's option `similarity`, [L, L] in the order of `tree.leaves`; not needed for
+            "tree".
 
     Returns:
-        `metrics.report` and `probability_report` of the test part, with "loss", "confusion", "epoch", the one whose
-        weights were tested, and "epochs", how many there were.
+        `metrics.report` and `probability_report` of the test part, with "loss", "confusion", "epoch" (the epoch whose
+        weights were tested) and "epochs" (the number of epochs trained).
 
     Raises:
-        Cancelled: if the recorder asked for it; there is a checkpoint then.
-        DatasetError, TreeError, ConfigError: if data, tree and configuration do not fit together.
+        Cancelled: if the recorder requests it; a checkpoint is written first.
+        DatasetError, TreeError, ConfigError: if data, tree and configuration do not match.
     """
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
@@ -111,7 +110,7 @@ def train(
 
 
 class _Run:
-    """What `train` works on."""
+    """State and steps of one call of `train`."""
 
     def __init__(
         self,
@@ -141,7 +140,7 @@ class _Run:
             optimizer = make_optimizer(config, network.parameters())
             if folder:
                 self.progress, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
-        # A run that goes on does so with the threads and the precision that it began with.
+        # A resumed run uses the number of threads and the precision that it started with.
         if self.progress.threads:
             torch.set_num_threads(self.progress.threads)
         self.progress.threads = torch.get_num_threads()
@@ -150,12 +149,12 @@ class _Run:
         self.progress.precision = precision
         graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
         self.state = (GraphTrainState if graphed else TrainState)(network, loss, optimizer, precision)
-        # The recorder in `reproduce.py` of a bundle of 0.1.0 has the method under its old name.
+        # In `reproduce.py` of a bundle of version 0.1.0 the recorder has this method under its old name.
         restarted_at = getattr(recorder, "restarted_at" if hasattr(recorder, "restarted_at") else "went_back")
         restarted_at(self.progress.epochs(len(self.loader)), broken)
 
     def fit(self) -> None:
-        """The epochs, until there are enough or none gets better any more."""
+        """Train epochs until all are done or the patience is exhausted."""
         config = self.config
         while self.progress.epoch <= config.epochs and not self.best.should_stop(config, self.progress.epoch - 1):
             rate = train_epoch(self.state, self.loader, config, self.progress, self.recorder, self.save)
@@ -176,7 +175,7 @@ class _Run:
                 self.save()
 
     def test(self) -> dict[str, Any]:
-        """Write the best epoch's weights, then read and evaluate the test part, for the only time."""
+        """Write the weights of the best epoch, then read and evaluate the test part, for the only time."""
         network, epoch = self.state.network, self.best.epoch
         self.best.restore(network)
         made_by = json.dumps(compute.conditions(self.validation.images.device, self.state.precision))
@@ -199,7 +198,7 @@ class _Run:
         }
 
     def save(self) -> None:
-        """Write a checkpoint, if there is room."""
+        """Write a checkpoint if there is space on the disk."""
         if self.folder is None or not math.isfinite(self.progress.total):
             return
         network, optimizer = self.state.network, self.state.optimizer
@@ -224,7 +223,7 @@ def train_epoch(
     recorder: Recorder,
     save: Callable[[], None] = lambda: None,
 ) -> float:
-    """The batches that an epoch has left; `progress` is updated. Returns the last step's learning rate."""
+    """Train on the remaining batches of an epoch, updating `progress`; return the last step's learning rate."""
     count = len(loader)
     reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
     total = state.total.fill_(progress.total)

@@ -1,4 +1,4 @@
-"""Label trees: the tree, its files, edits, generators, and the library of those that ship or are kept."""
+"""Label trees: the tree, its file formats, edits, generators, and the library of shipped and saved trees."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What makes names and parents a tree, and what is said of those that are none."""
+"""Checks that names and parents form a tree, and the errors if they do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hierapp.errors import TreeError, some
 
 
 def check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
-    """Refuse what is wrong before any walk: lengths, indices, names."""
+    """Check the lengths, indices and names before the tree is traversed; raise a TreeError for invalid ones."""
     if parents.shape != (len(names),) or (len(names) and not np.issubdtype(parents.dtype, np.integer)):
         raise TreeError(f"Expected one whole number per node as parents but got shape {list(parents.shape)}.")
     if len(names) < 2:
@@ -36,7 +36,7 @@ def check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
 
 
 def preorder(names: Sequence[str], parents: NDArray[Any]) -> list[int]:
-    """The positions in preorder, or a TreeError for several roots or a cycle."""
+    """Return the positions in preorder; raise a TreeError for several roots or a cycle."""
     roots = np.flatnonzero(parents < 0).tolist()
     if len(roots) > 1:
         raise TreeError(
@@ -59,7 +59,7 @@ def preorder(names: Sequence[str], parents: NDArray[Any]) -> list[int]:
 
 
 def _cycle(names: Sequence[str], parents: NDArray[Any], lost: set[int]) -> list[str]:
-    """The names along a cycle, from parent to child: every node that the root does not reach leads up into one."""
+    """Return the names along a cycle, from parent to child: the ancestors of any unreachable node end in one."""
     node = min(lost)
     for _ in names:
         node = int(parents[node])

@@ -1,4 +1,4 @@
-"""Two trees over the same classes: what moved, and which pairs of classes changed their distance."""
+"""Compare two trees over the same classes: classes that moved, and pairs whose distance changed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hierapp.trees.tree import DistanceKind, LabelTree
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changes from one tree to another.
+    """The differences between two trees.
 
     Attributes:
-        classes: the leaves that both have, in the first tree's order.
-        only_first, only_second: leaves that only one of them has.
-        moved: for each class of both whose ancestors differ by name: class, its way in the first, in the second.
-        change: [classes, classes], the second tree's distances less the first's.
-        pairs: the pairs of classes whose distance changed, the greatest change first: class, class, before, after.
+        classes: the leaves that both trees have, in the first tree's order.
+        only_first, only_second: leaves that only one of the trees has.
+        moved: the common classes whose ancestors differ by name: class, path in the first tree, path in the second.
+        change: [classes, classes], the second tree's distances minus the first's.
+        pairs: the pairs of classes whose distance changed, the largest change first: class, class, before, after.
     """
 
     classes: tuple[str, ...]
@@ -32,7 +32,13 @@ class Comparison:
 
 
 def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-depth", most: int = 1000) -> Comparison:
-    """Compare two trees by the names of their nodes; at most so many pairs are listed.
+    """Compare two trees by the names of their nodes.
+
+    Args:
+        first: the tree before the change.
+        second: the tree after it.
+        distance: a kind of `LabelTree.distances`.
+        most: maximum number of pairs to list.
 
     Raises:
         TreeError: if they have fewer than two classes in common, or more than 2,000.
@@ -69,6 +75,6 @@ def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-d
 
 
 def _way(tree: LabelTree, leaf: str) -> str:
-    """The names from below the root down to the leaf's parent."""
+    """Return the names on the path to the leaf, without the root and the leaf."""
     node = int(tree.leaf_nodes[tree.leaves.index(leaf)])
     return " › ".join(tree.nodes[i] for i in tree.path(node)[1:-1]) or "the root"

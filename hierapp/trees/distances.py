@@ -1,4 +1,4 @@
-"""Distances between leaves without the [L, L] matrix: of given pairs, the largest, the mean."""
+"""Distances between leaves without the [L, L] matrix: of given pairs, largest, smallest, mean and expected."""
 
 from __future__ import annotations
 
@@ -10,26 +10,36 @@ from hierapp.trees.tree import DISTANCES, DistanceKind, Ints, LabelTree
 
 
 def checked_kind(kind: str) -> None:
-    """Refuse what is none of `DISTANCES`."""
+    """Raise a TreeError if the kind is not in `DISTANCES`."""
     if kind not in DISTANCES:
         raise TreeError(f"Expected the distance to be one of {', '.join(DISTANCES)} but got {kind!r}.")
 
 
 def common_depths(tree: LabelTree, first: ArrayLike, second: ArrayLike) -> Ints:
-    """Depth of the lowest common ancestor of each pair of leaves, int array [K] from positions [K] in `tree.leaves`."""
+    """Return the depth of the lowest common ancestor of each pair of leaves, int [K].
+
+    Args:
+        tree: the tree.
+        first: positions [K] in `tree.leaves`.
+        second: positions [K] of the other leaf of each pair.
+    """
     one, other = np.asarray(first, np.int64), np.asarray(second, np.int64)
     alike: Ints = (tree.leaf_paths[one] == tree.leaf_paths[other]).sum(1)
-    # A leaf and itself agree in the repeated end of their row, too.
+    # For a leaf and itself, the repeated end of the row matches too.
     return np.minimum(alike, tree.depth[tree.leaf_nodes[one]])
 
 
 def pair_distances(tree: LabelTree, first: ArrayLike, second: ArrayLike, kind: DistanceKind = "lca-depth") -> Ints:
-    """Distance of each pair of leaves, int array [K] from positions [K] in `tree.leaves`: O(K * depth).
+    """Return the distance of each pair of leaves, int [K], in O(K * depth).
 
-    See `LabelTree.distances` for the kinds.
+    Args:
+        tree: the tree.
+        first: positions [K] in `tree.leaves`.
+        second: positions [K] of the other leaf of each pair.
+        kind: a kind of `LabelTree.distances`.
 
     Raises:
-        TreeError: for an unknown kind.
+        TreeError: if the kind is unknown.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
     >>> pair_distances(tree, [0, 0, 1], [1, 2, 1]).tolist()
@@ -47,7 +57,14 @@ def pair_distances(tree: LabelTree, first: ArrayLike, second: ArrayLike, kind: D
 
 
 def largest_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> int:
-    """The largest distance between two leaves, in O(N); 0 for one leaf.
+    """Return the largest distance between two leaves, in O(N); 0 for one leaf.
+
+    Args:
+        tree: the tree.
+        kind: a kind of `LabelTree.distances`.
+
+    Raises:
+        TreeError: if the kind is unknown.
 
     >>> largest_distance(LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]), "edges")
     3
@@ -55,7 +72,7 @@ def largest_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> int:
     checked_kind(kind)
     if len(tree.leaves) == 1:
         return 0
-    # Only where the tree branches do two leaves part; the first such node holds all leaves.
+    # Paths to two leaves separate only at nodes with several children; the first such node is above all leaves.
     branching = [node for node in tree.internal_nodes.tolist() if len(tree.children[node]) > 1]
     if kind != "edges":
         return int(tree.height[branching[0]])
@@ -64,7 +81,7 @@ def largest_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> int:
 
 
 def smallest_distance(tree: LabelTree) -> int:
-    """The smallest "lca-depth" between two different leaves, in O(N); 0 for one leaf.
+    """Return the smallest "lca-depth" between two different leaves, in O(N); 0 for one leaf.
 
     >>> smallest_distance(LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]))
     1
@@ -80,7 +97,16 @@ def smallest_distance(tree: LabelTree) -> int:
 
 
 def mean_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> float:
-    """Mean distance of two different leaves, in O(N): what a uniformly random mistake costs; 0 for one leaf.
+    """Return the mean distance between two different leaves, in O(N); 0 for one leaf.
+
+    This is the expected distance of a uniformly random mistake.
+
+    Args:
+        tree: the tree.
+        kind: a kind of `LabelTree.distances`.
+
+    Raises:
+        TreeError: if the kind is unknown.
 
     >>> mean_distance(LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]))
     1.6666666666666667
@@ -90,9 +116,9 @@ def mean_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> float:
     if size == 1:
         return 0.0
     below: NDArray[np.int64] = tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]
-    pairs = below**2  # ordered pairs of leaves below each node, a leaf and itself included
+    pairs = below**2  # ordered pairs of leaves below each node, including each leaf with itself
     if kind == "lca-height":
-        # Each edge v -> parent raises the height of what meets above it.
+        # The height of a common ancestor is the root's height minus the rises along the path to it.
         rises = tree.height[tree.parents[1:]] - tree.height[1:]
         total = int(tree.height[0]) * size**2 - int((rises * pairs[1:]).sum())
     else:
@@ -109,9 +135,18 @@ def mean_distance(tree: LabelTree, kind: DistanceKind = "lca-depth") -> float:
 def expected_distances(
     tree: LabelTree, probabilities: NDArray[np.float64], leaves: ArrayLike, kind: DistanceKind = "lca-depth"
 ) -> NDArray[np.float64]:
-    """sum_c p_c d(c, leaf) for each row of probabilities [n, L] and its leaf [n], in O(n * L).
+    """Return the expected distance to a leaf, sum_c p_c d(c, leaf), float [n], in O(n * L).
 
-    From the probabilities of the nodes on the leaf's path, z: how far down a class goes along with the leaf.
+    It is computed from z, the probabilities of the nodes on the leaf's path.
+
+    Args:
+        tree: the tree.
+        probabilities: [n, L], in the order of `tree.leaves`.
+        leaves: positions [n] in `tree.leaves`.
+        kind: a kind of `LabelTree.distances`.
+
+    Raises:
+        TreeError: if the kind is unknown.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
     >>> round(float(expected_distances(tree, np.array([[0.5, 0.3, 0.2]]), [1])[0]), 4)  # 0.5 * 1 + 0.2 * 2
@@ -124,7 +159,7 @@ def expected_distances(
     ranges = tree.leaf_ranges[paths]
     z = np.take_along_axis(sums, ranges[..., 1], 1) - np.take_along_axis(sums, ranges[..., 0], 1)
     if kind == "lca-height":
-        falls = tree.height[paths[:, :-1]] - tree.height[paths[:, 1:]]  # 0 past the end of a path
+        falls = tree.height[paths[:, :-1]] - tree.height[paths[:, 1:]]  # 0 after the end of a path
         lower: NDArray[np.float64] = (falls * (1 - z[:, 1:])).sum(1)
         return lower
     common = (z * (np.arange(paths.shape[1]) < depth[chosen, None])).sum(1)  # expected depth of the common ancestor

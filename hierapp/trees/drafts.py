@@ -1,7 +1,7 @@
-"""Drafts: trees that are being edited, with all that undo and redo can bring back, kept on disk at every step.
+"""Drafts: trees that are being edited, with their undo history, saved on disk at every step.
 
-A draft is a file of lines in HIERAPP_HOME/drafts: first what it is, then each state or step through the states. Lines
-are only ever added, so that a crash loses nothing that was shown.
+A draft is a file of lines in HIERAPP_HOME/drafts: first a description, then one line per state or undo step. Lines are
+only appended, so that a crash loses nothing that the user has seen.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from hierapp.trees.tree import LabelTree
 
 @dataclass
 class Draft:
-    """A tree in the making.
+    """A tree that is being edited.
 
     Attributes:
-        id: names its file, and the draft in an address.
-        title: what it was made from.
-        data: the data set whose classes its leaves are to be, if any.
-        states: every tree it has been, oldest first; what was undone stands behind `at`.
-        at: the present one.
-        done: the number of the last edit that was asked for, so that none is done twice.
-        refused: the numbers of those that could not be done, of the last that were asked for together.
+        id: names the file, and the draft in a URL.
+        title: the origin of the draft.
+        data: the data set whose classes are the leaves, if any.
+        states: all states of the tree, oldest first; undone states come after `at`.
+        at: position of the current state.
+        done: number of the last requested edit, so that no edit is applied twice.
+        refused: numbers of the edits that failed in the last request.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Draft:
 
     @classmethod
     def begin(cls, tree: LabelTree, title: str, data: str | None = None) -> Draft:
-        """A new draft of a tree, kept.
+        """Create and save a draft of a tree.
 
         Raises:
             StoreError: if it cannot be written.
@@ -56,16 +56,16 @@ class Draft:
 
     @classmethod
     def load(cls, draft_id: str) -> Draft:
-        """The draft as it was left.
+        """Load a draft.
 
         Raises:
-            TreeError: if there is none of this id, or its file is broken from the start.
+            TreeError: if there is no draft with this id, or the beginning of its file is damaged.
         """
         missing = TreeError(f"There is no draft {draft_id!r} on this machine; start from a tree.")
         if not re.fullmatch(r"[0-9a-f]{12}", draft_id):
             raise missing
         try:
-            # By "\n" alone: a name may hold other line breaks.
+            # Split at "\n" only: names may contain other line breaks.
             lines = [line for line in _file(draft_id).read_text(encoding="utf-8").split("\n") if line]
             about = json.loads(lines[0])
             draft = cls(draft_id, str(about["title"]), about["data"])
@@ -75,14 +75,14 @@ class Draft:
             try:
                 draft._follow(json.loads(line))
             except (ValueError, LookupError, TypeError):
-                continue  # a line that a crash or a full disk cut short: it was never shown
+                continue  # a line cut short by a crash or a full disk: the user has never seen this state
         if not draft.states:
             raise missing
         return draft
 
     @property
     def tree(self) -> LabelTree:
-        """The present state."""
+        """The current state."""
         return self.states[self.at]
 
     @property
@@ -92,19 +92,22 @@ class Draft:
 
     @property
     def can_redo(self) -> bool:
-        """Whether a state was undone."""
+        """Whether there is an undone state."""
         return self.at < len(self.states) - 1
 
     def ask(self, edits: Sequence[Mapping[str, Any]]) -> str:
-        """Do the edits that were not done yet, in order; each has an `id`, an `op`, and the operation's arguments.
+        """Apply the edits that have not been applied yet, in order.
 
-        What cannot be done is left out and counts as done.
+        An edit that fails is skipped and counts as done.
+
+        Args:
+            edits: mappings with an `id`, an `op` and the operation's arguments.
 
         Returns:
-            The complaint of the last that could not be done; empty if all could.
+            The message of the last edit if it failed, otherwise an empty string.
 
         Raises:
-            StoreError: if the draft cannot be written; what was not written is not done.
+            StoreError: if the draft cannot be written; an edit that is not written is not applied.
         """
         complaint, self.refused = "", []
         for edit in edits:
@@ -121,11 +124,11 @@ class Draft:
         return complaint
 
     def do(self, operation: str, arguments: Mapping[str, Any], number: int | None = None) -> None:
-        """One edit, or "undo" or "redo".
+        """Apply one edit, "undo" or "redo".
 
         Raises:
-            TreeError: if it cannot be done.
-            StoreError: if it cannot be written; then it is not done.
+            TreeError: if the edit is not possible.
+            StoreError: if it cannot be written; the edit is then not applied.
         """
         done = self.done if number is None else number
         if operation in ("undo", "redo"):
@@ -159,7 +162,7 @@ class Draft:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="utf-8", newline="\n") as out:
-                # The line break comes first, so that it ends what a crash or a full disk cut short.
+                # The line break comes first, to end a line cut short by a crash or a full disk.
                 out.write("\n" + json.dumps(line, ensure_ascii=False))
         except OSError as error:
             raise StoreError(

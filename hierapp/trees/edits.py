@@ -1,7 +1,7 @@
-"""Edits of a label tree: pure functions from tree to tree, nodes by their names.
+"""Edits of a label tree: pure functions from tree to tree that address nodes by name.
 
-What an edit cannot do is a TreeError in one sentence, and the tree stays as it is. A node that loses its last child is
-a leaf, a class of its own, until it is given others or removed.
+An edit that is not possible raises a TreeError. A node that loses its last child becomes a leaf, and so a class, until
+it gets other children or is removed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ Children = dict[str, list[str]]
 
 
 def add(tree: LabelTree, parent: str, name: str, at: int | None = None) -> LabelTree:
-    """Hang a new leaf under a node, as its last child or before the child at this place.
+    """Add a leaf below a node, as its last child or at position `at` among its children.
+
+    Raises:
+        TreeError: if the parent is unknown, or the name is taken or empty.
 
     >>> from hierapp import LabelTree
     >>> add(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "root", "cow", at=0).leaves
@@ -31,7 +34,10 @@ def add(tree: LabelTree, parent: str, name: str, at: int | None = None) -> Label
 
 
 def rename(tree: LabelTree, node: str, name: str) -> LabelTree:
-    """Give a node another name.
+    """Rename a node.
+
+    Raises:
+        TreeError: if the node is unknown, or the name is taken or empty.
 
     >>> from hierapp import LabelTree
     >>> rename(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "cat", "lynx").leaves
@@ -46,7 +52,10 @@ def rename(tree: LabelTree, node: str, name: str) -> LabelTree:
 
 
 def remove(tree: LabelTree, nodes: Sequence[str], with_subtree: bool = False) -> LabelTree:
-    """Remove nodes; their children move up into their places, or go with them.
+    """Remove nodes; their children take their places, or are removed with them (`with_subtree`).
+
+    Raises:
+        TreeError: if a node is unknown or the root, or no leaf remains.
 
     >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -57,7 +66,7 @@ def remove(tree: LabelTree, nodes: Sequence[str], with_subtree: bool = False) ->
     below = children_of(tree)
     for node in nodes:
         above = _parent(below, node)
-        if above is None:  # went with one above it
+        if above is None:  # removed with an ancestor
             continue
         place = below[above].index(node)
         below[above][place : place + 1] = [] if with_subtree else below[node]
@@ -70,7 +79,10 @@ def remove(tree: LabelTree, nodes: Sequence[str], with_subtree: bool = False) ->
 
 
 def move(tree: LabelTree, nodes: Sequence[str], parent: str, at: int | None = None) -> LabelTree:
-    """Hang nodes with all below them under another node, in their order, as its last children or before a place.
+    """Move nodes with their subtrees below another node, in tree order, last or at position `at`.
+
+    Raises:
+        TreeError: if a node is unknown or the root, or the new parent is in its subtree.
 
     >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -97,7 +109,10 @@ def move(tree: LabelTree, nodes: Sequence[str], parent: str, at: int | None = No
 
 
 def shift(tree: LabelTree, node: str, by: int) -> LabelTree:
-    """Move a node by so many places among its siblings, at most to the end.
+    """Move a node by `by` places among its siblings; it stops at the first or last place.
+
+    Raises:
+        TreeError: if the node is unknown or the root.
 
     >>> from hierapp import LabelTree
     >>> shift(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "cat", 1).leaves
@@ -113,7 +128,10 @@ def shift(tree: LabelTree, node: str, by: int) -> LabelTree:
 
 
 def promote(tree: LabelTree, nodes: Sequence[str]) -> LabelTree:
-    """Move nodes one level up, behind their parents.
+    """Move nodes one level up, to the place after their parents.
+
+    Raises:
+        TreeError: if a node is unknown, the root or a child of the root.
 
     >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -133,7 +151,10 @@ def promote(tree: LabelTree, nodes: Sequence[str]) -> LabelTree:
 
 
 def collapse(tree: LabelTree, node: str) -> LabelTree:
-    """Remove all inner nodes below a node: its leaves hang on itself.
+    """Remove all inner nodes below a node, so that its leaves become its children.
+
+    Raises:
+        TreeError: if the node is unknown or has no inner node below it.
 
     >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -153,7 +174,10 @@ def collapse(tree: LabelTree, node: str) -> LabelTree:
 
 
 def group(tree: LabelTree, nodes: Sequence[str], name: str) -> LabelTree:
-    """Put siblings under a new node, in the place of the first of them.
+    """Put siblings below a new node, at the place of the first of them.
+
+    Raises:
+        TreeError: if a node is unknown or the root, the nodes are not siblings, or the name is taken or empty.
 
     >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "truck"), ("root", "dog")])
@@ -189,10 +213,10 @@ OPERATIONS: dict[str, Callable[..., LabelTree]] = {
 
 
 def apply(tree: LabelTree, operation: str, arguments: Mapping[str, Any]) -> LabelTree:
-    """Do one of `OPERATIONS` by its name, as an editor asks for it.
+    """Apply one of `OPERATIONS` by its name, for the editor.
 
     Raises:
-        TreeError: if there is no such operation, its arguments are others, or it cannot be done.
+        TreeError: if the operation is unknown, its arguments are invalid, or it is not possible.
 
     >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
@@ -208,7 +232,7 @@ def apply(tree: LabelTree, operation: str, arguments: Mapping[str, Any]) -> Labe
 
 
 def free_name(taken: Iterable[str], wanted: str) -> str:
-    """The wanted name, or with the first number that makes it free.
+    """Return the wanted name, with the first free number appended if it is taken.
 
     >>> free_name(["group", "group 2"], "group")
     'group 3'
@@ -220,12 +244,12 @@ def free_name(taken: Iterable[str], wanted: str) -> str:
 
 
 def children_of(tree: LabelTree) -> Children:
-    """The names below each node's name."""
+    """Return a mapping from each node's name to the names of its children."""
     return {tree.nodes[i]: [tree.nodes[child] for child in below] for i, below in enumerate(tree.children)}
 
 
 def made_of(root: str, children: Children) -> LabelTree:
-    """The tree with this root and these children; what is not below the root is left out."""
+    """Create the tree with this root and these children; nodes that are not below the root are ignored."""
     return _made(root, children)
 
 
@@ -258,7 +282,7 @@ def _parent(below: Children, node: str | None) -> str | None:
 
 
 def _subtree(below: Children, node: str) -> list[str]:
-    """The node and all below it, in preorder."""
+    """Return the node and its descendants in preorder."""
     found, ahead = [], [node]
     while ahead:
         found.append(ahead.pop())
@@ -267,7 +291,7 @@ def _subtree(below: Children, node: str) -> list[str]:
 
 
 def _topmost(below: Children, tree: LabelTree, nodes: Sequence[str]) -> list[str]:
-    """The nodes in the tree's order, without those that lie below another of them."""
+    """Return the nodes in tree order, without those that are below another of them."""
     wanted, covered = set(nodes), set()
     for node in tree.nodes:
         if node in wanted and node not in covered:

@@ -1,6 +1,6 @@
 """Read and write label trees: JSON, CSV of edges, CSV of the adjacency matrix, Newick.
 
-Whatever the input, the outcome is a LabelTree or a TreeError. Every format brings every tree back exactly.
+Reading returns a LabelTree or raises a TreeError. Every format restores every tree exactly.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from hierapp.trees import newick
 from hierapp.trees.tree import LabelTree
 
 LARGEST_FILE = 10_000_000  # bytes
-# Far more than label trees have, and less than the json module's recursion bears: what one format reads, all do.
+# More than label trees need, and within the json module's recursion limit, so that all formats read the same trees.
 MOST_LEVELS = 200
 
 
 @dataclass(frozen=True)
 class TreeFormat:
-    """One way of writing a tree down."""
+    """A file format of trees."""
 
     suffix: str
     label: str
@@ -32,21 +32,21 @@ class TreeFormat:
     write: Callable[[LabelTree], str]
 
     def parse(self, text: str) -> LabelTree:
-        """Read a tree from text, or raise a TreeError."""
+        """Read a tree from text; raise a TreeError if it is not one."""
         if not text.strip():
             raise TreeError(f"The file is empty; expected {self.label}.")
         return _not_too_deep(self.read(text))
 
     def render(self, tree: LabelTree) -> str:
-        """Write a tree as text that `parse` reads, or raise a TreeError if it is too large for that."""
+        """Write a tree as text for `parse`; raise a TreeError if it is too deep."""
         return self.write(_not_too_deep(tree))
 
 
 def load(path: str | Path) -> LabelTree:
-    """Read a tree from a file; its suffix names the format.
+    """Read a tree from a file; its suffix determines the format.
 
     Raises:
-        TreeError: if the file is not there, cannot be read, or is no label tree in that format.
+        TreeError: if the file does not exist, cannot be read, or is not a label tree in that format.
     """
     path = Path(path)
     try:
@@ -62,11 +62,15 @@ def load(path: str | Path) -> LabelTree:
 
 
 def save(tree: LabelTree, path: str | Path) -> None:
-    """Write a tree to a file; its suffix names the format."""
+    """Write a tree to a file; its suffix determines the format.
+
+    Raises:
+        TreeError: if the suffix is unknown, the tree is too deep, or the file cannot be written.
+    """
     path = Path(path)
     text = of_name(path.name).render(tree)
     try:
-        # newline="": the text is written as it is on every system.
+        # newline="" writes the text unchanged on every system.
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
     except (OSError, ValueError) as error:
@@ -74,7 +78,11 @@ def save(tree: LabelTree, path: str | Path) -> None:
 
 
 def parse_bytes(data: bytes, file_name: str) -> LabelTree:
-    """Read an uploaded file; every complaint begins with its name."""
+    """Read an uploaded file; every error message begins with its name.
+
+    Raises:
+        TreeError: if the suffix is unknown, or the file is too large, not UTF-8 or not a label tree.
+    """
     file_name = one_line(file_name)
     chosen = of_name(file_name)
     if len(data) > LARGEST_FILE:
@@ -99,6 +107,9 @@ def parse_bytes(data: bytes, file_name: str) -> LabelTree:
 def parse(text: str, format_name: str) -> LabelTree:
     """Read a tree from text in one of `FORMATS`.
 
+    Raises:
+        TreeError: if the format is unknown or the text is not a label tree in it.
+
     >>> parse("(cat,dog)root;", "newick").leaves
     ('cat', 'dog')
     """
@@ -108,6 +119,9 @@ def parse(text: str, format_name: str) -> LabelTree:
 def render(tree: LabelTree, format_name: str) -> str:
     r"""Write a tree as text in one of `FORMATS`.
 
+    Raises:
+        TreeError: if the format is unknown or the tree is too deep for a file.
+
     >>> render(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "newick")
     '(cat,dog)root;\n'
     """
@@ -115,7 +129,7 @@ def render(tree: LabelTree, format_name: str) -> str:
 
 
 def of_name(file_name: str) -> TreeFormat:
-    """The format that a file's suffix names, or a TreeError that lists the suffixes."""
+    """Return the format for a file's suffix; raise a TreeError that lists the suffixes if there is none."""
     for known in FORMATS.values():
         if file_name.lower().endswith(known.suffix):
             return known
@@ -138,7 +152,7 @@ def _not_too_deep(tree: LabelTree) -> LabelTree:
 
 
 def _looks_like(text: str) -> str | None:
-    """The suffix that the text's first characters speak for, if they do."""
+    """Guess the suffix from the first characters of the text; None if they fit no format."""
     start = text.lstrip()
     if start.startswith("{"):
         return ".json"
@@ -161,7 +175,7 @@ def _parse_json(text: str) -> LabelTree:
         raise TreeError(f"Broken JSON in line {error.lineno}, column {error.colno}: {error.msg.lower()}.") from None
     except RecursionError:
         raise TreeError(f"The JSON is nested too deep; expected a tree of at most {MOST_LEVELS} levels.") from None
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # a number with thousands of digits
         raise TreeError(f"Broken JSON: {str(error).lower().rstrip('.')}.") from None
     names: list[str] = []
     parents: list[int] = []
@@ -186,7 +200,7 @@ def _parse_json(text: str) -> LabelTree:
 
 
 def _render_json(tree: LabelTree) -> str:
-    # Written by hand from the preorder: the json module fails on trees deeper than Python's recursion.
+    # Written from the preorder without the json module, which fails on trees deeper than Python's recursion limit.
     lines = []
     depth = tree.depth.tolist()
     for node, name in enumerate(tree.nodes):
@@ -207,7 +221,7 @@ def _render_json(tree: LabelTree) -> str:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, with their line numbers."""
+    """Yield the rows that are not empty, with their line numbers."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
@@ -218,7 +232,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _write_rows(rows: list[list[str]]) -> str:
-    # Not csv.writer: it leaves a lone carriage return without quotes, and csv.reader ends the row there.
+    # Not csv.writer: it does not quote a lone carriage return, and csv.reader ends the row there.
     return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
 
 
@@ -278,7 +292,7 @@ def _render_adjacency(tree: LabelTree) -> str:
 
 
 FORMATS: dict[str, TreeFormat] = {
-    # The longer suffix first: .adjacency.csv ends in .csv as well.
+    # The longer suffix first, because .adjacency.csv also ends in .csv.
     "json": TreeFormat(".json", "JSON", _parse_json, _render_json),
     "adjacency": TreeFormat(".adjacency.csv", "CSV of the adjacency matrix", _parse_adjacency, _render_adjacency),
     "edges": TreeFormat(".csv", "CSV of edges", _parse_edges, _render_edges),

@@ -1,4 +1,4 @@
-"""Trees made by rule over a data set's classes: flat, balanced, random, adversarial to another, induced from a run."""
+"""Trees generated from a data set's classes: flat, balanced, random, adversarial, or induced from a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = "root"
 
 
 def flat(classes: Sequence[str]) -> LabelTree:
-    """All classes right below the root.
+    """Create a tree with all classes directly below the root.
 
     >>> flat(["cat", "dog"]).nodes
     ('root', 'cat', 'dog')
@@ -26,7 +26,7 @@ def flat(classes: Sequence[str]) -> LabelTree:
 
 
 def balanced(classes: Sequence[str]) -> LabelTree:
-    """A binary tree that halves the classes, in the order given, at each node.
+    """Create a binary tree that halves the classes, in the given order, at each node.
 
     >>> balanced(["cat", "dog", "truck"]).is_uniform_depth
     False
@@ -43,7 +43,11 @@ def balanced(classes: Sequence[str]) -> LabelTree:
 
 
 def random(classes: Sequence[str], seed: int) -> LabelTree:
-    """Two to four random nodes are joined, again and again, until at most four are left below the root.
+    """Create a random tree: join two to four random nodes until at most four are left below the root.
+
+    Args:
+        classes: the names of the classes.
+        seed: seed of the draws.
 
     >>> random(["a", "b", "c", "d", "e", "f"], seed=1) == random(["a", "b", "c", "d", "e", "f"], seed=1)
     True
@@ -58,11 +62,10 @@ def random(classes: Sequence[str], seed: int) -> LabelTree:
 
 
 def adversarial(tree: LabelTree) -> LabelTree:
-    """The same shape with the nearest classes driven apart.
+    """Create a tree of the same shape in which close classes are moved far apart.
 
-    The rule: at each node, from the leaves up, the places below its children are shuffled together evenly, each child's
-    spread over the whole; the classes, in the tree's order, take the places in the order that the root has. So classes
-    that stood side by side now part near the root.
+    From the leaves up, each node interleaves the positions below its children evenly; the classes, in the tree's order,
+    are assigned to the positions in the order of the root. Classes that were neighbours then separate near the root.
 
     >>> tree = LabelTree.from_edges([("r", "A"), ("r", "B"), ("A", "cat"), ("A", "dog"), ("B", "car"), ("B", "bus")])
     >>> adversarial(tree).leaves
@@ -76,7 +79,7 @@ def adversarial(tree: LabelTree) -> LabelTree:
 
 
 def _dealt(tree: LabelTree, node: int) -> list[int]:
-    """The leaves below a node, those of each child spread evenly over all of them."""
+    """Return the leaves below a node, with the leaves of each child spread evenly over the result."""
     if not tree.children[node]:
         return [node]
     piles = [_dealt(tree, child) for child in tree.children[node]]
@@ -85,13 +88,16 @@ def _dealt(tree: LabelTree, node: int) -> list[int]:
 
 
 def from_confusion(confusion: ArrayLike, classes: Sequence[str]) -> LabelTree:
-    """A binary tree of classes that are mistaken for each other, by average linkage (scipy).
+    """Create a binary tree of classes that are confused with each other, by average linkage (scipy).
 
-    Two classes are the nearer, the larger the mean of their shares of mistakes: 1 - (C_ij / row i + C_ji / row j) / 2.
+    The distance of two classes is 1 - (C_ij / row_i + C_ji / row_j) / 2, with the row sums row_i of the matrix C.
 
     Args:
-        confusion: counts [L, L], rows true.
+        confusion: counts [L, L]; rows are the true classes.
         classes: the L names, in the order of the rows.
+
+    Raises:
+        TreeError: if the matrix has another shape.
 
     >>> from_confusion([[8, 2, 0], [3, 7, 0], [0, 1, 9]], ["cat", "dog", "truck"]).nodes
     ('root', 'group 1', 'cat', 'dog', 'truck')
@@ -107,29 +113,32 @@ def from_confusion(confusion: ArrayLike, classes: Sequence[str]) -> LabelTree:
 
 
 def from_weights(weights: ArrayLike, classes: Sequence[str]) -> LabelTree:
-    """A binary tree of classes whose rows in a classifier's last layer point the same way, by average linkage (scipy).
+    """Create a binary tree of classes with similar weights in a classifier's last layer, by average linkage (scipy).
 
     Args:
-        weights: [L, features], a row a class.
+        weights: [L, features], one row per class.
         classes: the L names, in the order of the rows.
+
+    Raises:
+        TreeError: if the matrix has another number of rows.
     """
     rows = np.asarray(weights, np.float64)
     if rows.ndim != 2 or len(rows) != len(classes):
         raise TreeError(f"Expected a row of weights for each of {len(classes)} classes but got {list(rows.shape)}.")
-    rows = rows - rows.mean(0)  # what all classes share tells none apart
+    rows = rows - rows.mean(0)  # the common part does not distinguish classes
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return _linked(1 - rows @ rows.T, classes)
 
 
 def from_classifier(file: Path, tree: LabelTree) -> LabelTree:
-    """`from_weights` of the last layer of a run's network, whose classes are the leaves of this tree.
+    """Apply `from_weights` to the last layer of a run's network, whose classes are the leaves of the tree.
 
     Args:
         file: the run's model.safetensors.
-        tree: the run's tree; a conditional head has a row for each of its nodes, of which the leaves' are taken.
+        tree: the run's tree; a conditional head has one row per node, of which the leaves' rows are used.
 
     Raises:
-        TreeError: if the file cannot be read, or its last matrix has other rows.
+        TreeError: if the file cannot be read, or its last matrix has another number of rows.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -154,7 +163,7 @@ def _linked(distances: NDArray[np.float64], classes: Sequence[str]) -> LabelTree
         return flat(classes)
     draft = _Draft(classes)
     condensed = squareform(np.clip((distances + distances.T) / 2, 0, None) * (1 - np.eye(len(classes))))
-    # Each node with the place of its first class, so that classes stay in their order as far as they can.
+    # Each node with the position of its first class, so that classes stay in their order where possible.
     nodes = list(enumerate(classes))
     merges = linkage(condensed, "average")[:, :2].astype(int).tolist()
     for one, other in merges[:-1]:
@@ -164,13 +173,13 @@ def _linked(distances: NDArray[np.float64], classes: Sequence[str]) -> LabelTree
 
 
 class _Draft:
-    """A tree in the making from its leaves up."""
+    """A tree that is built from the leaves up."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.below: Children = {name: [] for name in classes}
 
     def join(self, nodes: list[str], name: str | None = None) -> str:
-        """Put nodes under a new one."""
+        """Put nodes below a new one."""
         made = name or next(each for i in range(1, len(self.below) + 2) if (each := f"group {i}") not in self.below)
         self.below[made] = nodes
         return made

@@ -1,4 +1,4 @@
-"""The trees that can be chosen by name: those that ship, and the user's own."""
+"""The trees that can be selected by name: the shipped ones and the user's own."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ TreeEntry = Entry
 
 
 def own_folder() -> Path:
-    """Where the user's trees are kept."""
+    """Return the folder of the user's trees."""
     return paths.home() / "trees"
 
 
 def entries(data: str | None = None) -> list[TreeEntry]:
-    """All trees, or those over a data set's classes; first those that ship, then the user's, by name.
+    """Return all trees, or those over a data set's classes: the shipped ones, then the user's, each sorted by name.
 
-    A file that is no tree is left out, and left as it is.
+    A file that is not a tree is skipped and not changed.
     """
     return _FILES.entries(data)
 
 
 def load(name_or_path: str) -> LabelTree:
-    """The tree of this name, or of this file in any format.
+    """Load a tree by name, or from a file in any format.
 
     Raises:
-        TreeError: if there is neither, or the file is no tree.
+        TreeError: if there is no such tree or file, or the file is not a tree.
 
     >>> len(load("cifar10").leaves)
     10
     """
     for folder in (paths.shipped_trees(), own_folder()):
         file = folder / f"{name_or_path}.json"
-        # os.path, for pathlib raises where a name is too long for a file's.
+        # os.path, because pathlib raises an error for names that are too long for a file.
         if Path(name_or_path).name == name_or_path and os.path.isfile(file):  # noqa: PTH113
             return formats.load(file)
     if Path(name_or_path).suffix or os.path.exists(name_or_path):  # noqa: PTH110
@@ -49,12 +49,12 @@ def load(name_or_path: str) -> LabelTree:
 
 
 def has(name: str) -> bool:
-    """Whether there is a file for a tree of this name, sound or not; cheap, for catalogues ask it often."""
+    """Check whether there is a file for a tree of this name, valid or not; fast, for catalogues."""
     return Path(name).name == name and _FILES.file_of(name) is not None
 
 
 def own(name: str) -> TreeEntry | None:
-    """The user's own tree of this very name, if there is one."""
+    """Return the user's own tree of exactly this name, or None."""
     return _entry(_FILES.own_file(name), shipped=False) if Path(name).name == name else None
 
 
@@ -66,9 +66,9 @@ def keep(
     data: str | None = None,
     owner: str | None = None,
 ) -> TreeEntry:
-    """Keep a tree among the user's own; a name that another tree has gets a number.
+    """Save a tree among the user's own; if another tree has the name, a number is appended.
 
-    A tree that is there under that name already is left as it is, its title and description too.
+    If the same tree is already saved under that name, it is not changed, including its title and description.
 
     Raises:
         TreeError: if the tree is too deep for a file.
@@ -91,9 +91,9 @@ def save(
     data: str | None = None,
     owner: str | None = None,
 ) -> TreeEntry:
-    """Keep a tree under a name, in the place of the user's own tree of that name, which becomes one of its versions.
+    """Save a tree under a name; a tree of the user's own with that name is replaced and becomes one of its versions.
 
-    The name of a tree that ships gets a number.
+    If a shipped tree has the name, a number is appended.
 
     Raises:
         TreeError: if the tree is too deep for a file.
@@ -112,16 +112,16 @@ def save(
 
 
 def versions(name: str) -> list[TreeEntry]:
-    """What was saved or deleted under a name before, the latest first."""
+    """Return the replaced and deleted trees of a name, the latest first."""
     files = sorted(_versions_folder(stem_of(name)).glob("*.json"), reverse=True)
     return [entry for file in files if (entry := _entry(file, shipped=False)) is not None]
 
 
 def delete(name: str) -> None:
-    """Delete one of the user's own trees; it stays among its name's versions, and in the runs that used it.
+    """Delete one of the user's own trees; it remains among the versions of its name and in the runs that used it.
 
     Raises:
-        TreeError: if there is no such tree, or it ships.
+        TreeError: if there is no such tree, or it is a shipped one.
         StoreError: if the folder cannot be written.
     """
     file = _FILES.own_file(name)
@@ -131,7 +131,7 @@ def delete(name: str) -> None:
 
 
 def stem_of(name: str) -> str:
-    """The name of the file in which a tree of this name is kept, without its suffix."""
+    """Return the file name, without suffix, for a tree of this name."""
     return _FILES.stem_of(name)
 
 
@@ -148,7 +148,7 @@ def _versions_folder(stem: str) -> Path:
 
 
 def _put_away(file: Path, stem: str) -> None:
-    """Make a file the latest version of its name."""
+    """Move a file to the versions of its name, as the latest."""
     folder = _versions_folder(stem)
     try:
         folder.mkdir(parents=True, exist_ok=True)

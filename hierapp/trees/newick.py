@@ -1,4 +1,4 @@
-"""Newick, the trees of biology in one line: `((cat,dog)animal,truck)root;`."""
+"""Newick, a one-line tree format used in biology: `((cat,dog)animal,truck)root;`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ _SPECIAL = set("()[]{},;:'\"= \t\r\n")
 
 
 def parse(text: str) -> LabelTree:
-    """Labels keep their underscores, for class names have them; branch lengths and [comments] are passed over."""
+    """Read a tree from Newick text. Underscores in labels are not changed; branch lengths and [comments] are ignored.
+
+    Raises:
+        TreeError: if it is not a label tree in Newick format.
+    """
     names: list[str] = []
     parents: list[int] = []
-    groups: list[list[int]] = [[]]  # for each open parenthesis the nodes that still want a parent
-    waiting: list[int] | None = None  # the children of the node that is read next
+    groups: list[list[int]] = [[]]  # for each open parenthesis, the nodes that need a parent
+    waiting: list[int] | None = None  # the children of the next node
     named = False
     ended = False
     for kind, value in _tokens(text):
@@ -52,7 +56,7 @@ def parse(text: str) -> LabelTree:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) of labels and punctuation; lengths and comments are left out."""
+    """Yield (kind, text) for labels and punctuation, without lengths and comments."""
     at, size = 0, len(text)
     while at < size:
         char = text[at]
@@ -83,7 +87,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:
-    """The label that begins after a quote, and where the text goes on; two quotes stand for one."""
+    """Read the label after an opening quote; return it and the position after it. Two quotes stand for one."""
     parts = []
     while True:
         end = text.find("'", at)
@@ -96,7 +100,7 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 
 def render(tree: LabelTree) -> str:
-    """Write a tree as Newick text, with the names of internal nodes and without lengths of branches."""
+    """Write a tree as Newick text, with the names of internal nodes and without branch lengths."""
     parts: list[str] = []
     ahead: list[tuple[int, str]] = [(0, "")]
     while ahead:

@@ -1,7 +1,7 @@
-"""A tree proposed over the classes of a new data set, from what is known without training.
+"""Propose a tree over the classes of a new data set, without training.
 
-The first of these that says anything: an order of the classes; the folders that they lie in; words that their names
-share; how their mean pictures look. All are simple and always give the same tree: a beginning, to be mended by hand.
+The first source with information is used: an order of the classes, their folders, common words in their names, their
+mean pictures. All methods are simple and deterministic; the result is a starting point for manual edits.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from hierapp.trees import generators
 from hierapp.trees.edits import Children, free_name, made_of
 from hierapp.trees.tree import LabelTree
 
-SHARE_OF_WORDS = 0.5  # of the classes, that must share a word with another one
+SHARE_OF_WORDS = 0.5  # of the classes that must share a word with another class
 FILLERS = {"and", "of", "the", "with", "or", "in", "on", "a", "an"}
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """The tree, and in a sentence how it was found."""
+    """The tree, and one sentence on how it was derived."""
 
     tree: LabelTree
     how: str
@@ -34,13 +34,13 @@ class Proposal:
 def propose(
     classes: Sequence[str], groups: Sequence[Sequence[str]], means: ArrayLike, ordinal: bool = False
 ) -> Proposal:
-    """A tree whose leaves are the classes.
+    """Propose a tree whose leaves are the classes.
 
     Args:
-        classes: the names of the L classes, two or more.
-        groups: for each class the names of the folders around its own, from the top; empty where there are none.
+        classes: the names of the L classes, L >= 2.
+        groups: for each class the names of its parent folders, from the top; empty if there are none.
         means: [L, features], the mean picture of each class.
-        ordinal: whether the order of the classes means something; neighbours are then put together.
+        ordinal: whether the order of the classes has a meaning; neighbours are then grouped.
 
     >>> propose(["cat", "dog", "car"], [["animal"], ["animal"], ["thing"]], [[0], [0], [0]]).tree.nodes
     ('root', 'animal', 'cat', 'dog', 'thing', 'car')
@@ -59,7 +59,7 @@ def propose(
 
 
 def by_order(classes: Sequence[str]) -> LabelTree:
-    """A binary tree that halves the classes in their order; nodes are named by their first and last class.
+    """Create a binary tree that halves the classes in their order; nodes are named after their first and last class.
 
     >>> by_order(["0-9", "10-19", "20-29"]).nodes
     ('root', '0-9 to 10-19', '0-9', '10-19', '20-29')
@@ -79,7 +79,7 @@ def by_order(classes: Sequence[str]) -> LabelTree:
 
 
 def by_folders(classes: Sequence[str], groups: Sequence[Sequence[str]]) -> LabelTree | None:
-    """The hierarchy of the folders, without those around all classes; None if no others are left."""
+    """Return the hierarchy of the folders, without folders that contain all classes; None if no folders are left."""
     if len({tuple(group) for group in groups}) < 2:
         return None
     around = 0
@@ -103,10 +103,10 @@ def by_folders(classes: Sequence[str], groups: Sequence[Sequence[str]]) -> Label
 
 
 def by_words(classes: Sequence[str]) -> LabelTree | None:
-    """Classes in whose names the same word stands; None if fewer than half share one.
+    """Group classes by a common word in their names; None if fewer than half of them share one.
 
-    Each class goes to the word that most classes have, of equals to the last in its name ("oak tree": tree), unless all
-    classes have it. The others stay below the root.
+    Each class goes to its most common word, in case of a tie to the last in its name ("oak tree": tree). Words that all
+    classes have are ignored. The remaining classes are directly below the root.
 
     >>> by_words(["oak_tree", "pine_tree", "cat"]).nodes
     ('root', 'tree', 'oak_tree', 'pine_tree', 'cat')
@@ -128,9 +128,9 @@ def by_words(classes: Sequence[str]) -> LabelTree | None:
 
 
 def by_looks(classes: Sequence[str], means: ArrayLike) -> LabelTree | None:
-    """Two levels: about the square root of L groups of classes whose mean pictures are near, by Ward's linkage (scipy).
+    """Create two levels: about sqrt(L) groups of classes with similar mean pictures, by Ward's linkage (scipy).
 
-    None below three classes.
+    None for fewer than three classes.
     """
     rows = np.asarray(means, np.float64)
     if rows.ndim != 2 or len(rows) != len(classes):
@@ -148,13 +148,13 @@ def by_looks(classes: Sequence[str], means: ArrayLike) -> LabelTree | None:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters, also of oneLikeThis, without numbers and fillers."""
+    """Return the words of a name in lower case, also from camelCase, without numbers and filler words."""
     found = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|[^\W\d_]+", name)
     return [word for each in found if len(word := each.lower()) > 1 and word not in FILLERS]
 
 
 def _grouped(classes: Sequence[str], group_of: Sequence[str | None]) -> LabelTree:
-    """Two levels: the groups where their first classes stand, classes without one below the root."""
+    """Create two levels: each group at the place of its first class, classes without a group below the root."""
     below: Children = {name: [] for name in classes}
     root = free_name([*classes, *(group for group in group_of if group)], "root")
     below[root] = []

@@ -1,4 +1,4 @@
-"""Trees as people type them: indented lines, or lines of parent,child."""
+"""Trees as typed text: indented lines, or lines of parent,child."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hierapp.trees.tree import LabelTree
 
 
 def parse(text: str) -> LabelTree:
-    r"""Read pasted text: indented names, a line each, or `parent,child` lines; also any format of a file.
+    r"""Read pasted text: one indented name per line, or `parent,child` lines; also any file format.
 
-    Indentation is spaces or tabs, any width, with or without a bullet (-, * or +). Several lines without indentation
-    are put under one root.
+    Indentation is any number of spaces or tabs, with or without a bullet (-, * or +). If several lines are not
+    indented, they are put below one root.
 
     Raises:
-        TreeError: if it is no tree; with the line's number.
+        TreeError: if the text is not a tree; for a faulty line, the message gives its number.
 
     >>> parse("animal\n  cat\n  dog\ntruck").nodes
     ('root', 'animal', 'cat', 'dog', 'truck')
@@ -40,7 +40,9 @@ def parse(text: str) -> LabelTree:
 
 
 def render(tree: LabelTree) -> str:
-    """The tree as indented lines, which `parse` reads unless a name begins with a space or a bullet, or has lines.
+    """Write the tree as indented lines.
+
+    `parse` restores it, unless a name begins with a space or a bullet, or contains a line break.
 
     >>> print(render(LabelTree.from_edges([("root", "cat"), ("root", "dog")])))
     root
@@ -51,7 +53,7 @@ def render(tree: LabelTree) -> str:
 
 
 def draw(tree: LabelTree, lines: bool = True) -> str:
-    """The tree as a drawing for a terminal, a line a node; without `lines` of plain characters.
+    """Draw the tree for a terminal, one node per line; without `lines` in plain characters.
 
     >>> print(draw(LabelTree.from_edges([("root", "cat"), ("root", "dog")])))
     root

@@ -1,7 +1,7 @@
 """LabelTree: an immutable vector of parents, from which everything else is derived.
 
-Nodes stand in preorder: the root first, every subtree in one block, siblings in the order given. So the leaves below
-any node are one contiguous range of `tree.leaves`, and leaves that are drawn side by side are columns side by side.
+Nodes are in preorder: the root first, every subtree contiguous, siblings in the given order. So the leaves below any
+node are a contiguous range of `tree.leaves`, and leaves that are drawn next to each other are adjacent columns.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class LabelTree:
     """A rooted tree whose leaves are the classes.
 
     Args:
-        names: one name a node, in any order; names are unique and not empty.
+        names: one name per node, in any order; names are unique and not empty.
         parents: for each node the position of its parent in `names`, -1 for the root.
 
     Attributes:
-        nodes: tuple of the N names in preorder; siblings keep the order in which they were given.
+        nodes: tuple of the N names in preorder; siblings keep their given order.
         parents: int array [N], the parent's position in `nodes`, -1 for the root.
 
     Raises:
@@ -61,24 +61,24 @@ class LabelTree:
         position = np.empty(len(order), np.int64)
         position[order] = np.arange(len(order))
         above = np.array([position[given[i]] if given[i] >= 0 else -1 for i in order], np.int64)
-        # Past __setattr__, which refuses.
+        # object.__setattr__, because this class's own raises an error.
         self.__dict__.update(nodes=tuple(names[i] for i in order), parents=_frozen(above))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"A LabelTree never changes; make a new one instead of setting its {name}.")
 
     def __reduce__(self) -> tuple[type[LabelTree], tuple[tuple[str, ...], Ints]]:
-        # Unpickled arrays are writeable; one made anew is not.
+        # Unpickled arrays are writeable; those of a new tree are not.
         return LabelTree, (self.nodes, self.parents)
 
-    # Making one
+    # Construction
 
     @classmethod
     def from_edges(cls, edges: Iterable[tuple[str, str]]) -> LabelTree:
         """Build a tree from (parent, child) pairs in any order.
 
         Raises:
-            TreeError: if a child has two parents, an edge is given twice, or the edges are no tree.
+            TreeError: if a child has two parents, an edge occurs twice, or the edges do not form a tree.
 
         >>> LabelTree.from_edges([("animal", "cat"), ("root", "animal"), ("root", "truck")]).nodes
         ('root', 'animal', 'cat', 'truck')
@@ -93,7 +93,7 @@ class LabelTree:
                 raise TreeError(
                     f"The node {child!r} has two parents, {before!r} and {parent!r}; a tree gives each node one parent."
                 )
-            # A parent that was not met yet keeps its place in the order; its own parent may come later.
+            # A parent that is not known yet is inserted here; its own parent may come later.
             parent_of.setdefault(parent, None)
             parent_of[child] = parent
         names = list(parent_of)
@@ -107,6 +107,9 @@ class LabelTree:
         Args:
             matrix: [N, N]; row i has a 1 in the columns of the children of node i, so that the root's column is 0.
             names: the N names, in the order of the rows.
+
+        Raises:
+            TreeError: if the matrix is not an adjacency matrix of a tree.
 
         >>> LabelTree.from_adjacency([[0, 1, 1], [0, 0, 0], [0, 0, 0]], ["root", "cat", "truck"]).leaves
         ('cat', 'truck')
@@ -132,9 +135,10 @@ class LabelTree:
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph[Any]) -> LabelTree:
-        """Build a tree from a directed networkx graph.
+        """Build a tree from a directed networkx graph whose nodes are strings and whose edges go from parent to child.
 
-        Its nodes are strings, and its edges point from parent to child.
+        Raises:
+            TreeError: if the graph is not such a tree.
 
         >>> import networkx as nx
         >>> LabelTree.from_networkx(nx.DiGraph([("root", "cat"), ("root", "dog")])).leaves
@@ -145,26 +149,30 @@ class LabelTree:
         alone = [str(node) for node in graph.nodes if graph.degree(node) == 0]
         if alone and len(graph) > 1:
             raise TreeError(f"The node {alone[0]!r} has no edge; join every node to the tree, or remove it.")
-        return cls.from_edges(list(graph.edges()))  # called: a multigraph's edges are pairs then, too
+        return cls.from_edges(list(graph.edges()))  # called, so that the edges of a multigraph are pairs too
 
     @classmethod
     def load(cls, path: str | Path) -> LabelTree:
-        """Read a tree from a file; the suffix names the format: .json, .csv, .adjacency.csv or .nwk."""
+        """Read a tree from a file; the suffix determines the format: .json, .csv, .adjacency.csv or .nwk.
+
+        Raises:
+            TreeError: if the file does not exist, cannot be read, or is not a label tree in that format.
+        """
         from hierapp.trees import formats
 
         return formats.load(path)
 
     def save(self, path: str | Path) -> None:
-        """Write the tree to a file; the suffix names the format: .json, .csv, .adjacency.csv or .nwk."""
+        """Write the tree to a file; the suffix determines the format: .json, .csv, .adjacency.csv or .nwk."""
         from hierapp.trees import formats
 
         formats.save(self, path)
 
-    # What follows from it
+    # Derived properties
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
-        """For each node the positions of its children in `nodes`."""
+        """Positions in `nodes` of the children of each node."""
         below: list[list[int]] = [[] for _ in self.nodes]
         for node, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
@@ -173,7 +181,7 @@ class LabelTree:
 
     @cached_property
     def depth(self) -> Ints:
-        """Depth of each node, int array [N]: 1 at the root, one more at each step down."""
+        """Depth of each node, int array [N]: 1 at the root, plus one per level."""
         depth = np.ones(len(self.nodes), np.int64)
         for node, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
@@ -182,7 +190,7 @@ class LabelTree:
 
     @cached_property
     def height(self) -> Ints:
-        """Height of each node, int array [N]: edges down to its deepest leaf, 0 at the leaves."""
+        """Height of each node, int array [N]: number of edges to its deepest leaf, 0 at the leaves."""
         height = np.zeros(len(self.nodes), np.int64)
         for node in range(len(self.nodes) - 1, 0, -1):
             parent = self.parents[node]
@@ -196,7 +204,7 @@ class LabelTree:
 
     @cached_property
     def internal_nodes(self) -> Ints:
-        """Positions in `nodes` of the nodes that have children, the root first; int array."""
+        """Positions in `nodes` of the nodes with children, int array; the root comes first."""
         return _frozen(np.array([i for i, below in enumerate(self.children) if below], np.int64))
 
     @cached_property
@@ -206,7 +214,7 @@ class LabelTree:
 
     @cached_property
     def leaf_ranges(self) -> Ints:
-        """Leaves below each node, int array [N, 2]: below node i (or itself) they are `leaves[start:stop]`."""
+        """Leaves below each node, int array [N, 2]: those below node i, or i itself, are `leaves[start:stop]`."""
         ranges = np.empty((len(self.nodes), 2), np.int64)
         ranges[:, 0] = np.searchsorted(self.leaf_nodes, np.arange(len(self.nodes)))
         for node in range(len(self.nodes) - 1, -1, -1):
@@ -216,7 +224,7 @@ class LabelTree:
 
     @cached_property
     def leaf_paths(self) -> Ints:
-        """Path of each leaf, int array [L, levels]: the nodes from the root to leaf i, which fills the rest of row i.
+        """Path of each leaf, int array [L, levels]: the nodes from the root to leaf i, which is repeated to fill row i.
 
         >>> LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0]).leaf_paths.tolist()
         [[0, 1, 2], [0, 1, 3], [0, 4, 4]]
@@ -233,7 +241,7 @@ class LabelTree:
         return len(set(self.depth[self.leaf_nodes].tolist())) == 1
 
     def path(self, node: int) -> list[int]:
-        """The positions of the nodes from the root down to `node`, both included."""
+        """Return the positions of the nodes from the root to `node`, both included."""
         up = [node]
         while (parent := int(self.parents[up[-1]])) >= 0:
             up.append(parent)
@@ -255,15 +263,21 @@ class LabelTree:
         return matrix
 
     def distances(self, kind: DistanceKind = "lca-depth") -> Ints:
-        """Distances between leaves, int array [L, L] in the order of `leaves`.
+        """Return the distances between leaves, in edges, int array [L, L] in the order of `leaves`.
 
-        With a the lowest common ancestor of the leaves i and j:
+        With a the lowest common ancestor of the leaves i and j, the kinds are:
 
         - "lca-depth" (the paper's): max(depth i, depth j) - depth a
         - "lca-height" (ILSVRC; Bertinetto et al. 2020): height of a
-        - "edges": edges on the way from i to j
+        - "edges": number of edges on the path from i to j
 
-        All three agree up to a factor where `is_uniform_depth`, and differ elsewhere.
+        They agree up to a factor if `is_uniform_depth`, and differ otherwise.
+
+        Args:
+            kind: "lca-depth", "lca-height" or "edges".
+
+        Raises:
+            TreeError: if the kind is unknown.
 
         >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
         >>> tree.distances().tolist()
@@ -273,7 +287,7 @@ class LabelTree:
             raise TreeError(f"Expected the distance to be one of {', '.join(DISTANCES)} but got {kind!r}.")
         of_ancestor = self.height if kind == "lca-height" else self.depth
         common = np.empty((len(self.leaves), len(self.leaves)), np.int64)
-        # Parents come before children, so that the lowest ancestor of each pair writes last.
+        # Parents come before children, so that the lowest common ancestor of each pair is written last.
         for node, (start, stop) in enumerate(self.leaf_ranges.tolist()):
             common[start:stop, start:stop] = of_ancestor[node]
         depth = self.depth[self.leaf_nodes]
@@ -284,7 +298,7 @@ class LabelTree:
         return np.maximum(depth[:, None], depth[None, :]) - common
 
     def positions_of(self, class_names: Sequence[str]) -> Ints:
-        """For each class of a data set its position in `leaves`; classes are matched by name, never by position.
+        """Return for each class of a data set its position in `leaves`, int array; classes are matched by name.
 
         Raises:
             TreeError: if the classes are not exactly the leaves.
@@ -311,7 +325,7 @@ class LabelTree:
         return np.array([position[name] for name in class_names], np.int64)
 
     def to_networkx(self) -> nx.DiGraph[Any]:
-        """The tree as a networkx.DiGraph with edges from parent to child, nodes in the order of `nodes`."""
+        """Convert to a networkx.DiGraph with edges from parent to child and nodes in the order of `nodes`."""
         import networkx as nx
 
         graph: nx.DiGraph[Any] = nx.DiGraph()

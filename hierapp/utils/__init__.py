@@ -1,4 +1,4 @@
-"""Files, processes, devices, archives: nothing about hierarchies."""
+"""Helpers for files, processes, devices and archives, independent of hierarchies."""
 
 __all__ = [
     "archive_readers",

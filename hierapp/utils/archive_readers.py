@@ -1,6 +1,6 @@
-"""The entries of a zip or tar that a stranger made, one after another; `archives.unpack` writes them.
+"""Read the entries of an untrusted zip or tar one by one; `archives.unpack` writes them.
 
-What the archive says of itself is not believed: neither sizes nor places, nor that what follows is what it names.
+The metadata of the archive is not trusted: neither sizes, nor offsets, nor the announced content.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from typing import IO, cast
 from hierapp.errors import short
 
 PIECE = 64 * 1024
-LONGEST_HEADER = 16 * 1024  # two names of 4,096 bytes and what is said beside them
+LONGEST_HEADER = 16 * 1024  # two names of 4,096 bytes and the other fields
 ZIP_HEADER = 30
-XZ_MEMORY = 256 * 2**20  # xz -9 takes 65 MiB to unpack
+XZ_MEMORY = 256 * 2**20  # xz -9 needs 65 MiB to unpack
 
 
 class Refused(Exception):  # noqa: N818 - becomes an ArchiveError, which names the archive
-    """What is wrong with the archive and what to do, to be read behind "The archive NAME "."""
+    """The archive is refused. The message says why and what to do, and continues "The archive NAME "."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A name as the archive has it, and the pieces of the file's content; None of a folder.
+    """The name of an entry as stored, and an iterator over the content of a file; None for a folder.
 
-    The content is read before the next entry is asked for.
+    Read the content before you request the next entry.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Entry:
 
 
 def entries(archive: Path, most_entries: int, most_unpacked: int) -> Iterator[Entry]:
-    """All entries in the archive's order. Its kind is told by its beginning, for names lie.
+    """Yield all entries in the order of the archive. Its format is detected from the first bytes, not the file name.
 
     Args:
-        archive: a zip, or a tar as it is or packed by gzip, xz or bzip2.
-        most_entries: how many a zip's directory may list.
-        most_unpacked: bytes that a tar may unpack to, its headers among them.
+        archive: a zip, or a tar that is uncompressed or compressed with gzip, xz or bzip2.
+        most_entries: the maximum number of entries in the directory of a zip.
+        most_unpacked: the maximum unpacked size of a tar in bytes, including its headers.
 
     Raises:
-        Refused: here or while a content is read.
+        Refused: here or while content is read.
         OSError: if the file cannot be opened.
     """
     with archive.open("rb") as file:
@@ -68,7 +68,7 @@ def entries(archive: Path, most_entries: int, most_unpacked: int) -> Iterator[En
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Whatever the library raises on broken input becomes one sentence."""
+    """Context manager: convert the library's errors on corrupt input to Refused."""
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
@@ -81,11 +81,11 @@ def _reading() -> Iterator[None]:
 
 
 class _ZipFile(io.FileIO):
-    """zipfile reads a directory whole, and a few MB of it list a hundred thousand entries: they are counted first."""
+    """A file that counts the directory entries of a zip as they are read: zipfile loads the complete directory."""
 
     def __init__(self, file: Path, most_entries: int) -> None:
         super().__init__(file)
-        # The end of the file may be read twice, and contents may look like a directory.
+        # The end of the file may be read twice, and content may look like a directory.
         self.left: float = 2 * most_entries + PIECE
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -101,14 +101,14 @@ def _zip_entries(archive: Path, most_entries: int) -> Iterator[Entry]:
         file.left = float("inf")
         _check_places(opened, file)
         for info in opened.infolist():
-            # zipfile cuts names at a NUL, and the system would see another one.
+            # zipfile truncates names at a NUL, which would hide the stored name.
             name = info.orig_filename
             _check_zip_entry(info, name)
             yield Entry(name, None if name.endswith("/") else _zip_content(opened, info))
 
 
 def _check_places(opened: zipfile.ZipFile, file: IO[bytes]) -> None:
-    """Entries that share their bytes are how a small zip unpacks to petabytes."""
+    """Refuse entries that overlap, by which a small zip can unpack to petabytes."""
     free_from = 0
     for info in sorted(opened.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < free_from:
@@ -122,9 +122,9 @@ def _check_places(opened: zipfile.ZipFile, file: IO[bytes]) -> None:
 
 
 def _check_zip_entry(info: zipfile.ZipInfo, name: str) -> None:
-    if info.flag_bits & 0x2041:  # by a password, by certificates, or the directory itself
+    if info.flag_bits & 0x2041:  # encrypted: by password, by certificates, or the directory
         raise Refused(f"holds {short(name)} encrypted; pack it again without a password")
-    # The others are rare, and zipfile unpacks them without a limit of memory.
+    # Other methods are rare, and zipfile decompresses them without a memory limit.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused(f"holds {short(name)} in a compression that is not read; pack it again with the usual deflate")
     kind = stat.S_IFMT(info.external_attr >> 16)
@@ -157,12 +157,12 @@ def _tar_entries(file: IO[bytes], beginning: bytes, most_unpacked: int) -> Itera
                 raise
             raise Refused("is neither a zip nor a tar; pack the files as one of these") from error
         while (member := opened.next()) is not None:
-            # Or it would keep them all, with whatever their headers say.
+            # Otherwise tarfile keeps all members and their headers in memory.
             opened.members.clear()  # type: ignore[attr-defined]
             opened.pax_headers = {}
             _check_tar_entry(member)
             yield Entry(member.name, None if member.isdir() else stream.content(member.offset_data, member.size))
-        # tarfile takes a header that it cannot read for the end.
+        # tarfile treats an unreadable header as the end of the archive.
         if stream.last_header.strip(b"\0") or len(stream.last_header) < tarfile.BLOCKSIZE:
             raise EOFError
         stream.drain()
@@ -176,7 +176,7 @@ def _check_tar_entry(member: tarfile.TarInfo) -> None:
         raise Refused(f"holds the hard link {name}; pack it again with the files themselves")
     if not (member.isreg() or member.isdir()) or member.sparse is not None:
         raise Refused(f"holds {name}, which is a device, a pipe or a sparse file; pack it again without it")
-    if hasattr(tarfile, "data_filter"):  # from Python 3.11.4 on
+    if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
         try:
             tarfile.data_filter(member, tempfile.gettempdir())
         except tarfile.FilterError as error:
@@ -194,7 +194,7 @@ def _unpacked(file: IO[bytes], beginning: bytes) -> IO[bytes]:
 
 
 class _Xz(io.RawIOBase):
-    """As lzma.LZMAFile, which has no limit of memory; an xz can ask for 4 GiB."""
+    """Like lzma.LZMAFile, but with a memory limit; an xz file can demand 4 GiB."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -206,7 +206,7 @@ class _Xz(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while True:
             packed = b""
-            if self._coder.eof:  # of one stream; another one may follow behind zeros
+            if self._coder.eof:  # end of one stream; another may follow after zeros
                 packed = (self._coder.unused_data or self._file.read(PIECE)).lstrip(b"\0")
                 if not packed:
                     return 0
@@ -223,8 +223,8 @@ class _Xz(io.RawIOBase):
 
 
 class _Forward(io.RawIOBase):
-    """What tarfile reads headers from. It only goes forward and only so far, and no header is read that is too long:
-    tarfile would take as much memory as a header asks for, and follow one that leads back for ever."""
+    """A forward-only stream for tarfile with limits on the total size and the length of headers. Without it, tarfile
+    allocates as much memory as a header demands, and a header that points back causes an infinite loop."""
 
     def __init__(self, stream: IO[bytes], most: int) -> None:
         self._stream, self._at, self._most = stream, 0, most
@@ -243,7 +243,7 @@ class _Forward(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1, /) -> bytes:
-        """For tarfile: headers, and the byte before one."""
+        """Read for tarfile: headers, and the byte before a header."""
         if not 0 <= size <= LONGEST_HEADER:
             raise Refused("has a header of an absurd size; pack it again")
         data = self._take(size)
@@ -256,7 +256,7 @@ class _Forward(io.RawIOBase):
         return data
 
     def content(self, start: int, size: int) -> Iterator[bytes]:
-        """The content of a file that begins there."""
+        """Yield the content of the file that begins at `start`."""
         with _reading():
             self.seek(start)
             while size > 0:
@@ -267,7 +267,7 @@ class _Forward(io.RawIOBase):
                 yield piece
 
     def drain(self) -> None:
-        """Read what is left, for checksums stand at the end."""
+        """Read the rest, because checksums are at the end."""
         while self._take(PIECE):
             pass
 

@@ -1,4 +1,4 @@
-"""Unpacking archives that strangers made: whole into a new folder, or not at all."""
+"""Unpack untrusted archives into a new folder, completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hierapp.errors import ArchiveError, one_line, short
 from hierapp.utils.archive_readers import Entry, Refused, entries
 from hierapp.utils.file_validation import refuse_pickle
 
-RATIO_FREE = 10 * 2**20  # bytes that may be unpacked whatever the ratio: a blank picture packs to nothing
+RATIO_FREE = 10 * 2**20  # bytes exempt from the ratio, because a blank image compresses to almost nothing
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to.
+    """The limits on the content of an archive.
 
     Attributes:
-        entries: files and folders, also those that only paths name.
-        size: bytes of all files, counted while they are written.
-        ratio: unpacked bytes for each packed one, beyond the first 10 MiB.
+        entries: the number of files and folders, including folders that occur only in paths.
+        size: the total size of the files in bytes, counted while they are written.
+        ratio: unpacked bytes per packed byte, beyond the first 10 MiB.
     """
 
     entries: int = 200_000
@@ -40,20 +40,20 @@ def unpack(
     check: Callable[[Path], None] = refuse_pickle,
     one_spelling: bool = True,
 ) -> None:
-    """Unpack a zip, or a tar as it is or packed by gzip, xz or bzip2. Archives in it stay as they are.
+    """Unpack a zip, or a tar that is uncompressed or compressed with gzip, xz or bzip2; nested archives stay packed.
 
-    Everything is written beside `folder`, into a folder that gets its name at the end.
+    The files are written to a temporary folder next to `folder`, which is renamed at the end.
 
     Args:
-        archive: the file; its content says what it is.
-        folder: where to; it must not be there yet, and the folder that it is in must.
-        limits: by default those of `Limits`.
-        check: is called with each file once it is written, and raises an ArchiveError if it is not to be had.
-        one_spelling: refuse names that differ only by case or in how Unicode spells them: on some disks they are one.
+        archive: the file; its format is detected from its content.
+        folder: the target folder; it must not exist, and its parent must.
+        limits: by default `Limits()`.
+        check: called with each written file; raises an ArchiveError to refuse it.
+        one_spelling: refuse names that differ only in case or Unicode normalization; some disks treat them as equal.
 
     Raises:
-        ArchiveError: if it is broken, not safe, or beyond the limits, if `folder` is there, or if there is no room;
-            then nothing is left of it.
+        ArchiveError: if the archive is corrupt, unsafe or exceeds the limits, if `folder` exists, or if the disk is
+            full. No files remain then.
     """
     name = one_line(archive.name)
     _refuse_existing(folder)
@@ -77,10 +77,10 @@ def unpack(
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """The parts of an entry's path.
+    """Return the parts of the path of an entry.
 
     Raises:
-        Refused: if the path leads out of its folder, or might on some system.
+        Refused: if the path leaves its folder, or might on some system.
 
     >>> safe_parts("./cats/1.png")
     ('cats', '1.png')
@@ -98,7 +98,7 @@ def safe_parts(name: str) -> tuple[str, ...]:
 
 
 class _Box:
-    """The side folder, which only takes what is safe."""
+    """The temporary folder, which accepts only safe entries."""
 
     def __init__(
         self, folder: Path, limits: Limits, packed: int, check: Callable[[Path], None], one_spelling: bool
@@ -106,7 +106,7 @@ class _Box:
         self.folder, self.limits, self.check, self.one_spelling = folder, limits, check, one_spelling
         self.most_by_ratio = limits.ratio * packed + RATIO_FREE
         self.written = 0
-        # Every file and folder there is, as a disk that cares for neither case nor spelling knows it.
+        # All files and folders, by their paths without case and Unicode form, as some disks compare them.
         self.paths: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
 
     def put(self, entry: Entry) -> None:

@@ -1,4 +1,4 @@
-"""What this machine can train on, told without torch."""
+"""The devices of this machine that can train, detected without torch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NVML = "libnvidia-ml.so.1"
 
 
 def cards() -> tuple[str, ...]:
-    """The NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+    """Return the NVIDIA GPUs that this process may use, as named in CUDA_VISIBLE_DEVICES.
 
-    It is read as CUDA reads it: what follows an entry that is none is passed over, and one that is named twice leaves
-    none at all. Whether there is a GPU of a UUID is not looked up.
+    The variable is read as CUDA reads it: entries after an invalid one are ignored, and a duplicate entry leaves no
+    GPU. UUIDs are not checked against the existing GPUs.
     """
     count = _count()
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -42,12 +42,12 @@ def cards() -> tuple[str, ...]:
         if name in named:
             return ()
         named.append(name)
-    # Of one GPU there can be several parts (MIG).
+    # One GPU can have several partitions (MIG).
     return tuple(named if kind == "MIG-" else named[:count])
 
 
 def kinds() -> tuple[Kind, ...]:
-    """The kinds of device that this machine has, the one that "auto" means first."""
+    """Return the kinds of device of this machine; the first is the one that "auto" selects."""
     if cards():
         return ("cuda", "cpu")
     if platform.system() == "Darwin" and platform.machine() == "arm64":
@@ -56,15 +56,15 @@ def kinds() -> tuple[Kind, ...]:
 
 
 def kind_of(wanted: str) -> str:
-    """The kind of device that a run asks for: "auto" is the best one of this machine."""
+    """Return the kind of device that a run asks for; "auto" is the best kind of this machine."""
     return kinds()[0] if wanted == "auto" else wanted
 
 
 def cores() -> int:
-    """The CPU cores that this process may use, by its affinity and its control group."""
+    """Return the number of CPU cores that this process may use, from its affinity and its control group."""
     try:
         count = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
+    except AttributeError:  # not available on macOS
         count = psutil.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -74,7 +74,7 @@ def cores() -> int:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """Return the name of the processor, as far as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -83,21 +83,21 @@ def processor() -> str:
 
 
 def _count() -> int:
-    """How many NVIDIA GPUs there are. The driver lists them, but not in gVisor; a container may see the list of the
-    whole machine and have the device files of a few; in WSL there is neither, but the driver's library."""
+    """Return the number of NVIDIA GPUs. The driver lists them, except in gVisor. A container may see the list of the
+    whole machine but have only some device files. WSL has neither, only the driver's library."""
     listed = len(list(DRIVER.glob("*")))
     files = sum(re.fullmatch(r"nvidia\d+", file.name) is not None for file in DEV.glob("nvidia*"))
-    # The files are made when a GPU is first used, so that there may be none yet.
+    # Device files are created when a GPU is first used, so there may be none yet.
     return min(listed, files) if listed and files else listed or files or _told_by_nvml()
 
 
 @cache
 def _told_by_nvml() -> int:
-    """The same by the driver's library, which can take a second; 0 without it."""
+    """Return the number of GPUs from the driver's library, which can take a second; 0 without the library."""
     try:
         library = ctypes.CDLL(NVML)
         count = ctypes.c_uint()
         failed = library.nvmlInit_v2() or library.nvmlDeviceGetCount_v2(ctypes.byref(count))
-    except (OSError, AttributeError):  # no library, or one without these functions
+    except (OSError, AttributeError):  # no library, or a library without these functions
         return 0
     return 0 if failed else count.value

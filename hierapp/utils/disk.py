@@ -1,4 +1,4 @@
-"""How much room is left on a disk, and when that is too little; cheap enough to ask on every page."""
+"""Free disk space and the limits below which it is too low; fast enough to check on every page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Literal
 Room = Literal["enough", "low", "full"]
 
 LOW_BYTES = 1024**3
-FULL_BYTES = 50 * 1024**2  # a run's epoch must still fit, and the store's log of writes
+FULL_BYTES = 50 * 1024**2  # room for an epoch of a run and the store's write-ahead log
 UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"]
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk that a folder is on, or will be once it is made; in bytes."""
+    """The disk of a folder, which may not exist yet; sizes in bytes."""
 
     folder: Path
     free: int
@@ -24,14 +24,14 @@ class Disk:
 
     @property
     def room(self) -> Room:
-        """ "low" below 1 GiB, "full" below 50 MiB, or a twentieth of a disk that is small: then runs wait."""
+        """The free space: "low" below 1 GiB; "full" below 50 MiB, or 1/20 of a small disk, when runs wait."""
         if self.free < min(FULL_BYTES, self.total // 20):
             return "full"
         return "low" if self.free < LOW_BYTES else "enough"
 
 
 def disk_of(folder: Path) -> Disk | None:
-    """The disk of a folder, which need not be there yet; None where the system does not tell."""
+    """Return the disk of a folder, which may not exist yet; None if the system does not report it."""
     for existing in (folder, *folder.absolute().parents):
         try:
             usage = shutil.disk_usage(existing)
@@ -44,7 +44,7 @@ def disk_of(folder: Path) -> Disk | None:
 
 
 def in_words(count: int) -> str:
-    """A number of bytes for people.
+    """Format a number of bytes for display.
 
     >>> in_words(3 * 1024**3 // 2)
     '1.5 GiB'

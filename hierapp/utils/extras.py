@@ -1,6 +1,6 @@
-"""What is installed beside the core: pyproject.toml names these packages as extras, `app` and others.
+"""Optional packages, which pyproject.toml lists as extras such as `app`.
 
-The losses, trees, decoders and metrics need torch, numpy and networkx alone. Whatever needs more says so in a sentence.
+The losses, trees, decoders and metrics need only torch, numpy and networkx. Other code reports a missing extra.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from hierapp import paths
 from hierapp.errors import MissingPackageError
 
-# The names by which they are imported. Those that only some machines need, as pynvml, are missed by nobody.
+# Import names. Packages that only some machines need, such as pynvml, are not listed.
 MODULES = {
     "app": (
         *("streamlit", "pandas", "plotly", "pydantic", "psutil", "rich", "safetensors"),
@@ -23,21 +23,21 @@ MODULES = {
 
 
 def how_to_install(extra: str) -> str:
-    """The command that installs an extra, as `pip install 'hierapp[ray]'`; in a checkout the versions pinned there."""
+    """Return the command that installs an extra, e.g. `pip install 'hierapp[ray]'`; in a checkout, pinned versions."""
     if paths.is_installed():
         return f"pip install 'hierapp[{extra}]'"
     return f"pip install -r requirements{'' if extra == 'app' else f'-{extra}'}.txt -c constraints.txt"
 
 
 def require(extra: str, what: str) -> None:
-    """Make sure that an extra is there.
+    """Check that an extra is installed.
 
     Args:
-        extra: its name.
-        what: what needs it, with which the sentence begins.
+        extra: the name of the extra.
+        what: what needs the extra; the beginning of the error message.
 
     Raises:
-        MissingPackageError: if a package of it is missing; none is imported.
+        MissingPackageError: if a package of the extra is missing; packages are not imported.
     """
     for module in MODULES[extra]:
         if find_spec(module) is None:
@@ -45,7 +45,7 @@ def require(extra: str, what: str) -> None:
 
 
 def explained(error: ModuleNotFoundError) -> MissingPackageError | None:
-    """The same error as a sentence that says what to install; None if no extra has the module that is missing."""
+    """Convert the error to one that says what to install; None if no extra contains the missing module."""
     if isinstance(error, MissingPackageError):
         return error
     module = (error.name or "").partition(".")[0]

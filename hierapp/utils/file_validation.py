@@ -1,4 +1,4 @@
-"""Whether files that strangers made are what they should be, told by their content."""
+"""Validate untrusted files by their content."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
-# Opcodes by which a pickle calls something.
+# Opcodes with which a pickle calls something.
 _CALLS = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
 _LOOKED_AT = 64 * 1024
 
 
 def check_image(file: Path, most_pixels: int) -> None:
-    """See that a file is a picture that decodes whole.
+    """Check that a file is an image that decodes completely.
 
     Raises:
-        ArchiveError: if it is no PNG, JPEG, GIF, BMP or WebP whatever its name, is broken, or has more than
-            `most_pixels` pixels or than Pillow's own limit.
+        ArchiveError: if the content is not PNG, JPEG, GIF, BMP or WebP, is corrupt, or has more than `most_pixels`
+            pixels or more than Pillow's limit.
     """
     decoded(file, most_pixels).close()
 
 
 def decoded(file: Path, most_pixels: int) -> Image.Image:
-    """The picture in a file, decoded whole, in the mode that the file has; of several the first.
+    """Decode the image in a file completely, in the mode of the file; the first frame if there are several.
 
     Raises:
         ArchiveError: as `check_image`.
@@ -46,7 +46,7 @@ def decoded(file: Path, most_pixels: int) -> Image.Image:
     too_large = ArchiveError(f"The picture {name} has more than {most:,} pixels; make it smaller or leave it out.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow finds odd and reads all the same
+            warnings.simplefilter("ignore")  # Pillow's warnings about files that it can read
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=IMAGE_FORMATS)
             try:
@@ -63,15 +63,15 @@ def decoded(file: Path, most_pixels: int) -> Image.Image:
         raise too_large from None
     except UnidentifiedImageError:
         raise ArchiveError(f"The file {name} is no PNG, JPEG, GIF, BMP or WebP; convert it or leave it out.") from None
-    except Exception as error:  # Pillow's decoders raise anything on broken files
+    except Exception as error:  # Pillow's decoders raise arbitrary errors on corrupt files
         raise ArchiveError(f"The picture {name} is broken or was cut short; mend it or leave it out.") from error
 
 
 def refuse_pickle(file: Path) -> None:
-    """See that a file is no pickle, by its name and its content.
+    """Check that a file is not a pickle, by its name and its content.
 
     Raises:
-        ArchiveError: if it is one, or an .npy of Python objects.
+        ArchiveError: if it is a pickle, or an .npy file of Python objects.
     """
     if file.suffix.lower() in PICKLE_SUFFIXES or _is_pickle(file):
         raise ArchiveError(
@@ -87,16 +87,16 @@ def _is_pickle(file: Path) -> bool:
         end = opened.read()
     if beginning.startswith(b"\x93NUMPY"):
         return _holds_objects(file)
-    if beginning.startswith(b"PK\x03\x04"):  # torch.save writes a zip with a pickle in it
-        return b".pkl" in end  # its directory
-    # From protocol 2 on a pickle says so; older ones are text, and text is taken for one only if it works as one.
+    if beginning.startswith(b"PK\x03\x04"):  # torch.save writes a zip that contains a pickle
+        return b".pkl" in end  # the zip's directory
+    # Since protocol 2 a pickle begins with a marker. Older ones are text; text counts as a pickle only if it is valid.
     if beginning[:1] == b"\x80" and beginning[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return _opcodes(beginning) is not None
     return bool(_CALLS & (_opcodes(beginning) or set())) and _is_sound(beginning)
 
 
 def _opcodes(beginning: bytes) -> set[str] | None:
-    """The names of the opcodes until STOP, or until a long file goes on; None if something else stands there."""
+    """Return the names of the opcodes up to STOP or the end of the part read; None if this is not a pickle."""
     found = set()
     try:
         for opcode, _, _ in pickletools.genops(beginning):
@@ -108,7 +108,7 @@ def _opcodes(beginning: bytes) -> set[str] | None:
 
 
 def _is_sound(pickled: bytes) -> bool:
-    """Whether each opcode finds on the stack what it needs."""
+    """Return whether every opcode has the arguments it needs on the stack."""
     try:
         pickletools.dis(pickled, out=io.StringIO())
     except (ValueError, LookupError):
@@ -117,7 +117,7 @@ def _is_sound(pickled: bytes) -> bool:
 
 
 def _holds_objects(file: Path) -> bool:
-    """Whether an .npy has pickled objects in it; a broken one has not."""
+    """Return whether an .npy file contains pickled objects; False for a corrupt file."""
     with file.open("rb") as opened:
         try:
             version = np.lib.format.read_magic(opened)

@@ -1,4 +1,4 @@
-"""Files that users ask for: written beside their place and put there whole; what is there already is never replaced."""
+"""Write files that users request: under a temporary name, renamed when complete, never replacing an existing file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hierapp.errors import StoreError
 
 @contextmanager
 def staging_dir(file: Path) -> Iterator[Path]:
-    """Meanwhile a folder beside a file's place, for it gets there by a rename.
+    """Context manager: a temporary folder next to the target, so that the file can be renamed into place.
 
     Raises:
-        StoreError: if the file is there already.
+        StoreError: if the file exists.
         OSError: if its folder cannot be written.
     """
     refuse_existing(file)
@@ -27,13 +27,13 @@ def staging_dir(file: Path) -> Iterator[Path]:
 
 
 def commit(side: Path, file: Path) -> None:
-    """Give a file that is written its name.
+    """Give a complete file its final name.
 
     Raises:
-        StoreError: if another one has got it meanwhile.
+        StoreError: if a file of that name exists by now.
     """
     try:
-        os.link(side, file)  # never replaces, as a rename would
+        os.link(side, file)  # unlike a rename, never replaces a file
     except FileExistsError:
         refuse_existing(file)
     except OSError:  # a disk without hard links
@@ -42,14 +42,14 @@ def commit(side: Path, file: Path) -> None:
 
 
 def refuse_existing(file: Path) -> None:
-    """Raise a StoreError if there is a file of that name."""
+    """Raise a StoreError if the file exists."""
     if file.exists() or file.is_symlink():
         raise StoreError(f"The file {file} is there already; remove it or choose another name.")
 
 
 @contextmanager
 def as_store_error(what: str) -> Iterator[None]:
-    """Tell what the system refuses as a StoreError; `what` begins the sentence."""
+    """Context manager: convert system errors to a StoreError whose message begins with `what`."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:

@@ -1,4 +1,4 @@
-"""Names that a package hands on without importing the modules that have them before they are used."""
+"""Lazy re-exports: a package offers names and imports their modules on first use."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def names_on_first_use(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """A package's `__getattr__` (PEP 562), so that what needs no torch or pandas starts without them.
+    """Return a `__getattr__` for a package (PEP 562), so that code that needs no torch or pandas starts without them.
 
     Args:
-        package: the package's `__name__`.
-        names: for each module of the package the names that are taken from it.
+        package: the `__name__` of the package.
+        names: for each module of the package, the names it provides.
 
     Returns:
-        The function. It raises a MissingPackageError where a module needs an extra that is not installed.
+        The function. It raises a MissingPackageError if a module needs an extra that is not installed.
     """
     modules = {name: module for module, each in names.items() for name in each}
 

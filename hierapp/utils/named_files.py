@@ -1,4 +1,4 @@
-"""Files that are chosen by name: those that ship, and the user's own beside them."""
+"""Files selected by name: those included in hierapp and the user's own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hierapp.errors import StoreError
 
 @dataclass(frozen=True)
 class Entry:
-    """A file and what it says of itself; `data` is the data set whose classes it is over, if it says so, and `owner`
-    the e-mail of who kept it, if they had logged in."""
+    """A file and its metadata. `data` is the data set whose classes it covers, if recorded; `owner` is the e-mail of
+    the person who stored it, if they had logged in."""
 
     name: str
     title: str
@@ -29,13 +29,13 @@ class NamedFileStore:
     """The files of one kind.
 
     Attributes:
-        what: of which kind, as "tree".
-        suffix: of their names, as ".json".
-        longest: how many characters of a name are kept: 4 bytes each, and file names may have 255.
-        shipped_folder: where those are that ship.
-        own_folder: where the user's own are; both are asked each time, for HIERAPP_HOME may change.
-        entry_of: a file's entry, told whether it ships; None for what is none of the kind.
-        reserved: names that mean something else.
+        what: the kind of the files, such as "tree".
+        suffix: the suffix of the file names, such as ".json".
+        longest: the maximum length of a name in characters, of up to 4 bytes each; file names may have 255 bytes.
+        shipped_folder: returns the folder of the included files.
+        own_folder: returns the user's folder; both are called each time, because HIERAPP_HOME may change.
+        entry_of: returns the entry of a file, given whether it is included; None for a file of another kind.
+        reserved: names with another meaning.
     """
 
     what: str
@@ -47,7 +47,7 @@ class NamedFileStore:
     reserved: frozenset[str] = frozenset()
 
     def entries(self, data: str | None = None) -> list[Entry]:
-        """All of them, or those over a data set's classes; first those that ship, then the user's, by name."""
+        """Return all entries, or those for the classes of a data set: first the included ones, then the user's."""
         found = {
             path.stem: entry
             for folder, shipped in ((self.own_folder(), False), (self.shipped_folder(), True))
@@ -58,25 +58,25 @@ class NamedFileStore:
         return sorted(wanted, key=lambda entry: (not entry.shipped, entry.name))
 
     def own_file(self, stem: str) -> Path:
-        """Where the user's own file of this name is or would be."""
+        """Return the path of the user's file of this name, which may not exist."""
         return self.own_folder() / f"{stem}{self.suffix}"
 
     def file_of(self, stem: str) -> Path | None:
-        """The file that has the name, be it sound or broken; one that ships goes first."""
+        """Return the file of this name, valid or corrupt; an included file has precedence."""
         files = (self.shipped_folder() / f"{stem}{self.suffix}", self.own_file(stem))
         return next((file for file in files if file.exists()), None)
 
     def stem_of(self, name: str) -> str:
-        """The name of the file in which something of this name is kept, without its suffix."""
+        """Return the file name, without suffix, for an item of this name."""
         return re.sub(r"[^\w-]+", "-", name)[: self.longest].strip("-") or self.what
 
     def place_for(self, stem: str, is_same: Callable[[Path], bool]) -> tuple[str, Entry | None]:
-        """Where something new of this name goes: the name, with a number where it is taken, and None; or the name of
-        one that is the same, and its entry.
+        """Return a free name for a new item, with a number appended if the name is taken, and None; or the name and the
+        entry of an identical item.
 
         Args:
-            stem: as `stem_of` makes it.
-            is_same: whether a file of the kind that has the name holds the very thing.
+            stem: the name, as returned by `stem_of`.
+            is_same: returns whether an existing file has the same content as the new item.
         """
         free, number = stem, 1
         while True:
@@ -90,7 +90,7 @@ class NamedFileStore:
             free = f"{stem}-{number}"
 
     def write(self, file: Path, text: str) -> None:
-        """Write a file whole, in place of one that is there.
+        """Write a file atomically, replacing an existing one.
 
         Raises:
             StoreError: if the folder cannot be written.
@@ -104,7 +104,7 @@ class NamedFileStore:
             raise self.unwritable(file, error) from None
 
     def unwritable(self, file: Path, error: OSError) -> StoreError:
-        """What is told where a file cannot be written, moved or deleted."""
+        """Return the error for a file that cannot be written, moved or deleted."""
         return StoreError(
             f"The {self.what} cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set"
             " HIERAPP_HOME to one that is."

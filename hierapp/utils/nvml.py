@@ -1,6 +1,6 @@
-"""What NVIDIA's driver tells of its GPUs.
+"""The status of NVIDIA GPUs, from the driver.
 
-Whatever goes wrong there is told in a word: who asks for a machine's health must get an answer on a sick one too.
+Errors are returned as text, because the status page must also work on a faulty machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NO_PACKAGE = "the package nvidia-ml-py is not installed"
 
 @dataclass(frozen=True)
 class Card:
-    """One GPU as it stands: memory in bytes, load from 0 to 1, None where the driver does not tell, and why."""
+    """The status of a GPU: memory in bytes and load from 0 to 1, None if not reported, and the reason for that."""
 
     name: str
     memory_used: int | None = None
@@ -26,12 +26,12 @@ class Card:
 
 
 def read() -> list[Card]:
-    """The GPUs that this process may use, in the order of `devices.cards`."""
+    """Return the GPUs that this process may use, in the order of `devices.cards`."""
     return [_read(card) for card in cards()]
 
 
 def driver() -> dict[str, str]:
-    """The versions of the driver and of the newest CUDA that it runs; empty without a GPU."""
+    """Return the versions of the driver and of the newest CUDA it supports; empty without a GPU."""
     if not cards():
         return {}
     try:
@@ -51,13 +51,13 @@ def driver() -> dict[str, str]:
 
 def _read(card: str) -> Card:
     try:
-        import pynvml  # only where there is a card to ask for
+        import pynvml  # only imported if there is a GPU
     except ImportError:
         return Card(f"NVIDIA GPU {card}", problem=NO_PACKAGE)
     try:
-        # It stays open: where nothing else holds the driver, opening it anew takes a second each time.
+        # NVML stays initialized: if no other process uses the driver, each initialization takes a second.
         pynvml.nvmlInit()
-        # CUDA_VISIBLE_DEVICES may name a card by its number or by its UUID.
+        # CUDA_VISIBLE_DEVICES names a GPU by number or by UUID.
         find = pynvml.nvmlDeviceGetHandleByIndex if card.isdecimal() else pynvml.nvmlDeviceGetHandleByUUID
         handle = find(int(card) if card.isdecimal() else card)
         name = str(pynvml.nvmlDeviceGetName(handle))
@@ -66,7 +66,7 @@ def _read(card: str) -> Card:
     problems: list[str] = []
 
     def read_value(what: str, ask: Callable[[Any], Any]) -> Any:
-        """One figure; a part of a GPU (MIG) has no load of its own, say."""
+        """Read one value; it may be unavailable, as the load of a GPU partition (MIG) is."""
         try:
             return ask(handle)
         except pynvml.NVMLError as error:

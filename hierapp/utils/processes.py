@@ -1,7 +1,7 @@
-"""Processes known by their id *and* their start, for ids are used again.
+"""Identify processes by id *and* start time, because ids are reused.
 
-An identity is one word: machine, boot, namespace of ids, id, start. It does not depend on the clock, which may be set
-while a run goes on, and it tells the processes of another machine or container, of which nothing can be known here.
+An identity is one word: machine, boot, id namespace, id, start. It does not depend on the clock, which may be set
+during a run, and it distinguishes processes of other machines or containers, whose state is not visible here.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from hierapp import paths
 def spawn(
     arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, with_input: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start `python -m` with these arguments in a session of its own: it outlives whoever starts it.
+    """Start `python -m` with these arguments in its own session, so that it outlives the calling process.
 
     Args:
-        arguments: what follows `python -m`.
-        log: where its output is appended.
-        environment: variables besides this process's own.
-        with_input: whether its standard input is a pipe from this process.
+        arguments: the arguments after `python -m`.
+        log: the file to which the output is appended.
+        environment: variables in addition to those of this process.
+        with_input: whether standard input is a pipe from this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    # The interpreter finds an installed hierapp by itself; before its own library nothing else should be looked in.
+    # The interpreter finds an installed hierapp without help; no other folder may precede its library.
     code = None if paths.is_installed() else str(paths.project_folder())
     search = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
@@ -51,37 +51,37 @@ def spawn(
                 **(environment or {}),
             },
         )
-    threading.Thread(target=child.wait, daemon=True).start()  # or it would stay a zombie
+    threading.Thread(target=child.wait, daemon=True).start()  # otherwise it would remain a zombie
     return child
 
 
 def identity(pid: int) -> str | None:
-    """The identity of a process, or None if there is none (a zombie counts as none)."""
+    """Return the identity of a process; None if it does not exist or is a zombie."""
     start = _start(pid)
     return None if start is None else " ".join((*_here(), str(pid), start))
 
 
 def alive(process: str | None) -> bool:
-    """Whether the very process of this identity still runs here."""
+    """Return whether the process with this identity still runs here."""
     return process is not None and identity(_pid(process)) == process
 
 
 def is_foreign(process: str) -> bool:
-    """Whether it runs, if it does, where this process cannot see it: on another machine or in another container."""
+    """Return whether the process belongs to another machine or container, where this process cannot see it."""
     host, boot, namespace = process.split(" ")[:3]
     here_host, here_boot, here_namespace = _here()
     if boot != here_boot:
-        return host != here_host  # this machine has been started anew: its processes are gone
+        return host != here_host  # this machine has restarted, so its processes are gone
     return namespace != here_namespace
 
 
 def machine() -> str:
-    """What tells this machine, since its last start, from others; its containers have it in common."""
+    """Return an identifier of this machine since its last boot; containers on the machine share it."""
     return _here()[1]
 
 
 def kill(process: str | None) -> None:
-    """End a worker and its children at once; each worker leads a session of its own."""
+    """End a worker and its children at once; each worker is the leader of its own session."""
     if process is not None and alive(process):
         try:
             os.killpg(_pid(process), signal.SIGKILL)
@@ -90,7 +90,7 @@ def kill(process: str | None) -> None:
 
 
 def oom_kills() -> int:
-    """How many processes the system has ended so far for want of memory; 0 where it does not count them."""
+    """Return how many processes the system has killed for lack of memory so far; 0 if it does not count them."""
     try:
         fields = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
     except OSError:
@@ -103,15 +103,15 @@ def _here() -> tuple[str, str, str]:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # no Linux; there are no namespaces then, and the time of boot is rounded as the clock is set
+    except OSError:  # not Linux: there are no namespaces, and the boot time is rounded because the clock may be set
         boot, namespace = str(round(psutil.boot_time() / 600)), "-"
     return platform.node().replace(" ", "-") or "-", boot, namespace
 
 
 def _start(pid: int) -> str | None:
-    """When a process started, in ticks since boot."""
+    """Return the start time of a process, in ticks since boot."""
     try:
-        # The name, in brackets, may hold anything; the fields after it are plain.
+        # The name, in parentheses, may contain anything; the fields after it are regular.
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return None if fields[0] in "ZX" else fields[19]
     except (FileNotFoundError, ProcessLookupError):

@@ -1,6 +1,4 @@
-"""The part of the Compare page that chooses what is compared: data set, tree, groups, metric; all of it in the
-address.
-"""
+"""The part of the Compare page that chooses data set, tree, groups and metric; the choice is in the address."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ class Chosen:
 
     Attributes:
         data: the data set's name.
-        groups: the groups, with labels that tell these apart.
+        groups: the groups, with unique labels.
         metric: a metric of the test part that all their runs have; None if there is none.
         colors: a colour for each label.
     """
@@ -35,7 +33,7 @@ class Chosen:
 
     @property
     def tree(self) -> LabelTree | None:
-        """The tree of all of them; None if they have several."""
+        """The common tree of all groups; None if they have several."""
         return self.groups[0].run.tree if len({group.run.tree_text for group in self.groups}) == 1 else None
 
     @property
@@ -45,12 +43,12 @@ class Chosen:
 
     @property
     def is_share(self) -> bool:
-        """Whether it is shown in percent."""
+        """Whether the metric is shown in percent."""
         return comparison.is_share(self.metric or "")
 
 
 def choose(fields: Mapping[str, Field]) -> Chosen:
-    """Draw the widgets, and say what they say."""
+    """Show the widgets and return the choice."""
     left, middle, right = st.columns(3)
     common.one_from_url("on", list(fields), next(iter(fields)))
     data = left.selectbox("Data set", list(fields), format_func=common.data_title, key="on")
@@ -63,7 +61,7 @@ def choose(fields: Mapping[str, Field]) -> Chosen:
     found = {comparison.key(group): group for group in grouping.groups(field.under(tree))}
     kept = _kept(found)
     wanted = {run.id for key in kept for run in (*found[key].runs.values(), *found[key].repeated)}
-    # Among fewer groups less tells them apart.
+    # Fewer groups need shorter labels.
     groups = grouping.groups([run for run in field.under(tree) if run.id in wanted])
     names = comparison.metric_names(groups)
     metric = None
@@ -85,7 +83,7 @@ def choose(fields: Mapping[str, Field]) -> Chosen:
 
 
 def _kept(found: Mapping[str, Group]) -> list[str]:
-    """The groups that are chosen, by their keys."""
+    """Return the keys of the chosen groups."""
     given = st.session_state.get("groups")
     if given is not None:
         still = [key for key in given if key in found]

@@ -1,4 +1,4 @@
-"""The Compare page's confusion matrix, which opens and closes along the tree, of one run or of two less each other."""
+"""The Compare page's confusion matrix, expandable along the tree, of one run or of the difference of two."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONE = "none"
 
 
 def show(chosen: Chosen) -> None:
-    """One run's matrix, or its difference from another one's, and the images of a cell."""
+    """Show one run's matrix, or its difference from another one's, and the images of a cell."""
     runs = sorted((run for group in chosen.groups for run in group.runs.values()), key=lambda run: int(run.id))
     names, by_id = summary.labels(runs), {run.id: run for run in runs}
     first, second, third = st.columns([3, 3, 2])
@@ -77,7 +77,7 @@ def show(chosen: Chosen) -> None:
 
 
 def _epoch(run: Run, other: Run | None) -> int | None:
-    """The slider's epoch, up to the last one that both have."""
+    """Show the slider and return its epoch, up to the last one that both runs have."""
     last = run.epoch if other is None else min(run.epoch, other.epoch)
     if last < 2:
         return last or None

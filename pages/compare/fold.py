@@ -1,4 +1,4 @@
-"""Which nodes the Compare page's confusion matrix shows, which cell is chosen, and the ways to change both."""
+"""The nodes and the chosen cell of the Compare page's confusion matrix, and the widgets that change them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ OPENED, CLOSED = "opened", "closed"
 
 
 def nodes(tree: LabelTree) -> list[int]:
-    """The nodes shown: those of the chosen level, but for what was opened or closed by itself; more than
-    `confusion_tree.MOST` of a tree that has no fewer."""
+    """Return the displayed nodes: those of the chosen level, apart from nodes opened or closed individually.
+
+    There are more than `confusion_tree.MOST` only if the tree allows no fewer.
+    """
     levels = [str(level) for level in confusion_tree.levels(tree)]
     if len(levels) > 1:
         common.one_from_url("level", levels, str(confusion_tree.usual_level(tree)))
@@ -55,7 +57,7 @@ def _shows_all(tree: LabelTree, level: str) -> bool:
 
 
 def _names(key: str, tree: LabelTree) -> list[str]:
-    """The nodes that were opened or closed, those of this tree."""
+    """Return the opened or closed nodes that exist in this tree."""
     if key not in st.session_state:
         st.session_state[key] = st.query_params.get_all(key)
     known = set(tree.nodes)
@@ -67,7 +69,7 @@ def _forget() -> None:
 
 
 def cell(tree: LabelTree, nodes: Sequence[int], counts: NDArray[np.int64]) -> tuple[int, int]:
-    """Row and column of the chosen cell; at first that of most mistakes."""
+    """Return row and column of the chosen cell; initially the cell with the most mistakes."""
     names = [tree.nodes[node] for node in nodes]
     off = np.abs(counts) * (1 - np.eye(len(counts), dtype=np.int64))
     most = np.unravel_index(int(off.argmax()), off.shape)
@@ -81,7 +83,7 @@ def cell(tree: LabelTree, nodes: Sequence[int], counts: NDArray[np.int64]) -> tu
 
 
 def toggle_buttons(tree: LabelTree, true: int, predicted: int) -> None:
-    """Buttons that open the nodes of the cell, or close what they lie in."""
+    """Show buttons that open the nodes of the cell, or close the nodes that contain them."""
     both = list(dict.fromkeys((true, predicted)))
     within = dict.fromkeys(int(tree.parents[node]) for node in both)
     ways = [(node, True) for node in both if tree.children[node]] + [(node, False) for node in within if node > 0]
@@ -99,7 +101,7 @@ def toggle_buttons(tree: LabelTree, true: int, predicted: int) -> None:
 
 
 def _turn(tree: LabelTree, node: int, opens: bool) -> None:
-    """Open a node, or close it with all below; the cell goes along."""
+    """Open a node, or close it with all nodes below; the chosen cell follows."""
     start, stop = tree.leaf_ranges[node]
     below = {
         tree.nodes[each]
@@ -121,12 +123,12 @@ def _turn(tree: LabelTree, node: int, opens: bool) -> None:
 
 
 def chart(plot: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str, is_difference: bool) -> None:
-    """The matrix; a click on a cell chooses it."""
+    """Show the matrix; a click on a cell chooses it."""
     dark = st.context.theme.type == "dark"
     plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")
     on_light, on_dark = (DIFFERENCE_ON_LIGHT, DIFFERENCE_ON_DARK) if is_difference else (ON_LIGHT, ON_DARK)
     plot.update_coloraxes(colorscale=on_dark if dark else on_light)
-    # Another key for other nodes: what was selected among the former ones is void.
+    # The key depends on the nodes: a selection among other nodes is invalid.
     key = f"compare-cells-{crc32(str(list(nodes)).encode()):08x}"
     names = [tree.nodes[node] for node in nodes]
     with st.container(key="compare-cells"):

@@ -1,4 +1,4 @@
-"""The test images of one cell of the confusion matrix, as pictures."""
+"""The test images of one cell of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT_ONCE = 24
 
 
 def show(run: Run, part: str, true: int, predicted: int) -> None:
-    """The pictures of a cell, a page at a time; the rows and columns are nodes of the run's tree."""
+    """Show the images of a cell, one page at a time; the rows and columns are nodes of the run's tree."""
     names = run.tree.nodes
     st.subheader(
         f"{common.escaped(names[true])} taken for {common.escaped(names[predicted])}"
@@ -52,7 +52,10 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _rows(folder: str, ended: float | None, tree_text: str, true: int, predicted: int) -> NDArray[np.int64]:
-    """Of a finished run, which does not change any more; when it ended tells it from that of a restored store."""
+    """Return the images of a cell of a finished run, cached.
+
+    `ended` distinguishes the run from one of a restored store.
+    """
     return confusion_tree.images_of(stored(Path(folder)), tree_formats.parse(tree_text, "json"), true, predicted)
 
 

@@ -22,7 +22,7 @@ CURVES = {
 
 
 def show(chosen: Chosen) -> None:
-    """Means and deviations of all metrics, and the curves of one."""
+    """Show means and deviations of all metrics, and the curves of one."""
     frame = comparison.table(chosen.groups)
     st.dataframe(
         frame,
@@ -63,5 +63,5 @@ def show(chosen: Chosen) -> None:
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def recorded(folder: str, ids: Sequence[str], ended: Sequence[float | None], metric: str) -> dict[str, Points]:
-    """One metric of finished runs, which does not change any more; `folder` and `ended` tell stores apart."""
+    """Return one metric of finished runs, cached; `folder` and `ended` distinguish stores."""
     return common.store().metrics(ids, metric)

@@ -1,4 +1,4 @@
-"""The Compare page's other decoders and trees: the same predictions, judged anew from the outputs that runs stored."""
+"""The Compare page's other decoders and trees: stored outputs of runs, evaluated again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ THRESHOLDS = tuple(step / 40 for step in range(41))
 
 
 def show(chosen: Chosen) -> None:
-    """The metrics under the chosen decoder and tree, the operating curve, and calibration."""
+    """Show the metrics under the chosen decoder and tree, the operating curve, and calibration."""
     groups = [group for group in chosen.groups if all(predictions.has(run.folder) for run in _runs(group))]
     missing = [group.label for group in chosen.groups if group not in groups]
     if missing:
@@ -77,7 +77,7 @@ def _runs(group: Group) -> list[Run]:
 
 
 def _trees(chosen: Chosen) -> dict[str, str]:
-    """The trees over the data set's classes; none if the set was deleted since."""
+    """Return the trees over the data set's classes; none if the data set was deleted."""
     try:
         return common.trees_for(chosen.data)
     except HierappError:
@@ -87,7 +87,7 @@ def _trees(chosen: Chosen) -> dict[str, str]:
 def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, threshold: float) -> None:
     names = NODE_METRICS if rule == "threshold" else {name: comparison.title(name) for name in METRICS}
     rows = []
-    # The leaf decoder beside another one; what it predicts has the same metrics but for those of inner nodes.
+    # Show the leaf decoder as well, except next to the threshold rule: it has no metrics of inner nodes.
     for each in dict.fromkeys((rule, "leaf") if rule != "threshold" else (rule,)):
         for group in groups:
             found = [_metrics(run, tree, each, threshold if each == "threshold" else 0.5) for run in _runs(group)]
@@ -142,8 +142,8 @@ def _text(run: Run, tree: LabelTree | None) -> str:
     return run.tree_text if tree is None else tree_formats.render(tree, "json")
 
 
-# A finished run's outputs do not change any more; but a store may be restored, and a tree of some name may change: so
-# when the run ended and the tree's text are part of what results are kept by.
+# A finished run's outputs do not change, but a store may be restored, and the tree behind a name may change: so the
+# cache key includes the end time of the run and the text of the tree.
 
 
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")

@@ -14,7 +14,7 @@ RANDOM = "uniformly random mistakes"
 
 
 def show(chosen: Chosen) -> None:
-    """How far mistakes go, beside how many there are."""
+    """Show how severe mistakes are in addition to how frequent they are."""
     tree = chosen.tree
     if tree is None:
         st.info(

@@ -1,4 +1,4 @@
-"""The Compare page's two single runs: image by image, and by the folds of their one test set."""
+"""The Compare page's comparison of two single runs: image by image, and by the folds of their common test set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pages.shared import common
 
 
 def show(chosen: Chosen) -> None:
-    """McNemar's test of two runs of one's choice, and the paper's test over ten folds."""
+    """Show McNemar's test of two chosen runs, and the paper's test over ten folds."""
     named = {
         run.id: (run, f"run {run.id} · {group.label} · seed {run.config.seed}")
         for group in chosen.groups
@@ -42,12 +42,12 @@ def show(chosen: Chosen) -> None:
 
 
 def _is_asked() -> bool:
-    """Whether the address names two runs."""
+    """Return whether the address names two runs."""
     return "one" in st.query_params and "other" in st.query_params
 
 
 def _two(chosen: Chosen, named: dict[str, tuple[Run, str]]) -> tuple[str, str]:
-    """Two runs by their ids, at first one of each of the first two groups."""
+    """Show the choice of two runs and return their ids; initially the first run of each of the first two groups."""
     firsts = [run.id for group in chosen.groups for run in list(group.runs.values())[:1] if run.id in named]
     usual = list(dict.fromkeys([*firsts, *named]))
     picked = []
@@ -66,7 +66,7 @@ def _two(chosen: Chosen, named: dict[str, tuple[Run, str]]) -> tuple[str, str]:
 
 
 def _keep_in_address() -> None:
-    """Once somebody has chosen: then the address opens this part, too."""
+    """Write the choice to the address, so that the address opens this part as well."""
     for key in ("one", "other"):
         common.to_url(key, st.session_state[key])
 
@@ -103,7 +103,7 @@ def _compared(first: Run, second: Run) -> SingleRuns:
     return _kept(first, second, (str(first.folder), first.ended), (str(second.folder), second.ended))
 
 
-# A finished run's outputs do not change any more; but a store may be restored: so when it ended counts, too.
+# A finished run's outputs do not change, but a store may be restored: so the cache key includes the end time.
 @st.cache_data(max_entries=200, show_spinner=False)
 def _kept(_first: Run, _second: Run, first: tuple[str, float | None], second: tuple[str, float | None]) -> SingleRuns:
     return paired_runs.compare_images(_first, _second)

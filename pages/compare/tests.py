@@ -1,4 +1,4 @@
-"""The Compare page's statistics: the chosen metric of each group against a baseline, or of all against all."""
+"""The Compare page's statistics: the chosen metric of each group against a baseline, or of all pairs of groups."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ALL = "all"
 
 
 def show(chosen: Chosen) -> None:
-    """Groups over their seeds; below, two single runs."""
+    """Show groups over their seeds and, below, two single runs."""
     _options(chosen)
     single.show(chosen)
 
 
 def _options(chosen: Chosen) -> None:
-    """The metric of each seed, the tests, and what they mean."""
+    """Show the metric of each seed, the tests, and what they mean."""
     if chosen.metric is None:
         st.info("The chosen runs have no metric in common; choose others above.")
         return
@@ -72,7 +72,7 @@ def _options(chosen: Chosen) -> None:
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def compared(metrics: Mapping[str, Mapping[int, float]], baseline: str | None, relevant: float | None) -> Family:
-    """`compare_all`, once for the same metrics."""
+    """Return `compare_all`, cached for the same metrics."""
     return compare_all(metrics, baseline, relevant=relevant)
 
 

@@ -1,4 +1,4 @@
-"""One's own pictures: the form, how far the reading is, and the report before they are kept."""
+"""Import of a user's own pictures: the form, the progress of reading, and the report before they are saved."""
 
 import re
 
@@ -13,13 +13,13 @@ from pages.data import report
 from pages.shared import common
 
 IMPORT = "import"  # in the page's address
-SET = "set"  # the same, and the key of the data set that is looked at
-LARGEST_PICTURE = 60  # classes that the proposed tree is drawn with
+SET = "set"  # in the address, and the key of the displayed data set
+LARGEST_PICTURE = 60  # classes; a larger proposed tree is not drawn
 ARCHIVES = ["zip", "tar", "gz", "tgz", "xz", "bz2"]
 
 
 def section() -> None:
-    """The whole of it, folded up while nothing is imported."""
+    """Show the import section, collapsed while nothing is imported."""
     token = st.query_params.get(IMPORT)
     folded = st.expander("Bring your own pictures", expanded=bool(token), icon=":material/add_photo_alternate:")
     with folded, common.show_errors():
@@ -89,7 +89,7 @@ def in_work(token: str) -> None:
 
 
 def while_reading(token: str) -> None:
-    """How far the reading is, until it ends."""
+    """Show the progress of reading until it ends."""
     now = import_job.status(token)
     if now.state != "running":
         st.rerun()
@@ -99,7 +99,7 @@ def while_reading(token: str) -> None:
 
 
 def found(now: ImportJob) -> None:
-    """The report and the proposed tree, and the name to keep it under."""
+    """Show the report, the proposed tree, and the field for the data set's name."""
     if now.report is None or now.tree is None:
         return
     report.show(now.report)
@@ -119,6 +119,6 @@ def found(now: ImportJob) -> None:
 
 
 def suggested(shown: str) -> str:
-    """A name made of the file's."""
+    """Return a valid name derived from the file's name."""
     stem = re.sub(r"(\.tar)?\.\w+$", "", shown)
     return re.sub(r"[^\w-]+", "-", stem)[:40].strip("-") or "pictures"

@@ -1,4 +1,4 @@
-"""Data: what there is, pictures and counts of each class; one's own pictures; getting and deleting."""
+"""Data: the data sets, with pictures and counts of each class; import, download and deletion."""
 
 import streamlit as st
 
@@ -17,19 +17,19 @@ SET = imports.SET
 
 @st.cache_data(max_entries=20, show_spinner="Drawing the pictures")
 def sheet_of(name: str, stamp: int, theme: str, sheet: int) -> bytes:
-    """The contact sheet, drawn once; `stamp` tells a set from an earlier one of its name."""
+    """Return the contact sheet, cached; `stamp` distinguishes a data set from an earlier one with the same name."""
     return contact_sheet.render(name, theme, sheet)
 
 
 @st.cache_data(max_entries=50, show_spinner="Counting")
 def counts_of(name: str, stamp: int) -> tuple[list[int], list[int]]:
-    """Images of each class in the training and the test part, counted once."""
+    """Return the number of images of each class in the training and the test part, cached."""
     counts = datasets.class_counts(name)
     return counts["train"].tolist(), counts["test"].tolist()
 
 
 def choose() -> Dataset:
-    """The data set that is looked at."""
+    """Show the choice of data set and return it."""
     entries = datasets.catalogue()
     common.one_from_url(SET, list(entries), datasets.best_ready())
     states = {name: datasets.status(name).state for name in entries}
@@ -58,7 +58,7 @@ def describe(data: Dataset) -> None:
 
 
 def way_on(data: Dataset, state: str) -> None:
-    """Train, tree, delete."""
+    """Show the buttons: train, tree, delete."""
     may, row = common.actions(), st.container(horizontal=True, vertical_alignment="center", gap="medium")
     if state == "ready":
         row.page_link(

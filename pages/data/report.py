@@ -1,4 +1,4 @@
-"""The check report of an import, shown."""
+"""The check report of an import, as displayed."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from pages.shared import common
 
 
 def show(report: Report) -> None:
-    """All that was found, the warnings first."""
+    """Show all findings, the warnings first."""
     for warning in report.warnings:
         st.warning(common.escaped(warning), icon=":material/warning:")
     if not report.warnings:

@@ -1,4 +1,4 @@
-"""The Loss lab's switches. Each shows the view as it is and, when it is touched, asks for another one."""
+"""Controls of the Loss lab. Each shows a value of the view and, when used, requests another view."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POINT_TITLES = {"first": "start", "second": "end", "third": "third"}
 
 
 def controls(lab: Lab, at: Step) -> None:
-    """The switches that the step needs."""
+    """Show the controls of the step."""
     for name, control in CONTROLS.items():
         if name in at.controls:
             control(lab)
@@ -76,7 +76,7 @@ def _losses(lab: Lab) -> None:
 
 def _option(place: int, loss: str, option: Option, value: Any) -> None:
     def changed(state: State, given: object) -> State:
-        # Of two of the same loss each has its own options.
+        # If a loss is shown twice, each copy has its own options.
         options = {**state.losses[place].option_values, option.name: given}
         chosen = type(state.losses[place]).of(loss, options)
         return replace(state, losses=(*state.losses[:place], chosen, *state.losses[place + 1 :]))
@@ -88,7 +88,7 @@ def _option(place: int, loss: str, option: Option, value: Any) -> None:
         case "flag":
             st.checkbox(label, help=option.help, **bound(key, value, changed))
         case "text":
-            pass  # the lab's SimLoss is that of the tree
+            pass  # the lab's SimLoss always uses the tree's similarities
         case "numbers":
             text = option.text(value)
             st.text_input(label, placeholder="1, 0.5, ...", help=option.help, **bound(key, text, changed))
@@ -196,7 +196,7 @@ def _space(lab: Lab) -> None:
 
 
 def _descent(lab: Lab) -> None:
-    """Gradient steps down one of the losses shown."""
+    """Show the buttons for gradient steps on one of the displayed losses."""
     if not lab.state.losses:
         return
     titles = [choice.title for choice in lab.state.losses]
@@ -226,7 +226,7 @@ def _descent(lab: Lab) -> None:
 
 
 def descend(place: int, count: int) -> None:
-    """Steps down the loss in this place; many are played."""
+    """Take gradient steps on the loss at this position; several steps are animated."""
     from hierapp.lab.descent import descend as down
 
     lab = current()

@@ -1,4 +1,4 @@
-"""The Loss lab's search: test images on which decoders disagree, with their pictures, and what that adds up to."""
+"""The Loss lab's search: test images on which decoders disagree, with their pictures and a summary over all images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAR = "The distance of the first decoder's prediction: edges up to where it meet
 
 
 def show(lab: Lab, waiting: str) -> None:
-    """The switches, the two decoders on all test images, and the images found."""
+    """Show the search controls, the two decoders on all test images, and the images found."""
     run = images_page.runs().get(lab.state.run_image.run) if lab.state.run_image else None
     if run is None:
         return
@@ -49,13 +49,13 @@ def show(lab: Lab, waiting: str) -> None:
 
 
 def _choices(lab: Lab) -> list[DecoderChoice]:
-    """Every decoder, with the options that the lab shows it with."""
+    """Return every decoder, with its options in the lab if it is shown there."""
     shown = {choice.rule: choice for choice in lab.state.decoders}
     return [shown.get(rule) or DecoderChoice(rule) for rule in DECODERS]
 
 
 def decoded(run: Run, choices: tuple[DecoderChoice, ...]) -> Decoded:
-    """Each decoder on each test image, once a run."""
+    """Apply each decoder to each test image; cached for each run."""
     return _decoded(run.folder, (run.folder / predictions.FILE).stat().st_mtime_ns, choices, run)
 
 
@@ -65,7 +65,7 @@ def _decoded(folder: Path, changed: int, choices: tuple[DecoderChoice, ...], _ru
 
 
 def _criteria(found: Decoded) -> SearchCriteria:
-    """The switches."""
+    """Show the search controls and return the criteria."""
     names, leaves = found.tree.nodes, found.tree.leaf_nodes.tolist()
     any_of = partial(_name, names)
     up, down = st.columns(3), st.columns(3)
@@ -82,7 +82,7 @@ def _criteria(found: Decoded) -> SearchCriteria:
 def _pick(
     column: DeltaGenerator, label: str, key: str, options: Sequence[Any], words: Callable[[Any], str], **more: Any
 ) -> Any:
-    """A switch, at first on the first of its options; what it is on already stays, if that is still one."""
+    """Show a select box, initially at its first option; a previous selection is preserved if it is still an option."""
     name = f"lab-find-{key}"
     if st.session_state.get(name) not in options:
         st.session_state[name] = options[0]
@@ -96,7 +96,7 @@ def _name(names: Sequence[str], place: int | None) -> str:
 
 
 def _table(images: int, tallies: list[Tally]) -> str:
-    """The decoders on all test images."""
+    """Return a Markdown table of the decoders on all test images."""
     rows = [
         f"| {each.rule} | {each.right:,} ({each.right / max(images, 1):.1%}) | {each.above:,} | {each.distance:.4f} |"
         for each in tallies
@@ -121,7 +121,7 @@ def _pager(start: int, count: int) -> None:
 
 
 def sheet(run: Run, found: Decoded, criteria: SearchCriteria, places: list[int]) -> None:
-    """The images, each with a button that puts it on the board."""
+    """Show the images, each with a button that opens it on the board."""
     names, tree = found.tree.nodes, found.tree
     try:
         shown = images_page.grid(run, places)

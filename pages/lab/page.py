@@ -1,4 +1,4 @@
-"""Loss lab: one example, one tree, and what each loss and each decoder makes of it, at once and without a training."""
+"""Loss lab: one example and one tree, evaluated immediately by every loss and decoder, without training."""
 
 import time
 from typing import Any
@@ -22,14 +22,14 @@ from pages.lab.state import Lab
 from pages.shared import common
 
 BOARD = ("tree", "losses", "formulas", "decoders")
-HEAD_START = 0.06  # seconds in which the browser draws the board before it is given plots
+HEAD_START = 0.06  # seconds for the browser to draw the board before it receives plots
 WAITING = "Getting the losses ready ..."
 
 
 def lab_part(was_ready: bool) -> None:
-    """Everything below the title: what is touched here runs this part again and nothing else."""
+    """Show everything below the title; controls in this part rerun only this part."""
     if preload.is_ready() and not was_ready:
-        st.rerun()  # from now on it no longer runs by itself
+        st.rerun()  # ends the timed reruns of this part
     lab = state.current()
     lab.concerns_all = False
     for sentence in lab.complaints:
@@ -64,7 +64,7 @@ def lab_part(was_ready: bool) -> None:
 
 
 def look(lab: Lab) -> None:
-    """One image on the board, or a search among all."""
+    """Choose between one image on the board and the search over all images."""
     st.session_state["lab-look"] = lab.searching
     st.segmented_control(
         "Look at",
@@ -78,18 +78,18 @@ def look(lab: Lab) -> None:
 
 
 def show() -> None:
-    """The board and the step's plots, whatever stands first in front. A bar that moves runs this alone again: the
-    switches beside it stay as they are."""
+    """Show the board and the step's plots, in the step's order. Dragging a bar reruns only this part, so the controls
+    next to it do not change."""
     lab = state.current()
     if lab.concerns_all:
-        state.write_address(lab)  # before what it stands for is drawn
+        state.write_address(lab)  # before the new view is drawn
         st.rerun()
     at = lab_actions.current_step(lab.state)
     plots = [name for name in at.shows if name in lab_plots.PLOTS]
     ahead = bool(plots) and at.shows[0] == plots[0]
     above, middle, below = (st.container() for _ in range(3))
-    # The board is sent first, for a browser takes longer for plots, and is always in the same place: one that moved
-    # would be made anew, and miss keys meanwhile.
+    # The board is sent first, because plots take the browser longer, and always at the same position: otherwise it
+    # would be created again and miss key presses in the meantime.
     with middle:
         board(lab, at)
     if plots and not lab.settled:
@@ -102,11 +102,11 @@ def show() -> None:
 
 
 def board(lab: Lab, at: Step) -> None:
-    """The component: the tree, and the cards of losses and decoders."""
+    """Show the board component: the tree, and the cards of losses and decoders."""
     usable = preload.is_ready() and not preload.failure()
     shows = [name for name in at.shows if name in BOARD]
     if "points" in at.controls and "tree" not in shows:
-        shows.append("tree")  # whose bars move the points
+        shows.append("tree")  # its bars move the points
     example = lab_actions.point(lab.state, lab.point)
     chosen = (lab.state.losses, lab.state.decoders, shows)
     data: dict[str, Any] = contents(example, *chosen, look=lab.look, ready=usable)

@@ -1,4 +1,4 @@
-"""The Loss lab's plots and their numbers in words, for the stories that have them."""
+"""The Loss lab's plots and their numbers as text, for the stories that use them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEED_TORCH = ("slice", "surface", "printed")
 
 
 def show(what: str, state: State, at: Step) -> None:
-    """One of a step's plots."""
+    """Show one of a step's plots."""
     with common.show_errors():
         PLOTS[what](state, at)
 
@@ -41,7 +41,7 @@ def _slice(state: State, at: Step) -> None:
 
 
 def _surface(state: State, at: Step) -> None:
-    # To draw surfaces takes a browser longer than all the rest: while a bar is dragged they stay as they were.
+    # Surfaces are the slowest plots in the browser, so they are not updated while a bar is dragged.
     state = current().at_rest(state)
     second, third = state.second_example(), state.third_example()
     if second is None or third is None:

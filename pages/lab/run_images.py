@@ -1,4 +1,4 @@
-"""The Loss lab's real images: a test image of a finished run, or a picture of one's own, and what the network says."""
+"""The Loss lab's real images: a test image of a finished run or an uploaded picture, with the network's output."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from hierapp.training.predictions import Outputs
 from pages.lab.state import Lab, bound, current
 from pages.shared import common
 
-SIDE = 256  # pixels, of a picture on the page
+SIDE = 256  # size of a picture on the page, in pixels
 ANY = None
 
 
 def runs() -> dict[str, Run]:
-    """The runs with stored outputs by id, newest first."""
+    """Return the runs with stored outputs by id, newest first."""
     return _runs(common.store().folder)
 
 
@@ -38,7 +38,7 @@ def _runs(folder: Path) -> dict[str, Run]:
 
 
 def begin(state: State) -> State:
-    """The newest run's first mistake; where no run has outputs, the free lab."""
+    """Return the view of the newest run's first mistake; without stored outputs, the free lab."""
     there = runs()
     if not there:
         return views.start()
@@ -46,7 +46,7 @@ def begin(state: State) -> State:
 
 
 def choose(lab: Lab) -> None:
-    """The run, the image, the picture, and the way to others."""
+    """Show the run, the image, the picture, and the controls to select others."""
     there = runs()
     said = lab.state.run_image
     if said is None or said.run not in there:
@@ -75,13 +75,13 @@ def choose(lab: Lab) -> None:
 
 
 def nothing_yet() -> None:
-    """What to do where no run has stored outputs."""
+    """Show what to do if no run has stored outputs."""
     st.info("No finished run with stored test outputs is here yet. One click on the Start page trains some.")
     st.page_link("pages/start/page.py", label="Start", icon=":material/home:")
 
 
 def title(run: Run) -> str:
-    """A run in a list."""
+    """Return the label of a run in the list."""
     entry = datasets.catalogue().get(run.config.data)
     data = entry.title if entry else run.config.data
     loss = LOSSES[run.config.loss].title if run.config.loss in LOSSES else run.config.loss
@@ -90,7 +90,7 @@ def title(run: Run) -> str:
 
 
 def picture(lab: Lab, run: Run) -> None:
-    """The image as the network sees it, and what it said."""
+    """Show the image as the network sees it, with the network's output."""
     said = lab.state.run_image
     assert said is not None
     words = _words(said)
@@ -108,7 +108,7 @@ def picture(lab: Lab, run: Run) -> None:
 
 
 def own(lab: Lab) -> Pixels | None:
-    """The picture of one's own that is on the board."""
+    """Return the pixels of the uploaded picture on the board; None if there is none."""
     return lab.own[1] if lab.own else None
 
 
@@ -122,7 +122,7 @@ def _words(said: run_images.RunImage) -> str:
 
 
 def others(run: Run, outputs: Outputs) -> None:
-    """A random image among those of a class, and of a mistake."""
+    """Show the choice of a random image by true class and predicted class."""
     leaves = run.tree.leaves
     with st.expander("Another image"):
         for key, label in (("true", "Its class"), ("said", "The network says")):
@@ -147,11 +147,11 @@ def _random(run: Run, outputs: Outputs) -> None:
         return
     now = lab.state.run_image.image if lab.state.run_image else None
     rest = [place for place in found if place != now] or found
-    lab.attempt(partial(_image, run, random.choice(rest)))  # noqa: S311 - nothing secret
+    lab.attempt(partial(_image, run, random.choice(rest)))  # noqa: S311 - not used for security
 
 
 def upload(run: Run) -> None:
-    """A picture of one's own through the run's network."""
+    """Show the upload of a picture for the run's network."""
     with st.expander("A picture of your own"):
         may = common.actions().may_run
         height, width, channels = datasets.find(run.config.data).image_shape
@@ -182,13 +182,13 @@ def _uploaded(run: Run) -> None:
 
 
 def opened(run: Run, image: int) -> None:
-    """Put a test image on the board."""
+    """Open a test image on the board."""
     current().attempt(partial(_image, run, image))
     current().searching = False
 
 
 def _image(run: Run, image: int | None, state: State) -> State:
-    """A test image, by default the first mistake, with the losses and decoders that are shown."""
+    """Return the view of a test image, by default the first mistake; outside a story, losses and decoders persist."""
     number = run_images.first_mistake(run_images.outputs_of(run)) if image is None else image
     return _like(run_images.image_of(run, number), state)
 
@@ -199,5 +199,5 @@ def _like(said: run_images.RunImage, state: State) -> State:
 
 
 def grid(run: Run, images: Sequence[int]) -> list[Pixels]:
-    """Test images, enlarged for a sheet of them."""
+    """Return test images, enlarged for a contact sheet."""
     return [pictures.enlarged(each, 96) for each in run_images.pictures(run, images)]

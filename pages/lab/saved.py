@@ -1,4 +1,4 @@
-"""The Loss lab's saved views: keep one, open one."""
+"""The Loss lab's saved views: save one, open one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pages.shared import common
 
 
 def saved(lab: Lab) -> None:
-    """Keep this view, and open those that were kept."""
+    """Show the controls to save this view and to open saved ones."""
     with st.expander("Saved views"):
         name = st.text_input("Name", key="lab-view-name", placeholder="my example")
         no = not common.actions().may_run

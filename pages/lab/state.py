@@ -1,4 +1,4 @@
-"""What the Loss lab keeps between two runs of its page: the view, and its way into the address and back."""
+"""The Loss lab's session state: the view, and its conversion to and from the address."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ OURS = (*views.PARAMETERS, "view")
 
 @dataclass
 class Lab:
-    """One visitor's lab.
+    """The lab of one session.
 
     Attributes:
         state: the view.
-        params: of its address, as last written or read.
-        complaints: what was wrong with the address, or with a move.
+        params: the parameters of its address, as last written or read.
+        complaints: what was wrong with the address.
+        message: what was wrong with the last change.
         look: the node whose formulas are shown.
-        point: which point of a slice the board shows.
-        down: which loss's place gradient steps go down.
-        play: a descent to be played once.
-        session, done: by which the board knows its moves done.
-        concerns_all: whether the board's last moves change more than what is beside the switches.
-        settled: whether the address is to follow; not while a bar is dragged.
-        rested: the view before the drag that goes on, or of now.
-        wants_run_image: whether a real image was asked for, also where no run has any.
-        searching: whether images are looked for, instead of one on the board.
-        found_from: the first of the images found that is shown.
-        own: name and pixels of a picture of one's own that is on the board.
+        point: the point of a slice that the board shows.
+        down: the position of the loss for gradient steps.
+        play: a descent to be animated once.
+        plays: the number of animations so far, the id of the last one.
+        view: the name of the saved view that was last saved or opened, and its state.
+        session, done: the session id and the last move processed, from which the board knows that a move is done.
+        concerns_all: whether the board's last moves change more than the board and the plots.
+        settled: whether the address may be updated; not while a bar is dragged.
+        rested: the view before the current drag, or the current view.
+        wants_run_image: whether a real image was requested, even if no run has any.
+        searching: whether the search is shown instead of one image on the board.
+        found_from: the position of the first search result shown.
+        own: name and pixels of the uploaded picture on the board.
     """
 
     state: State
@@ -65,7 +68,7 @@ class Lab:
     session: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def put(self, state: State) -> None:
-        """Another view."""
+        """Set the view."""
         if (state.story, state.step) != (self.state.story, self.state.step):
             self.point, self.down = "first", 0
         self.wants_run_image = False
@@ -76,14 +79,14 @@ class Lab:
         self.state, self.settled, self.complaints, self.message = state, True, (), ""
 
     def attempt(self, change: Callable[[State], State]) -> None:
-        """Another view, or the sentence that says why not."""
+        """Change the view; on an error, store its message instead."""
         try:
             self.put(change(self.state))
         except HierappError as error:
             self.message = str(error)
 
     def ask(self, asked: Sequence[Mapping[str, Any]]) -> None:
-        """The board's moves, each once."""
+        """Apply the board's moves, each once."""
         for move in asked if isinstance(asked, list) else ():
             number = move.get("id") if isinstance(move, Mapping) else None
             if type(number) is not int or number <= self.done:
@@ -98,7 +101,7 @@ class Lab:
             self.concerns_all |= move.get("op") != "logit"
 
     def at_rest(self, state: State) -> State:
-        """This state, or while a bar is dragged the one before the drag."""
+        """Return this state, or, while a bar is dragged, the one before the drag."""
         before = self.rested
         if self.settled or before is None or (before.story, before.step) != (state.story, state.step):
             self.rested = before = state
@@ -106,11 +109,11 @@ class Lab:
 
     @property
     def shows_run_image(self) -> bool:
-        """Whether this is about the images of runs."""
+        """Whether the controls for images of runs are shown."""
         return self.wants_run_image or self.state.run_image is not None
 
     def link(self) -> str | None:
-        """The query of the link to this view; None if it is too large for one."""
+        """Return the query string of the link to this view; None if it is too long for an address."""
         if self.view is not None and self.view[1] == self.state:
             return urlencode({"view": self.view[0]})
         params = views.to_params(self.state)
@@ -118,17 +121,17 @@ class Lab:
 
 
 def current() -> Lab:
-    """The visitor's lab."""
+    """Return the lab of this session."""
     lab: Lab = st.session_state[KEY]
     return lab
 
 
 def opened() -> Lab:
-    """The lab as the address has it: as it was left, unless the address was changed meanwhile."""
+    """Return the lab of this session; if the address has changed, a lab created from the address."""
     given = {key: value for key, value in st.query_params.items() if key in OURS}
     kept: Lab | None = st.session_state.get(KEY)
     if kept is not None and kept.concerns_all:
-        return kept  # the board asked for this run, maybe before the browser had the last address
+        return kept  # the board triggered this run, possibly before the browser received the last address
     if kept is None or given != kept.params:
         fresh = _from_address(given)
         if kept is not None:
@@ -138,7 +141,7 @@ def opened() -> Lab:
 
 
 def write_address(lab: Lab) -> None:
-    """Let the address follow the view, where it is short enough to."""
+    """Update the address to match the view, if it is short enough."""
     if not lab.settled:
         return
     if lab.view is not None and lab.view[1] == lab.state:
@@ -165,7 +168,7 @@ def _from_address(given: dict[str, str]) -> Lab:
 
 
 def bound(key: str, value: object, change: Change) -> dict[str, Any]:
-    """The arguments of a widget that shows `value` and, when touched, changes the view."""
+    """Return the arguments of a widget that shows `value` and changes the view when used."""
     st.session_state[key] = value
     return {"key": key, "on_change": _touched, "args": (key, change)}
 

@@ -1,4 +1,4 @@
-"""The Loss lab's stories: which one is told, its words, and the way through its steps."""
+"""The Loss lab's stories: selection, text, and navigation through the steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FREE, RUN_IMAGE = "", "real"
 
 
 def choose_story(lab: Lab) -> None:
-    """Which story is told, or none: then the lab is free, or starts from a real image."""
+    """Show the choice of a story, of the free lab, or of a real image as the start."""
     titles = {FREE: "the free lab", RUN_IMAGE: "a real image"}
     titles |= {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
     st.session_state["lab-story"] = lab.state.story or (RUN_IMAGE if lab.shows_run_image else FREE)
@@ -29,7 +29,7 @@ def _chosen() -> None:
 
 
 def steps(lab: Lab, at: Step) -> None:
-    """The words of the step, the way on, and the list of steps."""
+    """Show the text of the step, the navigation buttons, and the list of steps."""
     told = story(lab.state.story or "")
     count, here = len(told.steps), lab.state.step
     st.markdown(f"#### {here}. {at.title}")

@@ -1,4 +1,4 @@
-"""The buttons of the Reproduce page that queue what is not there yet, and about how long that takes."""
+"""The buttons of the Reproduce page that queue missing runs, with the estimated time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pages.shared.queue import pressed
 
 
 def run_button(found: Sequence[DisplayedFigure], size: Size, data: str, label: str, key: str) -> None:
-    """Queue what some figures lack; nothing where they lack nothing."""
+    """Show a button that queues the missing runs of some figures; nothing if none are missing."""
     lacking = {(run.group.name, run.config.seed): run for each in found for run in each.status.lacking}
     untimed = any(not each.status.timed for each in found) and not timing.is_running()
     if not lacking and not untimed:

@@ -30,7 +30,7 @@ SOURCES = {"runs": "this machine", "kept": "this machine", "shipped": "shipped"}
 
 
 def judged(store: Store, status: FigureStatus, size: Size, data: str) -> Result | None:
-    """`state.result`, once for the same runs."""
+    """Return `state.result`, cached for the same runs."""
     return _judged(paths.home(), status.key, size, data, store, status)
 
 
@@ -42,7 +42,7 @@ def _judged(
 
 
 def show(found: DisplayedFigure, size: Size, data: str) -> None:
-    """Question, what the paper saw, what came out with its verdicts, the runs."""
+    """Show the question, what the paper saw, the result with its verdicts, and the runs."""
     figure, result = found.figure, found.result
     st.subheader(figure.title, anchor=figure.id, divider="gray")
     st.markdown(f"**{figure.question}**")
@@ -89,7 +89,7 @@ def _what_was_seen(result: Result, data: str) -> None:
 
 
 def _links(found: DisplayedFigure) -> None:
-    """To the runs that a result is of, and what of them failed."""
+    """Show links to the runs of a result and to failed runs."""
     runs = [run for run in found.status.runs if run is not None]
     if not runs:
         return

@@ -1,4 +1,4 @@
-"""The head of the Reproduce page: where the results are from, how far the runs are, all verdicts at a glance."""
+"""The head of the Reproduce page: the source of the results, the progress of the runs, a table of all verdicts."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs
 
 
 def is_going(found: Sequence[DisplayedFigure]) -> bool:
-    """Whether something is at work or waits for it."""
+    """Return whether something is running or waiting."""
     return any(each.status.is_open for each in found) or timing.is_running()
 
 
 def key_of(found: Sequence[DisplayedFigure]) -> tuple[object, ...]:
-    """What changes when the figures do."""
+    """Return a key that changes when the figures do."""
     return is_going(found), *(each.status.key for each in found)
 
 
 def show(found: Sequence[DisplayedFigure], size: Size, data: str) -> None:
-    """The button for all, the table of verdicts."""
+    """Show the button for all figures and the table of verdicts."""
     buttons.run_button(found, size, data, "Run all figures", "all")
     if any(each.result is not None for each in found):
         _table(found)
 
 
 def source(found: Sequence[DisplayedFigure], data: str) -> None:
-    """Where the results are from."""
+    """Show the source of the results."""
     sources = Counter(each.source for each in found)
     here = sources["runs"] + sources["kept"]
     if here:
@@ -59,7 +59,7 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
 
 
 def _made(outcome: PaperResults) -> str:
-    """Where shipped results are from."""
+    """Describe the source of shipped results."""
     known = {name: value for name, value in outcome.environment.items() if value}
     machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "a machine without a name"
     seeds = f"seeds {outcome.seeds[0]} to {outcome.seeds[-1]}" if outcome.seeds else "no seeds"
@@ -71,7 +71,7 @@ def _made(outcome: PaperResults) -> str:
 
 
 def progress(found: Sequence[DisplayedFigure]) -> None:
-    """How far the runs are."""
+    """Show the progress of the runs."""
     runs = {run.id: run for each in found for run in each.status.runs if run is not None}
     states = Counter(run.state for run in runs.values())
     if not states["queued"] + states["running"]:

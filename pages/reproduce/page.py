@@ -1,4 +1,4 @@
-"""Reproduce: the figures of the paper "Loss in Layers", what it saw, what came out here, and whether they agree."""
+"""Reproduce: the figures of the paper "Loss in Layers", what it saw, the results here, and whether they agree."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ store = common.store()
 
 
 def choose() -> tuple[SizeName, str]:
-    """The size and the data set."""
+    """Show the choice of size and data set, and return both."""
     left, right, _ = st.columns([1, 1, 2], vertical_alignment="bottom")
     with left:
         common.one_from_url("size", list(SIZES), "quick")
@@ -37,7 +37,7 @@ def look(name: SizeName, data: str) -> list[DisplayedFigure]:
 
 
 def live(name: SizeName, data: str, drawn: tuple[object, ...]) -> None:
-    """How far the runs are; the figures, slow to draw, come anew only when there is something new in them."""
+    """Show the progress of the runs; the figures are slow to draw and are redrawn only when something changes."""
     scheduler.ensure_scheduler(store)
     found = look(name, data)
     by_itself = not st.session_state.pop("page-is-drawn", False)

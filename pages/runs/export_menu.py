@@ -1,4 +1,4 @@
-"""The part of the Runs page from which chosen runs are taken away; everyone who may see them may."""
+"""The part of the Runs page that exports the chosen runs; every user who may see them may export them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pages.shared.common import store
 
 
 def export_menu(runs: Sequence[Run]) -> None:
-    """Bundle, report and table of some runs, each made when its button is pressed."""
+    """Show downloads of the bundle, report and table of some runs, each created when its button is pressed."""
     ids = [run.id for run in runs]
     where = store()
     name = f"hierapp-run-{ids[0]}" if len(ids) == 1 else f"hierapp-{len(ids)}-runs-{ids[0]}-to-{ids[-1]}"

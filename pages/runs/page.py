@@ -1,4 +1,4 @@
-"""Runs: live curves, confusion matrices, class accuracy beside weighted class accuracy, logs, cancel."""
+"""Runs: live curves, confusion matrices, class accuracy and weighted class accuracy, logs, cancel."""
 
 import time
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from pages.runs import export_menu, results, tag_menu
 from pages.shared import common, queue
 
 REFRESH_SECONDS = 1.0
-SILENCE_SECONDS = 30.0  # a worker gives a sign of life every two
-ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together were queued by one click
+SILENCE_SECONDS = 30.0  # a worker sends a heartbeat every two
+ONE_SUBMISSION_SECONDS = 2.0  # runs queued this close together come from one click
 store = common.store()
 
 
 def latest(runs: Sequence[Run]) -> list[str]:
-    """The runs of the last click."""
+    """Return the runs of the last click."""
     return [run.id for run in runs if runs[-1].created - run.created < ONE_SUBMISSION_SECONDS]
 
 
@@ -70,7 +70,7 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
         if run.own_note:
             left, right = st.columns([1, 4])
             left.caption(f":material/edit_note: Run {run.id} ({common.escaped(names[run.id])})")
-            right.text(run.own_note)  # letter by letter, whatever it contains
+            right.text(run.own_note)  # verbatim, whatever it contains
 
 
 def state_of(run: Run) -> str:
@@ -86,7 +86,7 @@ def state_of(run: Run) -> str:
 
 
 def curves() -> Curves:
-    """The shown runs' curves; each look reads only what is new."""
+    """Return the reader of the displayed runs' curves; each read loads only new points."""
     kept = st.session_state.get("curves")
     if kept is None or kept.store is not store:
         kept = st.session_state["curves"] = Curves(store)
@@ -94,13 +94,14 @@ def curves() -> Curves:
 
 
 def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
-    """What moves while runs go."""
+    """Show the parts that change while runs are active."""
     scheduler.ensure_scheduler(store)
     runs = store.runs(ids)
-    # Not while the page is drawn: a browser that gets two pages at once may take the second one's widgets for empty.
+    # Not while the page is drawn: a browser that receives two pages at once may treat the second one's widgets as
+    # empty.
     by_itself = not st.session_state.pop("page-is-drawn", False)
     if by_itself and going != any(run.is_open for run in runs):
-        st.rerun()  # with or without a refresh
+        st.rerun()  # with or without auto-refresh
     names = summary.labels(runs)
     progress_table(runs, names)
     with st.container(horizontal=True):
@@ -111,7 +112,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
         export_menu.export_menu(runs)
     queue.refusal()
     if "seen" not in st.session_state:
-        # The table is there a second before the plots, whose drawing takes a browser longer than all else.
+        # Show the table before the plots, which take the browser longer to draw than everything else.
         st.session_state["seen"] = True
         time.sleep(results.FIRST_SECONDS)
     show_curves(runs, names)

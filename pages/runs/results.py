@@ -1,4 +1,4 @@
-"""The part of the Runs page that shows what the epochs gave: confusion matrices and class accuracy."""
+"""The part of the Runs page with results of the epochs: confusion matrices and class accuracy."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hierapp.runs import Run
 from hierapp.runs.records import Part
 from pages.shared import common
 
-FIRST_SECONDS = 0.4  # that plots wait at the first look
+FIRST_SECONDS = 0.4  # delay of the plots at the first visit
 
 
 def show(ids: Sequence[str]) -> None:
-    """Confusion matrix and class accuracy, from the epochs that are done."""
+    """Show confusion matrix and class accuracy of the finished epochs."""
     chosen = common.store().runs(ids)
     runs = [run for run in chosen if run.epoch > 0]
     if not runs:
@@ -48,7 +48,7 @@ def show(ids: Sequence[str]) -> None:
 
 
 def last_report(run: Run) -> dict[str, list[float]]:
-    """The metrics of the last epoch's validation."""
+    """Return the metrics of the last epoch's validation."""
     return metrics.report(common.store().confusion(run.id, "validation"), run.tree)
 
 
@@ -92,7 +92,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
 
 
 def chosen_epoch(run: Run) -> int:
-    """The slider's epoch; as long as it stands at the end it follows the run."""
+    """Return the slider's epoch; a slider at the end follows the run."""
     if run.epoch < 2:
         return run.epoch
     key, ends = "confusion-epoch", st.session_state.setdefault("confusion-ends", {})

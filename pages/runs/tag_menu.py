@@ -1,4 +1,4 @@
-"""The part of the Runs page that gives runs their tags and notes."""
+"""The part of the Runs page that sets the tags and notes of runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ ALL = "all"
 
 
 def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -> None:
-    """Tags and note of a run, or the tags of all; `known` are the tags to choose from, and any other word may be
-    typed."""
+    """Show tags and note of one run, or the tags of all.
+
+    `known` are the suggested tags; any other word is accepted.
+    """
     mine = [run for run in runs if actions().may_change(run.owner)]
     with st.popover("Tags, notes", icon=":material/label:"):
         st.caption("Words by which runs are found again: type one in the field on top, or open `runs?tag=WORD`.")

@@ -1,4 +1,4 @@
-"""The part of the Search page that begins a search: what stays, what varies, how many trials."""
+"""The form of the Search page that starts a search: what is fixed, what varies, the number of trials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hierapp.utils.text import pluralize
 from pages.shared import common, queue, run_fields
 
 DEFAULT_LOSSES = ["hierarchical"]
-BEGIN_WITH = ("learning_rate", "optimizer")  # and options of the losses that are numbers
+BEGIN_WITH = ("learning_rate", "optimizer")  # plus the numeric options of the losses
 MOST_OPTIONS = 2
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate, where they do not vary", "optimization"),
@@ -31,7 +31,7 @@ RANGE = "A range as 0..1, one in which ratios count as 1e-4..1e-1:log, or severa
 
 
 def form() -> None:
-    """All fields, and the button that begins the search."""
+    """Show all fields and the button that starts the search."""
     left, right = st.columns(2, gap="large")
     with left:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "Of several, the loss varies too.")
@@ -67,12 +67,12 @@ def form() -> None:
 
 
 def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
-    """What varies, each with its range, as `space.parse` reads it."""
+    """Show what varies, each with its range, and return it as words for `space.parse`."""
     st.subheader("What varies")
     known = space.variable(chosen) if chosen else []
     numbers = [name for name in known if "." in name and ".." in space.usual_range(name)]
     usual = [*BEGIN_WITH, *numbers[:MOST_OPTIONS]]
-    if "varied" in st.session_state:  # options of losses that are not chosen any more
+    if "varied" in st.session_state:  # drop options of losses that are no longer chosen
         st.session_state["varied"] = [name for name in st.session_state["varied"] if name in known]
     common.from_url("varied", known, usual)
     names = st.multiselect(
@@ -94,7 +94,7 @@ def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 def size() -> tuple[str, int, int, str, str]:
-    """The search's name, how many trials, how many at once, the metric, the pruner."""
+    """Show and return the search's name, number of trials, number of parallel trials, metric and pruner."""
     st.subheader("How it is searched")
     columns = st.columns([2, 1, 1, 2, 2], vertical_alignment="bottom")
     name = columns[0].text_input("Name", free_name(), max_chars=LONGEST_NAME, key="search-name")
@@ -122,7 +122,7 @@ def size() -> tuple[str, int, int, str, str]:
 
 
 def summary(plan: Plan) -> None:
-    """What will be queued, and the button."""
+    """Show what will be queued, and the button."""
     store, device = common.store(), plan.values["device"]
     at_once = min(plan.at_once, slots.at_once(store, device))
     takes = estimate(store, [plan.config({})] * plan.trials, at_once)
@@ -147,19 +147,19 @@ def summary(plan: Plan) -> None:
 
 
 def begin(plan: Plan) -> None:
-    """Begin it, and see it."""
+    """Start the search and show it."""
     common.actions().searches.begin(plan)
     st.session_state["search"], st.session_state["view"] = plan.name, "results"
     st.session_state.pop("search-name", None)
 
 
 def free_name() -> str:
-    """A name that no search has."""
+    """Return a name that no search has."""
     taken = journal.names(common.store())
     return next(name for name in (f"search-{number}" for number in range(1, len(taken) + 2)) if name not in taken)
 
 
 def title_of(name: str) -> str:
-    """What varies, for people."""
+    """Return the title of a dimension."""
     title = name.replace("_", " ").replace(".", ": ")
     return title[0].upper() + title[1:]

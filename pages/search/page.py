@@ -1,4 +1,4 @@
-"""Search: let Optuna look for the best configuration, by the validation images alone."""
+"""Search: let Optuna search for the best configuration, using only the validation images."""
 
 import streamlit as st
 

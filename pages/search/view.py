@@ -1,4 +1,4 @@
-"""The part of the Search page that shows a search while it goes and after."""
+"""The part of the Search page that shows a search during and after its work."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from hierapp.utils.text import pluralize
 from pages.shared import common, queue
 
 REFRESH_SECONDS = 2.0
-FEW = 2  # finished trials, before lines through their values tell anything
+FEW = 2  # finished trials required before lines through their values are informative
 
 
 def show(known: Sequence[str]) -> None:
-    """One of these searches, chosen by its name."""
+    """Show one of these searches, chosen by name."""
     common.one_from_url("search", known, known[0])
     name = st.selectbox("Search", known, key="search")
     common.to_url("search", name)
@@ -29,13 +29,13 @@ def show(known: Sequence[str]) -> None:
 
 
 def live(name: str, going: bool) -> None:
-    """What moves while it goes."""
+    """Show the parts that change while the search runs."""
     store = common.store()
     scheduler.ensure_scheduler(store)
     seen = Report.of(journal.find(store, name))
     by_itself = not st.session_state.pop("search-is-drawn", False)
     if by_itself and going != seen.is_going:
-        st.rerun()  # with or without a refresh
+        st.rerun()  # with or without auto-refresh
     headline(seen)
     steer(seen)
     queue.refusal()
@@ -50,7 +50,7 @@ def live(name: str, going: bool) -> None:
 
 
 def headline(seen: Report) -> None:
-    """How it stands, in numbers."""
+    """Show the state in numbers."""
     plan = seen.search.plan
     done = sum(not trial.is_open for trial in seen.trials)
     value = "–"
@@ -76,7 +76,7 @@ def headline(seen: Report) -> None:
 
 
 def steer(seen: Report) -> None:
-    """Stop, resume, see the runs, open the best one in the Train form."""
+    """Show the buttons: stop, resume, show the runs, open the best one in the Train form."""
     search = seen.search
     mine = common.actions().may_change(search.plan.owner)
     with st.container(horizontal=True):
@@ -113,7 +113,7 @@ def steer(seen: Report) -> None:
 
 
 def table(seen: Report) -> None:
-    """A row a trial, with its run."""
+    """Show one row per trial, with its run."""
     st.subheader("Trials")
     frame = seen.table().iloc[::-1]
     links: list[Any] = [f"runs?runs={run}" if run else None for run in frame["run"]]
@@ -137,7 +137,7 @@ def table(seen: Report) -> None:
 
 
 def why(seen: Report) -> None:
-    """Which parameters mattered, and which values went with which result."""
+    """Show which parameters mattered, and which values led to which result."""
     plan, done = seen.search.plan, report.finished(seen.trials)
     left, right = st.columns([1, 2], gap="large")
     with left:

@@ -1,4 +1,4 @@
-"""Settings: how the machine does, how many runs go at once and where, what is stored, versions, logs."""
+"""Settings: status of this machine, number and devices of parallel runs, storage, versions, logs."""
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ store = common.store()
 
 
 def machine() -> None:
-    """A row for each device, with bars."""
+    """Show one row per device, with bars."""
     watch = st.session_state.setdefault("watch", system_status.Watch())
     for device in watch.devices():
         name, memory, load = st.columns([2, 3, 3], gap="small", vertical_alignment="center")

@@ -1,4 +1,4 @@
-"""The way into the app: whether it serves at all, who asks, the sign-in screen and the page of one's account."""
+"""Access to the app: whether it serves at all, the current user, the sign-in screen and the account page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hierapp.access.network import Visit, refusal
 from hierapp.access.roles import LOCAL
 from hierapp.errors import AccessError
 
-# An editor may remove the secrets for a moment while it writes them anew: a login that was there stays asked for.
+# An editor may remove the secrets for a moment while it rewrites them: once there was a login, it stays required.
 _login_seen = threading.Event()
 
 UNREADABLE = "The secrets cannot be read, so that nobody is let in; the log of the server says why."
@@ -29,15 +29,15 @@ MAY = {
 
 
 class SignedOutError(AccessError):
-    """There is a login, and whoever asks has not passed it."""
+    """A login is configured, and the user has not signed in."""
 
 
 def person() -> Person:
-    """Who asks, by the secrets and the login as they are at this moment.
+    """Return the current user, by the secrets and the login at this moment.
 
     Raises:
-        SignedOutError: if they must log in first.
-        AccessError: if the app does not serve, or not them.
+        SignedOutError: if the user must sign in first.
+        AccessError: if the app does not serve, or not this user.
     """
     try:
         secrets = _secrets()
@@ -55,7 +55,10 @@ def person() -> Person:
 
 
 def navigate(pages: Sequence[Page]) -> Page:
-    """The page that was asked for, among these and one's account; why there is no way in at the address of any."""
+    """Return the requested page, among these and the account page.
+
+    For a user without access, every address shows the reason.
+    """
     blocking = blocking_page()
     if blocking:
         blocked = [
@@ -69,7 +72,7 @@ def navigate(pages: Sequence[Page]) -> Page:
 
 
 def blocking_page() -> Callable[[], None] | None:
-    """What stands in the place of every page for whoever may not come in; None for the others."""
+    """Return what replaces every page for a user without access; None for a user with access."""
     try:
         person()
     except SignedOutError:
@@ -81,7 +84,7 @@ def blocking_page() -> Callable[[], None] | None:
 
 
 def sign_in() -> None:
-    """The only screen before the login."""
+    """Show the sign-in screen, the only one before the login."""
     st.title("hierapp")
     st.markdown("Explore hierarchical losses over label trees: sign in to see the runs, or to start your own.")
     sections = {name: value for name, value in _secrets()["auth"].items() if isinstance(value, Mapping)}
@@ -97,7 +100,7 @@ def sign_in() -> None:
 
 
 def access_denied(reason: str) -> None:
-    """Why there is no way in, and the way out for who came in as somebody without a role."""
+    """Show why there is no access, and a sign-out button if the user is signed in."""
     st.title("hierapp")
     st.error(reason, icon=":material/lock:")
     if st.user.to_dict().get("is_logged_in"):
@@ -105,7 +108,7 @@ def access_denied(reason: str) -> None:
 
 
 def account() -> None:
-    """Who one is here, and the way out."""
+    """Show the current user and a sign-out button."""
     who = person()
     st.title("Account")
     st.text(f"Signed in as {who.email or 'somebody without a known e-mail'}, {who.role.word}.")
@@ -127,7 +130,7 @@ def sign_out() -> None:
 
 
 def _secrets() -> Mapping[str, Any]:
-    """Streamlit's secrets; none if there is no file. What cannot be read is not the same as not there."""
+    """Return Streamlit's secrets; empty if there is no file. A file that cannot be read is an error."""
     try:
         return st.secrets.to_dict()
     except (StreamlitSecretNotFoundError, OSError, ValueError) as error:
@@ -138,7 +141,7 @@ def _secrets() -> Mapping[str, Any]:
 
 
 def _check_visit(secrets: Mapping[str, Any]) -> None:
-    """Raise the AccessError with which the app does not serve this visit, if so."""
+    """Raise an AccessError if the app does not serve this visit."""
     if "auth" in secrets:
         _login_seen.set()
     elif _login_seen.is_set():
@@ -160,5 +163,5 @@ def _check_visit(secrets: Mapping[str, Any]) -> None:
 
 @functools.cache
 def _tell_operator(reason: str) -> None:
-    """Say it on the server's stderr, once."""
+    """Print the reason to the server's stderr, once."""
     print(f"hierapp: {reason}", file=sys.stderr, flush=True)

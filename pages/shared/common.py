@@ -1,4 +1,4 @@
-"""What the pages share: the store, the look of plots, and the way to the runs."""
+"""Helpers shared by the pages: the store, the look of plots, links between pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def show(page: Page) -> None:
-    """Run the page that was chosen; what the user can mend is told in a sentence."""
+    """Run the chosen page; show errors that the user can fix as one sentence."""
     with show_errors():
         disk_notice()
         page.run()
@@ -45,7 +45,7 @@ def show_errors() -> Iterator[None]:
 
 
 def disk_notice() -> None:
-    """Say so when the disk with the runs is nearly full."""
+    """Show a notice when the disk with the runs is nearly full."""
     disk = disk_of(home())
     if disk is None or disk.room == "enough":
         return
@@ -63,14 +63,14 @@ def disk_notice() -> None:
 
 
 def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., None]:
-    """A part of a page that runs again by itself, every so many seconds or only when one of its widgets changes."""
+    """Return a part of a page that reruns every `seconds` or, with None, only when one of its widgets changes."""
 
     def run(*arguments: Any) -> None:
         with show_errors():
-            person()  # these do not come by app.py
+            person()  # reruns of a fragment bypass app.py
             part(*arguments)
 
-    # Streamlit tells fragments apart by their names.
+    # Streamlit distinguishes fragments by their names.
     return st.fragment(functools.update_wrapper(run, part), run_every=seconds)
 
 
@@ -78,7 +78,7 @@ RUNS_PAGE = "pages/runs/page.py"
 
 
 def store() -> Store:
-    """The store of HIERAPP_HOME, one for all sessions."""
+    """Return the store of HIERAPP_HOME, one for all sessions."""
     return _store(home())
 
 
@@ -88,23 +88,23 @@ def _store(folder: Path) -> Store:
 
 
 def actions() -> Actions:
-    """What whoever asks may change, and the only way to change it; not to be kept, for rights may go."""
+    """Return the actions of the current user, the only way to make changes; do not cache them: rights may change."""
     return Actions(store(), person())
 
 
 @st.cache_data(max_entries=50)
 def shipped_tree(name: str) -> LabelTree:
-    """A tree that ships, read once."""
+    """Return a tree that ships; it is read once."""
     return tree_library.load(name)
 
 
 def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each run's name; see `run_colors`."""
+    """Return a colour for each run's name; see `run_colors`."""
     return run_colors(runs, names)
 
 
 def chart(plot: go.Figure, key: str, alt: str) -> None:
-    """Show a plot across its container; `alt` says in words what it shows."""
+    """Show a plot as wide as its container; `alt` describes it in words."""
     dark = st.context.theme.type == "dark"
     plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")
     plot.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
@@ -117,39 +117,39 @@ def chart(plot: go.Figure, key: str, alt: str) -> None:
 
 
 def from_url(key: str, options: Sequence[str], default: Sequence[str]) -> None:
-    """Begin a widget of this key with what the page's address names, or with the default.
+    """Initialize the widget with this key from the page's address, or with the default.
 
-    Streamlit's own binding writes labels into the address; these are names and ids, which stay the same.
+    Streamlit's own binding writes labels into the address; this uses names and ids, which do not change.
     """
     if key not in st.session_state:
         named = [value for value in st.query_params.get_all(key) if value in options]
         st.session_state[key] = named or list(default)
-    else:  # once more: a browser that missed the page which set it would take the widget for empty
+    else:  # set it again: a browser that missed the page which set it would see an empty widget
         st.session_state[key] = st.session_state[key]
 
 
 def one_from_url(key: str, options: Sequence[str], default: str) -> None:
-    """The same for a widget with one value; one that is no option any more gives way to the default."""
+    """Initialize a widget with one value, as `from_url`; a value that is no longer an option becomes the default."""
     if st.session_state.get(key) not in options:
         named = st.query_params.get(key)
         st.session_state[key] = named if named in options else default
 
 
 def chosen(value: T | None) -> T:
-    """The value of a required widget, whose type allows None only because its session state could be empty."""
+    """Return the value of a required widget, whose type allows None only because its session state could be empty."""
     assert value is not None
     return value
 
 
 def to_url(key: str, value: str | Sequence[str]) -> None:
-    """Write a widget's value into the page's address, so that it can be reloaded and shared."""
+    """Write a widget's value to the page's address, so that it survives a reload and can be shared."""
     wanted = [value] if isinstance(value, str) else list(value)
     if st.query_params.get_all(key) != wanted:
         st.query_params[key] = wanted
 
 
 def rename_in_url(renamed: Mapping[str, str]) -> None:
-    """Take parameters of older addresses under the names that they have now."""
+    """Rename parameters of older addresses to their current names."""
     for old, new in renamed.items():
         if old in st.query_params and new not in st.query_params:
             st.query_params[new] = st.query_params.get_all(old)
@@ -158,54 +158,54 @@ def rename_in_url(renamed: Mapping[str, str]) -> None:
 
 
 def show_runs(ids: Sequence[str]) -> None:
-    """Go to the Runs page with these runs chosen."""
+    """Open the Runs page with these runs chosen."""
     st.switch_page(RUNS_PAGE, query_params={"runs": list(ids)})
 
 
 def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:
-    """Queue the runs and go and watch them."""
+    """Queue the runs and open the Runs page."""
     show_runs(actions().launch(configs, tree))
 
 
 def likely_data(tree: LabelTree) -> str | None:
-    """The data set with the most classes among the leaves, if any."""
+    """Return the data set with the most classes among the leaves, if any."""
     shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in catalogue().items()}
     best = max(shared, key=shared.__getitem__)
     return best if shared[best] else None
 
 
 def draw(tree: LabelTree, title: str, data: str | None) -> None:
-    """Start a draft of a tree and open it in the studio."""
+    """Create a draft of a tree and open it in the studio."""
     st.switch_page("pages/studio/page.py", query_params={"draft": actions().begin_draft(tree, title, data).id})
 
 
 def trees_for(data: str) -> dict[str, str]:
-    """Names and titles of the trees over a data set's classes, its own default first."""
+    """Return names and titles of the trees over a data set's classes, its default first."""
     entry = find(data)
     found = {tree.name: tree.title for tree in tree_library.entries(data)}
-    # The default of a user's own set may be a file: the tree that was proposed for it.
+    # The default of a user's own data set may be a file: the tree that was proposed for it.
     title = f"{entry.title}, proposed" if entry.own else entry.default_tree
     return {entry.default_tree: found.pop(entry.default_tree, title), **found}
 
 
 def escaped(text: str) -> str:
-    """Text as Markdown that shows letter by letter."""
+    """Escape text so that Markdown shows it verbatim."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
 
 
 def data_title(name: str) -> str:
-    """A data set's title; the name of one that was deleted since."""
+    """Return a data set's title, or its name if it was deleted."""
     entry = catalogue().get(name)
     return name if entry is None else entry.title
 
 
 def the_tree(name: str) -> LabelTree:
-    """A tree by its name; those that ship are read once."""
+    """Return a tree by its name; trees that ship are read once."""
     return shipped_tree(name) if (shipped_trees() / f"{name}.json").is_file() else tree_library.load(name)
 
 
 def tree_download(tree: LabelTree, name: str, key: str) -> None:
-    """Take a tree away in a format of one's choice; a matrix of a large tree is not written before it is asked for."""
+    """Offer the tree for download in a chosen format; the matrix of a large tree is written only on request."""
     formats = {**{each: fmt.label for each, fmt in tree_formats.FORMATS.items()}, "svg": "a drawing, SVG"}
     chosen = st.radio("Format", list(formats), format_func=formats.__getitem__, index=None, key=key)
     if chosen == "svg":
@@ -218,7 +218,7 @@ def tree_download(tree: LabelTree, name: str, key: str) -> None:
 
 
 def glossary() -> None:
-    """The terms that a reader may not know, behind a button; nothing where docs/ is not installed."""
+    """Show a button with the glossary; nothing if docs/ is not installed."""
     file = project_folder() / "docs/glossary.md"
     if file.is_file():
         with st.popover("Glossary", icon=":material/dictionary:"):
@@ -227,6 +227,6 @@ def glossary() -> None:
 
 
 def facts(values: dict[str, Any]) -> None:
-    """A row of numbers with their names."""
+    """Show a row of numbers with their names."""
     for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
         column.metric(label, value)

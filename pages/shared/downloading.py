@@ -1,4 +1,4 @@
-"""What the pages show of a data set that is not ready: the button that gets it, and how far that is."""
+"""Widgets for a data set that is not ready: the download button and the progress."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from pages.shared import common
 
 
 def while_downloading(name: str) -> None:
-    """A download's progress, until it ends."""
+    """Show a download's progress until it ends."""
     now = download.progress_of(name)
     if now is None or not now.running:
         st.rerun()
@@ -16,7 +16,7 @@ def while_downloading(name: str) -> None:
 
 
 def get_button(data: datasets.Dataset, place: str) -> None:
-    """What is to be said and done about a data set that is not ready."""
+    """Show the state of a data set that is not ready, and the download button if it applies."""
     status, last = datasets.status(data.name), download.progress_of(data.name)
     if last is not None and last.running:
         common.repeated(while_downloading, 1.0)(data.name)

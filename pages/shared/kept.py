@@ -1,4 +1,4 @@
-"""Widgets for what is kept somewhere else: in the store, say."""
+"""Widgets for values that are stored elsewhere, for example in the store."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hierapp.errors import HierappError
 
 @contextmanager
 def kept(key: str, value: Any, change: Callable[[Any], object]) -> Iterator[dict[str, Any]]:
-    """The key and the callback for a widget that shows what is kept and keeps what is entered.
+    """Yield the key and the callback of a widget that shows a stored value and saves what the user enters.
 
-    What is refused stays in the widget, to be mended, with the reason below it.
+    A rejected value stays in the widget for correction, with the reason below it.
     """
     state, refused = st.session_state, f"{key}-refused"
-    if key not in state:  # the page is entered anew
+    if key not in state:  # the user has just opened the page
         state.pop(refused, None)
-    # Only what differs is set: setting it would take from the user what is being typed.
+    # Set the value only if it differs: setting it would discard what the user is typing.
     if refused not in state and (key not in state or state[key] != value):
         state[key] = value
 

@@ -1,4 +1,4 @@
-"""The part of the Runs page that steers: cancel and resume runs, order the queue, set how many go at once."""
+"""The queue controls of the Runs page: cancel and resume runs, order the queue, set the number of parallel runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOVES: dict[Place, str] = {
 
 
 def pressed(label: str, key: str, act: Callable[[], object], **look: Any) -> None:
-    """A button that acts before anything is drawn anew; what is refused is told by `refusal`."""
+    """Show a button that acts before the page is redrawn; `refusal` shows the reason if the action is rejected."""
 
     def press() -> None:
         try:
@@ -45,7 +45,7 @@ def pressed(label: str, key: str, act: Callable[[], object], **look: Any) -> Non
 
 
 def refusal() -> None:
-    """Say why the last press did nothing, if so: its button may be gone by now."""
+    """Show why the last action was rejected, if it was: its button may no longer exist."""
     if REFUSED in st.session_state:
         st.error(st.session_state.pop(REFUSED), icon=":material/error:")
 
@@ -80,7 +80,7 @@ def _resume(runs: Sequence[str]) -> None:
 
 
 def queue_menu() -> None:
-    """The waiting runs of everybody in their order, and how many go at once."""
+    """Show the waiting runs of all users in order, and the number of parallel runs."""
     counts = store().counts()
     waiting = counts.get("queued", 0)
     with st.popover("Queue", icon=":material/format_list_numbered:"):
@@ -118,13 +118,13 @@ def _waiting_run(run: Run, name: str, is_first: bool, is_last: bool) -> None:
 
 
 def clone_button(run: Run) -> None:
-    """Open the Train form filled with what a run was configured with."""
+    """Show a button that opens the Train form with a run's configuration."""
     if actions().may_run and st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
         st.switch_page("pages/train/page.py", query_params=form_of(run))
 
 
 def form_of(run: Run) -> dict[str, str | list[str]]:
-    """A run's configuration as the Train page's address has it."""
+    """Return a run's configuration as parameters of the Train page's address."""
     config = run.config
     known = {option.name: option for option in losses.find(config.loss).options}
     changed = {
@@ -148,7 +148,7 @@ def _written(field: FormField, value: object) -> str:
 
 
 def slot_fields() -> None:
-    """How many runs go at once on each kind of device."""
+    """Show fields for the number of parallel runs on each kind of device."""
     may_steer = actions().may_steer
     for kind in devices.kinds():
         fixed = slots.is_fixed(kind)
@@ -165,5 +165,5 @@ def slot_fields() -> None:
 
 
 def _act(name: str, *arguments: object) -> object:
-    """An action of whoever asks at that moment: rights may have gone since the button was drawn."""
+    """Perform an action as the current user: rights may have changed since the button was drawn."""
     return getattr(actions(), name)(*arguments)

@@ -1,4 +1,4 @@
-"""The fields of a run on the Train form: each by its kind, as RunConfig describes it, in the address of the page."""
+"""The fields of a run on the Train form, generated from RunConfig and bound to the page's address."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ LABELS = {
     "cutout": "Cutout (pixels)",
     "warmup_epochs": "Warm-up epochs",
 }
-STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number
+STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number field
 OTHER_STEP = 0.1
 
 
 def key_of(name: str) -> str:
-    """A field's name in the page's address."""
+    """Return a field's name in the page's address."""
     return name.replace("_", "-")
 
 
 def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, list[str]]:
-    """Draw the fields of what is trained: the data set, the label tree, the losses; `usual` are chosen at first."""
+    """Show the fields for data set, label tree and losses; the losses in `usual` are chosen initially."""
     names = list(datasets.catalogue())
     common.one_from_url("data", names, datasets.best_ready())
     data = st.selectbox("Data set", names, format_func=common.data_title, key="data")
@@ -42,11 +42,11 @@ def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, li
 
 
 def group(name: Group, columns: int = 2) -> dict[str, Any]:
-    """Draw a group's fields side by side; their values by field. Those that are not shown keep their defaults."""
+    """Show a group's fields in columns; return their values by field. Hidden fields keep their defaults."""
     values: dict[str, Any] = {}
     places: list[DeltaGenerator] = []
     for field in fields_of(name).values():
-        other, needed = ONLY_WITH.get(field.name, ("", ""))  # those that say nothing are not shown
+        other, needed = ONLY_WITH.get(field.name, ("", ""))  # fields without effect are hidden
         if other and values[other] != needed:
             values[field.name] = field.default
             continue

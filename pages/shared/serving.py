@@ -1,4 +1,4 @@
-"""What the server does before the first visit."""
+"""Work of the server before the first visit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BROWSER_SECONDS = 0.5  # until the server answers
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Around the whole time in which the app is served."""
-    # A folder named pages/ makes Streamlit look for its old kind of pages until st.navigation has run once: the first
-    # visit to a page's own address would be told that there is no such page.
+    """Run around the lifetime of the app."""
+    # With a folder named pages/, Streamlit looks for its old kind of pages until st.navigation has run once: the first
+    # visit to a page's own address would show that there is no such page.
     PagesManager.uses_pages_directory = False
     if not st.get_option("server.headless"):
         url = f"http://localhost:{st.get_option('server.port')}"

@@ -1,4 +1,4 @@
-"""Similarities: which classes share their credit in SimLoss; make one, see it, keep it, train with it."""
+"""Similarities: which classes share credit in SimLoss; create, view, save, and train with a similarity."""
 
 import streamlit as st
 
@@ -29,12 +29,12 @@ SOURCES = {
 
 
 def shipped_for(data: str) -> SimilarityEntry | None:
-    """What ships for the class names of a data set, if anything."""
+    """Return the similarity that ships for the class names of a data set, if any."""
     return next((entry for entry in similarity_library.entries(data) if entry.shipped), None)
 
 
 def by_names(data: str) -> Chosen | None:
-    """The similarity that ships for the class names; by the extra, another prompt's."""
+    """Return the similarity that ships for the class names or, with the extra, one for another prompt."""
     shipped = shipped_for(data)
     if embeddings.is_installed():
         with st.popover("Compute anew", icon=":material/calculate:"):
@@ -58,7 +58,7 @@ def by_names(data: str) -> Chosen | None:
 
 
 def by_tree(data: str) -> Chosen:
-    """1 - d / d_max in a tree of one's choice."""
+    """Return 1 - d / d_max in a chosen tree."""
     trees = common.trees_for(data)
     left, right = st.columns(2)
     common.one_from_url("of-tree", list(trees), next(iter(trees)))
@@ -68,13 +68,13 @@ def by_tree(data: str) -> Chosen:
         "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
     )
     tree = tree_library.load(name)
-    # A run knows its own tree's similarity by the first distance; another one must be kept.
+    # A run can name its own tree's similarity with the first distance; any other must be saved.
     spec = TREE if distance == DISTANCES[0] else None
     return Chosen(Similarity(tree.leaves, tree_similarity(tree, distance)), f"{name}-{distance}", spec, tree_name=name)
 
 
 def by_order(data: str) -> Chosen:
-    """ratio ** |i - j| in the order of the data set's classes."""
+    """Return ratio ** |i - j| in the order of the data set's classes."""
     classes = find(data).class_names
     ratio = st.slider(
         "r", 0.0, 0.99, 0.5, 0.01, key="r", bind="query-params", help="what each step away keeps of the likeness"
@@ -86,7 +86,7 @@ def by_order(data: str) -> Chosen:
 
 
 def kept(data: str) -> Chosen | None:
-    """One of the user's own."""
+    """Return one of the user's saved similarities."""
     entries = {entry.name: entry for entry in similarity_library.entries(data) if not entry.shipped}
     if not entries:
         st.info("None is kept over these classes yet; upload one, or keep one that you have made.")
@@ -105,7 +105,7 @@ def kept(data: str) -> Chosen | None:
 
 
 def uploaded(data: str) -> Chosen | None:
-    """A CSV of the user's, checked against the data set."""
+    """Return the user's uploaded CSV, checked against the data set."""
     st.caption(
         "A CSV: an empty cell and the class names, then a row a class that begins with its name; numbers from 0 to 1,"
         " with 1 on the diagonal. Found by name, in any order; it need not be symmetric."
@@ -120,7 +120,7 @@ def uploaded(data: str) -> Chosen | None:
 
 
 def compute(data: str, prompt: str) -> None:
-    """Compute and keep a similarity of class names, and choose it."""
+    """Compute and save a similarity of class names, and choose it."""
     try:
         choose(common.actions().keep_names(data, prompt).name)
     except HierappError as error:
@@ -128,7 +128,7 @@ def compute(data: str, prompt: str) -> None:
 
 
 def keep(chosen: Chosen, name: str, data: str) -> None:
-    """Keep what is shown, without its lower bound, and choose it."""
+    """Save the displayed similarity, without its lower bound, and choose it."""
     try:
         choose(common.actions().keep_similarity(chosen.similarity, name, title=name, data=data).name)
     except HierappError as error:
@@ -143,7 +143,7 @@ def delete(name: str) -> None:
 
 
 def choose(name: str) -> None:
-    """Show a kept one; before the page runs again, for a drawn widget's value cannot be set."""
+    """Choose a saved similarity; called before the page reruns, because a drawn widget's value cannot be set."""
     st.session_state["source"], st.session_state["kept"] = "kept", name
 
 

@@ -1,4 +1,4 @@
-"""What the Similarities page shows of the similarity that is chosen, whichever way it was made."""
+"""The parts of the Similarities page for the chosen similarity, whatever its source."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ from pages.shared import common
 
 @dataclass(frozen=True)
 class Chosen:
-    """A similarity without its lower bound, what to call it, and by which spec a run names it (None until it is kept);
-    `tree_name` is the tree whose own it is."""
+    """A similarity without its lower bound.
+
+    Attributes:
+        similarity: the matrix with its classes.
+        name: the title.
+        spec: the spec by which a run names it; None until it is saved.
+        tree_name: the tree that it belongs to, if any.
+    """
 
     similarity: Similarity
     name: str
@@ -25,7 +31,7 @@ class Chosen:
 
 
 def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
-    """The numbers of the matrix with its lower bound."""
+    """Show the numbers of the matrix with its lower bound."""
     common.facts(
         {
             "Mean likeness": f"{facts.mean_off_diagonal:.3f}",
@@ -58,7 +64,7 @@ def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
 
 
 def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
-    """To the Train page with SimLoss and this similarity."""
+    """Show a link to the Train page with SimLoss and this similarity."""
     if chosen.spec is None:
         st.caption("To train with it, keep it under a name.")
         return
@@ -77,7 +83,7 @@ def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
 
 
 def keeping(chosen: Chosen, keep: Callable[..., None], data: str) -> None:
-    """Keep it under a name; `keep` is called with it, the name and the data set."""
+    """Show the form that saves it under a name; `keep` is called with it, the name and the data set."""
     may = common.actions().may_run
     with st.popover("Keep", icon=":material/save:", width="stretch", disabled=not may):
         st.caption("Without the lower bound, which is an option of the loss.")
@@ -86,7 +92,7 @@ def keeping(chosen: Chosen, keep: Callable[..., None], data: str) -> None:
 
 
 def downloads(chosen: Chosen, shown: Similarity, bound: float) -> None:
-    """Take it away as CSV, as it is or as the loss reads it."""
+    """Show downloads as CSV: as it is, or as the loss reads it."""
     with st.popover("Download", icon=":material/download:", width="stretch"):
         st.download_button(
             "CSV", similarity_formats.render(chosen.similarity), f"{chosen.name}.csv", "text/csv", on_click="ignore"

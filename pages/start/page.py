@@ -1,4 +1,4 @@
-"""Start: what this is, and one click to compare the losses on the best data set that is ready."""
+"""Start: an introduction, and one click that compares the losses on the best data set that is ready."""
 
 import streamlit as st
 
@@ -11,9 +11,9 @@ from hierapp.training.config import plan
 from hierapp.utils.text import pluralize
 from pages.shared import common, downloading
 
-EPOCHS = {"digits": 100}  # few small images: an epoch is over in a blink
+EPOCHS = {"digits": 100}  # few small images: an epoch takes a moment
 OTHER_EPOCHS = 5
-LARGEST_PICTURE = 20  # classes that a tree in passing has room for
+LARGEST_PICTURE = 20  # classes; a larger tree is not drawn here
 
 
 def introduction() -> None:
@@ -54,9 +54,9 @@ def introduction() -> None:
 
 
 def compare(data: datasets.Dataset) -> None:
-    """The one click."""
+    """Show the button that compares the losses."""
     epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
-    # A rate that falls every few epochs would be gone long before so many short ones are over.
+    # With this many short epochs, a rate that falls every few epochs would reach zero long before the end.
     schedule = "constant" if data.name in EPOCHS else "step"
     configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs, schedule=schedule)
     label, may = f"Compare the losses on {data.title}", common.actions().may_run

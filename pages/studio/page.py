@@ -1,4 +1,4 @@
-"""Studio: draw a label tree, see at once what it means for the loss, and train on it."""
+"""Studio: draw a label tree, see immediately what it means for the loss, and train with it."""
 
 from collections.abc import Callable
 
@@ -29,11 +29,11 @@ GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "random": ("joined at random, by a seed", generators.random),
 }
 LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
-LARGEST_PICTURE = 200  # leaves whose matrices are drawn
+LARGEST_PICTURE = 200  # leaves; matrices of larger trees are not drawn
 
 
 def open_draft() -> Draft | None:
-    """The draft that the address names, as this session or the disk has it."""
+    """Return the draft that the address names, from this session or from disk."""
     named = st.query_params.get("draft")
     if not named:
         return None
@@ -45,7 +45,7 @@ def open_draft() -> Draft | None:
 
 
 def start() -> None:
-    """What a draft can be made from."""
+    """Show the sources of a new draft."""
     st.markdown("Draw a label tree: which classes belong together is what the hierarchical losses learn from.")
     way = st.segmented_control(
         "Start from",
@@ -141,8 +141,8 @@ def from_run() -> None:
 
 
 def studio(draft: Draft) -> None:
-    """The editor, and beside it what the tree means; whoever may only look gets a picture."""
-    entry = catalogue().get(draft.data or "")  # a user's own set may be gone by now
+    """Show the editor and, next to it, what the tree means; a user who may only view gets a picture."""
+    entry = catalogue().get(draft.data or "")  # a user's own data set may have been deleted
     classes = entry.class_names if entry else None
     left, right = st.columns([3, 1], gap="medium")
     with left:
@@ -156,7 +156,7 @@ def studio(draft: Draft) -> None:
 
 
 def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
-    """What follows from the tree as it is drawn now."""
+    """Show what follows from the current tree."""
     one, two = st.columns(2)
     one.metric("Classes", f"{len(tree.leaves):,}")
     two.metric("Levels", int(tree.depth.max()))
@@ -177,7 +177,7 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
 
 
 def more(draft: Draft) -> None:
-    """What else the tree says, one thing at a time: plots that nobody asked for would hold up the editor."""
+    """Show one further plot of the tree at a time: plots that nobody requests would slow down the editor."""
     views = {
         "Distances": distances,
         "Adjacency matrix": adjacency,
@@ -247,7 +247,7 @@ def which_distance() -> DistanceKind:
 
 
 def fits(tree: LabelTree) -> bool:
-    """Whether a matrix over the tree can be drawn; says so if not."""
+    """Return whether a matrix over the tree can be drawn; show a message if not."""
     small = len(tree.leaves) <= LARGEST_PICTURE
     if not small:
         st.caption(f"It is drawn for up to {LARGEST_PICTURE} classes.")
@@ -255,7 +255,7 @@ def fits(tree: LabelTree) -> bool:
 
 
 def keep(draft: Draft) -> None:
-    """Save, train, take away."""
+    """Show the buttons that save, train, download and close."""
     no = not common.actions().may_run
     name_column, save, train, export, close = st.columns([3, 1, 1.4, 1, 1], vertical_alignment="bottom")
     name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")

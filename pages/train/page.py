@@ -1,4 +1,4 @@
-"""Train: the form. It says what it will queue, and about how long that takes."""
+"""Train: the form, with a summary of what it queues and the estimated time."""
 
 from typing import cast
 
@@ -31,7 +31,7 @@ PROPER = "A loss is proper if its expectation is least where the network's proba
 
 
 def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, object]:
-    """Fields for the options of the chosen losses; only what differs from the default is kept."""
+    """Show fields for the options of the chosen losses; return only values that differ from the default."""
     changed: dict[str, object] = {}
     with st.expander("Options of the losses"):
         for name in chosen:
@@ -52,7 +52,7 @@ def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, obj
 
 
 def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -> object:
-    """The field of one option, by its kind."""
+    """Show the field of one option, by its kind."""
     key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
     match option.kind:
         case "word":
@@ -60,7 +60,7 @@ def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -
         case "flag":
             return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
         case "text":
-            # One's own words are kept among the options, or a rerun would lose them.
+            # A word entered by the user stays among the options; otherwise a rerun would drop it.
             named = st.session_state.get(key) or st.query_params.get(key) or str(option.default)
             options = list(dict.fromkeys([*WORDS[option.name](data), named]))
             common.one_from_url(key, options, str(option.default))
@@ -84,7 +84,7 @@ def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -
 
 
 def model_field() -> str:
-    """The network; whoever runs the app themselves may name one of their own as module:factory."""
+    """Show the field of the network; a user who may steer can name their own as module:factory."""
     own = common.actions().may_steer
     named = st.session_state.get("model") or st.query_params.get("model") or ""
     options = list(MODELS) + ([named] if own and ":" in named else [])
@@ -101,7 +101,7 @@ def model_field() -> str:
 
 
 def form() -> tuple[list[RunConfig], str]:
-    """All fields; the runs that they ask for, and the tree's name."""
+    """Show all fields; return the runs that they describe, and the tree's name."""
     left, right = st.columns(2, gap="large")
     with left:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES)

@@ -1,4 +1,4 @@
-"""Trees: choose one that ships or upload a file; see it, and what it means for the loss."""
+"""Trees: choose a tree that ships or upload a file; view it and what it means for the loss."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ RAGGED = (
 
 
 def upload() -> None:
-    """Take a file, check it, and keep it under a name."""
+    """Show the upload form: check a file and save it under a name."""
     kinds = ", ".join(f"`{fmt.suffix}` ({fmt.label})" for fmt in tree_formats.FORMATS.values())
     st.markdown(f"A file of one of these formats: {kinds}.")
     file = st.file_uploader("Tree file", key="upload")
@@ -47,7 +47,7 @@ def upload() -> None:
 
 
 def keep(tree: LabelTree, name: str, data: str | None) -> None:
-    """Keep an uploaded tree and choose it; before the page runs again, for a drawn widget's value cannot be set."""
+    """Save an uploaded tree and choose it, before the page reruns: a drawn widget's value cannot be set."""
     try:
         st.session_state["tree"] = common.actions().keep_tree(tree, name, title=name, data=data).name
     except HierappError as error:
@@ -55,7 +55,7 @@ def keep(tree: LabelTree, name: str, data: str | None) -> None:
 
 
 def describe(tree: LabelTree) -> None:
-    """The numbers and matrices that follow from a tree."""
+    """Show the numbers and matrices derived from a tree."""
     distance = st.segmented_control(
         "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
     )

@@ -1,3 +1,3 @@
-"""The user's own data sets: read from folders and archives, checked, kept, deleted."""
+"""The user's own data sets: import from folders and archives, check, store, delete."""
 
 __all__ = ["finalize", "job", "options", "report", "store"]

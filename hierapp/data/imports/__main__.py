@@ -10,7 +10,7 @@ from hierapp.errors import HierappError
 
 def main() -> int:
     with suppress(OSError):
-        # Rather this, which can begin again, than the app or a run, when memory is short.
+        # Under memory pressure the kernel should kill this process, which can be restarted, before the app or a run.
         Path("/proc/self/oom_score_adj").write_text("800")
     try:
         job.work(sys.argv[1])

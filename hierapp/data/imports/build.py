@@ -1,6 +1,6 @@
-"""From a folder or an archive to arrays, a report and a proposed tree, in one pass over the pictures.
+"""Build arrays, a report and a proposed tree from a folder or an archive, in one pass over the pictures.
 
-Memory holds one picture and what the report needs; pixels go to disk as they come.
+Memory holds one picture and the data for the report; pixels are written to disk as they are read.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from hierapp.utils.disk import disk_of
 Progress = Callable[[int, int, str], None]
 Ints = NDArray[np.int64]
 
-CHUNK_BYTES = 2**24  # of pictures that are copied at a time
-FEATURE_SIDE = 8  # of the mean pictures by which a tree is proposed
+CHUNK_BYTES = 2**24  # of pixels copied at a time
+FEATURE_SIDE = 8  # side of the mean pictures from which a tree is proposed
 SHOWN_SIZES = 12
 BUILD = "staged.json"
 
 
 def build(source: Path, shown: str, folder: Path, options: Options, progress: Progress) -> Report:
-    """Read a source and write the arrays, `report.json`, `tree.json` and `staged.json` into a folder.
+    """Read a source and write the arrays, `report.json`, `tree.json` and `staged.json` to a folder.
 
     Args:
-        source: a folder, or a zip or tar.
+        source: a folder, or a zip or tar archive.
         shown: its name in the report.
-        folder: where to; it is made, and must not be there.
-        options: what the user chose.
+        folder: the output folder; it is created and must not exist.
+        options: the user's options.
         progress: called as progress(done, total, what) for each picture.
 
     Raises:
-        ArchiveError: if the archive is broken, not safe, or beyond the limits.
-        DatasetError: if there is nothing in it to train on, or too much of it.
+        ArchiveError: if the archive is damaged, unsafe or over the limits.
+        DatasetError: if the source has no picture to train on, or is too large.
         OSError: if the disk is full or cannot be written.
     """
     folder.mkdir()
@@ -75,13 +75,13 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
 
 
 def _limits(folder: Path) -> Limits:
-    """The usual ones, and half of what the disk has left: an archive must not fill it."""
+    """Return the default limits, reduced to half of the free disk space so that an archive cannot fill the disk."""
     disk = disk_of(folder)
     return Limits() if disk is None else Limits(size=min(Limits().size, disk.free // 2))
 
 
 class _Pass:
-    """All readable pictures in order: their pixels in a file, their labels, parts and hashes here."""
+    """One pass over all readable pictures: pixels go to a file; labels, parts and hashes stay in memory."""
 
     def __init__(self, source: Source, options: Options, pixels: Path, report: Report) -> None:
         self.source, self.options, self.pixels, self.report = source, options, pixels, report
@@ -124,7 +124,7 @@ class _Pass:
         report.resized = sum(count for size, count in sizes.items() if size != (side, side))
         report.cropped = sum(count for (width, height), count in sizes.items() if width != height)
 
-    # What is kept
+    # Output
 
     def write(self, folder: Path) -> None:
         labels = np.array([picture.label for picture in self.pictures], np.int64)
@@ -164,18 +164,18 @@ class _Pass:
         (folder / store.REPORT).write_text(text, encoding="utf-8")
 
     def _parts(self, labels: Ints) -> tuple[NDArray[np.bool_], bool]:
-        """For each picture whether it is of the test part, and whether the source said so."""
+        """Return whether each picture is in the test part, and whether the source defines the parts."""
         if self.source.pictures[0].part is not None:
             return np.array([picture.part == "test" for picture in self.pictures]), True
         is_test = np.zeros(len(labels), bool)
         is_test[split(labels, self.options.test_share, DRAW_SEED)[1]] = True
-        # Copies of a picture that is trained on would be no test.
+        # A copy of a training picture must not be in the test part.
         trained = {content for content, test in zip(self.contents, is_test, strict=True) if not test}
         is_test &= [content not in trained for content in self.contents]
         return is_test, False
 
     def _classes(self, labels: Ints, is_test: NDArray[np.bool_]) -> list[int]:
-        """The classes that have pictures to train on; the report names the others."""
+        """Return the classes that have training pictures; the report lists the others."""
         trained = np.bincount(labels[~is_test], minlength=len(self.source.classes)) > 0
         self.report.empty = [name for name, has in zip(self.source.classes, trained, strict=True) if not has]
         self.report.left_out = int((~trained[labels]).sum())
@@ -211,7 +211,7 @@ def _copy(pixels: NDArray[np.uint8], rows: Ints, file: Path, channels: int) -> N
     side = pixels.shape[1]
     out = np.lib.format.open_memmap(file, "w+", np.uint8, (len(rows), side, side, channels))
     for chunk in _chunks(pixels, len(rows)):
-        # Of a grey picture the three colours are the same.
+        # The three channels of a grey picture are equal.
         out[chunk] = pixels[rows[chunk]][..., :channels]
     out.flush()
 
@@ -222,9 +222,9 @@ def _chunks(pixels: NDArray[np.uint8], count: int) -> Iterator[slice]:
 
 
 def _means(pixels: NDArray[np.uint8], rows: Ints, labels: Ints, classes: int) -> NDArray[np.float64]:
-    """For each class the mean of its training pictures at 8 x 8 pixels, [classes, 192], from 0 to 1."""
+    """Return the mean training picture of each class at 8 x 8 pixels, [classes, 192], from 0 to 1."""
     side = pixels.shape[1]
-    # Means over blocks whose borders are rounded, for the side need not be a multiple of 8.
+    # Block borders are rounded, because the side may not be a multiple of 8.
     starts = np.arange(FEATURE_SIDE) * side // FEATURE_SIDE
     areas = np.diff([*starts, side])
     sums = np.zeros((classes, FEATURE_SIDE, FEATURE_SIDE, 3))

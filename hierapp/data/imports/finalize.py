@@ -1,4 +1,4 @@
-"""The last step of an import: what was read and looked at gets its name, and is a data set from then on."""
+"""The last step of an import: name the data set and publish it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hierapp.trees import library as tree_library
 
 
 def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset:
-    """Make a data set of what was read, and keep the proposed tree as its default among the user's own.
+    """Create a data set from a finished import and save the proposed tree as its default among the user's own.
 
     Raises:
-        DatasetError: if the name is taken or cannot be one, or the import is not ready.
-        StoreError: if the tree cannot be kept.
+        DatasetError: if the name is taken or invalid, or the import is not ready.
+        StoreError: if the tree cannot be saved.
     """
     root = job.root_of(folder)
     free_name(name, root)
@@ -37,7 +37,7 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
         shape=(side, side, report.channels),
         train=sum(report.train),
         test=sum(report.test),
-        source=f"Imported from {report.source} on {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's own day
+        source=f"Imported from {report.source} on {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's local date
         tree=tree.name,
         files={file: (built / file).stat().st_size for file in files},
         ordinal=done.ordinal,
@@ -54,10 +54,10 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
 
 
 def free_name(name: str, folder: Path | str | None = None) -> str:
-    """The name, if a new data set can have it.
+    """Return the name if it is free for a new data set.
 
     Raises:
-        DatasetError: if it is no plain word, or a data set has it, be it in other letters' case.
+        DatasetError: if the name is invalid or taken; case is ignored.
     """
     store.check_name(name)
     root = job.root_of(folder)

@@ -1,7 +1,7 @@
-"""An import on its way: read into a hidden folder, looked at, and given its name only then.
+"""Import jobs: a source is read into a hidden folder, reviewed by the user and only then named.
 
-`own/.stage-TOKEN` in the data folder holds the request, the upload, what is built of it, and how far that is. A process
-of its own reads the source, so that a page stays alive; whatever dies on the way leaves nothing that looks like data.
+`own/.stage-TOKEN` in the data folder holds the request, the upload, the results and the progress. A separate process
+reads the source, so that the page stays responsive; an interrupted import never leaves a folder that looks valid.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LEAST_FREE = 200 * 2**20
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: a folder or archive of this machine, or an upload; its name for people; who asked."""
+    """An import request: a local folder or archive, or an upload; its display name; the user."""
 
     shown: str
     options: Options
@@ -48,13 +48,13 @@ class Request:
 
 @dataclass(frozen=True)
 class ImportJob:
-    """How far an import is.
+    """The state of an import.
 
     Attributes:
-        state: "ready" to be finalized, once `report`, `tree` and `how`, a sentence on how the tree was found,
-            are there.
-        done, total, what: of the reading.
-        error: why it failed, one sentence.
+        state: "ready" when the import can be finalized; then `report`, `tree` and `how`, a sentence on how the tree
+            was derived, are set.
+        done, total, what: progress of the reading.
+        error: why the import failed, in one sentence.
     """
 
     token: str
@@ -71,15 +71,15 @@ class ImportJob:
 
 
 def begin(request: Request, upload: bytes | memoryview | None = None, folder: Path | str | None = None) -> str:
-    """Make a job; its token, 16 hexadecimal digits. Then `start` or `work` it, and `finalize.finalize` it.
+    """Create a job and return its token, 16 hexadecimal digits; then call `start` or `work`, and `finalize.finalize`.
 
     Args:
-        request: what is asked for.
-        upload: the archive's content, if the request names no path.
+        request: the request.
+        upload: content of the archive, if the request has no path.
         folder: the data folder; by default paths.data_folder().
 
     Raises:
-        DatasetError: if the source is not there, the disk is full, or too many imports wait.
+        DatasetError: if the source does not exist, the disk is full, or too many imports are pending.
     """
     root = root_of(folder)
     clean(root)
@@ -107,22 +107,22 @@ def begin(request: Request, upload: bytes | memoryview | None = None, folder: Pa
 
 
 def start(token: str, folder: Path | str | None = None) -> None:
-    """Read a job's source in a process of its own."""
+    """Read a job's source in a separate process."""
     root = root_of(folder)
     job = job_folder(token, root)
     process = processes.spawn(["hierapp.data.imports", token], job / "log.txt", {"HIERAPP_DATA": str(root)})
     if process is not None and not (job / BUILT).exists():
-        # The child takes a moment until it holds the lock; its id tells until then that it is on its way.
+        # The child needs a moment to take the lock; until then its id shows that it has started.
         Record.now(0, 0, STARTING, pid=process.pid).write(job, SIDE_FILE)
 
 
 def work(
     token: str, folder: Path | str | None = None, progress: Callable[[int, int, str], None] | None = None
 ) -> Report:
-    """Read a job's source, here and now.
+    """Read a job's source in this process.
 
     Raises:
-        HierappError: one sentence on what is wrong with it; it is written down, too.
+        HierappError: the problem in one sentence; it is also saved with the job.
     """
     root = root_of(folder)
     job = job_folder(token, root)
@@ -157,10 +157,10 @@ def work(
 
 
 def status(token: str, folder: Path | str | None = None) -> ImportJob:
-    """How far an import is, in whichever process.
+    """Return the state of an import, in any process.
 
     Raises:
-        DatasetError: if there is none of this token (any more).
+        DatasetError: if there is no import with this token.
     """
     root = root_of(folder)
     job = job_folder(token, root)
@@ -185,7 +185,7 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
 
 
 def discard(token: str, folder: Path | str | None = None) -> None:
-    """End an import and remove what there is of it; one that is gone already is none."""
+    """Stop an import and remove its files; do nothing if it does not exist."""
     root = root_of(folder)
     with suppress(DatasetError):
         job = job_folder(token, root)
@@ -196,7 +196,7 @@ def discard(token: str, folder: Path | str | None = None) -> None:
 
 
 def clean(folder: Path | str | None = None) -> None:
-    """Remove what was left of imports for a day, and of deletions that were cut off."""
+    """Remove imports that are over a day old and not running, and the remains of interrupted deletions."""
     own = store.own_folder(root_of(folder))
     for left in own.glob(".*-*"):
         with suppress(OSError):
@@ -206,12 +206,12 @@ def clean(folder: Path | str | None = None) -> None:
 
 
 def root_of(folder: Path | str | None) -> Path:
-    """The data folder, absolute: it is handed to processes that begin elsewhere."""
+    """Return the absolute path of the data folder, for processes with another working directory."""
     return (paths.data_folder() if folder is None else Path(folder)).absolute()
 
 
 def job_folder(token: str, root: Path) -> Path:
-    """The folder of an import; a DatasetError if there is none."""
+    """Return the folder of an import; raise a DatasetError if there is none."""
     job = store.own_folder(root) / f"{PREFIX}{token}"
     if not re.fullmatch("[0-9a-f]{16}", token) or not job.is_dir():
         raise DatasetError("This import was finished or discarded meanwhile; begin another one.")
@@ -227,7 +227,7 @@ def _request(job: Path) -> Request:
 
 
 def _about(why: str, request: Request) -> str:
-    """The upload by the name that it came with."""
+    """Replace the upload's path in a message by the name it was uploaded with."""
     return (
         why if request.path is not None else why.replace(f"The archive {UPLOAD} ", f"The archive {request.shown} ", 1)
     )
@@ -242,7 +242,7 @@ def _unexpected(error: BaseException) -> str:
 
 
 def unwritable(root: Path, error: OSError) -> DatasetError:
-    """What to say when the data folder cannot be written."""
+    """Return the error for a data folder that cannot be written."""
     return DatasetError(
         f"The data folder {root} cannot be written ({error.strerror or error}); make it writable and make room, or set"
         " HIERAPP_DATA to another."

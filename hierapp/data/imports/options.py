@@ -1,4 +1,4 @@
-"""What a user may choose of an import, and what an import may take."""
+"""The options of an import and its limits."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from hierapp.errors import DatasetError
 
-MOST_CLASSES = 1_000  # every epoch keeps a matrix of classes by classes
+MOST_CLASSES = 1_000  # every epoch stores a matrix of classes by classes
 MOST_FILES = 500_000
-MOST_PIXELS = 50_000_000  # of one picture: some 150 MB while it is read
-MOST_BYTES = 8 * 10**9  # of all pictures together, at three bytes a pixel
-TINY = 10  # training pictures, below which a class is called tiny
+MOST_PIXELS = 50_000_000  # per picture; about 150 MB while it is read
+MOST_BYTES = 8 * 10**9  # for all pictures, at three bytes per pixel
+TINY = 10  # a class with fewer training pictures is reported as tiny
 SIDES = (8, 256)
-DRAW_SEED = 20240229  # of the test part, the same for everyone
+DRAW_SEED = 20240229  # for the test part, the same on every machine
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Options:
     """How pictures become a data set.
 
     Attributes:
-        side: height and width in pixels that every picture gets.
-        test_share: the test part's share where the source has no test folder.
-        utkface: whether classes are ages in file names, as UTKFace has them, and not folders.
-        bin: years that make one class of ages.
+        side: height and width of every picture, in pixels.
+        test_share: share of the test part if the source has no test folder.
+        utkface: whether the classes are ages in file names, as in UTKFace, instead of folders.
+        bin: width of an age class in years.
 
     Raises:
         DatasetError: if a value is out of range.

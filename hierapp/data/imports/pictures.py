@@ -1,4 +1,4 @@
-"""One picture of a stranger's as a square of uint8 colours."""
+"""Read an untrusted picture as a square of uint8 colours."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 
 @dataclass(frozen=True)
 class Square:
-    """A picture that was read.
+    """A picture as read from its file.
 
     Attributes:
         pixels: uint8 [side, side, 3].
         grey: whether the file has no colours.
-        mode: Pillow's name for how the file stores pixels.
+        mode: Pillow's mode of the file.
         size: the file's (width, height), upright.
-        content: a hash of the whole picture's pixels; the same for two files of one picture.
+        content: hash of the pixels before cropping and resizing; equal for two files with the same picture.
     """
 
     pixels: NDArray[np.uint8]
@@ -37,22 +37,22 @@ class Square:
 
 
 def read(file: Path, side: int) -> Square:
-    """Read a picture: turned upright as its EXIF data says, flattened on white, cut to its middle square, resized.
+    """Read a picture: rotate it upright by its EXIF data, put it on white, crop the central square and resize it.
 
-    A picture of that size already comes through as it is, pixel by pixel.
+    The pixels of a picture that already has this size are not changed.
 
     Raises:
-        ArchiveError: if it cannot be read, or is larger than any picture needs to be.
+        ArchiveError: if it cannot be read or has too many pixels.
     """
     with decoded(file, MOST_PIXELS) as image:
         mode = image.mode
         try:
             colours = in_colours(image)
-            # Fewer and larger steps than Image.tobytes; the size tells 2 x 3 from 3 x 2.
+            # Fewer and larger steps than Image.tobytes; the size distinguishes 2 x 3 from 3 x 2.
             content = hashlib.blake2b(repr(colours.size).encode(), digest_size=16)
             content.update(np.ascontiguousarray(colours).data)
             fitted = middle(colours, side, side)
-        except Exception as error:  # Pillow raises anything on odd palettes and broken EXIF data
+        except Exception as error:  # Pillow raises any type on unusual palettes and damaged EXIF data
             raise ArchiveError(
                 f"The picture {one_line(file.name)} cannot be turned into colours; convert it or leave it out."
             ) from error

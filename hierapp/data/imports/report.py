@@ -1,4 +1,4 @@
-"""What an import found, as data: numbers, names and warnings, each one sentence."""
+"""The results of an import's checks as data: numbers, names and warnings of one sentence each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hierapp.data.imports.options import TINY
 from hierapp.errors import some
 from hierapp.utils.text import pluralize
 
-NAMED = 200  # files, or groups of files, that a report names
+NAMED = 200  # maximum number of files, or groups of files, in a report
 
 
 @dataclass
 class Copies:
-    """Groups of files with the same pixels: how many groups, and the files of the first ones."""
+    """Groups of files with the same pixels: the number of groups, and the files of the first groups."""
 
     count: int = 0
     groups: list[list[str]] = field(default_factory=list)
@@ -28,26 +28,26 @@ class Copies:
 
 @dataclass
 class Report:
-    """The check of one source.
+    """The results of checking one source.
 
     Attributes:
-        source: the file's or folder's name.
-        layout: how classes and parts were told, in words.
-        side, channels: of the pictures as they are kept.
-        classes: names of the classes that are kept.
-        train, test: images of each class in each part.
-        drawn: whether the test part was drawn from the pictures; otherwise the source had one.
-        empty: classes without a picture to train on; they are left out.
-        left_out: readable pictures that are left out with them.
-        broken: files that cannot be read, and why: the first ones; `broken_count` is all.
-        passed_over, passed_over_count: files that are no pictures by their names.
-        sizes: how often each size in pixels is seen, the most frequent ones, as "640 x 480".
-        smallest, largest: by pixels; (width, height).
-        modes: how often each of Pillow's modes is seen, as "RGB" or "L".
-        resized, cropped: pictures that were not of the kept size, or not square.
-        within: copies in one part and class.
-        between: copies that stand in the training and the test part; none where that was drawn.
-        two_classes: copies that stand in different classes.
+        source: name of the file or folder.
+        layout: how classes and parts were determined, in words.
+        side, channels: of the stored pictures.
+        classes: names of the included classes.
+        train, test: number of images of each class in each part.
+        drawn: whether the test part was drawn from the pictures; otherwise the source has one.
+        empty: classes without training pictures; they are excluded.
+        left_out: number of readable pictures excluded with them.
+        broken: the first unreadable files, with the reason; `broken_count` is the number of all.
+        passed_over, passed_over_count: the first files without a picture's suffix, and the number of all.
+        sizes: number of pictures of each size in pixels, as "640 x 480"; the most frequent sizes.
+        smallest, largest: (width, height) of the pictures with the fewest and the most pixels.
+        modes: number of pictures in each of Pillow's modes, such as "RGB" or "L".
+        resized, cropped: number of pictures that did not have the stored size, or were not square.
+        within: copies in the same part and class.
+        between: copies in both the training and the test part; empty if the test part was drawn.
+        two_classes: copies in different classes.
     """
 
     source: str
@@ -75,7 +75,7 @@ class Report:
     two_classes: Copies = field(default_factory=Copies)
 
     def break_off(self, file: str, why: str) -> None:
-        """Note a file that cannot be used."""
+        """Record a file that cannot be used."""
         self.broken_count += 1
         if len(self.broken) < NAMED:
             self.broken.append((file, why))
@@ -86,17 +86,17 @@ class Report:
 
     @property
     def tiny(self) -> list[str]:
-        """Classes with few pictures to train on."""
+        """Classes with few training pictures."""
         return [name for name, count in zip(self.classes, self.train, strict=True) if count < TINY]
 
     @property
     def untested(self) -> list[str]:
-        """Classes without a test picture."""
+        """Classes without test pictures."""
         return [name for name, count in zip(self.classes, self.test, strict=True) if not count]
 
     @property
     def warnings(self) -> list[str]:
-        """What may be wrong with the data, a sentence each, the gravest first."""
+        """Possible problems with the data, one sentence each, the most serious first."""
         found = []
         if self.between.count:
             found.append(
@@ -131,15 +131,15 @@ class Report:
         return found
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, with the warnings."""
+        """Return the report as a dictionary for JSON, with the warnings."""
         return {**asdict(self), "images": self.images, "tiny": self.tiny, "warnings": self.warnings}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """What `as_dict` gave, after JSON.
+        """Create a report from the result of `as_dict`, also after JSON.
 
         Raises:
-            KeyError, TypeError: if it is none.
+            KeyError, TypeError: if the values are not a report.
         """
         kept = {key: values[key] for key in cls.__dataclass_fields__}
         copies = {key: Copies(**kept[key]) for key in ("within", "between", "two_classes")}

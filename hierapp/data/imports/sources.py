@@ -1,7 +1,7 @@
-"""Which pictures lie in a folder, and of which class and part each is: told by folders or by file names alone.
+"""Find the pictures in a folder, with the class and part of each, from folder names or file names only.
 
-A folder that holds pictures is a class, one that holds folders a group of classes; `train` and `test` may stand above
-them. No picture is opened here, and no link is followed.
+A folder that contains pictures is a class; a folder that contains folders is a group of classes; `train` and `test` may
+be above them. No picture is opened, and links are not followed.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from hierapp.data.imports.options import MOST_CLASSES, MOST_FILES, Options
 from hierapp.errors import DatasetError, one_line, short
 from hierapp.trees.edits import free_name
 
-# Names under which pictures come; whether they are some is told by their content. No suffix is let through.
+# Suffixes of picture files; the content decides whether a file is a picture. Other suffixes are ignored.
 SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff")
 PART_OF: dict[str, Part] = {
     **dict.fromkeys(("train", "training", "val", "valid", "validation"), "train"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-NAMED = 20  # of what was passed over
+NAMED = 20  # maximum number of ignored files to list
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A file: where it lies, how it is named to people, its class's position, and its part, None where it is drawn."""
+    """A picture file: path, display name, position of its class, and its part; None if the parts are to be drawn."""
 
     file: Path
     shown: str
@@ -39,17 +39,17 @@ class Picture:
 
 @dataclass
 class Source:
-    """What was found.
+    """The classes and pictures of a source.
 
     Attributes:
-        layout: in words.
-        classes: names in their order; a folder without a picture is one too.
-        groups: for each class the names of the folders above it, from the top.
-        ordinal: whether the classes' order means something.
-        passed_over: files that are taken for none of the pictures, the first ones by name.
-        passed_over_count: how many they are.
-        no_class: pictures whose class cannot be told, with the reason.
-        by_folders: the class that folders, from below the part's, stand for.
+        layout: how classes and parts were determined, in words.
+        classes: names in order, including folders without pictures.
+        groups: for each class the names of its parent folders, from the top.
+        ordinal: whether the order of the classes has a meaning.
+        passed_over: the first files, by name, that are not taken as pictures.
+        passed_over_count: the number of all such files.
+        no_class: pictures whose class cannot be determined, with the reason.
+        by_folders: the class of each folder path below the part's folder.
     """
 
     layout: str
@@ -65,7 +65,7 @@ class Source:
 
 @dataclass
 class _Folder:
-    """A folder's own pictures and its folders; hidden ones and links are left out."""
+    """A folder's pictures and subfolders, without hidden ones and links."""
 
     path: Path
     names: tuple[str, ...]
@@ -78,10 +78,10 @@ class _Folder:
 
 
 def find(root: Path, options: Options) -> Source:
-    """What a folder holds.
+    """Find the classes and pictures in a folder.
 
     Raises:
-        DatasetError: if its pictures are in no class folders, or there is far too much of it.
+        DatasetError: if the pictures are not in class folders, or the limits are exceeded.
     """
     source = Source("class folders", [], [], [])
     top = _unwrapped(_read(root, (), source, [MOST_FILES]), options.utkface)
@@ -109,11 +109,11 @@ def find(root: Path, options: Options) -> Source:
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """A key that sorts names as people do, "class 2" before "class 10"."""
+    """Return a key for natural sorting, "class 2" before "class 10"."""
     return [(int(digits or 0), other) for digits, other in re.findall(r"(\d{1,18})|(\D+)", text.casefold())]
 
 
-# Reading folders
+# Reading of folders
 
 
 def _read(path: Path, names: tuple[str, ...], source: Source, left: list[int]) -> _Folder:
@@ -141,12 +141,12 @@ def _read(path: Path, names: tuple[str, ...], source: Source, left: list[int]) -
 
 
 def plain(name: str) -> str:
-    """A file's name as text that can be stored and shown on one line."""
+    """Convert a file name to text that can be stored and shown on one line."""
     return one_line(name.encode("utf-8", "replace").decode()).strip() or "_"
 
 
 def _unwrapped(top: _Folder, utkface: bool) -> _Folder:
-    """The folder that holds the classes: archives often have one folder around everything."""
+    """Return the folder that holds the classes: archives often have one folder around everything."""
     while len(top.folders) == 1 and not top.pictures:
         only = top.folders[0]
         if not utkface and (not only.folders or only.pictures or PART_OF.get(only.names[-1].lower()) == "train"):
@@ -156,7 +156,7 @@ def _unwrapped(top: _Folder, utkface: bool) -> _Folder:
 
 
 def _parts(top: _Folder, source: Source) -> list[tuple[_Folder, Part | None]]:
-    """The folders of the parts; without any the folder itself, whose test part is drawn."""
+    """Return the folders of the parts; if there are none, the folder itself, whose test part is drawn."""
     named = [(folder, PART_OF.get(folder.names[-1].lower())) for folder in top.folders]
     found = {part for _, part in named}
     if "train" not in found or (None in found and "test" not in found):
@@ -174,7 +174,7 @@ def _pass_over(source: Source, shown: str) -> None:
         source.passed_over.append(shown)
 
 
-# Classes by folders
+# Classes from folders
 
 
 def _take_folders(top: _Folder, part: Part | None, source: Source) -> None:
@@ -203,7 +203,7 @@ def _class_folders(folder: _Folder) -> Iterator[_Folder]:
 
 
 def _settle_classes(source: Source) -> None:
-    """Put the classes into the order of their folders' names, whichever part they were met in, each under one name."""
+    """Sort the classes by folder name, regardless of the part in which they were first found, each listed once."""
     paths = sorted(source.by_folders, key=lambda path: [natural(name) for name in path])
     place = {source.by_folders[path]: position for position, path in enumerate(paths)}
     source.pictures = [Picture(each.file, each.shown, place[each.label], each.part) for each in source.pictures]
@@ -214,11 +214,11 @@ def _settle_classes(source: Source) -> None:
         source.groups.append(path[:-1])
 
 
-# Classes by ages
+# Classes from ages
 
 
 def _take_ages(folder: _Folder, part: Part | None, source: Source) -> None:
-    """Each picture's age for its label; `_bin_ages` makes classes of them."""
+    """Use each picture's age as its label; `_bin_ages` combines the ages into classes."""
     source.ordinal, source.layout = True, f"UTKFace, ages in file names{'; ' + source.layout if part else ''}"
     for name in folder.pictures:
         shown = "/".join((*folder.names, plain(name)))

@@ -1,6 +1,6 @@
-"""The user's own data sets as they are kept: own/NAME in the data folder, four arrays and a description.
+"""Storage of the user's own data sets: own/NAME in the data folder, with four arrays and a description.
 
-`dataset.json` is written before the folder gets its name, so that a folder with a name is a whole data set.
+`dataset.json` is written before the folder gets its final name, so that a named folder is always a complete data set.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PARTS: tuple[Part, Part] = ("train", "test")
 
 @dataclass(frozen=True)
 class Description:
-    """What `dataset.json` says; `shape` is (H, W, C), `tree` the name that the proposed tree was kept under, `files`
-    has the bytes of each array's file."""
+    """The content of `dataset.json`; `shape` is (H, W, C), `tree` the name of the saved tree, `files` the size in bytes
+    of each array's file."""
 
     title: str
     classes: tuple[str, ...]
@@ -42,31 +42,31 @@ class Description:
     owner: str | None = None
 
     def write(self, folder: Path) -> None:
-        """Write it into a data set's folder."""
+        """Write the description to a data set's folder."""
         text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
 def own_folder(root: Path) -> Path:
-    """Where own data sets lie in a data folder."""
+    """Return the folder of own data sets in a data folder."""
     return root / FOLDER
 
 
 def images_file(part: Part) -> str:
-    """uint8 [n, H, W, C], an .npy."""
+    """Return the file name of a part's images: .npy, uint8 [n, H, W, C]."""
     return f"{part}-images.npy"
 
 
 def labels_file(part: Part) -> str:
-    """int64 [n], an .npy."""
+    """Return the file name of a part's labels: .npy, int64 [n]."""
     return f"{part}-labels.npy"
 
 
 def check_name(name: str) -> str:
-    """The name, if a data set can have it.
+    """Return the name if it is valid for a data set.
 
     Raises:
-        DatasetError: if it is no plain word.
+        DatasetError: if it is not valid.
 
     >>> check_name("my-flowers")
     'my-flowers'
@@ -79,7 +79,7 @@ def check_name(name: str) -> str:
 
 
 def found(root: Path) -> dict[str, Dataset]:
-    """The own data sets of a data folder by name; a folder that is none is left out."""
+    """Return the own data sets of a data folder by name; invalid folders are skipped."""
     try:
         names = sorted(entry.name for entry in own_folder(root).iterdir() if not entry.name.startswith("."))
     except OSError:
@@ -88,7 +88,7 @@ def found(root: Path) -> dict[str, Dataset]:
 
 
 def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
-    """The images mapped from the disk, where a change stays in memory, and the labels."""
+    """Return the images as a copy-on-write memory map, and the labels."""
     folder = own_folder(root) / dataset.name
     try:
         images = np.load(folder / images_file(part), mmap_mode="c", allow_pickle=False)
@@ -104,7 +104,7 @@ def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
 
 
 def report_of(name: str, root: Path) -> Report | None:
-    """What was found when it was imported; None if that cannot be read."""
+    """Return the report of a data set's import; None if it cannot be read."""
     try:
         return Report.from_dict(json.loads((own_folder(root) / name / REPORT).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):
@@ -112,7 +112,7 @@ def report_of(name: str, root: Path) -> Report | None:
 
 
 def stamp(name: str, root: Path) -> int:
-    """A number that changes when another data set takes the name; 0 if there is none."""
+    """Return a number that changes when another data set takes the name; 0 if there is none."""
     try:
         return (own_folder(root) / name / DESCRIPTION).stat().st_mtime_ns
     except OSError:
@@ -128,7 +128,7 @@ def _entry(root: Path, name: str) -> Dataset | None:
     entry = _read(file, stat.st_mtime_ns, stat.st_size)
     if entry is None:
         return None
-    # The user may have deleted the tree; the set has a copy.
+    # The user may have deleted the tree; the data set has a copy.
     if tree_library.has(entry.default_tree):
         return entry
     return replace(entry, default_tree=str(file.with_name(TREE)))
@@ -136,7 +136,7 @@ def _entry(root: Path, name: str) -> Dataset | None:
 
 @functools.lru_cache(maxsize=1_000)
 def _read(file: Path, time: int, size: int) -> Dataset | None:
-    """The entry that a description makes; read anew when its time or size changes."""
+    """Create the entry from a description; it is read again when its time or size changes."""
     name = file.parent.name
     try:
         said = Description(**json.loads(file.read_text(encoding="utf-8")))

@@ -1,3 +1,3 @@
-"""Runs on a Ray cluster: nothing but this package imports ray."""
+"""Execute runs on a Ray cluster; only this package imports ray."""
 
 __all__ = ["backend", "ready"]

@@ -1,4 +1,4 @@
-"""The backend for a Ray cluster: one actor a run, on a node that we choose, so that the queue's order stays ours."""
+"""The backend for a Ray cluster: one actor per run, on a node that hierapp chooses to keep the order of the queue."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from hierapp.execution.ray.worker_actor import Job, RunActor
 from hierapp.runs import Run, Store
 from hierapp.version import code_version
 
-SETTLE_SECONDS = 2.0  # from a worker's first word until the cluster surely counts what it takes as taken
-SILENCE_SECONDS = 60.0  # of a cluster, until its runs are taken for lost
-LEFT_SECONDS = 15.0  # for the worker of an attempt that is over, to end by itself
+SETTLE_SECONDS = 2.0  # from a worker's first report until the cluster has certainly counted its resources
+SILENCE_SECONDS = 60.0  # without an answer of the cluster, until its runs count as lost
+LEFT_SECONDS = 15.0  # for the worker of a finished attempt to exit
 MOST_STARTS = 3
 EPSILON = 1e-6
 
 
 class RayBackend:
-    """Starts runs on the nodes of a cluster and knows how they end.
+    """Starts runs on the nodes of a cluster and records how they end.
 
     Args:
-        store: the store whose runs they are.
+        store: the store of the runs.
     """
 
     def __init__(self, store: Store) -> None:
@@ -35,18 +35,18 @@ class RayBackend:
         self.cluster = Cluster(store, self._chosen())
         self._version = code_version()
         self._handles: dict[str, object] = {}
-        self._starts: dict[str, int] = {}  # of runs whose workers never came to be
-        # By this process's clock: when a worker's first word, an actor too many, a cluster's silence were first met.
+        self._starts: dict[str, int] = {}  # failed starts per run
+        # Monotonic times: when a worker's first report, a leftover actor and the cluster's silence were first seen.
         self._taken: dict[str, float] = {}
         self._left: dict[str, float] = {}
         self._silent: float | None = None
         self._told = ""
 
     def free_slots(self, running: Sequence[Run]) -> list[Slot]:
-        """A place on each node that has room, GPUs first and the emptiest first of those alike."""
+        """Return a place on each node with room: GPUs first, and the least used nodes first."""
         if self.cluster.chosen != self._chosen():
             if any(run.launcher == settings.RAY for run in running):
-                return []  # they end where they are before others start elsewhere
+                return []  # let them end before runs start on another cluster
             self.cluster.close()
             self.cluster = Cluster(self.store, self._chosen())
         try:
@@ -65,9 +65,9 @@ class RayBackend:
         return found
 
     def start(self, run: Run) -> None:
-        """Start a run's worker on the node that it was given."""
+        """Start the worker of a run on its assigned node."""
         kind = (run.assigned_device or "").partition(" ")[0]
-        with suppress(Unreachable):  # the run never begins then, and goes back into the queue
+        with suppress(Unreachable):  # the run then never starts, and returns to the queue
             node = next(
                 (node for node in self.cluster.nodes() if run.assigned_device == f"{kind} on {node.name}"), None
             )
@@ -77,17 +77,17 @@ class RayBackend:
                 self._handles[_name(run)] = self.cluster.start(_name(run), RunActor, job, node, cpus, gpus)
 
     def never_started(self, run: Run) -> bool:
-        """No worker took it, and none is there that will; but not where several tries came to nothing."""
+        """Return whether no worker has taken the run and none will; False after several failed starts."""
         if run.process is not None or run.cancel_requested is not None or self._is_there(run):
             return False
         self._starts[run.id] = self._starts.get(run.id, 0) + 1
         if self._starts[run.id] == MOST_STARTS:
-            return False  # and `lost` says why
+            return False  # `lost_reason` reports why
         self._say(f"run {run.id} is queued again: {self._why(run)}")
         return True
 
     def lost_reason(self, run: Run) -> str | None:
-        """Why the run's worker is gone; None while it lives, waits for its place, or where that cannot be told yet."""
+        """Return why the worker of a run is gone; None while it lives, waits for its place, or may still live."""
         if self._is_there(run):
             return None
         if self._silent is not None:
@@ -97,21 +97,21 @@ class RayBackend:
         return self._why(run)
 
     def kill(self, run: Run) -> None:
-        """End the run's worker at once."""
+        """End the worker of a run at once."""
         with suppress(Unreachable):
             self.cluster.kill(_name(run))
 
     def close(self) -> None:
-        """Remove the store actor, and workers of attempts that are over."""
+        """Remove the store actor and the workers of finished attempts."""
         self.cluster.close()
 
     def _chosen(self) -> str:
-        """The cluster that was chosen; where runs go to this machine by now, the one before it."""
+        """Return the chosen cluster, or the last one if runs are now executed on this machine."""
         chosen = settings.chosen(self.store)
         return settings.last_ray(self.store) if chosen == settings.LOCAL else chosen
 
     def _is_there(self, run: Run) -> bool:
-        """Whether the run has a worker, or may have one behind a cluster that is silent for a moment."""
+        """Return whether the run has a worker, or may have one while the cluster does not answer."""
         name = _name(run)
         try:
             there = name in self.cluster.actors()
@@ -144,7 +144,7 @@ class RayBackend:
         return f"The run's worker on the node {node} is gone; it was ended from outside or crashed."
 
     def _fits(self, kind: str, node: Node, running: Sequence[Run]) -> bool:
-        """Whether one more run has room on a node, with those that were sent there and are not counted yet."""
+        """Return whether a node has room for one more run, counting runs sent there that Ray does not count yet."""
         cpus, gpus = self._needs(kind, node)
         for run in running:
             if _node(run) == node.name and not self._is_settled(run):
@@ -153,10 +153,10 @@ class RayBackend:
         return node.free_cpus + EPSILON >= cpus and node.free_gpus + EPSILON >= gpus
 
     def _needs(self, kind: str, node: Node) -> tuple[float, float]:
-        """Cores and GPUs for a run on a node. A run on a GPU asks for no core, so that runs that need none but cores
-        cannot keep it away; where nobody said how many share the cores of a node, each run has one."""
+        """Return the cores and GPUs that a run needs on a node. A run on a GPU requests no core, so that CPU runs never
+        block it. Without a setting for the CPU slots, a run needs one core."""
         if kind == "cuda":
-            # Rounded down to what Ray counts in, so that as many fit as were said.
+            # Rounded down to Ray's resolution, so that the set number of runs fits.
             return 0, math.floor(1e4 / slots.slots(self.store, "cuda")) / 1e4
         share = slots.chosen(self.store, "cpu")
         return (max(1, int(node.cpus) // share) if share else 1), 0
@@ -168,7 +168,7 @@ class RayBackend:
         return time.monotonic() - since > SETTLE_SECONDS
 
     def _remove_leftovers(self, running: Sequence[Run]) -> None:
-        """End workers whose attempts are over and that do not end by themselves."""
+        """End workers of finished attempts that do not exit."""
         left = {name for name in self.cluster.actors() if name.startswith("run-")} - {_name(run) for run in running}
         now = time.monotonic()
         self._left = {name: self._left.get(name, now) for name in left}
@@ -177,7 +177,7 @@ class RayBackend:
                 self.cluster.kill(name)
 
     def _say(self, trouble: str) -> None:
-        """Into the scheduler's log, once."""
+        """Write a message to the scheduler's log, without repeating it."""
         if trouble != self._told:
             print(f"{time.strftime('%H:%M:%S')} {trouble}", flush=True)
         self._told = trouble
@@ -192,6 +192,6 @@ def _node(run: Run) -> str:
 
 
 def _reason(death: str) -> str:
-    """The last line of what Ray tells of a death, where an error stands."""
+    """Return the last line of Ray's report on a dead actor, which contains the error."""
     lines = [line.strip() for line in death.splitlines() if line.strip()]
     return f" ({lines[-1][:200].rstrip('.')})" if lines else ""

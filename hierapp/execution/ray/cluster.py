@@ -1,4 +1,4 @@
-"""A scheduler's connection to a Ray cluster: joining it, the store actor, the machines, and workers by their names."""
+"""The scheduler's connection to a Ray cluster: join it, create the store actor, list the nodes, manage workers."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from hierapp.execution.ray.store_actor import TOKEN, Node, StoreActor
 from hierapp.runs import Store
 from hierapp.utils import processes
 
-ANSWER_SECONDS = 60.0  # for the store actor; its first answer comes after its process has started
-AGAIN_SECONDS = 5.0  # between tries to reach a cluster
-FRESH_SECONDS = 0.5  # so long what the cluster told is not asked again
+ANSWER_SECONDS = 60.0  # for an answer of the store actor, whose process may have to start first
+AGAIN_SECONDS = 5.0  # between attempts to reach a cluster
+FRESH_SECONDS = 0.5  # how long an answer of the cluster is cached
 STORE_ACTORS = "store-"
 
 
-class Unreachable(HierappError):  # noqa: N818 - a state of the network, which passes
-    """The cluster cannot be reached, or will not have this store; says what to do."""
+class Unreachable(HierappError):  # noqa: N818 - a temporary state of the network
+    """The cluster cannot be reached or rejects this store; the message says what to do."""
 
 
 class Cluster:
-    """The cluster as one store sees it, joined when it is first needed and again when it was lost.
+    """The connection of one store to a cluster, joined when first needed and again after it was lost.
 
     Args:
-        store: whose runs they are.
-        chosen: which cluster, as `settings.chosen` tells it.
+        store: the store of the runs.
+        chosen: the cluster, as returned by `settings.chosen`.
 
     Raises:
         Unreachable: from every call.
@@ -47,7 +47,7 @@ class Cluster:
 
     def __init__(self, store: Store, chosen: str) -> None:
         self.store, self.chosen = store, chosen
-        # One a store: others on the same cluster have theirs.
+        # One namespace per store, because several stores can use one cluster.
         self.namespace = f"hierapp-{hashlib.sha256(str(store.folder).encode()).hexdigest()[:16]}"
         self._store_actor: Any = None
         self._version = ""
@@ -56,7 +56,7 @@ class Cluster:
         self._actors: tuple[float, set[str]] = (0.0, set())
 
     def nodes(self) -> list[Node]:
-        """The machines that are there."""
+        """Return the nodes of the cluster."""
         told, nodes = self._nodes
         if time.monotonic() - told > FRESH_SECONDS:
             with self._reached() as store_actor:
@@ -65,7 +65,7 @@ class Cluster:
         return nodes
 
     def actors(self) -> set[str]:
-        """The names of the store's actors that live, or wait for their place."""
+        """Return the names of the store's actors that live or wait for their place."""
         told, names = self._actors
         if time.monotonic() - told > FRESH_SECONDS:
             with self._reached():
@@ -75,7 +75,7 @@ class Cluster:
         return names
 
     def start(self, name: str, kind: type, job: Any, node: Node, cpus: float, gpus: float) -> Any:
-        """Start an actor on a node, which outlives the scheduler and is not started again; its handle."""
+        """Start an actor on a node and return its handle; it outlives the scheduler and is not restarted."""
         with self._reached() as store_actor:
             remote: Any = ray.remote(kind)
             on_node = remote.options(
@@ -92,13 +92,13 @@ class Cluster:
         return handle
 
     def handle(self, name: str) -> Any:
-        """The handle of an actor; None if there is none any more."""
+        """Return the handle of an actor; None if it no longer exists."""
         with self._reached(), suppress(ValueError):
             return ray.get_actor(name, namespace=self.namespace)
         return None
 
     def death(self, handle: Any) -> str:
-        """Why an actor died, in Ray's words."""
+        """Return Ray's description of why an actor died."""
         with self._reached():
             try:
                 ray.get(handle.__ray_ready__.remote(), timeout=ANSWER_SECONDS)
@@ -114,7 +114,7 @@ class Cluster:
                 ray.kill(handle, no_restart=True)
 
     def close(self) -> None:
-        """Remove the store's actors, and leave."""
+        """Remove the store's actors and leave the cluster."""
         if self._store_actor is not None:
             with suppress(Unreachable):
                 for name in self.actors():
@@ -123,13 +123,13 @@ class Cluster:
 
     @contextmanager
     def _reached(self) -> Iterator[Any]:
-        """The store actor, with the cluster joined; what goes wrong meanwhile is told as Unreachable."""
+        """Join the cluster if necessary and yield the store actor; raise errors of the cluster as Unreachable."""
         if self._store_actor is None:
             self._join()
         try:
             yield self._store_actor
         except ActorDiedError as error:
-            self._store_actor = None  # made anew at the next call
+            self._store_actor = None  # created again by the next call
             raise Unreachable(f"The Ray actor that writes the store in {self.store.folder} is gone.") from error
         except RayTaskError as error:
             raise error.cause if isinstance(error.cause, HierappError) else error from None
@@ -157,7 +157,7 @@ class Cluster:
             raise Unreachable(self._trouble) from error
 
     def _connect(self) -> None:
-        """Join the cluster with a copy of this code, which goes to every node."""
+        """Join the cluster with a copy of this code, which Ray sends to every node."""
         address = ready.address(self.chosen)
         with tempfile.TemporaryDirectory(prefix="hierapp-code-") as name:
             ignore = shutil.ignore_patterns("__pycache__", "_app")
@@ -173,12 +173,12 @@ class Cluster:
             self._version = _hash_of(Path(name))
 
     def _make_store_actor(self) -> Any:
-        """The store actor, made if there is none of this code's version; it is sure to write this store."""
+        """Return the store actor of this code version, created if necessary; check that it writes this store."""
         token = self.store.setting(TOKEN)
         if token is None:
             token = secrets.token_hex(16)
             self.store.set_setting(TOKEN, token)
-        # This machine, or the one at which Ray Client's server runs.
+        # This machine, or the one that runs the server of Ray Client.
         here = ray.get_runtime_context().get_node_id()
         remote: Any = ray.remote(StoreActor)
         on_node = remote.options(

@@ -1,6 +1,6 @@
-"""Carries what a worker tells to whoever writes it down far away, in order, while the training goes on.
+"""Send the calls of a worker to the remote writer, in order, while the training continues.
 
-One batch is under way at a time: calls cannot overtake each other, also where a batch has to be sent again.
+Only one batch is in transit at a time, so that calls keep their order even if a batch is sent again.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from typing import Any
 from hierapp.errors import DiskFull, StaleAttemptError
 from hierapp.execution.ray.remote_writer import Answer, Call
 
-MOST = 1_000  # calls that wait; whoever tells more waits with them
+MOST = 1_000  # maximum number of waiting calls; further senders block
 BATCH = 200
-PATIENCE_SECONDS = 1.0  # between tries on a full disk
+PATIENCE_SECONDS = 1.0  # between attempts on a full disk
 
 
 @dataclass(frozen=True)
 class _Item:
     call: Call
-    outcome: Future[Any] | None = None  # of a call that somebody waits for
+    outcome: Future[Any] | None = None  # set for a call whose result the sender waits for
 
 
 class Outbox:
-    """A queue of calls and the thread that works on it.
+    """A queue of calls and the thread that sends them.
 
     Args:
-        tell: passes calls on and waits for the answer.
+        tell: sends calls and waits for the answer.
     """
 
     def __init__(self, tell: Callable[[Sequence[Call]], Answer]) -> None:
         self._tell = tell
         self._items: deque[_Item] = deque()
         self._changed = threading.Condition()
-        self._failure: Exception | None = None  # what a call met that nobody waited for
-        self._full: Exception | None = None  # no room there, which passes
+        self._failure: Exception | None = None  # the error of a call that no sender waits for
+        self._full: Exception | None = None  # the remote disk is full, which is temporary
         self._closed = False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def send(self, name: str, *arguments: Any) -> None:
-        """Tell something and go on.
+        """Queue a call and return.
 
         Raises:
-            Exception: what an earlier call met; this one is not told then.
+            Exception: the error of an earlier call; this call is not queued then.
         """
         with self._changed:
             while len(self._items) >= MOST and not (self._failure or self._full):
@@ -61,17 +61,17 @@ class Outbox:
             self._changed.notify_all()
 
     def send_best_effort(self, name: str, *arguments: Any) -> None:
-        """Tell something that may be left out where it cannot be told."""
+        """Queue a call that may be dropped if it cannot be sent."""
         with self._changed:
             if not self._failure and len(self._items) < MOST:
                 self._items.append(_Item((name, arguments)))
                 self._changed.notify_all()
 
     def request(self, name: str, *arguments: Any) -> Any:
-        """Tell something, after all that was told before, and wait for what it returns.
+        """Queue a call after all earlier ones and wait for its result.
 
         Raises:
-            Exception: what this or an earlier call met.
+            Exception: the error of this or an earlier call.
         """
         outcome: Future[Any] = Future()
         with self._changed:
@@ -81,7 +81,7 @@ class Outbox:
         return outcome.result()
 
     def close(self, seconds: float = 10.0) -> None:
-        """Carry what is left, for some seconds at most."""
+        """Send the remaining calls, for at most `seconds`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -90,7 +90,7 @@ class Outbox:
     def _raise_failure(self) -> None:
         if (failure := self._failure) is not None:
             if not isinstance(failure, StaleAttemptError):
-                self._failure = None  # told; the next call, with how the run ends, may be luckier
+                self._failure = None  # reported; the next call, which records the end of the run, may succeed
             raise failure
 
     def _work(self) -> None:
@@ -106,7 +106,7 @@ class Outbox:
                     self._changed.wait(PATIENCE_SECONDS)
 
     def _next(self) -> list[_Item] | None:
-        """The next calls, up to one that somebody waits for; None when the outbox is closed and all is done."""
+        """Return the next calls, up to one whose sender waits; None when the outbox is closed and empty."""
         with self._changed:
             while not self._items:
                 if self._closed:
@@ -129,7 +129,7 @@ class Outbox:
             return
         waiting = [item for item in self._items if item.outcome]
         if _is_full(answer.error) and not self._closed:
-            # What was put is kept and tried again; whoever waits for an answer tries again himself.
+            # Calls without a waiting sender stay in the queue; a waiting sender tries again.
             self._items = deque(item for item in self._items if not item.outcome)
             self._full = answer.error if self._items else None
         else:
@@ -141,7 +141,7 @@ class Outbox:
 
 
 class LogLines(io.TextIOBase):
-    """Standard output of a worker, a call a line."""
+    """The standard output of a worker, sent as one call per line."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox

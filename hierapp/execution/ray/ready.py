@@ -1,4 +1,4 @@
-"""Whether there is a Ray cluster to give runs to, told before anything is queued and without joining it."""
+"""Check that a Ray cluster is available before runs are queued, without joining it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from hierapp.errors import ConfigError
 from hierapp.utils import extras
 
 ANSWER_SECONDS = 3.0
-HERE = "ray"  # the choice of the cluster that this machine is part of
+HERE = "ray"  # the choice for the cluster that includes this machine
 
-# Before Ray is imported for the first time: it would tell its makers about every cluster.
+# Set before Ray is first imported: otherwise Ray sends usage statistics of every cluster to its developers.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
 def address(chosen: str) -> str:
-    """Where the cluster answers: "host:port" of the one that this machine is part of, or "ray://host:port".
+    """Return the address of the cluster: "host:port" for the one that includes this machine, or "ray://host:port".
 
     Args:
-        chosen: "ray", or "ray://host:port", as `settings.chosen` tells it.
+        chosen: "ray" or "ray://host:port", as returned by `settings.chosen`.
 
     Raises:
-        ConfigError: if Ray is not installed, there is no cluster, or it does not answer.
+        ConfigError: if Ray is not installed, or the cluster does not exist or does not answer.
     """
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(
@@ -45,14 +45,14 @@ def address(chosen: str) -> str:
 
 
 def _here() -> str:
-    """The cluster that this machine is part of, by RAY_ADDRESS or by the processes that run here."""
+    """Return the cluster that includes this machine, from RAY_ADDRESS or the running processes."""
     from ray._private import services
 
     find: Any = services.find_gcs_addresses
 
     if os.environ.get("RAY_ADDRESS", "").startswith("ray://"):
         return os.environ["RAY_ADDRESS"]
-    find.cache_clear()  # an app lives longer than a cluster
+    find.cache_clear()  # the app may outlive a cluster
     try:
         return str(services.canonicalize_bootstrap_address_or_die("auto"))
     except (ConnectionError, ValueError):

@@ -1,7 +1,7 @@
-"""What a worker on another machine has written, on this side of the network: its calls in order, its log, its files.
+"""Record what a worker on another machine sends: its calls in order, its log and its files.
 
-A call may come twice, where whoever passes it on died after it was carried out and before it could say so. So each one
-that is repeated changes nothing and succeeds as it did.
+A call may arrive twice, if the sender lost the answer. So all calls are idempotent: a repeated call changes nothing and
+succeeds.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hierapp.runs.states import State
 from hierapp.runs.store import number_of
 from hierapp.runs.writer import SQLiteRunWriter
 
-Call = tuple[str, tuple[Any, ...]]  # a method of RemoteWriterServer and its arguments
+Call = tuple[str, tuple[Any, ...]]  # a method name of RemoteWriterServer and its arguments
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How many of the calls were carried out, what the last one returned, and what the next one met."""
+    """How many of the calls were executed, the result of the last one, and the error of the next one."""
 
     done: int
     value: Any = None
@@ -36,12 +36,12 @@ class Answer:
 
 
 class RemoteWriterServer(SQLiteRunWriter):
-    """An attempt whose worker has no view of the run's folder.
+    """The writer for an attempt whose worker cannot access the folder of the run.
 
     Args:
-        store: where it is written.
-        run: the run's id.
-        number: which attempt this is.
+        store: the store to write.
+        run: the id of the run.
+        number: the number of the attempt.
     """
 
     def __init__(self, store: Store, run: str, number: int) -> None:
@@ -49,7 +49,7 @@ class RemoteWriterServer(SQLiteRunWriter):
         self.store, self.id = store, run
 
     def carry_out(self, calls: Sequence[Call]) -> Answer:
-        """Do as told, up to the first call that fails; what was done before it stays done."""
+        """Execute calls up to the first one that fails; the calls before it remain in effect."""
         value = None
         for done, (name, arguments) in enumerate(calls):
             try:
@@ -59,7 +59,7 @@ class RemoteWriterServer(SQLiteRunWriter):
         return Answer(len(calls), value)
 
     def finish(self, epoch: int, test: Mapping[str, Any], confusion: NDArray[np.int64]) -> None:
-        """Record the test metrics and that the run is finished; its checkpoints are not needed any more."""
+        """Record the test metrics and that the run has finished, and delete its checkpoints."""
         try:
             super().finish(epoch, test, confusion)
         except StaleAttemptError:
@@ -68,24 +68,24 @@ class RemoteWriterServer(SQLiteRunWriter):
             file.unlink(missing_ok=True)
 
     def end(self, state: State, error: str | None = None) -> None:
-        """Record that the run ended before it was done, and why."""
+        """Record that the run ended early, and why."""
         try:
             super().end(state, error)
         except StaleAttemptError:
             self._accept_if_it_ended(state)
 
     def files(self) -> dict[str, bytes]:
-        """The run's checkpoints by their names."""
+        """Return the checkpoints of the run by file name."""
         self.is_asked_to_stop()
         return {file.name: file.read_bytes() for file in sorted(self.folder.glob("checkpoint*.safetensors"))}
 
     def save_file(self, name: str, content: bytes, before: str | None = None) -> None:
-        """Keep a file of the run, whole or not at all.
+        """Write a file of the run atomically.
 
         Args:
-            name: the file's name in the run's folder.
-            content: its bytes.
-            before: the name that the file of this name gets which was there before; by default it is replaced.
+            name: the name of the file in the run's folder.
+            content: the content of the file.
+            before: the new name of an existing file of this name; by default it is replaced.
         """
         self.is_asked_to_stop()  # raises before anything is written
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class RemoteWriterServer(SQLiteRunWriter):
                 written.write(content)
                 written.flush()
                 os.fsync(written.fileno())
-            # Inside, so that no other attempt can begin between the question whose the run is and the new name.
+            # Inside the transaction, so that no other attempt can start between the ownership check and the rename.
             with self._transaction():
                 if before is not None and file.exists():
                     file.replace(file.with_name(Path(before).name))
@@ -106,10 +106,10 @@ class RemoteWriterServer(SQLiteRunWriter):
                 side.unlink(missing_ok=True)
 
     def log(self, text: str) -> None:
-        """Append to the run's log, also when it has ended, but not any more once another attempt writes there."""
+        """Append to the run's log, even after the run has ended, unless a newer attempt writes there."""
         if self.store.run(self.id).attempt != self.number:
             return
-        with suppress(OSError):  # a log that cannot be written stops nothing
+        with suppress(OSError):  # errors while writing the log are ignored
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / "log.txt").open("a") as log:
                 log.write(text)
@@ -119,10 +119,10 @@ class RemoteWriterServer(SQLiteRunWriter):
         return self.store.run(self.id).folder
 
     def _accept_if_it_ended(self, state: State) -> None:
-        """Let a call pass that has been carried out before, by this very attempt.
+        """Accept a repeated call of this attempt, if the run has already ended in this state.
 
         Raises:
-            StaleAttemptError: if the run is another attempt's or ended in another way.
+            StaleAttemptError: if the run has another attempt or ended in another state.
         """
         run = self.store.run(self.id)
         if (run.state, run.attempt) != (state, self.number):

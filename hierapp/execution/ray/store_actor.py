@@ -1,4 +1,4 @@
-"""The actor on the store's machine that writes down what workers anywhere in a Ray cluster tell."""
+"""The actor on the store's machine that records what the workers in a Ray cluster send."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from hierapp.runs import Store
 from hierapp.runs.states import OPEN_STATES
 from hierapp.utils import processes
 
-TOKEN = "ray.token"  # noqa: S105 - a setting's name; its value tells one store from another and opens nothing
+TOKEN = "ray.token"  # noqa: S105 - the name of a setting; its value identifies a store and grants no access
 
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster: what it has, and what of that is free."""
+    """A machine of the cluster, with its total and free resources."""
 
     id: str
     host: str
@@ -34,16 +34,16 @@ class Node:
 
     @property
     def name(self) -> str:
-        """For people, and unlike that of any other node."""
+        """A unique name for display."""
         return f"{self.host} {self.id[:8]}"
 
 
 class StoreActor:
-    """One a store, of which one call at a time is carried out; Ray starts it again if it dies.
+    """One actor per store, which executes one call at a time; Ray restarts it if it dies.
 
     Args:
-        folder: the store's.
-        data: where data sets are, for the nodes that have none.
+        folder: the folder of the store.
+        data: the folder of the data sets, for nodes that do not have them.
     """
 
     def __init__(self, folder: str, data: str) -> None:
@@ -51,10 +51,10 @@ class StoreActor:
         self._images: dict[tuple[str, Part], Any] = {}
 
     def check(self, token: str, machine: str) -> None:
-        """Make sure that this is the store that the scheduler means, on the machine where the scheduler is.
+        """Check that this actor writes the scheduler's store, on the scheduler's machine.
 
         Raises:
-            StoreError: if it is not.
+            StoreError: if it does not.
         """
         if machine != processes.machine() or self.store.setting(TOKEN) != token:
             raise StoreError(
@@ -64,7 +64,7 @@ class StoreActor:
             )
 
     def nodes(self) -> list[Node]:
-        """The machines that are there now."""
+        """Return the current nodes of the cluster."""
         free = state.available_resources_per_node()  # type: ignore[no-untyped-call]
         return [
             Node(
@@ -80,23 +80,23 @@ class StoreActor:
         ]
 
     def tell(self, run: str, attempt: int, calls: Sequence[Call]) -> Answer:
-        """Carry out what the worker of an attempt tells."""
+        """Execute the calls of the worker of an attempt."""
         answer = RemoteWriterServer(self.store, run, attempt).carry_out(calls)
         if any(name in ("finish", "end") for name, _ in calls):
             self._drop_images()
         return answer
 
     def images(self, name: str, part: Part) -> list[Any]:
-        """A reference to a part of a data set in Ray's object store: pixels, labels, class names. It is put there
-        once, and stays as long as an open run asks for the data set.
+        """Return a reference to a part of a data set in Ray's object store: pixels, labels, class names. The part is
+        stored once and remains while an open run uses the data set.
 
         Raises:
-            DatasetError: if it is not here either, or broken.
+            DatasetError: if it is not on this machine either, or is corrupt.
         """
         if (name, part) not in self._images:
             found = datasets.load(name, part, self.data)
             self._images[name, part] = ray.put((found.images.numpy(), found.labels.numpy(), found.class_names))
-        return [self._images[name, part]]  # in a list, or Ray would send what it refers to
+        return [self._images[name, part]]  # in a list, because Ray would resolve a bare reference
 
     def _drop_images(self) -> None:
         needed = {run.config.data for run in self.store.runs(states=OPEN_STATES)} if self._images else set()

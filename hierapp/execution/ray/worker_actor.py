@@ -1,4 +1,4 @@
-"""The actor that trains one run on a node of a Ray cluster, and tells the store actor about it."""
+"""The actor that trains one run on a node of a Ray cluster and reports to the store actor."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FOLDERS = "hierapp-run-"
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed run, the version of the scheduler's code, which nodes get a copy of, and how many threads it has."""
+    """A claimed run, the version of the scheduler's code, which is copied to the nodes, and the number of threads."""
 
     run: Run
     version: str
@@ -43,11 +43,11 @@ class Job:
 
 
 class RemoteRunWriter:
-    """The store of another machine, as a worker tells it; a `recorder.RunWriter`.
+    """A `recorder.RunWriter` for a store on another machine.
 
     Args:
         store_actor: the handle of the StoreActor.
-        job: what is worked on.
+        job: the job of the worker.
     """
 
     def __init__(self, store_actor: Any, job: Job) -> None:
@@ -80,7 +80,7 @@ class RemoteRunWriter:
 
     def end(self, state: State, error: str | None = None) -> None:
         if state == "interrupted":
-            # The node is told to go, not the run: the scheduler finds its worker gone and lets it go on elsewhere.
+            # The node is shutting down, not the run: the scheduler finds the worker lost and resumes the run elsewhere.
             say(error or "the run's process was asked to end")
             return
         self.outbox.request("end", state, error)
@@ -92,17 +92,17 @@ class RemoteRunWriter:
         self.outbox.request("save_file", file.name, file.read_bytes(), before)
 
     def restore(self, folder: Path) -> None:
-        """Bring the checkpoints that an earlier attempt left."""
+        """Copy the checkpoints of an earlier attempt into a folder."""
         for name, content in self.outbox.request("files").items():
             (folder / name).write_bytes(content)
 
     def load(self, name: str, part: Part) -> ImageSet:
-        """A part of a data set: this node's own copy if it ships and is here, else the store actor's.
+        """Return a part of a data set: for a catalogue data set this node's copy if present, else the store actor's.
 
         Raises:
-            DatasetError: if the store actor has none either.
+            DatasetError: if the store actor does not have it either.
         """
-        # A user's own set of this name may be another one here.
+        # A user's own data set of this name may be a different one on this node.
         if name in datasets.DATASETS and datasets.status(name).state == "ready":
             return datasets.load(name, part)
         import torch
@@ -110,9 +110,9 @@ class RemoteRunWriter:
         say(f"the {part} part of {name} comes from the store's machine")
         try:
             images, labels, class_names = self._images(name, part)
-        except ObjectLostError:  # the store actor died, and what it had put with it
+        except ObjectLostError:  # the store actor died, and with it the objects it had stored
             images, labels, class_names = self._images(name, part)
-        # Copied, for what lies in the object store can only be read.
+        # Copied, because arrays in the object store are read-only.
         return ImageSet(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()), class_names)
 
     def _images(self, name: str, part: Part) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
@@ -124,7 +124,7 @@ class RemoteRunWriter:
         return found
 
     def _now(self, name: str) -> Any:
-        """Ask beside the outbox, whatever waits there."""
+        """Call the store actor directly, ahead of the calls in the outbox."""
         answer = self._tell([(name, ())])
         if answer.error is not None:
             raise answer.error
@@ -135,18 +135,18 @@ class RemoteRunWriter:
         try:
             answer: Answer = ray.get(self.store_actor.tell.remote(run.id, run.attempt, calls))
         except RayActorError as error:
-            # Not only dead, for Ray would start it again, but sent away: whoever has the store by now starts the run
-            # from its last checkpoint.
+            # The store actor was removed; Ray would have restarted a dead one. The scheduler that now has the store
+            # resumes the run from its last checkpoint.
             raise StaleAttemptError from error
         return answer
 
 
 class RunActor:
-    """A run's worker. It begins by itself, so that it does not depend on whoever made it, and ends by itself.
+    """The worker of a run. It starts and ends on its own, so that it does not depend on its creator.
 
     Args:
         store_actor: the handle of the StoreActor.
-        job: what to work on.
+        job: the job of the worker.
     """
 
     def __init__(self, store_actor: Any, job: Job) -> None:
@@ -157,12 +157,12 @@ class RunActor:
         try:
             train(RemoteRunWriter(self.store_actor, self.job))
         except Exception:
-            traceback.print_exc()  # into Ray's own logs
+            traceback.print_exc()  # to Ray's logs
         ray.actor.exit_actor()  # type: ignore[no-untyped-call]
 
 
 def train(writer: RemoteRunWriter) -> None:
-    """Train a run in a folder of its own, with its output in the run's log."""
+    """Train a run in a separate folder, with its output in the run's log."""
     log = LogLines(writer.outbox)
     with redirect_stdout(log), redirect_stderr(log):
         try:
@@ -181,12 +181,12 @@ def train(writer: RemoteRunWriter) -> None:
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A folder for one worker's files. Those that workers left here which were killed are removed."""
+    """Context manager: a folder for the files of one worker. Folders of workers that were killed are removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
         with suppress(OSError), (left / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
-    # It gets its name only once it is locked, or another worker would take it for one that was left.
+    # The folder is renamed only once it is locked: otherwise another worker would remove it as a leftover.
     folder = Path(tempfile.mkdtemp(prefix="hierapp-new-"))
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,3 +1,3 @@
-"""What the losses compute with: true paths, all nodes, rows of pairs of leaves."""
+"""Shared computations of the losses: true paths, all nodes, rows of pairs of leaves."""
 
 __all__ = ["ancestors", "nodes", "path"]

@@ -1,6 +1,6 @@
-"""Common ancestors of a true leaf and all leaves, and the distances that follow from them, one row [L] a sample.
+"""Common ancestors of a true leaf and all leaves, and the resulting distances, one row [L] per sample.
 
-Where L is small the rows stand in a table [L, L]; where it is large they are made for each batch from the ranges of
+For small L the rows are read from a table [L, L]; for large L they are computed for each batch from the ranges of
 leaves below the nodes of the true path, in O(B * L).
 """
 
@@ -17,14 +17,14 @@ from hierapp.trees.distances import largest_distance
 
 
 class AncestorRows(nn.Module):
-    """A whole number for each true leaf and every leaf, which their lowest common ancestor decides.
+    """An integer for each true leaf and every leaf, determined by their lowest common ancestor.
 
-    From the root down each node of the true path changes the number at its first leaf, and back behind its last: the
-    numbers are running sums of these changes, exact in float32.
+    From the root down, each node of the true path changes the integer at its first leaf and reverts it after its last:
+    the integers are running sums of these changes, exact in float32.
 
     Args:
         tree: the label tree.
-        values: [L, D + 1], the number for the leaves that share so many steps with the true one.
+        values: [L, D + 1], the integer for the leaves that share 0 .. D steps with the true one.
     """
 
     places: Tensor
@@ -33,7 +33,7 @@ class AncestorRows(nn.Module):
     def __init__(self, tree: LabelTree, values: NDArray[np.integer]) -> None:
         super().__init__()
         paths, self.size = tree.leaf_paths, len(tree.leaves)
-        # What is missing on a path changes nothing, at the first leaf; nor is there a leaf behind the last one.
+        # Missing steps of a path are changes of 0 at the first leaf; so are changes after the last leaf.
         missing = np.arange(paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
         steps = np.where(missing[:, 1:], 0, np.diff(values, axis=1))
         starts, stops = np.where(missing[:, 1:, None], 0, tree.leaf_ranges[paths[:, 1:]]).transpose(2, 0, 1)
@@ -43,17 +43,17 @@ class AncestorRows(nn.Module):
         self.register_buffer("changes", torch.tensor(changes, dtype=torch.float64), persistent=False)
 
     def forward(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """[B, L] for true leaves [B]."""
+        """Return [B, L] for true leaves [B]."""
         changes = self.changes.index_select(0, target).to(dtype)
         rows = changes.new_zeros(len(target), self.size)
         return rows.scatter_add(1, self.places.index_select(0, target), changes).cumsum(1)
 
 
 class SharedSteps(nn.Module):
-    """How many steps from the root the paths to the true leaf and to every leaf have in common.
+    """The number of steps from the root that the paths to the true leaf and to every leaf share.
 
     Attributes:
-        missing: bool [L, D + 1], the numbers of steps that a leaf's path has not.
+        missing: bool [L, D + 1], the numbers of steps beyond the end of a leaf's path.
     """
 
     missing: Tensor
@@ -69,7 +69,7 @@ class SharedSteps(nn.Module):
         self.register_buffer("kept", kept, persistent=False)
 
     def forward(self, target: Tensor) -> Tensor:
-        """int64 [B, L] for true leaves [B]; the true leaf itself has all its steps in common."""
+        """Return int64 [B, L] for true leaves [B]; the true leaf shares all its steps with itself."""
         return self._made(target) if self.kept is None else self.kept.index_select(0, target)
 
     def _made(self, target: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class DistanceRows(nn.Module):
             return
         self.kept = None
         depth, paths = tree.depth[tree.leaf_nodes], tree.leaf_paths
-        # What the common ancestor decides of the distance; for the other kinds the depth of the other leaf is left.
+        # The part of the distance that the common ancestor determines; other kinds also need the other leaf's depth.
         values = {
             "lca-height": tree.height[paths],
             "lca-depth": -tree.depth[paths],
@@ -108,7 +108,7 @@ class DistanceRows(nn.Module):
         self.register_buffer("depth", torch.tensor(depth), persistent=False)
 
     def forward(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """[B, L] for true leaves [B]."""
+        """Return [B, L] for true leaves [B]."""
         if self.kept is not None:
             return self.kept.index_select(0, target).to(dtype)
         assert self.rows is not None

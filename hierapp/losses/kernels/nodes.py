@@ -1,8 +1,8 @@
-"""What needs every node of the tree: softmaxes over siblings, sums down the paths, sums up the subtrees.
+"""Operations on all nodes of the tree: softmaxes over siblings, sums down the paths, sums up the subtrees.
 
-Nodes are rows here, [N, B], so that whole rows of a batch are gathered and added at once. Everything is O(B * N) over
-segments of siblings: no [N, N] matrix and no padding to the widest node. "Column" means a logit of a conditional loss:
-column j belongs to node j + 1, the root has none.
+Nodes are rows here, [N, B], so that complete rows of a batch are gathered and added at once. All operations are
+O(B * N) over segments of siblings, without an [N, N] matrix and without padding to the widest node. "Column" means a
+logit of a conditional loss: column j belongs to node j + 1; the root has none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Join = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def segment_logsumexp(rows: Tensor, segments: Tensor, count: int) -> Tensor:
-    """Log of the sum of exp(rows) over the rows of each segment.
+    """Return the log of the sum of exp(rows) over the rows of each segment.
 
     Args:
         rows: [K, B], finite.
@@ -29,7 +29,7 @@ def segment_logsumexp(rows: Tensor, segments: Tensor, count: int) -> Tensor:
         count: the number of segments.
 
     Returns:
-        [count, B].
+        The logarithms, [count, B].
 
     >>> segment_logsumexp(torch.zeros(3, 1), torch.tensor([0, 1, 1]), 2).exp().T.tolist()
     [[1.0, 2.0]]
@@ -44,8 +44,8 @@ def segment_logsumexp(rows: Tensor, segments: Tensor, count: int) -> Tensor:
 class SiblingSoftmax(nn.Module):
     """log p(v) = log P(v | parent(v)) of the children of some internal nodes.
 
-    Siblings stand together, the smallest groups first: all groups of a size are one softmax, a call that neither pads
-    nor waits for sums into the same place. A tree of N nodes has at most sqrt(2 N) sizes, and mostly about ten.
+    Siblings are adjacent, the smallest groups first. All groups of one size are a single softmax, which needs neither
+    padding nor scattered sums. A tree of N nodes has at most sqrt(2 N) sizes, usually about ten.
 
     Args:
         tree: the label tree.
@@ -54,7 +54,7 @@ class SiblingSoftmax(nn.Module):
     Attributes:
         parents: the same nodes in the order of their groups.
         nodes: [R], the node of each row.
-        shapes: groups and size of each softmax.
+        shapes: number of groups and group size of each softmax.
     """
 
     columns: Tensor
@@ -69,22 +69,22 @@ class SiblingSoftmax(nn.Module):
         self.register_buffer("columns", torch.tensor(self.nodes - 1), persistent=False)
 
     def forward(self, logits: Tensor) -> Tensor:
-        """Rows [R, B] from logits [B, N - 1]; 0 for an only child, whatever its logit."""
+        """Return rows [R, B] from logits [B, N - 1]; 0 for an only child, whatever its logit."""
         pieces = self.groups(logits.t().index_select(0, self.columns))
         return torch.cat([F.log_softmax(each, dim=1).flatten(0, 1) for each in pieces])
 
     def groups(self, rows: Tensor) -> list[Tensor]:
-        """Views [groups, size, B] of rows [R, B], one for each size."""
+        """Return views [groups, size, B] of rows [R, B], one for each size."""
         pieces = torch.split(rows, [count * size for count, size in self.shapes])
         return [each.view(*shape, rows.shape[1]) for each, shape in zip(pieces, self.shapes, strict=True)]
 
 
 class Descent(nn.Module):
-    """Sums from the root down, over nodes among which every node's parent is. Rows stand in level order.
+    """Sums from the root down, over a set of nodes that contains every node's parent. Rows are in level order.
 
     Attributes:
         order: the nodes in level order: the root, its children, their children, ...
-        sizes: nodes of each level.
+        sizes: number of nodes of each level.
     """
 
     def __init__(self, tree: LabelTree, nodes: NDArray[np.int64]) -> None:
@@ -93,17 +93,17 @@ class Descent(nn.Module):
         levels = [np.asarray(nodes)[depth == level] for level in range(1, int(depth.max()) + 1)]
         self.order: NDArray[np.int64] = np.concatenate(levels)
         self.sizes = [len(level) for level in levels]
-        # For each level the place of each node's parent in the level above.
+        # For each level, the position of each node's parent in the level above.
         for number, level in enumerate(levels[1:], start=1):
             above = np.searchsorted(levels[number - 1], tree.parents[level])
             self.register_buffer(f"parents_{number}", torch.tensor(above), persistent=False)
 
     def parents(self, level: int) -> Tensor:
-        """The place of the parents of a level's nodes in the level above."""
+        """Return the positions of the parents of a level's nodes in the level above."""
         return self.get_buffer(f"parents_{level}")
 
     def forward(self, log_p: Tensor) -> Tensor:
-        """[K, B] from rows [K - 1, B], those of all nodes but the root: the sums over the path to each node."""
+        """Return the sums over the path to each node, [K, B], from the rows [K - 1, B] of all nodes except the root."""
         levels = [log_p.new_zeros(1, log_p.shape[1])]
         for level, rows in enumerate(torch.split(log_p, self.sizes[1:]), start=1):
             levels.append(levels[-1].index_select(0, self.parents(level)) + rows)
@@ -111,15 +111,15 @@ class Descent(nn.Module):
 
 
 class NodeTables(nn.Module):
-    """The tree's index tables for sums over all nodes, as buffers that are not saved.
+    """Index tables of the tree for sums over all nodes, as non-persistent buffers.
 
-    The rows of nodes stand in level order: the root, its children, their children, ... Siblings are neighbours there.
+    Rows of nodes are in level order: the root, its children, their children, ... Siblings are adjacent.
 
     Attributes:
         preorder: [N], the row of each node of `tree.nodes`.
         leaves: [L], the row of each leaf.
-        siblings: the softmaxes over the children of all internal nodes, in another order of rows.
-        sibling_rows: [N - 1], the row of each node but the root there.
+        siblings: the softmaxes over the children of all internal nodes, with a different order of rows.
+        sibling_rows: [N - 1], the row in `siblings` of each node except the root.
     """
 
     preorder: Tensor
@@ -141,7 +141,7 @@ class NodeTables(nn.Module):
         self._add("sibling_rows", sibling_rows)
         self._add("sibling_levels", sibling_rows[order[1:] - 1])
         self._add("ordered_leaves", tree.leaf_ranges[order[is_leaf], 0])
-        # For each level the places of its leaves.
+        # For each level, the positions of its leaves.
         levels = np.split(is_leaf, np.cumsum(self.descent.sizes)[:-1])
         self.leaf_counts = [int(level.sum()) for level in levels]
         for number, level in enumerate(levels):
@@ -151,16 +151,16 @@ class NodeTables(nn.Module):
         self.register_buffer(name, torch.tensor(np.asarray(values, np.int64)), persistent=False)
 
     def log_z(self, logits: Tensor) -> Tensor:
-        """Log z of all nodes, rows [N, B], by softmaxes over siblings from logits [B, N - 1]."""
+        """Return log z of all nodes, rows [N, B], by softmaxes over siblings from logits [B, N - 1]."""
         log_z: Tensor = self.descent(self.siblings(logits).index_select(0, self.sibling_levels))
         return log_z
 
     def sum_up(self, leaf_rows: Tensor) -> Tensor:
-        """For every node the sum of `leaf_rows` [L, B] over the leaves below it, rows [N, B]."""
+        """Return for every node the sum of `leaf_rows` [L, B] over the leaves below it, rows [N, B]."""
         return self._up(leaf_rows, lambda rows, to, n: rows.new_zeros(n, rows.shape[1]).index_add(0, to, rows))
 
     def log_sum_up(self, leaf_rows: Tensor) -> Tensor:
-        """For every node the log of the sum of exp(`leaf_rows`) over the leaves below it, rows [N, B]."""
+        """Return for every node the log of the sum of exp(`leaf_rows`) over the leaves below it, rows [N, B]."""
         return self._up(leaf_rows, segment_logsumexp)
 
     def _up(self, leaf_rows: Tensor, join: Join) -> Tensor:

@@ -1,10 +1,10 @@
-"""The path kernel: -log p of each choice on the true path, from the softmaxes of that path alone.
+"""The path kernel: -log p of each choice on the true path, computed from only the softmaxes of that path.
 
-A choice is among a group of logits: the children of an internal node of the path, or for marginals the leaves below a
-node of it. These groups are small beside all logits: a few hundred of 16,000 on a tree of 10,000 leaves. So the kernel
-gathers them, padded to few widths, and a call of `F.cross_entropy` for each width reduces all groups of a batch: loss
-and gradient cost O(B * K), with K the logits that are read for a sample, and one buffer of zeros for the gradient.
-Shapes never depend on the targets: nothing waits for the device, and torch.compile and torch.func work.
+A choice is among a group of logits: the children of an internal node of the path or, for marginals, the leaves below a
+node of it. These groups are small compared to all logits: a few hundred of 16,000 on a tree of 10,000 leaves. The
+kernel gathers them, padded to a few widths, and one call of `F.cross_entropy` per width reduces all groups of a batch.
+Loss and gradient cost O(B * K), where K is the number of logits read per sample, and one buffer of zeros for the
+gradient. Shapes never depend on the targets: nothing waits for the device, and torch.compile and torch.func work.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from torch.nn import functional as F
 
 from hierapp.trees import LabelTree
 
-# Tables of more numbers than this are not kept but computed for each batch: 2 ** 20 int64 are 8 MiB.
+# Tables with more numbers than this are computed for each batch and not stored: 2 ** 20 int64 are 8 MiB.
 MOST_KEPT = 2**20
-# What one more part costs, as logits of a sample that take as long. While a GPU is given the ten kernels more that a
-# part needs, it could read thousands: there padding is cheaper.
+# Cost of an additional part, as the number of logits per sample that take the same time. A GPU reads thousands of
+# logits in the time it takes to launch the ten kernels of a part, so padding is cheaper there.
 PRICE_ON_CPU = 200
 PRICE_ELSEWHERE = 3000
-# A CPU's softmax of fewer numbers than one of its vectors has takes longer the more they are; of two it is fast enough.
+# On a CPU, the softmax of fewer numbers than one vector holds slows down as their number grows; 2 are fast enough.
 VECTOR = 16 if torch.backends.cpu.get_cpu_capability().startswith("AVX512") else 8
 
 
 @dataclass(frozen=True)
 class Part:
-    """Choices that are padded to the same width: those of the places `start` to `stop`."""
+    """Choices that are padded to the same width: those at positions `start` to `stop`."""
 
     start: int
     stop: int
@@ -39,11 +39,11 @@ class Part:
 
 
 def parts_of(widths: list[int], price: float) -> list[Part]:
-    """The parts with the fewest logits, where each part counts as `price` logits more.
+    """Return the parts with the fewest logits, where each part costs as much as `price` logits.
 
     Args:
-        widths: the greatest size of a group at each place, falling.
-        price: of a part.
+        widths: the maximum size of a group at each position, in descending order.
+        price: cost of a part, in logits.
 
     >>> parts_of([100, 90, 2, 2], 10)
     [Part(start=0, stop=2, width=100), Part(start=2, stop=4, width=2)]
@@ -61,12 +61,12 @@ def parts_of(widths: list[int], price: float) -> list[Part]:
 
 
 class Layout(nn.Module):
-    """What a true leaf's choices read, in parts: from tables [L, K] where these are small, else made for each batch.
+    """The logits that a true leaf's choices read, in parts: from tables [L, K] if small, else computed for each batch.
 
     Args:
         columns: [E], see `Choices`.
-        first, size, chosen: [L, P] of them.
-        parts: their parts.
+        first, size, chosen: [L, P], see `Choices`.
+        parts: the parts of the choices.
     """
 
     columns: Tensor
@@ -89,7 +89,7 @@ class Layout(nn.Module):
         most = parts[0].width
         self._add("columns", np.resize(columns, len(columns) + most))
         self._add("ends", np.repeat([0.0, -np.inf], most))
-        # For each choice: where its group begins in `columns`; and in `ends`, so that -inf meet the padding.
+        # For each choice: the start of its group in `columns`, and in `ends`, so that -inf aligns with the padding.
         self._add("begins", np.stack([first, most - size]))
         self._add("chosen", chosen)
         keep = len(first) * self.width <= MOST_KEPT
@@ -102,11 +102,11 @@ class Layout(nn.Module):
 
     @property
     def width(self) -> int:
-        """K, the logits that are read for a sample."""
+        """K, the number of logits read per sample."""
         return sum((part.stop - part.start) * part.width for part in self.parts)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """-log p of each choice, [B, P] from logits [B, C]."""
+        """Return -log p of each choice, [B, P], from logits [B, C]."""
         chosen = self.chosen.index_select(0, target)
         if self.kept_columns is None or self.kept_padding is None:
             columns, padding = self._made(target, logits.dtype)
@@ -126,7 +126,7 @@ class Layout(nn.Module):
         return each.view(chosen.shape)
 
     def _made(self, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The logits that are read, and 0 for those of a group or -inf for padding, both [B, K]."""
+        """Return the columns of the logits to read, and 0 for those of a group or -inf for padding, both [B, K]."""
         first, ends = self.begins.index_select(1, target).unbind()
         return self._windows(self.columns, first), self._windows(self.ends.to(dtype), ends)
 
@@ -137,22 +137,22 @@ class Layout(nn.Module):
 
 
 class Choices(nn.Module):
-    """For each leaf the groups of logits among which its path chooses, and -log p of each choice.
+    """For each leaf, the groups of logits among which its path chooses, and -log p of each choice.
 
-    A leaf's choices stand with the largest group first, so that groups of like size meet at one place and little is
-    padded; the rest of its row is of groups of one, which cost exactly 0. Padding reads what stands behind the group in
-    `columns` and adds -inf: as these are other logits each time, no gradient waits for another one.
+    A leaf's choices are sorted by group size, largest first, so that groups of similar size share a position and little
+    is padded; the rest of its row has groups of one, which cost exactly 0. Padding reads the entries after the group in
+    `columns` and adds -inf. These are different logits each time, so gradients do not contend for one address.
 
     Args:
-        columns: [E], the logits without repetition; those of each group stand together.
-        first: [L, S], where in `columns` each group begins.
-        size: [L, S], of each group; 1 for no choice.
-        chosen: [L, S], which of the group is chosen.
+        columns: [E], the logits without repetition; those of each group are contiguous.
+        first: [L, S], the start of each group in `columns`.
+        size: [L, S], the size of each group; 1 for no choice.
+        chosen: [L, S], the position of the chosen entry in its group.
 
     Attributes:
-        order: [L, P], the choice of the arguments that stands at each place. P is the greatest number of choices
-            between two or more.
-        on_cpu, elsewhere: the layouts; the same one if they do not differ.
+        order: [L, P], the index along S of the choice at each position. P is the maximum number of choices between two
+            or more.
+        on_cpu, elsewhere: the layouts; the same object if they do not differ.
     """
 
     def __init__(
@@ -169,14 +169,14 @@ class Choices(nn.Module):
         self.elsewhere = self.on_cpu if here == there else Layout(columns, first, size, chosen, there)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """-log p of each choice, [B, P] from logits [B, C]; 0 where there is none."""
+        """Return -log p of each choice, [B, P], from logits [B, C]; 0 where there is no choice."""
         layout = self.on_cpu if logits.device.type == "cpu" else self.elsewhere
         found: Tensor = layout(logits, target)
         return found
 
 
 class PathTables(nn.Module):
-    """For each leaf the steps of its path, each a choice among siblings. D is the greatest number of steps to a leaf.
+    """For each leaf the steps of its path, each a choice among siblings. D is the maximum number of steps to a leaf.
 
     A "step" goes from a node of the path to the next.
 
@@ -186,8 +186,8 @@ class PathTables(nn.Module):
 
     Attributes:
         steps: D.
-        missing: bool [L, D], the steps from the root down that a leaf's path has not.
-        choices: their kernel.
+        missing: bool [L, D], the steps from the root down beyond the end of a leaf's path.
+        choices: the kernel of the choices.
     """
 
     def __init__(self, tree: LabelTree) -> None:

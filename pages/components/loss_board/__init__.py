@@ -1,4 +1,4 @@
-"""The loss board: a Streamlit component that draws the lab's example and asks for moves. The numbers are Python's."""
+"""The loss board: a Streamlit component that draws the lab's example and requests moves. Python does the arithmetic."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Moves = Sequence[Mapping[str, Any]]
 
 
 def loss_board(data: Mapping[str, Any], ask: Callable[[Moves], None], key: str = "loss-board") -> None:
-    """Show the board; moves are done before the script runs again.
+    """Show the board; moves are applied before the script reruns.
 
     Args:
-        data: what `contents` gives, and beside it `session`, `done`, `order`, `sliders`, `targets`, `story`, `link`,
-            `message`, `waiting` and `play`.
-        ask: does the moves: each has an `id`, higher than all before, and an `op`.
+        data: the return value of `contents`, and in addition `session`, `done`, `order`, `sliders`, `targets`, `story`,
+            `link`, `message`, `waiting` and optionally `play`.
+        ask: a function that applies the moves; each has an `id`, higher than all before, and an `op`.
         key: the widget's key.
     """
 

@@ -1,5 +1,6 @@
-// The loss board: draws the lab's example and asks for moves. Python does the numbers; here only the bar under the pointer
-// moves before they come. One request is on its way at a time, and of what waits meanwhile the last position wins.
+// The loss board: draws the lab's example and requests moves. Python computes the numbers; before they arrive, only the
+// bar under the pointer moves. One request is in flight at a time; of queued moves of the same kind and node, the last
+// one wins.
 
 const SVG = "http://www.w3.org/2000/svg";
 const LOW = -10, HIGH = 10, MARGIN = 16, BAR = 104, SHORT_BAR = 56;
@@ -38,7 +39,7 @@ class Board {
   constructor(root) {
     this.root = root;
     this.svg = root.querySelector("svg.tree");
-    this.held = new Map(); // positions of bars that Python has not answered yet
+    this.held = new Map(); // bar positions that Python has not confirmed
     this.queue = [];
     this.inFlight = null;
     this.last = 0;
@@ -83,7 +84,7 @@ class Board {
     this.queue = [];
     this.inFlight = this.sent[this.sent.length - 1].id;
     this.send(this.sent);
-    // What was lost on the way, as when the server was started again, is asked for once more.
+    // Resend requests that were lost, for example because the server restarted.
     clearTimeout(this.again);
     this.again = setTimeout(() => {
       if (this.inFlight === null) return;
@@ -184,7 +185,7 @@ class Board {
       if (parent >= 0) children.get(parent).push(i);
     }
     const levels = Math.max(...depth.values()), place = new Map();
-    // What stands to the right of a leaf: less of it leaves room for the words between many levels.
+    // Space to the right of the leaves; with many levels it is smaller, to leave room for labels between the levels.
     this.tight = levels > 2;
     const room = !this.data.sliders ? 240 : this.tight ? 300 : 340;
     const high = this.data.sliders || Object.keys(tree.marks).length ? 44 : 34;
@@ -338,7 +339,7 @@ class Board {
     }));
   }
 
-  // The tree by indent, and on each row the gradient: to the right where a step raises the logit.
+  // The tree as an indented list, with the gradient in each row: to the right if a gradient step raises the logit.
   smallTree(data, card) {
     const { tree } = data, row = 19, path = new Set(tree.path);
     const depth = new Map([[0, 0]]), at = new Map([[0, 6]]);
@@ -388,7 +389,7 @@ class Board {
     }));
   }
 
-  // Hands
+  // Pointer and keyboard
 
   down(event) {
     const bar = event.target.closest(".bar");
@@ -478,7 +479,7 @@ class Board {
       button.textContent = "Copied";
       setTimeout(() => (button.textContent = "Copy link"), 1500);
     } catch {
-      // Not allowed here, as without https: then it can be copied by hand.
+      // The browser denies access, for example without https: show the link so that you can copy it.
       field.hidden = false;
       field.value = link;
       field.select();

@@ -1,4 +1,4 @@
-"""What the board shows, as plain data: every number is written here, so that the browser only places it."""
+"""Contents of the board as plain data; all numbers are formatted here, so that the browser only places them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hierapp.lab.example import Example
 from hierapp.lab.judgement import Judgement, Refusal, judge_all
 from hierapp.lab.numbers import number, of_log, signed
 
-# More nodes than these are not drawn: of a large tree the true path, what was predicted, and the nodes beside them.
+# Maximum number of nodes drawn; larger trees show the true path, the paths to predictions, and their child nodes.
 MOST_ROWS = 60
 MOST_LINES = 14
-EVERY = 4  # of so many steps of a descent one is played
+EVERY = 4  # an animation shows one of this number of descent steps
 
 
 def contents(
@@ -27,15 +27,15 @@ def contents(
     look: int | None = None,
     ready: bool = True,
 ) -> dict[str, Any]:
-    """The tree, the losses' and decoders' cards, and the formulas of the node that is looked at.
+    """Return the tree, the cards of the losses and decoders, and the formulas of the selected node.
 
     Args:
         example: the example.
-        losses: those to show.
-        decoders: those to show; they are marked in the tree as well.
-        shows: of tree, losses, formulas and decoders.
-        look: a node whose formulas are wanted.
-        ready: whether torch may be used; without it the tree alone is there.
+        losses: the losses to show.
+        decoders: the decoders to show; their predictions are also marked in the tree.
+        shows: any of "tree", "losses", "formulas" and "decoders".
+        look: the node whose formulas are shown; None for no node.
+        ready: whether torch may be used; without it only the tree is returned.
     """
     cards = bool({"losses", "formulas"} & set(shows))
     words = judge_all(example, losses) if ready and (cards or look is not None) else ()
@@ -51,7 +51,7 @@ def contents(
 
 
 def tree_part(example: Example, decisions: Sequence[Decision], rows: Sequence[int]) -> dict[str, Any]:
-    """Names, parents, and what is written beside nodes and edges."""
+    """Return names, parents, and the labels of nodes and edges."""
     marks: dict[int, list[str]] = {}
     for decision in decisions:
         marks.setdefault(decision.node, []).append(decision.choice.rule)
@@ -72,7 +72,7 @@ def tree_part(example: Example, decisions: Sequence[Decision], rows: Sequence[in
 
 
 def visible(example: Example, decisions: Sequence[Decision] = ()) -> list[int]:
-    """The nodes that are drawn, in the tree's order."""
+    """Return the nodes to draw, in the tree's order."""
     tree = example.tree
     if len(tree.nodes) <= MOST_ROWS:
         return list(range(len(tree.nodes)))
@@ -84,7 +84,7 @@ def visible(example: Example, decisions: Sequence[Decision] = ()) -> list[int]:
 
 
 def formulas(example: Example, node: int, words: Sequence[Judgement | Refusal]) -> dict[str, Any]:
-    """What stands behind a node's numbers, with the numbers put in."""
+    """Return the formulas of a node's values, with the numbers inserted."""
     tree, name = example.tree, example.tree.nodes[node]
     lines: list[dict[str, str]] = []
     if node:
@@ -114,12 +114,12 @@ def formulas(example: Example, node: int, words: Sequence[Judgement | Refusal]) 
 
 def frames(descent: Descent, losses: Sequence[LossChoice], decoders: Sequence[DecoderChoice], shows: Collection[str]
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """The contents along a descent, without its end."""
+    """Return the contents along a descent, excluding its last example."""
     return [contents(example, losses, decoders, shows) for example in descent.examples[:-1][::EVERY]]
 
 
 def largest_slope(words: Sequence[Judgement | Refusal]) -> float:
-    """The largest gradient among the losses, which the longest bar stands for."""
+    """Return the largest absolute gradient among the losses, the length of the longest bar."""
     sizes = [abs(slope) for word in words if isinstance(word, Judgement) for slope in word.gradient if slope]
     return max(sizes, default=0.0)
 

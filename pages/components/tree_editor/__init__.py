@@ -1,4 +1,4 @@
-"""The tree editor: a Streamlit component that draws a draft and asks for edits. The edits themselves are Python's."""
+"""The tree editor: a Streamlit component that draws a draft and requests edits. Python applies the edits."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Ask = Callable[[Sequence[Mapping[str, Any]]], str]
 
 
 def tree_editor(draft: Draft, ask: Ask, classes: Sequence[str] | None = None, key: str = "tree-editor") -> None:
-    """Show the editor of a draft; edits are done on the draft before the script runs again.
+    """Show the editor of a draft; edits are applied to the draft before the script reruns.
 
     Args:
-        draft: what is edited.
-        ask: does the edits and says what came of them.
-        classes: the class names that the leaves are to be; what is missing is offered, what is unknown marked.
+        draft: the draft to edit.
+        ask: a function that applies the edits and returns a message about the result.
+        classes: the expected class names of the leaves; missing ones are offered, unknown ones are marked.
         key: the widget's key.
     """
     told = f"{key}-message"
@@ -45,7 +45,7 @@ def tree_editor(draft: Draft, ask: Ask, classes: Sequence[str] | None = None, ke
 
 
 def contents(draft: Draft, classes: Sequence[str] | None, message: str = "") -> dict[str, Any]:
-    """What the component needs to draw."""
+    """Return the data that the component draws."""
     tree = draft.tree
     leaves, wanted = set(tree.leaves), set(classes or tree.leaves)
     return {

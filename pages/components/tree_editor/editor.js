@@ -1,4 +1,4 @@
-// The tree editor: draws a label tree and asks for edits. Python does them and sends the new tree; what is on screen only
+// The tree editor: draws a label tree and requests edits. Python applies them and sends the new tree; display state
 // (zoom, folds, selection) stays here. An edit that Python has not confirmed is sent again with the next one.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -60,7 +60,7 @@ class Editor {
   }
 
   follow(edit) {
-    // What was made or renamed is selected, and a fold goes along with its node's name.
+    // Select the node that was created or renamed; a folded node stays folded under its new name.
     if (!["add", "rename", "group"].includes(edit.op) || !this.index.has(edit.name)) return;
     if (edit.op === "rename" && this.folded.delete(edit.node)) this.folded.add(edit.name);
     this.selected = new Set([edit.name]);
@@ -68,7 +68,7 @@ class Editor {
   }
 
   foldLarge() {
-    // Open from the root down as long as some 60 rows are enough.
+    // Unfold levels from the root down, up to about 60 rows.
     let rows = 1, level = [0];
     for (let i0 = 0; level.length; i0++) {
       const next = level.flatMap((i) => this.children[i]);
@@ -91,7 +91,7 @@ class Editor {
     this.say("…");
   }
 
-  // What is where
+  // Layout
 
   layout() {
     const { parents } = this.data;
@@ -124,7 +124,7 @@ class Editor {
     this.tell();
   }
 
-  // Of large trees only what is in view, and a screen above and below it.
+  // For large trees, draw only the visible part and one screen above and below it.
   paint(whole) {
     const height = this.svg.clientHeight || 560, { y: top, k } = this.view;
     const all = whole || this.place.size <= 400;
@@ -253,7 +253,7 @@ class Editor {
   fit(only) {
     const box = this.svg.getBoundingClientRect();
     if (!box.width) return void requestAnimationFrame(() => this.svg.isConnected && (this.fit(only), this.paint()));
-    // At first nothing is too small to read; when all of it is asked for, all of it is shown.
+    // The initial view stays readable; fitting the complete tree may zoom out further.
     const least = only ? 0.75 : 0.05;
     const k = Math.min(1.1, Math.max(least, Math.min(box.width / this.size.w, box.height / this.size.h)));
     this.view = { x: 8, y: Math.max(0, (box.height - k * this.size.h) / 2), k };
@@ -336,7 +336,7 @@ class Editor {
       next = this.children[i][0] ?? i;
     }
     if (key === "ArrowUp" || key === "ArrowDown") {
-      // The nearest of the same level; else the next in the tree's order.
+      // The nearest node of the same level, or else the next node in the tree's order.
       const step = key === "ArrowUp" ? -1 : 1;
       const level = this.visible.filter((j) => this.place.get(j).x === here.x);
       next = level[level.indexOf(i) + step] ?? this.visible[at + step];
