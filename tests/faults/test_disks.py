@@ -149,7 +149,7 @@ class NoRoom(LocalBackend):
 def test_a_run_that_cannot_start_on_a_full_disk_waits_on(store, monkeypatch):
     (run,) = store.add([config()], DIGITS)
     launcher = Scheduler(store, {"local": NoRoom})
-    monkeypatch.setattr(scheduler, "ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "FULL_DISK_SECONDS", 0.0)
     for _ in range(3):
         assert scheduler._step(launcher), "the launcher lives"
         assert store.run(run).state == "queued"
