@@ -204,7 +204,7 @@ def _descent(lab: Lab) -> None:
     if len(titles) > 1:
         st.session_state["lab-down"] = place
         st.selectbox(
-            "Steps go down",
+            "Gradient step on",
             range(len(titles)),
             format_func=titles.__getitem__,
             key="lab-down",

@@ -75,7 +75,7 @@ def scheduler_fields() -> None:
             st.warning(f"Ray is not installed here: `{extras.how_to_install('ray')}`.", icon=":material/package_2:")
     with kept("retries", settings.retries(store), lambda count: common.actions().set_retries(count)) as bound:
         st.number_input(
-            "Resume interrupted runs by themselves, at most so many times",
+            "Automatic retries of interrupted runs",
             0,
             settings.MOST_RETRIES,
             disabled=not common.actions().may_steer,
@@ -107,7 +107,7 @@ def storage() -> None:
 
 def versions() -> None:
     st.subheader("Versions")
-    st.caption("Copy them into a report of a fault.")
+    st.caption("Include these lines when you report a bug.")
     st.code(
         "\n".join(f"{name} {version}" for name, version in system_status.versions().items()),
         language=None,
