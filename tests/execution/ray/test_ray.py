@@ -290,13 +290,13 @@ def test_workers_tell_the_store_actor_what_they_do_and_hear_what_it_met(store, c
         writer.heartbeat()
 
 
-def test_a_desk_that_would_write_another_store_is_refused(store, cluster, monkeypatch):
+def test_store_actor_that_would_write_another_store_is_refused(store, cluster, monkeypatch):
     monkeypatch.setattr(processes, "machine", lambda: "another one")
     with pytest.raises(
         Unreachable, match=r"The head of the Ray cluster is not the machine with the store in .*; run the"
     ):
         cluster.nodes()
-    assert not cluster._desk
+    assert not cluster._store_actor
 
 
 def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
