@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +25,7 @@ from benchmarks.gpu.session import Session
 INI = """[pytest]
 addopts = --strict-markers --import-mode=importlib -p no:cacheprovider -p benchmarks.gpu.pytest_lines
 markers =
-    real_data: needs the real CIFAR files
-    faults: kills processes for minutes
+{markers}
 """
 HAS_CUDA_TESTS = re.compile(r"^def test_\w*_cuda\(|^@on_devices", re.MULTILINE)
 MOST_FAULTS = 30
@@ -71,7 +71,9 @@ def run(session: Session) -> None:
     """Run the tests; a row for each file, a fault for each test that failed."""
     with tempfile.TemporaryDirectory() as folder:
         ini, lines = Path(folder) / "pytest.ini", Path(folder) / "tests.jsonl"
-        ini.write_text(INI)
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+        markers = project["tool"]["pytest"]["ini_options"]["markers"]
+        ini.write_text(INI.format(markers="\n".join(f"    {marker}" for marker in markers)))
         tests, problem = Tests(), ""
         while session.seconds_left() > SPARE_SECONDS:
             begun, problem = len(tests.results), pytest_once(session, ini, lines)
