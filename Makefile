@@ -17,7 +17,7 @@ run: .venv/.app  ## open the app
 test: .venv/.tests lint  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-fast: .venv/.tests  ## the quick tests, in under two minutes on two cores
+test-fast: .venv/.tests  ## the quick tests, about two minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)"
 
 coverage: .venv/.tests  ## branch coverage by the quick tests; line by line in .cache/coverage/html

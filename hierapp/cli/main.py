@@ -33,7 +33,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "app": {"app": "open the app in the browser"},
     "data": {"data": "list, get, import or delete data sets"},
     "trees": {"tree": "check, show or convert label trees"},
-    "similarities": {"similarity": "which classes are alike, for simloss"},
+    "similarities": {"similarity": "which classes are similar, for simloss"},
     "store": {"store": "back up, restore or check what is kept"},
     "tags": {"tag": "give a run these tags in place of those that it has"},
     "notes": {"note": "write a note beside a run, or print the one it has"},

@@ -31,7 +31,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     made.add_argument("figures", nargs="*", metavar="FIGURE", help="as 3a, 10, poster or appendix-a; all by default")
     made.add_argument("--size", choices=("quick", "full"), default="quick", help="5 epochs, or 40; quick by default")
     made.add_argument("--data", default="cifar10", help="another data set than the paper's")
-    made.add_argument("--seeds", type=int, metavar="N", help="at most so many seeds of a group")
+    made.add_argument("--seeds", type=int, metavar="N", help="at most N seeds of a group")
     made.add_argument("--epochs", type=int, metavar="N", help="at most so many epochs of a run")
     made.add_argument(
         "--slots",

@@ -71,7 +71,8 @@ class GpuWorker:
                 line = ""
             if line is None:
                 open_ = False
-            elif line:
+            elif line and not self._is_broken:
+                # A broken worker takes no run any more: the scheduler queues again what it was given, once it is gone.
                 self._start(*line.split())
             if self._active:
                 idle_since = time.monotonic()

@@ -73,7 +73,7 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
         "runs/RUN/run.json": "state, times, tags and note, and what the run was trained with",
         "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
         "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
-        "runs/RUN/similarity.csv": "which classes are alike, if the loss was given that",
+        "runs/RUN/similarity.csv": "which classes are similar, if the loss was given that",
         "runs/RUN/metrics.csv, metrics.parquet": "every metric recorded in training: epoch (1.5 is the middle of the"
         " second), metric, value",
         "runs/RUN/confusion_test.csv, confusion_validation.csv": "counts of images, rows true, columns predicted; of"

@@ -169,7 +169,7 @@ LOSSES: dict[str, LossEntry] = {
     "conditional": LossEntry(
         "conditional:Conditional",
         "Conditional",
-        "A softmax over each set of siblings; all decisions along the true path count alike.",
+        "A softmax over each set of siblings; all decisions along the true path count equally.",
         r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
         "hierarchical softmax",
         lambda tree, options: propriety.siblings_alike(),

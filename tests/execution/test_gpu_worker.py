@@ -205,6 +205,15 @@ def test_run_that_ends_without_a_word_ends_the_process(store, monkeypatch, tmp_p
     assert store.run(run).state == "running", "the launcher finds that its process is gone"
 
 
+def test_broken_process_takes_no_run_any_more(store):
+    (run,) = store.add([config()], DIGITS)
+    store.claim()
+    worker = gpu_worker.GpuWorker(store)
+    worker._is_broken = True
+    assert worker.serve(io.StringIO(f"{run} 1\n")) == 1
+    assert store.run(run).process is None, "it returns to the queue"
+
+
 def test_each_thread_has_its_own_log(tmp_path, capsys):
     with log_into(tmp_path / "a.log"):
         say("one")
