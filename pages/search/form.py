@@ -25,7 +25,7 @@ MOST_OPTIONS = 2
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate, where they do not vary", "optimization"),
     ("Augmentation of the training images, where it does not vary", "augmentation"),
-    ("Which epoch counts, and what computes", "evaluation", "machine"),
+    ("Model selection and device", "evaluation", "machine"),
 )
 RANGE = "A range as 0..1, one in which ratios count as 1e-4..1e-1:log, or several values as 32,64,128."
 

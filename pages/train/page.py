@@ -21,7 +21,7 @@ DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate", "optimization"),
     ("Augmentation of the training images", "augmentation"),
-    ("Which epoch counts, and what computes", "evaluation", "machine"),
+    ("Model selection and device", "evaluation", "machine"),
 )
 OWN_MODEL = "Or type your own as module:factory; it is called with (height, width, channels) and the number of outputs."
 WORDS = {
