@@ -112,7 +112,7 @@ def size() -> tuple[str, int, int, str, str]:
         "Judged by", list(METRICS), format_func=lambda name: METRICS[name].title, key="metric"
     )
     pruner = columns[4].selectbox(
-        "Hopeless trials",
+        "Unpromising trials",
         list(PRUNERS),
         format_func={"median": "end early (median)", "off": "let them end"}.__getitem__,
         key="pruner",
