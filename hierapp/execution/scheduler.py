@@ -1,8 +1,9 @@
 """The scheduler: process the queue, with any backend.
 
 `python -m hierapp.execution` processes the queue of the store and exits when it is empty. A lock ensures that only one
-scheduler runs at a time. Code that submits or displays runs calls `ensure_scheduler`. Workers outlive the scheduler,
-and the next scheduler takes them over.
+scheduler runs at a time; whoever starts a scheduler takes the lock first and hands it over, so that the lock tells at
+any moment whether somebody will look at the queue. Code that submits or displays runs calls `ensure_scheduler`. Workers
+outlive the scheduler, and the next scheduler takes them over.
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from hierapp import paths
@@ -29,9 +28,7 @@ from hierapp.utils.disk import disk_of
 POLL_SECONDS = 0.2
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
 GRACE_SECONDS = 10.0  # for a run to end after a request to stop
-ON_ITS_WAY_SECONDS = 10.0  # for a new scheduler to take its lock
-
-_started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}  # by store folder
+GLANCE_SECONDS = 0.02  # for which `is_at_work` may hold the lock
 
 
 class Scheduler:
@@ -151,11 +148,13 @@ def ensure_scheduler(store: Store) -> None:
     """
     if not store.is_work_left() or _is_read_only(store):
         return
-    if not is_at_work(store) and not _is_on_its_way(store):
+    with _lock(store, patience=GLANCE_SECONDS) as lock:
+        if lock is None:
+            return
         environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
         try:
-            started = processes.spawn(["hierapp.execution"], store.folder / LOG, environment)
-            _started[store.folder] = (started, time.monotonic())
+            # The lock is that of the open file, which the process inherits: it is at work from the start.
+            processes.spawn(["hierapp.execution", str(lock)], store.folder / LOG, environment, files=[lock])
         except OSError as error:
             raise StoreError(
                 f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
@@ -163,18 +162,12 @@ def ensure_scheduler(store: Store) -> None:
             ) from error
 
 
-def _is_on_its_way(store: Store) -> bool:
-    """Return whether a scheduler started by this process does not hold the lock yet: Python takes a second to start."""
-    scheduler, since = _started.get(store.folder, (None, 0.0))
-    return scheduler is not None and scheduler.poll() is None and time.monotonic() - since < ON_ITS_WAY_SECONDS
-
-
 def reap_lost_runs(store: Store) -> None:
     """Record now which running runs have lost their process, then call `ensure_scheduler`."""
     if not store.is_work_left() or _is_read_only(store):
         return
-    with _lock(store) as taken:
-        if taken:
+    with _lock(store) as lock:
+        if lock is not None:
             scheduler = Scheduler(store, backends())
             for run in store.runs(states=("running",)):
                 if run.launcher in (None, "local"):
@@ -192,21 +185,34 @@ def is_at_work(store: Store) -> bool:
         return not _try_lock(file)
 
 
-def run_scheduler(store: Store) -> None:
-    """Process the queue until nothing is left to do or another scheduler is running."""
+def run_scheduler(store: Store, lock: int | None = None) -> None:
+    """Process the queue until nothing is left to do or another scheduler is running.
+
+    Args:
+        store: the store with the queue.
+        lock: the descriptor of the lock's file if the lock was taken for this process.
+    """
+    if lock is not None:
+        os.set_inheritable(lock, False)  # a worker that outlives this process must not keep the lock
+        with os.fdopen(lock, "a"):
+            _process_queue(store)
     # A run queued just before the lock is released starts no scheduler, because the lock is held; so check again after
     # the release.
     while store.is_work_left():
         # `ensure_scheduler` holds the lock briefly while it checks.
         with _lock(store, patience=1.0) as taken:
-            if not taken:
+            if taken is None:
                 return
-            say(f"at work, process {os.getpid()}")
-            scheduler = Scheduler(store, backends(), say)
-            while _step(scheduler):
-                time.sleep(POLL_SECONDS)
-            scheduler.close()
-            say("nothing is left to do")
+            _process_queue(store)
+
+
+def _process_queue(store: Store) -> None:
+    say(f"at work, process {os.getpid()}")
+    scheduler = Scheduler(store, backends(), say)
+    while _step(scheduler):
+        time.sleep(POLL_SECONDS)
+    scheduler.close()
+    say("nothing is left to do")
 
 
 def _step(scheduler: Scheduler) -> bool:
@@ -223,9 +229,9 @@ def _is_read_only(store: Store) -> bool:
 
 
 @contextmanager
-def _lock(store: Store, patience: float = 0.0) -> Iterator[bool]:
-    """Try for `patience` seconds to take the scheduler's lock; yield whether it was taken. The system releases the
-    lock when its holder dies."""
+def _lock(store: Store, patience: float = 0.0) -> Iterator[int | None]:
+    """Try for `patience` seconds to take the scheduler's lock; yield the descriptor of its file, or None if another
+    process holds it. The system releases the lock when no process has the file open any more."""
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         file = (store.folder / "launcher.lock").open("a")
@@ -234,8 +240,8 @@ def _lock(store: Store, patience: float = 0.0) -> Iterator[bool]:
     with file:
         until = time.monotonic() + patience
         while not (taken := _try_lock(file)) and time.monotonic() < until:
-            time.sleep(0.05)
-        yield taken
+            time.sleep(GLANCE_SECONDS / 4)
+        yield file.fileno() if taken else None
 
 
 def _try_lock(file: IO[str]) -> bool:

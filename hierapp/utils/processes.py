@@ -22,7 +22,11 @@ from hierapp import paths
 
 
 def spawn(
-    arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, with_input: bool = False
+    arguments: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    with_input: bool = False,
+    files: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `python -m` with these arguments in its own session, so that it outlives the calling process.
 
@@ -31,6 +35,7 @@ def spawn(
         log: the file to which the output is appended.
         environment: variables in addition to those of this process.
         with_input: whether standard input is a pipe from this process.
+        files: descriptors of open files that the process inherits, under the same numbers.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     # The interpreter finds an installed hierapp without help; no other folder may precede its library.
@@ -43,6 +48,7 @@ def spawn(
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=files,
             env={
                 **os.environ,
                 "PYTHONPATH": search,

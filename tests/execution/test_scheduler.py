@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,7 +83,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, dict[s
     """What would have been started; each such process seems alive until it is given a code."""
     begun: list[tuple[list[str], Path, dict[str, str], FakeProcess]] = []
 
-    def spawn(arguments, log, environment=None, with_input=False):
+    def spawn(arguments, log, environment=None, with_input=False, files=()):
         begun.append((list(arguments), log, dict(environment or {}), FakeProcess(1_000_000 + len(begun))))
         return begun[-1][3]
 
@@ -147,7 +148,7 @@ def test_a_submit_starts_a_launcher_for_this_store_and_this_data(store, faked, t
     ids = execution.submit(store, configs(2), DIGITS)
     assert [run.id for run in store.runs()] == ids
     ((arguments, log, environment, _),) = faked
-    assert arguments == ["hierapp.execution"]
+    assert arguments[0] == "hierapp.execution"
     assert log == store.folder / "launcher.log"
     assert environment == {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(tmp_path / "data")}
 
@@ -164,7 +165,7 @@ def test_nothing_is_started_where_nothing_waits(store, faked):
 def test_no_second_launcher_starts_while_one_is_at_work(store, faked):
     store.add(configs(1), DIGITS)
     with scheduler._lock(store) as taken:
-        assert taken
+        assert taken is not None
         scheduler.ensure_scheduler(store)
         scheduler.run_scheduler(store)  # returns at once, and does not touch the queue
         assert faked == []
@@ -180,23 +181,55 @@ def test_whether_a_launcher_is_at_work_is_told_without_starting_one(store, faked
     assert not scheduler.is_at_work(store)
     assert not (store.folder / "launcher.lock").exists()
     with scheduler._lock(store) as taken:
-        assert taken
+        assert taken is not None
         assert scheduler.is_at_work(store)
     assert not scheduler.is_at_work(store)
     assert faked == []
 
 
-def test_one_launcher_is_started_however_often_a_page_looks(store, faked, monkeypatch):
+def test_one_scheduler_is_started_however_often_a_page_looks(store, monkeypatch):
     store.add(configs(1), DIGITS)
+    inherited: list[int] = []
+    monkeypatch.setattr(processes, "spawn", lambda *arguments, files: inherited.extend(map(os.dup, files)))
     for _ in range(5):
         scheduler.ensure_scheduler(store)
+        assert len(inherited) == 1, "it holds the lock from the start"
+        assert scheduler.is_at_work(store)
+    os.close(inherited[0])  # it died before it read its arguments
+    scheduler.ensure_scheduler(store)
+    assert len(inherited) == 2
+    os.close(inherited[1])
+
+
+def test_a_run_that_is_queued_while_the_scheduler_exits_starts_the_next_one(store, monkeypatch):
+    """A scheduler that has found nothing left to do is of no use, though its process is still there."""
+    store.add(configs(1), DIGITS)
+    begun: list[list[str]] = []
+
+    def spawn(arguments, log, environment, files):
+        begun.append(arguments)
+        lock = os.dup(files[0])
+        monkeypatch.setattr(Scheduler, "step", lambda self: False)
+        monkeypatch.setattr(Store, "is_work_left", lambda self, running=True: False)
+        scheduler.run_scheduler(store, lock)
+        monkeypatch.undo()
+        monkeypatch.setattr(processes, "spawn", spawn)
+        return FakeProcess(1_000_000)  # seems alive
+
+    monkeypatch.setattr(processes, "spawn", spawn)
+    for count in (1, 2, 3):
+        scheduler.ensure_scheduler(store)
+        assert len(begun) == count
+        assert not scheduler.is_at_work(store)
+
+
+def test_a_glance_at_the_lock_does_not_keep_a_scheduler_from_being_started(store, faked):
+    store.add(configs(1), DIGITS)
+    file = (store.folder / "launcher.lock").open("a")
+    assert scheduler._try_lock(file)  # as `is_at_work` does for an instant
+    threading.Timer(scheduler.GLANCE_SECONDS / 4, file.close).start()
+    scheduler.ensure_scheduler(store)
     assert len(faked) == 1
-    faked[0][3].code = 1  # it died before it took the lock
-    scheduler.ensure_scheduler(store)
-    assert len(faked) == 2
-    monkeypatch.setattr(scheduler, "ON_ITS_WAY_SECONDS", -1.0)  # it hangs
-    scheduler.ensure_scheduler(store)
-    assert len(faked) == 3
 
 
 def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):

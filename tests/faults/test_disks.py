@@ -156,7 +156,7 @@ def test_a_run_that_cannot_start_on_a_full_disk_waits_on(store, monkeypatch):
 
 
 def test_a_launcher_that_cannot_be_started_is_told_and_the_runs_wait(store, monkeypatch):
-    def spawn(*arguments: object) -> None:
+    def spawn(*arguments: object, **named: object) -> None:
         raise NoRoom.error
 
     monkeypatch.setattr("hierapp.utils.processes.spawn", spawn)

@@ -176,7 +176,7 @@ def assert_same_weights(first: Path, second: Path) -> None:
 def test_a_run_goes_on_when_its_launcher_and_the_store_actor_are_killed(store, cluster, monkeypatch):
     begun: list[subprocess.Popen[bytes]] = []
     really = processes.spawn
-    monkeypatch.setattr(processes, "spawn", lambda *given: begun.append(really(*given)) or begun[-1])
+    monkeypatch.setattr(processes, "spawn", lambda *given, **named: begun.append(really(*given, **named)) or begun[-1])
     (run,) = execution.submit(store, configs(epochs=100), DIGITS)
     wait_for(lambda: store.run(run).epoch, "the first epoch")
     begun[0].kill()
