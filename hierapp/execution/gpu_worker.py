@@ -136,6 +136,7 @@ def main() -> int:
 
     worker = GpuWorker(Store())
     signal.signal(signal.SIGTERM, worker.stop)
+    compute.disable_algorithm_search()
     # Set once for all runs, because the setting applies to the process.
     with compute.determinism("off", compute.choose_device("auto")):
         code = worker.serve(sys.stdin)

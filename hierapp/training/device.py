@@ -18,6 +18,8 @@ SMALL_BATCH = 50_000  # the digits have 8,192 numbers in a batch of 128, Fashion
 
 Precision = Literal["float32", "bfloat16"]
 
+_may_search = True  # whether cuDNN may time its algorithms in this process
+
 
 def choose_device(wanted: str) -> torch.device:
     """Return the requested device; "auto" chooses cuda, else mps, else cpu.
@@ -101,6 +103,15 @@ def conditions(device: torch.device, precision: str) -> dict[str, str]:
     }
 
 
+def disable_algorithm_search() -> None:
+    """Keep cuDNN from timing its algorithms, for the rest of this process.
+
+    The search waits for the whole device, which CUDA does not allow while another thread captures a graph.
+    """
+    global _may_search
+    _may_search = False
+
+
 @contextmanager
 def determinism(wanted: str, device: torch.device) -> Iterator[bool]:
     """Use only deterministic algorithms in this context if wanted ("auto": on a CPU), and yield whether this is so.
@@ -119,7 +130,7 @@ def determinism(wanted: str, device: torch.device) -> Iterator[bool]:
         # CUDA's matrix library reads this at its start.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(on)
-    torch.backends.cudnn.benchmark = not on
+    torch.backends.cudnn.benchmark = not on and _may_search
     filling.fill_uninitialized_memory = False  # only helps code that reads uninitialized memory; slow
     try:
         yield on

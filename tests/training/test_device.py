@@ -61,3 +61,10 @@ def test_determinism_is_on_by_default_on_a_cpu_and_leaves_no_trace(monkeypatch, 
         assert on == expected == torch.are_deterministic_algorithms_enabled()
         assert torch.backends.cudnn.benchmark != on
     assert (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark) == before
+
+
+def test_the_search_for_algorithms_stays_off_once_it_is_disabled(monkeypatch):
+    monkeypatch.setattr(compute, "_may_search", True)
+    compute.disable_algorithm_search()
+    with compute.determinism("off", CUDA):
+        assert not torch.backends.cudnn.benchmark
