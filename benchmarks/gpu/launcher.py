@@ -161,7 +161,7 @@ class Checks:
             if self.kind == "cuda" and any(card.memory_used is not None for card in nvml.read()):
                 self.check_given_back(before)
             none = self.ended(absent, elsewhere)
-            right = none.state == "failed" and (none.error or "").startswith("The device 'cuda' is not to be had here;")
+            right = none.state == "failed" and (none.error or "").startswith("The device 'cuda' is not available")
             self.check("a run for a GPU where there is none", right, f"{none.state}: {none.error}")
         finally:
             self.end_runs(elsewhere)

@@ -30,8 +30,8 @@ def sheet(outputs: Outputs, rows: Sequence[int], theme: str = "light", folder: P
     known = np.array([place.get(name, -1) for name in names])
     if len(labels) != len(outputs.target) or not np.array_equal(known[labels], outputs.target):
         raise DatasetError(
-            f"The test images of {outputs.data!r} are not those that the run has seen; the set has changed since, so"
-            " train again to see pictures."
+            f"The test images of {outputs.data!r} are not those that the run was tested on; the data set has changed "
+            "since, so train again to see images."
         )
     chosen = np.asarray(rows, np.int64)
     p = outputs.probabilities[chosen].astype(np.float64)

@@ -116,7 +116,7 @@ class TreeLoss(nn.Module):
             logits = _flat(_float(logits))
             return logits, _flat(target).to(logits.dtype)
         raise ConfigError(
-            f"Expected target to be whole numbers {[len(logits), *inner]} or probabilities"
+            f"Expected target to be integers {[len(logits), *inner]} or probabilities"
             f" {[len(logits), self.num_leaves, *inner]} but got {target.dtype} {list(target.shape)}."
         )
 
@@ -259,10 +259,10 @@ def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | No
         # On the default device, like all other tables, wherever the weights are.
         values = torch.as_tensor(weight, dtype=torch.float64, device=torch.get_default_device()).detach().clone()
     except (TypeError, ValueError, RuntimeError):
-        raise ConfigError("The class weights hold what is no number; give one number a leaf.") from None
+        raise ConfigError("The class weights contain a value that is not a number; give one number per leaf.") from None
     if values.shape != (size,) or not (values.isfinite() & (values >= 0)).all():
         raise ConfigError(
-            f"Expected class weights of shape [{size}], finite and not negative, but got {list(values.shape)}"
+            f"Expected class weights of shape [{size}], finite and non-negative, but got {list(values.shape)}"
             f"{' with other entries' if values.shape == (size,) else ''}."
         )
     return values

@@ -81,13 +81,13 @@ class _Form:
 
 
 _SENTENCES: dict[Kind, str] = {
-    "same": "In theory both are the same loss, up to a constant and with the same gradients: between runs that differ"
-    " in nothing else, all difference is noise.",
-    "scaled": "In theory both are the same loss{times}: that is another learning rate for SGD, and next to nothing for"
-    " Adam, which divides by the size of the gradients.",
-    "coordinates": "In theory both are the same loss of the classes' probabilities{times}, in other coordinates: a"
-    " softmax over all classes, or one over each set of siblings in the tree. They are least at the same probabilities,"
-    " and only the way there differs.",
+    "same": "In theory both are the same loss up to a constant, with the same gradients: differences between runs "
+    "that differ in nothing else are noise.",
+    "scaled": "In theory both are the same loss{times}: for SGD this is a different learning rate, for Adam it has "
+    "almost no effect, because Adam divides by the size of the gradients.",
+    "coordinates": "In theory both are the same loss of the class probabilities{times}, parametrized differently: a "
+    "softmax over all classes, or one over each set of siblings in the tree. They have the same minimum, and only the "
+    "path to it differs.",
 }
 
 

@@ -160,7 +160,9 @@ class Hierarchical(SoftPathLoss):
         **shared: Unpack[Shared],
     ) -> None:
         if matrix_form and soft:
-            raise ConfigError("The matrix form (3) has no soft labels; leave soft at 0 or matrix_form out.")
+            raise ConfigError(
+                "The matrix form (3) does not support soft labels; set soft to 0 or leave matrix_form out."
+            )
         self.propriety = propriety.hierarchical(tree, targets, mass, soft)
         if not self.propriety.is_proper and not soft:
             warnings.warn(self.propriety.reason, ImproperLossWarning, stacklevel=2)

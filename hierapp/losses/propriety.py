@@ -43,7 +43,8 @@ def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Pro
         return away
     if tree.is_uniform_depth:
         return Propriety(
-            True, "On a tree of uniform depth the second term is constant and siblings weigh alike on every path."
+            True,
+            "On a tree of uniform depth the second term is constant, and siblings have the same weight on every path.",
         )
     wanted = 1.0 if targets == "path" else 0.0
     if mass == wanted:
@@ -51,13 +52,13 @@ def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Pro
             True,
             "On a ragged tree path targets with mass 1 are a Bregman divergence."
             if targets == "path"
-            else "Leaf targets without the second term are -log z(y), cross-entropy in other coordinates.",
+            else "Leaf targets without the second term are -log z(y), cross-entropy in a different parametrization.",
         )
     towards = "shallow" if mass > wanted else "deep"
     return Propriety(
         False,
-        f"On a ragged tree {targets} targets with mass {mass:g} pull towards {towards} leaves; path targets with mass"
-        " 1, or leaf targets with mass 0, do not.",
+        f"On a ragged tree {targets} targets with mass {mass:g} are biased towards {towards} leaves; path targets "
+        "with mass 1, and leaf targets with mass 0, are not.",
     )
 
 
@@ -69,15 +70,16 @@ def convex(tree: LabelTree, soft: float) -> Propriety:
 
 def siblings_alike() -> Propriety:
     """Judge a sum of cross-entropies of decisions, each with a weight above 0 that is the same for all siblings."""
-    return Propriety(True, "Each decision is a cross-entropy whose weight is the same for all siblings.")
+    return Propriety(True, "Each decision contributes a cross-entropy with the same weight for all siblings.")
 
 
 def cross_entropy(label_smoothing: float) -> Propriety:
     """Judge cross-entropy: with label smoothing, the smoothed truth minimizes the expected loss."""
     if label_smoothing == 0:
-        return Propriety(True, "Cross-entropy is least at the truth.")
+        return Propriety(True, "Cross-entropy has its minimum at the true probabilities.")
     return Propriety(
-        False, f"It is least at the truth mixed with a share of {label_smoothing:g} of the uniform distribution."
+        False,
+        f"Its minimum is the true distribution mixed with a share of {label_smoothing:g} of the uniform distribution.",
     )
 
 
@@ -85,22 +87,24 @@ def regularized(penalty: float) -> Propriety:
     """Judge cross-entropy with an entropy bonus, which flattens the probabilities that minimize the loss."""
     if penalty == 0:
         return cross_entropy(0.0)
-    return Propriety(False, "The reward for entropy makes it least at probabilities flatter than the truth.")
+    return Propriety(False, "The entropy bonus moves the minimum to probabilities flatter than the true ones.")
 
 
 def soft_labels(beta: float) -> Propriety:
     """Judge soft labels: the truth spread over similar classes minimizes the expected loss."""
     return Propriety(
-        False, f"It is least at the truth smeared over near classes by beta = {beta:g}; the larger beta, the less."
+        False,
+        f"Its minimum is the true distribution spread over nearby classes by beta = {beta:g}; the larger beta, "
+        "the smaller the spread.",
     )
 
 
 def simloss(is_identity: bool) -> Propriety:
     """Judge SimLoss, which gives credit for similar classes."""
     if is_identity:
-        return Propriety(True, "No class is like another here, so that it is cross-entropy.")
+        return Propriety(True, "No two classes are similar here, so it equals cross-entropy.")
     return Propriety(
-        False, "Similar classes share their credit: it need not tell them apart, and prefers the central ones."
+        False, "Similar classes share credit: the loss does not need to tell them apart, and favors the central ones."
     )
 
 
@@ -108,8 +112,8 @@ def tree_wasserstein() -> Propriety:
     """Judge tree-Wasserstein: its expectation over hard targets is linear in the probabilities."""
     return Propriety(
         False,
-        "For hard targets its expectation is linear in the probabilities: least with all of it on the leaf of least"
-        " expected distance.",
+        "For hard targets its expectation is linear in the probabilities: the minimum puts all probability on the "
+        "leaf with the smallest expected distance.",
     )
 
 
@@ -130,7 +134,8 @@ def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) ->
     if (ratio := similarity_spec.ratio_of(similarity)) is not None:
         return simloss(is_identity=size == 1 or ratio <= lower_bound)
     raise ConfigError(
-        f"The similarity {similarity!r} is a word of a run's configuration; give its matrix over the tree's leaves, as"
+        f"The similarity {similarity!r} is a name from a run's configuration; pass its matrix over the tree's leaves, "
+        "as"
         " hierapp.similarities.library.with_matrix does."
     )
 
@@ -141,19 +146,24 @@ def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[fl
     chosen = tuple(float(weight) for weight in weights) if weights is not None else (1.0,) * levels
     if len(chosen) != levels:
         raise ConfigError(
-            f"Expected {levels} weights of level-wise, one for each level below the root, but got {len(chosen)}."
+            f"Expected {levels} weights for level-wise, one for each level below the root, but got {len(chosen)}."
         )
     if not all(0 <= weight < math.inf for weight in chosen) or max(chosen) == 0:
-        raise ConfigError("Expected weights of level-wise that are finite, not negative and not all 0.")
+        raise ConfigError("Expected weights for level-wise that are finite, non-negative and not all 0.")
     return chosen
 
 
 def level_wise(tree: LabelTree, weights: Iterable[float] | None) -> Propriety:
     """Judge level-wise cross-entropies of marginals; on the last level every leaf stands alone."""
     if checked_levels(tree, weights)[-1] > 0:
-        return Propriety(True, "Each level's cross-entropy is least at the truth, and the last level has every leaf.")
+        return Propriety(
+            True,
+            "Each level's cross-entropy has its minimum at the true probabilities, and the last "
+            "level contains every leaf.",
+        )
     return Propriety(
-        False, "The last level has weight 0, so that leaves are told apart only as far as levels above do."
+        False,
+        "The last level has weight 0, so leaves are distinguished only as far as the levels above distinguish them.",
     )
 
 
@@ -163,5 +173,6 @@ def _soft(tree: LabelTree, soft: float) -> Propriety | None:
     if soft == 0 or len(deciding) <= 1:
         return None
     return Propriety(
-        False, f"Soft labels with weight {soft:g} pull every decision off the true path towards the uniform one."
+        False,
+        f"Soft labels with weight {soft:g} pull every decision off the true path towards the uniform distribution.",
     )

@@ -120,23 +120,23 @@ class LossEntry:
 
 _SOFT = (
     Option("soft", 0.0, "weight of a uniform target at the internal nodes off the true path"),
-    Option("soft_reduction", "mean", "how the terms of the nodes off the path are joined", choices=("mean", "sum")),
+    Option("soft_reduction", "mean", "how the terms of the nodes off the path are combined", choices=("mean", "sum")),
 )
 
 LOSSES: dict[str, LossEntry] = {
     "cross-entropy": LossEntry(
         "flat:CrossEntropy",
         "Cross-entropy",
-        "One softmax over all classes; it knows nothing of the tree.",
+        "One softmax over all classes; the tree is not used.",
         r"-\log \mathrm{softmax}(u)_y",
         "Loss in Layers, eq. 5",
         lambda tree, options: propriety.cross_entropy(options["label_smoothing"]),
-        (Option("label_smoothing", 0.0, "share of the target spread evenly over all classes", high=1.0),),
+        (Option("label_smoothing", 0.0, "share of the target distributed uniformly over all classes", high=1.0),),
     ),
     "regularized-cross-entropy": LossEntry(
         "flat:RegularizedCrossEntropy",
         "Regularized cross-entropy",
-        "Cross-entropy that rewards unsure outputs by their entropy.",
+        "Cross-entropy with a bonus for the entropy of the output.",
         r"-\log p_y + \lambda \sum_i p_i \log p_i",
         "Loss in Layers, eq. 6; Pereyra et al. 2017",
         lambda tree, options: propriety.regularized(options["penalty"]),
@@ -145,7 +145,8 @@ LOSSES: dict[str, LossEntry] = {
     "hierarchical": LossEntry(
         "hierarchical:Hierarchical",
         "Hierarchical",
-        "A softmax over each set of siblings; the decisions along the true path count more the nearer the root.",
+        "A softmax over each set of siblings; decisions along the true path have more weight the closer they are to "
+        "the root.",
         r"-\sum_{v \in \mathrm{path}(y)} s(v) \log p(v) + m \sum_{v\ \mathrm{internal}} z(v)",
         "Loss in Layers, eqs. 2 and 3",
         lambda tree, options: propriety.hierarchical(tree, options["targets"], options["mass"], options["soft"]),
@@ -169,7 +170,7 @@ LOSSES: dict[str, LossEntry] = {
     "conditional": LossEntry(
         "conditional:Conditional",
         "Conditional",
-        "A softmax over each set of siblings; all decisions along the true path count equally.",
+        "A softmax over each set of siblings; all decisions along the true path have the same weight.",
         r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
         "hierarchical softmax",
         lambda tree, options: propriety.siblings_alike(),
@@ -177,13 +178,13 @@ LOSSES: dict[str, LossEntry] = {
     "hxe": LossEntry(
         "hxe:hxe",
         "Hierarchical cross-entropy (HXE)",
-        "The decisions along the true path, counting less at each step away from the root.",
+        "The decisions along the true path, with weights that decrease at each step away from the root.",
         r"-\sum_{v \in \mathrm{path}(y)} e^{-\alpha (\mathrm{depth}(v) - 1)} \log p(v)",
         "Bertinetto et al. 2020",
         lambda tree, options: propriety.siblings_alike(),
         (
-            Option("alpha", 0.1, "how fast the weights fall from the root down"),
-            Option("normalize", True, "divide the weights by their sum over all nodes: another scale, nothing else"),
+            Option("alpha", 0.1, "how fast the weights decrease with the distance from the root"),
+            Option("normalize", True, "divide the weights by their sum over all nodes; this changes the scale only"),
             Option(
                 "parametrization",
                 "flat",
@@ -195,19 +196,19 @@ LOSSES: dict[str, LossEntry] = {
     "soft-labels": LossEntry(
         "pairs:SoftLabels",
         "Soft labels",
-        "Cross-entropy against a target that is spread over the classes near the true one.",
+        "Cross-entropy against a target spread over the classes near the true one.",
         r"\mathrm{KL}(t \,\|\, \mathrm{softmax}(u)),\quad t_c \propto e^{-\beta d(c, y) / d_{\max}}",
         "Bertinetto et al. 2020",
         lambda tree, options: propriety.soft_labels(options["beta"]),
         (
-            Option("beta", 10.0, "how sharp the target is: 0 is uniform, large is the true class alone"),
-            Option("distance", "lca-height", "which distance spreads the target", choices=DISTANCES),
+            Option("beta", 10.0, "sharpness of the target: 0 is uniform, large values give the true class alone"),
+            Option("distance", "lca-height", "distance that the target is computed from", choices=DISTANCES),
         ),
     ),
     "simloss": LossEntry(
         "pairs:SimLoss",
         "SimLoss",
-        "Cross-entropy that gives a similar class part of the credit; by default the tree says which are similar.",
+        "Cross-entropy that gives similar classes partial credit; by default the tree defines the similarity.",
         r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
         "SimLoss; Kobs et al. 2020",
         lambda tree, options: propriety.simloss_of(tree, options["similarity"], options["lower_bound"]),
@@ -215,12 +216,16 @@ LOSSES: dict[str, LossEntry] = {
             Option(
                 "similarity",
                 similarity_spec.TREE,
-                "tree for the tree's own, ordinal:0.5 for 0.5 ** |i - j| in the order of the data set's classes, or the"
-                " name of one that ships or is kept",
+                "tree: derived from the tree; ordinal:0.5: 0.5 ** |i - j| in the order of the data set's classes; or "
+                "the name of a shipped or saved similarity",
                 reads=similarity_spec.canonical,
             ),
             Option(
-                "lower_bound", 0.0, "similarities below this count as 0, the rest is stretched", low=-1.0, high=0.999
+                "lower_bound",
+                0.0,
+                "similarities below this are set to 0, the others are rescaled",
+                low=-1.0,
+                high=0.999,
             ),
         ),
     ),
@@ -235,11 +240,11 @@ LOSSES: dict[str, LossEntry] = {
     "level-wise": LossEntry(
         "marginal:LevelWise",
         "Level-wise",
-        "A cross-entropy at each level of the tree, of one softmax summed up to it.",
+        "A cross-entropy at each level of the tree, from one softmax summed up to that level.",
         r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
         "multi-level baseline",
         lambda tree, options: propriety.level_wise(tree, options["weights"]),
-        (Option("weights", None, "one weight a level from the top, as in 1,0.5,0.25; all 1 if empty"),),
+        (Option("weights", None, "one weight per level from the top, as in 1,0.5,0.25; all 1 if empty"),),
     ),
 }
 
@@ -339,7 +344,7 @@ def _matrix(similarity: Any) -> Any:
         return similarity
     if similarity != similarity_spec.TREE:
         raise ConfigError(
-            f"The similarity {similarity!r} is a word of a run's configuration; give the loss the matrix, as in"
+            f"The similarity {similarity!r} is a name from a run's configuration; pass the matrix to the loss, as in"
             f" hierapp.similarities.library.find({similarity!r}, classes).over(tree.leaves)."
         )
     return None

@@ -143,7 +143,7 @@ def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:
     values: NDArray[Any] = matrix.data if sparse else matrix
     if matrix.shape != (size, size) or not (values >= 0).all():
         raise ConfigError(
-            f"Expected a confusion matrix of counts of shape [{size}, {size}], a row per leaf, but got"
+            f"Expected a confusion matrix of counts of shape [{size}, {size}], one row per leaf, but got"
             f" {list(matrix.shape)}{' with negative entries' if matrix.shape == (size, size) else ''}."
         )
     true, predicted = matrix.coords if sparse else matrix.nonzero()

@@ -91,7 +91,7 @@ def minimizer_plot(found: Minimizer) -> go.Figure:
     """Return the true probability of each leaf, and its probability where the expected loss is minimal."""
     leaves = [plain(leaf) for leaf in found.tree.leaves]
     plot = go.Figure()
-    for name, values, color in (("truth", found.truth, BLUE), ("loss is least", found.probabilities, ORANGE)):
+    for name, values, color in (("truth", found.truth, BLUE), ("minimum of the loss", found.probabilities, ORANGE)):
         plot.add_bar(
             x=leaves,
             y=list(values),
@@ -124,14 +124,14 @@ def walk_plot(walked: Sequence[Minimizer], leaf: str, at: int | None) -> go.Figu
     plot.add_scatter(
         x=steps,
         y=values,
-        name=f"{plain(leaf)} where the loss is least",
+        name=f"{plain(leaf)} at the minimum of the loss",
         mode="lines+markers+text",
         text=[number(value) for value in values],
         textposition="top center",
         line={"color": ORANGE, "width": 3},
         marker={"size": [15 if step == at else 8 for step in steps]},
     )
-    plot.update_xaxes(title="steps by which b and c lie deeper", dtick=1)
+    plot.update_xaxes(title="steps by which b and c are deeper", dtick=1)
     plot.update_yaxes(title=f"probability of {plain(leaf)}", range=[0, 1])
     return _framed(plot, 290)
 

@@ -26,7 +26,7 @@ def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], a
             name=plain(name),
             mode="lines",
             line={"width": 2, "color": colors[name]},
-            hovertemplate="threshold %{customdata[0]:.2f}: %{y:.1%} right at mean depth %{x:.2f},"
+            hovertemplate="threshold %{customdata[0]:.2f}: %{y:.1%} correct at mean depth %{x:.2f},"
             " %{customdata[1]:.0%} leaves",
         )
         if at is not None:
@@ -40,7 +40,7 @@ def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], a
                 hoverinfo="skip",
             )
     plot.update_xaxes(title="mean depth of the prediction (the root has 1)")
-    plot.update_yaxes(title="right: the true class or above it", tickformat=".0%")
+    plot.update_yaxes(title="correct: the true class or an ancestor of it", tickformat=".0%")
     return framed(plot, height=400 + 16 * max(0, len(curves) - 2))
 
 
@@ -73,9 +73,9 @@ def reliability_plot(found: Mapping[str, Sequence[Reliability]], colors: Mapping
             mode="lines+markers",
             line={"width": 1.5, "color": colors[name]},
             marker={"color": colors[name], "size": 5 + 15 * np.sqrt(count[has] / max(count.max(), 1))},
-            hovertemplate="said %{x:.1%}, true %{y:.1%}, %{customdata:,} images",
+            hovertemplate="predicted %{x:.1%}, true %{y:.1%}, %{customdata:,} images",
         )
-    plot.update_xaxes(title="probability of the likeliest class", tickformat=".0%", range=[-0.02, 1.02])
+    plot.update_xaxes(title="probability of the most likely class", tickformat=".0%", range=[-0.02, 1.02])
     plot.update_yaxes(title="accuracy", tickformat=".0%", range=[-0.04, 1.04])
     framed(plot, height=400 + 16 * max(0, len(found) - 2))
     return plot.update_layout(legend={"itemsizing": "constant"})

@@ -38,7 +38,7 @@ def best_plot(trials: Sequence[Trial], best: Sequence[tuple[int, float]], metric
                 x=[trial.number for trial in shown],
                 y=[trial.value for trial in shown],
                 text=[_said(trial) for trial in shown],
-                name=what if what != "others" else "going on, or ended early",
+                name=what if what != "others" else "running, or stopped early",
                 mode="markers",
                 marker={"color": color, "symbol": symbol, "size": 9},
                 hovertemplate="trial %{x}: %{y:" + form + "}<br>%{text}<extra></extra>",

@@ -37,47 +37,54 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str = Field(description="the data set")
-    tree: str = Field(description="the label tree, by its name or its file")
+    tree: str = Field(description="the label tree: a name or a file")
     loss: str = Field(description="the loss")
     options: dict[str, losses.OptionValue] = Field(default_factory=dict, description="options of the loss")
-    model: str = Field("lenet", description="the network, or one's own as module:factory")
+    model: str = Field("lenet", description="the network, or your own as module:factory")
     epochs: int = _field("training", 5, "passes over the training images", "epochs", ge=1, le=10_000)
-    batch_size: int = _field("training", 128, "images in a step", "batch", ge=1, le=100_000)
+    batch_size: int = _field("training", 128, "images per step", "batch", ge=1, le=100_000)
     learning_rate: float = _field(
         "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="decides the split, the first weights and the order of images")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of the split, the initial weights and the order of images")
 
-    optimizer: Optimizer = _field("optimization", "adam", "what turns gradients into steps")
-    momentum: float = _field("optimization", 0.9, "of sgd, Nesterov's", "momentum", ge=0, lt=1)
+    optimizer: Optimizer = _field("optimization", "adam", "the optimization algorithm")
+    momentum: float = _field("optimization", 0.9, "Nesterov momentum, for sgd", "momentum", ge=0, lt=1)
     weight_decay: float = _field(
         "optimization", 0.0, "L2 regularisation; decoupled in adamw", "decay", ge=0, le=10, allow_inf_nan=False
     )
-    schedule: Schedule = _field("optimization", "step", "how the learning rate goes along")
+    schedule: Schedule = _field("optimization", "step", "the learning rate schedule")
     step_epochs: int = _field(
         "optimization", 5, "epochs between the steps of the step schedule", "step every", ge=1, le=10_000
     )
     step_factor: float = _field(
-        "optimization", 0.8, "by which each step multiplies the rate", "step factor", gt=0, le=1
+        "optimization", 0.8, "factor by which each step multiplies the rate", "step factor", gt=0, le=1
     )
     warmup_epochs: float = _field(
-        "optimization", 0.0, "in which the rate grows; one-cycle has its own", "warm-up", ge=0, le=1_000
+        "optimization",
+        0.0,
+        "epochs in which the rate increases; one-cycle has its own warm-up",
+        "warm-up",
+        ge=0,
+        le=1_000,
     )
-    flip: bool = _field("augmentation", False, "mirror half of the training images, left to right", "flip")
-    crop: int = _field("augmentation", 0, "pixels by which training images are shifted at most", "crop", ge=0, le=256)
+    flip: bool = _field("augmentation", False, "flip half of the training images horizontally", "flip")
+    crop: int = _field("augmentation", 0, "largest shift of training images, in pixels", "crop", ge=0, le=256)
     cutout: int = _field(
-        "augmentation", 0, "side of a square that is blanked in training images", "cutout", ge=0, le=1_024
+        "augmentation", 0, "side of a square that is masked in training images", "cutout", ge=0, le=1_024
     )
-    mixup: float = _field("augmentation", 0.0, "alpha of mixup; pairs of images become one", "mixup", ge=0, le=10)
+    mixup: float = _field("augmentation", 0.0, "alpha of mixup, which blends pairs of images", "mixup", ge=0, le=10)
     label_smoothing: float = _field(
-        "augmentation", 0.0, "part of the target that is shared among all classes", "smoothing", ge=0, lt=1
+        "augmentation", 0.0, "share of the target distributed uniformly over all classes", "smoothing", ge=0, lt=1
     )
-    select: Select = _field("evaluation", "val_accuracy", "by what the epoch that is tested is chosen", "best by")
+    select: Select = _field(
+        "evaluation", "val_accuracy", "metric that selects the epoch whose weights are tested", "best by"
+    )
     patience: int = _field(
-        "evaluation", 0, "epochs without a better one after which a run ends; 0: never", "patience", ge=0
+        "evaluation", 0, "epochs without improvement after which a run stops; 0: never", "patience", ge=0
     )
-    device: Device = _field("machine", "auto", "auto takes cuda, else mps, else cpu")
-    precision: Precision = _field("machine", "auto", "auto takes bfloat16 where the hardware is made for it")
+    device: Device = _field("machine", "auto", "auto: cuda if available, else mps, else cpu")
+    precision: Precision = _field("machine", "auto", "auto: bfloat16 if the hardware supports it natively")
     deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU", "deterministic")
 
     cuda_graphs: CudaGraphs = _field(
@@ -101,12 +108,13 @@ class RunConfig(BaseModel):
         # Frozen for all other code: the checked options include the defaults, so that a stored run has all values used.
         self.__dict__["options"] = losses.check_options(self.loss, self.options)
         if self.label_smoothing and self.options.get("label_smoothing"):
-            raise ConfigError("Labels would be smoothed twice, by the loss and by the run; set one of the two to 0.")
+            raise ConfigError("Both the loss and the run smooth the labels; set one of the two to 0.")
         if self.patience and self.select == "last":
-            raise ConfigError("Patience needs a metric by which epochs are better; choose another select than last.")
+            raise ConfigError("Patience needs a metric to compare epochs by; set select to something other than last.")
         if self.warmup_epochs >= self.epochs:
             raise ConfigError(
-                f"The warm-up of {self.warmup_epochs:g} epochs leaves nothing of {self.epochs}; make it shorter."
+                f"The warm-up of {self.warmup_epochs:g} epochs must be shorter than the {self.epochs} epochs of the "
+                "run; make it shorter."
             )
         return self
 
@@ -154,9 +162,9 @@ def plan(
     if not names:
         raise ConfigError(f"No loss is chosen; choose at least one of {', '.join(losses.LOSSES)}.")
     if not seeds:
-        raise ConfigError("No seed is chosen; ask for at least one.")
+        raise ConfigError("No seed is chosen; choose at least one.")
     if len(seeds) * len(names) > MOST_RUNS:
-        raise ConfigError(f"These are {len(seeds) * len(names):,} runs; ask for at most {MOST_RUNS:,} at a time.")
+        raise ConfigError(f"This makes {len(seeds) * len(names):,} runs; start at most {MOST_RUNS:,} at a time.")
     given: dict[str, dict[str, Any]] = {name: {} for name in names}
     for key, value in options.items():
         loss, _, option = key.rpartition(".")

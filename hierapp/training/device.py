@@ -32,7 +32,7 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device(next(name for name, there in has.items() if there))
     if not has.get(wanted):
         raise ConfigError(
-            f"The device {wanted!r} is not to be had here; choose one of"
+            f"The device {wanted!r} is not available here; choose one of"
             f" {', '.join(['auto', *(name for name, there in has.items() if there)])}."
         )
     return torch.device(wanted)
@@ -68,8 +68,8 @@ def choose_graphs(wanted: str, device: torch.device, is_own: bool) -> bool:
     """
     if wanted == "on" and device.type != "cuda":
         raise ConfigError(
-            f"CUDA graphs are asked for, but the run's device is {device.type}; choose the device cuda or cuda_graphs"
-            " auto."
+            f"CUDA graphs were requested, but the run's device is {device.type}; choose the device cuda or set "
+            "cuda_graphs to auto."
         )
     return wanted == "on" or (wanted == "auto" and device.type == "cuda" and not is_own)
 

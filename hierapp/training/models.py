@@ -146,10 +146,13 @@ def _stage(before: int, filters: int, blocks: int) -> nn.Module:
 MODELS: dict[str, ModelEntry] = {
     "lenet": ModelEntry("LeNet", "3 convolutions (16, 32, 64), max pooling, ReLU, 2 dense layers.", lenet, 8_500),
     "cnn6": ModelEntry(
-        "CNN-6", "6 convolutions (32 to 256), max pooling, ReLU, 3 dense layers; the paper's larger one.", cnn6, 400
+        "CNN-6",
+        "6 convolutions (32 to 256), max pooling, ReLU, 3 dense layers; the larger network of the paper.",
+        cnn6,
+        400,
     ),
     "resnet20": ModelEntry("ResNet-20", "A small residual network for 32 x 32 pixels.", resnet20, 900),
-    "resnet18": ModelEntry("ResNet-18", "torchvision's, with a stem for small images; best on a GPU.", resnet18, 65),
+    "resnet18": ModelEntry("ResNet-18", "From torchvision, with a stem for small images; best on a GPU.", resnet18, 65),
 }
 
 
@@ -169,15 +172,16 @@ def find(name: str) -> ModelEntry:
     module, colon, factory = name.partition(":")
     if not colon:
         raise ConfigError(
-            f"Unknown model {name!r}; choose one of {', '.join(MODELS)}, or name your own as module:factory."
+            f"Unknown model {name!r}; choose one of {', '.join(MODELS)}, or give your own as module:factory."
         )
     if not factory.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise ConfigError(f"The model {name!r} is not of the form module:factory, as in my_nets.small:build.")
+        raise ConfigError(f"Expected the model {name!r} in the form module:factory, as in my_nets.small:build.")
     if not _is_there(module):
         raise ConfigError(
-            f"There is no module {module!r} for the model {name!r}; put it where Python finds it, PYTHONPATH for one."
+            f"There is no module {module!r} for the model {name!r}; put it where Python can import it, for example on "
+            "PYTHONPATH."
         )
-    return ModelEntry(name, "A network of one's own.", lambda *shape: _imported(name)(*shape), MODELS["lenet"].speed)
+    return ModelEntry(name, "A network of your own.", lambda *shape: _imported(name)(*shape), MODELS["lenet"].speed)
 
 
 def is_own(name: str) -> bool:
@@ -199,7 +203,7 @@ def _imported(name: str) -> Build:
         found = getattr(importlib.import_module(module), factory)
     except Exception as error:
         raise ConfigError(
-            f"The model {name!r} cannot be imported ({type(error).__name__}: {error}); mend the module."
+            f"The model {name!r} cannot be imported ({type(error).__name__}: {error}); fix the module."
         ) from error
 
     def build(image_shape: ImageShape, num_outputs: int) -> nn.Module:
@@ -208,8 +212,8 @@ def _imported(name: str) -> Build:
         made = found(image_shape, num_outputs)
         if not isinstance(made, nn.Module):
             raise ConfigError(
-                f"The model {name!r} gave a {type(made).__name__}; it must return a torch.nn.Module for (H, W, C) and"
-                " the number of outputs."
+                f"The model {name!r} returned a {type(made).__name__}; called with (H, W, C) and the number of "
+                "outputs, it must return a torch.nn.Module."
             )
         return made
 

@@ -54,7 +54,7 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
             found.append(loss.leaf_log_probs(network(batch).float()))
         values: NDArray[np.float32] = torch.cat(found).numpy() if found else np.empty((0, len(tree.leaves)), np.float32)
     if not np.isfinite(values).all():
-        raise StoreError(f"The network of {folder / FILE} gives no finite numbers; train the run again.")
+        raise StoreError(f"The network of {folder / FILE} outputs values that are not finite; train the run again.")
     return values
 
 
@@ -68,7 +68,9 @@ def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> 
     from hierapp.training.batches import Normalizer
 
     if not file.exists():
-        raise StoreError(f"There are no weights in {file.parent}; only a finished run has them: train it again.")
+        raise StoreError(
+            f"There are no weights in {file.parent}; only finished runs have weights: train the run again."
+        )
     try:
         stored = load_file(file)
     except (OSError, SafetensorError) as error:
@@ -82,7 +84,7 @@ def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> 
     except RuntimeError as error:
         seen = " x ".join(map(str, shape))
         raise StoreError(
-            f"The weights in {file} are not those of {model} for images of {seen} and {outputs} logits; give images of"
-            " the run's data set, or train the run again."
+            f"The weights in {file} do not fit {model} for images of {seen} and {outputs} logits; use images of the "
+            "run's data set, or train the run again."
         ) from error
     return network.eval().to(memory_format=torch.channels_last)

@@ -73,7 +73,7 @@ def stored(folder: Path) -> Outputs:
     """
     found = read(folder)
     if found is None:
-        raise StoreError(f"The folder {folder} has no test outputs; train the run again to have them.")
+        raise StoreError(f"The folder {folder} contains no test outputs; train the run again to create them.")
     return found
 
 
@@ -101,5 +101,5 @@ def read(folder: Path) -> Outputs | None:
         if found.probabilities.shape != (len(found.target), len(found.classes)):
             raise ValueError("shapes")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"The file {file} is broken; train the run again to have its test outputs.") from error
+        raise StoreError(f"The file {file} is broken; train the run again to create its test outputs.") from error
     return found

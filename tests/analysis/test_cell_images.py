@@ -39,7 +39,7 @@ def test_the_pictures_are_those_of_the_rows(said, tiny_cifar, tmp_path):
 
 def test_a_data_set_that_has_changed_is_refused(said, tmp_path):
     changed = replace(said, target=(said.target + 1) % 10)
-    with pytest.raises(DatasetError, match="are not those that the run has seen"):
+    with pytest.raises(DatasetError, match="train again"):
         sheet(changed, [0], folder=tmp_path)
 
 

@@ -96,5 +96,5 @@ def test_the_form_says_what_is_proper(open_page):
     assert "uniform depth the second term is constant" in texts(page)
     field = next(field for field in page.text_input if field.key == "level-wise.weights")
     page = field.set_value("1").run()
-    assert any("Expected 2 weights of level-wise" in error.value for error in page.error)
+    assert any("Expected 2 weights" in error.value for error in page.error)
     assert make_loss("level-wise", tree_library.load("digits"), weights="1,0.5").is_proper

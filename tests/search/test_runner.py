@@ -364,7 +364,7 @@ def test_values_that_do_not_go_together_are_told_and_the_search_goes_on(store, m
     carry_on(search, lambda config: 0.5)
     first, second = trials.read(search)
     assert (first.state, first.run) == ("refused", None)
-    assert "smoothed twice" in first.why
+    assert "smooth the labels" in first.why
     assert second.state == "finished"
     assert len(store.runs()) == 1
 

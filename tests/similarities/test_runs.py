@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_refused_when_it_is_queued_and_nothing_is(store, sp
 
 
 def test_a_word_without_its_matrix_is_told_not_taken_for_the_tree():
-    with pytest.raises(ConfigError, match="give the loss the matrix"):
+    with pytest.raises(ConfigError, match="the matrix"):
         trainer.train(config("ordinal:0.5"), TREE, Notes())
 
 

@@ -77,7 +77,7 @@ def test_plan_orders_by_seed_and_gives_options_to_the_losses_that_have_them():
         (["simloss"], [0], {"mass": 1}, "has an option 'mass'"),
         (["simloss"], [0], {"hierarchical.mass": 1}, "has an option 'hierarchical.mass'"),
         (["nonsense"], [0], {}, "Unknown loss"),
-        (["simloss"], range(10**12), {}, "1,000,000,000,000 runs; ask for at most 1,000"),
+        (["simloss"], range(10**12), {}, "1,000,000,000,000 runs; start at most 1,000"),
     ],
 )
 def test_a_plan_that_cannot_be(chosen, seeds, options, message):

@@ -18,7 +18,8 @@ def test_the_best_device_is_chosen_and_an_absent_one_is_refused(monkeypatch):
     for absent in ("cuda", "mps", "tpu"):
         with pytest.raises(ConfigError) as caught:
             compute.choose_device(absent)
-        assert str(caught.value) == f"The device '{absent}' is not to be had here; choose one of auto, cpu."
+        assert f"'{absent}'" in str(caught.value)
+        assert str(caught.value).endswith("choose one of auto, cpu.")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert compute.choose_device("auto").type == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
