@@ -223,16 +223,22 @@ def train_epoch(
     recorder: Recorder,
     save: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train on the remaining batches of an epoch, updating `progress`; return the last step's learning rate."""
+    """Train on the remaining batches of an epoch, updating `progress`; return the last step's learning rate.
+
+    None may remain, if a checkpoint was written after the last batch and before the validation.
+    """
     count = len(loader)
     reports = {math.ceil(count * part / REPORTS_PER_EPOCH) for part in range(1, REPORTS_PER_EPOCH + 1)}
     total = state.total.fill_(progress.total)
-    before, started, rate = progress.seconds, time.perf_counter(), config.learning_rate
+    before, started = progress.seconds, time.perf_counter()
+
+    def rate(batch: int) -> float:
+        return learning_rate(config, Place((progress.epoch - 1) * count + batch, count, config.epochs * count))
+
     state.network.train()
     loader.begin(progress.epoch)
     while progress.batch < count:
-        rate = learning_rate(config, Place((progress.epoch - 1) * count + progress.batch, count, config.epochs * count))
-        progress.images += state.train_batch(loader, progress.batch, rate)
+        progress.images += state.train_batch(loader, progress.batch, rate(progress.batch))
         progress.batch += 1
         if progress.batch in reports:
             mean = total.item() / progress.images
@@ -252,4 +258,4 @@ def train_epoch(
         if stop:
             raise Cancelled
     progress.seconds = before + time.perf_counter() - started
-    return rate
+    return rate(count - 1)
