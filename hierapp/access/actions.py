@@ -149,11 +149,7 @@ class Actions(Rules):
     def save_tree(self, tree: LabelTree, name: str, title: str = "", data: str | None = None) -> TreeEntry:
         """Store a tree, replacing a tree of that name that the person may change; otherwise under a new name."""
         self._need_runner("keep trees")
-        there = tree_library.own(tree_library.stem_of(name))
-        if there is not None and not self.may_change(there.owner):
-            return tree_library.keep(tree, name, title, data=data, owner=self.person.email)
-        owner = there.owner if there is not None else self.person.email
-        return tree_library.save(tree, name, title, data=data, owner=owner)
+        return tree_library.save(tree, name, title, data=data, owner=self.person.email, may_replace=self.may_change)
 
     def delete_tree(self, name: str) -> None:
         """Delete a tree of the person; its versions remain."""

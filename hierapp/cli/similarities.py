@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hierapp.data import registry as datasets
-from hierapp.errors import ConfigError, StoreError
+from hierapp.errors import ConfigError
 from hierapp.similarities import (
     Similarity,
     embeddings,
@@ -17,6 +17,7 @@ from hierapp.similarities import (
     library as similarity_library,
     summary as similarity_summary,
 )
+from hierapp.utils import files
 
 DONE = 0
 
@@ -91,15 +92,12 @@ def delete_one(options: argparse.Namespace) -> int:
 
 def embed_names(options: argparse.Namespace) -> int:
     data = datasets.find(options.data)
-    if options.out and Path(options.out).exists():
-        raise StoreError(f"The file {options.out} is there already; remove it or choose another name.")
+    if options.out:
+        files.refuse_existing(Path(options.out))
     found = embeddings.of_names(data.class_names, options.model, options.prompt)
     about = embeddings.about(options.data, data.title, options.model, options.prompt, options.out)
     if options.out:
-        try:
-            Path(options.out).write_text(similarity_formats.render(found, about), encoding="utf-8", newline="")
-        except OSError as error:
-            raise StoreError(f"The file {options.out} cannot be written ({error.strerror}).") from None
+        files.create(similarity_formats.render(found, about).encode(), Path(options.out))
         print(f"{options.out}: {len(found.classes)} classes")
         return DONE
     title, description = about.pop("title"), about.pop("description")

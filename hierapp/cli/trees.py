@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hierapp.errors import TreeError
-from hierapp.trees import library as tree_library, text as tree_text
+from hierapp.trees import formats as tree_formats, library as tree_library, text as tree_text
+from hierapp.utils import files
 
 DONE = 0
 
@@ -60,8 +60,6 @@ def show_tree(options: argparse.Namespace) -> int:
 
 def convert_tree(options: argparse.Namespace) -> int:
     tree = tree_library.load(options.file)
-    if Path(options.out).exists():
-        raise TreeError(f"The file {options.out} is there already; remove it or choose another name.")
-    tree.save(options.out)
+    files.create(tree_formats.as_bytes(tree, Path(options.out)), Path(options.out))
     print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
     return DONE

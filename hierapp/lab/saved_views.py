@@ -17,6 +17,7 @@ from hierapp.lab.url_codec import checked_tree
 from hierapp.lab.views import State
 from hierapp.trees import LabelTree
 from hierapp.trees.library import stem_of
+from hierapp.utils import named_files
 
 # Larger files are rejected.
 LARGEST_FILE = 10_000_000
@@ -46,29 +47,12 @@ def keep(state: State, name: str, title: str = "") -> SavedView:
     """
     text = json.dumps(_as_dict(state, title or name), ensure_ascii=False, indent=1)
     content = text.encode("utf-8", "surrogatepass")
-    stem = free = stem_of(name) if name.strip() else "view"
-    number = 2
-    try:
-        folder().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(error) from None
-    while True:
-        file = folder() / f"{free}.json"
-        try:
-            with file.open("xb") as out:  # fails if the file exists
-                try:
-                    out.write(content)
-                    out.flush()
-                except OSError:
-                    file.unlink()  # remove the incomplete file, e.g. if the disk is full
-                    raise
-            return SavedView(free, title or name)
-        except FileExistsError:
-            if _bytes(file) == content:
-                return SavedView(free, title or name)
-            free, number = f"{stem}-{number}", number + 1
-        except OSError as error:
-            raise _unwritable(error) from None
+    stem = stem_of(name) if name.strip() else "view"
+    with named_files.writing(folder(), "view"):
+        file, _ = named_files.place(
+            content, named_files.numbered(stem), _own_file, _file_of, lambda there: _bytes(there) == content
+        )
+    return SavedView(file.stem, title or name)
 
 
 def load(name: str) -> State:
@@ -77,7 +61,7 @@ def load(name: str) -> State:
     Raises:
         StoreError: if there is none, or its file is broken; a broken file is not modified.
     """
-    file = folder() / f"{name}.json"
+    file = _own_file(name)
     # os.path, because pathlib raises an error if the name is too long for a file.
     if Path(name).name != name or not os.path.isfile(file):  # noqa: PTH113
         raise StoreError(f"There is no saved view {one_line(name)[:60]!r} on this machine; copy the link again.")
@@ -95,11 +79,12 @@ def entries() -> tuple[SavedView, ...]:
     return tuple(found)
 
 
-def _unwritable(error: OSError) -> StoreError:
-    return StoreError(
-        f"The view cannot be kept in {folder()} ({error.strerror}); make the folder writable or set HIERAPP_HOME to one"
-        " that is."
-    )
+def _own_file(name: str) -> Path:
+    return folder() / f"{name}.json"
+
+
+def _file_of(name: str) -> Path | None:
+    return file if os.path.lexists(file := _own_file(name)) else None
 
 
 def _as_dict(state: State, title: str) -> dict[str, Any]:

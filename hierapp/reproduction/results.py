@@ -11,6 +11,7 @@ from hierapp import paths
 from hierapp.errors import StoreError
 from hierapp.reproduction.presets import SizeName
 from hierapp.reproduction.rules import WORST_FIRST, Kind
+from hierapp.utils import files
 
 
 class _Plain(BaseModel):
@@ -168,11 +169,9 @@ def save(outcome: PaperResults, file: Path) -> None:
     Raises:
         StoreError: if the file cannot be written; the previous content stays.
     """
-    side = file.with_name(f".{file.name}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        side.write_text(outcome.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        side.replace(file)
+        files.make_private(file.parent)
+        files.replace(f"{outcome.model_dump_json(indent=1)}\n".encode(), file)
     except OSError as error:
         raise StoreError(
             f"The results cannot be written to {file} ({error.strerror or error}); choose another --output."

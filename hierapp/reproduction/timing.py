@@ -14,7 +14,7 @@ from hierapp.errors import StoreError
 from hierapp.reproduction import results
 from hierapp.reproduction.presets import SizeName
 from hierapp.trees import LabelTree
-from hierapp.utils import processes
+from hierapp.utils import files, processes
 from hierapp.version import code_version
 
 BATCH = 128
@@ -95,7 +95,7 @@ def start(size: SizeName, data: str) -> None:
     with _told():
         child = processes.spawn(["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data], _log())
         if child is not None and (who := processes.identity(child.pid)) is not None:
-            _mark().write_text(who, encoding="utf-8")
+            files.replace(who.encode(), _mark())
 
 
 def is_running() -> bool:
@@ -122,10 +122,8 @@ def keep(found: Timing, size: SizeName, data: str) -> None:
     """
     file = _file(size, data)
     with _told():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        side = file.with_suffix(".part")
-        side.write_text(found.model_dump_json(), encoding="utf-8")
-        side.replace(file)
+        files.make_private(file.parent)
+        files.replace(found.model_dump_json().encode(), file)
 
 
 def _file(size: SizeName, data: str) -> Path:

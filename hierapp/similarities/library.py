@@ -76,14 +76,12 @@ def keep(
             f"The similarity has {len(similarity.classes):,} classes; at most {formats.MOST_CLASSES:,} can be kept."
         )
     body = formats.render(similarity)
-    free, there = _FILES.place_for(stem_of(name), lambda file: _body(file) == body)
-    if there is not None:
-        return there
     said = {"title": (title or name)[:200], "data": data or "", "owner": owner or "", "description": description[:1000]}
-    file = _FILES.own_file(free)
-    _FILES.write(file, formats.render(similarity, {**said, **(more or {})}))
-    kept = _entry(file, shipped=False)
-    assert kept is not None
+    text = formats.render(similarity, {**said, **(more or {})})
+    file, _ = _FILES.place(stem_of(name), text.encode("utf-8", "replace"), lambda there: _body(there) == body)
+    kept = _entry(file, file.parent == paths.shipped_similarities())
+    if kept is None:
+        raise StoreError(f"The similarity {file.stem!r} was deleted at once by somebody else; keep it again.")
     return kept
 
 
@@ -96,11 +94,8 @@ def delete(name: str) -> None:
     """
     if own(name) is None:
         raise ConfigError(f"There is no similarity {name!r} among your own; only those can be deleted.")
-    file = _FILES.own_file(name)
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise _FILES.unwritable(file, error) from None
+    with _FILES.changing():
+        _FILES.own_file(name).unlink(missing_ok=True)
 
 
 def find(spec: str, classes: Sequence[str]) -> Similarity | None:

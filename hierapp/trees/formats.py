@@ -16,6 +16,7 @@ from typing import Any
 from hierapp.errors import TreeError, one_line, short
 from hierapp.trees import newick
 from hierapp.trees.tree import LabelTree
+from hierapp.utils import files
 
 LARGEST_FILE = 10_000_000  # bytes
 # More than label trees need, and within the json module's recursion limit, so that all formats read the same trees.
@@ -68,13 +69,23 @@ def save(tree: LabelTree, path: str | Path) -> None:
         TreeError: if the suffix is unknown, the tree is too deep, or the file cannot be written.
     """
     path = Path(path)
-    text = of_name(path.name).render(tree)
+    content = as_bytes(tree, path)
     try:
-        # newline="" writes the text unchanged on every system.
-        with path.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        files.replace(content, path, files.PUBLIC_FILE)
     except (OSError, ValueError) as error:
         raise TreeError(f"The file {str(path)!r} cannot be written ({getattr(error, 'strerror', error)}).") from None
+
+
+def as_bytes(tree: LabelTree, path: Path) -> bytes:
+    """Return the content of a file of this name.
+
+    Raises:
+        TreeError: if the suffix is unknown, the tree is too deep, or a name is not valid Unicode.
+    """
+    try:
+        return of_name(path.name).render(tree).encode()
+    except UnicodeEncodeError as error:
+        raise TreeError(f"The file {str(path)!r} cannot be written ({error}).") from None
 
 
 def parse_bytes(data: bytes, file_name: str) -> LabelTree:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from hierapp import paths
 from hierapp.errors import TreeError
 from hierapp.trees import formats
 from hierapp.trees.tree import LabelTree
+from hierapp.utils import files
 from hierapp.utils.named_files import Entry, NamedFileStore
 
 TreeEntry = Entry
@@ -74,13 +77,12 @@ def keep(
         TreeError: if the tree is too deep for a file.
         StoreError: if the folder cannot be written.
     """
-    text = _text(tree, title, description, data, owner)
-    free, there = _FILES.place_for(stem_of(name), lambda file: formats.load(file) == tree)
-    if there is not None:
-        return there
-    file = _FILES.own_file(free)
-    _FILES.write(file, text)
-    return TreeEntry(free, title or free, description, data, file, shipped=False, owner=owner)
+    file, is_new = _FILES.place(
+        stem_of(name), _content(tree, title, description, data, owner), lambda there: _holds(there, tree)
+    )
+    if not is_new and (entry := _entry(file, file.parent == paths.shipped_trees())) is not None:
+        return entry
+    return TreeEntry(file.stem, title or file.stem, description, data, file, shipped=False, owner=owner)
 
 
 def save(
@@ -90,10 +92,20 @@ def save(
     description: str = "",
     data: str | None = None,
     owner: str | None = None,
+    may_replace: Callable[[str | None], bool] = lambda owner: True,
 ) -> TreeEntry:
     """Save a tree under a name; a tree of the user's own with that name is replaced and becomes one of its versions.
 
-    If a shipped tree has the name, a number is appended.
+    If a shipped tree has the name, or one that may not be replaced, a number is appended.
+
+    Args:
+        tree: the tree to save.
+        name: the file name is derived from it.
+        title: a text for display.
+        description: a longer text for display.
+        data: the data set of its classes.
+        owner: e-mail address of the user, if the tree does not replace one of somebody else.
+        may_replace: returns whether a tree of this owner may be replaced; the new tree then has the same owner.
 
     Raises:
         TreeError: if the tree is too deep for a file.
@@ -101,20 +113,29 @@ def save(
     """
     stem = stem_of(name)
     file = _FILES.own_file(stem)
-    if not file.exists() or (paths.shipped_trees() / file.name).exists():
+    content = _content(tree, title, description, data, owner)  # raises before anything is written
+    if (paths.shipped_trees() / file.name).exists():
         return keep(tree, name, title, description, data, owner)
-    if (entry := _entry(file, shipped=False)) is not None and formats.load(file) == tree:
-        return entry
-    text = _text(tree, title, description, data, owner)
-    _put_away(file, stem)
-    _FILES.write(file, text)
+    with _FILES.changing():
+        try:
+            files.place(content, file)
+        except FileExistsError:
+            there = _entry(file, shipped=False)
+            former = owner if there is None else there.owner
+            if there is not None and not may_replace(former):
+                return keep(tree, name, title, description, data, owner)
+            if there is not None and formats.load(file) == tree:
+                return there
+            owner = former
+            _add_version(file, stem)
+            files.replace(_content(tree, title, description, data, owner), file)
     return TreeEntry(stem, title or stem, description, data, file, shipped=False, owner=owner)
 
 
 def versions(name: str) -> list[TreeEntry]:
     """Return the replaced and deleted trees of a name, the latest first."""
-    files = sorted(_versions_folder(stem_of(name)).glob("*.json"), reverse=True)
-    return [entry for file in files if (entry := _entry(file, shipped=False)) is not None]
+    found = sorted(_versions_folder(stem_of(name)).glob("*.json"), reverse=True)
+    return [entry for file in found if (entry := _entry(file, shipped=False)) is not None]
 
 
 def delete(name: str) -> None:
@@ -127,7 +148,9 @@ def delete(name: str) -> None:
     file = _FILES.own_file(name)
     if Path(name).name != name or not file.is_file():
         raise TreeError(f"There is no tree {name!r} among your own; only those can be deleted.")
-    _put_away(file, name)
+    with _FILES.changing(), suppress(FileNotFoundError):  # another process may have deleted it by now
+        _add_version(file, name)
+        file.unlink()
 
 
 def stem_of(name: str) -> str:
@@ -135,27 +158,32 @@ def stem_of(name: str) -> str:
     return _FILES.stem_of(name)
 
 
-def _text(tree: LabelTree, title: str, description: str, data: str | None, owner: str | None) -> str:
+def _content(tree: LabelTree, title: str, description: str, data: str | None, owner: str | None) -> bytes:
     top = formats.render(tree, "json")
     said = (("title", title), ("description", description), ("data", data), ("owner", owner))
     about = {key: value for key, value in said if value}
     lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in about.items()]
-    return "{\n" + "".join(lines) + "  " + top.removeprefix("{")
+    return ("{\n" + "".join(lines) + "  " + top.removeprefix("{")).encode("utf-8", "replace")
 
 
 def _versions_folder(stem: str) -> Path:
     return own_folder() / "versions" / stem
 
 
-def _put_away(file: Path, stem: str) -> None:
-    """Move a file to the versions of its name, as the latest."""
+def _add_version(file: Path, stem: str) -> None:
+    """Copy a file to the versions of its name, as the latest."""
     folder = _versions_folder(stem)
+    files.make_private(folder)
+    number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
+    files.place(file.read_bytes(), folder / f"{number:06d}.json")
+
+
+def _holds(file: Path, tree: LabelTree) -> bool:
+    """Return whether a file, which may be broken, contains this tree."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
-        file.replace(folder / f"{number:06d}.json")
-    except OSError as error:
-        raise _FILES.unwritable(file, error) from None
+        return _entry(file, shipped=False) is not None and formats.load(file) == tree
+    except TreeError:
+        return False
 
 
 def _entry(path: Path, shipped: bool) -> TreeEntry | None:

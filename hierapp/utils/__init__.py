@@ -10,6 +10,7 @@ __all__ = [
     "lazy",
     "named_files",
     "nvml",
+    "parts",
     "processes",
     "text",
 ]

@@ -1,50 +1,169 @@
-"""Write files that users request: under a temporary name, renamed when complete, never replacing an existing file."""
+"""Write files under a temporary name and give them their final name when they are complete.
+
+A file is either placed, which never replaces another one, or replaced at once; there is no third way in hierapp.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hierapp.errors import StoreError
+from hierapp.utils import parts
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+PUBLIC_FILE = 0o666  # less what the umask forbids
+
+
+def place(content: bytes, file: Path, mode: int = PRIVATE_FILE) -> None:
+    """Write a new file, completely or not at all, whatever other processes do.
+
+    Raises:
+        FileExistsError: if there is a file of that name; it is not changed.
+        OSError: if it cannot be written.
+    """
+    with _written(content, file, mode) as side:
+        place_part(side, file)
+
+
+def replace(content: bytes, file: Path, mode: int = PRIVATE_FILE) -> None:
+    """Write a file and replace an existing one, completely or not at all.
+
+    A link is followed, and a device or pipe is written to.
+
+    Raises:
+        OSError: if it cannot be written; an existing file is not changed.
+    """
+    file = Path(os.path.realpath(file))
+    if file.exists() and not file.is_file():
+        file.write_bytes(content)
+        return
+    with _written(content, file, mode) as side:
+        if file.exists():
+            side.chmod(stat.S_IMODE(file.stat().st_mode))
+        side.replace(file)
+
+
+def place_part(side: Path, file: Path) -> None:
+    """Give a complete file or folder its final name; it may keep the temporary one as well.
+
+    Raises:
+        FileExistsError: if something of that name exists; it is not changed.
+        OSError: if it cannot be renamed.
+    """
+    if side.is_dir():
+        file.mkdir()  # takes the name; the rename replaces only an empty folder
+        _over_reserved(side, file)
+        return
+    try:
+        os.link(side, file)  # unlike a rename, never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links: take the name first, then rename over the empty file
+        _reserve(file)
+        _over_reserved(side, file)
+
+
+def set_aside(file: Path) -> Path:
+    """Rename a file that is of no use to a free name beside it, and return that: NAME.broken, NAME.broken-2, ..."""
+    number = 1
+    while True:
+        aside = file.with_name(f"{file.name}.broken{'' if number == 1 else f'-{number}'}")
+        try:
+            if file.is_dir() and not file.is_symlink():
+                aside.mkdir()
+            else:
+                _reserve(aside)
+            break
+        except FileExistsError:
+            number += 1
+    _over_reserved(file, aside)
+    return aside
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder, with those above it, that only its owner can read; existing ones are not changed."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Context manager: hold a lock between processes and threads. The file is created and stays; the system releases
+    the lock when its holder dies."""
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+# Files that users request
+
+
+def create(content: bytes, file: Path) -> None:
+    """Write a file whose name a user chose.
+
+    Raises:
+        StoreError: if it exists or cannot be written.
+    """
+    try:
+        place(content, file, PUBLIC_FILE)
+    except FileExistsError:
+        raise _is_there(file) from None
+    except OSError as error:
+        raise StoreError(f"The file {file} cannot be written ({error.strerror or error}).") from None
 
 
 @contextmanager
 def staging_dir(file: Path) -> Iterator[Path]:
     """Context manager: a temporary folder next to the target, so that the file can be renamed into place.
 
+    Those that killed processes left there are removed first.
+
     Raises:
         StoreError: if the file exists.
         OSError: if its folder cannot be written.
     """
     refuse_existing(file)
-    with TemporaryDirectory(prefix=".", suffix=".part", dir=file.parent) as folder:
-        yield Path(folder)
+    parts.remove_left(file.parent)
+    folder = parts.beside(file)
+    folder.mkdir(mode=PRIVATE_FOLDER)
+    try:
+        yield folder
+    finally:
+        parts.remove(folder)
 
 
 def commit(side: Path, file: Path) -> None:
-    """Give a complete file its final name.
+    """Give a complete file or folder its final name, readable by its owner only.
 
     Raises:
         StoreError: if a file of that name exists by now.
     """
+    side.chmod(PRIVATE_FOLDER if side.is_dir() else PRIVATE_FILE)
     try:
-        os.link(side, file)  # unlike a rename, never replaces a file
+        place_part(side, file)
     except FileExistsError:
-        refuse_existing(file)
-    except OSError:  # a disk without hard links
-        refuse_existing(file)
-        side.rename(file)
+        raise _is_there(file) from None
 
 
 def refuse_existing(file: Path) -> None:
     """Raise a StoreError if the file exists."""
     if file.exists() or file.is_symlink():
-        raise StoreError(f"The file {file} is there already; remove it or choose another name.")
+        raise _is_there(file)
+
+
+def _is_there(file: Path) -> StoreError:
+    return StoreError(f"The file {file} is there already; remove it or choose another name.")
 
 
 @contextmanager
@@ -63,3 +182,34 @@ def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+@contextmanager
+def _written(content: bytes, file: Path, mode: int) -> Iterator[Path]:
+    """Context manager: a temporary file beside `file` with the content, safe against a loss of power."""
+    side = parts.beside(file)
+    try:
+        with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        yield side
+    finally:
+        side.unlink(missing_ok=True)
+
+
+def _reserve(file: Path) -> None:
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
+
+
+def _over_reserved(side: Path, file: Path) -> None:
+    """Rename a file or folder over the empty one that this process created; remove that if it fails."""
+    try:
+        side.replace(file)
+    except OSError:
+        with suppress(OSError):
+            if file.is_dir():
+                file.rmdir()
+            else:
+                file.unlink()
+        raise

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp.errors import StoreError
+from hierapp.utils import files
 
 
 @dataclass(frozen=True)
@@ -63,49 +67,89 @@ class NamedFileStore:
 
     def file_of(self, stem: str) -> Path | None:
         """Return the file of this name, valid or corrupt; an included file has precedence."""
-        files = (self.shipped_folder() / f"{stem}{self.suffix}", self.own_file(stem))
-        return next((file for file in files if file.exists()), None)
+        found = (self.shipped_folder() / f"{stem}{self.suffix}", self.own_file(stem))
+        return next((file for file in found if os.path.lexists(file)), None)
 
     def stem_of(self, name: str) -> str:
         """Return the file name, without suffix, for an item of this name."""
         return re.sub(r"[^\w-]+", "-", name)[: self.longest].strip("-") or self.what
 
-    def place_for(self, stem: str, is_same: Callable[[Path], bool]) -> tuple[str, Entry | None]:
-        """Return a free name for a new item, with a number appended if the name is taken, and None; or the name and the
-        entry of an identical item.
-
-        Args:
-            stem: the name, as returned by `stem_of`.
-            is_same: returns whether an existing file has the same content as the new item.
-        """
-        free, number = stem, 1
-        while True:
-            there = None if free in self.reserved else self.file_of(free)
-            if there is None and free not in self.reserved:
-                return free, None
-            entry = None if there is None else self.entry_of(there, there.parent == self.shipped_folder())
-            if entry is not None and is_same(entry.path):
-                return free, entry
-            number += 1
-            free = f"{stem}-{number}"
-
-    def write(self, file: Path, text: str) -> None:
-        """Write a file atomically, replacing an existing one.
+    def place(self, stem: str, content: bytes, is_same: Callable[[Path], bool]) -> tuple[Path, bool]:
+        """Write a new file under a name or, if that is taken, under one with a number; see the function `place`.
 
         Raises:
-            StoreError: if the folder cannot be written.
+            StoreError: if the user's folder cannot be written.
         """
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            side = file.with_suffix(".part")
-            side.write_bytes(text.encode("utf-8", "replace"))
-            side.replace(file)
-        except OSError as error:
-            raise self.unwritable(file, error) from None
+        names = (name for name in numbered(stem) if name not in self.reserved)
+        with writing(self.own_folder(), self.what):
+            return place(content, names, self.own_file, self.file_of, is_same)
 
-    def unwritable(self, file: Path, error: OSError) -> StoreError:
-        """Return the error for a file that cannot be written, moved or deleted."""
-        return StoreError(
-            f"The {self.what} cannot be kept in {file.parent} ({error.strerror}); make the folder writable or set"
-            " HIERAPP_HOME to one that is."
-        )
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Context manager: only one process at a time replaces or deletes a file; placing new ones needs no lock.
+
+        Raises:
+            StoreError: if the user's folder cannot be written.
+        """
+        folder = self.own_folder()
+        # The lock is beside the folder, which contains nothing but the user's files.
+        with writing(folder, self.what), files.locked(folder.with_name(f".{folder.name}.lock")):
+            yield
+
+
+def place(
+    content: bytes,
+    names: Iterable[str],
+    own_file: Callable[[str], Path],
+    file_of: Callable[[str], Path | None],
+    is_same: Callable[[Path], bool],
+) -> tuple[Path, bool]:
+    """Write a new file under the first name that is free, unless an item of an earlier name is identical.
+
+    Any number of processes may do this at once: no file is replaced, and identical items get one file.
+
+    Args:
+        content: the content of the file.
+        names: the names in order, without an end.
+        own_file: returns the path for a name.
+        file_of: returns the existing file of a name, which may be another path, or None.
+        is_same: returns whether an existing file, which may be broken, is of the same item.
+
+    Returns:
+        The file, and whether it is new.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for name in names:
+        while (there := file_of(name)) is None:
+            with suppress(FileExistsError):  # another process was faster, maybe with the same item
+                files.place(content, own_file(name))
+                return own_file(name), True
+        if is_same(there):
+            return there, False
+    raise AssertionError("the names have an end")
+
+
+def numbered(stem: str) -> Iterator[str]:
+    """Yield a name, and then the name with numbers.
+
+    >>> names = numbered("pets")
+    >>> next(names), next(names), next(names)
+    ('pets', 'pets-2', 'pets-3')
+    """
+    yield stem
+    yield from (f"{stem}-{number}" for number in itertools.count(2))
+
+
+@contextmanager
+def writing(folder: Path, what: str) -> Iterator[None]:
+    """Context manager: create a folder for files of a kind; system errors in the block become StoreErrors."""
+    try:
+        files.make_private(folder)
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"The {what} cannot be kept in {folder} ({error.strerror}); make the folder writable or set HIERAPP_HOME to"
+            " one that is."
+        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import date
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
     if done.report is None or done.tree is None:
         raise DatasetError("This import is not ready to be kept; wait for its report, or begin another one.")
     report, built = done.report, job.job_folder(token, root) / job.BUILT
+    own_trees = {entry.name for entry in tree_library.entries()}
     tree = tree_library.keep(
         done.tree, name, title=f"{name}, proposed", description=done.how, data=name, owner=done.request.owner
     )
@@ -47,7 +49,10 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
         described.write(built)
         built.rename(store.own_folder(root) / name)
     except OSError as error:
-        tree_library.delete(tree.name)
+        if tree.name not in own_trees:
+            tree_library.delete(tree.name)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # somebody else took the name meanwhile
+            raise _is_taken(name) from None
         raise job.unwritable(root, error) from None
     job.discard(token, root)
     return datasets.find(name, root)
@@ -63,8 +68,12 @@ def free_name(name: str, folder: Path | str | None = None) -> str:
     root = job.root_of(folder)
     taken = {each.casefold() for each in (*datasets.catalogue(root), *_names(store.own_folder(root)))}
     if name.casefold() in taken:
-        raise DatasetError(f"There is a data set {name!r} already; choose another name, or delete that one first.")
+        raise _is_taken(name)
     return name
+
+
+def _is_taken(name: str) -> DatasetError:
+    return DatasetError(f"There is a data set {name!r} already; choose another name, or delete that one first.")
 
 
 def _names(folder: Path) -> list[str]:

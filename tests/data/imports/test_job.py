@@ -200,6 +200,16 @@ def test_a_name_is_given_once(tmp_path):
     assert finalize.finalize(token, "other").name == "other", "a name that is taken costs no import"
 
 
+def test_a_name_that_is_taken_meanwhile_is_told_and_no_tree_is_lost(tmp_path, monkeypatch):
+    first, second = (imported(write(tmp_path / f"source-{part}", classes(10))) for part in (0, 1))
+    tree = tree_library.keep(import_job.status(second).tree, "lot")  # the user's own, the same as the proposed one
+    finalize.finalize(first, "lot")
+    monkeypatch.setattr(finalize, "free_name", lambda name, folder: name)  # as if both had asked before
+    with pytest.raises(DatasetError, match="There is a data set 'lot' already; choose another name"):
+        finalize.finalize(second, "lot")
+    assert tree_library.own(tree.name) == tree
+
+
 def test_a_tree_of_that_name_stays_and_the_proposed_one_gets_a_number(tmp_path):
     tree_library.keep(tree_library.load("digits"), "mine")
     entry = kept_as("mine", tmp_path)
