@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from hierapp.data import registry as datasets
 from hierapp.execution import worker
 from hierapp.runs import Run, Store
 from hierapp.runs.store import number_of
@@ -20,7 +21,8 @@ def digits_run(store: Store, loss: str = "cross-entropy", epochs: int = 1, **val
     config = RunConfig.make(
         data="digits", tree="digits", loss=loss, epochs=epochs, precision="float32", device="cpu", **values
     )
-    (run,) = store.add([config], tree_library.load("digits"))
+    contents = {"digits": datasets.content_hashes("digits")}
+    (run,) = store.add([config], tree_library.load("digits"), contents=contents)
     claimed = store.claim()
     assert claimed is not None
     assert claimed.id == run

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hierapp.analysis import groups as grouping
 from hierapp.analysis.groups import Group
-from hierapp.runs import Run
+from hierapp.runs import Run, same_data
 from hierapp.runs.records import Points
 from hierapp.stats import Sample
 from hierapp.trees import LabelTree
@@ -43,7 +43,7 @@ SHOWN = 8  # groups shown at first: more groups than colors are hard to distingu
 
 @dataclass(frozen=True)
 class Field:
-    """Finished runs on one data set.
+    """Finished runs on one data set, of one content.
 
     Attributes:
         data: name of the data set.
@@ -72,20 +72,30 @@ class Band:
 def fields(runs: Sequence[Run]) -> dict[str, Field]:
     """Return the finished runs by data set and tree, those with the newest run first.
 
-    Different trees with the same name are distinguished by their first run.
+    Different trees with the same name, and data sets with the same name and different content, are distinguished by
+    their first run.
     """
-    texts: dict[str, dict[str, list[Run]]] = {}
+    by_name: dict[str, list[Run]] = {}
     for run in sorted((run for run in runs if run.state == "finished"), key=lambda run: -int(run.id)):
-        texts.setdefault(run.config.data, {}).setdefault(run.tree_text, []).append(run)
-    made = {}
-    for data, trees in texts.items():
-        names = [alike[-1].config.tree for alike in trees.values()]
-        keys = [
-            f"{name} (run {alike[-1].id})" if names.count(name) > 1 else name
-            for name, alike in zip(names, trees.values(), strict=True)
-        ]
-        made[data] = Field(data, {key: tuple(alike) for key, alike in zip(keys, trees.values(), strict=True)})
-    return made
+        by_name.setdefault(run.config.data, []).append(run)
+    found = [Field(data, _by_tree(alike)) for data, each in by_name.items() for alike in same_data.by_content(each)]
+    found.sort(key=lambda each: -int(each.under(EVERY_TREE)[-1].id))
+    return dict(zip(_distinct([(each.data, each.under(EVERY_TREE)[0]) for each in found]), found, strict=True))
+
+
+def _by_tree(runs: Sequence[Run]) -> dict[str, tuple[Run, ...]]:
+    """Return the runs, newest first, by their trees' names."""
+    texts: dict[str, list[Run]] = {}
+    for run in runs:
+        texts.setdefault(run.tree_text, []).append(run)
+    names = _distinct([(alike[-1].config.tree, alike[-1]) for alike in texts.values()])
+    return {name: tuple(alike) for name, alike in zip(names, texts.values(), strict=True)}
+
+
+def _distinct(named: Sequence[tuple[str, Run]]) -> list[str]:
+    """Return the names, with the number of the run where names are equal."""
+    names = [name for name, _ in named]
+    return [f"{name} (run {run.id})" if names.count(name) > 1 else name for name, run in named]
 
 
 def usual_tree(field: Field) -> str:

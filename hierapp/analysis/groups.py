@@ -10,7 +10,7 @@ from typing import Any
 from hierapp.analysis import summary
 from hierapp.errors import ConfigError, some
 from hierapp.losses.equivalence import same_loss
-from hierapp.runs import Run
+from hierapp.runs import Run, same_data
 
 # The seed distinguishes the replicates of a group; the device is where a run was computed.
 NOT_IN_GROUP = ("seed", "device")
@@ -47,15 +47,16 @@ class Group:
 def groups(runs: Sequence[Run]) -> list[Group]:
     """Return the finished runs by group, with groups and seeds in order; other runs are left out.
 
-    Two groups differ in a field of their configuration other than seed and device, or in the content of their tree
-    when they were queued.
+    Two groups differ in a field of their configuration other than seed and device, or in the content of their tree,
+    similarity or data set when they were queued.
     """
     found: dict[str, list[Run]] = {}
     for run in runs:
         if run.state == "finished":
             found.setdefault(_key(run), []).append(run)
     # Run numbers increase, so the newest run of a seed is added last.
-    ordered = [sorted(alike, key=lambda run: int(run.id)) for alike in found.values()]
+    same = [alike for each in found.values() for alike in same_data.by_content(each)]
+    ordered = [sorted(alike, key=lambda run: int(run.id)) for alike in same]
     labels = summary.labels([alike[0] for alike in ordered], but=NOT_IN_GROUP).values()
     made = []
     for alike, label in zip(ordered, labels, strict=True):
@@ -78,7 +79,7 @@ def remark(first: Group, second: Group) -> str | None:
     """Return one sentence if the losses of two groups are the same in theory, although they look different."""
     one, other = first.run, second.run
     looks = (one.config.loss, one.config.options) == (other.config.loss, other.config.options)
-    if one.config.data != other.config.data or (looks and one.tree == other.tree):
+    if one.config.data != other.config.data or one.content.differ(other.content) or (looks and one.tree == other.tree):
         return None
     return same_loss(one.config, other.config, one.tree, other.tree, (one.similarity, other.similarity))
 
@@ -93,7 +94,7 @@ def metrics(runs: Sequence[Run]) -> list[str]:
 
 def _key(run: Run) -> str:
     config = run.config.model_dump(exclude=set(NOT_IN_GROUP))
-    return json.dumps([config, run.tree_text], sort_keys=True, default=str)
+    return json.dumps([config, run.tree_text, run.similarity_text], sort_keys=True, default=str)
 
 
 def _value_of(run: Run, metric: str) -> float:

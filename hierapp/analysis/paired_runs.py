@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hierapp.data.content import ContentHashes
 from hierapp.errors import ConfigError
 from hierapp.runs import Run
 from hierapp.stats import Comparison, McNemar, compare, mcnemar, test_folds
@@ -75,7 +76,11 @@ def compare_images(first: Run, second: Run, names: tuple[str, str] | None = None
     if first.id == second.id:
         raise ConfigError(f"Run {first.id} was given twice; choose two runs to compare.")
     one, other = predictions.stored(first.folder), predictions.stored(second.folder)
-    if one.data != other.data or not np.array_equal(_true_names(one), _true_names(other)):
+    if (
+        one.data != other.data
+        or _tests_differ(first, second)
+        or not np.array_equal(_true_names(one), _true_names(other))
+    ):
         raise ConfigError(
             f"The runs {first.id} and {second.id} were tested on different images; choose two of one data set that has"
             " not changed between them."
@@ -88,6 +93,11 @@ def compare_images(first: Run, second: Run, names: tuple[str, str] | None = None
         compare(by_fold[0], by_fold[1], names=called, replicates="test folds"),
         dict(zip(called, by_fold, strict=True)),
     )
+
+
+def _tests_differ(first: Run, second: Run) -> bool:
+    """Return whether the test parts are known to be different."""
+    return ContentHashes(test=first.content.test).differ(second.content)
 
 
 def _right(outputs: Outputs) -> NDArray[np.bool_]:

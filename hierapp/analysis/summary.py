@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hierapp.runs import Run
+from hierapp.runs import Run, same_data
 from hierapp.training.config import GROUPS, changed_fields, fields_of
 from hierapp.trees import LabelTree
 
@@ -38,6 +38,7 @@ def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "state": run.state,
             "pid": run.pid if run.state == "running" else None,
             "config": run.config.model_dump(),
+            "content": run.content._asdict(),
             "epoch": run.epoch,
             "epochs": run.config.epochs,
             "progress": run.progress,
@@ -90,24 +91,54 @@ def recipe(run: Run) -> str:
     return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
 
 
+def data_labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the name of each run's data set by the run's id; if its content differs between the runs, which can only be
+    if it was replaced, with a mark, such as "mine (3fa2c1)"."""
+    by_name: dict[str, list[Run]] = {}
+    for run in runs:
+        by_name.setdefault(run.config.data, []).append(run)
+    said: dict[str, str] = {}
+    for name, alike in by_name.items():
+        contents = same_data.by_content(alike)
+        for each in contents:
+            mark = each[0].content.short if any(each[0].content) else "unknown"
+            said |= {run.id: f"{name} ({mark})" if len(contents) > 1 else name for run in each}
+    return said
+
+
+def tree_labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the name of each run's tree by the run's id, with a mark if trees of one name differ."""
+    return _marked({run.id: (run.config.tree, run.tree_text) for run in runs})
+
+
+def _marked(given: Mapping[str, tuple[str, str | None]]) -> dict[str, str]:
+    """Return the names of named texts, with a mark such as "mine (3fa2c1)" where one name has several texts; None is
+    no text and gets no mark."""
+    texts: dict[str, set[str]] = {}
+    for name, text in given.values():
+        texts.setdefault(name, set()).update([] if text is None else [text])
+    return {
+        key: name if text is None or len(texts[name]) < 2 else f"{name} ({mark_of(text)})"
+        for key, (name, text) in given.items()
+    }
+
+
+def mark_of(text: str) -> str:
+    """Return the mark of a text that shares its name with others."""
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
 def loss_labels(runs: Sequence[Run]) -> dict[str, str]:
     """Return `loss_label` of each run by its id.
 
     Similarities with the same name but different values are marked, such as "simloss, similarity mine (3fa2c1)": a
     saved file may have changed between two runs.
     """
-    texts: dict[object, set[str]] = {}
-    for run in runs:
-        if run.similarity_text is not None:
-            texts.setdefault(run.config.options.get("similarity"), set()).add(run.similarity_text)
-    said = {}
-    for run in runs:
-        word = run.config.options.get("similarity")
-        mark = ""
-        if run.similarity_text is not None and len(texts[word]) > 1:
-            mark = f" ({hashlib.sha256(run.similarity_text.encode()).hexdigest()[:6]})"
-        said[run.id] = loss_label(run).replace(f"similarity {word}", f"similarity {word}{mark}")
-    return said
+    words = {run.id: str(run.config.options.get("similarity")) for run in runs}
+    marked = _marked({run.id: (words[run.id], run.similarity_text) for run in runs})
+    return {
+        run.id: loss_label(run).replace(f"similarity {words[run.id]}", f"similarity {marked[run.id]}") for run in runs
+    }
 
 
 def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) -> dict[str, str]:
@@ -115,12 +146,12 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
 
     Default values, except of training fields, are not shown. If `unique`, equal names are distinguished by the ids.
     """
-    said = loss_labels(runs)
+    said, data, trees = loss_labels(runs), data_labels(runs), tree_labels(runs)
     parts = {
         run.id: {
             "loss": said[run.id],
-            "data": run.config.data,
-            "tree": run.config.tree,
+            "data": data[run.id],
+            "tree": trees[run.id],
             "model": run.config.model,
             **{field.name: field.words(getattr(run.config, field.name)) for field in FIELDS},
             "seed": f"seed {run.config.seed}",
@@ -144,14 +175,14 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per run, indexed by its id: configuration, progress, and metrics (NaN if not yet available)."""
     rows = []
-    said = loss_labels(runs)
+    said, data, trees = loss_labels(runs), data_labels(runs), tree_labels(runs)
     for run in runs:
         metrics = {column: (run.test or {}).get(key) for column, key in TEST_METRICS.items()}
         rows.append(
             {
                 "run": run.id,
-                "data": run.config.data,
-                "tree": run.config.tree,
+                "data": data[run.id],
+                "tree": trees[run.id],
                 "loss": said[run.id],
                 "model": run.config.model,
                 "seed": run.config.seed,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hierapp.errors import ConfigError, some
-from hierapp.runs import Run, Store, selectors
+from hierapp.runs import Run, Store, same_data, selectors
 
 if TYPE_CHECKING:  # needs pandas; the rest of the command line starts without it
     from hierapp.analysis.groups import Group
@@ -102,6 +102,12 @@ def _finished(words: Sequence[str]) -> list[Run]:
     data = sorted({run.config.data for run in runs})
     if len(data) > 1:
         raise ConfigError(f"The runs are of the data sets {some(data)}; compare runs of one.")
+    contents = same_data.by_content(runs)
+    if len(contents) > 1:
+        raise ConfigError(
+            f"The runs {contents[0][0].id} and {contents[1][0].id} are of different data: other content has been"
+            f" imported under the name {data[0]!r} between them; compare runs of one content."
+        )
     return runs
 
 

@@ -14,6 +14,7 @@ from typing import IO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hierapp.data import content
 from hierapp.errors import DatasetError
 
 Part = Literal["train", "test"]
@@ -48,6 +49,7 @@ class Dataset:
         default_tree: name of the label tree to use by default; for a user's own data set it may be the tree's file.
         source: the authors, in one sentence.
         read: `read(dataset, part, folder)` returns images uint8 [n, H, W, C] and labels int64 [n].
+        hash_part: `hash_part(dataset, part, folder)` returns the content hash of what `read` returns.
         files: what `read` and torchvision need, relative to the data folder; empty if a package includes the data.
         archives: the archives to download for these files, relative to the data folder.
         torchvision_class: the class in torchvision.datasets that downloads the archives.
@@ -67,6 +69,7 @@ class Dataset:
     default_tree: str
     source: str
     read: Callable[[Dataset, Part, Path], Arrays]
+    hash_part: Callable[[Dataset, Part, Path], str] = content.of_part
     files: tuple[File, ...] = ()
     archives: tuple[File, ...] = ()
     torchvision_class: str | None = None

@@ -25,6 +25,7 @@ class ImageSet:
             torch's channels_last format without a copy.
         labels: int64 [n], positions in `class_names`.
         class_names: the names of the classes.
+        content_hash: the hash of this part; see `hierapp.data.content`. None if it is unknown.
 
     Raises:
         DatasetError: if a shape or type differs from these, or a label is out of range.
@@ -33,6 +34,7 @@ class ImageSet:
     images: torch.Tensor
     labels: torch.Tensor
     class_names: tuple[str, ...]
+    content_hash: str | None = None
 
     def __post_init__(self) -> None:
         import torch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,25 @@ DIGITS_SEED = 20240229
 
 def read_digits(dataset: Dataset, part: Part, folder: Path) -> Arrays:
     """Read scikit-learn's digits, scaled from 0..16 to 0..255; the test part is a stratified fifth (DIGITS_SEED)."""
+    pixels, labels = _digits()
+    images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, *dataset.image_shape)
+    chosen = split(labels, 0.2, DIGITS_SEED)[0 if part == "train" else 1]
+    return images[chosen], labels[chosen]
+
+
+@cache
+def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return scikit-learn's digits: [n, 64] from 0 to 16, and the labels [n]. Importing scikit-learn takes seconds, so
+    its file is read without it where it is at its usual place."""
+    package = find_spec("sklearn")
+    file = Path(str(package and package.origin)).parent / "datasets" / "data" / "digits.csv.gz"
+    if file.is_file():
+        table = np.loadtxt(file, delimiter=",")
+        return table[:, :-1], table[:, -1].astype(np.int64)
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
-    images = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, *dataset.image_shape)
-    chosen = split(labels, 0.2, DIGITS_SEED)[0 if part == "train" else 1]
-    return images[chosen], labels[chosen].astype(np.int64)
+    return pixels, labels.astype(np.int64)
 
 
 def read_idx(dataset: Dataset, part: Part, folder: Path) -> Arrays:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp import paths
+from hierapp.data import content
+from hierapp.data.content import UNKNOWN, ContentHashes
 from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_get, how_to_mend, size_on_disk
 from hierapp.data.image_set import ImageSet, split
 from hierapp.data.imports import store as import_store
@@ -30,6 +32,7 @@ __all__ = [
     "best_ready",
     "catalogue",
     "class_counts",
+    "content_hashes",
     "find",
     "load",
     "split",
@@ -253,6 +256,22 @@ def class_counts(name: str, folder: Path | str | None = None) -> dict[Part, NDAr
     return {part: np.bincount(arrays(name, part, folder)[1], minlength=size) for part in parts}
 
 
+def content_hashes(name: str, folder: Path | str | None = None) -> ContentHashes:
+    """Return the content hash of each part of a data set, without reading the pictures where a hash is stored.
+
+    Args:
+        name: a name, which need not be in the catalogue.
+        folder: the data folder; by default paths.data_folder().
+
+    Returns:
+        None for a part that cannot be read.
+    """
+    dataset = catalogue(folder).get(name)
+    if dataset is None:
+        return UNKNOWN
+    return ContentHashes(*(_content_hash(dataset, part, folder) for part in import_store.PARTS))
+
+
 def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
     """Load one part of a data set; the other part's files are not opened.
 
@@ -267,7 +286,17 @@ def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
     import torch
 
     images, labels = arrays(name, part, folder)
-    return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), find(name, folder).class_names)
+    dataset = find(name, folder)
+    return ImageSet(
+        torch.from_numpy(images), torch.from_numpy(labels), dataset.class_names, _content_hash(dataset, part, folder)
+    )
+
+
+def _content_hash(dataset: Dataset, part: Part, folder: Path | str | None) -> str | None:
+    try:
+        return content.with_classes(dataset.hash_part(dataset, part, _data_folder(folder)), dataset.class_names)
+    except (DatasetError, OSError):
+        return None
 
 
 def _own(folder: Path | str | None) -> dict[str, Dataset]:

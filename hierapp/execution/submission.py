@@ -9,7 +9,7 @@ from hierapp.data import registry as datasets
 from hierapp.errors import DatasetError
 from hierapp.execution import scheduler, settings, slots
 from hierapp.execution.ray import ready as ray_ready
-from hierapp.runs import Run, Store
+from hierapp.runs import Run, Store, same_data
 from hierapp.similarities import library as similarity_library, spec as similarity_spec
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree
@@ -36,14 +36,16 @@ def submit(
     _check_launcher(store)
     for config in configs:
         slots.at_once(store, config.device)
-    for name in dict.fromkeys(config.data for config in configs):
+    names = list(dict.fromkeys(config.data for config in configs))
+    for name in names:
         status = datasets.status(name)
         if status.state != "ready":
             raise DatasetError(status.detail)
         tree.positions_of(datasets.find(name).class_names)
     for config in configs:
         losses.judge(config.loss, tree, similarity_library.with_matrix(config.options, tree.leaves))
-    ids = store.add(configs, tree, owner, priority, _similarities(configs), tags)
+    contents = {name: datasets.content_hashes(name) for name in names}
+    ids = store.add(configs, tree, owner, priority, _similarities(configs), tags, contents)
     scheduler.ensure_scheduler(store)
     return ids
 
@@ -63,9 +65,13 @@ def resume(store: Store, run: str) -> Run:
 
     Raises:
         ConfigError: if HIERAPP_LAUNCHER is invalid or the cluster is not available; nothing is queued.
+        DatasetError: if the data set has other content than when the run was queued; nothing is queued.
         StoreError: if the run is in another state, or the store cannot be written.
     """
     _check_launcher(store)
+    before = store.run(run)
+    if before.can_resume:
+        same_data.refuse_other(before, datasets.content_hashes(before.config.data))
     resumed = store.resume(run)
     scheduler.ensure_scheduler(store)
     return resumed

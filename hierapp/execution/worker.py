@@ -19,7 +19,7 @@ from hierapp.data import registry as datasets
 from hierapp.errors import Cancelled, StaleAttemptError
 from hierapp.execution.failures import describe
 from hierapp.execution.recorder import RunRecorder, RunWriter, log, say
-from hierapp.runs import Run, Store
+from hierapp.runs import Run, Store, same_data
 from hierapp.runs.store import number_of
 from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.utils import processes
@@ -65,7 +65,8 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
         if device.type == "cpu" and (run.assigned_device or "").startswith("cuda"):
             say("a GPU was meant for it, but this PyTorch finds none that it can use: see its CUDA and the driver's")
-        test = trainer.train(run.config, run.tree, recorder, folder, load, run.similarity)
+        same = same_data.refusing_other(run, load or datasets.load)
+        test = trainer.train(run.config, run.tree, recorder, folder, same, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
         checkpoints.remove(folder)
         say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")

@@ -70,7 +70,7 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
         "environment.json": "versions, processor and system of the machine that exported, and of each training",
         "CITATION.cff, citation.bib": "how to cite hierapp",
         "reproduce.py": "trains the runs anew and says whether they come out the same",
-        "runs/RUN/run.json": "state, times, tags and note, and what the run was trained with",
+        "runs/RUN/run.json": "state, times, tags and note, hashes of the data, and what the run was trained with",
         "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
         "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
         "runs/RUN/similarity.csv": "which classes are similar, if the loss was given that",

@@ -117,7 +117,7 @@ def _tables(page: Page, runs: Sequence[Run]) -> None:
 
 
 def _tests(page: Page, groups: Sequence[Group]) -> None:
-    if len(groups) < 2 or len({group.run.config.data for group in groups}) > 1:
+    if len(groups) < 2 or len(set(summary.data_labels([group.run for group in groups]).values())) > 1:
         return
     page.heading("Tests")
     baseline = None if len(groups) <= ALL_PAIRS else groups[0].label
@@ -261,8 +261,9 @@ def _environment(page: Page, runs: Sequence[Run]) -> None:
 def _by_tree(runs: Sequence[Run]) -> list[list[Run]]:
     """Group the runs by data set and tree."""
     found: dict[tuple[str, str], list[Run]] = {}
+    data = summary.data_labels(runs)
     for run in runs:
-        found.setdefault((run.config.data, run.tree_text), []).append(run)
+        found.setdefault((data[run.id], run.tree_text), []).append(run)
     return list(found.values())
 
 

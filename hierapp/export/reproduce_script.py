@@ -84,15 +84,24 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
     import torch
 
     from hierapp import LabelTree
+    from hierapp.data import registry as datasets
+    from hierapp.data.content import ContentHashes
+    from hierapp.errors import DatasetError
     from hierapp.similarities import formats as similarity_formats
     from hierapp.training import RunConfig, device as compute, trainer
     from hierapp.version import code_version
 
-    before = _read(folder / "run.json")["trained_with"]
+    recorded = _read(folder / "run.json")
+    before = recorded["trained_with"]
     values = _read(folder / "config.json")
     values["device"] = device or before.get("kind") or values["device"]
     values["precision"] = before.get("precision", values["precision"])
     config = RunConfig.make(**values)
+    if ContentHashes(**recorded["content"]).differ(datasets.content_hashes(config.data)):
+        raise DatasetError(
+            f"The data set {config.data!r} here has other content than the one that run {folder.name} was trained on;"
+            " give the folder of the right one by --data."
+        )
     tree = LabelTree.load(folder / "tree.json")
     csv = folder / "similarity.csv"
     similarity = similarity_formats.parse(csv.read_text(encoding="utf-8")).over(tree.leaves) if csv.is_file() else None

@@ -126,6 +126,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "note": run.note,
         "tags": list(run.tags),
         "own_note": run.own_note,
+        "content": run.content._asdict(),
         "trained_with": conditions(run),
     }
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp import paths
 from hierapp.data import registry as datasets
+from hierapp.data.content import ContentHashes
 from hierapp.data.images import Pixels
 from hierapp.errors import HierappError, StoreError, one_line
 from hierapp.lab import trees
@@ -145,9 +146,12 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
         StoreError: if it is no longer the one on which the run was tested.
     """
     found = outputs_of(run)
-    pixels, labels = _test_part(run.config.data, paths.data_folder())
+    folder = paths.data_folder()
+    now = datasets.content_hashes(run.config.data, folder)
+    pixels, labels = _test_part(run.config.data, folder, now)
     leaf_of_class = np.asarray(run.tree.positions_of(datasets.find(run.config.data).class_names))
-    if len(labels) != len(found.target) or not np.array_equal(leaf_of_class[labels], found.target):
+    changed = ContentHashes(test=run.content.test).differ(now)
+    if changed or len(labels) != len(found.target) or not np.array_equal(leaf_of_class[labels], found.target):
         raise StoreError(
             f"The data set {run.config.data!r} is not the one any more on which run {run.id} was tested; its pictures"
             " are not shown."
@@ -161,7 +165,7 @@ def _read(folder: Path, changed: int) -> Outputs | None:
 
 
 @lru_cache(maxsize=2)
-def _test_part(data: str, folder: Path) -> tuple[Pixels, NDArray[np.int64]]:
+def _test_part(data: str, folder: Path, content: ContentHashes) -> tuple[Pixels, NDArray[np.int64]]:
     return datasets.arrays(data, "test", folder)
 
 

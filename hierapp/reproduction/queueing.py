@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Protocol
 
 from hierapp import execution
+from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError
 from hierapp.reproduction.planning import Planned
 from hierapp.reproduction.presets import SizeName, TreeRole
@@ -64,16 +65,20 @@ def tag_of(size: SizeName) -> str:
 
 
 def matches(runs: Iterable[Run], planned: Sequence[Planned]) -> list[Run | None]:
-    """Return, for each planned run, the run with the same configuration, seed and tree; None where there is none."""
+    """Return, for each planned run, the run with the same configuration, seed, tree and data; None where there is
+    none."""
     texts: dict[TreeRole, str] = {}
     for each in planned:
         if each.group.tree not in texts:
             texts[each.group.tree] = tree_formats.render(each.tree, "json")
     wanted = {(each.config.model_dump_json(), texts[each.group.tree]) for each in planned}
+    contents = {each.config.data: datasets.content_hashes(each.config.data) for each in planned}
     best: dict[tuple[str, str], Run] = {}
     for run in runs:
         key = (run.config.model_dump_json(), run.tree_text)
-        if key in wanted and (key not in best or _rank(run) > _rank(best[key])):
+        if key not in wanted or run.content.differ(contents[run.config.data]):
+            continue
+        if key not in best or _rank(run) > _rank(best[key]):
             best[key] = run
     return [best.get((each.config.model_dump_json(), texts[each.group.tree])) for each in planned]
 

@@ -19,6 +19,7 @@ __all__ = [
     "data_deletion",
     "notes",
     "records",
+    "same_data",
     "selectors",
     "states",
     "store",

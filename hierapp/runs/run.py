@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hierapp.data.content import ContentHashes
 from hierapp.runs.states import OPEN_STATES, State
 from hierapp.similarities import formats as similarity_formats
 from hierapp.similarities.similarity import Matrix
@@ -22,13 +23,14 @@ from hierapp.trees import LabelTree, formats as tree_formats
 @dataclass(frozen=True)
 class Run:
     """The state of a run when it was read. Times are in seconds since 1970, progress is from 0 to 1. `note` is
-    written by hierapp, `own_note` by users."""
+    written by hierapp, `own_note` by users. `content` is that of the data set when the run was queued."""
 
     id: str
     state: State
     config: RunConfig
     tree_text: str
     similarity_text: str | None
+    content: ContentHashes
     owner: str | None
     created: float
     priority: int
@@ -61,7 +63,7 @@ class Run:
     @classmethod
     def of_row(cls, row: sqlite3.Row, tree_text: str, similarity_text: str | None, folder: Path) -> Run:
         """Create a run from a row of the table; `folder` contains the folders of all runs."""
-        elsewhere = ("tree", "similarity", "cut_seq", "cut_epoch")
+        elsewhere = ("tree", "similarity", "train_hash", "test_hash", "cut_seq", "cut_epoch")
         fields = {name: row[name] for name in row.keys() if name not in elsewhere}  # noqa: SIM118 - a row iterates over its values
         run = str(fields.pop("id"))
         # Validated when queued. Not validated again: a changed registry must not hide the run.
@@ -72,6 +74,7 @@ class Run:
         }
         fields["tags"] = tuple(fields["tags"].split())
         fields["held"] = bool(fields["held"])
+        fields["content"] = ContentHashes(row["train_hash"], row["test_hash"])
         return cls(id=run, tree_text=tree_text, similarity_text=similarity_text, folder=folder / run, **fields)
 
     @cached_property

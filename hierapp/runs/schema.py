@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 
@@ -81,6 +81,12 @@ _RENAMED_OF_RUN = (
     "ALTER TABLE runs RENAME COLUMN lost TO lost_count",
 )
 
+# Version 7: the content of the data set when the run was queued; see hierapp.data.content. NULL where it is unknown.
+_CONTENT_OF_RUN = (
+    "ALTER TABLE runs ADD COLUMN train_hash TEXT",
+    "ALTER TABLE runs ADD COLUMN test_hash TEXT",
+)
+
 _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
@@ -98,6 +104,7 @@ def create(db: sqlite3.Connection) -> None:
         _TAGS_OF_RUN,
         _OWN_NOTE_OF_RUN,
         *_RENAMED_OF_RUN,
+        *_CONTENT_OF_RUN,
     ):
         db.execute(statement)
 
@@ -155,6 +162,12 @@ def _from_5(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _from_6(db: sqlite3.Connection) -> None:
+    """Add the content hashes of the data set; those of earlier runs are unknown."""
+    for statement in _CONTENT_OF_RUN:
+        db.execute(statement)
+
+
 # By source version: the migration to the next version.
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _from_1,
@@ -162,6 +175,7 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     3: _from_3,
     4: _from_4,
     5: _from_5,
+    6: _from_6,
 }
 
 

@@ -7,7 +7,7 @@ Transitions between states are in `states`; what a worker writes is in `writer`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp import paths
+from hierapp.data.content import UNKNOWN, ContentHashes
 from hierapp.errors import ConfigError, StoreError
 from hierapp.runs import records
 from hierapp.runs.database import Database
@@ -63,9 +64,11 @@ class Store:
         priority: int = 0,
         similarities: Sequence[str | None] | None = None,
         tags: Sequence[str] = (),
+        contents: Mapping[str, ContentHashes] | None = None,
     ) -> list[str]:
         """Queue runs with one tree and the same tags, all or none; return their ids in order. `similarities` holds the
-        similarity matrix of each run as CSV; None, the default, stands for the similarity of the tree."""
+        similarity matrix of each run as CSV; None, the default, stands for the similarity of the tree. `contents` holds
+        the content of each data set by its name; that of others is unknown."""
         text = tree_formats.render(tree, "json")
         similarities = similarities or [None] * len(configs)
         _check_priority(priority)
@@ -75,12 +78,13 @@ class Store:
             place = float(db.execute("SELECT coalesce(max(place), 0) FROM runs").fetchone()[0])
             ids = [
                 db.execute(
-                    "INSERT INTO runs (state, config, tree, similarity, owner, created, priority, place, tags)"
-                    " VALUES ('queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO runs (state, config, tree, similarity, train_hash, test_hash, owner, created,"
+                    " priority, place, tags) VALUES ('queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         config.model_dump_json(),
                         kept_tree,
                         None if csv is None else alike[csv],
+                        *(contents or {}).get(config.data, UNKNOWN),
                         owner,
                         time.time(),
                         priority,

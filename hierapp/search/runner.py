@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hierapp import execution, paths
 from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError, DatasetError, HierappError, StoreError
 from hierapp.execution import scheduler
 from hierapp.execution.recorder import say
-from hierapp.runs import Store
+from hierapp.runs import Store, same_data
 from hierapp.runs.states import OPEN_STATES
 from hierapp.search import journal, sampler, trials
 from hierapp.search.journal import Journal, Search
 from hierapp.search.plan import Plan
 from hierapp.search.trials import Trial
+from hierapp.similarities import library as similarity_library
+from hierapp.training import RunConfig
 from hierapp.utils import processes
 from hierapp.utils.disk import disk_of
 
@@ -84,10 +86,29 @@ class SearchRunner:
             found = [run.id for run in tagged if run.config.model_dump_json() == config.model_dump_json()]
             if not found:
                 plan = self.plan
+                self._refuse_changes(known, config)
                 found = execution.submit(self.store, [config], plan.tree, owner=plan.owner, tags=[plan.tag])
             entry.run = found[0]
             self.search.append(trial=number, run=entry.run)
             say(f"trial {number} is run {entry.run}: {entry.params}")
+
+    def _refuse_changes(self, known: Collection[str | None], config: RunConfig) -> None:
+        """Refuse to compare trials that have other data or another similarity matrix under the same name.
+
+        Raises:
+            DatasetError, ConfigError: if a run of the search has other content than a new one would have.
+        """
+        now = datasets.content_hashes(config.data)
+        name = config.options.get("similarity")
+        for run in self.store.runs([each for each in known if each is not None]):
+            same_data.refuse_other(run, now)
+            if name is not None and run.config.options.get("similarity") == name:
+                text = similarity_library.text_of(str(name), datasets.find(config.data).class_names)
+                if text != run.similarity_text:
+                    raise ConfigError(
+                        f"The similarity {name!r} has other values than in run {run.id} of this search; keep the former"
+                        " ones under that name again, or begin another search."
+                    )
 
     def _bring_back(self, done: Journal, now: Sequence[Trial]) -> None:
         """Resume the runs that were stopped with the search."""

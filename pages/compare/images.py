@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from hierapp.analysis import cell_images, confusion_tree
+from hierapp.data.content import ContentHashes
 from hierapp.runs import Run
 from hierapp.training.predictions import has, stored
 from hierapp.trees import formats as tree_formats
@@ -42,7 +43,7 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
         page = st.number_input("Page of pictures", 1, pages, key=f"pictures-{run.id}-{true}-{predicted}", width=160)
     shown = slice((page - 1) * AT_ONCE, page * AT_ONCE)
     theme = "dark" if st.context.theme.type == "dark" else "light"
-    picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme)
+    picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme, run.content)
     st.image(picture, alt=f"Test images of {names[true]} taken for {names[predicted]}")
     st.caption(
         f"{pluralize(len(rows), 'image')}, as run {run.id} saw them, mistakes and the surest"
@@ -60,5 +61,5 @@ def _rows(folder: str, ended: float | None, tree_text: str, true: int, predicted
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _sheet(folder: str, ended: float | None, rows: tuple[int, ...], theme: str) -> bytes:
-    return cell_images.sheet(stored(Path(folder)), rows, theme)
+def _sheet(folder: str, ended: float | None, rows: tuple[int, ...], theme: str, content: ContentHashes) -> bytes:
+    return cell_images.sheet(stored(Path(folder)), rows, theme, content=content)

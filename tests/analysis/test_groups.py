@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hierapp import LabelTree
-from hierapp.analysis import groups
+from hierapp.analysis import groups, summary
 from hierapp.cli import main as cli
 from hierapp.errors import ConfigError
 from hierapp.runs import Store
@@ -126,7 +126,8 @@ def test_a_tree_that_was_changed_under_its_name_makes_another_setting(store):
     turned = LabelTree.from_edges([("root", name) for name in DIGITS.leaves])
     finished(store, 0.6, labels=turned)
     one, other = groups.groups(store.runs())
-    assert (one.label, other.label) == ("hierarchical (run 1)", "hierarchical (run 2)")
+    marks = [summary.mark_of(group.run.tree_text) for group in (one, other)]
+    assert [one.label, other.label] == [f"hierarchical · digits ({mark})" for mark in marks]
 
 
 def test_the_same_seed_again_is_no_further_evidence(store):

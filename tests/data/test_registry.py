@@ -86,6 +86,7 @@ def test_pages_need_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from hierapp.data import registry as datasets, download as downloads\n"
         f"for name in datasets.DATASETS: datasets.status(name, {str(tmp_path)!r})\n"
+        f"for name in datasets.DATASETS: datasets.content_hashes(name, {str(tmp_path)!r})\n"
         f"datasets.best_ready({str(tmp_path)!r}), downloads.progress_of('cifar10', {str(tmp_path)!r})\n"
         "print('imported:', *{'torch', 'torchvision', 'sklearn', 'PIL'} & set(sys.modules))"
     )

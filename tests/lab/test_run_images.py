@@ -65,11 +65,11 @@ def test_pictures_are_those_of_the_test_part_in_its_order(run):
 
 def test_another_data_set_than_the_one_tested_shows_no_pictures(run, monkeypatch):
     images, labels = datasets.arrays("digits", "test")
-    monkeypatch.setattr(run_images, "_test_part", lambda data, folder: (images, labels[::-1]))
+    monkeypatch.setattr(run_images, "_test_part", lambda data, folder, content: (images, labels[::-1]))
     with pytest.raises(StoreError, match="not the one any more on which run 1 was tested"):
         run_images.pictures(run, [0])
 
-    def absent(data, folder):
+    def absent(*given: object):
         raise DatasetError("It is not on this machine; get it.")
 
     monkeypatch.setattr(run_images, "_test_part", absent)

@@ -220,7 +220,8 @@ def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(t
     ]
     assert store.run("2").similarity_text == SIMILARITY
     db = sqlite3.connect(tmp_path / "store.sqlite")
-    db.execute("ALTER TABLE runs DROP COLUMN own_note")
+    for column in ("own_note", "train_hash", "test_hash"):
+        db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
     assert rows(db) == before
     db.rollback()
     db.close()

@@ -39,7 +39,7 @@ def quiet_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def a_plan(name: str = "lr", varied: Sequence[str] = ("learning_rate=1e-4..1e-1:log",), **given: Any) -> Plan:
     """A search of the digits with the hierarchical loss; `values` are added to those that stay."""
     values = {"data": "digits", "tree": "digits", "epochs": 3, "device": "cpu", **given.pop("values", {})}
-    text = tree_formats.render(tree_library.load("digits"), "json")
+    text = tree_formats.render(tree_library.load(values["tree"]), "json")
     chosen = {"losses": ("hierarchical",), "trials": 6, "at_once": 2, **given}
     return Plan(name=name, values=values, varied=tuple(varied), tree_text=text, **chosen)
 

@@ -152,6 +152,7 @@ class _Pass:
         for part in store.PARTS:
             np.save(folder / store.labels_file(part), labels[rows[part]])
             _copy(pixels, rows[part], folder / store.images_file(part), report.channels)
+            store.hash_files(folder, part)
         means = _means(pixels, rows["train"], labels, len(classes))
         del pixels
         self.pixels.unlink()

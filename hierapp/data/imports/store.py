@@ -1,4 +1,4 @@
-"""Storage of the user's own data sets: own/NAME in the data folder, with four arrays and a description.
+"""Storage of the user's own data sets: own/NAME in the data folder, with four arrays, their hashes and a description.
 
 `dataset.json` is written before the folder gets its final name, so that a named folder is always a complete data set.
 """
@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from hierapp.data import content
 from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_mend
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, short
@@ -21,6 +25,7 @@ FOLDER = "own"
 DESCRIPTION = "dataset.json"
 REPORT = "report.json"
 TREE = "tree.json"
+HASHES = "hashes.json"
 LONGEST_NAME = 40
 PARTS: tuple[Part, Part] = ("train", "test")
 
@@ -91,8 +96,7 @@ def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
     """Return the images as a copy-on-write memory map, and the labels."""
     folder = own_folder(root) / dataset.name
     try:
-        images = np.load(folder / images_file(part), mmap_mode="c", allow_pickle=False)
-        labels = np.load(folder / labels_file(part), allow_pickle=False)
+        images, labels = _read_files(folder, part)
         sound = images.dtype == np.uint8 and images.shape[1:] == dataset.image_shape and labels.dtype == np.int64
     except (OSError, ValueError, EOFError):
         sound = False
@@ -100,7 +104,37 @@ def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
         raise DatasetError(
             f"The {part} part of your data set {dataset.name!r} in {folder} cannot be read; {how_to_mend(dataset)}."
         )
-    return np.asarray(images), labels
+    return images, labels
+
+
+def hash_part(dataset: Dataset, part: Part, root: Path) -> str:
+    """Return the content hash of a part of an own data set."""
+    return hash_files(own_folder(root) / dataset.name, part)
+
+
+def hash_files(folder: Path, part: Part) -> str:
+    """Return the content hash of a part in a data set's folder.
+
+    It is stored beside the files when the data set is imported, and computed again if their sizes or times change.
+
+    Raises:
+        DatasetError: if the files cannot be read.
+    """
+    try:
+        files = [(folder / name).stat() for name in (images_file(part), labels_file(part))]
+        state = [[stat.st_size, stat.st_mtime_ns] for stat in files]
+        kept = _kept_hashes(folder)
+        known = kept.get(part)
+        if isinstance(known, dict) and known.get("files") == state and isinstance(known.get("hash"), str):
+            return str(known["hash"])
+        found = content.of_arrays(*_read_files(folder, part))
+    except (OSError, ValueError, EOFError):
+        raise DatasetError(f"The {part} part of the data set in {folder} cannot be read; import it again.") from None
+    with suppress(OSError):  # a read-only folder
+        side = folder / f"{HASHES}.{os.getpid()}.part"
+        side.write_text(json.dumps({**kept, part: {"hash": found, "files": state}}), encoding="utf-8")
+        side.replace(folder / HASHES)
+    return found
 
 
 def report_of(name: str, root: Path) -> Report | None:
@@ -117,6 +151,19 @@ def stamp(name: str, root: Path) -> int:
         return (own_folder(root) / name / DESCRIPTION).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _read_files(folder: Path, part: Part) -> Arrays:
+    images = np.load(folder / images_file(part), mmap_mode="c", allow_pickle=False)
+    return np.asarray(images), np.load(folder / labels_file(part), allow_pickle=False)
+
+
+def _kept_hashes(folder: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _entry(root: Path, name: str) -> Dataset | None:
@@ -151,6 +198,7 @@ def _read(file: Path, time: int, size: int) -> Dataset | None:
             default_tree=said.tree,
             source=said.source,
             read=read_arrays,
+            hash_part=hash_part,
             files=tuple(
                 File(f"{FOLDER}/{name}/{each}", said.files[each], "", part)
                 for part in PARTS

@@ -87,15 +87,17 @@ class StoreActor:
         return answer
 
     def images(self, name: str, part: Part) -> list[Any]:
-        """Return a reference to a part of a data set in Ray's object store: pixels, labels, class names. The part is
-        stored once and remains while an open run uses the data set.
+        """Return a reference to a part of a data set in Ray's object store: pixels, labels, class names, content hash.
+        The part is stored once and remains while an open run uses the data set.
 
         Raises:
             DatasetError: if it is not on this machine either, or is corrupt.
         """
         if (name, part) not in self._images:
             found = datasets.load(name, part, self.data)
-            self._images[name, part] = ray.put((found.images.numpy(), found.labels.numpy(), found.class_names))
+            self._images[name, part] = ray.put(
+                (found.images.numpy(), found.labels.numpy(), found.class_names, found.content_hash)
+            )
         return [self._images[name, part]]  # in a list, because Ray would resolve a bare reference
 
     def _drop_images(self) -> None:

@@ -109,16 +109,18 @@ class RemoteRunWriter:
 
         say(f"the {part} part of {name} comes from the store's machine")
         try:
-            images, labels, class_names = self._images(name, part)
+            images, labels, class_names, content_hash = self._images(name, part)
         except ObjectLostError:  # the store actor died, and with it the objects it had stored
-            images, labels, class_names = self._images(name, part)
+            images, labels, class_names, content_hash = self._images(name, part)
         # Copied, because arrays in the object store are read-only.
-        return ImageSet(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()), class_names)
+        return ImageSet(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()), class_names, content_hash)
 
-    def _images(self, name: str, part: Part) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    def _images(
+        self, name: str, part: Part
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], str | None]:
         try:
             (reference,) = ray.get(self.store_actor.images.remote(name, part))
-            found: tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]] = ray.get(reference)
+            found: tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], str | None] = ray.get(reference)
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, HierappError) else error) from None
         return found

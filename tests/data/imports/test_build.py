@@ -51,7 +51,7 @@ def test_every_picture_is_kept_once_with_its_label(tmp_path):
         kept += [(report.classes[label], image.tobytes()) for image, label in zip(images, labels, strict=True)]
     assert sorted(kept) == expected
     assert sorted(path.name for path in out.iterdir()) == [
-        *("report.json", "staged.json", "test-images.npy", "test-labels.npy"),
+        *("hashes.json", "report.json", "staged.json", "test-images.npy", "test-labels.npy"),
         *("train-images.npy", "train-labels.npy", "tree.json"),
     ]
 
