@@ -92,8 +92,8 @@ def recipe(run: Run) -> str:
 
 
 def data_labels(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the name of each run's data set by the run's id; if its content differs between the runs, which can only be
-    if it was replaced, with a mark, such as "mine (3fa2c1)"."""
+    """Return the name of each run's data set by the run's id; with a mark, such as "mine (3fa2c1)", if runs have other
+    content under that name."""
     by_name: dict[str, list[Run]] = {}
     for run in runs:
         by_name.setdefault(run.config.data, []).append(run)

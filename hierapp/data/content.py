@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hierapp.data.dataset import Arrays, Dataset, Part
+    from hierapp.data.dataset import Dataset, Part
 
 DIGITS = 32  # hexadecimal, of SHA-256
 
