@@ -5,6 +5,7 @@ the pages show it unchanged; any other exception is a bug in hierapp.
 """
 
 import reprlib
+from collections.abc import Mapping, Sequence
 
 
 class HierappError(Exception):
@@ -13,6 +14,30 @@ class HierappError(Exception):
 
 class TreeError(HierappError, ValueError):
     """The input is not a label tree, or not one over these classes."""
+
+
+class DuplicateNamesError(TreeError):
+    """Several nodes of a tree have one name.
+
+    Attributes:
+        offered: for each such name, names that tell its nodes apart, as `other (animal)`; empty if there are none.
+    """
+
+    def __init__(self, message: str, offered: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message)
+        self.offered = dict(offered or {})
+
+
+class AmbiguousTreeError(TreeError):
+    """A text can be read as several label trees.
+
+    Attributes:
+        readings: the ways to read it, with a description; give one of them as `read_as`.
+    """
+
+    def __init__(self, message: str, readings: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.readings = dict(readings)
 
 
 class ConfigError(HierappError, ValueError):
@@ -43,6 +68,10 @@ class DiskFull(StoreError):  # noqa: N818 - a temporary state of the disk
     """The disk is full."""
 
 
+class DataWarning(UserWarning):
+    """Values of the input were changed so that they can be used."""
+
+
 class StaleAttemptError(Exception):
     """The run belongs to another process now: it was claimed again, or has ended."""
 
@@ -51,7 +80,7 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Training stops because the user requested it."""
 
 
-def some(names: list[str], limit: int = 5) -> str:
+def some(names: Sequence[str], limit: int = 5) -> str:
     """Quote the first names of a list for a message: `'a', 'b' and 3 more`.
 
     >>> some(["a", "b", "c"], limit=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import settings, strategies as st
 
 from hierapp import LabelTree
+from hierapp.trees.names import name_of
 
 # A busy machine is no fault of the code's.
 settings.register_profile("no deadline", deadline=None)
@@ -26,9 +27,10 @@ def trees(max_nodes: int = 60) -> st.SearchStrategy[LabelTree]:
 
 
 def named_trees(names: st.SearchStrategy[str], max_nodes: int = 20) -> st.SearchStrategy[LabelTree]:
-    """Trees with names of a strategy, made unique."""
+    """Trees with names of a strategy, in the spelling of trees, made unique."""
+    spelled = names.map(name_of).filter(bool)
     return parents(max_nodes).flatmap(
-        lambda above: st.lists(names, min_size=len(above), max_size=len(above), unique=True).map(
+        lambda above: st.lists(spelled, min_size=len(above), max_size=len(above), unique=True).map(
             lambda chosen: LabelTree(chosen, above)
         )
     )

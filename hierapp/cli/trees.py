@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hierapp.trees import formats as tree_formats, library as tree_library, text as tree_text
+from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library, text as tree_text
 from hierapp.utils import files
 
 DONE = 0
@@ -28,10 +28,21 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     convert = command(tree, "convert", convert_tree, "write a tree in the format of the second file's suffix")
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
+    for each in (check, draw, convert):
+        each.add_argument(
+            "--as", dest="read_as", metavar="READING", help="how to read a file that can be read in several ways"
+        )
+        each.add_argument(
+            "--disambiguate", action="store_true", help="name nodes of one name by their parents, as `other (animal)`"
+        )
+
+
+def _tree(options: argparse.Namespace) -> LabelTree:
+    return tree_library.load(options.file, options.read_as, options.disambiguate)
 
 
 def check_tree(options: argparse.Namespace) -> int:
-    tree = tree_library.load(options.file)
+    tree = _tree(options)
     if options.data:
         from hierapp.data import registry as datasets
 
@@ -54,12 +65,12 @@ def check_tree(options: argparse.Namespace) -> int:
 
 def show_tree(options: argparse.Namespace) -> int:
     lines = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(tree_text.draw(tree_library.load(options.file), lines))
+    print(tree_text.draw(_tree(options), lines))
     return DONE
 
 
 def convert_tree(options: argparse.Namespace) -> int:
-    tree = tree_library.load(options.file)
+    tree = _tree(options)
     files.create(tree_formats.as_bytes(tree, Path(options.out)), Path(options.out))
     print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
     return DONE

@@ -10,29 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.errors import TreeError, some
+from hierapp.trees.names import duplicates_error
 
 
 def check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
-    """Check the lengths, indices and names before the tree is traversed; raise a TreeError for invalid ones."""
+    """Check lengths, indices and names before the tree is traversed; raise a TreeError for invalid ones.
+
+    The names are as `name_of` returns them.
+    """
     if parents.shape != (len(names),) or (len(names) and not np.issubdtype(parents.dtype, np.integer)):
         raise TreeError(f"Expected one whole number per node as parents but got shape {list(parents.shape)}.")
     if len(names) < 2:
         raise TreeError("The tree has no leaf; it needs a root and at least one node below it.")
     if parents.min() < -1 or parents.max() >= len(names):
         raise TreeError(f"A parent's position is out of range; give 0 to {len(names) - 1}, or -1 for the root.")
-    for name in names:
-        if not isinstance(name, str):
-            raise TreeError(f"The node name {name!r} is not text; give every node a name in letters.")
-        if not name.strip():
-            raise TreeError("A node has an empty name; give every node a name.")
+    if not all(names):
+        raise TreeError("A node has an empty name; give every node a name.")
     try:
         "".join(names).encode()
     except UnicodeEncodeError:
         raise TreeError("A node's name holds half of a surrogate pair, which is no text; write it anew.") from None
     if len(set(names)) < len(names):
-        seen: set[str] = set()
-        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise TreeError(f"The name {twice!r} is used twice; give every node a name of its own.")
+        raise duplicates_error(names, parents.tolist())
 
 
 def preorder(names: Sequence[str], parents: NDArray[Any]) -> list[int]:

@@ -6,10 +6,11 @@ it gets other children or is removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hierapp.errors import TreeError, short
+from hierapp.trees.names import name_of
 from hierapp.trees.tree import LabelTree
 
 Children = dict[str, list[str]]
@@ -25,6 +26,7 @@ def add(tree: LabelTree, parent: str, name: str, at: int | None = None) -> Label
     >>> add(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "root", "cow", at=0).leaves
     ('cow', 'cat', 'dog')
     """
+    name = name_of(name)
     _known(tree, parent)
     if name in tree.nodes:
         raise TreeError(f"There is a node {short(name)} already; give the new one another name.")
@@ -43,6 +45,7 @@ def rename(tree: LabelTree, node: str, name: str) -> LabelTree:
     >>> rename(LabelTree.from_edges([("root", "cat"), ("root", "dog")]), "cat", "lynx").leaves
     ('lynx', 'dog')
     """
+    name = name_of(name)
     _known(tree, node)
     if name == node:
         return tree
@@ -184,6 +187,7 @@ def group(tree: LabelTree, nodes: Sequence[str], name: str) -> LabelTree:
     >>> group(tree, ["cat", "dog"], "pet").nodes
     ('root', 'pet', 'cat', 'dog', 'truck')
     """
+    name = name_of(name)
     _not_the_root(tree, nodes, "grouped")
     if not nodes:
         raise TreeError("No node is chosen; choose siblings to group.")
@@ -229,18 +233,6 @@ def apply(tree: LabelTree, operation: str, arguments: Mapping[str, Any]) -> Labe
         return OPERATIONS[operation](tree, **arguments)
     except (TypeError, AttributeError):
         raise TreeError(f"The edit {operation} cannot be done with {short(str(dict(arguments)))}.") from None
-
-
-def free_name(taken: Iterable[str], wanted: str) -> str:
-    """Return the wanted name, with the first free number appended if it is taken.
-
-    >>> free_name(["group", "group 2"], "group")
-    'group 3'
-    """
-    names = set(taken)
-    if wanted not in names:
-        return wanted
-    return next(each for number in range(2, len(names) + 3) if (each := f"{wanted} {number}") not in names)
 
 
 def children_of(tree: LabelTree) -> Children:

@@ -1,53 +1,54 @@
-"""Read and write label trees: JSON, CSV of edges, CSV of the adjacency matrix, Newick.
+"""Read and write label trees: JSON, tables of edges or ranks, the adjacency matrix, Newick, outlines.
 
-Reading returns a LabelTree or raises a TreeError. Every format restores every tree exactly.
+Reading returns a LabelTree or raises a TreeError. Every format that is written restores every tree exactly.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hierapp.errors import TreeError, one_line, short
-from hierapp.trees import newick
+from hierapp.errors import AmbiguousTreeError, DuplicateNamesError, TreeError, one_line, short
+from hierapp.trees import json_shapes, newick, outline, tables
+from hierapp.trees.readings import MOST_LEVELS, Reading, not_too_deep, settle
 from hierapp.trees.tree import LabelTree
-from hierapp.utils import files
+from hierapp.utils import files, text_files
+
+__all__ = ["FORMATS", "LARGEST_FILE", "MOST_LEVELS", "TreeFormat"]
 
 LARGEST_FILE = 10_000_000  # bytes
-# More than label trees need, and within the json module's recursion limit, so that all formats read the same trees.
-MOST_LEVELS = 200
+NEWICK_SUFFIXES = (".nwk", ".newick", ".nw", ".tree", ".tre", ".treefile")
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
+EDGE_SUFFIXES = (".edges", ".edgelist")
 
 
 @dataclass(frozen=True)
 class TreeFormat:
-    """A file format of trees."""
+    """A file format in which trees are written."""
 
     suffix: str
     label: str
-    read: Callable[[str], LabelTree]
+    readings: Callable[[str], list[Reading]]
     write: Callable[[LabelTree], str]
 
     def parse(self, text: str) -> LabelTree:
-        """Read a tree from text; raise a TreeError if it is not one."""
+        """Read a tree from text in this format; raise a TreeError if it is not one."""
         if not text.strip():
             raise TreeError(f"The file is empty; expected {self.label}.")
-        return _not_too_deep(self.read(text))
+        return settle(self.readings(text))
 
     def render(self, tree: LabelTree) -> str:
         """Write a tree as text for `parse`; raise a TreeError if it is too deep."""
-        return self.write(_not_too_deep(tree))
+        return self.write(not_too_deep(tree))
 
 
-def load(path: str | Path) -> LabelTree:
-    """Read a tree from a file; its suffix determines the format.
+def load(path: str | Path, read_as: str | None = None, disambiguate: bool = False) -> LabelTree:
+    """Read a tree from a file, see `LabelTree.load`.
 
     Raises:
-        TreeError: if the file does not exist, cannot be read, or is not a label tree in that format.
+        TreeError: if the file does not exist, cannot be read, or is not a label tree.
     """
     path = Path(path)
     try:
@@ -59,7 +60,7 @@ def load(path: str | Path) -> LabelTree:
         raise TreeError(f"{one_line(path)} is a folder; give a file with a label tree.") from None
     except (OSError, ValueError) as error:
         raise TreeError(f"The file {str(path)!r} cannot be read ({getattr(error, 'strerror', error)}).") from None
-    return parse_bytes(data, path.name)
+    return parse_bytes(data, path.name, read_as, disambiguate)
 
 
 def save(tree: LabelTree, path: str | Path) -> None:
@@ -88,31 +89,114 @@ def as_bytes(tree: LabelTree, path: Path) -> bytes:
         raise TreeError(f"The file {str(path)!r} cannot be written ({error}).") from None
 
 
-def parse_bytes(data: bytes, file_name: str) -> LabelTree:
+def parse_bytes(data: bytes, file_name: str, read_as: str | None = None, disambiguate: bool = False) -> LabelTree:
     """Read an uploaded file; every error message begins with its name.
 
+    Args:
+        data: the content: UTF-8, or UTF-16 with a byte order mark.
+        file_name: its suffix decides where the content can be read in several ways.
+        read_as: see `LabelTree.load`.
+        disambiguate: see `LabelTree.load`.
+
     Raises:
-        TreeError: if the suffix is unknown, or the file is too large, not UTF-8 or not a label tree.
+        AmbiguousTreeError: if it can be read as several trees.
+        DuplicateNamesError: if several nodes have one name.
+        TreeError: if the file is too large, not text or not a label tree.
     """
     file_name = one_line(file_name)
-    chosen = of_name(file_name)
     if len(data) > LARGEST_FILE:
         raise TreeError(
             f"{file_name}: larger than {LARGEST_FILE // 1_000_000} MB, which no label tree needs; check the file."
         )
     try:
-        text = data.decode("utf-8-sig")
+        text = text_files.decode(data)
     except UnicodeDecodeError as error:
         raise TreeError(f"{file_name}: byte {error.start} is not UTF-8; save the file as UTF-8 text.") from None
     try:
-        return chosen.parse(text)
+        return read(text, file_name, read_as, disambiguate)
+    except AmbiguousTreeError as error:
+        raise AmbiguousTreeError(f"{file_name}: {error}", error.readings) from None
+    except DuplicateNamesError as error:
+        raise DuplicateNamesError(f"{file_name}: {error}", error.offered) from None
     except TreeError as error:
-        seen = _looks_like(text)
-        if seen and seen != chosen.suffix:
-            raise TreeError(
-                f"{file_name}: not {chosen.label}, it looks like {_BY_SUFFIX[seen].label}; rename it to *{seen}."
-            ) from None
         raise TreeError(f"{file_name}: {error}") from None
+
+
+def read(text: str, file_name: str = "", read_as: str | None = None, disambiguate: bool = False) -> LabelTree:
+    r"""Read a tree from the text of a file or a form, by its content first and its suffix second.
+
+    Args:
+        text: the text.
+        file_name: the name of its file, if there is one.
+        read_as: see `LabelTree.load`.
+        disambiguate: see `LabelTree.load`.
+
+    Raises:
+        TreeError: see `parse_bytes`.
+
+    >>> read("animal -> cat\nanimal -> dog").leaves
+    ('cat', 'dog')
+    """
+    if not text.strip():
+        raise TreeError("The file is empty; expected a label tree.")
+    return settle(_readings(text.lstrip("\ufeff"), file_name.lower()), read_as, disambiguate)
+
+
+def _readings(text: str, file_name: str) -> list[Reading]:
+    """Return the ways in which the content may be meant, the most usual first."""
+    start = text.lstrip()[:1]
+    if file_name.endswith(".adjacency.csv") and start not in "{[(":
+        return _adjacency(text)
+    if start == "(" or (file_name.endswith(NEWICK_SUFFIXES) and ";" in text and not _known_tables(text)):
+        return _newick(text)
+    if start == "{" or (file_name.endswith(".json") and not _known_tables(text)):
+        return _json(text)
+    if start == "[":
+        return _newick(text) if text.rstrip().endswith(";") else _json(text)
+    return _of_lines(text, file_name)
+
+
+def _known_tables(text: str) -> bool:
+    return any(table.is_known for table in _tables(text))
+
+
+def _tables(text: str) -> list[tables.Table]:
+    try:
+        return tables.find(text)
+    except TreeError:
+        return []
+
+
+def _of_lines(text: str, file_name: str) -> list[Reading]:
+    is_table = file_name.endswith(TABLE_SUFFIXES)
+    indented = outline.is_indented(text)
+    found = tables.find(text) if is_table or not indented else [each for each in _tables(text) if each.is_known]
+    readings = [reading for table in found for reading in _named_by(table, tables.readings_of(table), len(found))]
+    if found or is_table:
+        if not found:
+            raise TreeError(
+                "Expected lines of parent,child or of ranks, separated by commas, semicolons or tabs, but there are"
+                " none."
+            )
+        return readings
+    if not indented and (words := tables.find_words(text)) is not None:
+        readings = tables.readings_of(words)
+        parents = {row[0] for row in words.cells}
+        if file_name.endswith(EDGE_SUFFIXES) or any(row[1] in parents for row in words.cells):
+            return readings
+    return readings + outline.readings_of(text)
+
+
+def _named_by(table: tables.Table, readings: list[Reading], count: int) -> list[Reading]:
+    """Return the readings with the delimiter in their names if there are several."""
+    if count == 1:
+        return readings
+    return [
+        Reading(
+            f"{each.name} {table.delimiter}", f"{each.label}, separated by {table.delimiter}", each.nodes, each.doubtful
+        )
+        for each in readings
+    ]
 
 
 def parse(text: str, format_name: str) -> LabelTree:
@@ -139,6 +223,17 @@ def render(tree: LabelTree, format_name: str) -> str:
     return _format(format_name).render(tree)
 
 
+def stem_of(file_name: str) -> str:
+    """Return a file's name without the suffix of a tree.
+
+    >>> stem_of("pets.adjacency.csv"), stem_of("pets.tsv"), stem_of("pets v2")
+    ('pets', 'pets', 'pets v2')
+    """
+    lower = file_name.lower()
+    suffix = next((known.suffix for known in FORMATS.values() if lower.endswith(known.suffix)), Path(file_name).suffix)
+    return file_name[: len(file_name) - len(suffix)] or file_name
+
+
 def of_name(file_name: str) -> TreeFormat:
     """Return the format for a file's suffix; raise a TreeError that lists the suffixes if there is none."""
     for known in FORMATS.values():
@@ -155,59 +250,7 @@ def _format(name: str) -> TreeFormat:
     return FORMATS[name]
 
 
-def _not_too_deep(tree: LabelTree) -> LabelTree:
-    levels = int(tree.depth.max())
-    if levels > MOST_LEVELS:
-        raise TreeError(f"The tree has {levels} levels; expected at most {MOST_LEVELS}: make it shallower.")
-    return tree
-
-
-def _looks_like(text: str) -> str | None:
-    """Guess the suffix from the first characters of the text; None if they fit no format."""
-    start = text.lstrip()
-    if start.startswith("{"):
-        return ".json"
-    if start.startswith("("):
-        return ".nwk"
-    if start.lower().startswith(("parent,child", '"parent","child"')):
-        return ".csv"
-    if start.startswith((",", '"",')):
-        return ".adjacency.csv"
-    return None
-
-
 # JSON
-
-
-def _parse_json(text: str) -> LabelTree:
-    try:
-        top = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TreeError(f"Broken JSON in line {error.lineno}, column {error.colno}: {error.msg.lower()}.") from None
-    except RecursionError:
-        raise TreeError(f"The JSON is nested too deep; expected a tree of at most {MOST_LEVELS} levels.") from None
-    except ValueError as error:  # a number with thousands of digits
-        raise TreeError(f"Broken JSON: {str(error).lower().rstrip('.')}.") from None
-    names: list[str] = []
-    parents: list[int] = []
-    ahead: list[tuple[Any, int]] = [(top, -1)]
-    while ahead:
-        node, parent = ahead.pop()
-        if isinstance(node, str):
-            node = {"name": node}
-        if not isinstance(node, dict) or not isinstance(node.get("name"), str):
-            where = f"below {names[parent]!r}" if names else "at the top"
-            raise TreeError(f'Expected {where} an object with a "name" and perhaps "children" but got {short(node)}.')
-        below = node.get("children")
-        if below is None:
-            below = []
-        if not isinstance(below, list):
-            raise TreeError(f'Expected the "children" of {node["name"]!r} to be a list but got {short(below)}.')
-        names.append(node["name"])
-        parents.append(parent)
-        here = len(names) - 1
-        ahead.extend((child, here) for child in reversed(below))
-    return LabelTree(names, parents)
 
 
 def _render_json(tree: LabelTree) -> str:
@@ -231,17 +274,6 @@ def _render_json(tree: LabelTree) -> str:
 # CSV
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not empty, with their line numbers."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for row in reader:
-            if row:
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise TreeError(f"Broken CSV in line {reader.line_num}: {error}.") from None
-
-
 def _write_rows(rows: list[list[str]]) -> str:
     # Not csv.writer: it does not quote a lone carriage return, and csv.reader ends the row there.
     return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
@@ -251,46 +283,9 @@ def _cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
 
 
-def _parse_edges(text: str) -> LabelTree:
-    rows = _rows(text)
-    _, header = next(rows, (0, []))
-    if [cell.strip().lower() for cell in header] != ["parent", "child"]:
-        raise TreeError(f"Expected the first line to be parent,child but got {short(','.join(header))}.")
-    edges = []
-    for line, row in rows:
-        if len(row) != 2:
-            raise TreeError(f"Expected a parent and a child in line {line} but got {len(row)} cells.")
-        edges.append((row[0], row[1]))
-    return LabelTree.from_edges(edges)
-
-
 def _render_edges(tree: LabelTree) -> str:
     edges = [[tree.nodes[parent], tree.nodes[node]] for node, parent in enumerate(tree.parents.tolist()) if parent >= 0]
     return _write_rows([["parent", "child"], *edges])
-
-
-def _parse_adjacency(text: str) -> LabelTree:
-    rows = _rows(text)
-    _, header = next(rows, (0, []))
-    if not header or header[0].strip():
-        raise TreeError("Expected the first line to be an empty cell and then the names of the nodes.")
-    names = header[1:]
-    matrix: list[list[int]] = []
-    for line, row in rows:
-        if len(row) != len(header):
-            raise TreeError(f"Expected {len(header)} cells in line {line}, as in the first line, but got {len(row)}.")
-        if len(matrix) == len(names):
-            raise TreeError(f"Expected {len(names)} rows, one a name of the first line, but line {line} is another.")
-        if row[0] != names[len(matrix)]:
-            raise TreeError(f"Expected line {line} to be the row of {names[len(matrix)]!r} but got {short(row[0])}.")
-        if any(cell.strip() not in ("0", "1") for cell in row[1:]):
-            raise TreeError(f"Line {line} holds cells besides 0 and 1; write 1 where the column is a child.")
-        matrix.append([int(cell) for cell in row[1:]])
-    if len(matrix) != len(names):
-        raise TreeError(f"Expected {len(names)} rows, one a name of the first line, but got {len(matrix)}.")
-    if not names:
-        raise TreeError("The adjacency matrix is empty; give a row and a column for each node.")
-    return LabelTree.from_adjacency(matrix, names)
 
 
 def _render_adjacency(tree: LabelTree) -> str:
@@ -302,11 +297,33 @@ def _render_adjacency(tree: LabelTree) -> str:
     )
 
 
+def _json(text: str) -> list[Reading]:
+    return json_shapes.readings_of(json_shapes.parse(text))
+
+
+def _edges(text: str) -> list[Reading]:
+    # A file that was written here is read as such: its names may hold other delimiters.
+    return [reading for table in tables.find(text)[:1] for reading in tables.readings_of(table)] or _none(text)
+
+
+def _adjacency(text: str) -> list[Reading]:
+    return [tables.adjacency(table) for table in tables.find(text)[:1]] or _none(text)
+
+
+def _none(text: str) -> list[Reading]:
+    raise TreeError(
+        f"Expected a table with commas, semicolons or tabs between its cells but got {short(text.strip())}."
+    )
+
+
+def _newick(text: str) -> list[Reading]:
+    return [Reading("newick", "Newick", lambda split: newick.nodes_of(text))]
+
+
 FORMATS: dict[str, TreeFormat] = {
     # The longer suffix first, because .adjacency.csv also ends in .csv.
-    "json": TreeFormat(".json", "JSON", _parse_json, _render_json),
-    "adjacency": TreeFormat(".adjacency.csv", "CSV of the adjacency matrix", _parse_adjacency, _render_adjacency),
-    "edges": TreeFormat(".csv", "CSV of edges", _parse_edges, _render_edges),
-    "newick": TreeFormat(".nwk", "Newick", newick.parse, newick.render),
+    "json": TreeFormat(".json", "JSON", _json, _render_json),
+    "adjacency": TreeFormat(".adjacency.csv", "CSV of the adjacency matrix", _adjacency, _render_adjacency),
+    "edges": TreeFormat(".csv", "CSV of edges", _edges, _render_edges),
+    "newick": TreeFormat(".nwk", "Newick", _newick, newick.render),
 }
-_BY_SUFFIX = {known.suffix: known for known in FORMATS.values()}

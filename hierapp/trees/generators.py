@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import TreeError
-from hierapp.trees.edits import Children, free_name, made_of
+from hierapp.trees.edits import Children, made_of
+from hierapp.trees.names import free_name
 from hierapp.trees.tree import LabelTree
 
 ROOT = "root"

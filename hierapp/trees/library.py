@@ -31,8 +31,13 @@ def entries(data: str | None = None) -> list[TreeEntry]:
     return _FILES.entries(data)
 
 
-def load(name_or_path: str) -> LabelTree:
+def load(name_or_path: str, read_as: str | None = None, disambiguate: bool = False) -> LabelTree:
     """Load a tree by name, or from a file in any format.
+
+    Args:
+        name_or_path: the name of a tree, or a file.
+        read_as: see `LabelTree.load`.
+        disambiguate: see `LabelTree.load`.
 
     Raises:
         TreeError: if there is no such tree or file, or the file is not a tree.
@@ -46,7 +51,7 @@ def load(name_or_path: str) -> LabelTree:
         if Path(name_or_path).name == name_or_path and os.path.isfile(file):  # noqa: PTH113
             return formats.load(file)
     if Path(name_or_path).suffix or os.path.exists(name_or_path):  # noqa: PTH110
-        return formats.load(name_or_path)
+        return formats.load(name_or_path, read_as, disambiguate)
     names = ", ".join(entry.name for entry in entries())
     raise TreeError(f"There is no tree {name_or_path!r}; give a file, or one of {names}.")
 

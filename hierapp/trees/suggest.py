@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 
 from hierapp.errors import TreeError
 from hierapp.trees import generators
-from hierapp.trees.edits import Children, free_name, made_of
+from hierapp.trees.edits import Children, made_of
+from hierapp.trees.names import free_name
 from hierapp.trees.tree import LabelTree
 
 SHARE_OF_WORDS = 0.5  # of the classes that must share a word with another class

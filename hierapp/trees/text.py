@@ -1,24 +1,26 @@
-"""Trees as typed text: indented lines, or lines of parent,child."""
+"""Trees as typed text: an outline of indented lines, or anything that a file may hold."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-
-from hierapp.errors import TreeError, short
+from hierapp.errors import TreeError
 from hierapp.trees import formats
-from hierapp.trees.edits import Children, free_name, made_of
 from hierapp.trees.tree import LabelTree
 
 
-def parse(text: str) -> LabelTree:
-    r"""Read pasted text: one indented name per line, or `parent,child` lines; also any file format.
+def parse(text: str, read_as: str | None = None, disambiguate: bool = False) -> LabelTree:
+    r"""Read pasted text: one indented name per line, or whatever a file may hold.
 
     Indentation is any number of spaces or tabs, with or without a bullet (-, * or +). If several lines are not
     indented, they are put below one root.
 
+    Args:
+        text: the text.
+        read_as: see `LabelTree.load`.
+        disambiguate: see `LabelTree.load`.
+
     Raises:
+        AmbiguousTreeError: if the text can be read as several trees.
+        DuplicateNamesError: if several nodes have one name.
         TreeError: if the text is not a tree; for a faulty line, the message gives its number.
 
     >>> parse("animal\n  cat\n  dog\ntruck").nodes
@@ -28,15 +30,9 @@ def parse(text: str) -> LabelTree:
     """
     if len(text) > formats.LARGEST_FILE:
         raise TreeError("The text is larger than 10 MB, which no label tree needs; check it.")
-    lines = [(number, line.expandtabs(8)) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not lines:
+    if not text.strip():
         raise TreeError("The text is empty; type a name a line, indented below its parent, or parent,child lines.")
-    first = lines[0][1].lstrip()
-    if first.startswith(("{", "(")) or first.endswith(";"):
-        return formats.parse(text, "json" if first.startswith("{") else "newick")
-    if _is_edges(lines):
-        return _from_edges(lines)
-    return _from_indents(lines)
+    return formats.read(text, read_as=read_as, disambiguate=disambiguate)
 
 
 def render(tree: LabelTree) -> str:
@@ -69,43 +65,3 @@ def draw(tree: LabelTree, lines: bool = True) -> str:
         drawn.append(indent[parent] + (last_branch if is_last else branch) + tree.nodes[node])
         indent.append(indent[parent] + ("    " if is_last else down))
     return "\n".join(drawn)
-
-
-def _is_edges(lines: list[tuple[int, str]]) -> bool:
-    return all("," in line and not line[0].isspace() for _, line in lines)
-
-
-def _from_edges(lines: list[tuple[int, str]]) -> LabelTree:
-    edges = []
-    for number, line in lines:
-        cells = [cell.strip() for cell in next(csv.reader(io.StringIO(line), skipinitialspace=True))]
-        if len(cells) != 2:
-            raise TreeError(
-                f"Line {number}: expected parent,child but got {len(cells)} cells; quote names with commas."
-            )
-        if (number, [cell.lower() for cell in cells]) != (lines[0][0], ["parent", "child"]):
-            edges.append((cells[0], cells[1]))
-    return LabelTree.from_edges(edges)
-
-
-def _from_indents(lines: list[tuple[int, str]]) -> LabelTree:
-    below: Children = {}
-    tops: list[str] = []
-    open_at: list[tuple[int, str]] = []
-    for number, line in lines:
-        name = re.sub(r"^[-*+] +", "", line.strip())
-        indent = len(line) - len(line.lstrip())
-        while open_at and open_at[-1][0] >= indent:
-            open_at.pop()
-        if name in below:
-            raise TreeError(f"Line {number}: the name {short(name)} is used twice; give every node a name of its own.")
-        below[name] = []
-        if open_at:
-            below[open_at[-1][1]].append(name)
-        else:
-            tops.append(name)
-        open_at.append((indent, name))
-    if len(tops) == 1:
-        return made_of(tops[0], below)
-    root = free_name(below, "root")
-    return made_of(root, below | {root: tops})

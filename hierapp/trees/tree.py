@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import TreeError, some
+from hierapp.trees.assemble import of_adjacency, of_edges, of_paths
 from hierapp.trees.checks import check_vectors, preorder
+from hierapp.trees.inputs import Edges, edge_pairs, name_paths
+from hierapp.trees.names import name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +59,7 @@ class LabelTree:
 
     def __init__(self, names: Sequence[str], parents: ArrayLike) -> None:
         given = np.asarray(parents)
+        names = [name_of(name) for name in names]
         check_vectors(names, given)
         order = preorder(names, given)
         position = np.empty(len(order), np.int64)
@@ -74,31 +78,40 @@ class LabelTree:
     # Construction
 
     @classmethod
-    def from_edges(cls, edges: Iterable[tuple[str, str]]) -> LabelTree:
+    def from_edges(cls, edges: Edges) -> LabelTree:
         """Build a tree from (parent, child) pairs in any order.
 
+        Args:
+            edges: pairs; triples whose last element is a weight or a dictionary; an array [E, 2]; a pandas frame with
+                two columns or with the columns parent and child; or a dictionary from parent to list of children.
+
         Raises:
-            TreeError: if a child has two parents, an edge occurs twice, or the edges do not form a tree.
+            DuplicateNamesError: if a leaf has several parents.
+            TreeError: if an inner node has several parents, an edge occurs twice, or the edges do not form a tree.
 
         >>> LabelTree.from_edges([("animal", "cat"), ("root", "animal"), ("root", "truck")]).nodes
         ('root', 'animal', 'cat', 'truck')
         """
-        parent_of: dict[str, str | None] = {}
-        for edge in edges:
-            parent, child = edge
-            if parent_of.get(child) is not None:
-                before = parent_of[child]
-                if before == parent:
-                    raise TreeError(f"The edge from {parent!r} to {child!r} is given twice; give each edge once.")
-                raise TreeError(
-                    f"The node {child!r} has two parents, {before!r} and {parent!r}; a tree gives each node one parent."
-                )
-            # A parent that is not known yet is inserted here; its own parent may come later.
-            parent_of.setdefault(parent, None)
-            parent_of[child] = parent
-        names = list(parent_of)
-        index = {name: i for i, name in enumerate(names)}
-        return cls(names, [-1 if above is None else index[above] for above in parent_of.values()])
+        return cls(*of_edges(edge_pairs(edges)))
+
+    @classmethod
+    def from_paths(cls, paths: Iterable[Sequence[str | None]]) -> LabelTree:
+        """Build a tree from paths of names from the root down, such as the rows of a table with columns of ranks.
+
+        Blank steps (None, "" or NaN) are left out, and so is a step that repeats the one before. If the paths begin
+        with different names, a root is added above them.
+
+        Args:
+            paths: sequences of names; an array [n, ranks] or a pandas frame will do.
+
+        Raises:
+            DuplicateNamesError: if a name stands below several parents.
+            TreeError: if the paths do not form a tree.
+
+        >>> LabelTree.from_paths([("animal", "cat"), ("animal", "dog"), ("truck", "")]).nodes
+        ('root', 'animal', 'cat', 'dog', 'truck')
+        """
+        return cls(*of_paths(name_paths(paths)))
 
     @classmethod
     def from_adjacency(cls, matrix: ArrayLike, names: Sequence[str]) -> LabelTree:
@@ -114,28 +127,13 @@ class LabelTree:
         >>> LabelTree.from_adjacency([[0, 1, 1], [0, 0, 0], [0, 0, 0]], ["root", "cat", "truck"]).leaves
         ('cat', 'truck')
         """
-        values = np.asarray(matrix)
-        if values.ndim != 2 or values.shape[0] != values.shape[1]:
-            raise TreeError(f"The adjacency matrix has shape {list(values.shape)}; it must be square, a row per node.")
-        if values.shape[0] != len(names):
-            raise TreeError(f"The adjacency matrix has {values.shape[0]} rows but {len(names)} names; give one each.")
-        if not np.isin(values, (0, 1)).all():
-            raise TreeError("The adjacency matrix holds values besides 0 and 1; write 1 where the column is a child.")
-        parents = np.full(len(names), -1, np.int64)
-        for child in range(len(names)):
-            above = np.flatnonzero(values[:, child])
-            if len(above) > 1:
-                raise TreeError(
-                    f"The node {names[child]!r} has two parents, {names[above[0]]!r} and {names[above[1]]!r};"
-                    " a tree gives each node one parent."
-                )
-            if len(above) == 1:
-                parents[child] = above[0]
-        return cls(names, parents)
+        return cls(*of_adjacency(matrix, names))
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph[Any]) -> LabelTree:
-        """Build a tree from a directed networkx graph whose nodes are strings and whose edges go from parent to child.
+        """Build a tree from a directed networkx graph whose edges go from parent to child.
+
+        Nodes are text, or whole numbers, which are named by their digits.
 
         Raises:
             TreeError: if the graph is not such a tree.
@@ -146,21 +144,32 @@ class LabelTree:
         """
         if not graph.is_directed():
             raise TreeError("The graph is undirected; give a networkx.DiGraph with edges from parent to child.")
+        if len({name_of(node) for node in graph.nodes}) < len(graph):
+            raise TreeError("Nodes of the graph have one name, as 1 and '1' do; give every node a name of its own.")
         alone = [str(node) for node in graph.nodes if graph.degree(node) == 0]
         if alone and len(graph) > 1:
             raise TreeError(f"The node {alone[0]!r} has no edge; join every node to the tree, or remove it.")
         return cls.from_edges(list(graph.edges()))  # called, so that the edges of a multigraph are pairs too
 
     @classmethod
-    def load(cls, path: str | Path) -> LabelTree:
-        """Read a tree from a file; the suffix determines the format: .json, .csv, .adjacency.csv or .nwk.
+    def load(cls, path: str | Path, read_as: str | None = None, disambiguate: bool = False) -> LabelTree:
+        """Read a tree from a file: JSON, a table of edges or of ranks, an adjacency matrix, Newick or an outline.
+
+        The content determines the format; the suffix decides where the content does not.
+
+        Args:
+            path: the file.
+            read_as: one of the readings that an AmbiguousTreeError names.
+            disambiguate: name nodes of one name by their parents, as `other (animal)`.
 
         Raises:
-            TreeError: if the file does not exist, cannot be read, or is not a label tree in that format.
+            AmbiguousTreeError: if the file can be read as several trees.
+            DuplicateNamesError: if several nodes have one name.
+            TreeError: if the file does not exist, cannot be read, or is not a label tree.
         """
         from hierapp.trees import formats
 
-        return formats.load(path)
+        return formats.load(path, read_as, disambiguate)
 
     def save(self, path: str | Path) -> None:
         """Write the tree to a file; the suffix determines the format: .json, .csv, .adjacency.csv or .nwk."""
@@ -306,6 +315,7 @@ class LabelTree:
         >>> LabelTree.from_edges([("root", "cat"), ("root", "dog")]).positions_of(["dog", "cat"]).tolist()
         [1, 0]
         """
+        class_names = [name_of(name) for name in class_names]
         position = {name: i for i, name in enumerate(self.leaves)}
         missing = [name for name in class_names if name not in position]
         unknown = sorted(set(self.leaves) - set(class_names))

@@ -21,7 +21,7 @@ from hierapp.trees.distances import mean_distance
 from hierapp.trees.drafts import Draft
 from hierapp.utils.text import pluralize
 from pages.components.tree_editor import tree_editor
-from pages.shared import common
+from pages.shared import common, tree_input
 
 GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "flat": ("all right below the root", lambda classes, seed: generators.flat(classes)),
@@ -92,19 +92,31 @@ def from_text() -> None:
         height=240,
     )
     if st.button("Open in the studio", type="primary"):
+        st.session_state["studio-text-read"] = text
+    # Until the text is changed it stays to be read, for there may be a question about it.
+    if st.session_state.get("studio-text-read") == text:
         common.actions().check_upload(len(text.encode("utf-8", "replace")))
-        tree = tree_text.parse(text)
-        common.draw(tree, "Typed", common.likely_data(tree))
+        tree = tree_input.read(
+            lambda read_as, disambiguate: tree_text.parse(text, read_as, disambiguate), "studio-text"
+        )
+        if tree is not None:
+            del st.session_state["studio-text-read"]
+            common.draw(tree, "Typed", common.likely_data(tree))
 
 
 def from_file() -> None:
     file = st.file_uploader("Tree file", key="studio-file")
     if file is not None:
         common.actions().check_upload(file.size)
-        tree = tree_formats.parse_bytes(file.getvalue(), file.name)
-        st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+        content, name = file.getvalue(), file.name
+        tree = tree_input.read(
+            lambda read_as, disambiguate: tree_formats.parse_bytes(content, name, read_as, disambiguate), "studio-file"
+        )
+        if tree is None:
+            return
+        st.success(f"{name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
         if st.button("Open in the studio", type="primary"):
-            common.draw(tree, file.name, common.likely_data(tree))
+            common.draw(tree, name, common.likely_data(tree))
 
 
 def from_run() -> None:

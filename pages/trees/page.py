@@ -6,7 +6,7 @@ from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
 from hierapp.plots import core as plots
 from hierapp.trees import DISTANCES, LabelTree, formats as tree_formats, library as tree_library
-from pages.shared import common
+from pages.shared import common, tree_input
 
 UNIFORM = (
     "All leaves have the same depth. Each level then holds probability 1, so that the second term of the hierarchical"
@@ -20,14 +20,21 @@ RAGGED = (
 
 def upload() -> None:
     """Show the upload form: check a file and save it under a name."""
-    kinds = ", ".join(f"`{fmt.suffix}` ({fmt.label})" for fmt in tree_formats.FORMATS.values())
-    st.markdown(f"A file of one of these formats: {kinds}.")
+    st.markdown(
+        "JSON, a table of parents and children or of ranks, an adjacency matrix, Newick or an indented outline; the"
+        " content decides which."
+    )
     file = st.file_uploader("Tree file", key="upload")
     if file is None:
         return
     try:
         common.actions().check_upload(file.size)
-        tree = tree_formats.parse_bytes(file.getvalue(), file.name)
+        content, file_name = file.getvalue(), file.name
+        tree = tree_input.read(
+            lambda read_as, disambiguate: tree_formats.parse_bytes(content, file_name, read_as, disambiguate), "upload"
+        )
+        if tree is None:
+            return
         choices = [*catalogue(), None]
         data = st.selectbox(
             "Its leaves are the classes of",
@@ -41,8 +48,7 @@ def upload() -> None:
         st.error(str(error), icon=":material/error:")
         return
     st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
-    stem = file.name.removesuffix(tree_formats.of_name(file.name).suffix)
-    name = st.text_input("Keep it as", stem)
+    name = st.text_input("Keep it as", tree_formats.stem_of(file.name))
     st.button("Keep this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
 
 

@@ -149,8 +149,8 @@ BAD_TREES = {
     "roots.csv": ("parent,child\na,b\nc,d\n", "all roots"),
     "twice.json": ('{"name": "r", "children": [{"name": "a"}, {"name": "a"}]}', "used twice"),
     "broken.json": ('{"name": "r", "children": [', "line 1"),
-    "wrong.json": ("parent,child\nr,a\n", "wrong.json"),
-    "tree.txt": ("parent,child\nr,a\n", "suffix"),
+    "wrong.json": ("no tree at all", "wrong.json"),
+    "tree.csv": ("just\nnames\n", "lines of parent,child"),
     "other.csv": ("parent,child\nr,0\nr,cat\n", "does not fit"),
 }
 
@@ -163,10 +163,29 @@ def test_a_bad_upload_is_told_in_one_sentence_and_nothing_is_kept(name, open_pag
     page.file_uploader(key="upload").upload(name, text.encode(), "text/plain").run()
     assert not page.exception
     (error,) = page.error
-    assert message in error.value
+    assert message in error.value.replace("\\", "")
     assert "\n" not in error.value
     assert "Traceback" not in error.value
     assert not home.exists()
+
+
+def test_a_file_that_can_be_read_in_several_ways_is_asked_about(open_page):
+    page = open_page("trees")
+    page.file_uploader(key="upload").upload("pets.csv", b"cat,animal\ndog,animal\n", "text/csv").run()
+    assert "read in different ways" in page.warning[0].value
+    page.selectbox(key="upload-as").set_value("child-parent no-header").run()
+    assert not page.exception
+    assert "Its leaves are the classes of" in [box.label for box in page.selectbox]
+
+
+def test_nodes_of_one_name_are_named_by_their_parents_where_it_is_chosen(open_page):
+    page = open_page("trees")
+    content = b'{"r": {"animal": ["cat", "other"], "vehicle": ["bus", "other"]}}'
+    page.file_uploader(key="upload").upload("pets.json", content, "application/json").run()
+    assert "other" in page.error[0].value
+    page.checkbox(key="upload-disambiguate").check().run()
+    assert not page.exception
+    assert "Its leaves are the classes of" in [box.label for box in page.selectbox]
 
 
 def test_a_good_upload_is_kept_chosen_and_offered_for_training(open_page, home):

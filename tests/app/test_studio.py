@@ -39,10 +39,19 @@ def test_from_text_and_what_is_no_tree_is_told(open_page):
     page = start_from(open_page("studio"), "text")
     page.text_area[0].set_value("a\n  b\n  b").run()
     page = press(page, "Open in the studio")
-    assert "Line 3: the name 'b' is used twice" in page.error[0].value
+    assert "Line 3: the name 'b' is used twice" in page.error[0].value.replace("\\", "")
     page.text_area[0].set_value("a\n  b\n  c").run()
     page = press(page, "Open in the studio")
     assert draft_of(page).tree.leaves == ("b", "c")
+
+
+def test_text_that_can_be_read_in_several_ways_is_asked_about(open_page):
+    page = start_from(open_page("studio"), "text")
+    page.text_area[0].set_value("things cat\nthings dog").run()
+    page = press(page, "Open in the studio")
+    page = page.selectbox(key="studio-text-as").set_value("edges no-header").run()
+    assert not page.exception
+    assert draft_of(page).tree.nodes == ("things", "cat", "dog")
 
 
 @pytest.mark.slow

@@ -328,7 +328,9 @@ def test_a_run_of_higher_priority_goes_first(store, call, no_launcher):
 RUN = ("run", "--data", "digits", "--loss", "hierarchical")
 FILES = {
     "broken.json": '{"name": "root", ',
-    "list.json": "[1, 2]",
+    "list.json": "[1, {}]",
+    "child-parent.csv": "cat,animal\ndog,animal\n",
+    "others.json": '{"r": {"animal": ["cat", "other"], "vehicle": ["bus", "other"]}}',
     "cycle.csv": "parent,child\nroot,0\na,b\nb,a\n",
     "roots.csv": "parent,child\na,0\nb,1\n",
     "twice.json": '{"name": "root", "children": [{"name": "0"}, {"name": "0"}]}',
@@ -382,6 +384,9 @@ FILES = {
         (("tree", "check", "few.csv", "--data", "digits"), "class '9' not among the leaves"),
         (("tree", "check", "many.csv", "--data", "digits"), "leaf 'X' not among the classes"),
         (("tree", "check", "few.csv", "--data", "imagenet"), "Unknown data set"),
+        (("tree", "show", "child-parent.csv"), "--as 'child-parent no-header' on the command line"),
+        (("tree", "show", "child-parent.csv", "--as", "newick"), "cannot be read as 'newick'"),
+        (("tree", "show", "others.json"), "--disambiguate on the command line"),
         (("tree", "show", "cycle.csv"), "form a cycle"),
         (("tree", "convert", "few.csv", "few.txt"), "few.txt"),
         (("tree", "convert", "few.csv", "nowhere/few.json"), "cannot be written"),
@@ -482,6 +487,25 @@ def test_a_tree_is_checked(call):
     status, out, _ = call("tree", "check", "ragged.csv")
     assert (status, out) == (0, "ragged.csv: a label tree, 5 nodes, 3 leaves, ragged, depth 3.\n")
     assert json.loads(call("tree", "check", "ragged.csv", "--json")[1])["is_uniform_depth"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "drawn"),
+    [
+        (("child-parent.csv", "--as", "child-parent"), ["animal", "cat", "dog"]),
+        (
+            ("others.json", "--disambiguate"),
+            ["r", "animal", "cat", "other (animal)", "vehicle", "bus", "other (vehicle)"],
+        ),
+    ],
+)
+def test_a_question_about_a_tree_file_is_answered_by_an_option(call, arguments, drawn):
+    Path(arguments[0]).write_text(FILES[arguments[0]])
+    status, out, err = call("tree", "show", *arguments)
+    assert (status, err) == (0, "")
+    assert [line.lstrip("│├└─ |`-") for line in out.splitlines()] == drawn
+    assert call("tree", "convert", *arguments, "out.nwk")[0] == 0
+    assert set(LabelTree.load("out.nwk").nodes) == set(drawn)
 
 
 def test_a_tree_is_drawn_with_all_its_nodes_even_with_brackets(call):

@@ -136,7 +136,7 @@ def test_edits(edit, leaves, inner):
         (lambda: tree_edits.group(TREE, [], "x"), "No node is chosen"),
         (lambda: tree_edits.apply(TREE, "burn", {}), "no edit 'burn'; choose one of add"),
         (lambda: tree_edits.apply(TREE, "add", {"where": 1}), "edit add cannot be done"),
-        (lambda: tree_edits.apply(TREE, "add", {"parent": "pet", "name": 7}), "not text"),
+        (lambda: tree_edits.apply(TREE, "add", {"parent": "pet", "name": 7.5}), "not text"),
     ],
 )
 def test_what_cannot_be_done_is_told(call, message):

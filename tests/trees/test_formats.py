@@ -182,20 +182,17 @@ def test_newick_keeps_underscores_and_reads_two_quotes_as_one() -> None:
 
 
 @pytest.mark.parametrize("written", FORMATS)
-@pytest.mark.parametrize("read", FORMATS)
-def test_a_file_with_another_formats_suffix(written: str, read: str) -> None:
-    if written == read:
-        return
-    said = refusal(f"cats{FORMATS[read].suffix}", tree_formats.render(PETS, written))
-    is_, is_not = FORMATS[written], FORMATS[read]
-    assert said == f"not {is_not.label}, it looks like {is_.label}; rename it to *{is_.suffix}."
+@pytest.mark.parametrize("suffix", [*(known.suffix for known in FORMATS.values()), ".txt", ".tsv", ".tree", ""])
+def test_the_content_decides_and_not_the_suffix(written: str, suffix: str) -> None:
+    if (written, suffix) != ("edges", ".adjacency.csv"):
+        assert tree_formats.parse_bytes(tree_formats.render(PETS, written).encode(), f"cats{suffix}") == PETS
 
 
 @pytest.mark.parametrize("file_name", ["cats.txt", "cats", "", "cats.json.zip", ".nwk.bak"])
-def test_an_unknown_suffix(file_name: str) -> None:
-    with pytest.raises(TreeError, match=r"use one of \.json, \.adjacency\.csv, \.csv, \.nwk\.$"):
-        tree_formats.parse_bytes(b"x", file_name)
-    with pytest.raises(TreeError, match="the suffix names no format"):
+def test_an_unknown_suffix_cannot_be_written(file_name: str) -> None:
+    with pytest.raises(
+        TreeError, match=r"the suffix names no format.*use one of \.json, \.adjacency\.csv, \.csv, \.nwk\.$"
+    ):
         tree_formats.save(PETS, file_name)
 
 
@@ -203,9 +200,10 @@ def test_an_unknown_suffix(file_name: str) -> None:
 def test_what_no_format_reads(known: tree_formats.TreeFormat) -> None:
     file_name = f"cats{known.suffix}"
     for nothing in ("", " \n\t\n", "\ufeff"):
-        assert refusal(file_name, nothing) == f"The file is empty; expected {known.label}."
+        assert refusal(file_name, nothing) == "The file is empty; expected a label tree."
     assert refusal(file_name, b"\x89PNG\r\n") == "byte 0 is not UTF-8; save the file as UTF-8 text."
-    assert "is not UTF-8" in refusal(file_name, tree_formats.render(PETS, "json").encode("utf-16"))
+    with pytest.raises(TreeError, match=f"The file is empty; expected {known.label}"):
+        known.parse(" ")
     assert "larger than 10 MB" in refusal(file_name, b"x" * (LARGEST_FILE + 1))
 
 
@@ -255,9 +253,6 @@ def test_a_file_that_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
         ("t.json", '{"name": "root",\n "children": [}', "Broken JSON in line 2, column 15: expecting value"),
         ("t.json", '{"name": "root"', "Broken JSON in line 1"),
         ("t.json", "[]", "Expected at the top an object with a \"name\" and perhaps \"children\" but got []"),
-        ("t.json", '{"title": "x"}', "but got {'title': 'x'}"),
-        ("t.json", '{"name": 3}', "but got {'name': 3}"),
-        ("t.json", '{"name": "root", "children": [3]}', "Expected below 'root' an object"),
         ("t.json", '{"name": "root", "children": [null]}', "Expected below 'root' an object"),
         ("t.json", '{"name": "root", "children": {"a": 1}}', "Expected the \"children\" of 'root' to be a list"),
         ("t.json", '{"name": "root", "children": 0}', "Expected the \"children\" of 'root' to be a list but got 0"),
@@ -267,10 +262,7 @@ def test_a_file_that_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
         ("t.json", '{"name": "root", "children": []}', "The tree has no leaf"),
         ("t.json", '"root"', "The tree has no leaf"),
         ("t.json", '{"name": ' + "9" * 5000 + "}", "Broken JSON"),
-        ("t.csv", "from,to\nroot,cat\n", "Expected the first line to be parent,child but got 'from,to'"),
-        ("t.csv", "root,cat\nroot,dog\n", "Expected the first line to be parent,child but got 'root,cat'"),
         ("t.csv", "parent,child\nroot,cat\nroot\n", "Expected a parent and a child in line 3 but got 1 cells"),
-        ("t.csv", "parent,child\nroot,cat,dog\n", "Expected a parent and a child in line 2 but got 3 cells"),
         ("t.csv", 'parent,child\nroot,"cat\n', "Broken CSV in line 2"),
         ("t.csv", 'parent,child\nroot,"cat"s\n', "Broken CSV in line 2"),
         ("t.csv", f"parent,child\nroot,{'x' * 200_000}\n", "Broken CSV in line 2: field larger than field limit"),
@@ -282,19 +274,20 @@ def test_a_file_that_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
         ("t.csv", "parent,child\na,b\na,b\n", "The edge from 'a' to 'b' is given twice"),
         ("t.adjacency.csv", "r,a\nr,0,1\n", "Expected the first line to be an empty cell and then the names"),
         ("t.adjacency.csv", ",r,a\nr,0\n", "Expected 3 cells in line 2, as in the first line, but got 2"),
-        ("t.adjacency.csv", ",r,a\na,0,1\nr,0,0\n", "Expected line 2 to be the row of 'r' but got 'a'"),
         ("t.adjacency.csv", ",r,a\nr,0,2\na,0,0\n", "Line 2 holds cells besides 0 and 1"),
         ("t.adjacency.csv", ",r,a\nr,0,²\na,0,0\n", "Line 2 holds cells besides 0 and 1"),
         ("t.adjacency.csv", ",r,a\nr,0,1\n", "Expected 2 rows, one a name of the first line, but got 1"),
-        ("t.adjacency.csv", ",r,a\nr,0,1\na,0,0\nb,0,0\n", "of the first line, but line 4 is another"),
-        ("t.adjacency.csv", '""\n', "The adjacency matrix is empty"),
+        ("t.adjacency.csv", ",r,a\nr,0,1\na,0,0\nb,0,0\n", "Line 4 is the row of 'b', which the first line"),
+        ("t.adjacency.csv", '""\n', "Expected a table"),
+        ("t.adjacency.csv", ",r,a\nr,0,1\nr,0,0\n", "Line 3 is another row of 'r'"),
+        ("t.json", '{"name": 3.5}', "The tree has no leaf"),
+        ("t.json", '{"a": {"b": {}}, "a": {"c": {}}}', "The name 'a' is used twice as a key of one object"),
+        ("t.csv", "cat\ndog\n", "Expected lines of parent,child or of ranks"),
         ("t.adjacency.csv", ",r,r\nr,0,1\nr,0,0\n", "The name 'r' is used twice"),
         ("t.adjacency.csv", ",r,a\nr,0,0\na,0,0\n", "The nodes 'r', 'a' are all roots"),
         ("t.nwk", "(a,b)root", "the closing semicolon is missing"),
-        ("t.nwk", "(a,b);", "a node before ';' has no name; name every node, inner ones too"),
-        ("t.nwk", "((a,b),c)root;", "a node before ',' has no name"),
-        ("t.nwk", "()root;", "a node before ')' has no name"),
-        ("t.nwk", ";", "a node before ';' has no name"),
+        ("t.nwk", "()root;", "a leaf before ')' has no name"),
+        ("t.nwk", ";", "a leaf before ';' has no name"),
         ("t.nwk", "((a,b)root;", "more opening parentheses than closing ones"),
         ("t.nwk", "(a,b))root;", "more closing parentheses than opening ones"),
         ("t.nwk", "(a,b)(c,d)root;", "an opening parenthesis follows a node"),

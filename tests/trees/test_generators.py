@@ -10,9 +10,10 @@ from hierapp import LabelTree
 from hierapp.errors import TreeError
 from hierapp.trees import diff, generators, library as tree_library, text as tree_text
 from hierapp.trees.distances import pair_distances
+from hierapp.trees.names import name_of
 from tests.strategies import named_trees, trees
 
-CLASSES = st.lists(st.text(min_size=1, max_size=4).filter(str.strip), min_size=1, max_size=20, unique=True)
+CLASSES = st.lists(st.text(min_size=1, max_size=4).map(name_of).filter(bool), min_size=1, max_size=20, unique=True)
 
 
 @settings(deadline=None, max_examples=60)
@@ -106,7 +107,7 @@ def test_what_people_type(text, nodes):
     [
         ("  \n", "empty"),
         ("a\n  b\n  b", "Line 3: the name 'b' is used twice"),
-        ("a,b,c\nd,e", "Line 1: expected parent,child but got 3"),
+        ("parent,child\nr,a\nr", "Expected a parent and a child in line 3 but got 1 cells"),
         ("a,b\nb,a", "cycle"),
         ("only", "no leaf"),
     ],

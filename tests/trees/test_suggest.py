@@ -95,7 +95,9 @@ def test_means_that_do_not_fit_are_refused() -> None:
 
 @settings(max_examples=60)
 @given(
-    st.lists(st.text("ab c_R1", min_size=1, max_size=8).filter(str.strip), min_size=2, max_size=12, unique=True),
+    st.lists(
+        st.text("ab c_R1", min_size=1, max_size=8).map(str.strip).filter(bool), min_size=2, max_size=12, unique=True
+    ),
     st.integers(0, 3),
     st.booleans(),
     st.data(),

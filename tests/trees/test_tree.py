@@ -241,7 +241,7 @@ def test_classes_that_are_not_the_leaves(classes: list[str], said: str) -> None:
         (lambda: LabelTree(["r", "cat", "cat"], [-1, 0, 0]), "The name 'cat' is used twice"),
         (lambda: LabelTree(["r", ""], [-1, 0]), "A node has an empty name"),
         (lambda: LabelTree(["r", " \t"], [-1, 0]), "A node has an empty name"),
-        (lambda: LabelTree(["r", 3], [-1, 0]), "The node name 3 is not text"),
+        (lambda: LabelTree(["r", 3.5], [-1, 0]), "The node name 3.5 is not text"),
         (lambda: LabelTree(["r", "\ud800"], [-1, 0]), "surrogate"),
         (lambda: LabelTree(["r"], [-1]), "The tree has no leaf"),
         (lambda: LabelTree([], []), "The tree has no leaf"),
@@ -254,7 +254,7 @@ def test_classes_that_are_not_the_leaves(classes: list[str], said: str) -> None:
         (lambda: LabelTree.from_adjacency([[0, 1], [0, 0]], ["r"]), "2 rows but 1 names"),
         (lambda: LabelTree.from_adjacency([[0, 2], [0, 0]], ["r", "a"]), "values besides 0 and 1"),
         (lambda: LabelTree.from_networkx(nx.Graph([("r", "a")])), "undirected"),
-        (lambda: LabelTree.from_networkx(nx.DiGraph([(0, 1)])), "The node name 0 is not text"),
+        (lambda: LabelTree.from_networkx(nx.DiGraph([((0, 1), 1)])), "The node name (0, 1) is not text"),
         (lambda: PETS.distances("steps"), "lca-depth, lca-height, edges but got 'steps'"),
     ],
 )

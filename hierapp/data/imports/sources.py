@@ -16,7 +16,7 @@ from pathlib import Path
 from hierapp.data.dataset import Part
 from hierapp.data.imports.options import MOST_CLASSES, MOST_FILES, Options
 from hierapp.errors import DatasetError, one_line, short
-from hierapp.trees.edits import free_name
+from hierapp.trees.names import free_name
 
 # Suffixes of picture files; the content decides whether a file is a picture. Other suffixes are ignored.
 SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff")
