@@ -32,6 +32,7 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
     )
     tasks: dict[str, TaskID] = {}
     told: set[str] = set()
+    is_warned = False
     with bars:
         while True:
             runs = store.runs(ids)
@@ -52,6 +53,10 @@ def follow(store: Store, ids: Sequence[str]) -> list[Run]:
             if len(told) == len(runs):
                 return runs
             scheduler.reap_lost_runs(store)
+            trouble = scheduler.trouble(store)
+            if trouble and not is_warned:
+                console.print(Text(trouble), soft_wrap=True)
+            is_warned = bool(trouble)
             time.sleep(POLL_SECONDS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
@@ -139,6 +140,8 @@ def _looked_after() -> Store:
     """Return the store after marking the runs whose processes are gone."""
     store = Store()
     scheduler.reap_lost_runs(store)
+    if trouble := scheduler.trouble(store):
+        print(f"hierapp: {trouble}", file=sys.stderr)
     return store
 
 

@@ -4,17 +4,19 @@
 scheduler runs at a time; whoever starts a scheduler takes the lock first and hands it over, so that the lock tells at
 any moment whether somebody will look at the queue. Code that submits or displays runs calls `ensure_scheduler`. Workers
 outlive the scheduler, and the next scheduler takes them over.
+
+A scheduler that was stopped (SIGSTOP) is replaced. When it continues, it finds that the lock is no longer its own and
+exits. Whatever it had begun concerns an attempt of a run, and takes effect only while that is the current one.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from hierapp import paths
 from hierapp.errors import DiskFull, StoreError
@@ -22,13 +24,20 @@ from hierapp.execution import settings
 from hierapp.execution.backend import LOG, Backend
 from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
-from hierapp.utils import processes
+from hierapp.utils import locks, processes
 from hierapp.utils.disk import disk_of
+from hierapp.utils.locks import Held
 
 POLL_SECONDS = 0.2
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
 GRACE_SECONDS = 10.0  # for a run to end after a request to stop
-GLANCE_SECONDS = 0.02  # for which `is_at_work` may hold the lock
+SILENCE_SECONDS = 60.0  # without a heartbeat, until another scheduler takes over
+SUSPICIOUS_SECONDS = 15.0  # without a heartbeat, until that is told
+LOCK = "launcher.lock"
+
+
+class Superseded(Exception):  # noqa: N818 - raised and handled only in this module
+    """Another scheduler has taken over."""
 
 
 class Scheduler:
@@ -38,6 +47,7 @@ class Scheduler:
         store: the store with the queue.
         backends: factories of the backends, called when a backend is first needed.
         tell: called with each message for the log.
+        is_in_charge: whether no other scheduler has taken over.
     """
 
     def __init__(
@@ -45,16 +55,23 @@ class Scheduler:
         store: Store,
         backends: Mapping[str, Callable[[Store], Backend]],
         tell: Callable[[str], None] = lambda words: None,
+        is_in_charge: Callable[[], bool] = lambda: True,
     ) -> None:
         self.store = store
         self._tell = tell
+        self._is_in_charge = is_in_charge
         self._make = backends
         self._made: dict[str, Backend] = {}
         # When the request to stop each run was first seen, on this process's monotonic clock.
         self._asked: dict[tuple[str, int], float] = {}
 
     def step(self) -> bool:
-        """Check the running runs and start those there is room for; return False when nothing is left to do."""
+        """Check the running runs and start those there is room for; return False when nothing is left to do.
+
+        Raises:
+            Superseded: if another scheduler has taken over, which this one may notice only after a run has begun.
+        """
+        self._check_charge()
         running = [run for run in self.store.runs(states=("running",)) if not self.ended(run)]
         waiting = self.store.is_work_left(running=False)
         disk = disk_of(self.store.folder)
@@ -92,6 +109,7 @@ class Scheduler:
         while started:
             started = False
             for slot in backend.free_slots(running):
+                self._check_charge()
                 run = self.store.claim(slot.accepts, name, slot.device)
                 if run is not None:
                     self._start(run, backend)
@@ -118,6 +136,10 @@ class Scheduler:
             self._tell(f"run {run.id} did not stop when asked, and is ended")
             backend.kill(run)
 
+    def _check_charge(self) -> None:
+        if not self._is_in_charge():
+            raise Superseded
+
     def _backend(self, name: str) -> Backend:
         if name not in self._made:
             self._made[name] = self._make[name](self.store)
@@ -141,25 +163,35 @@ def backends() -> Mapping[str, Callable[[Store], Backend]]:
 
 
 def ensure_scheduler(store: Store) -> None:
-    """Start a scheduler if there are open runs and none is running.
+    """Start a scheduler if there are open runs and none is running, or the one that is running gives no sign of life.
 
     Raises:
         StoreError: if its process cannot be started; the runs stay in the queue.
     """
     if not store.is_work_left() or _is_read_only(store):
         return
-    with _lock(store, patience=GLANCE_SECONDS) as lock:
-        if lock is None:
+    with _lock(store, patience=locks.GLANCE_SECONDS) as lock:
+        if lock is not None:
+            _start(store, lock)
             return
-        environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-        try:
-            # The lock is that of the open file, which the process inherits: it is at work from the start.
-            processes.spawn(["hierapp.execution", str(lock)], store.folder / LOG, environment, files=[lock])
-        except OSError as error:
-            raise StoreError(
-                f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
-                " wait go on with the next command."
-            ) from error
+    taken = locks.take_over(_lock_file(store), SILENCE_SECONDS)
+    if taken is not None:
+        with taken:
+            _start(store, taken)
+
+
+def _start(store: Store, lock: Held) -> None:
+    """Start a scheduler that has the lock from the start."""
+    environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
+    lock.beat()
+    try:
+        command = ["hierapp.execution", str(lock.descriptor)]
+        processes.spawn(command, store.folder / LOG, environment, files=[lock.descriptor])
+    except OSError as error:
+        raise StoreError(
+            f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
+            " wait go on with the next command."
+        ) from error
 
 
 def reap_lost_runs(store: Store) -> None:
@@ -177,12 +209,18 @@ def reap_lost_runs(store: Store) -> None:
 
 def is_at_work(store: Store) -> bool:
     """Return whether a scheduler is running; starts nothing and creates no file."""
-    try:
-        file = (store.folder / "launcher.lock").open("r+")
-    except OSError:
-        return False  # no scheduler has run here, or none can
-    with file:
-        return not _try_lock(file)
+    return locks.is_locked(_lock_file(store))
+
+
+def trouble(store: Store) -> str | None:
+    """Return a sentence if runs wait for a scheduler that gives no sign of life; None otherwise."""
+    silent = locks.silent_for(_lock_file(store))
+    if silent is None or silent < SUSPICIOUS_SECONDS or not store.is_work_left():
+        return None
+    return (
+        f"The process that starts runs has given no sign of life for {silent:.0f} seconds, as if it had been stopped;"
+        f" after {SILENCE_SECONDS:.0f} seconds another one takes over."
+    )
 
 
 def run_scheduler(store: Store, lock: int | None = None) -> None:
@@ -193,9 +231,8 @@ def run_scheduler(store: Store, lock: int | None = None) -> None:
         lock: the descriptor of the lock's file if the lock was taken for this process.
     """
     if lock is not None:
-        os.set_inheritable(lock, False)  # a worker that outlives this process must not keep the lock
-        with os.fdopen(lock, "a"):
-            _process_queue(store)
+        with locks.adopt(_lock_file(store), lock) as held:
+            _process_queue(store, held)
     # A run queued just before the lock is released starts no scheduler, because the lock is held; so check again after
     # the release.
     while store.is_work_left():
@@ -203,15 +240,21 @@ def run_scheduler(store: Store, lock: int | None = None) -> None:
         with _lock(store, patience=1.0) as taken:
             if taken is None:
                 return
-            _process_queue(store)
+            _process_queue(store, taken)
 
 
-def _process_queue(store: Store) -> None:
+def _process_queue(store: Store, lock: Held) -> None:
     say(f"at work, process {os.getpid()}")
-    scheduler = Scheduler(store, backends(), say)
-    while _step(scheduler):
-        time.sleep(POLL_SECONDS)
-    scheduler.close()
+    scheduler = Scheduler(store, backends(), say, lock.is_mine)
+    with lock.beating():
+        try:
+            while _step(scheduler):
+                time.sleep(POLL_SECONDS)
+        except Superseded:
+            # The backends are not closed: what runs there is the other scheduler's.
+            say("another process has taken over, because this one gave no sign of life; it exits")
+            return
+        scheduler.close()
     say("nothing is left to do")
 
 
@@ -228,25 +271,17 @@ def _is_read_only(store: Store) -> bool:
     return store.folder.is_dir() and not os.access(store.folder, os.W_OK)
 
 
+def _lock_file(store: Store) -> Path:
+    return store.folder / LOCK
+
+
 @contextmanager
-def _lock(store: Store, patience: float = 0.0) -> Iterator[int | None]:
-    """Try for `patience` seconds to take the scheduler's lock; yield the descriptor of its file, or None if another
-    process holds it. The system releases the lock when no process has the file open any more."""
+def _lock(store: Store, patience: float = 0.0) -> Iterator[Held | None]:
+    """Try for `patience` seconds to take the scheduler's lock; None if another process holds it."""
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
-        file = (store.folder / "launcher.lock").open("a")
+        lock = locks.take(_lock_file(store), patience)
     except OSError as error:
         raise StoreError(f"The folder {store.folder} cannot be written ({error.strerror}); make it writable.") from None
-    with file:
-        until = time.monotonic() + patience
-        while not (taken := _try_lock(file)) and time.monotonic() < until:
-            time.sleep(GLANCE_SECONDS / 4)
-        yield file.fileno() if taken else None
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    with lock or nullcontext():
+        yield lock

@@ -32,12 +32,14 @@ OPEN_STATES: tuple[State, ...] = ("queued", "running")
 
 @dataclass(frozen=True)
 class Transition:
-    """The source states and the target state of an event; `fields` are further columns it sets, as SQL."""
+    """The source states and the target state of an event; `fields` are further columns it sets and `condition` what
+    else must hold, as SQL."""
 
     sources: tuple[State, ...]
     target: State
     meaning: str
     fields: str = ""
+    condition: str = "true"
 
 
 # The clock may have been set back; a run must not end before it started.
@@ -57,6 +59,8 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
             "queued",
             "its process never came to be",
             "claimed = NULL, heartbeat = NULL, pid = NULL, process = NULL, assigned_device = NULL",
+            # A scheduler that was stopped for a while may know the run as it was before.
+            condition="process IS NULL",
         ),
         "finish": Transition(("running",), "finished", "the test images are evaluated", f"{_ENDED}, progress = 1"),
         "fail": Transition(("running",), "failed", "it ran into an error", _ENDED),
@@ -102,5 +106,5 @@ def move(
     sources = ", ".join(f"'{state}'" for state in transition.sources)
     same = "" if attempt is None else " AND attempt = :of_attempt"
     values = {"now": now, "state": transition.target, "run": run, "of_attempt": attempt, **fields}
-    changed = db.execute(f"UPDATE runs SET {changes} WHERE id = :run AND state IN ({sources}){same}", values).rowcount
-    return changed == 1
+    allowed = f"state IN ({sources}) AND {transition.condition}{same}"
+    return db.execute(f"UPDATE runs SET {changes} WHERE id = :run AND {allowed}", values).rowcount == 1

@@ -32,8 +32,11 @@ def machine() -> None:
 def scheduler_state() -> None:
     counts = store.counts()
     waiting, running = counts.get("queued", 0), counts.get("running", 0)
-    at_work = scheduler.is_at_work(store)
-    if at_work:
+    at_work, trouble = scheduler.is_at_work(store), scheduler.trouble(store)
+    if trouble:
+        st.badge("no sign of life", icon=":material/warning:", color="orange")
+        st.caption(trouble)
+    elif at_work:
         st.badge("at work", icon=":material/play_arrow:", color="green")
     else:
         st.badge("not at work", icon=":material/pause:", color="gray")

@@ -1,9 +1,11 @@
 """The Settings page, without a browser."""
 
+import time
+
 import pytest
 
 from hierapp.execution import scheduler, settings, slots, system_status
-from hierapp.utils import devices, nvml
+from hierapp.utils import devices, nvml, processes
 from tests.app.conftest import add_run, texts
 
 
@@ -122,6 +124,11 @@ def test_what_another_session_sets_is_shown_at_the_next_look(open_page, store):
     assert (page.number_input(key="retries").value, page.number_input(key="slots-cpu").value) == (7, 6)
 
 
+def silence(store, seconds):
+    """Let the scheduler's last heartbeat have been so long ago."""
+    (store.folder / scheduler.LOCK).write_text(f"{processes.machine()} {time.monotonic() - seconds:.1f}\n")
+
+
 def test_whether_the_scheduler_is_at_work_is_shown(open_page, store):
     add_run(store, "queued")
     assert "not at work" in texts(open_page("settings"))
@@ -130,6 +137,15 @@ def test_whether_the_scheduler_is_at_work_is_shown(open_page, store):
         assert "not at work" not in texts(page)
         assert "at work" in texts(page)
     assert "0 running, 1 waiting." in texts(page)
+
+
+def test_a_scheduler_without_a_sign_of_life_is_told(open_page, store):
+    add_run(store, "queued")
+    with scheduler._lock(store):
+        silence(store, 20)
+        assert "no sign of life" in texts(open_page("settings"))
+        page = open_page("runs")
+    assert any("has given no sign of life for 2" in warning.value for warning in page.warning)
 
 
 def test_storage_and_versions_are_told(open_page, store, home):

@@ -94,6 +94,15 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, st
     return run
 
 
+def test_a_scheduler_without_a_sign_of_life_is_told(call, store, no_launcher, monkeypatch):
+    sentence = "The process that starts runs has given no sign of life."
+    monkeypatch.setattr(scheduler, "trouble", lambda store: sentence)
+    store.add([RunConfig.make(data="digits", tree="digits", loss="conditional")], DIGITS)
+    status, output, errors = call("runs")
+    assert (status, errors) == (0, f"hierapp: {sentence}\n")
+    assert "queued" in output
+
+
 def python(*arguments: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import re
@@ -21,12 +22,13 @@ from safetensors import safe_open
 from hierapp import LabelTree, execution
 from hierapp.errors import ConfigError, DatasetError, StoreError, TreeError
 from hierapp.execution import scheduler, slots, worker
+from hierapp.execution.backend import Slot
 from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Run, Store
 from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
-from hierapp.utils import devices, processes
+from hierapp.utils import devices, locks, processes
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 600.0
@@ -226,10 +228,118 @@ def test_a_run_that_is_queued_while_the_scheduler_exits_starts_the_next_one(stor
 def test_a_glance_at_the_lock_does_not_keep_a_scheduler_from_being_started(store, faked):
     store.add(configs(1), DIGITS)
     file = (store.folder / "launcher.lock").open("a")
-    assert scheduler._try_lock(file)  # as `is_at_work` does for an instant
-    threading.Timer(scheduler.GLANCE_SECONDS / 4, file.close).start()
+    fcntl.flock(file, fcntl.LOCK_SH)  # as `is_at_work` does for an instant
+    threading.Timer(locks.GLANCE_SECONDS / 4, file.close).start()
     scheduler.ensure_scheduler(store)
     assert len(faked) == 1
+
+
+# A scheduler that is stopped (SIGSTOP) keeps its lock
+
+
+def silent(store: Store, seconds: float) -> None:
+    """Let the scheduler's last heartbeat have been so long ago."""
+    file = store.folder / scheduler.LOCK
+    file.write_text(f"{processes.machine()} {time.monotonic() - seconds:.1f}\n")
+
+
+def test_a_scheduler_without_a_sign_of_life_is_told_and_replaced(store, faked):
+    store.add(configs(1), DIGITS)
+    assert scheduler.trouble(store) is None
+    with scheduler._lock(store) as lock:
+        lock.beat()
+        assert scheduler.trouble(store) is None
+        silent(store, 20.0)
+        scheduler.ensure_scheduler(store)
+        assert scheduler.trouble(store) == (
+            "The process that starts runs has given no sign of life for 20 seconds, as if it had been stopped; after 60"
+            " seconds another one takes over."
+        )
+        assert faked == []
+        silent(store, 61.0)
+        scheduler.ensure_scheduler(store)
+        assert len(faked) == 1
+        assert not lock.is_mine()
+        assert scheduler.trouble(store) is None
+
+
+def test_silence_does_not_matter_where_nothing_waits(store, faked):
+    store.folder.mkdir()
+    with scheduler._lock(store):
+        silent(store, 100.0)
+        assert scheduler.trouble(store) is None
+        scheduler.ensure_scheduler(store)
+    assert faked == []
+
+
+class Inert:
+    """A backend with room, which only counts."""
+
+    def __init__(self, store: Store) -> None:
+        self.begun: list[str] = []
+        self.is_closed = False
+
+    def free_slots(self, running: object) -> list[Slot]:
+        return [Slot(("auto",), "cpu")]
+
+    def start(self, run: Run) -> None:
+        self.begun.append(run.id)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("checks", [0, 1, 2])
+def test_a_scheduler_that_was_replaced_starts_nothing_and_closes_nothing(store, monkeypatch, capsys, checks):
+    """Wherever in its work it was stopped."""
+    store.add(configs(3), DIGITS)
+    inert, looks = Inert(store), []
+
+    def is_mine(self) -> bool:
+        looks.append(True)
+        return len(looks) <= checks
+
+    monkeypatch.setattr(scheduler, "backends", lambda: {"local": lambda store: inert})
+    monkeypatch.setattr(locks.Held, "is_mine", lambda self: True)
+    with scheduler._lock(store) as lock:
+        monkeypatch.setattr(locks.Held, "is_mine", is_mine)
+        scheduler._process_queue(store, lock)
+    assert len(looks) == checks + 1
+    assert len(inert.begun) == max(0, checks - 1)
+    assert [run.state for run in store.runs()].count("running") == len(inert.begun)
+    assert not inert.is_closed
+    assert "another process has taken over, because this one gave no sign of life; it exits" in capsys.readouterr().out
+
+
+def test_a_run_that_its_worker_has_taken_meanwhile_does_not_return_to_the_queue(store):
+    """A scheduler that was stopped after it had looked at the run."""
+    store.add(configs(1), DIGITS)
+    before = store.claim()
+    store.writer(before.id).take(os.getpid(), processes.identity(os.getpid()))
+    assert not store.unclaim(before)
+    assert store.run(before.id).state == "running"
+
+
+@pytest.mark.slow
+def test_a_stopped_scheduler_is_replaced_and_exits_when_it_continues(store, spawned, monkeypatch):
+    slots.set_slots(store, "cpu", 2)
+    (first,) = execution.submit(store, configs(1, epochs=200), DIGITS)
+    wait_for(lambda: store.run(first).pid, "the worker")
+    os.kill(spawned[0].pid, signal.SIGSTOP)
+    monkeypatch.setattr(scheduler, "SILENCE_SECONDS", 3 * locks.BEAT_SECONDS)
+    monkeypatch.setattr(scheduler, "SUSPICIOUS_SECONDS", 2 * locks.BEAT_SECONDS)
+    (second,) = store.add(configs(1, epochs=2), DIGITS)
+    wait_for(lambda: scheduler.trouble(store), "the sentence")
+    wait_for(lambda: scheduler.ensure_scheduler(store) or len(spawned) == 2, "another scheduler")
+    wait_for(lambda: store.run(second).pid or not store.run(second).is_open, "the second run's start")
+    os.kill(spawned[0].pid, signal.SIGCONT)
+    assert spawned[0].wait(PATIENCE) == 0
+    for run in ended(store, [first, second]):
+        assert (run.state, run.attempt) == ("finished", 1), log_of(run)
+        assert log_of(run).count("starts on") == 1
+    assert len(spawned) == 2
+    assert spawned[1].wait(PATIENCE) == 0
+    assert "another process has taken over" in (store.folder / "launcher.log").read_text()
 
 
 def test_a_folder_that_is_a_file_is_told_in_one_sentence(store, tmp_path):

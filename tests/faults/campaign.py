@@ -8,21 +8,26 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from hierapp import execution
 from hierapp.execution import scheduler, settings, slots
 from hierapp.runs import Store
-from hierapp.training import RunConfig
+from hierapp.training import RunConfig, trainer
+from hierapp.training.evaluation import Confusion
 from hierapp.trees import library as tree_library
 from tests.faults import census
 from tests.faults.ledger import Ledger, recorded
 from tests.faults.victims import REPOSITORY, Victim
+from tests.training.test_trainer import Notes
 
-PATIENCE = 240.0
+PATIENCE = 240.0  # in which nothing changes: how long the work takes depends on what else the machine does
 SLOTS = 2
+LEAST_EPOCHS, MOST_EPOCHS = 50, 5_000
 LOSSES = ("cross-entropy", "hierarchical", "conditional", "soft-labels", "hxe", "tree-wasserstein")
 
 
@@ -56,13 +61,37 @@ def configs(runs: int, epochs: int) -> list[RunConfig]:
     ]
 
 
+def epochs_for(seconds: float, runs: int) -> int:
+    """How many epochs make some runs take about so long on this machine, as it is now, `SLOTS` of them at once."""
+    seen: list[float] = []
+
+    class Timer(Notes):
+        def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: Confusion) -> None:
+            seen.append(values["epoch_seconds"])
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as a worker does with batches this small
+    try:
+        trainer.train(configs(1, epochs=20)[0], tree_library.load("digits"), Timer())
+    finally:
+        torch.set_num_threads(threads)
+    wanted = seconds * SLOTS / runs / statistics.median(seen)
+    return round(min(MOST_EPOCHS, max(LEAST_EPOCHS, wanted)))
+
+
 def undisturbed(home: Path, planned: Sequence[RunConfig]) -> Store:
     """The same runs, and nobody touches them."""
     store = Store(home)
     slots.set_slots(store, "cpu", SLOTS)
     ids = execution.submit(store, planned, tree_library.load("digits"))
-    _wait(lambda: not any(run.is_open for run in store.runs(ids)), "the undisturbed runs")
-    _wait(lambda: not census.of_home(home), "their processes' end")
+    try:
+        _wait(
+            lambda: not any(run.is_open for run in store.runs(ids)), "the undisturbed runs", lambda: progress_of(store)
+        )
+        _wait(lambda: not census.of_home(home), "their processes' end")
+    except BaseException:
+        census.end_all(home)
+        raise
     return store
 
 
@@ -103,6 +132,8 @@ class Campaign:
             for number, moment in enumerate(self.moments):
                 delay = self.chance.uniform(0, 1.5)
                 self._go_on(lambda moment=moment: self._progress() >= moment)
+                if self._is_over():
+                    break
                 until = time.monotonic() + delay
                 self._go_on(lambda until=until: time.monotonic() > until)
                 # Each kind gets its turn, in an order drawn anew each time.
@@ -110,11 +141,15 @@ class Campaign:
                     turn = self.chance.sample(list(victims), len(victims))
                 # Half of the time hierapp resumes by itself, half of the time somebody does.
                 settings.set_retries(self.store, self.chance.choice([0, settings.MOST_RETRIES]))
-                self._kill(turn[number % len(victims)])
+                if not self._kill(turn[number % len(victims)]):
+                    break
                 if self.chance.random() < 0.5:  # or the next kill may come before this one is noticed
                     until = time.monotonic() + 1.0
                     self._go_on(lambda until=until: time.monotonic() > until)
-            self._go_on(lambda: all(run.state == "finished" for run in self.store.runs(self.ids)))
+            self._go_on(self._is_over)
+        except BaseException:
+            census.end_all(self.store.folder)
+            raise
         finally:
             for victim in dict.fromkeys(victims):
                 victim.close()
@@ -125,8 +160,21 @@ class Campaign:
     def _progress(self) -> float:
         return statistics.fmean(run.progress for run in self.store.runs(self.ids))
 
-    def _kill(self, victim: Victim) -> None:
-        """Kill one of a kind as soon as one is alive."""
+    def _is_over(self) -> bool:
+        return all(run.state == "finished" for run in self.store.runs(self.ids))
+
+    @property
+    def shortfall(self) -> str | None:
+        """A sentence if the runs were over before every kill had come; None otherwise."""
+        if len(self.kills) == len(self.moments):
+            return None
+        return (
+            f"The runs were over after {len(self.kills)} of {len(self.moments)} kills, with nothing lost: this machine"
+            " is faster now than it was when the work was sized; run the campaign again."
+        )
+
+    def _kill(self, victim: Victim) -> bool:
+        """Kill one of a kind as soon as one is alive; return False if the runs are over before."""
         killed: list[str] = []
 
         def hit() -> bool:
@@ -134,10 +182,12 @@ class Campaign:
             what = victim.kill(self.chance)
             if what:
                 killed.append(what)
-            return bool(what)
+            return bool(what) or self._is_over()
 
         reached: dict[str, float] = {}
         self._go_on(hit)
+        if not killed:
+            return False
         now = time.time()
         kill = Kill(killed[0], now - self.began, now)
         if killed[0].startswith("worker"):
@@ -146,12 +196,16 @@ class Campaign:
         victim.bring_back()
         if victim.name == "app":
             kill.back_after = time.time() - now
+        return True
 
     def _go_on(self, done: Callable[[], object]) -> None:
         """Until something is so, do as users do: look at the runs now and then, and resume what was interrupted."""
-        until, looked = time.monotonic() + PATIENCE, 0.0
+        changed, looked = time.monotonic(), 0.0
+        last = progress_of(self.store)
         while not done():
-            assert time.monotonic() < until, (
+            if last != (last := progress_of(self.store)):
+                changed = time.monotonic()
+            assert time.monotonic() < changed + PATIENCE, (
                 f"stuck: {[(run.id, run.state, run.progress, run.error) for run in self.store.runs(self.ids)]},"
                 f" processes {census.of_home(self.store.folder)}, kills {self.kills}"
             )
@@ -239,7 +293,7 @@ class Campaign:
 
     def check(self, reference: Store) -> None:
         """Nothing was lost, nothing was done twice."""
-        assert len(self.kills) == len(self.moments)
+        assert self.kills
         assert self.watch.looks > 20, "the processes were watched"
         assert self.watch.doubles == [], f"two workers of a run at a moment: {self.watch.doubles}"
         changes = self.ledger.changes()
@@ -260,8 +314,15 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} s"
 
 
-def _wait(condition: Callable[[], object], what: str) -> None:
-    until = time.monotonic() + PATIENCE
+def progress_of(store: Store) -> object:
+    """What changes as long as the runs go on."""
+    return [(run.state, run.attempt, run.progress) for run in store.runs()]
+
+
+def _wait(condition: Callable[[], object], what: str, sign: Callable[[], object] = lambda: None) -> None:
+    changed, last = time.monotonic(), sign()
     while not condition():
-        assert time.monotonic() < until, f"waited in vain for {what}"
+        if last != (last := sign()):
+            changed = time.monotonic()
+        assert time.monotonic() < changed + PATIENCE, f"waited in vain for {what}"
         time.sleep(0.05)

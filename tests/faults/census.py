@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -30,6 +31,15 @@ def of_home(home: Path) -> dict[str, list[psutil.Process]]:
         except GONE:
             continue
     return dict(found)
+
+
+def end_all(home: Path) -> None:
+    """End what is left of a home's processes after a test that failed."""
+    while found := [process for each in of_home(home).values() for process in each]:
+        for process in found:
+            with suppress(*GONE):
+                process.kill()
+                process.wait(30)
 
 
 def _role(words: list[str]) -> str | None:

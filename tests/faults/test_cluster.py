@@ -21,11 +21,12 @@ from hierapp.execution import scheduler, settings
 from hierapp.runs import Store
 from hierapp.trees import library as tree_library
 from tests.execution.ray.ray_nodes import answers, end_node, free_port, start_node
-from tests.faults.campaign import configs, undisturbed
+from tests.faults.campaign import configs, epochs_for, progress_of, undisturbed
 from tests.faults.ledger import Ledger, recorded
 
 PATIENCE = 300.0
-KILLS, RUNS, EPOCHS = 6, 6, 400
+KILLS, RUNS = 6, 6
+SECONDS = 40.0  # of work for each kill: until a node's death is noticed and another node has started
 
 
 @contextmanager
@@ -53,10 +54,13 @@ def cluster(patch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], subpro
                 end_node(node)
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    until = time.monotonic() + PATIENCE
+def wait_for(condition: Callable[[], object], what: str, store: Store | None = None) -> None:
+    """Wait as long as something changes, in the runs of a store if one is given."""
+    changed, last = time.monotonic(), None
     while not condition():
-        assert time.monotonic() < until, f"waited in vain for {what}"
+        if store and last != (last := progress_of(store)):
+            changed = time.monotonic()
+        assert time.monotonic() < changed + PATIENCE, f"waited in vain for {what}"
         time.sleep(0.1)
 
 
@@ -68,7 +72,7 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
     chance = random.Random(seed)
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
-    planned, lines = configs(RUNS, EPOCHS), []
+    planned, lines = configs(RUNS, epochs_for(KILLS * SECONDS, RUNS)), []
     with cluster(monkeypatch) as starts:
         nodes = {name: start() for name, start in starts.items()}
         monkeypatch.setenv(settings.VARIABLE, "ray")
@@ -81,11 +85,12 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
             def reached(moment: float = moment) -> bool:
                 scheduler.ensure_scheduler(store)
                 runs = store.runs(ids)
-                return sum(run.progress for run in runs) / len(runs) >= moment and any(
-                    run.state == "running" and run.epoch for run in runs
-                )
+                far = sum(run.progress for run in runs) / len(runs) >= moment
+                return not going(store) or (far and any(run.state == "running" and run.epoch for run in runs))
 
-            wait_for(reached, f"{moment:.0%} of the work")
+            wait_for(reached, f"{moment:.0%} of the work", store)
+            if not going(store):
+                break
             victim, lost = chance.choice(list(nodes)), sum(run.lost_count for run in store.runs(ids))
             end_node(nodes[victim])
             at = time.monotonic()
@@ -94,11 +99,11 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
             )
             lines.append((victim, moment, time.monotonic() - at))
             nodes[victim] = starts[victim]()
-        wait_for(lambda: scheduler.ensure_scheduler(store) or not going(store), "the runs' end")
+        wait_for(lambda: scheduler.ensure_scheduler(store) or not going(store), "the runs' end", store)
         wait_for(lambda: not scheduler.is_at_work(store), "the launcher's end")
     runs = store.runs(ids)
     with capsys.disabled():
-        print(f"\n{machine.describe()}; seed {seed}\n")
+        print(f"\n{machine.describe()}; seed {seed}; {planned[0].epochs} epochs\n")
         print("| kill | node | after this share of the work | its run was queued again after |")
         print("| ---: | --- | ---: | ---: |")
         for number, (victim, moment, seconds) in enumerate(lines, start=1):
@@ -115,6 +120,11 @@ def test_runs_go_on_elsewhere_when_nodes_die(tmp_path, monkeypatch, capsys):
         ours, theirs = recorded(store, run.id), recorded(calm, undisturbed_run.id)
         for what, value in theirs.items():
             assert ours[what] == value, f"{what} of run {run.id} is not what it is undisturbed"
+    if len(lines) < KILLS:
+        pytest.skip(
+            f"The runs were over after {len(lines)} of {KILLS} kills, with nothing lost: this machine is faster now"
+            " than it was when the work was sized; run the campaign again."
+        )
 
 
 def going(store: Store) -> bool:
