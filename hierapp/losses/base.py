@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
+from hierapp.losses.kernels.labels import Index, Labels, LeavesBelow
 from hierapp.losses.kernels.nodes import NodeTables
-from hierapp.losses.propriety import Propriety
+from hierapp.losses.propriety import Propriety, counted
 from hierapp.trees import LabelTree
 
 Reduction = Literal["mean", "sum", "none"]
@@ -25,6 +26,7 @@ class Shared(TypedDict, total=False):
     reduction: Reduction
     weight: ArrayLike | Tensor | None
     ignore_index: int
+    index: Index
 
 
 class TreeLoss(nn.Module):
@@ -34,9 +36,9 @@ class TreeLoss(nn.Module):
     for any further dimensions, for example height and width in segmentation:
 
     - logits: [B, C, ...], or [C] for one sample; any floating type. Half precision is computed in float32.
-    - target: [B, ...] integers, positions in `tree.leaves`; or [B, L, ...] probabilities over the leaves. For
-      probabilities t the value is the expectation, the sum over y of t[y] * loss(logits, y), unless the loss documents
-      otherwise.
+    - target: [B, ...] integers, positions in `tree.leaves`, or in `tree.nodes` for index "node"; or [B, L, ...]
+      probabilities over the leaves. For probabilities t the value is the expectation, the sum over y of t[y] *
+      loss(logits, y), unless the loss documents otherwise.
     - value: a scalar, or [B, ...] for reduction "none".
 
     Args:
@@ -44,13 +46,16 @@ class TreeLoss(nn.Module):
         reduction: "mean" (default), "sum" or "none"; a call can override it. As in `F.cross_entropy`, the mean over
             integer targets is weighted by the class weights of the true leaves, and the mean over probabilities divides
             by the number of samples.
-        weight: [L], class weights in the order of `tree.leaves`; None (default) for none.
+        weight: [L], class weights in the order of `tree.leaves`; None (default) for none. The weight of an inner node
+            is the mean of the leaves below it.
         ignore_index: integer target (default -100) whose samples contribute neither to the value nor to the mean.
+        index: what integer targets are positions in: "leaf" (default), `tree.leaves`; "node", `tree.nodes`. An inner
+            node is a coarse label: the true leaf is one of those below it. docs/losses.md has the value of each loss.
 
     Attributes:
         num_outputs: number of logits per sample, C.
         is_proper: whether the true probabilities minimize the expected loss.
-        propriety: `is_proper` with one sentence that gives the reason.
+        propriety: `is_proper` with the reason.
 
     Raises:
         ConfigError: if an option is invalid, or logits and target do not match; the message states what was expected.
@@ -59,17 +64,37 @@ class TreeLoss(nn.Module):
     """
 
     num_outputs: int
-    propriety: Propriety
+    plain_propriety: Propriety
     weight: Tensor | None
+    label_weight: Tensor | None
+    leaf_labels: Tensor | None
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__()
         self.tree = tree
         self.num_leaves = len(tree.leaves)
+        self.labels = Labels(tree, _checked_index(shared.get("index", "leaf")))
         self.reduction = _checked_reduction(shared.get("reduction", "mean"))
         self.ignore_index = shared.get("ignore_index", -100)
-        self.register_buffer("weight", _checked_weight(shared.get("weight"), self.num_leaves), persistent=False)
+        weight = _checked_weight(shared.get("weight"), self.num_leaves)
+        self.register_buffer("weight", weight, persistent=False)
+        self.has_unequal_weights = weight is not None and bool((weight != weight[0]).any())
+        label_weight = of_leaves = None
+        if weight is not None:
+            label_weight = torch.stack([weight[start:stop].mean() for start, stop in self.labels.ranges.tolist()])
+        if self.labels.index == "node":
+            of_leaves = torch.tensor(self.labels.of_leaves)
+        self.register_buffer("label_weight", label_weight, persistent=False)
+        self.register_buffer("leaf_labels", of_leaves, persistent=False)
         self.nodes = NodeTables(tree)
+
+    @property
+    def propriety(self) -> Propriety:
+        """`is_proper`, and one sentence or more that give the reason; class weights and coarse labels are counted in.
+
+        Subclasses set `plain_propriety`, in which class weights are not counted in.
+        """
+        return counted(self.plain_propriety, self.has_unequal_weights, self.labels.index)
 
     @property
     def is_proper(self) -> bool:
@@ -81,7 +106,8 @@ class TreeLoss(nn.Module):
 
         Args:
             logits: [B, C, ...], or [C] for one sample.
-            target: [B, ...] positions in `tree.leaves`, or [B, L, ...] probabilities over the leaves.
+            target: [B, ...] positions in `tree.leaves` (`tree.nodes` for index "node"), or [B, L, ...] probabilities
+                over the leaves.
             reduction: "mean", "sum" or "none"; None (default) for the reduction of the loss.
 
         Returns:
@@ -133,22 +159,23 @@ class TreeLoss(nn.Module):
             self._explain(target)
             raise
         values = values.where(keep, 0.0) if some else values
-        if self.weight is not None:
-            weights = self.weight.to(values.dtype).index_select(0, known)
+        if self.label_weight is not None:
+            weights = self.label_weight.to(values.dtype).index_select(0, known)
             return values, (keep * weights).sum() if some else weights.sum()
         return values, keep.sum() if some else None
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return `of_indices` times the class weights."""
         values = self.of_indices(logits, target)
-        return values if self.weight is None else values * self.weight.to(values.dtype).index_select(0, target)
+        weight = self.label_weight
+        return values if weight is None else values * weight.to(values.dtype).index_select(0, target)
 
     def of_weighted_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return `of_probabilities` with the target multiplied by the class weights."""
         return self.of_probabilities(logits, target if self.weight is None else target * self.weight.to(target.dtype))
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B], leaves or nodes by `index`."""
         raise NotImplementedError
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -174,12 +201,17 @@ class TreeLoss(nn.Module):
         """Raise an error that names the expected range of indices, on a CPU; a GPU reports the error later itself."""
         if target.device.type != "cpu":
             return
-        target, size = target[target != self.ignore_index], self.num_leaves
+        target, size = target[target != self.ignore_index], len(self.labels.nodes)
+        kind = "leaves" if self.labels.index == "leaf" else "nodes"
         if len(target) and not 0 <= int(target.min()) <= int(target.max()) < size:
             raise ConfigError(
-                f"Expected targets from 0 to {size - 1}, positions in tree.leaves, but got {int(target.min())} to"
+                f"Expected targets from 0 to {size - 1}, positions in tree.{kind}, but got {int(target.min())} to"
                 f" {int(target.max())}."
             ) from None
+
+    def _of_leaves(self, table: Tensor) -> Tensor:
+        """Return the rows [L, ...] of the leaves from a table with a row for each label."""
+        return table if self.leaf_labels is None else table.index_select(0, self.leaf_labels)
 
     def _as_rows(self, logits: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """Apply a function of rows [B', C] to logits [B, C, ...]; its output columns replace dimension C."""
@@ -208,6 +240,7 @@ class FlatLoss(TreeLoss):
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.num_outputs = len(tree.leaves)
+        self.below = LeavesBelow(self.labels) if self.labels.index == "node" else None
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
         """Return the log-probabilities of the leaves, [B, L, ...], from logits [B, C, ...]."""
@@ -250,6 +283,12 @@ def _checked_reduction(reduction: str) -> Reduction:
     if reduction not in REDUCTIONS:
         raise ConfigError(f"Expected reduction to be one of {', '.join(REDUCTIONS)} but got {reduction!r}.")
     return cast(Reduction, reduction)
+
+
+def _checked_index(index: str) -> Index:
+    if index not in ("leaf", "node"):
+        raise ConfigError(f"Expected index to be leaf or node, what targets are positions in, but got {index!r}.")
+    return cast(Index, index)
 
 
 def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | None:

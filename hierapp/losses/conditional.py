@@ -24,7 +24,8 @@ class PathLoss(ConditionalLoss):
 
     Args:
         tree: the label tree.
-        weights: [L, D], w for each step of each leaf's path from the root down; entries past its end are ignored.
+        weights: [D] or [E, D], w for each step from the root down, of all labels' paths or of each; entries past the
+            end of a path are ignored.
         shared: see `TreeLoss`.
     """
 
@@ -35,19 +36,20 @@ class PathLoss(ConditionalLoss):
 
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
-        self.path = PathTables(tree)
+        self.path = PathTables(self.labels)
         weights = np.where(self.path.missing, 0.0, weights)
         of_choices = np.take_along_axis(weights, self.path.choices.order, 1)
         self.register_buffer("weights", torch.tensor(of_choices), persistent=False)
         # The same steps as a list, for probability targets: leaf, row and weight of each step.
-        leaves, steps = np.nonzero(~self.path.missing)
+        of_leaves = self.labels.of_leaves
+        leaves, steps = np.nonzero(~self.path.missing[of_leaves])
         rows = self.nodes.sibling_rows[tree.leaf_paths[leaves, steps + 1] - 1]
         self.register_buffer("step_leaves", torch.tensor(leaves), persistent=False)
         self.register_buffer("step_rows", rows, persistent=False)
-        self.register_buffer("step_weights", torch.tensor(weights[leaves, steps]), persistent=False)
+        self.register_buffer("step_weights", torch.tensor(weights[of_leaves[leaves], steps]), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         weights = self.weights.index_select(0, target).to(logits.dtype)
         values: Tensor = (weights * self.path.choices(logits, target)).sum(1)
         return values
@@ -77,16 +79,16 @@ class Conditional(PathLoss):
     """
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
-        super().__init__(tree, np.ones((len(tree.leaves), tree.leaf_paths.shape[1] - 1)), **shared)
-        self.propriety = propriety.siblings_alike()
+        super().__init__(tree, np.ones(tree.leaf_paths.shape[1] - 1), **shared)
+        self.plain_propriety = propriety.siblings_alike()
 
 
 class ConditionalHXE(PathLoss):
     """Hierarchical cross-entropy with a softmax over each set of siblings; see `hxe`."""
 
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
-        super().__init__(tree, np.tile(weights, (len(tree.leaves), 1)), **shared)
-        self.propriety = propriety.siblings_alike()
+        super().__init__(tree, weights, **shared)
+        self.plain_propriety = propriety.siblings_alike()
 
 
 def step_decay(tree: LabelTree, alpha: float, normalize: bool) -> NDArray[np.float64]:

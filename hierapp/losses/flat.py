@@ -32,12 +32,12 @@ class CrossEntropy(FlatLoss):
     def __init__(self, tree: LabelTree, label_smoothing: float = 0.0, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.label_smoothing = label_smoothing
-        self.propriety = propriety.cross_entropy(label_smoothing)
+        self.plain_propriety = propriety.cross_entropy(label_smoothing)
 
     def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
         # For probability targets neither torch nor this class divides by the weights. With label smoothing of integer
         # targets torch queries the device for the number of ignored samples.
-        if target.ndim == 2 or self.label_smoothing:
+        if target.ndim == 2 or self.label_smoothing or self.below is not None:
             return super()._joined(logits, target, reduction)
         weight = None if self.weight is None else self.weight.to(logits.dtype)
         try:
@@ -48,11 +48,22 @@ class CrossEntropy(FlatLoss):
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return `of_indices` times the class weights."""
+        if self.below is None:
+            return self.of_weighted_probabilities(logits, target)
+        log_p = F.log_softmax(logits, dim=1)
+        values = -self.below.log_mass(log_p, target)
+        if self.label_weight is not None:
+            values = values * self.label_weight.to(logits.dtype).index_select(0, target)
+        if not self.label_smoothing:
+            return values
+        weighted = log_p if self.weight is None else log_p * self.weight.to(logits.dtype)
+        return (1 - self.label_smoothing) * values - self.label_smoothing * weighted.mean(1)
+
+    def of_weighted_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return `of_probabilities` with the target multiplied by the class weights."""
+        # F.cross_entropy distinguishes indices from probabilities by shape.
         weight = None if self.weight is None else self.weight.to(logits.dtype)
         return F.cross_entropy(logits, target, weight=weight, reduction="none", label_smoothing=self.label_smoothing)
-
-    # F.cross_entropy distinguishes indices from probabilities by shape.
-    of_weighted_probabilities = of_weighted_indices
 
 
 class RegularizedCrossEntropy(FlatLoss):
@@ -75,12 +86,16 @@ class RegularizedCrossEntropy(FlatLoss):
     def __init__(self, tree: LabelTree, penalty: float = 0.1, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.penalty = penalty
-        self.propriety = propriety.regularized(penalty)
+        self.plain_propriety = propriety.regularized(penalty)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         log_p = F.log_softmax(logits, dim=1)
-        return F.nll_loss(log_p, target, reduction="none") + self.penalty * self._negative_entropy(log_p)
+        if self.below is None:
+            values = F.nll_loss(log_p, target, reduction="none")
+        else:
+            values = -self.below.log_mass(log_p, target)
+        return values + self.penalty * self._negative_entropy(log_p)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""

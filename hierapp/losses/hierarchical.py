@@ -14,6 +14,7 @@ from hierapp.errors import ConfigError
 from hierapp.losses import propriety, reference
 from hierapp.losses.base import Shared
 from hierapp.losses.conditional import PathLoss
+from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.nodes import Descent, SiblingSoftmax
 from hierapp.losses.propriety import ImproperLossWarning
 from hierapp.trees import LabelTree
@@ -25,11 +26,12 @@ class SoftPathLoss(PathLoss):
     """A path loss with soft labels off the path (Loss in Layers, section 5.4) and a term independent of the target.
 
     With `soft` > 0 each internal node i off the path adds soft * g(i) * KL(uniform || p_i), where p_i is the softmax
-    over its children; `soft_reduction` combines these terms by mean or sum.
+    over its children; `soft_reduction` combines these terms by mean or sum. Nodes in the subtree of a coarse label add
+    none, because they may be on the true path.
 
     Args:
         tree: the label tree.
-        weights: [L, D], see `PathLoss`.
+        weights: [D] or [E, D], see `PathLoss`.
         node_weights: [G], g for each internal node in the order of `tree.internal_nodes`.
         soft: weight of the soft labels.
         soft_reduction: "mean" over the internal nodes off the path, or "sum" as in the paper.
@@ -42,7 +44,9 @@ class SoftPathLoss(PathLoss):
     group_size: Tensor
     group_rows: Tensor
     node_weights: Tensor
+    group_nodes: Tensor
     off_path: Tensor
+    subtrees: Tensor | None
 
     def __init__(
         self,
@@ -55,36 +59,48 @@ class SoftPathLoss(PathLoss):
     ) -> None:
         super().__init__(tree, weights, **shared)
         self.soft = soft
-        others = len(tree.internal_nodes) - (tree.depth[tree.leaf_nodes] - 1)
-        # Weight of one node off the path of each leaf; a leaf whose path contains all internal nodes has none.
+        labels = self.labels
+        # The nodes of each subtree are nodes[node:stop]; the last of them is a leaf.
+        stop = tree.leaf_nodes[labels.ranges[:, 1] - 1] + 1
+        below = np.diff(np.searchsorted(tree.internal_nodes, np.stack([labels.nodes, stop], 1)))[:, 0]
+        others = len(tree.internal_nodes) - (labels.depth - 1) - below
+        # Weight of one node off the path of each label; a leaf whose path contains all internal nodes has none.
         share = 1.0 / np.maximum(others, 1) if soft_reduction == "mean" else np.ones(len(others))
         # The internal nodes in the order of the groups of `nodes.siblings`.
         parents = self.nodes.siblings.parents
         group = np.zeros(len(tree.nodes), np.int64)
         group[parents] = np.arange(len(parents))
         # The root is on every path, so it pads paths that have no more steps.
-        path_groups = group[np.where(self.path.missing, 0, tree.leaf_paths[:, :-1])]
-        chosen = np.take_along_axis(tree.leaf_paths[:, 1:], self.path.choices.order, 1)
+        path_groups = group[np.where(self.path.missing, 0, labels.paths[:, :-1])]
+        chosen = np.take_along_axis(labels.paths[:, 1:], self.path.choices.order, 1)
         tables = {
-            "path_rows": self.nodes.sibling_rows.cpu().numpy()[chosen - 1],
+            # The root has no row; its weight is 0.
+            "path_rows": self.nodes.sibling_rows.cpu().numpy()[np.maximum(chosen - 1, 0)],
             "path_groups": path_groups,
             "groups": group[tree.parents[self.nodes.siblings.nodes]],
             "group_size": [len(tree.children[node]) for node in parents],
             "group_rows": self.nodes.preorder.cpu().numpy()[parents],
             "node_weights": node_weights[np.searchsorted(tree.internal_nodes, parents)],
             "off_path": share,
+            "group_nodes": parents,
         }
         for name, values in tables.items():
             self.register_buffer(name, torch.tensor(values), persistent=False)
+        subtrees = None if labels.index == "leaf" else torch.tensor(np.stack([labels.nodes, stop], 1))
+        self.register_buffer("subtrees", subtrees, persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         if not self.soft:
             return self.with_everywhere(super().of_indices(logits, target), logits)
         log_p = self.nodes.siblings(logits)
         weights = self.weights.index_select(0, target).to(log_p.dtype)
         along = log_p.gather(0, self.path_rows.index_select(0, target).t()).t()
-        off = self._uniform_divergence(log_p).t().scatter(1, self.path_groups.index_select(0, target), 0.0).sum(1)
+        away = self._uniform_divergence(log_p).t().scatter(1, self.path_groups.index_select(0, target), 0.0)
+        if self.subtrees is not None:
+            start, stop = self.subtrees.index_select(0, target).unsqueeze(1).unbind(2)
+            away = away.masked_fill((self.group_nodes >= start) & (self.group_nodes < stop), 0.0)
+        off = away.sum(1)
         values = self.soft * self.off_path.index_select(0, target).to(off.dtype) * off - (weights * along).sum(1)
         return self.with_everywhere(values, logits, log_p)
 
@@ -93,7 +109,7 @@ class SoftPathLoss(PathLoss):
         log_p = self.nodes.siblings(logits)
         values = self.of_sibling_probabilities(log_p, target)
         if self.soft:
-            share = (target * self.off_path.to(target.dtype)).t()
+            share = (target * self._of_leaves(self.off_path).to(target.dtype)).t()
             off = share.sum(0) - self.nodes.sum_up(share).index_select(0, self.group_rows)
             values = values + self.soft * (off * self._uniform_divergence(log_p)).sum(0)
         return self.with_everywhere(values, logits, log_p, target.sum(1))
@@ -118,8 +134,8 @@ class Hierarchical(SoftPathLoss):
     """Hierarchical cross-entropy along the path plus the mass of the internal nodes (Loss in Layers, eq. 2 and 3).
 
     The value is the sum over v on path(y), v != root, of s(v) * (-log p(v)), plus mass * sum of z(v) over the internal
-    nodes v, including the root. Reads N - 1 logits, with a softmax over each set of siblings; see `TreeLoss` for
-    shapes.
+    nodes v, including the root. For a coarse label y is the inner node. Reads N - 1 logits, with a softmax over each
+    set of siblings; see `TreeLoss` for shapes.
 
     On a tree of uniform depth each level has probability 1, so the second term is the number of internal levels, a
     constant without gradient, and it is not computed. On ragged trees it matters: the true probabilities minimize the
@@ -148,6 +164,7 @@ class Hierarchical(SoftPathLoss):
     """
 
     paths: Tensor | None
+    label_rows: Tensor
 
     def __init__(
         self,
@@ -163,33 +180,44 @@ class Hierarchical(SoftPathLoss):
             raise ConfigError(
                 "The matrix form (3) does not support soft labels; set soft to 0 or leave matrix_form out."
             )
-        self.propriety = propriety.hierarchical(tree, targets, mass, soft)
-        if not self.propriety.is_proper and not soft:
-            warnings.warn(self.propriety.reason, ImproperLossWarning, stacklevel=2)
-        steps = tree.depth[tree.leaf_nodes, None] - 1
-        remaining = np.maximum(steps - np.arange(steps.max()), 0).astype(np.float64)
-        weights = remaining if targets == "path" else np.ones_like(remaining)
+        self.plain_propriety = propriety.hierarchical(tree, targets, mass, soft, shared.get("index", "leaf"))
+        if not self.plain_propriety.is_proper and not soft:
+            warnings.warn(self.plain_propriety.reason, ImproperLossWarning, stacklevel=2)
+        # The root has depth 1, the node that the first step leads to has depth 2.
+        steps = np.arange(1.0, tree.leaf_paths.shape[1])
+        depth = Labels(tree, shared.get("index", "leaf")).depth[:, None]
+        weights = depth - steps if targets == "path" else np.ones_like(steps)
         super().__init__(tree, weights, np.ones(len(tree.internal_nodes)), soft, soft_reduction, **shared)
         self.targets, self.mass = targets, mass
         # If all leaves have the same depth, the second term does not depend on the logits.
         fixed = tree.is_uniform_depth
         self.constant = mass * self.path.steps if fixed else 0.0
         self.internal_mass = InternalMass(tree, self.nodes.sibling_rows) if mass > 0 and not fixed else None
-        paths = torch.tensor(tree.paths(), dtype=torch.float64) if matrix_form else None
+        paths = rows = None
+        if matrix_form:
+            paths = torch.tensor(tree.paths(), dtype=torch.float64)
+            rows = (paths if targets == "path" else torch.eye(len(paths), dtype=paths.dtype))[
+                torch.tensor(self.labels.nodes)
+            ]
         self.register_buffer("paths", paths, persistent=False)
+        self.register_buffer("label_rows", rows, persistent=False)  # y of eq. 3, [E, N]
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         if self.paths is None:
             return super().of_indices(logits, target)
-        leaves = torch.eye(self.num_leaves, dtype=logits.dtype, device=logits.device)
-        return self.of_probabilities(logits, leaves.index_select(0, target))
+        return self._of_matrix(logits, self.label_rows.to(logits.dtype).index_select(0, target), 1.0)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         if self.paths is None:
             return super().of_probabilities(logits, target)
-        return reference.matrix_form(self.nodes, self.paths.to(logits.dtype), logits, target, self.targets, self.mass)
+        wanted = target @ self._of_leaves(self.label_rows).to(logits.dtype)
+        return self._of_matrix(logits, wanted, target.sum(1))
+
+    def _of_matrix(self, logits: Tensor, y: Tensor, total: Tensor | float) -> Tensor:
+        assert self.paths is not None
+        return reference.matrix_form(self.nodes, self.paths.to(logits.dtype), logits, y, self.mass, total)
 
     def with_everywhere(
         self, values: Tensor, logits: Tensor, log_p: Tensor | None = None, total: Tensor | float = 1.0
@@ -260,6 +288,6 @@ class HierarchicalConvex(SoftPathLoss):
         soft_reduction: SoftReduction = "mean",
         **shared: Unpack[Shared],
     ) -> None:
-        weights = np.tile(1.0 / np.arange(1, tree.leaf_paths.shape[1]), (len(tree.leaves), 1))
+        weights = 1.0 / np.arange(1, tree.leaf_paths.shape[1])
         super().__init__(tree, weights, 1.0 / tree.depth[tree.internal_nodes], soft, soft_reduction, **shared)
-        self.propriety = propriety.convex(tree, soft)
+        self.plain_propriety = propriety.convex(tree, soft)

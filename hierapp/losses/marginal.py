@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.kernels.ancestors import SharedSteps
+from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.path import Choices
 from hierapp.trees import LabelTree
 
@@ -55,11 +56,14 @@ class MarginalLoss(FlatLoss):
 
     With C(v) the cross-entropy of y among only the leaves below v, -log z(v) = C(root) - C(v). Where these sets of
     leaves are small compared to all leaves, the path kernel computes C(v), and only C(root) costs O(L). The rounding
-    error of the value is that of C(root); that of the gradients is that of softmaxes.
+    error of the value is that of C(root); that of the gradients is that of softmaxes. For a coarse label any leaf below
+    it may be y; the likeliest rounds least.
 
     Args:
         tree: the label tree.
-        coefficients: [N], c in the order of `tree.nodes`; the root's is not used, because log z(root) = 0.
+        coefficients: [N], c of the nodes of a path before its last, in the order of `tree.nodes`; the root's is not
+            used, because log z(root) = 0.
+        of_last: [N], c of the last node of a path, a leaf unless the label is coarse.
         shared: see `TreeLoss`.
     """
 
@@ -67,38 +71,50 @@ class MarginalLoss(FlatLoss):
     steps: Tensor
     totals: Tensor | None
 
-    def __init__(self, tree: LabelTree, coefficients: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
+    def __init__(
+        self,
+        tree: LabelTree,
+        coefficients: NDArray[np.float64],
+        of_last: NDArray[np.float64],
+        **shared: Unpack[Shared],
+    ) -> None:
         super().__init__(tree, **shared)
-        rows = torch.tensor(coefficients)[self.nodes.preorder.argsort()]
+        of_nodes = np.where(tree.height == 0, of_last, coefficients)
+        rows = torch.tensor(of_nodes)[self.nodes.preorder.argsort()]
         self.register_buffer("coefficients", rows, persistent=False)
         self.choices = self.shared_steps = None
-        factors, first, size = _ranges(tree, coefficients)
-        leaves = np.arange(self.num_leaves)
-        apart = size.shape[1] * len(leaves) > SMALL  # the kernel would gather all leaves
+        labels = self.labels
+        is_last = np.arange(labels.levels) == labels.depth[:, None] - 1
+        own = np.where(is_last, of_last[labels.paths], coefficients[labels.paths])
+        own[labels.missing | (labels.paths == 0)] = 0.0
+        factors, first, size = _ranges(labels, own)
+        apart = size.shape[1] * self.num_leaves > SMALL  # the kernel would gather all leaves
         self.register_buffer("totals", torch.tensor(factors[:, 0]) if apart else None, persistent=False)
         if apart:
             factors, first, size = factors[:, 1:], first[:, 1:], size[:, 1:]
-        if size.max(0).sum() <= max(MOST_GATHERED * len(leaves), SMALL):
-            self.choices = Choices(leaves, first, size, leaves[:, None] - first)
+        if size.max(0).sum() <= max(MOST_GATHERED * self.num_leaves, SMALL):
+            self.choices = Choices(np.arange(self.num_leaves), first, size, labels.ranges[:, :1] - first)
             steps = np.take_along_axis(factors, self.choices.order, 1)
         else:
-            self.shared_steps = SharedSteps(tree)
-            steps = np.where(self.shared_steps.missing.cpu().numpy(), 0.0, -coefficients[tree.leaf_paths])
-            steps[:, 0] = 0.0
+            self.shared_steps = SharedSteps(labels)
+            steps = -own
         self.register_buffer("steps", torch.tensor(steps), persistent=False)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         steps = self.steps.index_select(0, target).to(logits.dtype)
         if self.shared_steps is not None:
             missing = self.shared_steps.missing.index_select(0, target)
             log_p = F.log_softmax(logits, dim=1)
             return (steps * path_log_masses(log_p, self.shared_steps(target), missing)).sum(1)
         assert self.choices is not None
-        values: Tensor = (steps * self.choices(logits, target)).sum(1)
+        anchor = None
+        if self.below is not None:
+            anchor = logits.detach().masked_fill(~self.below(target), -torch.inf).argmax(1)
+        values: Tensor = (steps * self.choices(logits, target, anchor)).sum(1)
         if self.totals is None:
             return values
-        whole = F.cross_entropy(logits, target, reduction="none")
+        whole = F.cross_entropy(logits, target if anchor is None else anchor, reduction="none")
         return torch.addcmul(values, self.totals.index_select(0, target).to(logits.dtype), whole)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -109,49 +125,47 @@ class MarginalLoss(FlatLoss):
 
 
 def _ranges(
-    tree: LabelTree, coefficients: NDArray[np.float64]
+    labels: Labels, own: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the loss as a sum over sets of leaves: for each leaf factors of C, first leaf and number of leaves.
+    """Return the loss as a sum over sets of leaves: for each label factors of C, first leaf and number of leaves.
 
-    All have shape [L, D + 1], with one set for each node of the path from the root down; nodes with the same leaves are
-    merged. Sets of one leaf, which also pad the rows, have factor 0.
+    All have shape [E, D + 1], as the coefficients `own` have, with one set for each node of the path from the root
+    down; nodes with the same leaves are merged. Sets of one leaf, which also pad the rows, have factor 0.
     """
-    paths = tree.leaf_paths
-    below = tree.leaf_ranges[paths]
+    tree = labels.tree
+    below = tree.leaf_ranges[labels.paths]
     size = below[..., 1] - below[..., 0]
-    missing = np.arange(paths.shape[1]) > tree.depth[tree.leaf_nodes, None] - 1
-    own = np.where(missing | (size == len(tree.leaves)), 0.0, coefficients[paths])
+    own = np.where(size == len(tree.leaves), 0.0, own)
     factors = np.where(size > 1, -own, 0.0)
     factors[:, 0] = own.sum(1)
-    for step in range(paths.shape[1] - 2, 0, -1):
+    for step in range(factors.shape[1] - 2, 0, -1):
         again = size[:, step] == size[:, step + 1]
         factors[:, step] += np.where(again, factors[:, step + 1], 0.0)
         factors[again, step + 1] = 0.0
     nothing = factors == 0.0
     nothing[:, 0] = False
-    leaves = np.arange(len(tree.leaves))[:, None]
-    return factors, np.where(nothing, leaves, below[..., 0]), np.where(nothing, 1, size)
+    return factors, np.where(nothing, labels.ranges[:, :1], below[..., 0]), np.where(nothing, 1, size)
 
 
 class FlatHXE(MarginalLoss):
     """Hierarchical cross-entropy with conditionals from one softmax over all leaves, as published; see `hxe`.
 
     Since p(v) = z(v) / z(parent of v), the sum of w(v) * (-log p(v)) equals that of (w(v) - w(v')) * (-log z(v)), where
-    v' is the next node on the path. With equal weights only the term of the leaf remains: cross-entropy.
+    v' is the next node on the path. With equal weights only the term of the last node remains: cross-entropy.
     """
 
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         of_node = np.concatenate([[0.0], weights])[tree.depth - 1]
         of_next = np.concatenate([weights, [0.0]])[tree.depth - 1]
-        of_next[tree.leaf_nodes] = 0.0
-        super().__init__(tree, of_node - of_next, **shared)
-        self.propriety = propriety.siblings_alike()
+        super().__init__(tree, of_node - of_next, of_node, **shared)
+        self.plain_propriety = propriety.siblings_alike()
 
 
 class LevelWise(MarginalLoss):
     """Multi-level baseline: sum over the levels below the root of weight * cross-entropy of the marginals of the level.
 
-    A leaf above a level represents itself at that level. Reads L logits; see `TreeLoss` for shapes.
+    A leaf above a level represents itself at that level; a coarse label has the levels down to its node. Reads L
+    logits; see `TreeLoss` for shapes.
 
     Args:
         tree: the label tree.
@@ -172,5 +186,5 @@ class LevelWise(MarginalLoss):
         coefficients = of_level[tree.depth - 1]
         # The level of the leaf and all levels below it.
         coefficients[tree.leaf_nodes] = of_level[::-1].cumsum()[::-1][tree.depth[tree.leaf_nodes] - 1]
-        super().__init__(tree, coefficients, **shared)
-        self.propriety = propriety.level_wise(tree, chosen)
+        super().__init__(tree, coefficients, coefficients, **shared)
+        self.plain_propriety = propriety.level_wise(tree, chosen, self.labels.index)

@@ -1,7 +1,8 @@
-"""Losses that compare the true class with every class: SimLoss, soft labels, tree-Wasserstein."""
+"""Losses that compare the label with every class: SimLoss, soft labels, tree-Wasserstein."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Unpack
 
 import numpy as np
@@ -13,17 +14,27 @@ from torch.nn import functional as F
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.kernels.ancestors import DistanceRows
+from hierapp.losses.kernels.labels import Labels
+from hierapp.losses.kernels.mean_rows import MeanRows, SubtreeDistances
 from hierapp.losses.kernels.path import MOST_KEPT
 from hierapp.metrics.confusion import here
 from hierapp.similarities.similarity import bounded, checked, checked_bound, tree_similarity
 from hierapp.trees import DistanceKind, LabelTree
+from hierapp.trees.distances import largest_distance
 
 # Up to this many classes, probability targets use all classes; above it, only those with a probability other than 0.
 MOST_DENSE = 256
 
 
+def mean_rows(table: Tensor, labels: Labels) -> Tensor:
+    """Return for each label the mean of the rows of the leaves below it, from a table [L, ...]."""
+    if labels.index == "leaf":
+        return table
+    return torch.stack([table[start:stop].mean(0) for start, stop in labels.ranges.tolist()])
+
+
 class PairLoss(FlatLoss):
-    """Base class of losses of the leaf log-probabilities and one row [L] selected by the true leaf.
+    """Base class of losses of the leaf log-probabilities and one row [L] selected by the label.
 
     Probability targets are evaluated class by class: for all L classes up to 256, above that for each entry other than
     0. The latter suits mixup and a few annotators, and is slow for labels smoothed over all classes. It reads the
@@ -31,29 +42,32 @@ class PairLoss(FlatLoss):
     """
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         return self.of_log_probs(F.log_softmax(logits, dim=1), target)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
         log_p, size = F.log_softmax(logits, dim=1), self.num_leaves
         if size <= MOST_DENSE:
-            leaves = torch.arange(size, device=target.device).repeat(len(target))
-            each = self.of_log_probs(log_p.repeat_interleave(size, dim=0), leaves)
+            labels = self._of_leaves(torch.arange(len(self.labels.nodes), device=target.device)).repeat(len(target))
+            each = self.of_log_probs(log_p.repeat_interleave(size, dim=0), labels)
             return (target * each.view_as(target)).sum(1)
         samples, leaves = target.detach().nonzero(as_tuple=True)
-        each = self.of_log_probs(log_p.index_select(0, samples), leaves) * target[samples, leaves]
+        labels = leaves if self.leaf_labels is None else self.leaf_labels.index_select(0, leaves)
+        each = self.of_log_probs(log_p.index_select(0, samples), labels) * target[samples, leaves]
         return log_p.new_zeros(len(log_p)).index_add(0, samples, each)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for log-probabilities [B, L] and true leaves [B]."""
+        """Return the values [B] for log-probabilities [B, L] and labels [B]."""
         raise NotImplementedError
 
 
 class SimLoss(PairLoss):
     """SimLoss: -log sum_c S[y, c] * softmax(u)_c (Kobs et al. 2020).
 
-    It is computed as -logsumexp(log softmax(u) + log S[y]). Reads L logits; see `TreeLoss` for shapes.
+    It is computed as -logsumexp(log softmax(u) + log S[y]). Reads L logits; see `TreeLoss` for shapes. A wrong class c
+    with S[y, c] > 0 bounds the loss: where all probability is on it, the value is -log S[y, c] and the gradient is as
+    small as the probability left for the others.
 
     Args:
         tree: the label tree.
@@ -65,6 +79,9 @@ class SimLoss(PairLoss):
     Raises:
         ConfigError: as `TreeLoss`; and if the matrix has the wrong shape or entries out of range, or is all ones, which
             makes the loss 0 for any output.
+
+    Warns:
+        ImproperLossWarning: if a wrong class has more than half the credit; the message says which bound leaves half.
 
     >>> tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
     >>> loss = SimLoss(tree, similarity=[[1.0, 0.5], [0.5, 1.0]])
@@ -84,25 +101,40 @@ class SimLoss(PairLoss):
         super().__init__(tree, **shared)
         self.lower_bound = checked_bound(lower_bound)
         size = len(tree.leaves)
-        self.distances = None
+        self.distances = self.means = None
         if similarity is None and size**2 > MOST_KEPT:
             self.log_similarity = None
-            self.distances = DistanceRows(tree, "lca-depth")
-            self.propriety = propriety.simloss_of_tree(tree, lower_bound)
+            if self.labels.index == "leaf":
+                self.distances = DistanceRows(tree, "lca-depth")
+            else:
+                # Subtract first, so that the share of the most distant classes is exactly 0.
+                most = max(largest_distance(tree), 1) * (1.0 - lower_bound)
+                self.means = MeanRows(self.labels, "lca-depth", lambda apart: np.maximum(most - apart, 0.0) / most)
+            self._judge(propriety.tree_credit(tree, lower_bound))
             return
         matrix = tree_similarity(tree) if similarity is None else checked(here(similarity), size)
         table = checked(bounded(matrix, lower_bound), size)
-        self.register_buffer("log_similarity", torch.tensor(table).log(), persistent=False)
-        self.propriety = propriety.simloss(is_identity=np.count_nonzero(table) == size)
+        rows = mean_rows(torch.tensor(table), self.labels)
+        self.register_buffer("log_similarity", rows.log(), persistent=False)
+        self._judge(propriety.largest_credit(table))
+
+    def _judge(self, most: float) -> None:
+        """Set the propriety, and warn if a wrong class has more than half the credit."""
+        self.plain_propriety = propriety.simloss(most, self.lower_bound)
+        if (text := propriety.simloss_gives_up(most, self.lower_bound)) is not None:
+            warnings.warn(text, propriety.ImproperLossWarning, stacklevel=3)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for log-probabilities [B, L] and true leaves [B]."""
+        """Return the values [B] for log-probabilities [B, L] and labels [B]."""
         return -torch.logsumexp(log_p + self._rows_of(target, log_p.dtype), dim=1)
 
     def _rows_of(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return the logarithms of the rows S[y], [B, L]."""
+        """Return the logarithms of the rows S[y], [B, L]; for a coarse label of the mean over its leaves."""
         if self.log_similarity is not None:
             return self.log_similarity.index_select(0, target).to(dtype)
+        if self.means is not None:
+            means: Tensor = self.means(target, dtype)
+            return means.log()
         assert self.distances is not None
         # Subtract first: the result is exactly 0 for the most distant classes. A GPU multiplies by the reciprocal.
         most = self.distances.largest * (1.0 - self.lower_bound)
@@ -127,26 +159,50 @@ class SoftLabels(PairLoss):
     0.0
     """
 
+    means_kept: Tensor | None
+
     def __init__(
         self, tree: LabelTree, beta: float = 10.0, distance: DistanceKind = "lca-height", **shared: Unpack[Shared]
     ) -> None:
         super().__init__(tree, **shared)
         self.beta = beta
-        self.distances = DistanceRows(tree, distance)
-        self.propriety = propriety.soft_labels(beta)
+        self.plain_propriety = propriety.soft_labels(beta)
+        self.distances = self.means = None
+        self.register_buffer("means_kept", None, persistent=False)
+        if self.labels.index == "leaf":
+            self.distances = DistanceRows(tree, distance)
+            return
+        sharpness = beta / max(largest_distance(tree, distance), 1)
+        if len(tree.leaves) ** 2 <= MOST_KEPT:
+            soft = torch.tensor(-sharpness * tree.distances(distance)).softmax(1)
+            self.means_kept = mean_rows(soft, self.labels)
+        else:
+            self.means = MeanRows(self.labels, distance, lambda apart: np.exp(-sharpness * apart), normalized=True)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for log-probabilities [B, L] and true leaves [B]."""
+        """Return the values [B] for log-probabilities [B, L] and labels [B]."""
+        if self.distances is None:
+            t = self._means(target, log_p.dtype)
+            return torch.xlogy(t, t).sum(1) - (t * log_p).sum(1)
         distances = self.distances(target, log_p.dtype)
         log_t = F.log_softmax(distances * (-self.beta / self.distances.largest), dim=1)
         return (log_t.exp() * (log_t - log_p)).sum(1)
+
+    def _means(self, target: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return the means of the soft labels of the leaves below each label's node, [B, L]."""
+        if self.means_kept is not None:
+            return self.means_kept.index_select(0, target).to(dtype)
+        assert self.means is not None
+        means: Tensor = self.means(target, dtype)
+        return means
 
 
 class TreeWasserstein(FlatLoss):
     """sum over the edges e of |z(below e) - t(below e)|, with z from one softmax over all leaves and t the target.
 
     This is the cost of moving the predicted probabilities to the target along the edges, each of length 1. For a true
-    leaf y it is the expected distance, sum_c p_c * d(c, y), with the distance "edges". For a probability target it is
+    leaf y it is the expected distance, sum_c p_c * d(c, y), with the distance "edges"; for a coarse label that to the
+    subtree below its node, whose edges are free. For a probability target it is
     the distance between the two distributions, *not* the expectation over t, which is greater wherever t is uncertain.
     Reads L logits; see `TreeLoss` for shapes and errors.
 
@@ -164,11 +220,11 @@ class TreeWasserstein(FlatLoss):
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
-        self.distances = DistanceRows(tree, "edges")
-        self.propriety = propriety.tree_wasserstein()
+        self.distances = DistanceRows(tree, "edges") if self.labels.index == "leaf" else SubtreeDistances(self.labels)
+        self.plain_propriety = propriety.tree_wasserstein()
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the values [B] for logits [B, C] and true leaves [B]."""
+        """Return the values [B] for logits [B, C] and labels [B]."""
         p = F.softmax(logits, dim=1)
         values: Tensor = (p * self.distances(target, p.dtype)).sum(1)
         return values

@@ -17,6 +17,9 @@ from hierapp.similarities.similarity import Matrix, bounded, checked
 from hierapp.trees import LabelTree
 from hierapp.trees.distances import largest_distance, smallest_distance
 
+# Share of the credit above which a wrong class is reported.
+HALF = 0.5
+
 
 class ImproperLossWarning(UserWarning):
     """The chosen options make an improper loss, although a similar choice of options is proper."""
@@ -30,14 +33,45 @@ class Propriety:
     reason: str
 
 
-def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Propriety:
+def counted(plain: Propriety, has_weights: bool, index: str) -> Propriety:
+    """Count class weights and coarse labels in.
+
+    Args:
+        plain: the propriety of the loss for leaves as labels, without class weights.
+        has_weights: whether there are class weights that are not all equal.
+        index: "leaf", or "node" for labels that may be inner nodes.
+
+    >>> counted(cross_entropy(0.0), True, "leaf").is_proper
+    False
+    """
+    reason = plain.reason
+    if index == "node" and plain.is_proper:
+        reason += (
+            " With coarse labels this holds if how coarse a label is does not depend on the class; classes that no"
+            " label distinguishes are not distinguished."
+        )
+    if not has_weights:
+        return Propriety(plain.is_proper, reason)
+    if plain.is_proper:
+        return Propriety(
+            False,
+            f"{reason} With class weights w its minimum is at probabilities proportional to w * t, where t are the true"
+            " ones; divide the outputs by w and normalize them to estimate t.",
+        )
+    return Propriety(
+        False, f"{reason} Class weights w also move the minimum from the true probabilities t towards w * t."
+    )
+
+
+def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float, index: str = "leaf") -> Propriety:
     """Judge the hierarchical loss (Loss in Layers, eq. 2).
 
     On ragged trees only two pairs of targets and mass are proper.
 
     With path targets the weight of a decision is the number of steps that remain below it, plus one: larger on a deep
     branch than on a shallow one. This favors deep leaves by exactly as much as mass = 1 penalizes them. With leaf
-    targets every decision has weight 1, so no leaves are favored, and any mass penalizes deep leaves.
+    targets every decision has weight 1, so no leaves are favored, and any mass penalizes deep leaves. Coarse labels
+    favor deep leaves less, because their paths are shorter, and are penalized as much.
     """
     if (away := _soft(tree, soft)) is not None:
         return away
@@ -47,6 +81,12 @@ def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float) -> Pro
             "On a tree of uniform depth the second term is constant, and siblings have the same weight on every path.",
         )
     wanted = 1.0 if targets == "path" else 0.0
+    if mass == wanted == 1.0 and index == "node":
+        return Propriety(
+            False,
+            "On a ragged tree path targets with mass 1 are a Bregman divergence only for leaves: a coarse label has a"
+            " shorter path but the same second term, which favors shallow leaves; use leaf targets with mass 0.",
+        )
     if mass == wanted:
         return Propriety(
             True,
@@ -99,13 +139,44 @@ def soft_labels(beta: float) -> Propriety:
     )
 
 
-def simloss(is_identity: bool) -> Propriety:
-    """Judge SimLoss, which gives credit for similar classes."""
-    if is_identity:
+def simloss(most: float, lower_bound: float) -> Propriety:
+    """Judge SimLoss, which gives credit for similar classes.
+
+    Args:
+        most: largest credit of a wrong class, with the lower bound applied.
+        lower_bound: the lower bound.
+    """
+    if most <= 0:
         return Propriety(True, "No two classes are similar here, so it equals cross-entropy.")
-    return Propriety(
-        False, "Similar classes share credit: the loss does not need to tell them apart, and favors the central ones."
+    reason = "Similar classes share credit: the loss does not need to tell them apart, and favors the central ones."
+    gives_up = simloss_gives_up(most, lower_bound)
+    return Propriety(False, f"{reason} {gives_up}" if gives_up else reason)
+
+
+def simloss_gives_up(most: float, lower_bound: float) -> str | None:
+    """Return a warning if SimLoss leaves a wrong class more than half the credit, else None.
+
+    Where all belief is on a wrong class c the loss is -log S[y, c] and its gradient vanishes; see `simloss`.
+
+    >>> simloss_gives_up(0.5, 0.0) is None
+    True
+    """
+    if most <= HALF:
+        return None
+    # The bound b that leaves (s - b) / (1 - b) = 1 / 2 of the similarity s without a bound.
+    enough = 2 * (most * (1 - lower_bound) + lower_bound) - 1
+    bound = math.ceil(100 * enough) / 100
+    remedy = f"set lower_bound to {bound:g} or more" if bound < 1 else "use a similarity that distinguishes them"
+    return (
+        f"A wrong class gets up to {most:.2f} of the credit: an output that is certain of it has a loss of only"
+        f" {abs(math.log(most)):.2f} and almost no gradient; to leave it at most half, {remedy}."
     )
+
+
+def largest_credit(similarity: Matrix) -> float:
+    """Return the largest entry off the diagonal of a similarity, 0 for one class."""
+    apart = ~np.eye(len(similarity), dtype=bool)
+    return float(similarity[apart].max(initial=0.0))
 
 
 def tree_wasserstein() -> Propriety:
@@ -119,20 +190,24 @@ def tree_wasserstein() -> Propriety:
 
 def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
     """Judge SimLoss with the similarity of the tree, 1 - d / d_max."""
-    alike = 1 - smallest_distance(tree) / max(largest_distance(tree), 1)
-    return simloss(is_identity=len(tree.leaves) == 1 or alike <= lower_bound)
+    return simloss(tree_credit(tree, lower_bound), lower_bound)
+
+
+def tree_credit(tree: LabelTree, lower_bound: float) -> float:
+    """Return the largest credit that SimLoss with the similarity of the tree gives a wrong class."""
+    alike = 1 - smallest_distance(tree) / max(largest_distance(tree), 1) if len(tree.leaves) > 1 else 0.0
+    return max(0.0, (alike - lower_bound) / (1.0 - lower_bound))
 
 
 def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) -> Propriety:
     """Judge SimLoss with a named similarity, or with a matrix over the leaves of the tree."""
     size = len(tree.leaves)
     if not isinstance(similarity, str):
-        table = checked(bounded(similarity, lower_bound), size)
-        return simloss(is_identity=np.count_nonzero(table) == size)
+        return simloss(largest_credit(checked(bounded(similarity, lower_bound), size)), lower_bound)
     if similarity == similarity_spec.TREE:
         return simloss_of_tree(tree, lower_bound)
     if (ratio := similarity_spec.ratio_of(similarity)) is not None:
-        return simloss(is_identity=size == 1 or ratio <= lower_bound)
+        return simloss(max(0.0, (ratio - lower_bound) / (1.0 - lower_bound)) if size > 1 else 0.0, lower_bound)
     raise ConfigError(
         f"The similarity {similarity!r} is a name from a run's configuration; pass its matrix over the tree's leaves, "
         "as"
@@ -153,8 +228,14 @@ def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[fl
     return chosen
 
 
-def level_wise(tree: LabelTree, weights: Iterable[float] | None) -> Propriety:
+def level_wise(tree: LabelTree, weights: Iterable[float] | None, index: str = "leaf") -> Propriety:
     """Judge level-wise cross-entropies of marginals; on the last level every leaf stands alone."""
+    if index == "node" and not tree.is_uniform_depth:
+        return Propriety(
+            False,
+            "On a ragged tree a shallow leaf counts on the levels below it, where a coarse label is not observed, which"
+            " favors shallow leaves.",
+        )
     if checked_levels(tree, weights)[-1] > 0:
         return Propriety(
             True,

@@ -13,7 +13,7 @@ from hierapp.trees import LabelTree
 
 
 def matrix_form(
-    nodes: NodeTables, paths: Tensor, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0
+    nodes: NodeTables, paths: Tensor, logits: Tensor, y: Tensor, mass: float = 1.0, total: Tensor | float = 1.0
 ) -> Tensor:
     """Compute eq. 3 from J, the matrix of paths: log z = J log p, the loss is -y . log z + mass * sum of internal z.
 
@@ -21,21 +21,17 @@ def matrix_form(
         nodes: the tree's tables.
         paths: J, [N, N], row i marks path(i); see `LabelTree.paths`.
         logits: [B, N - 1].
-        target: [B, L], weights of the true leaves.
-        targets: "path", y = 1 on every node of the true path; "leaf", y = 1 only on the leaf.
+        y: [B, N]; 1 at the nodes of the true path, or at the true leaf only.
         mass: weight of the second term.
+        total: factor of the second term, the sum of the targets.
 
     Returns:
         The values, [B].
     """
     log_p = nodes.siblings(logits).index_select(0, nodes.sibling_rows)
     log_z = torch.nn.functional.pad(log_p, (0, 0, 1, 0)).t() @ paths.t()  # the root's p is 1
-    # The diagonal of J identifies the nodes; a leaf is a node that is on no other path.
-    below = paths.sum(0)
-    of_leaves = paths.index_select(0, (below == 1).nonzero()[:, 0])
-    y = target @ (of_leaves if targets == "path" else of_leaves * (below == 1))
-    second = (log_z.exp() * (below > 1)).sum(1)
-    return -(y * log_z).sum(1) + mass * target.sum(1) * second
+    second = (log_z.exp() * (paths.sum(0) > 1)).sum(1)  # a node on the path of another is internal
+    return -(y * log_z).sum(1) + mass * total * second
 
 
 def literal_loop(tree: LabelTree, logits: Tensor, target: Tensor, targets: str = "path", mass: float = 1.0) -> Tensor:

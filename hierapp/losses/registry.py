@@ -106,7 +106,7 @@ class LossEntry:
     """Description of a loss that does not need torch.
 
     `where` is "module:class or function" within this package; `formula` is LaTeX for one sample with true leaf y;
-    `judge` returns whether the loss is proper, given a tree and all options.
+    `judge` returns whether the loss is proper without class weights, given a tree, all options, and `index`.
     """
 
     where: str
@@ -149,7 +149,9 @@ LOSSES: dict[str, LossEntry] = {
         "the root.",
         r"-\sum_{v \in \mathrm{path}(y)} s(v) \log p(v) + m \sum_{v\ \mathrm{internal}} z(v)",
         "Loss in Layers, eqs. 2 and 3",
-        lambda tree, options: propriety.hierarchical(tree, options["targets"], options["mass"], options["soft"]),
+        lambda tree, options: propriety.hierarchical(
+            tree, options["targets"], options["mass"], options["soft"], options["index"]
+        ),
         (
             Option(
                 "targets", "path", "y = 1 on every node of the true path, or on the leaf only", choices=("path", "leaf")
@@ -243,7 +245,7 @@ LOSSES: dict[str, LossEntry] = {
         "A cross-entropy at each level of the tree, from one softmax summed up to that level.",
         r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
         "multi-level baseline",
-        lambda tree, options: propriety.level_wise(tree, options["weights"]),
+        lambda tree, options: propriety.level_wise(tree, options["weights"], options["index"]),
         (Option("weights", None, "one weight per level from the top, as in 1,0.5,0.25; all 1 if empty"),),
     ),
 }
@@ -279,12 +281,19 @@ def check_options(name: str, options: Mapping[str, object]) -> dict[str, OptionV
     return {key: option.check(name, options.get(key, option.default)) for key, option in known.items()}
 
 
-def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = None) -> Propriety:
+def judge(
+    name: str,
+    tree: LabelTree,
+    options: Mapping[str, object] | None = None,
+    *,
+    weight: Iterable[float] | None = None,
+    index: str = "leaf",
+) -> Propriety:
     """Return whether a loss with these options is proper over this tree, and why; does not import torch.
 
     For simloss, `similarity` may be a matrix [L, L] in the order of `tree.leaves`. It must be a matrix if the option
     names a similarity that is shipped or saved, because no file is read here
-    (see `hierapp.similarities.library.with_matrix`).
+    (see `hierapp.similarities.library.with_matrix`). `weight` and `index` are those of all losses, see `make_loss`.
 
     Raises:
         ConfigError: if the loss or an option is unknown, or a value is out of bounds or does not fit the tree.
@@ -296,7 +305,8 @@ def judge(name: str, tree: LabelTree, options: Mapping[str, object] | None = Non
     given, beyond = dict(options or {}), {}
     if name == "simloss" and not isinstance(given.get("similarity", ""), str):
         beyond["similarity"] = given.pop("similarity")
-    return find(name).judge(tree, {**check_options(name, given), **beyond})
+    plain = find(name).judge(tree, {**check_options(name, given), **beyond, "index": index})
+    return propriety.counted(plain, len(set(weight or ())) > 1, index)
 
 
 def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
@@ -306,8 +316,10 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
         name: a key of `LOSSES`.
         tree: the label tree; its leaves, in the order of `tree.leaves`, are the classes.
         options: options of the loss, see `LOSSES[name].options`; options of all losses: `reduction` ("mean", "sum" or
-            "none"), `weight` (class weights [L]) and `ignore_index`; for simloss, `similarity` is a matrix [L, L] in
-            the order of `tree.leaves`, or None or "tree" for that of the tree; hierarchical also has `matrix_form`.
+            "none"), `weight` (class weights [L]), `ignore_index` and `index` ("leaf", or "node" for targets that are
+            positions in `tree.nodes`, where an inner node is a coarse label); for simloss, `similarity` is a matrix
+            [L, L] in the order of `tree.leaves`, or None or "tree" for that of the tree; hierarchical also has
+            `matrix_form`.
 
     Returns:
         An `nn.Module` to call as `loss(logits, target)`; see `hierapp.losses.base.TreeLoss`.
@@ -316,7 +328,8 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
         ConfigError: if the loss or an option is unknown, or a value is out of bounds.
 
     Warns:
-        ImproperLossWarning: if targets and mass of hierarchical make the loss improper on this ragged tree.
+        ImproperLossWarning: if targets and mass of hierarchical make the loss improper on this ragged tree, or the
+            similarity of simloss leaves a wrong class more than half the credit.
 
     >>> import torch
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -350,4 +363,4 @@ def _matrix(similarity: Any) -> Any:
     return None
 
 
-_SHARED = ("reduction", "weight", "ignore_index")
+_SHARED = ("reduction", "weight", "ignore_index", "index")

@@ -141,11 +141,11 @@ def test_extreme_logits_give_finite_values_and_gradients(name, options, size, tr
 
 
 @pytest.mark.parametrize("name", sorted(set(LOSSES) - {"tree-wasserstein"}))
-def test_a_hopeless_sample_keeps_its_gradient(name):
+def test_a_hopeless_sample_keeps_its_gradient(name, make):
     options = {"normalize": False} if name == "hxe" else {}
-    loss = make_loss(name, RAGGED, **options)
-    # The last output is leaf d's, for flat and conditional losses alike; all belief is elsewhere. SimLoss pulls at
-    # the most alike of the believed ones as well.
+    loss = make(name, RAGGED, **options)
+    # The last output is leaf d's, for flat and conditional losses alike; all belief is elsewhere, with SimLoss on
+    # classes that are not like d.
     logits = torch.full((1, loss.num_outputs), 500.0)
     logits[0, -1] = -500.0
     logits.requires_grad_()

@@ -1,7 +1,7 @@
-"""Common ancestors of a true leaf and all leaves, and the resulting distances, one row [L] per sample.
+"""Common ancestors of a label's node and all leaves, and the resulting distances, one row [L] per sample.
 
 For small L the rows are read from a table [L, L]; for large L they are computed for each batch from the ranges of
-leaves below the nodes of the true path, in O(B * L).
+leaves below the nodes of the label's path, in O(B * L).
 """
 
 from __future__ import annotations
@@ -11,30 +11,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.path import MOST_KEPT
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import largest_distance
 
 
 class AncestorRows(nn.Module):
-    """An integer for each true leaf and every leaf, determined by their lowest common ancestor.
+    """An integer for each label and every leaf, determined by their lowest common ancestor.
 
-    From the root down, each node of the true path changes the integer at its first leaf and reverts it after its last:
-    the integers are running sums of these changes, exact in float32.
+    From the root down, each node of the label's path changes the integer at its first leaf and reverts it after its
+    last: the integers are running sums of these changes, exact in float32.
 
     Args:
-        tree: the label tree.
-        values: [L, D + 1], the integer for the leaves that share 0 .. D steps with the true one.
+        labels: the labels.
+        values: [E, D + 1], the integer for the leaves that share 0 .. D steps with the path of each label.
     """
 
     places: Tensor
     changes: Tensor
 
-    def __init__(self, tree: LabelTree, values: NDArray[np.integer]) -> None:
+    def __init__(self, labels: Labels, values: NDArray[np.integer]) -> None:
         super().__init__()
-        paths, self.size = tree.leaf_paths, len(tree.leaves)
+        tree, paths, missing = labels.tree, labels.paths, labels.missing
+        self.size = len(tree.leaves)
         # Missing steps of a path are changes of 0 at the first leaf; so are changes after the last leaf.
-        missing = np.arange(paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
         steps = np.where(missing[:, 1:], 0, np.diff(values, axis=1))
         starts, stops = np.where(missing[:, 1:, None], 0, tree.leaf_ranges[paths[:, 1:]]).transpose(2, 0, 1)
         places = np.concatenate([np.zeros_like(starts[:, :1]), starts, stops % self.size], 1)
@@ -43,33 +44,33 @@ class AncestorRows(nn.Module):
         self.register_buffer("changes", torch.tensor(changes, dtype=torch.float64), persistent=False)
 
     def forward(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return [B, L] for true leaves [B]."""
+        """Return [B, L] for labels [B]."""
         changes = self.changes.index_select(0, target).to(dtype)
         rows = changes.new_zeros(len(target), self.size)
         return rows.scatter_add(1, self.places.index_select(0, target), changes).cumsum(1)
 
 
 class SharedSteps(nn.Module):
-    """The number of steps from the root that the paths to the true leaf and to every leaf share.
+    """The number of steps from the root that the paths to a label's node and to every leaf share.
 
     Attributes:
-        missing: bool [L, D + 1], the numbers of steps beyond the end of a leaf's path.
+        missing: bool [E, D + 1], the numbers of steps beyond the end of a label's path.
     """
 
     missing: Tensor
     kept: Tensor | None
 
-    def __init__(self, tree: LabelTree) -> None:
+    def __init__(self, labels: Labels) -> None:
         super().__init__()
-        size, levels = tree.leaf_paths.shape
-        missing = np.arange(levels) >= tree.depth[tree.leaf_nodes, None]
+        missing = labels.missing
         self.register_buffer("missing", torch.tensor(missing), persistent=False)
-        self.rows = AncestorRows(tree, np.broadcast_to(np.arange(levels), (size, levels)))
-        kept = self._made(torch.arange(size)) if size**2 <= MOST_KEPT else None
+        self.rows = AncestorRows(labels, np.broadcast_to(np.arange(labels.levels), missing.shape))
+        few = len(missing) * len(labels.tree.leaves) <= MOST_KEPT
+        kept = self._made(torch.arange(len(missing))) if few else None
         self.register_buffer("kept", kept, persistent=False)
 
     def forward(self, target: Tensor) -> Tensor:
-        """Return int64 [B, L] for true leaves [B]; the true leaf shares all its steps with itself."""
+        """Return int64 [B, L] for labels [B]; the leaves below a label's node share all its steps."""
         return self._made(target) if self.kept is None else self.kept.index_select(0, target)
 
     def _made(self, target: Tensor) -> Tensor:
@@ -97,14 +98,15 @@ class DistanceRows(nn.Module):
             self.register_buffer("kept", kept, persistent=False)
             return
         self.kept = None
-        depth, paths = tree.depth[tree.leaf_nodes], tree.leaf_paths
+        labels = Labels(tree, "leaf")
+        depth, paths = labels.depth, labels.paths
         # The part of the distance that the common ancestor determines; other kinds also need the other leaf's depth.
         values = {
             "lca-height": tree.height[paths],
             "lca-depth": -tree.depth[paths],
             "edges": depth[:, None] - 2 * tree.depth[paths],
         }
-        self.rows = AncestorRows(tree, values[kind])
+        self.rows = AncestorRows(labels, values[kind])
         self.register_buffer("depth", torch.tensor(depth), persistent=False)
 
     def forward(self, target: Tensor, dtype: torch.dtype) -> Tensor:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hierapp.trees import LabelTree
+from hierapp.losses.kernels.labels import Labels
 
 # Tables with more numbers than this are computed for each batch and not stored: 2 ** 20 int64 are 8 MiB.
 MOST_KEPT = 2**20
@@ -61,11 +61,11 @@ def parts_of(widths: list[int], price: float) -> list[Part]:
 
 
 class Layout(nn.Module):
-    """The logits that a true leaf's choices read, in parts: from tables [L, K] if small, else computed for each batch.
+    """The logits that a label's choices read, in parts: from tables [E, K] if small, else computed for each batch.
 
     Args:
-        columns: [E], see `Choices`.
-        first, size, chosen: [L, P], see `Choices`.
+        columns: [C], see `Choices`.
+        first, size, chosen: [E, P], see `Choices`.
         parts: the parts of the choices.
     """
 
@@ -88,6 +88,7 @@ class Layout(nn.Module):
         self.parts = parts
         most = parts[0].width
         self._add("columns", np.resize(columns, len(columns) + most))
+        self.most = most
         self._add("ends", np.repeat([0.0, -np.inf], most))
         # For each choice: the start of its group in `columns`, and in `ends`, so that -inf aligns with the padding.
         self._add("begins", np.stack([first, most - size]))
@@ -105,9 +106,14 @@ class Layout(nn.Module):
         """K, the number of logits read per sample."""
         return sum((part.stop - part.start) * part.width for part in self.parts)
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return -log p of each choice, [B, P], from logits [B, C]."""
-        chosen = self.chosen.index_select(0, target)
+    def forward(self, logits: Tensor, target: Tensor, anchor: Tensor | None = None) -> Tensor:
+        """Return -log p of each choice, [B, P], from logits [B, C]; see `Choices.forward`."""
+        if anchor is None:
+            chosen = self.chosen.index_select(0, target)
+        else:
+            first, before = self.begins.index_select(1, target).unbind()
+            # The padding of a row has groups of one.
+            chosen = torch.minimum(anchor[:, None] - first, self.most - 1 - before)
         if self.kept_columns is None or self.kept_padding is None:
             columns, padding = self._made(target, logits.dtype)
         else:
@@ -137,20 +143,20 @@ class Layout(nn.Module):
 
 
 class Choices(nn.Module):
-    """For each leaf, the groups of logits among which its path chooses, and -log p of each choice.
+    """For each label, the groups of logits among which its path chooses, and -log p of each choice.
 
-    A leaf's choices are sorted by group size, largest first, so that groups of similar size share a position and little
-    is padded; the rest of its row has groups of one, which cost exactly 0. Padding reads the entries after the group in
-    `columns` and adds -inf. These are different logits each time, so gradients do not contend for one address.
+    A label's choices are sorted by group size, largest first, so that groups of similar size share a position and
+    little is padded; the rest of its row has groups of one, which cost exactly 0. Padding reads the entries after the
+    group in `columns` and adds -inf. These are different logits each time, so gradients do not contend for one address.
 
     Args:
-        columns: [E], the logits without repetition; those of each group are contiguous.
-        first: [L, S], the start of each group in `columns`.
-        size: [L, S], the size of each group; 1 for no choice.
-        chosen: [L, S], the position of the chosen entry in its group.
+        columns: [C], the logits without repetition; those of each group are contiguous.
+        first: [E, S], the start of each group in `columns`, for E labels.
+        size: [E, S], the size of each group; 1 for no choice.
+        chosen: [E, S], the position of the chosen entry in its group.
 
     Attributes:
-        order: [L, P], the index along S of the choice at each position. P is the maximum number of choices between two
+        order: [E, P], the index along S of the choice at each position. P is the maximum number of choices between two
             or more.
         on_cpu, elsewhere: the layouts; the same object if they do not differ.
     """
@@ -168,38 +174,43 @@ class Choices(nn.Module):
         self.on_cpu = Layout(columns, first, size, chosen, here)
         self.elsewhere = self.on_cpu if here == there else Layout(columns, first, size, chosen, there)
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return -log p of each choice, [B, P], from logits [B, C]; 0 where there is no choice."""
+    def forward(self, logits: Tensor, target: Tensor, anchor: Tensor | None = None) -> Tensor:
+        """Return -log p of each choice, [B, P], from logits [B, C]; 0 where there is no choice.
+
+        With `anchor` [B], positions in `columns`, the chosen entry of each group is that one.
+        """
         layout = self.on_cpu if logits.device.type == "cpu" else self.elsewhere
-        found: Tensor = layout(logits, target)
+        found: Tensor = layout(logits, target, anchor)
         return found
 
 
 class PathTables(nn.Module):
-    """For each leaf the steps of its path, each a choice among siblings. D is the maximum number of steps to a leaf.
+    """For each label the steps of its path, each a choice among siblings. D is the maximum number of steps to a leaf.
 
     A "step" goes from a node of the path to the next.
 
+    >>> from hierapp import LabelTree
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> PathTables(tree).choices(torch.zeros(1, 4), torch.tensor([0])).exp().tolist()
+    >>> PathTables(Labels(tree, "leaf")).choices(torch.zeros(1, 4), torch.tensor([0])).exp().tolist()
     [[2.0, 2.0]]
 
     Attributes:
         steps: D.
-        missing: bool [L, D], the steps from the root down beyond the end of a leaf's path.
+        missing: bool [E, D], the steps from the root down beyond the end of a label's path.
         choices: the kernel of the choices.
     """
 
-    def __init__(self, tree: LabelTree) -> None:
+    def __init__(self, labels: Labels) -> None:
         super().__init__()
+        tree = labels.tree
         size = np.array([len(tree.children[node]) for node in tree.internal_nodes], np.int64)
         first = np.concatenate([[0], size.cumsum()[:-1]])
         columns = np.array([child - 1 for node in tree.internal_nodes for child in tree.children[node]], np.int64)
         places = np.empty(len(tree.nodes), np.int64)
         places[columns + 1] = np.arange(len(columns)) - first.repeat(size)
-        paths = tree.leaf_paths
-        self.steps: int = paths.shape[1] - 1
-        self.missing: NDArray[np.bool_] = np.arange(1, paths.shape[1]) >= tree.depth[tree.leaf_nodes, None]
+        paths = labels.paths
+        self.steps: int = labels.levels - 1
+        self.missing: NDArray[np.bool_] = labels.missing[:, 1:]
         groups = np.searchsorted(tree.internal_nodes, np.where(self.missing, 0, paths[:, :-1]))
         chosen = np.where(self.missing, 0, places[np.where(self.missing, 1, paths[:, 1:])])
         self.choices = Choices(columns, first[groups], np.where(self.missing, 1, size[groups]), chosen)
