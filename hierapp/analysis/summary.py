@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hierapp.runs import Run, same_data
 from hierapp.training.config import GROUPS, changed_fields, fields_of
 from hierapp.trees import LabelTree
+from hierapp.trees.distances import pair_distances
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -234,7 +235,8 @@ def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int 
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     rows, columns = np.unravel_index(order, wrong.shape)
     pairs = [(row, column) for row, column in zip(rows, columns, strict=True) if wrong[row, column]]
-    distances, totals = tree.distances(), confusion.sum(axis=1)
+    distances = pair_distances(tree, [row for row, _ in pairs], [column for _, column in pairs])
+    totals = confusion.sum(axis=1)
     return pd.DataFrame(
         [
             (
@@ -242,9 +244,9 @@ def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int 
                 tree.leaves[column],
                 int(wrong[row, column]),
                 wrong[row, column] / totals[row],
-                int(distances[row, column]),
+                int(distance),
             )
-            for row, column in pairs
+            for (row, column), distance in zip(pairs, distances, strict=True)
         ],
         columns=["true", "predicted", "images", "share of true", "distance"],
     )

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 LOW, HIGH, STEP = -10.0, 10.0, 0.01
 # Losses are finite for logits up to this magnitude; gradient descent clips to it.
 LIMIT = 1e4
+# Nodes of a tree.
+MOST_NODES = 2_000
 # Smaller leaf probabilities are replaced by this one, because 0 has no logit.
 SMALLEST = 1e-30
 
@@ -37,7 +39,8 @@ class Example:
         target: position of the true leaf in `tree.leaves`.
 
     Raises:
-        ConfigError: if the number of logits is wrong, a logit is out of range or NaN, or there is no such leaf.
+        ConfigError: if the tree has more than `MOST_NODES` nodes, the number of logits is wrong, a logit is out of
+            range or NaN, or there is no such leaf.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> example = Example(tree, (0.0, 0.0, 0.0, 0.0), 0)
@@ -50,6 +53,7 @@ class Example:
     target: int
 
     def __post_init__(self) -> None:
+        check_size(self.tree)
         wanted = len(self.tree.nodes) - 1
         if len(self.logits) != wanted:
             raise ConfigError(f"Expected {wanted} logits, one for each node but the root, but got {len(self.logits)}.")
@@ -187,6 +191,15 @@ class Example:
     def target_name(self) -> str:
         """The true leaf's name."""
         return self.tree.leaves[self.target]
+
+
+def check_size(tree: LabelTree) -> None:
+    """Raise a ConfigError if a tree is too large for the lab, which computes and words every node's part."""
+    if len(tree.nodes) > MOST_NODES:
+        raise ConfigError(
+            f"The lab shows trees of up to {MOST_NODES:,} nodes and this one has {len(tree.nodes):,}; choose a smaller"
+            " tree, such as one of its branches."
+        )
 
 
 def on_slider(logit: float) -> float:

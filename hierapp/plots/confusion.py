@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from hierapp.plots.core import COLORS, NUMBERS_UP_TO, cell_names, plain, square_axes
+from hierapp.plots.core import COLORS, NUMBERS_UP_TO, plain, square_axes
 from hierapp.trees import LabelTree
 
 SIDE = 440  # approximate total size of the cells of a row, in pixels
@@ -86,7 +86,11 @@ def _add_points(
         marker={"symbol": "square", "size": max(3, SIDE / size), "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=np.dstack([cell_names(names, names), counts, shares]).reshape(-1, 4),
+        customdata=[
+            [true, predicted, counts[row, column], shares[row, column]]
+            for row, true in enumerate(names)
+            for column, predicted in enumerate(names)
+        ],
         hovertemplate=f"true <b>%{{customdata[0]}}</b><br>predicted <b>%{{customdata[1]}}</b><br>{said}<extra></extra>",
     )
 

@@ -14,14 +14,18 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from hierapp.plots.blocks import block_labels, block_means, block_side, block_sums, cell_gap
 from hierapp.runs import Run
 from hierapp.trees import LabelTree
+from hierapp.trees.excerpt import Excerpt, excerpt
 
 # The colours of Okabe and Ito, distinguishable with any colour vision; the blue is lighter, to be visible on black.
 COLORS = ("#1f83c4", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
 # From zero to all, on white and on black; steep at the start, so that a few mistakes among many images are visible.
 ON_LIGHT = ((0, "#ffffff"), (0.04, "#d9eaf6"), (0.2, "#93c4e6"), (0.5, "#3d8fc6"), (1, "#08447a"))
 ON_DARK = ((0, "#161d26"), (0.04, "#1b3347"), (0.2, "#245a80"), (0.5, "#3d8fc6"), (1, "#cfe9fb"))
+MOST_LINES = 60  # with more branches, lines between them would hide the cells
+MOST_CLASSES = 200  # rows of the dot plot of class accuracies
 NUMBERS_UP_TO = 20  # with more classes there is no space for a number in each cell
 
 Points = Sequence[tuple[float, float]]
@@ -60,28 +64,41 @@ def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def tree_plot(tree: LabelTree, compact: bool = False) -> go.Figure:
-    """Return the tree, drawn from left to right; colours distinguish the branches below the root."""
-    graph = tree.to_networkx()
+    """Return the tree, drawn from left to right; colours distinguish the branches below the root.
+
+    Of a large tree, an excerpt is drawn.
+    """
+    return excerpt_plot(excerpt(tree), compact)
+
+
+def excerpt_plot(part: Excerpt, compact: bool = False) -> go.Figure:
+    """Return the tree as far as it is drawn; the number of classes follows the name of a node that is not opened."""
+    tree = part.tree
     x, y = layout_positions(tree)
-    at = {name: (x[i], y[i]) for i, name in enumerate(tree.nodes)}
     lines_x: list[float | None] = []
     lines_y: list[float | None] = []
-    for parent, child in graph.edges:
-        (x0, y0), (x1, y1) = at[parent], at[child]
-        lines_x += [x0, (x0 + x1) / 2, (x0 + x1) / 2, x1, None]
-        lines_y += [y0, y0, y1, y1, None]
+    for child, parent in enumerate(tree.parents.tolist()):
+        if parent >= 0:
+            middle = (x[parent] + x[child]) / 2
+            lines_x += [x[parent], middle, middle, x[child], None]
+            lines_y += [y[parent], y[parent], y[child], y[child], None]
     is_leaf = [not below for below in tree.children]
-    counts = tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]
+    closed = [leaf and count > 1 for leaf, count in zip(is_leaf, part.below.tolist(), strict=True)]
     plot = go.Figure(go.Scatter(x=lines_x, y=lines_y, mode="lines", line={"color": "#9aa0a6"}, hoverinfo="skip"))
     plot.add_scatter(
         x=x,
         y=y,
         mode="markers+text",
-        marker={"size": [9 if leaf else 12 for leaf in is_leaf], "color": branch_colors(tree), "opacity": 1},
-        text=[plain(name) for name in tree.nodes],
+        marker={
+            "size": [9 if leaf and not shut else 12 for leaf, shut in zip(is_leaf, closed, strict=True)],
+            "color": branch_colors(tree),
+            "opacity": 1,
+        },
+        text=[plain(name) + (f" ({part.below[i]:,})" if closed[i] else "") for i, name in enumerate(tree.nodes)],
         textposition=["middle right" if leaf else "top center" for leaf in is_leaf],
         hovertext=[
-            f"<b>{plain(name)}</b><br>depth {tree.depth[i]}" + ("" if is_leaf[i] else f", {counts[i]} classes below")
+            f"<b>{plain(name)}</b><br>depth {tree.depth[i]}"
+            + (f", {part.below[i]:,} classes below" if closed[i] or not is_leaf[i] else "")
             for i, name in enumerate(tree.nodes)
         ],
         hoverinfo="text",
@@ -95,21 +112,27 @@ def tree_plot(tree: LabelTree, compact: bool = False) -> go.Figure:
     return framed(plot, height=max(260, row * len(tree.leaves) + 40), showlegend=False)
 
 
-def matrix_plot(values: NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
-    """Return a square matrix over nodes or leaves, such as the distance matrix; `what` names the value of a cell."""
-    labels = [plain(name) for name in names]
+def matrix_plot(values: NDArray[np.int64], names: Sequence[str], what: str, total: bool = False) -> go.Figure:
+    """Return a square matrix over nodes or leaves, such as the distance matrix.
+
+    Args:
+        values: [N, N].
+        names: the N names.
+        what: the name of a cell's value.
+        total: whether a cell of several rows and columns shows the sum of their values instead of the mean.
+    """
+    labels, size = [plain(name) for name in names], len(names)
+    shown = block_sums(values) if total else block_means(values)
     plot = go.Figure(
         go.Heatmap(
-            z=values,
+            z=shown,
             coloraxis="coloraxis",
-            xgap=1,
-            ygap=1,
-            customdata=cell_names(labels, labels),
-            hovertemplate="%{customdata[0]}, %{customdata[1]}<br>" + what + " %{z}<extra></extra>",
+            **cell_gap(size),
+            hovertemplate="%{y}, %{x}<br>" + what + " %{z}<extra></extra>",
             **_numbers(values),
         )
     )
-    return square_axes(plot, labels)
+    return square_axes(plot, block_labels(labels))
 
 
 def depth_plot(tree: LabelTree) -> go.Figure:
@@ -156,26 +179,22 @@ def confusion_plot(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
     The colour of a cell is its share of the row. Lines separate the branches below the root: a mistake outside the
     blocks on the diagonal is a costly one.
     """
-    labels = [plain(name) for name in tree.leaves]
-    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    data = np.dstack([cell_names(labels, labels), confusion.astype(object)])
+    labels, size = [plain(name) for name in tree.leaves], len(tree.leaves)
+    counts = block_sums(confusion)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     plot = go.Figure(
         go.Heatmap(
             z=share,
             coloraxis="coloraxis",
-            xgap=1,
-            ygap=1,
-            customdata=data,
-            hovertemplate="true <b>%{customdata[0]}</b><br>predicted <b>%{customdata[1]}</b><br>"
-            "%{customdata[2]} images, %{z:.1%} of the row<extra></extra>",
+            **cell_gap(size),
+            customdata=counts,
+            hovertemplate="true <b>%{y}</b><br>predicted <b>%{x}</b><br>%{customdata} images, %{z:.1%} of the row"
+            "<extra></extra>",
             **_numbers(confusion),
         )
     )
-    for node in tree.children[0][1:]:
-        edge = tree.leaf_ranges[node, 0] - 0.5
-        plot.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
-        plot.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
-    square_axes(plot, labels)
+    add_branch_lines(plot, tree)
+    square_axes(plot, block_labels(labels))
     plot.update_coloraxes(cmin=0, cmax=1)
     plot.update_xaxes(title="predicted")
     plot.update_yaxes(title="true")
@@ -188,13 +207,19 @@ def class_accuracy_plot(
     tree: LabelTree,
     colors: Mapping[str, str],
 ) -> go.Figure:
-    """Return a dot per class and run: class accuracy on the left, weighted class accuracy on the right."""
+    """Return a dot per class and run: class accuracy on the left, weighted class accuracy on the right.
+
+    Of many classes, the `MOST_CLASSES` with the lowest mean accuracy are drawn, in the order of the tree; the title of
+    the axis says so.
+    """
+    means = np.mean([*plain_accuracy.values()], axis=0)
+    shown = np.sort(np.argsort(means, kind="stable")[:MOST_CLASSES]).tolist()
     plot = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
     for column, figures in enumerate((plain_accuracy, weighted), start=1):
         for name, values in figures.items():
             plot.add_scatter(
-                x=list(values),
-                y=[plain(leaf) for leaf in tree.leaves],
+                x=[values[place] for place in shown],
+                y=[plain(tree.leaves[place]) for place in shown],
                 mode="markers",
                 name=plain(name),
                 legendgroup=name,
@@ -205,11 +230,12 @@ def class_accuracy_plot(
                 col=column,
             )
     plot.update_xaxes(tickformat=".0%", range=[-0.02, 1.02], dtick=0.25, side="top")
-    plot.update_xaxes(title="class accuracy", col=1)
+    few = "" if len(shown) == len(means) else f", the {len(shown)} lowest of {len(means):,}"
+    plot.update_xaxes(title=f"class accuracy{few}", col=1)
     plot.update_xaxes(title="weighted class accuracy", col=2)
     # "category": otherwise names such as "0" would be numbers on a line.
-    plot.update_yaxes(range=[len(tree.leaves) - 0.4, -0.6], automargin=True, type="category")
-    plot = framed(plot, height=150 + 26 * len(tree.leaves))
+    plot.update_yaxes(range=[len(shown) - 0.4, -0.6], automargin=True, type="category")
+    plot = framed(plot, height=150 + 26 * len(shown))
     return plot.update_layout(legend={"y": -0.02, "yanchor": "top"})
 
 
@@ -239,12 +265,15 @@ def square_axes(plot: go.Figure, labels: Sequence[str]) -> go.Figure:
     return framed(plot, height=560, showlegend=False)
 
 
-def cell_names(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.object_]:
-    """Return the names of each cell's row and column, [rows, columns, 2]."""
-    pairs = np.empty((len(rows), len(columns), 2), object)
-    pairs[..., 0] = np.array(rows, object)[:, None]
-    pairs[..., 1] = np.array(columns, object)[None, :]
-    return pairs
+def add_branch_lines(plot: go.Figure, tree: LabelTree) -> None:
+    """Add lines to a matrix over the leaves, between the branches below the root that have a cell of their own."""
+    step = block_side(len(tree.leaves))
+    edges = [int(tree.leaf_ranges[node, 0]) / step - 0.5 for node in tree.children[0][1:]]
+    if len(edges) > MOST_LINES:
+        return
+    for edge in edges:
+        plot.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
+        plot.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
 
 
 def _numbers(values: NDArray[np.int64]) -> dict[str, object]:

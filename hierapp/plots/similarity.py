@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from hierapp.plots.core import COLORS, cell_names, plain, square_axes
+from hierapp.plots.blocks import block_labels, block_means, cell_gap
+from hierapp.plots.core import add_branch_lines, plain, square_axes
 from hierapp.similarities.similarity import Matrix
 from hierapp.trees import LabelTree
 
@@ -21,21 +22,15 @@ def similarity_plot(matrix: Matrix, tree: LabelTree) -> go.Figure:
     numbers = {"text": matrix.round(2), "texttemplate": "%{text}"} if size <= NUMBERS_UP_TO else {}
     plot = go.Figure(
         go.Heatmap(
-            z=matrix.round(5),
+            z=block_means(matrix).round(5),
             coloraxis="coloraxis",
-            xgap=1 if size <= 60 else 0,
-            ygap=1 if size <= 60 else 0,
-            customdata=cell_names(labels, labels),
-            hovertemplate="true <b>%{customdata[0]}</b>, predicted <b>%{customdata[1]}</b><br>similarity %{z:.3f}"
-            "<extra></extra>",
+            **cell_gap(size),
+            hovertemplate="true <b>%{y}</b>, predicted <b>%{x}</b><br>similarity %{z:.3f}<extra></extra>",
             **numbers,
         )
     )
-    for node in tree.children[0][1:]:
-        edge = tree.leaf_ranges[node, 0] - 0.5
-        plot.add_hline(edge, line={"color": COLORS[4], "width": 1.5})
-        plot.add_vline(edge, line={"color": COLORS[4], "width": 1.5})
-    square_axes(plot, labels)
+    add_branch_lines(plot, tree)
+    square_axes(plot, block_labels(labels))
     plot.update_coloraxes(cmin=0, cmax=1)
     plot.update_xaxes(title="predicted")
     plot.update_yaxes(title="true")

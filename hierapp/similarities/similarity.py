@@ -6,6 +6,7 @@ row of the true class, so S may be asymmetric.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Similarity:
     @classmethod
     def of(cls, classes: Sequence[str], matrix: ArrayLike) -> Similarity:
         """Create a similarity; raise a ConfigError if the matrix or the names are invalid."""
-        if twice := sorted({name for name in classes if list(classes).count(name) > 1}):
+        if twice := sorted(name for name, times in Counter(classes).items() if times > 1):
             raise ConfigError(f"The similarity has classes that stand there twice: {some(twice)}; name each once.")
         return cls(tuple(classes), checked(matrix, len(classes)))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.errors import TreeError
+from hierapp.trees.distances import pair_distances
 from hierapp.trees.tree import DistanceKind, LabelTree
 
 
@@ -48,15 +50,11 @@ def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-d
     >>> compare(one, other).pairs
     (('cat', 'dog', 1, 2), ('cat', 'truck', 2, 1))
     """
-    in_second = set(second.leaves)
+    in_first, in_second = set(first.leaves), set(second.leaves)
     classes = tuple(name for name in first.leaves if name in in_second)
     if not 2 <= len(classes) <= 2000:
         raise TreeError(f"The trees have {len(classes)} classes in common; they can be compared over 2 to 2,000.")
-    before, after = (
-        tree.distances(distance)[np.ix_(place, place)]
-        for tree in (first, second)
-        for place in [[tree.leaves.index(name) for name in classes]]
-    )
+    before, after = (_distances(tree, classes, distance) for tree in (first, second))
     change = after - before
     one, other = np.triu_indices(len(classes), 1)
     size = np.abs(change[one, other])
@@ -64,8 +62,12 @@ def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-d
     return Comparison(
         classes,
         tuple(name for name in first.leaves if name not in in_second),
-        tuple(name for name in second.leaves if name not in set(first.leaves)),
-        tuple((name, *ways) for name in classes if len(set(ways := (_way(first, name), _way(second, name)))) > 1),
+        tuple(name for name in second.leaves if name not in in_first),
+        tuple(
+            (name, one_way, other_way)
+            for name, one_way, other_way in zip(classes, _ways(first, classes), _ways(second, classes), strict=True)
+            if one_way != other_way
+        ),
         change,
         tuple(
             (classes[one[i]], classes[other[i]], int(before[one[i], other[i]]), int(after[one[i], other[i]]))
@@ -74,7 +76,18 @@ def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-d
     )
 
 
-def _way(tree: LabelTree, leaf: str) -> str:
-    """Return the names on the path to the leaf, without the root and the leaf."""
-    node = int(tree.leaf_nodes[tree.leaves.index(leaf)])
-    return " › ".join(tree.nodes[i] for i in tree.path(node)[1:-1]) or "the root"
+def _distances(tree: LabelTree, classes: Sequence[str], kind: DistanceKind) -> NDArray[np.int64]:
+    """Return the distances between some of the leaves, row by row: the tree may have many more."""
+    places = np.array(_places(tree, classes))
+    return np.stack([pair_distances(tree, np.full(len(places), place), places, kind) for place in places])
+
+
+def _ways(tree: LabelTree, classes: Sequence[str]) -> list[str]:
+    """Return for each class the names on the path to it, without the root and the leaf."""
+    nodes = tree.leaf_nodes[_places(tree, classes)].tolist()
+    return [" › ".join(tree.nodes[i] for i in tree.path(node)[1:-1]) or "the root" for node in nodes]
+
+
+def _places(tree: LabelTree, classes: Sequence[str]) -> list[int]:
+    place = {name: i for i, name in enumerate(tree.leaves)}
+    return [place[name] for name in classes]

@@ -18,6 +18,7 @@ from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
 from hierapp.paths import home, project_folder, shipped_trees
 from hierapp.plots import tree_svg
+from hierapp.plots.blocks import MOST_CELLS, block_side
 from hierapp.plots.core import ON_DARK, ON_LIGHT, run_colors
 from hierapp.runs import Run, Store
 from hierapp.training import RunConfig
@@ -74,6 +75,7 @@ def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., 
     return st.fragment(functools.update_wrapper(run, part), run_every=seconds)
 
 
+LARGEST_MATRIX = 2_000  # rows
 RUNS_PAGE = "pages/runs/page.py"
 
 
@@ -114,6 +116,16 @@ def chart(plot: go.Figure, key: str, alt: str) -> None:
         "toImageButtonOptions": {"filename": key, "scale": 3},  # a PNG for print
     }
     st.plotly_chart(plot, key=key, alt=alt, config=config)
+
+
+def fits_matrix(size: int, what: str) -> bool:
+    """Return whether a square matrix with so many rows can be computed and drawn; show a message if not."""
+    fits = size <= LARGEST_MATRIX
+    if not fits:
+        st.caption(f"It is drawn for up to {LARGEST_MATRIX:,} {what}, and here are {size:,}.")
+    elif size > MOST_CELLS:
+        st.caption(f"Each cell stands for {block_side(size)} rows and {block_side(size)} columns.")
+    return fits
 
 
 def from_url(key: str, options: Sequence[str], default: Sequence[str]) -> None:

@@ -172,6 +172,8 @@ source = common.chosen(
 )
 for key, value in (("data", data), ("label-tree", tree_name), ("source", source)):
     common.to_url(key, value)
+if not common.fits_matrix(len(find(data).class_names), "classes"):
+    st.stop()
 makers = {"names": by_names, "tree": by_tree, "ordinal": by_order, "kept": kept, "upload": uploaded}
 chosen = makers[source](data)
 if chosen is not None:

@@ -95,12 +95,16 @@ def downloads(chosen: Chosen, shown: Similarity, bound: float) -> None:
     """Show downloads as CSV: as it is, or as the loss reads it."""
     with st.popover("Download", icon=":material/download:", width="stretch"):
         st.download_button(
-            "CSV", similarity_formats.render(chosen.similarity), f"{chosen.name}.csv", "text/csv", on_click="ignore"
+            "CSV",
+            lambda: similarity_formats.render(chosen.similarity),  # written when it is asked for
+            f"{chosen.name}.csv",
+            "text/csv",
+            on_click="ignore",
         )
         if bound:
             st.download_button(
                 f"CSV with the lower bound {bound:g}",
-                similarity_formats.render(shown),
+                lambda: similarity_formats.render(shown),
                 f"{chosen.name}-{bound:g}.csv",
                 "text/csv",
                 on_click="ignore",

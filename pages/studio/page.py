@@ -29,7 +29,6 @@ GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "random": ("joined at random, by a seed", generators.random),
 }
 LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
-LARGEST_PICTURE = 200  # leaves; matrices of larger trees are not drawn
 
 
 def open_draft() -> Draft | None:
@@ -160,7 +159,7 @@ def studio(draft: Draft) -> None:
     with left:
         if common.actions().may_run:
             tree_editor(draft, lambda edits: common.actions().edit_draft(draft, edits), classes)
-        elif fits(draft.tree):
+        else:
             common.chart(plots.tree_plot(draft.tree), "studio-tree-picture", "The tree of the draft")
     with right:
         meaning(draft.tree, classes)
@@ -179,10 +178,10 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
     else:
         st.info("Ragged: the second term of (2) matters.", icon=":material/stairs:")
     if classes:
-        missing = [name for name in classes if name not in set(tree.leaves)]
-        unknown = [name for name in tree.leaves if name not in set(classes)]
+        leaves, wanted = set(tree.leaves), set(classes)
+        missing, unknown = len(wanted - leaves), len(leaves - wanted)
         if missing or unknown:
-            words = [f"{len(missing)} missing"] * bool(missing) + [f"{len(unknown)} unknown"] * bool(unknown)
+            words = [f"{missing} missing"] * bool(missing) + [f"{unknown} unknown"] * bool(unknown)
             st.warning(f"Not yet the data set's classes: {', '.join(words)}.", icon=":material/rule:")
         else:
             st.success("The leaves are the data set's classes.", icon=":material/check:")
@@ -206,14 +205,14 @@ def more(draft: Draft) -> None:
 
 def distances(draft: Draft) -> None:
     kind = which_distance()
-    if fits(draft.tree):
+    if common.fits_matrix(len(draft.tree.leaves), "classes"):
         plot = plots.matrix_plot(draft.tree.distances(kind), draft.tree.leaves, "distance")
         common.chart(plot, "studio-distances", "Distances between the classes")
 
 
 def adjacency(draft: Draft) -> None:
-    if fits(draft.tree):
-        plot = plots.matrix_plot(draft.tree.adjacency(), draft.tree.nodes, "child")
+    if common.fits_matrix(len(draft.tree.nodes), "nodes"):
+        plot = plots.matrix_plot(draft.tree.adjacency(), draft.tree.nodes, "child", total=True)
         common.chart(plot, "studio-adjacency", "The adjacency matrix of the tree")
 
 
@@ -241,10 +240,9 @@ def changes(draft: Draft) -> None:
     first, second = st.columns(2)
     first.dataframe([dict(zip(("class", "was under", "is under"), row, strict=True)) for row in compared.moved])
     second.dataframe([dict(zip(("class", "and", "before", "after"), row, strict=True)) for row in compared.pairs])
-    if fits(first_tree) and fits(draft.tree):
-        for column, tree, key in ((first, first_tree, "before"), (second, draft.tree, "after")):
-            with column:
-                common.chart(plots.tree_plot(tree, compact=True), f"studio-{key}", f"The tree {key}")
+    for column, tree, key in ((first, first_tree, "before"), (second, draft.tree, "after")):
+        with column:
+            common.chart(plots.tree_plot(tree, compact=True), f"studio-{key}", f"The tree {key}")
 
 
 def as_text(draft: Draft) -> None:
@@ -256,14 +254,6 @@ def which_distance() -> DistanceKind:
         "Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance"
     )
     return kind
-
-
-def fits(tree: LabelTree) -> bool:
-    """Return whether a matrix over the tree can be drawn; show a message if not."""
-    small = len(tree.leaves) <= LARGEST_PICTURE
-    if not small:
-        st.caption(f"It is drawn for up to {LARGEST_PICTURE} classes.")
-    return small
 
 
 def keep(draft: Draft) -> None:

@@ -6,6 +6,8 @@ from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
 from hierapp.plots import core as plots
 from hierapp.trees import DISTANCES, LabelTree, formats as tree_formats, library as tree_library
+from hierapp.trees.distances import mean_distance
+from hierapp.trees.excerpt import branch, excerpt
 from pages.shared import common, tree_input
 
 UNIFORM = (
@@ -65,38 +67,81 @@ def describe(tree: LabelTree) -> None:
     distance = st.segmented_control(
         "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
     )
-    distances = tree.distances(distance)
-    size = len(tree.leaves)
     common.facts(
         {
-            "Classes": size,
+            "Classes": len(tree.leaves),
             "Nodes": len(tree.nodes),
             "Levels": int(tree.depth.max()),
             "Outputs of a conditional loss": len(tree.nodes) - 1,
-            "Distance of a random mistake": f"{distances.sum() / max(size * (size - 1), 1):.3f}",
+            "Distance of a random mistake": f"{mean_distance(tree, distance):.3f}",
         }
     )
     if tree.is_uniform_depth:
         st.info(f"**Uniform depth.** {UNIFORM}", icon=":material/straighten:")
     else:
         st.info(f"**Ragged.** {RAGGED}", icon=":material/stairs:")
-    drawing, costs, depths, adjacency = st.tabs(["Tree", "Distances", "Depth profile", "Adjacency matrix"])
-    with drawing:
-        common.chart(plots.tree_plot(tree), "drawing", f"The tree over {', '.join(tree.leaves[:20])}")
-    with costs:
-        st.caption(f"The {distance} distance between classes: what a mistake costs.")
-        common.chart(
-            plots.matrix_plot(distances, tree.leaves, "distance"), "distances", "Distances between the classes"
+    part = chosen_branch(tree)
+    # Only the open tab is computed and sent.
+    drawing, costs, depths, adjacency = st.tabs(
+        ["Tree", "Distances", "Depth profile", "Adjacency matrix"], key="tree-view", on_change="rerun"
+    )
+    if drawing.open:
+        with drawing:
+            picture(part)
+    if costs.open:
+        with costs:
+            st.caption(f"The {distance} distance between classes: what a mistake costs.")
+            if common.fits_matrix(len(part.leaves), "classes"):
+                common.chart(
+                    plots.matrix_plot(part.distances(distance), part.leaves, "distance"),
+                    "distances",
+                    "Distances between the classes",
+                )
+    if depths.open:
+        with depths:
+            common.chart(plots.depth_plot(part), "depths", "Leaves and internal nodes at each depth")
+    if adjacency.open:
+        with adjacency:
+            st.caption("Row = parent, with a 1 in the columns of its children; the root's column is 0.")
+            if common.fits_matrix(len(part.nodes), "nodes"):
+                common.chart(
+                    plots.matrix_plot(part.adjacency(), part.nodes, "child", total=True),
+                    "adjacency",
+                    "The adjacency matrix of the tree",
+                )
+
+
+def chosen_branch(tree: LabelTree) -> LabelTree:
+    """Return the branch of a large tree that is shown; a small tree is shown whole."""
+    if not excerpt(tree).hidden:
+        return tree
+    root = tree.nodes[0]
+    named = st.session_state.get("branch") or st.query_params.get("branch")
+    node = tree.nodes.index(named) if named in tree.nodes else 0
+    node = node if tree.children[node] else 0
+    part = excerpt(branch(tree, node))
+    # The way up, then what is drawn: few enough names for a list, and by several choices every branch is reached.
+    up = [tree.nodes[above] for above in tree.path(node)]
+    down = [part.tree.nodes[i] for i, below in enumerate(part.below.tolist()) if below > 1 and part.nodes[i] > 0]
+    names = list(dict.fromkeys([*up, *down]))
+    if len(names) == 1:
+        return tree
+    common.one_from_url("branch", names, root)
+    name = st.selectbox("Show the branch", names, key="branch", help="A large tree is shown branch by branch.")
+    common.to_url("branch", name)
+    return branch(tree, tree.nodes.index(name))
+
+
+def picture(tree: LabelTree) -> None:
+    """Show the drawing of a branch, and how much of it is not drawn."""
+    part = excerpt(tree)
+    if part.hidden:
+        st.caption(
+            f"{len(tree.nodes) - part.hidden:,} of its {len(tree.nodes):,} nodes are drawn; a number in brackets is of"
+            " classes below that are not. Choose a branch to see more of it, or open the tree in the studio."
         )
-    with depths:
-        common.chart(plots.depth_plot(tree), "depths", "Leaves and internal nodes at each depth")
-    with adjacency:
-        st.caption("Row = parent, with a 1 in the columns of its children; the root's column is 0.")
-        common.chart(
-            plots.matrix_plot(tree.adjacency(), tree.nodes, "child"),
-            "adjacency",
-            "The adjacency matrix of the tree",
-        )
+    alt = f"The tree over {', '.join(part.tree.leaves[:20])}"
+    common.chart(plots.excerpt_plot(part), "drawing", alt)
 
 
 st.title("Trees")
