@@ -26,18 +26,13 @@ from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
 from hierapp.utils import locks, processes
 from hierapp.utils.disk import disk_of
-from hierapp.utils.locks import Held
+from hierapp.utils.locks import SILENCE_SECONDS, Held, Superseded
 
 POLL_SECONDS = 0.2
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
 GRACE_SECONDS = 10.0  # for a run to end after a request to stop
-SILENCE_SECONDS = 60.0  # without a heartbeat, until another scheduler takes over
 SUSPICIOUS_SECONDS = 15.0  # without a heartbeat, until that is told
 LOCK = "launcher.lock"
-
-
-class Superseded(Exception):  # noqa: N818 - raised and handled only in this module
-    """Another scheduler has taken over."""
 
 
 class Scheduler:

@@ -1,4 +1,7 @@
-"""`python -m hierapp.search NAME`: work on a search of HIERAPP_HOME until it ends or is asked to stop."""
+"""`python -m hierapp.search NAME [LOCK]`: work on a search of HIERAPP_HOME until it ends or is asked to stop.
+
+LOCK is the descriptor of the lock's file, if the caller has taken the lock for this process.
+"""
 
 import sys
 
@@ -6,4 +9,4 @@ from hierapp.runs import Store
 from hierapp.search import journal, runner
 
 if __name__ == "__main__":
-    runner.run_search(journal.find(Store(), sys.argv[1]))
+    runner.run_search(journal.find(Store(), sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)

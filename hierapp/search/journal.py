@@ -7,14 +7,12 @@ queued, a line records its values. The runner, pages and commands all write to i
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,8 @@ from hierapp.errors import StoreError
 from hierapp.runs import Store
 from hierapp.search.plan import Plan
 from hierapp.search.space import Value
-from hierapp.utils import files
+from hierapp.utils import files, locks
+from hierapp.utils.locks import Held
 
 FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
 
@@ -140,28 +139,26 @@ class Search:
             finally:
                 os.close(file)
 
-    @contextmanager
-    def locked(self, patience: float = 0.0) -> Iterator[bool]:
-        """Try for up to `patience` seconds to take the runner's lock, and yield whether it was taken.
+    @property
+    def lock_file(self) -> Path:
+        """The file of the runner's lock (see `locks`)."""
+        return self.folder / LOCK
 
-        The system releases the lock when its holder dies.
+    @contextmanager
+    def locked(self, patience: float = 0.0) -> Iterator[Held | None]:
+        """Try for up to `patience` seconds to take the runner's lock; None if another process holds it.
+
+        A runner that gives no sign of life is replaced.
         """
         with files.as_store_error(f"The search {self.name} cannot be written"):
-            file = (self.folder / LOCK).open("a")
-        with file:
-            until = time.monotonic() + patience
-            while not (taken := _try_lock(file.fileno())) and time.monotonic() < until:
-                time.sleep(0.05)
-            yield taken
+            lock = locks.take(self.lock_file, patience) or locks.take_over(self.lock_file, locks.SILENCE_SECONDS)
+        with lock or nullcontext():
+            yield lock
 
     def is_at_work(self) -> bool:
         """Return whether a runner is working on the search, without creating a file."""
-        try:
-            file = (self.folder / LOCK).open("r+")
-        except OSError:
-            return False
-        with file:
-            return not _try_lock(file.fileno())
+        silent = locks.silent_for(self.lock_file) or 0.0
+        return locks.is_locked(self.lock_file) and silent < locks.SILENCE_SECONDS
 
 
 def begin(store: Store, plan: Plan) -> Search:
@@ -212,14 +209,6 @@ def names(store: Store) -> list[str]:
 
 def _folder(store: Store) -> Path:
     return store.folder / FOLDER
-
-
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _unreadable(folder: Path, error: OSError) -> StoreError:

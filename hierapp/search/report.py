@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +36,7 @@ class Report:
         """
         read = search.read()
         found = trials.read(search, read)
-        state = trials.state_of(search, found, read, time.time())
+        state = trials.state_of(search, found, read)
         return cls(search, read, found, state, trials.best(search, found))
 
     @property

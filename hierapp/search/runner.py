@@ -1,15 +1,16 @@
 """Ask, queue, prune: the work of a search, in a separate process.
 
-`python -m hierapp.search NAME` works on one search and ends when its trials have ended or when it is asked to stop. It
-holds a lock meanwhile, so that each search has one runner. It has no state of its own: everything it does is recorded
-in the journal first or can be derived from the store, and the next runner continues from there.
+`python -m hierapp.search NAME LOCK` works on one search and ends when its trials have ended or when it is asked to
+stop. It holds a lock meanwhile, so that each search has one runner; whoever starts it takes the lock first and hands it
+over. It has no state of its own: everything it does is recorded in the journal first or can be derived from the store,
+and the next runner continues from there.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from hierapp import execution, paths
 from hierapp.data import registry as datasets
@@ -24,8 +25,9 @@ from hierapp.search.plan import Plan
 from hierapp.search.trials import Trial
 from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig
-from hierapp.utils import processes
+from hierapp.utils import locks, processes
 from hierapp.utils.disk import disk_of
+from hierapp.utils.locks import Held, Superseded
 
 POLL_SECONDS = 0.5
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
@@ -36,16 +38,20 @@ class SearchRunner:
 
     Args:
         search: the search to work on.
+        is_in_charge: whether no other runner has taken over.
     """
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, is_in_charge: Callable[[], bool] = lambda: True) -> None:
         self.search, self.plan, self.store = search, search.plan, search.store
+        self._is_in_charge = is_in_charge
         # By trial, the last epoch at which the trial was judged worth continuing.
         self._judged: dict[int, int] = {}
         self._finished = 0
 
     def revive(self) -> None:
         """Resume runs whose processes are gone, once, before the first step."""
+        if self.search.read().stopping:
+            return
         scheduler.reap_lost_runs(self.store)
         for trial in trials.read(self.search):
             if trial.state == "interrupted" and trial.run is not None:
@@ -56,7 +62,9 @@ class SearchRunner:
 
         Raises:
             HierappError: if no run can be queued any more; one sentence gives the reason.
+            Superseded: if another runner has taken over.
         """
+        self._check_charge()
         done = self.search.read()
         if done.stopping:
             halt(self.search)
@@ -87,6 +95,7 @@ class SearchRunner:
             if not found:
                 plan = self.plan
                 self._refuse_changes(known, config)
+                self._check_charge()
                 found = execution.submit(self.store, [config], plan.tree, owner=plan.owner, tags=[plan.tag])
             entry.run = found[0]
             self.search.append(trial=number, run=entry.run)
@@ -152,6 +161,10 @@ class SearchRunner:
             if found and found != done.importances:
                 self.search.append(importances=found)
 
+    def _check_charge(self) -> None:
+        if not self._is_in_charge():
+            raise Superseded
+
     def _is_room(self) -> bool:
         """Return whether the owner may have one more run waiting or running."""
         most = self.plan.waiting
@@ -160,19 +173,45 @@ class SearchRunner:
         return sum(run.owner == self.plan.owner for run in self.store.runs(states=OPEN_STATES)) < most
 
 
-def run_search(search: Search) -> None:
-    """Work on a search until nothing is left to do; return at once if another runner is at work."""
-    # A page that checks for a runner holds the lock for a moment.
-    with search.locked(patience=1.0) as taken:
-        if not taken:
-            return
-        say(f"at work, process {os.getpid()}")
-        runner = SearchRunner(search)
+def run_search(search: Search, lock: int | None = None) -> None:
+    """Work on a search until nothing is left to do; return at once if another runner is at work.
+
+    Args:
+        search: the search.
+        lock: the descriptor of the lock's file if the lock was taken for this process.
+    """
+    served = None
+    if lock is not None:
+        with locks.adopt(search.lock_file, lock) as held:
+            served = _asked(search)
+            _work(search, held)
+    # Whoever starts or stops the search while the lock is still held leaves that to this process; so check again after
+    # the release.
+    while served != (served := _asked(search)):
+        # A page that checks for a runner holds the lock for a moment.
+        with search.locked(patience=1.0) as taken:
+            if taken is None:
+                return
+            _work(search, taken)
+
+
+def _asked(search: Search) -> tuple[float, bool]:
+    """Return what was last asked of the search: when it was started, and whether it is to stop."""
+    done = search.read()
+    return done.begun, done.stopping
+
+
+def _work(search: Search, lock: Held) -> None:
+    say(f"at work, process {os.getpid()}")
+    runner = SearchRunner(search, lock.is_mine)
+    with lock.beating():
         try:
             runner.revive()
             while _step(runner):
                 time.sleep(POLL_SECONDS)
             say("nothing is left to do")
+        except Superseded:
+            say("another process has taken over, because this one gave no sign of life; it exits")
         except HierappError as error:
             say(str(error))
             search.append(error=str(error))
@@ -205,27 +244,39 @@ def start(search: Search) -> None:
         StoreError: if it is already running, has ended, or its process cannot be started.
     """
     done = search.read()
-    state = trials.state_of(search, trials.read(search, done), done, time.time())
+    state = trials.state_of(search, trials.read(search, done), done)
     if state == "finished":
         raise StoreError(f"All trials of the search {search.name!r} have ended; begin another one.")
     if state == "running":
         raise StoreError(f"The search {search.name!r} is going on already; stop it first if it is to go on anew.")
     search.append(stop=False, at=time.time())
-    environment = {"HIERAPP_HOME": str(search.store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-    try:
-        processes.spawn(["hierapp.search", search.name], search.log_file, environment)
-    except OSError as error:
-        raise StoreError(
-            f"The search's process could not be started ({error.strerror}); mend that and resume the search."
-        ) from error
+    _wake(search)
+
+
+def _wake(search: Search) -> None:
+    """Start a runner, unless one is there."""
+    with search.locked(patience=locks.GLANCE_SECONDS) as lock:
+        if lock is None:
+            return  # a runner that has not ended yet: it sees the line just written
+        environment = {"HIERAPP_HOME": str(search.store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
+        lock.beat()
+        command = ["hierapp.search", search.name, str(lock.descriptor)]
+        try:
+            processes.spawn(command, search.log_file, environment, files=[lock.descriptor])
+        except OSError as error:
+            raise StoreError(
+                f"The search's process could not be started ({error.strerror}); mend that and resume the search."
+            ) from error
 
 
 def stop(search: Search) -> None:
     """Stop a search: no further trials, and its runs are stopped; resuming the search resumes them."""
     search.append(stop=True, at=time.time())
-    with search.locked() as taken:
-        if taken:  # no runner is there to do it
+    with search.locked(patience=locks.GLANCE_SECONDS) as taken:
+        if taken is not None:  # no runner is there to do it
             halt(search)
+    if not search.read().stopping:
+        _wake(search)  # started again meanwhile, which may have taken this process for the runner
 
 
 def halt(search: Search) -> None:

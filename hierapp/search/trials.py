@@ -33,7 +33,6 @@ OPEN: tuple[State, ...] = ("waiting", "running")
 STATES: tuple[State, ...] = get_args(State)
 
 SearchState = Literal["running", "stopping", "stopped", "failed", "interrupted", "finished"]
-ON_ITS_WAY_SECONDS = 30.0  # for a runner to take its lock
 
 
 @dataclass(frozen=True)
@@ -90,15 +89,15 @@ def best(search: Search, trials: Sequence[Trial]) -> Trial | None:
     return min(finished, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
-def state_of(search: Search, trials: Sequence[Trial], journal: Journal, now: float) -> SearchState:
-    """Return the state of the search at a time, in seconds since 1970."""
+def state_of(search: Search, trials: Sequence[Trial], journal: Journal) -> SearchState:
+    """Return the current state of the search."""
     if journal.stopping:
         return "stopping" if any(trial.is_open and trial.run for trial in trials) else "stopped"
     if is_over(search, trials):
         return "interrupted" if any(trial.state == "interrupted" for trial in trials) else "finished"
-    if search.is_at_work() or (journal.error is None and 0 <= now - journal.begun < ON_ITS_WAY_SECONDS):
-        return "running"
-    return "failed" if journal.error else "interrupted"
+    if journal.error is not None:
+        return "failed"  # even if its runner has not ended yet
+    return "running" if search.is_at_work() else "interrupted"
 
 
 def is_over(search: Search, trials: Sequence[Trial]) -> bool:

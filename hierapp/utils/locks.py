@@ -24,6 +24,11 @@ from hierapp.utils import processes
 
 GLANCE_SECONDS = 0.02  # for which `is_locked` may hold a lock
 BEAT_SECONDS = 2.0  # between heartbeats
+SILENCE_SECONDS = 60.0  # without a heartbeat, until another process takes over
+
+
+class Superseded(Exception):  # noqa: N818 - not an error: this process has nothing more to do
+    """Another process has taken over a lock."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
+from tests.never_started import NeverStarted
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -25,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
-    monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
+    monkeypatch.setattr(processes, "spawn", NeverStarted())
     monkeypatch.setattr("pages.runs.results.FIRST_SECONDS", 0.0)
     return tmp_path / "home"
 

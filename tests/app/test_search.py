@@ -111,7 +111,6 @@ def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, stor
     one.step()
     one.step()
     report(store, "1", [0.5])
-    search.append(stop=False, at=10**12)  # long ago, whatever the clock says
     page = open_page("search")
     assert "The search's process is gone" in page.warning[0].value
     page.button(key="resume-search").click().run()
@@ -119,6 +118,7 @@ def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, stor
     page.button(key="stop-search").click().run()
     assert not page.exception
     assert {metric.label: metric.value for metric in page.metric}["State"] == "stopping"
+    assert not one.step()  # as the search's process does
     assert store.run("1").cancel_requested is not None
     page.button(key="see-runs").click().run()
     assert page.title[0].value == "Runs"

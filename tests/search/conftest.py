@@ -17,6 +17,7 @@ from hierapp.search.plan import Plan
 from hierapp.search.runner import SearchRunner
 from hierapp.trees import formats as tree_formats, library as tree_library
 from hierapp.utils import processes
+from tests.never_started import NeverStarted
 from tests.store_states import working
 
 COUNTS = np.eye(10, dtype=np.int64)
@@ -32,8 +33,14 @@ def quiet_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("HIERAPP_SLOTS", raising=False)
-    monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
+    monkeypatch.setattr(processes, "spawn", NeverStarted())
     return Store(tmp_path / "home")
+
+
+@pytest.fixture
+def runners(store: Store) -> NeverStarted:
+    """The runners that would have been started."""
+    return processes.spawn
 
 
 def a_plan(name: str = "lr", varied: Sequence[str] = ("learning_rate=1e-4..1e-1:log",), **given: Any) -> Plan:

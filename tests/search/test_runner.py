@@ -1,5 +1,7 @@
 """A search over a real store; the tests are its workers. Whoever dies on the way, each trial is one run."""
 
+import fcntl
+import threading
 import time
 
 import pytest
@@ -10,6 +12,7 @@ from hierapp.search import journal, runner, sampler, trials
 from hierapp.search.journal import Search
 from hierapp.search.report import Report
 from hierapp.search.runner import SearchRunner
+from hierapp.utils import locks, processes
 from tests.search.conftest import begun, carry_on, finish, report, waiting
 from tests.store_states import end
 
@@ -305,7 +308,6 @@ def test_runs_whose_processes_are_gone_go_on_with_the_search(store):
 
 def test_a_search_whose_driver_is_gone_says_so_and_one_that_is_over_does_not(store):
     search = begun(store)
-    search.append(stop=False, at=time.time() - 60)
     steps(search)
     assert Report.of(search).state == "interrupted"
     with search.locked() as taken:
@@ -327,6 +329,116 @@ def test_of_two_drivers_one_works(store, monkeypatch, capsys):
         runner.run_search(search)
     assert store.runs() == []
     assert "at work" not in capsys.readouterr().out
+
+
+def test_a_search_has_its_runner_from_the_start_and_says_so_when_that_dies(store, runners):
+    search = begun(store)
+    for count in (1, 2):
+        runner.start(search)
+        assert [command[:2] for command in runners.commands] == [["hierapp.search", "lr"]] * count
+        assert Report.of(search).state == "running"
+        with pytest.raises(StoreError, match="is going on already"):
+            runner.start(search)
+        runners.die()
+        assert Report.of(search).state == "interrupted"
+
+
+def working_runner(monkeypatch, store, after_first_step):
+    """Let a runner and a worker take turns; something happens when the runner's first step is over."""
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.0)
+    real, steps_done = SearchRunner.step, []
+
+    def step(self):
+        going = real(self)
+        steps_done.append(going)
+        if len(steps_done) == 1:
+            after_first_step()
+        for run in waiting(store):
+            finish(store, run, [0.5])
+        return going
+
+    monkeypatch.setattr(SearchRunner, "step", step)
+    return steps_done
+
+
+def test_a_search_that_is_resumed_while_its_runner_exits_goes_on(store, runners, monkeypatch, capsys):
+    search = begun(store)
+    steps(search)
+    runner.stop(search)
+    done = working_runner(monkeypatch, store, lambda: runner.start(search))
+    runner.run_search(search)
+    assert not done[0], "the runner that had seen the stop was about to exit"
+    assert runners.commands == [], "it held the lock"
+    assert Report.of(search).counts == {"finished": 6}
+    assert len(store.runs()) == 6
+    capsys.readouterr()
+
+
+def test_a_search_that_is_stopped_while_its_runner_exits_stops(store, monkeypatch, capsys):
+    """The runner ended because of an error, and its trials are still open."""
+    search = begun(store)
+    steps(search)
+
+    def fail(self, done, now) -> None:
+        runner.stop(search)
+        raise StoreError("It would not.")
+
+    monkeypatch.setattr(SearchRunner, "_prune", fail)
+    runner.run_search(search)
+    assert Report.of(search).state == "stopped"
+    assert [run.state for run in store.runs()] == ["cancelled"] * 2
+    capsys.readouterr()
+
+
+def test_a_search_that_is_resumed_while_somebody_else_stops_it_goes_on(store, runners, monkeypatch):
+    search = begun(store)
+    steps(search)
+    real = runner.halt
+
+    def halt(search: Search) -> None:
+        real(search)
+        monkeypatch.setattr(runner, "halt", real)
+        runner.start(search)
+        assert runners.commands == [], "the lock is held, by one that is no runner"
+
+    monkeypatch.setattr(runner, "halt", halt)
+    runner.stop(search)
+    assert [command[:2] for command in runners.commands] == [["hierapp.search", "lr"]]
+    assert Report.of(search).state == "running"
+
+
+@pytest.mark.parametrize("act", [runner.start, runner.stop])
+def test_a_look_at_the_lock_keeps_nobody_from_starting_or_stopping_a_search(store, runners, act):
+    search = begun(store)
+    steps(search)
+    with search.lock_file.open("a") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        threading.Timer(locks.GLANCE_SECONDS / 4, look.close).start()
+        act(search)
+    assert Report.of(search).state == ("running" if act is runner.start else "stopped")
+
+
+def test_a_runner_without_a_sign_of_life_is_replaced_and_queues_nothing_more(store, runners, monkeypatch, capsys):
+    search = begun(store)
+    silent = f"{processes.machine()} {time.monotonic() - 2 * locks.SILENCE_SECONDS:.1f}"
+    real = SearchRunner._queue_asked
+
+    def stopped_here(self, done) -> None:
+        monkeypatch.setattr(SearchRunner, "_queue_asked", real)
+        search.append(trial=0, ask={"learning_rate": 0.01})
+        search.lock_file.write_text(silent)
+        assert Report.of(search).state == "interrupted"
+        runner.start(search)
+        real(self, search.read())
+
+    monkeypatch.setattr(SearchRunner, "_queue_asked", stopped_here)
+    monkeypatch.setattr(locks.Held, "beat", lambda self: None)
+    runner.run_search(search)
+    assert len(runners.commands) == 1
+    assert store.runs() == []
+    assert "another process has taken over" in capsys.readouterr().out
+    steps(search, 1)
+    assert len(store.runs()) == 1
 
 
 def test_a_driver_works_until_its_trials_have_ended(store, monkeypatch, capsys):
