@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 
 from hierapp import paths
 
 __version__ = "0.1.0"
 
 
+@cache
 def code_version() -> str:
     """Return hierapp's version, with the commit in a git checkout; "+" marks uncommitted changes.
+
+    It is that of the first call in a process.
 
     >>> code_version().startswith(__version__)
     True

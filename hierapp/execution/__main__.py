@@ -1,6 +1,7 @@
-"""`python -m hierapp.execution [LOCK]`: process the queue of HIERAPP_HOME until it is empty.
+"""`python -m hierapp.execution [LOCK [IDLE]]`: process the queue of HIERAPP_HOME until it is empty.
 
-LOCK is the descriptor of the lock's file, if the caller has taken the lock for this process.
+LOCK is the descriptor of the lock's file, if the caller has taken the lock for this process; IDLE is for how many
+seconds the process waits for another run.
 """
 
 import sys
@@ -9,4 +10,5 @@ from hierapp.execution.scheduler import run_scheduler
 from hierapp.runs import Store
 
 if __name__ == "__main__":
-    run_scheduler(Store(), int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    lock, idle = [*sys.argv[1:], *[""] * 2][:2]
+    run_scheduler(Store(), int(lock) if lock else None, float(idle or 0))

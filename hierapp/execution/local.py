@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from hierapp.execution import settings, slots
+from hierapp.execution import fork_server, settings, slots
 from hierapp.execution.backend import LOG, Slot
+from hierapp.execution.fork_server import ForkedWorker
 from hierapp.execution.gpu_worker import can_share
+from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, processes
 
@@ -34,7 +36,7 @@ class LocalBackend:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._workers: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
+        self._workers: dict[tuple[str, int], subprocess.Popen[bytes] | ForkedWorker] = {}
         self._of_gpu: dict[str, subprocess.Popen[bytes]] = {}  # GPU workers by GPU
         self._handed: set[tuple[str, int]] = set()  # attempts given to a GPU worker that was already running
         self._oom_kills = processes.oom_kills()
@@ -73,8 +75,19 @@ class LocalBackend:
         if kind == "cuda" and settings.shares_gpu(self.store) and can_share(run.config):
             self._workers[key] = self._hand_over(run, card, environment)
         else:
-            command = ["hierapp.execution.worker", run.id, str(run.attempt)]
-            self._workers[key] = processes.spawn(command, run.log_file, environment)
+            self._workers[key] = self._fork(run, environment) or processes.spawn(
+                ["hierapp.execution.worker", run.id, str(run.attempt)], run.log_file, environment
+            )
+
+    def _fork(self, run: Run, environment: Mapping[str, str]) -> ForkedWorker | None:
+        """Fork a worker that uses no GPU; return None where that is not possible."""
+        if (run.assigned_device or "").startswith("cuda") or not fork_server.is_available() or fork_server.is_stale():
+            return None
+        try:
+            return fork_server.fork(run.id, run.attempt, run.log_file, environment)
+        except (OSError, EOFError) as error:
+            say(f"the fork server does not answer ({error}); run {run.id} starts without it")
+            return None
 
     def _hand_over(self, run: Run, card: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Give a run to the worker of a GPU; start the worker if it is not running."""

@@ -20,15 +20,17 @@ from pathlib import Path
 
 from hierapp import paths
 from hierapp.errors import DiskFull, StoreError
-from hierapp.execution import settings
+from hierapp.execution import fork_server, settings
 from hierapp.execution.backend import LOG, Backend
 from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
-from hierapp.utils import locks, processes
+from hierapp.utils import devices, locks, processes
 from hierapp.utils.disk import disk_of
 from hierapp.utils.locks import SILENCE_SECONDS, Held, Superseded
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
+IDLE_SECONDS = 300.0  # for which a scheduler that the app has started waits for the next run
+CODE_SECONDS = 2.0  # between checks of an idle scheduler whether hierapp's code has changed
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
 GRACE_SECONDS = 10.0  # for a run to end after a request to stop
 SUSPICIOUS_SECONDS = 15.0  # without a heartbeat, until that is told
@@ -175,12 +177,22 @@ def ensure_scheduler(store: Store) -> None:
             _start(store, taken)
 
 
-def _start(store: Store, lock: Held) -> None:
+def warm_up(store: Store) -> None:
+    """Start a scheduler that waits for runs as long as this process lives, but for at most `IDLE_SECONDS`; its fork
+    server imports what they need, so that the first one starts at once. Do nothing where no worker can be forked."""
+    local = settings.kind_of(settings.chosen(store)) == settings.LOCAL and devices.kind_of("auto") != "cuda"
+    if local and fork_server.is_available() and not _is_read_only(store):
+        with _lock(store, patience=locks.GLANCE_SECONDS) as lock:
+            if lock is not None:
+                _start(store, lock, IDLE_SECONDS)
+
+
+def _start(store: Store, lock: Held, idle: float = 0.0) -> None:
     """Start a scheduler that has the lock from the start."""
     environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
     lock.beat()
     try:
-        command = ["hierapp.execution", str(lock.descriptor)]
+        command = ["hierapp.execution", str(lock.descriptor), str(idle)]
         processes.spawn(command, store.folder / LOG, environment, files=[lock.descriptor])
     except OSError as error:
         raise StoreError(
@@ -218,16 +230,17 @@ def trouble(store: Store) -> str | None:
     )
 
 
-def run_scheduler(store: Store, lock: int | None = None) -> None:
+def run_scheduler(store: Store, lock: int | None = None, idle: float = 0.0) -> None:
     """Process the queue until nothing is left to do or another scheduler is running.
 
     Args:
         store: the store with the queue.
         lock: the descriptor of the lock's file if the lock was taken for this process.
+        idle: for how many seconds to wait for another run when nothing is left to do.
     """
     if lock is not None:
         with locks.adopt(_lock_file(store), lock) as held:
-            _process_queue(store, held)
+            _process_queue(store, held, idle)
     # A run queued just before the lock is released starts no scheduler, because the lock is held; so check again after
     # the release.
     while store.is_work_left():
@@ -238,19 +251,37 @@ def run_scheduler(store: Store, lock: int | None = None) -> None:
             _process_queue(store, taken)
 
 
-def _process_queue(store: Store, lock: Held) -> None:
+def _process_queue(store: Store, lock: Held, idle: float = 0.0) -> None:
     say(f"at work, process {os.getpid()}")
     scheduler = Scheduler(store, backends(), say, lock.is_mine)
     with lock.beating():
         try:
-            while _step(scheduler):
-                time.sleep(POLL_SECONDS)
+            if idle:
+                fork_server.begin()
+            _step_until_idle(scheduler, idle)
         except Superseded:
             # The backends are not closed: what runs there is the other scheduler's.
             say("another process has taken over, because this one gave no sign of life; it exits")
             return
         scheduler.close()
     say("nothing is left to do")
+
+
+def _step_until_idle(scheduler: Scheduler, idle: float) -> None:
+    """Step until nothing has been left to do for `idle` seconds, the process that started this one is gone, or the
+    fork server has outdated code."""
+    parent, worked_at, checked_at = os.getppid(), time.monotonic(), time.monotonic()
+    while True:
+        now = time.monotonic()
+        if _step(scheduler):
+            worked_at = now
+        elif now - worked_at >= idle or os.getppid() != parent:
+            return
+        elif now - checked_at > CODE_SECONDS:
+            checked_at = now
+            if fork_server.is_stale():
+                return
+        time.sleep(POLL_SECONDS)
 
 
 def _step(scheduler: Scheduler) -> bool:

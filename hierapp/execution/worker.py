@@ -129,10 +129,18 @@ def share_cores(run: Run) -> None:
         torch.set_num_threads(1)
 
 
-def main() -> int:
+def main(name: str, attempt: int | None = None) -> int:
+    """Train a claimed run in this process; return the exit code.
+
+    Args:
+        name: the id of the run.
+        attempt: the number of the claimed attempt; by default the last one.
+    """
+    go_first_when_memory_is_short()
+    log_by_saying()
     store = Store()
-    run = store.run(sys.argv[1])
-    number = int(sys.argv[2]) if len(sys.argv) > 2 else run.attempt
+    run = store.run(name)
+    number = run.attempt if attempt is None else attempt
     writer = SQLiteRunWriter(store.database, number_of(run.id), number)
     try:
         writer.take(os.getpid(), processes.identity(os.getpid()) or "")
@@ -159,6 +167,4 @@ def go_first_when_memory_is_short() -> None:
 
 
 if __name__ == "__main__":
-    go_first_when_memory_is_short()
-    log_by_saying()
-    sys.exit(main())
+    sys.exit(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None))

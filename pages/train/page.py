@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hierapp.data import registry as datasets
-from hierapp.execution import slots
+from hierapp.execution import scheduler, slots
 from hierapp.execution.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.similarities import library as similarity_library
@@ -140,7 +140,9 @@ store = common.store()
 at_once = slots.at_once(store, configs[0].device)
 takes = estimate(store, configs, at_once)
 losses_chosen = len({config.loss for config in configs})
-
+if common.actions().may_run:
+    with common.show_errors():
+        scheduler.warm_up(store)
 
 runs = pluralize(len(configs), "run")
 st.markdown(
