@@ -92,15 +92,18 @@ def _work(run: str, attempt: int, log: Path, environment: Mapping[str, str]) -> 
         os.dup2(nothing.fileno(), 0)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
+    # The title takes the place of the arguments in memory, and only there: the environment stays readable from outside.
+    os.environ["SPT_NOENV"] = "1"
+    import setproctitle
+
+    setproctitle.setproctitle(f"{sys.executable} -m hierapp.execution.worker {run} {attempt}")
     os.environ.clear()
     os.environ.update(environment)
 
-    import setproctitle
     import torch
 
     from hierapp.execution import worker
 
-    setproctitle.setproctitle(f"{sys.executable} -m hierapp.execution.worker {run} {attempt}")
     if threads := environment.get("OMP_NUM_THREADS"):  # read when PyTorch was imported
         torch.set_num_threads(int(threads))
     sys.exit(worker.main(run, attempt))

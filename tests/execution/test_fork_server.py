@@ -61,7 +61,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 def started(store: Store, backend: LocalBackend, **values: object) -> Run:
     """A run whose worker has taken it."""
     (name,) = store.add([config(**values)], DIGITS)
-    backend.start(store.claim(device="cpu"))
+    backend.start(store.claim(None, "local", "cpu"))
     wait_for(lambda: store.run(name).process, "the worker")
     return store.run(name)
 
@@ -83,9 +83,11 @@ def test_forked_and_spawned_workers_train_the_same_weights(store):
 
 @pytest.mark.slow
 def test_a_forked_worker_leads_a_session_and_bears_its_run_in_its_name(store, backend):
-    run = started(store, backend, epochs=100_000)
+    run = started(store, backend, epochs=10_000)
     assert os.getsid(run.pid) == run.pid
-    assert " ".join(psutil.Process(run.pid).cmdline()).endswith(f"-m hierapp.execution.worker {run.id} 1")
+    worker = psutil.Process(run.pid)
+    assert worker.environ()["HIERAPP_HOME"] == str(store.folder)
+    assert " ".join(worker.cmdline()).split()[1:] == ["-m", "hierapp.execution.worker", run.id, "1"]
     assert backend.lost_reason(run) is None
     os.kill(run.pid, signal.SIGKILL)
     wait_for(lambda: backend.lost_reason(run), "the notice")
@@ -95,7 +97,7 @@ def test_a_forked_worker_leads_a_session_and_bears_its_run_in_its_name(store, ba
 
 @pytest.mark.slow
 def test_the_end_of_the_fork_server_does_not_end_its_workers(store, backend):
-    run = started(store, backend, epochs=100_000)
+    run = started(store, backend, epochs=10_000)
     worker = backend._workers[run.id, 1]
     server = psutil.Process(forkserver._forkserver._forkserver_pid)
     server.kill()
@@ -123,7 +125,7 @@ def test_workers_are_spawned_where_none_can_be_forked(store, monkeypatch, proble
     spawned: list[list[str]] = []
     monkeypatch.setattr(processes, "spawn", lambda arguments, *others: spawned.append(arguments))
     (run,) = store.add([config()], DIGITS)
-    LocalBackend(store).start(store.claim(device="cpu"))
+    LocalBackend(store).start(store.claim(None, "local", "cpu"))
     assert spawned == [["hierapp.execution.worker", run, "1"]]
 
 
@@ -132,7 +134,7 @@ def test_no_worker_for_a_gpu_is_forked(store, monkeypatch):
     spawned: list[list[str]] = []
     monkeypatch.setattr(processes, "spawn", lambda arguments, *others: spawned.append(arguments))
     store.add([config()], DIGITS)
-    LocalBackend(store).start(store.claim(device="cuda:0"))
+    LocalBackend(store).start(store.claim(None, "local", "cuda:0"))
     assert len(spawned) == 1
 
 

@@ -21,7 +21,7 @@ def of_home(home: Path) -> dict[str, list[psutil.Process]]:
     found: dict[str, list[psutil.Process]] = defaultdict(list)
     for process in psutil.process_iter():
         try:
-            words = process.cmdline()
+            words = " ".join(process.cmdline()).split()  # a forked worker's title is one word
             role = _role(words)
             # Each leads a session; what one of them starts looks like it for a moment, and is none.
             if not role or os.getsid(process.pid) != process.pid or process.status() == psutil.STATUS_ZOMBIE:
