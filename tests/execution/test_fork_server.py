@@ -161,23 +161,23 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_scheduler_waits_for_the_next_run(store, steps):
-    scheduler._process_queue(store)
+    scheduler._step_until_idle(Scheduler(store, {}), idle=0.0)
     assert len(steps) == 1
     steps.clear()
-    scheduler._process_queue(store, idle=0.2)
+    scheduler._step_until_idle(Scheduler(store, {}), idle=0.2)
     assert steps[-1] - steps[0] >= 0.2
 
 
 def test_idle_scheduler_ends_with_the_process_that_started_it(store, steps, monkeypatch):
     monkeypatch.setattr(os, "getppid", iter([7, 7, 7, 1]).__next__)
-    scheduler._process_queue(store, idle=PATIENCE)
+    scheduler._step_until_idle(Scheduler(store, {}), idle=PATIENCE)
     assert len(steps) == 3
 
 
 def test_idle_scheduler_ends_when_the_code_changes(store, steps, monkeypatch):
     monkeypatch.setattr(scheduler, "CODE_SECONDS", 0.0)
     monkeypatch.setattr(fork_server, "is_stale", lambda: len(steps) > 4)
-    scheduler._process_queue(store, idle=PATIENCE)
+    scheduler._step_until_idle(Scheduler(store, {}), idle=PATIENCE)
     assert len(steps) == 5
 
 
