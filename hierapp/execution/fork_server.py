@@ -14,7 +14,6 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import hierapp
 from hierapp.utils import processes
 
 VARIABLE = "HIERAPP_FORK_SERVER"
@@ -61,7 +60,7 @@ def is_stale() -> bool:
 
 
 def _changed_at() -> float:
-    return max(file.stat().st_mtime for file in Path(hierapp.__file__).parent.rglob("*.py"))
+    return max(file.stat().st_mtime for file in Path(__file__).parents[1].rglob("*.py"))
 
 
 def fork(run: str, attempt: int, log: Path, environment: Mapping[str, str]) -> ForkedWorker:
