@@ -96,16 +96,18 @@ def start(name: str, folder: Path | str | None = None) -> None:
     with _write_errors(dataset, root):
         root.mkdir(parents=True, exist_ok=True)
         log = root / f".get-{name}.log"
+        download_lock.record_path(root, name).unlink(missing_ok=True)
         process = processes.spawn(["hierapp", "data", "get", name], log, {"HIERAPP_DATA": str(root)})
-        # The child needs about a second to take the lock; until then this record shows that it has started.
-        Record.now(0, dataset.download_bytes, STARTING, pid=process.pid).write(root, name)
+        # The child needs about a second to take the lock; until then this record shows that it has started. On a busy
+        # machine it may even have ended by now, and what it recorded counts.
+        Record.now(0, dataset.download_bytes, STARTING, pid=process.pid).write_first(root, name)
 
 
 def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
     """Return the progress of a download, in any process; None if none was started or the last one succeeded."""
     root = _root(folder)
     dataset = registry.find(name, root)
-    locked, record = download_lock.is_locked(root, name), download_lock.read_record(root, name)
+    locked, record = download_lock.look(root, name)
     ready = registry.status(name, root).state == "ready"
     if record is None:
         # Between taking the lock and the first record, or between removing the record and releasing the lock.

@@ -6,17 +6,16 @@ the data set: `.get-NAME.lock` and `.get-NAME.json`.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hierapp.utils import processes
+from hierapp.utils import files, locks, processes
 
 POLL_SECONDS = 0.2
 
@@ -41,9 +40,19 @@ class Record:
 
     def write(self, root: Path, name: str) -> None:
         """Replace the record file atomically, so that no reader sees a partial one."""
+        self._write_aside(root, name).replace(record_path(root, name))
+
+    def write_first(self, root: Path, name: str) -> None:
+        """Write the record file unless there is one."""
+        side = self._write_aside(root, name)
+        with suppress(FileExistsError):
+            files.place_part(side, record_path(root, name))
+        side.unlink(missing_ok=True)
+
+    def _write_aside(self, root: Path, name: str) -> Path:
         side = root / f".get-{name}.json.{os.getpid()}"
         side.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        side.replace(record_path(root, name))
+        return side
 
 
 def record_path(root: Path, name: str) -> Path:
@@ -63,28 +72,27 @@ def read_record(root: Path, name: str) -> Record | None:
 @contextmanager
 def locked(root: Path, name: str, while_waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the lock of a data set; while another process holds it, call `while_waiting` every 0.2 s."""
-    # Append mode creates the file if necessary and does not truncate it.
-    with _lock_path(root, name).open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                while_waiting()
-                time.sleep(POLL_SECONDS)
-        yield  # closing the file releases the lock
+    while (lock := locks.take(_lock_path(root, name))) is None:
+        while_waiting()
+        time.sleep(POLL_SECONDS)
+    with lock:
+        yield
 
 
 def is_locked(root: Path, name: str) -> bool:
     """Check whether a process holds the lock."""
-    try:
-        with _lock_path(root, name).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    return locks.is_locked(_lock_path(root, name))
+
+
+def look(root: Path, name: str) -> tuple[bool, Record | None]:
+    """Return whether a process holds the lock, and the record of the same moment."""
+    before = is_locked(root, name)
+    while True:
+        record = read_record(root, name)
+        now = is_locked(root, name)
+        if now == before:  # otherwise the record may be of either side
+            return now, record
+        before = now
 
 
 def _lock_path(root: Path, name: str) -> Path:

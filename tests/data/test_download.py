@@ -27,6 +27,7 @@ import torchvision.datasets
 from hierapp.data import download, download_lock, mirrors, registry as datasets
 from hierapp.data.dataset import File
 from hierapp.errors import DatasetError
+from hierapp.utils import locks, processes
 
 ARCHIVE = "cifar-10-python.tar.gz"
 NOT_PUBLISHED = "what came was cut short or is not the published file"
@@ -533,6 +534,45 @@ def test_start_runs_the_command_in_a_process_of_its_own(tmp_path: Path, monkeypa
     assert (after.running, after.error) == (False, "The download of cifar10 was interrupted; get it again.")
     assert (data / ".get-cifar10.log").read_text() == "printed\n"
     assert not (data / "facts.json").exists(), "no second process ran"
+
+
+class Ended:
+    """A process that is gone."""
+
+    pid = 2**22 + 5
+
+
+def test_a_get_that_has_failed_before_its_start_is_recorded_says_why(tmp_path: Path, monkeypatch) -> None:
+    def fail_at_once(*arguments: object) -> Ended:
+        with download_lock.locked(tmp_path, "cifar10", lambda: None):
+            download_lock.Record.now(0, 1, "Failed", error="No mirror answers.").write(tmp_path, "cifar10")
+        return Ended()
+
+    monkeypatch.setattr(processes, "spawn", fail_at_once)
+    for _ in range(2):
+        download.start("cifar10", tmp_path)
+        after = download.progress_of("cifar10", tmp_path)
+        assert after is not None
+        assert (after.running, after.error) == (False, "No mirror answers.")
+
+
+def test_a_get_that_ends_while_one_looks_is_not_called_interrupted(tmp_path: Path, monkeypatch) -> None:
+    lock = locks.take(download_lock._lock_path(tmp_path, "cifar10"))
+    assert lock is not None
+    download_lock.Record.now(5, 10, "Downloading").write(tmp_path, "cifar10")
+    really = download_lock.read_record
+
+    def ends_meanwhile(root: Path, name: str) -> download_lock.Record | None:
+        before = really(root, name)
+        if before is not None and before.error is None:
+            download_lock.Record.now(0, 10, "Failed", error="No mirror answers.").write(root, name)
+            lock.close()
+        return before
+
+    monkeypatch.setattr(download_lock, "read_record", ends_meanwhile)
+    after = download.progress_of("cifar10", tmp_path)
+    assert after is not None
+    assert (after.running, after.error) == (False, "No mirror answers.")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -112,8 +112,9 @@ def start(token: str, folder: Path | str | None = None) -> None:
     job = job_folder(token, root)
     process = processes.spawn(["hierapp.data.imports", token], job / "log.txt", {"HIERAPP_DATA": str(root)})
     if process is not None and not (job / BUILT).exists():
-        # The child needs a moment to take the lock; until then its id shows that it has started.
-        Record.now(0, 0, STARTING, pid=process.pid).write(job, SIDE_FILE)
+        # The child needs a moment to take the lock; until then its id shows that it has started. On a busy machine it
+        # may even have ended by now, and what it recorded counts.
+        Record.now(0, 0, STARTING, pid=process.pid).write_first(job, SIDE_FILE)
 
 
 def work(
@@ -165,7 +166,7 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
     root = root_of(folder)
     job = job_folder(token, root)
     request = _request(job)
-    record = download_lock.read_record(job, SIDE_FILE)
+    locked, record = download_lock.look(job, SIDE_FILE)
     if (job / BUILT).is_dir():
         try:
             report = json.loads((job / BUILT / store.REPORT).read_text(encoding="utf-8"))
@@ -174,7 +175,6 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
         except (OSError, ValueError):
             raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None
         return ImportJob(token, request, "ready", report=Report.from_dict(report), tree=tree, **built)
-    locked = download_lock.is_locked(job, SIDE_FILE)
     if record is None:
         waiting = locked or time.time() - job.stat().st_mtime < 10
         state: Literal["running", "failed"] = "running" if waiting else "failed"

@@ -150,6 +150,26 @@ def test_a_discarded_import_ends_its_process(tmp_path, data):
     assert own_files(data) == []
 
 
+def test_an_import_that_has_failed_before_its_start_is_recorded_says_why(tmp_path, data, monkeypatch):
+    """On a busy machine its process may be quicker than the one that started it."""
+    (tmp_path / "empty").mkdir()
+    token = import_job.begin(Request("empty", Options(), str(tmp_path / "empty")))
+
+    class Ended:
+        pid = 2**22 + 5
+
+    def fail_at_once(*arguments: object) -> Ended:
+        with pytest.raises(DatasetError):
+            import_job.work(token)
+        return Ended()
+
+    monkeypatch.setattr(processes, "spawn", fail_at_once)
+    import_job.start(token)
+    found = import_job.status(token)
+    assert found.state == "failed"
+    assert "was interrupted" not in found.error
+
+
 def test_old_leavings_are_cleaned_away_and_fresh_ones_are_not(tmp_path, data):
     source = write(tmp_path / "s", classes(5))
     old, fresh = imported(source), imported(source)
