@@ -66,10 +66,12 @@ def get_data(options: argparse.Namespace) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns) as bars:
         task = bars.add_task(entry.title, total=None)
-        download.get(
+        renamed = download.get(
             entry.name,
             progress=lambda done, total, what: bars.update(task, completed=done, total=total, description=what),
         )
+    for path in renamed:
+        print(f"What was there is not the published file and is called {path} now.")
     print(f"{entry.name} is ready.")
     return DONE
 

@@ -6,6 +6,7 @@ download never leaves a file that looks valid.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from hierapp.data.download_lock import Record
 from hierapp.data.mirrors import Report, fetch
 from hierapp.errors import DatasetError
 from hierapp.utils import processes
+from hierapp.utils.files import set_aside
 
 STARTING = "Starting"
 
@@ -37,15 +39,19 @@ class Progress:
     error: str | None
 
 
-def get(name: str, folder: Path | str | None = None, progress: ProgressCallback | None = None) -> None:
+def get(name: str, folder: Path | str | None = None, progress: ProgressCallback | None = None) -> list[Path]:
     """Download a data set. If it is present, only its MD5s are checked; damaged files are downloaded again.
 
-    A second call for the same data set waits for the first.
+    A second call for the same data set waits for the first. A file that is not the published one is never deleted,
+    because a user may have put it there: it is renamed.
 
     Args:
         name: a key of datasets.DATASETS; a user's own data set cannot be downloaded.
         folder: the data folder; by default paths.data_folder().
         progress: called as progress(done_bytes, total_bytes, what) five times per second.
+
+    Returns:
+        The new paths of files that were renamed.
 
     Raises:
         DatasetError: if the download fails or the folder cannot be written; no partial files remain.
@@ -53,7 +59,7 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
     root = _root(folder)
     dataset = _downloadable(name, root)
     if _is_whole(dataset, root):
-        return
+        return []
 
     def show(done: int, what: str) -> None:
         if progress:
@@ -72,8 +78,9 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
         with download_lock.locked(root, name, wait):
             try:
                 with _write_errors(dataset, root):
-                    _mend(dataset, root, report)
+                    aside = _mend(dataset, root, report)
                     download_lock.record_path(root, name).unlink(missing_ok=True)
+                    return aside
             except DatasetError as error:
                 with suppress(OSError):
                     Record.now(0, dataset.download_bytes, "Failed", error=str(error)).write(root, name)
@@ -147,19 +154,28 @@ def _write_errors(dataset: Dataset, root: Path) -> Iterator[None]:
         ) from error
 
 
-def _mend(dataset: Dataset, root: Path, report: Report) -> None:
-    """Remove damaged files, download the data set to a temporary folder and move the files. Requires the lock."""
+def _mend(dataset: Dataset, root: Path, report: Report) -> list[Path]:
+    """Rename damaged files, download the data set to a temporary folder and move the files; return the renamed ones.
+
+    Requires the lock.
+    """
     if _is_whole(dataset, root):
-        return  # another `get` downloaded it while this one waited
+        return []  # another `get` downloaded it while this one waited
     report(0, f"Downloading {dataset.title}")
     for left_over in root.glob(f".get-{dataset.name}-*"):
         shutil.rmtree(left_over, ignore_errors=True)
+    renamed: list[Path] = []
     for file in (*dataset.files, *dataset.archives):
-        if (path := root / file.path).exists() and not is_intact(file, path):
-            path.unlink()
+        if os.path.lexists(path := root / file.path) and not is_intact(file, path):
+            renamed.append(set_aside(path))
     # An abandoned download thread may still be writing when this folder is removed.
     with tempfile.TemporaryDirectory(prefix=f".get-{dataset.name}-", dir=root, ignore_cleanup_errors=True) as aside:
-        box = fetch(dataset, root, Path(aside), report)
+        try:
+            box = fetch(dataset, root, Path(aside), report)
+        except DatasetError as error:
+            told = "".join(f"; what was there is not the published file and is called {path} now" for path in renamed)
+            raise DatasetError(f"{str(error).removesuffix('.')}{told}.") from None
         for file in dataset.files:
             (root / file.path).parent.mkdir(parents=True, exist_ok=True)
             (box / file.path).replace(root / file.path)
+    return renamed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hierapp import losses
-from hierapp.data import registry as datasets
+from hierapp import losses, paths
+from hierapp.data import homes, registry as datasets
 from hierapp.errors import DatasetError
 from hierapp.execution import scheduler, settings, slots
 from hierapp.execution.ray import ready as ray_ready
@@ -45,6 +45,7 @@ def submit(
     for config in configs:
         losses.judge(config.loss, tree, similarity_library.with_matrix(config.options, tree.leaves))
     contents = {name: datasets.content_hashes(name) for name in names}
+    homes.register(store.folder, paths.data_folder())
     ids = store.add(configs, tree, owner, priority, _similarities(configs), tags, contents)
     scheduler.ensure_scheduler(store)
     return ids
@@ -72,6 +73,7 @@ def resume(store: Store, run: str) -> Run:
     before = store.run(run)
     if before.can_resume:
         same_data.refuse_other(before, datasets.content_hashes(before.config.data))
+    homes.register(store.folder, paths.data_folder())
     resumed = store.resume(run)
     scheduler.ensure_scheduler(store)
     return resumed

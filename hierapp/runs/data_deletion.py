@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
-from contextlib import suppress
+import sqlite3
+from collections.abc import Collection
+from contextlib import closing, suppress
 from pathlib import Path
 
 from hierapp import paths
-from hierapp.data import download, registry as datasets
+from hierapp.data import download, homes, registry as datasets
 from hierapp.data.dataset import Dataset
 from hierapp.data.imports import store as import_store
 from hierapp.errors import DatasetError
 from hierapp.runs import Store
+from hierapp.runs.check import STORE, open_readonly
 from hierapp.runs.states import OPEN_STATES
 from hierapp.trees import library as tree_library
 
@@ -36,9 +40,38 @@ def obstacle(dataset: Dataset, store: Store, folder: Path | str | None = None) -
     if using:
         runs = f"Run {using[0]} uses" if len(using) == 1 else f"Runs {', '.join(using[:5])} use"
         return f"{runs} {dataset.title}; cancel what waits or runs, or wait for its end, and delete it then."
+    root = (paths.data_folder() if folder is None else Path(folder)).absolute()
+    for home in homes.others(store.folder, root):
+        try:
+            elsewhere = _open_run(home, names)
+        except (OSError, sqlite3.Error):
+            return (
+                f"The runs in {home}, which uses the data folder {root} too, cannot be read, so that one of them may"
+                f" need {dataset.title}; ask the owner of that folder to delete it."
+            )
+        if elsewhere is not None:
+            return (
+                f"Run {elsewhere} in {home}, which uses the data folder {root} too, uses {dataset.title}; cancel it"
+                " there, or wait for its end, and delete it then."
+            )
     for entry in together:
         if not entry.own and (now := download.progress_of(entry.name, folder)) is not None and now.running:
             return f"{entry.title} is being downloaded; wait for its end, and delete it then."
+    return None
+
+
+def _open_run(home: Path, names: Collection[str]) -> str | None:
+    """Return the id of an open run of another home that uses one of these data sets; None if there is none."""
+    file = home / STORE
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return None
+    # Read directly, because `Store` would migrate a store of an earlier version.
+    with closing(open_readonly(file)) as db:
+        for run, state, config in db.execute("SELECT id, state, config FROM runs ORDER BY id"):
+            if state in OPEN_STATES and json.loads(config).get("data") in names:
+                return str(run)
     return None
 
 

@@ -40,7 +40,14 @@ def open_draft() -> Draft | None:
     if kept is None or kept.id != named:
         kept = Draft.load(named)
         st.session_state["draft"] = kept
+    refresh(kept)
     return kept
+
+
+def refresh(draft: Draft) -> None:
+    """Take over what other sessions did to a draft, and say so."""
+    if draft.refresh():
+        st.toast("This draft was changed elsewhere; its newest state is shown.", icon=":material/sync:")
 
 
 def start() -> None:
@@ -153,6 +160,7 @@ def from_run() -> None:
 
 def studio(draft: Draft) -> None:
     """Show the editor and, next to it, what the tree means; a user who may only view gets a picture."""
+    refresh(draft)
     entry = catalogue().get(draft.data or "")  # a user's own data set may have been deleted
     classes = entry.class_names if entry else None
     left, right = st.columns([3, 1], gap="medium")

@@ -185,21 +185,47 @@ def test_a_broken_file_is_mended(cifar, tmp_path: Path, fault: str) -> None:
     file = cifar.write(tmp_path) / "cifar-10-batches-py/data_batch_2"
     content = file.read_bytes()
     file.unlink()
+    broken = content[:100] if fault == "half" else content[:-1] + b"!"
     if fault != "missing":
-        file.write_bytes(content[:100] if fault == "half" else content[:-1] + b"!")
+        file.write_bytes(broken)
     with pytest.raises(DatasetError):
         datasets.load("cifar10", "train", tmp_path)
-    download.get("cifar10", tmp_path)
+    renamed = download.get("cifar10", tmp_path)
     assert file.read_bytes() == content
+    assert [path.read_bytes() for path in renamed] == ([] if fault == "missing" else [broken])
     assert len(datasets.load("cifar10", "train", tmp_path)) == 30
 
 
 def test_a_half_archive_is_replaced(cifar, server: Server, tmp_path: Path) -> None:
-    (tmp_path / ARCHIVE).write_bytes(server.content[ARCHIVE][:1000])
+    half = server.content[ARCHIVE][:1000]
+    (tmp_path / ARCHIVE).write_bytes(half)
     assert datasets.status("cifar10", tmp_path).state == "absent"
-    download.get("cifar10", tmp_path)
+    (renamed,) = download.get("cifar10", tmp_path)
     assert datasets.status("cifar10", tmp_path).state == "ready"
     assert not (tmp_path / ARCHIVE).exists()
+    assert (renamed, renamed.read_bytes()) == (tmp_path / f"{ARCHIVE}.broken", half)
+
+
+def test_without_a_network_an_archive_with_wrong_bytes_is_renamed_and_named(cifar, server, tmp_path: Path) -> None:
+    server.content.clear()
+    for number in range(2):
+        (tmp_path / ARCHIVE).write_bytes(b"another %d" % number)
+        with pytest.raises(DatasetError) as told:
+            download.get("cifar10", tmp_path)
+        broken = tmp_path / f"{ARCHIVE}.broken{'' if number == 0 else '-2'}"
+        assert str(told.value).endswith(
+            f"or put {ARCHIVE} into {tmp_path} and get it again; what was there is not the published file and is called"
+            f" {broken} now."
+        )
+        assert broken.read_bytes() == b"another %d" % number
+
+
+def test_an_archive_that_is_linked_from_elsewhere_is_never_written_to(cifar, server, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"another")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ARCHIVE).symlink_to(tmp_path / "mine")
+    assert download.get("cifar10", tmp_path / "data") == [tmp_path / "data" / f"{ARCHIVE}.broken"]
+    assert (tmp_path / "mine").read_bytes() == b"another"
 
 
 @pytest.mark.parametrize(("kind", "name"), [("cifar", "cifar10"), ("fashion", "fashion-mnist")])
@@ -259,14 +285,15 @@ def test_a_failed_download_is_one_sentence_and_leaves_nothing(
     assert (after.running, after.error) == (False, str(caught.value))
 
 
-def test_a_failed_get_leaves_the_whole_files_and_takes_the_broken(cifar, server: Server, tmp_path: Path) -> None:
+def test_a_failed_get_leaves_the_whole_files_and_renames_the_broken(cifar, server: Server, tmp_path: Path) -> None:
     server.content.clear()
     broken = cifar.write(tmp_path) / cifar.entry.files[0].path
     broken.write_bytes(b"x" * broken.stat().st_size)
     assert datasets.status("cifar10", tmp_path).state == "ready", "by its size"
     with pytest.raises(DatasetError, match="Could not download"):
         download.get("cifar10", tmp_path)
-    assert visible(tmp_path) == {file.path for file in cifar.entry.files[1:]}
+    aside = f"{cifar.entry.files[0].path}.broken"
+    assert visible(tmp_path) == {aside, *(file.path for file in cifar.entry.files[1:])}
     assert datasets.status("cifar10", tmp_path).state == "broken"
 
 

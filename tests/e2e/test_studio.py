@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from hierapp.plots.core import layout_positions
 from hierapp.trees import LabelTree, generators, library as tree_library
 from hierapp.trees.drafts import Draft
-from tests.e2e.conftest import wait_until
+from tests.e2e.conftest import SCREENSHOTS, wait_until
 
 
 class Studio:
@@ -124,9 +124,9 @@ def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page, monkeypatch
     assert studio.tree == drawn
     expect(page.locator(".node")).to_have_count(len(drawn.nodes))
     page.get_by_role("button", name="Undo").click()
-    studio.has_done(7)
+    studio.has_done(1)  # the editor of the new page numbers its own edits
     page.get_by_role("button", name="Redo").click()
-    studio.has_done(8)
+    studio.has_done(2)
     assert studio.tree == drawn
 
     page.get_by_role("button", name="Train on it").click()
@@ -320,3 +320,31 @@ def test_pictures(scheme, leaves, studio):
     page.screenshot(path=SCREENSHOTS / f"studio-{leaves}-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_two_tabs_on_one_draft_lose_nothing_of_each_other(studio):
+    first = studio(generators.flat(["cat", "dog", "frog"]))
+    second = Studio(first.page.context.new_page())
+    second.page.goto(first.page.url)
+    second.page.wait_for_selector(".node")
+    for done, (old, new) in enumerate((("cat", "lynx"), ("dog", "wolf"), ("frog", "toad")), start=1):
+        first.click(old)
+        first.press("F2")
+        first.type_name(new)
+        first.has_done(done)
+    second.click("root")
+    second.press("a")
+    second.type_name("newt")
+    second.has_done(1)
+    expect(second.page.locator(".status")).to_have_text(
+        "This draft was also changed elsewhere; your edit was made on its newest state."
+    )
+    expect(second.page.locator(".status")).not_to_have_class(re.compile("error"))
+    expect(second.node("lynx")).to_be_visible()
+    second.page.screenshot(path=SCREENSHOTS / "studio-two-tabs.png")
+    assert set(first.tree.leaves) == {"lynx", "wolf", "toad", "newt"}
+    first.press("Control+z")  # the first tab has not seen the newt
+    first.has_done(4)
+    expect(first.page.locator(".status.error")).to_contain_text("nothing was undone")
+    expect(first.node("newt")).to_be_visible()
+    assert set(first.tree.leaves) == {"lynx", "wolf", "toad", "newt"}

@@ -10,7 +10,7 @@ import streamlit as st
 
 from hierapp.errors import HierappError
 from hierapp.plots.core import branch_colors
-from hierapp.trees.drafts import Draft
+from hierapp.trees.drafts import REBASED, Draft
 
 _FOLDER = Path(__file__).parent
 _component = st.components.v2.component(
@@ -60,5 +60,5 @@ def contents(draft: Draft, classes: Sequence[str] | None, message: str = "") -> 
         "redo": draft.can_redo,
         "refused": draft.refused,
         "message": message,
-        "failed": bool(message),
+        "failed": message not in ("", REBASED),
     }

@@ -17,6 +17,8 @@ export default function (component) {
 class Editor {
   constructor(root) {
     this.root = root;
+    // Names this editor, because several windows may edit one draft and number their edits independently.
+    this.name = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     this.selected = new Set();
     this.folded = new Set();
     this.pending = [];
@@ -32,16 +34,16 @@ class Editor {
   // From Python
 
   show(data) {
-    const fresh = data.draft !== this.draft;
+    const fresh = data.draft !== this.draft, done = data.done[this.name] ?? 0;
     if (fresh) {
       this.draft = data.draft;
-      this.last = data.done;
+      this.last = done;
       this.pending = [];
       this.selected = new Set();
       this.folded = new Set();
     }
-    const confirmed = this.pending.filter((edit) => edit.id <= data.done);
-    this.pending = this.pending.filter((edit) => edit.id > data.done);
+    const confirmed = this.pending.filter((edit) => edit.id <= done);
+    this.pending = this.pending.filter((edit) => edit.id > done);
     this.data = data;
     this.index = new Map(data.names.map((name, i) => [name, i]));
     for (const edit of confirmed) if (!data.refused.includes(edit.id)) this.follow(edit);
@@ -52,7 +54,7 @@ class Editor {
     }
     this.cut = this.cut.filter((name) => this.index.has(name));
     if (fresh && this.count(0) > 120) this.foldLarge();
-    this.root.dataset.done = data.done;
+    this.root.dataset.done = done;
     this.say(data.message || "");
     if (fresh) this.layout(), this.fit(true);
     if (confirmed.length && this.current) this.reveal(this.current);
@@ -84,9 +86,8 @@ class Editor {
   // To Python
 
   ask(op, args) {
-    const id = Math.max(this.last, this.data.done, ...this.pending.map((edit) => edit.id)) + 1;
-    this.last = id;
-    this.pending.push({ id, op, ...args });
+    this.last += 1;
+    this.pending.push({ id: this.last, editor: this.name, op, ...args });
     this.send(this.pending.slice());
     this.say("…");
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hierapp import execution
-from hierapp.data import download_lock, registry as datasets
+from hierapp import execution, paths
+from hierapp.data import download_lock, homes, registry as datasets
 from hierapp.data.imports import finalize, job as import_job, store as import_store
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
@@ -314,6 +315,40 @@ def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
     data_deletion.delete("mine", store)
     assert store.run(run).config.data == "mine", "a run outlives its data"
     worker.share_cores(store.run(run))  # a node of a cluster has no own sets, and trains on them all the same
+
+
+def unreadable(file):
+    raise sqlite3.OperationalError("unable to open database file")
+
+
+def test_a_set_under_an_open_run_of_another_home_is_not_deleted(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(processes, "spawn", lambda *arguments, **named: None)
+    entry, other = kept_as("mine", tmp_path), Store(tmp_path / "other home")
+    config = RunConfig.make(data="mine", tree="mine", loss="cross-entropy")
+    monkeypatch.setenv("HIERAPP_DATA", str(data))
+    (run,) = execution.submit(other, [config], tree_library.load(entry.default_tree))
+    said = f"^Run {run} in .*/other home, which uses the data folder .* too, uses mine; cancel it there, or wait"
+    with pytest.raises(DatasetError, match=said):
+        data_deletion.delete("mine", Store())
+    with monkeypatch.context() as patch:
+        patch.setattr(data_deletion, "open_readonly", unreadable)
+        with pytest.raises(DatasetError, match=r"^The runs in .*/other home, .* cannot be read, so that one"):
+            data_deletion.delete("mine", Store())
+    Store(tmp_path / "other home").request_cancel(run)
+    data_deletion.delete("mine", Store())
+    assert own_files(data) == []
+
+
+def test_a_home_that_is_gone_or_has_no_store_hinders_nothing(tmp_path, data):
+    kept_as("mine", tmp_path)
+    (tmp_path / "empty").mkdir()
+    for home in ("gone", "empty"):
+        homes.register(tmp_path / home, data)
+        homes.register(tmp_path / home, data)
+    assert homes.others(paths.home(), data) == [tmp_path / "empty"]
+    data_deletion.delete("mine", Store())
+    homes.register(tmp_path / "empty", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_downloaded_set_goes_with_those_of_the_same_files(tiny_cifar, data):
