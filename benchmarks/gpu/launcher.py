@@ -191,8 +191,8 @@ class Checks:
             accuracy = (end.test or {}).get("accuracy", 0.0)
             whole = points == list(range(1, self.epochs + 1)) and accuracy > 0.5
             # In a dry run nobody waits for the killed one's first checkpoint.
-            went_on = (end.note or "").startswith("Training goes on from epoch ") or self.session.dry
-            found = f"{end.state}; {end.note or 'It began anew.'} {len(points)} epochs, accuracy {accuracy:.3f}"
+            went_on = (end.note or "").startswith("Training resumes from epoch ") or self.session.dry
+            found = f"{end.state}; {end.note or 'It started again.'} {len(points)} epochs, accuracy {accuracy:.3f}"
             right = (end.state, end.attempt) == ("finished", 2) and whole and went_on
             self.check(f"{what}, resumed: to the end", right, found, time.monotonic() - begun)
         each = 1000 * self.store.run(ids[0]).last["epoch_seconds"]
@@ -305,7 +305,7 @@ class Checks:
         found = f"{end.state} at {end.progress:.0%}, {'a' if kept else 'no'} checkpoint"
         self.check("cancelled", end.state == "cancelled" and kept and end.error is None, found, seconds)
         end = self.ended(other.id)
-        told = end.state == "interrupted" and "ended by signal 9 (Killed)" in (end.error or "")
+        told = end.state == "interrupted" and "terminated by signal 9 (Killed)" in (end.error or "")
         found = f"{end.state} at {end.progress:.0%}: {(end.error or '').partition(' Its log ends')[0]}"
         self.check("a worker killed (kill -9)", told, found, time.monotonic() - begun)
         self.until(lambda: not processes.alive(one.process), "the end of the cancelled run's worker")

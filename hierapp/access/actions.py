@@ -62,7 +62,7 @@ class Actions(Rules):
         if priority > 0:
             self.need_admin("put runs before those of others")
         if any(models.is_own(config.model) for config in configs):
-            self.need_admin("run code of their own as a model")
+            self.need_admin("run custom code as a model")
         self._check_epochs(max((config.epochs for config in configs), default=0))
         with COUNTING:
             self.need_room(len(configs))
@@ -115,17 +115,17 @@ class Actions(Rules):
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set the slots per device of a kind."""
-        self.need_admin("say how many runs go at once")
+        self.need_admin("set how many runs run at once")
         slots.set_slots(self.store, kind, count)
 
     def choose_launcher(self, value: str) -> None:
         """Choose where runs are executed; see `launchers.choice.choose`."""
-        self.need_admin("choose where runs go")
+        self.need_admin("choose where runs are executed")
         settings.choose(self.store, value)
 
     def set_retries(self, count: int) -> None:
         """Set the number of automatic retries of an interrupted run."""
-        self.need_admin("say how often runs are resumed by themselves")
+        self.need_admin("set how often runs are retried")
         settings.set_retries(self.store, count)
 
     # Trees, similarities, drafts, data sets
@@ -136,7 +136,7 @@ class Actions(Rules):
         most = self.person.limits.upload_mb
         if most is not None and size > most * 1e6:
             raise AccessError(
-                f"The file has {size / 1e6:.2f} MB, and {most:g} MB are allowed here; take a smaller one."
+                f"The file has {size / 1e6:.2f} MB, and at most {most:g} MB are allowed; choose a smaller file."
             )
 
     def keep_tree(
@@ -206,7 +206,7 @@ class Actions(Rules):
 
     def get_data(self, name: str) -> None:
         """Start the download of a data set of the catalogue."""
-        self._need_runner("get data sets")
+        self._need_runner("download data sets")
         download.start(name)
 
     def import_upload(self, upload: bytes | memoryview, shown: str, options: Options) -> str:
@@ -216,7 +216,7 @@ class Actions(Rules):
 
     def import_path(self, path: str, options: Options) -> str:
         """Start to import a folder or an archive on the server's disk; return the token of the import."""
-        self.need_admin("read folders of the server")
+        self.need_admin("read folders on the server")
         return self._import(Request(Path(path).name or path, options, path, self.person.email))
 
     def keep_data(self, token: str, name: str) -> Dataset:
@@ -248,4 +248,4 @@ class Actions(Rules):
     def _own_import(self, token: str) -> None:
         self._need_runner("import data sets")
         if not self.may_change(import_job.status(token).request.owner):
-            raise AccessError("This import is somebody else's; begin one of your own.")
+            raise AccessError("This import belongs to another user; start your own.")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 OPEN = "HIERAPP_OPEN"
 # Headers that a proxy adds to a visit from another machine.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-HOW_TO = f"set up a login (docs/access.md), or set {OPEN}=1 if everyone who can reach it may do everything"
+HOW_TO = f"set up a login (docs/access.md), or set {OPEN}=1 to give everyone who can reach it full access"
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,24 @@ def refusal(visit: Visit) -> str | None:
     local, opened = is_local(visit.address), os.environ.get(OPEN) == "1"
     if visit.login and visit.user_headers:
         return (
-            "There is a login, and Streamlit is also told to take persons from headers, which anyone can send; remove"
+            "A login is configured, but Streamlit also accepts users from headers, which anyone can send; remove"
             " server.trustedUserHeaders."
         )
     if not (visit.xsrf and visit.cors) and (visit.login or not local or opened):
         return (
-            "Streamlit's protection against other sites' requests is turned off; turn server.enableXsrfProtection and"
-            " server.enableCORS on again, or bind the app to localhost."
+            "Streamlit's protection against cross-site requests is turned off; turn on server.enableXsrfProtection and"
+            " server.enableCORS, or bind the app to localhost."
         )
     if visit.login:
         return None
     if visit.policy:
-        return "The secrets have [access] but no [auth], so that nobody can log in; add [auth] or remove [access]."
+        return "The secrets contain [access] but no [auth], so nobody can log in; add [auth] or remove [access]."
     if opened:
         return None
     if not local:
-        return f"This app has no login and listens to more than this machine: bind it to localhost, {HOW_TO}."
+        return f"This app has no login and listens on more than this machine: bind it to localhost, {HOW_TO}."
     if any(name in visit.headers for name in FORWARDED) or not is_local(_host(visit.headers.get("host", "localhost"))):
-        return f"This app has no login and was reached by way of another name or a proxy: {HOW_TO}."
+        return f"This app has no login and was reached by another host name or through a proxy: {HOW_TO}."
     return None
 
 

@@ -47,11 +47,11 @@ class Rules:
     def need_admin(self, what: str) -> None:
         """Refuse a global change, such as "set how many runs go at once", unless the person is an admin."""
         if not self.may_steer:
-            raise AccessError(f"Only an admin may {what}; ask one.")
+            raise AccessError(f"Only admins may {what}; ask an admin.")
 
     def _need_runner(self, what: str) -> None:
         if not self.may_run:
-            raise AccessError(f"You may look here but not {what}; ask an admin to make you a runner.")
+            raise AccessError(f"Viewers may not {what}; ask an admin for the role runner.")
 
     def _own(self, run: str, what: str) -> Run:
         """Return the run if the person may change it."""
@@ -65,7 +65,7 @@ class Rules:
         most = self.person.limits.epochs
         if most is not None and wanted > most:
             raise AccessError(
-                f"A run may have {pluralize(most, 'epoch')} here, and {wanted:,} were asked for; take fewer."
+                f"A run may have at most {pluralize(most, 'epoch')} here, but {wanted:,} were requested; choose fewer."
             )
 
     def need_room(self, more: int) -> None:
@@ -76,8 +76,8 @@ class Rules:
         open_now = sum(self.person.owns(run.owner) for run in self.store.runs(states=OPEN_STATES))
         if open_now + more > most:
             raise AccessError(
-                f"You may have {pluralize(most, 'run')} waiting or running here; {open_now:,} are, and {more:,} more"
-                " are too many: wait for some to end, cancel some, or ask for fewer."
+                f"You may have at most {pluralize(most, 'run')} waiting or running; {open_now:,} are, and {more:,} more"
+                " exceed the limit: wait until some end, cancel some, or start fewer."
             )
 
 

@@ -54,8 +54,8 @@ class Limits:
         for name, value in table.items():
             whole = name != "upload_mb"
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value > 0:
-                kind = "a whole number from 1 on" if whole else "a number of megabytes above 0"
-                raise AccessError(f"{name} in [access.limits] of the secrets is not {kind}; mend it or leave it out.")
+                kind = "a whole number of 1 or more" if whole else "a number of megabytes above 0"
+                raise AccessError(f"{name} in [access.limits] of the secrets is not {kind}; correct or remove it.")
         return cls(**table)
 
 
@@ -121,10 +121,10 @@ class Policy:
         role = self.role_of(email)
         if role is None:
             raise AccessError(
-                f"{email} has no role here; ask an admin of this app for one."
+                f"{email} has no role in this app; ask an admin for one."
                 if email
-                else "Your login names no e-mail that it has verified, and only known e-mails have a role here; verify"
-                " it where you log in, or ask an admin of this app."
+                else "Your login has no verified e-mail address, and roles are assigned by e-mail; verify it with "
+                "your login provider, or ask an admin of this app."
             )
         return Person(email, role, self.limits if role < Role.ADMIN else Limits())
 
@@ -159,26 +159,26 @@ def _table(section: object, name: str, known: list[str]) -> dict[str, Any]:
     if section is None:
         return {}
     if not isinstance(section, Mapping):
-        raise AccessError(f"{name} in the secrets is no table; write {name} on a line, and its entries below it.")
+        raise AccessError(f"{name} in the secrets is not a table; write {name} on a line, with its entries below it.")
     unknown = [str(key) for key in section if key not in known]
     if unknown:
-        raise AccessError(f"{name} in the secrets has {some(unknown)}; it may have {', '.join(known)}.")
+        raise AccessError(f"{name} in the secrets has {some(unknown)}; expected only {', '.join(known)}.")
     return dict(section)
 
 
 def _patterns(name: str, entries: object) -> frozenset[str]:
     if not isinstance(entries, list | tuple):
-        raise AccessError(f'{name} in [access] of the secrets is no list; write {name} = ["ada@x.edu", "@x.edu"].')
+        raise AccessError(f'{name} in [access] of the secrets is not a list; write {name} = ["ada@x.edu", "@x.edu"].')
     for number, entry in enumerate(entries, 1):
         # The entry is not quoted, because anyone who opens the app sees the message.
         if not isinstance(entry, str) or not (entry == EVERYONE or _is_email("a" * entry.startswith("@") + entry)):
             raise AccessError(
-                f'Entry {number} of {name} in [access] of the secrets is no e-mail, no domain as "@x.edu" and not "*";'
-                " mend it or leave it out."
+                f"Entry {number} of {name} in [access] of the secrets is not an e-mail, a domain such as"
+                ' "@x.edu" or "*"; correct or remove it.'
             )
         if EVERYONE in entry and entry != EVERYONE:
             raise AccessError(
-                f'Entry {number} of {name} in [access] of the secrets has a "*" among other letters; a domain is'
-                ' written "@x.edu".'
+                f'Entry {number} of {name} in [access] of the secrets has a "*" among other characters; write a'
+                ' domain as "@x.edu".'
             )
     return frozenset(normal(entry) for entry in entries)

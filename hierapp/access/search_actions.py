@@ -24,7 +24,7 @@ class SearchActions(Rules):
         self._need_runner("start searches")
         plan = replace(plan, owner=self.person.email, waiting=self.person.limits.waiting)
         if any(models.is_own(model) for model in plan.models):
-            self.need_admin("run code of their own as a model")
+            self.need_admin("run custom code as a model")
         self._check_epochs(plan.epochs)
         with COUNTING:
             self.need_room(plan.at_once)

@@ -16,11 +16,11 @@ from hierapp.utils import extras
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     app = command(commands, "app", serve)
-    app.add_argument("--port", type=int, default=8501, help="the port it listens on; 8501 by default")
+    app.add_argument("--port", type=int, default=8501, help="port to listen on (default 8501)")
     app.add_argument(
         "--host",
         default="localhost",
-        help="the address it listens on; others than localhost need a login or HIERAPP_OPEN=1; localhost by default",
+        help="address to listen on (default localhost); other addresses need a login or HIERAPP_OPEN=1",
     )
 
 

@@ -16,13 +16,15 @@ from hierapp.training.config import GROUPS, fields_of
 def add_choices(parser: argparse.ArgumentParser) -> None:
     """Add the options for data set, tree, losses with their options, and network."""
     parser.add_argument(
-        "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best that is ready"
+        "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best available one"
     )
-    parser.add_argument("--tree", help="a tree's name or file; by default the data set's own")
+    parser.add_argument("--tree", help="name or file of a tree; by default that of the data set")
     parser.add_argument(
-        "--loss", action="append", default=[], help=f"give it once a loss: {', '.join(losses.LOSSES)}", metavar="LOSS"
+        "--loss", action="append", default=[], help=f"a loss, repeatable: {', '.join(losses.LOSSES)}", metavar="LOSS"
     )
-    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the losses")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the losses, repeatable"
+    )
     parser.add_argument("--model", default="lenet", help=f"{', '.join(models.MODELS)}, or your own as module:factory")
 
 
@@ -43,7 +45,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     for group in GROUPS:
         part = parser.add_argument_group(group)
         for name, field in fields_of(group).items():
-            flag, help = f"--{name.replace('_', '-')}", f"{field.description}; {field.text(field.default)} by default"
+            flag, help = f"--{name.replace('_', '-')}", f"{field.description} (default {field.text(field.default)})"
             if field.kind is bool:
                 part.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default, help=help)
             elif field.choices:

@@ -19,24 +19,24 @@ DONE = 0
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     made = command(commands, "compare", compare_runs, with_json=True)
-    made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two groups or more: {selectors.HELP}")
-    made.add_argument("--metric", default="accuracy", help="a metric of the test part, as `show RUN --json` names it")
+    made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two or more groups: {selectors.HELP}")
+    made.add_argument("--metric", default="accuracy", help="metric of the test set, as named by `show RUN --json`")
     pairs = made.add_mutually_exclusive_group()
-    pairs.add_argument("--paired", action="store_true", default=None, help="demand pairs; they are the same seeds")
+    pairs.add_argument("--paired", action="store_true", default=None, help="require pairs of runs with the same seed")
     pairs.add_argument(
         "--unpaired",
         action="store_false",
         default=None,
         dest="paired",
-        help="no pairs; by default there are where the seeds match",
+        help="do not pair runs; by default runs are paired if the seeds match",
     )
-    made.add_argument("--baseline", metavar="RUN", help="compare with this run's group alone")
+    made.add_argument("--baseline", metavar="RUN", help="compare with the group of this run only")
     made.add_argument(
         "--images",
         action="store_true",
-        help="two single runs by their test images: McNemar's test, and ten folds of the test set",
+        help="compare two single runs by their test images: McNemar's test, and ten folds of the test set",
     )
-    made.add_argument("--relevant", type=float, metavar="X", help="the least difference that matters")
+    made.add_argument("--relevant", type=float, metavar="X", help="smallest relevant difference")
 
 
 def compare_runs(options: argparse.Namespace) -> int:
@@ -74,7 +74,7 @@ def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
     from hierapp.cli.progress import print_frame
 
     if len(runs) != 2:
-        raise ConfigError(f"--images compares two runs but got {len(runs)}; name two.")
+        raise ConfigError(f"--images compares two runs but got {len(runs)}; give two.")
     if (options.metric, options.paired, options.baseline, options.relevant) != ("accuracy", None, None, None):
         raise ConfigError(
             "--images compares the accuracy of two single runs; leave out --metric, --paired, --unpaired, --baseline"
@@ -98,7 +98,7 @@ def _finished(words: Sequence[str]) -> list[Run]:
     runs = [store.run(run) for run in selectors.chosen(store, words)]
     for run in runs:
         if run.state != "finished":
-            raise ConfigError(f"Run {run.id} is {run.state}; only finished runs have metrics to compare: leave it out.")
+            raise ConfigError(f"Run {run.id} is {run.state}; only finished runs can be compared: leave it out.")
     data = sorted({run.config.data for run in runs})
     if len(data) > 1:
         raise ConfigError(f"The runs are of the data sets {some(data)}; compare runs of one.")
@@ -117,7 +117,7 @@ def _baseline(groups: Sequence[Group], run: str | None) -> str | None:
     for group in groups:
         if any(run == each.id for each in (*group.runs.values(), *group.repeated)):
             return group.label
-    raise ConfigError(f"The baseline, run {run}, is none of the runs to compare; name it among them.")
+    raise ConfigError(f"The baseline, run {run}, is not one of the runs to compare; add it to them.")
 
 
 def _print(family: Any, groups: Sequence[Group]) -> None:
@@ -132,4 +132,4 @@ def _print(family: Any, groups: Sequence[Group]) -> None:
     print_frame(pd.DataFrame(rows).astype({"deviation": float}))
     for group in groups:
         for run in group.repeated:
-            print(f"run {run.id} is left out: run {group.runs[run.config.seed].id} is the same group and seed again")
+            print(f"run {run.id} is left out: run {group.runs[run.config.seed].id} has the same group and seed")

@@ -23,24 +23,26 @@ SHOWN = 10  # broken files and groups of copies that are printed; --json has mor
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     data = command(commands, "data").add_subparsers(required=True)
-    command(data, "list", list_data, "which data sets there are, and which are ready", with_json=True)
-    get = command(data, "get", get_data, "download a data set, or mend a broken one")
+    command(data, "list", list_data, "list the data sets and their status", with_json=True)
+    get = command(data, "get", get_data, "download a data set, or repair a broken one")
     get.add_argument("name")
-    check = command(
-        data, "check", check_data, "say what an import of pictures would find, and keep none", with_json=True
-    )
-    bring = command(data, "import", import_data, "make a data set of pictures in class folders", with_json=True)
-    bring.add_argument("--name", required=True, help="letters, digits, - and _")
+    check = command(data, "check", check_data, "report what an import would find, without importing", with_json=True)
+    bring = command(data, "import", import_data, "import images in class folders as a data set", with_json=True)
+    bring.add_argument("--name", required=True, help="name: letters, digits, - and _")
     usual = Options()
     for each in (check, bring):
-        each.add_argument("path", metavar="PATH", help="a folder, a zip or a tar")
-        each.add_argument("--side", type=int, default=usual.side, help="height and width in pixels to be kept")
+        each.add_argument("path", metavar="PATH", help="folder, zip or tar file")
         each.add_argument(
-            "--test-share", type=float, default=usual.test_share, help="drawn where there is no test folder"
+            "--side", type=int, default=usual.side, help="height and width of the stored images, in pixels"
         )
-        each.add_argument("--utkface", action="store_true", help="classes are the ages that file names begin with")
-        each.add_argument("--bin", type=int, default=usual.bin, help="years that make one class of ages")
-    delete = command(data, "delete", delete_data, "delete a data set of your own, or a downloaded one")
+        each.add_argument(
+            "--test-share", type=float, default=usual.test_share, help="share of test images if there is no test folder"
+        )
+        each.add_argument(
+            "--utkface", action="store_true", help="the classes are the ages at the beginning of the file names"
+        )
+        each.add_argument("--bin", type=int, default=usual.bin, help="years per class of ages")
+    delete = command(data, "delete", delete_data, "delete an imported or downloaded data set")
     delete.add_argument("name")
 
 
@@ -131,10 +133,10 @@ def _print(report: Report, how: str, as_json: bool) -> None:
         print(json.dumps({**report.as_dict(), "tree": how}, ensure_ascii=False))
         return
     colours = "colour" if report.channels == 3 else "grey"
+    print(f"{report.source}: {report.images:,} images by {report.layout}, {len(report.classes):,} classes, {colours}.")
     print(
-        f"{report.source}: {report.images:,} pictures by {report.layout}, {len(report.classes):,} classes, {colours}."
+        f"Stored as {report.side} x {report.side}; {report.resized:,} resized, {report.cropped:,} cropped to a square."
     )
-    print(f"Kept as {report.side} x {report.side}; {report.resized:,} resized, {report.cropped:,} cut to a square.")
     print(f"Sizes {_counts(report.sizes)}; modes {_counts(report.modes)}.")
     width = max(map(len, report.classes))
     for name, train, test in zip(report.classes, report.train, report.test, strict=True):

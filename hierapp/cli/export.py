@@ -20,15 +20,15 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     bundle.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     bundle.add_argument("-o", "--out", required=True, metavar="FILE.zip")
     for name, default, what in (
-        ("weights", True, "the runs' weights"),
-        ("predictions", True, "what was said of every test image"),
-        ("logs", False, "the runs' logs, which may name folders of this machine"),
+        ("weights", True, "weights of the runs"),
+        ("predictions", True, "predictions for every test image"),
+        ("logs", False, "logs of the runs; they may contain paths of this machine"),
     ):
         bundle.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=f"with {what}")
     report = command(commands, "report", write_report)
     report.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     report.add_argument("-o", "--out", required=True, metavar="FILE.html")
-    report.add_argument("--title", help="the report's title")
+    report.add_argument("--title", help="title of the report")
     events = command(commands, "tensorboard", write_events)
     events.add_argument("runs", nargs="+", metavar="RUN", help=selectors.HELP)
     events.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for `tensorboard --logdir FOLDER`")
@@ -43,7 +43,7 @@ def export_runs(options: argparse.Namespace) -> int:
     _tell(file, len(runs))
     for run in runs:
         if run.state != "finished":
-            print(f"run {run.id} is {run.state}: what there is of it is in the bundle")
+            print(f"run {run.id} is {run.state}: the bundle contains what exists so far")
     return DONE
 
 
@@ -60,7 +60,7 @@ def write_events(options: argparse.Namespace) -> int:
 
     folder, store = Path(options.out), _looked_after()
     runs = tensorboard.write(store, selectors.chosen(store, options.runs), folder)
-    print(f"{folder}: {pluralize(len(runs), 'run')}; see them with `tensorboard --logdir {folder}`")
+    print(f"{folder}: {pluralize(len(runs), 'run')}; open with `tensorboard --logdir {folder}`")
     return DONE
 
 

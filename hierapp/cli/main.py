@@ -21,33 +21,33 @@ DONE, BAD_INPUT = 0, 2
 # needs no more than the losses do, and the list of commands needs no module.
 COMMANDS: dict[str, dict[str, str]] = {
     "runs": {
-        "run": "queue runs, follow them, print the table",
+        "run": "queue runs, follow their progress, print the results",
         "runs": "list all runs",
         "show": "show one run",
-        "cancel": "cancel a waiting or a running run",
-        "resume": "let a stopped run go on from its last checkpoint",
-        "hold": "keep a waiting run from starting",
-        "release": "let a held run start",
-        "move": "move a waiting run within the queue",
+        "cancel": "cancel a queued or running run",
+        "resume": "resume a stopped run from its last checkpoint",
+        "hold": "hold a queued run",
+        "release": "release a held run",
+        "move": "move a queued run within the queue",
     },
     "app": {"app": "open the app in the browser"},
-    "data": {"data": "list, get, import or delete data sets"},
+    "data": {"data": "list, download, import or delete data sets"},
     "trees": {"tree": "check, show or convert label trees"},
-    "similarities": {"similarity": "which classes are similar, for simloss"},
-    "store": {"store": "back up, restore or check what is kept"},
-    "tags": {"tag": "give a run these tags in place of those that it has"},
-    "notes": {"note": "write a note beside a run, or print the one it has"},
+    "similarities": {"similarity": "list, check or create class similarities for simloss"},
+    "store": {"store": "back up, restore or check the store"},
+    "tags": {"tag": "replace the tags of a run"},
+    "notes": {"note": "write or print the note of a run"},
     "compare": {"compare": "compare groups over the seeds of their runs"},
     "export": {
-        "export": "write a bundle of runs: metrics, weights, a script to repeat them",
-        "report": "write an HTML report of runs that needs no network",
-        "tensorboard": "write TensorBoard's event files of runs",
+        "export": "write a bundle of runs: metrics, weights, a script to reproduce them",
+        "report": "write a self-contained HTML report of runs",
+        "tensorboard": "write TensorBoard event files of runs",
     },
     "search": {
-        "search": "look for the best configuration on the validation images",
+        "search": "search for the best configuration on the validation images",
         "searches": "list all searches",
     },
-    "reproduce": {"reproduce": "run the paper's figures again and judge them"},
+    "reproduce": {"reproduce": "reproduce the paper's figures and judge its claims"},
 }
 
 
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"hierapp: {missing}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("hierapp: stopped; runs that were started go on, see `python -m hierapp runs`", file=sys.stderr)
+        print("hierapp: stopped; runs that were started continue, see `python -m hierapp runs`", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of the pipe, such as head, has closed it
         sys.stderr.close()

@@ -17,14 +17,14 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     note = command(commands, "note", note_run, with_json=True)
     note.add_argument("run")
-    note.add_argument("text", nargs="*", metavar="TEXT", help="the note, in place of the one before; none prints that")
-    note.add_argument("--clear", action="store_true", help="take the note away")
+    note.add_argument("text", nargs="*", metavar="TEXT", help="the new note; without it, the current note is printed")
+    note.add_argument("--clear", action="store_true", help="remove the note")
 
 
 def note_run(options: argparse.Namespace) -> int:
     store = Store()
     if options.clear and options.text:
-        raise ConfigError("Both a text and --clear were given; give the text to write it, or --clear to have none.")
+        raise ConfigError("Both a text and --clear were given; give either the text or --clear.")
     if options.clear or options.text:
         found = notes.put(store, options.run, " ".join(options.text))
     else:

@@ -28,18 +28,22 @@ MOST_AT_ONCE = 8  # default limit: every run holds the complete data set in memo
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     made = command(commands, "reproduce", reproduce, with_json=True)
-    made.add_argument("figures", nargs="*", metavar="FIGURE", help="as 3a, 10, poster or appendix-a; all by default")
-    made.add_argument("--size", choices=("quick", "full"), default="quick", help="5 epochs, or 40; quick by default")
-    made.add_argument("--data", default="cifar10", help="another data set than the paper's")
-    made.add_argument("--seeds", type=int, metavar="N", help="at most N seeds of a group")
-    made.add_argument("--epochs", type=int, metavar="N", help="at most so many epochs of a run")
+    made.add_argument(
+        "figures", nargs="*", metavar="FIGURE", help="such as 3a, 10, poster or appendix-a (default: all)"
+    )
+    made.add_argument(
+        "--size", choices=("quick", "full"), default="quick", help="quick: 5 epochs, full: 40 (default quick)"
+    )
+    made.add_argument("--data", default="cifar10", help="a data set other than the paper's")
+    made.add_argument("--seeds", type=int, metavar="N", help="at most N seeds per group")
+    made.add_argument("--epochs", type=int, metavar="N", help="at most N epochs per run")
     made.add_argument(
         "--slots",
         type=int,
-        help="how many runs go at once on each device, from now on; by default one a core, unless it was said before",
+        help="number of runs at once on each device, from now on; by default the last setting, else one per core",
     )
-    made.add_argument("--output", type=Path, metavar="FILE", help="write the results here, too")
-    made.add_argument("--detach", action="store_true", help="queue the runs, print their ids and return")
+    made.add_argument("--output", type=Path, metavar="FILE", help="also write the results to this file")
+    made.add_argument("--detach", action="store_true", help="queue the runs, print their ids and exit")
 
 
 def reproduce(options: argparse.Namespace) -> int:
@@ -90,7 +94,7 @@ def _set_slots(store: Store, wanted: int | None) -> None:
             slots.set_slots(store, kind, wanted)
     elif devices.kinds() == ("cpu",) and slots.chosen(store, "cpu") is None and devices.cores() > 1:
         slots.set_slots(store, "cpu", min(devices.cores(), MOST_AT_ONCE))
-        _tell(f"{slots.slots(store, 'cpu')} runs go at once from now on; --slots says otherwise")
+        _tell(f"{slots.slots(store, 'cpu')} runs run at once from now on; change this with --slots")
 
 
 def _measure(chosen: Sequence[Figure], size: Size, data: str) -> None:
@@ -125,10 +129,10 @@ def _show(outcome: PaperResults | None, chosen: Sequence[Figure], as_json: bool)
     from hierapp.cli.progress import print_frame
 
     for figure in chosen:
-        print(f"\n{figure.title}\n{figure.question}\nThe paper saw: {figure.saw}")
+        print(f"\n{figure.title}\n{figure.question}\nThe paper reports: {figure.saw}")
         result = None if outcome is None else outcome.results.get(figure.id)
         if result is None:
-            print("Here: nothing yet, for a group has no finished run.")
+            print("Here: nothing yet, because a group has no finished run.")
             continue
         if result.table:
             print_frame(pd.DataFrame(result.titled_table()))
@@ -140,7 +144,7 @@ def _show(outcome: PaperResults | None, chosen: Sequence[Figure], as_json: bool)
             print(limit)
 
 
-_SPOKEN = {"agrees": "agrees", "differs": "differs", "cannot tell": "cannot be told"}
+_SPOKEN = {"agrees": "agrees", "differs": "differs", "cannot tell": "is inconclusive"}
 
 
 def _command(options: argparse.Namespace) -> str:

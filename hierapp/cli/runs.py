@@ -26,24 +26,24 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     run = command(commands, "run", run_losses, with_json=True)
     arguments.add_choices(run)
     arguments.add(run)
-    run.add_argument("--seeds", type=int, default=1, help="how many seeds, counted up from --seed")
+    run.add_argument("--seeds", type=int, default=1, help="number of seeds, starting with --seed")
     run.add_argument("--seed", type=int, default=0, help="the first seed")
-    run.add_argument("--slots", type=int, help="how many runs go at once on each device, from now on; by default one")
-    run.add_argument("--priority", type=int, default=0, help="runs of a higher one start first")
-    run.add_argument("--tag", action="append", default=[], metavar="WORD", help="a tag of all these runs; repeat it")
-    run.add_argument("--detach", action="store_true", help="print the runs' ids and return; they go on")
+    run.add_argument("--slots", type=int, help="number of runs at once on each device, from now on (default 1)")
+    run.add_argument("--priority", type=int, default=0, help="runs with a higher priority start first")
+    run.add_argument("--tag", action="append", default=[], metavar="WORD", help="tag for all these runs, repeatable")
+    run.add_argument("--detach", action="store_true", help="print the ids of the runs and exit; the runs continue")
 
     command(commands, "runs", list_runs, with_json=True)
     command(commands, "show", show_run, with_json=True).add_argument("run")
     command(commands, "cancel", cancel_run, with_json=True).add_argument("run")
     resume = command(commands, "resume", resume_run, with_json=True)
     resume.add_argument("run")
-    resume.add_argument("--detach", action="store_true", help="return at once; the run goes on")
+    resume.add_argument("--detach", action="store_true", help="exit at once; the run continues")
     command(commands, "hold", hold_run).add_argument("run")
     command(commands, "release", release_run).add_argument("run")
     move = command(commands, "move", move_run)
     move.add_argument("run")
-    move.add_argument("to", choices=get_args(Place), help="among the waiting runs of its priority")
+    move.add_argument("to", choices=get_args(Place), help="position among the queued runs of its priority")
 
 
 # Printing modules are imported where needed: the rest starts without pandas.
@@ -80,7 +80,9 @@ def list_runs(options: argparse.Namespace) -> int:
 
         progress.print_table(runs)
     else:
-        print("No run yet; start some with `python -m hierapp run --loss cross-entropy --loss hierarchical`.")
+        print(
+            "There are no runs yet; start some with `python -m hierapp run --loss cross-entropy --loss hierarchical`."
+        )
     return DONE
 
 

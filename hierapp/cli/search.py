@@ -27,16 +27,21 @@ POLL_SECONDS = 0.5
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands to the parser; `command` creates them like all others."""
     search = command(commands, "search", search_runs, with_json=True)
-    search.add_argument("name", help="the search's; its runs get the tag search:NAME")
+    search.add_argument("name", help="name of the search; its runs get the tag search:NAME")
     instead = search.add_mutually_exclusive_group()
-    instead.add_argument("--show", action="store_true", help="say how this search stands")
-    instead.add_argument("--resume", action="store_true", help="let it go on where it stopped")
-    instead.add_argument("--stop", action="store_true", help="end its runs; both go on with --resume")
-    search.add_argument("--vary", action="append", default=[], metavar="NAME=RANGE", help=f"what varies: {HOW}")
-    search.add_argument("--trials", type=int, default=20, help="how many configurations are tried; 20 by default")
-    search.add_argument("--at-once", type=int, help="how many wait or run at a time; by default as many as can run")
+    instead.add_argument("--show", action="store_true", help="show the state of this search")
+    instead.add_argument("--resume", action="store_true", help="resume the search")
+    instead.add_argument("--stop", action="store_true", help="stop the search and its runs; --resume continues both")
+    search.add_argument("--vary", action="append", default=[], metavar="NAME=RANGE", help=f"parameter to vary: {HOW}")
+    search.add_argument("--trials", type=int, default=20, help="number of configurations to try (default 20)")
     search.add_argument(
-        "--metric", default="val_accuracy", help=f"{', '.join(METRICS)}: by what trials are judged", metavar="NAME"
+        "--at-once", type=int, help="number of trials queued or running at a time; by default as many as can run"
+    )
+    search.add_argument(
+        "--metric",
+        default="val_accuracy",
+        help=f"{', '.join(METRICS)}: metric that trials are compared by",
+        metavar="NAME",
     )
     search.add_argument(
         "--pruner",
@@ -44,9 +49,9 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         help="; ".join(f"{name}: {what}" for name, what in PRUNERS.items()),
         metavar="NAME",
     )
-    search.add_argument("--sampler-seed", type=int, default=0, help="decides what is tried first")
+    search.add_argument("--sampler-seed", type=int, default=0, help="seed of the sampler")
     search.add_argument("--seed", type=int, default=0, help="of every run")
-    search.add_argument("--detach", action="store_true", help="return at once; the search goes on")
+    search.add_argument("--detach", action="store_true", help="exit at once; the search continues")
     arguments.add_choices(search)
     arguments.add(search)
     command(commands, "searches", list_searches, with_json=True)
@@ -57,7 +62,7 @@ def search_runs(options: argparse.Namespace) -> int:
     if options.show or options.resume or options.stop:
         if options.vary:
             raise ConfigError(
-                "A search that is there keeps what varies; leave --vary out, or begin one of another name."
+                "An existing search keeps its parameters; leave --vary out, or start a search with another name."
             )
         search = journal.find(store, options.name)
         if options.stop:
@@ -69,7 +74,7 @@ def search_runs(options: argparse.Namespace) -> int:
         return _print(search, options)
     if options.name in journal.names(store):
         raise StoreError(
-            f"There is a search {options.name!r} already; see it by --show, go on with it by --resume, or take another"
+            f"A search {options.name!r} already exists; show it with --show, resume it with --resume, or choose another"
             " name."
         )
     search = runner.begin(store, _plan(store, options))
@@ -86,7 +91,10 @@ def list_searches(options: argparse.Namespace) -> int:
     elif len(frame := report.overview(store)):
         progress.print_frame(frame)
     else:
-        print("No search yet; begin one with `python -m hierapp search NAME --loss hierarchical --vary mass=0..1`.")
+        print(
+            "There are no searches yet; start one with `python -m hierapp search NAME --loss hierarchical --vary"
+            " mass=0..1`."
+        )
     return DONE
 
 

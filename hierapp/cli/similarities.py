@@ -25,19 +25,21 @@ DONE = 0
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     group = command(commands, "similarity").add_subparsers(required=True)
-    command(group, "list", list_all, "list the similarities that ship and those that are kept", with_json=True)
-    show = command(group, "show", show_one, "say what a similarity is like", with_json=True)
+    command(group, "list", list_all, "list the shipped and the saved similarities", with_json=True)
+    show = command(group, "show", show_one, "describe a similarity", with_json=True)
     show.add_argument("name", metavar="NAME")
-    keep = command(group, "keep", keep_file, "check a CSV and keep it under a name")
+    keep = command(group, "keep", keep_file, "check a CSV file and save it under a name")
     keep.add_argument("file", metavar="FILE.csv")
-    keep.add_argument("--name", help="by default the file's")
-    keep.add_argument("--data", help="check the classes against this data set's")
-    command(group, "delete", delete_one, "delete a kept one; runs that used it keep it").add_argument("name")
-    embed = command(group, "embed", embed_names, "compute one from the class names of a data set, by a language model")
+    keep.add_argument("--name", help="by default that of the file")
+    keep.add_argument("--data", help="check the classes against those of this data set")
+    command(group, "delete", delete_one, "delete a saved similarity; runs that used it keep it").add_argument("name")
+    embed = command(
+        group, "embed", embed_names, "compute a similarity from the class names of a data set with a language model"
+    )
     embed.add_argument("--data", required=True, help=f"the data set: {', '.join(datasets.catalogue())}")
-    embed.add_argument("--model", default=embeddings.PACKAGED, help="a sentence-transformers model")
-    embed.add_argument("--prompt", default=embeddings.PLAIN, help="the text, with {} for the name")
-    embed.add_argument("-o", "--out", metavar="FILE.csv", help="write a file; by default it is kept under a name")
+    embed.add_argument("--model", default=embeddings.PACKAGED, help="sentence-transformers model")
+    embed.add_argument("--prompt", default=embeddings.PLAIN, help="text, with {} in place of the class name")
+    embed.add_argument("-o", "--out", metavar="FILE.csv", help="write to a file; by default it is saved under a name")
 
 
 def list_all(options: argparse.Namespace) -> int:

@@ -19,12 +19,17 @@ SOUND, BROKEN = 0, 2
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     store = command(commands, "store").add_subparsers(required=True)
-    write = command(store, "backup", write_backup, "write store, trees, drafts and runs into a zip, while runs go on")
+    write = command(
+        store,
+        "backup",
+        write_backup,
+        "write store, trees, drafts and runs into a zip file; runs may continue meanwhile",
+    )
     write.add_argument("file", metavar="FILE.zip")
-    write.add_argument("--without-weights", action="store_true", help="leave weights and checkpoints out")
-    bring = command(store, "restore", restore_backup, "bring a backup back into an empty HIERAPP_HOME")
+    write.add_argument("--without-weights", action="store_true", help="exclude weights and checkpoints")
+    bring = command(store, "restore", restore_backup, "restore a backup into an empty HIERAPP_HOME")
     bring.add_argument("file", metavar="FILE.zip")
-    command(store, "check", check_store, "say whether the store and the runs' folders are sound", with_json=True)
+    command(store, "check", check_store, "check the integrity of the store and of the runs' folders", with_json=True)
 
 
 def write_backup(options: argparse.Namespace) -> int:
@@ -45,7 +50,7 @@ def check_store(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**asdict(report), "is_sound": report.is_sound}))
     elif report.is_sound:
-        print(f"{report.folder} is sound: {pluralize(report.runs, 'run')}, {report.weights} files of weights.")
+        print(f"{report.folder} is intact: {pluralize(report.runs, 'run')}, {report.weights} weight files.")
     else:
         print(*report.problems, sep="\n")
     return SOUND if report.is_sound else BROKEN

@@ -16,7 +16,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     tag = command(commands, "tag", tag_run, with_json=True)
     tag.add_argument("run")
-    tag.add_argument("words", nargs="*", metavar="TAG", help="a word; none takes all tags away")
+    tag.add_argument("words", nargs="*", metavar="TAG", help="a tag; without tags, all are removed")
 
 
 def tag_run(options: argparse.Namespace) -> int:

@@ -18,14 +18,12 @@ DONE = 0
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the parser; `command` creates it like all others."""
     tree = command(commands, "tree").add_subparsers(required=True)
-    check = command(
-        tree, "check", check_tree, "say whether a file is a label tree, and what it is like", with_json=True
-    )
+    check = command(tree, "check", check_tree, "check a label tree file and describe it", with_json=True)
     check.add_argument("file", metavar="FILE")
-    check.add_argument("--data", help="check the leaves against this data set's classes")
+    check.add_argument("--data", help="check the leaves against the classes of this data set")
     draw = command(tree, "show", show_tree, "draw a tree")
     draw.add_argument("file", metavar="FILE")
-    convert = command(tree, "convert", convert_tree, "write a tree in the format of the second file's suffix")
+    convert = command(tree, "convert", convert_tree, "convert a tree to the format of the second file's suffix")
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
     for each in (check, draw, convert):

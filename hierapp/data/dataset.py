@@ -98,9 +98,9 @@ def how_to_get(name: str) -> str:
     """Describe how to get a data set, as the end of a sentence.
 
     >>> how_to_get("cifar10")
-    'click Get on the Start page or run `python -m hierapp data get cifar10`'
+    'click Download on the Start page or run `python -m hierapp data get cifar10`'
     """
-    return f"click Get on the Start page or run `python -m hierapp data get {name}`"
+    return f"click Download on the Start page or run `python -m hierapp data get {name}`"
 
 
 def how_to_mend(dataset: Dataset) -> str:

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from hierapp.errors import HierappError
 
 MEMORY = (
-    "The run needs more memory than the device has free; make the batch or the model smaller, or let fewer runs go at"
-    " once."
+    "The run needs more memory than the device has free; make the batch or the model smaller, or run fewer at once."
 )
 TOO_OLD = (
-    "The NVIDIA driver is too old for this PyTorch; update the driver, install a PyTorch for an older CUDA, or choose"
-    " the device cpu."
+    "The NVIDIA driver is too old for this PyTorch; update the driver, install a PyTorch build for an older CUDA"
+    " version, or choose the device cpu."
 )
 # Error messages of PyTorch and NVIDIA's libraries, and the sentence to show; the first match is used.
 _SENTENCES: tuple[tuple[str, str], ...] = (
@@ -25,18 +24,18 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "device-side assert",
-        "A value on the GPU was out of its range, as a class is for which the network has no output; run it with the"
-        " device cpu, where the log names the place.",
+        "A value on the GPU was out of range, for example a class for which the network has no output; run it on the"
+        " device cpu, where the log shows the location.",
     ),
     (
         "no kernel image is available",
-        "This PyTorch was not built for a GPU of this kind; install one that was, or choose the device cpu.",
+        "This PyTorch does not support this GPU; install a build that does, or choose the device cpu.",
     ),
     ("driver version is insufficient|driver on your system is too old|unsupported toolchain", TOO_OLD),
     (
         "busy or unavailable",
-        "Another process has the GPU for itself; wait for it, or let several share the GPU"
-        " (nvidia-smi --compute-mode=0).",
+        "Another process uses the GPU exclusively; wait for it, or let several processes share the GPU (nvidia-smi"
+        " --compute-mode=0).",
     ),
 )
 # After these errors the process cannot use the GPU any more; a new process often can.
@@ -61,8 +60,8 @@ def describe(error: Exception) -> str:
                 return sentence
         if _GPU.search(first):
             return (
-                f"The GPU gave up ({first[:LONGEST].rstrip('.')}); resume the run, which goes on from its last"
-                " checkpoint, and if that happens again, look at the GPU with nvidia-smi."
+                f"The GPU failed ({first[:LONGEST].rstrip('.')}); resume the run, which continues from its last"
+                " checkpoint, and if it fails again, check the GPU with nvidia-smi."
             )
     return f"Training stopped on an unexpected {type(error).__name__}: {first}; the run's log has the details."
 

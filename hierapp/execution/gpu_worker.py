@@ -97,7 +97,7 @@ class GpuWorker:
                 try:
                     writer.take(os.getpid(), self._identity)
                 except StaleAttemptError:
-                    say(f"run {name} is {run.state} and not this worker's")
+                    say(f"run {name} is {run.state} and does not belong to this worker")
                     return
                 with _own_stream():
                     work(writer, run, run.folder, started=partial(self._recorders.__setitem__, name))

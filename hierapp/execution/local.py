@@ -126,7 +126,7 @@ class LocalBackend:
         if not worker and run.process and processes.is_foreign(run.process):
             if not self._unchanged(run, SILENCE_SECONDS):
                 return None
-            return "The run's process, on another machine or in another container, gives no sign of life."
+            return "The run's process, on another machine or in another container, no longer reports."
         if not worker and processes.alive(run.process):
             return None
         self._workers.pop((run.id, run.attempt), None)
@@ -143,7 +143,9 @@ class LocalBackend:
                 _close(self._of_gpu.pop(card))
         for other in self.store.runs(states=("running",)):
             if other.process == run.process and other.id != run.id:
-                self.store.lose(other, f"The process that it shared with run {run.id} had to be ended.", again=True)
+                self.store.lose(
+                    other, f"The process that it shared with run {run.id} had to be terminated.", again=True
+                )
 
     def close(self) -> None:
         """Close the input of the GPU workers, so that they exit; other workers are independent processes."""
@@ -182,14 +184,14 @@ def _why(code: int | None, killed_for_memory: bool = False) -> str:
     """Describe how a worker ended without a report; the code is None if another scheduler started it."""
     if killed_for_memory:
         return (
-            "The machine ran out of memory, and the system ended the run's process; let fewer runs go at once, or make"
+            "The machine ran out of memory, and the system terminated the run's process; run fewer at once, or make"
             " the batch or the model smaller."
         )
     if code is None:
-        return "The run's process is gone; the machine or the process was stopped from outside."
+        return "The run's process is gone; the machine or the process was stopped externally."
     if code < 0 or code > 128:
         number = -code if code < 0 else code - 128
-        return f"The run's process was ended by signal {number} ({signal.strsignal(number)})."
+        return f"The run's process was terminated by signal {number} ({signal.strsignal(number)})."
     return f"The run's process ended with exit code {code} before the run was done; the run's log has the details."
 
 

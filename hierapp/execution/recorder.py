@@ -129,13 +129,13 @@ class RunRecorder:
         return True
 
     def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
-        notes = [f"The file {name} was broken and is left aside." for name in broken]
+        notes = [f"The file {name} was broken and has been set aside." for name in broken]
         if epoch > 0:
-            notes.append(f"Training goes on from epoch {epoch:.2f}.")
+            notes.append(f"Training resumes from epoch {epoch:.2f}.")
         elif broken:
-            notes.append("Training begins anew.")
+            notes.append("Training starts again.")
         elif self.run.progress > 0:
-            notes.append("There was no checkpoint any more, or none yet; training begins anew.")
+            notes.append("There was no checkpoint; training starts again.")
         for note in notes:
             say(note)
         progress = epoch / self.run.config.epochs
@@ -147,7 +147,7 @@ class RunRecorder:
         self._save_seconds.append(time.monotonic() - self._saved_at)
 
     def not_saved(self, error: OSError) -> None:
-        say(f"no checkpoint could be written ({error.strerror or error}); the one before is kept")
+        say(f"no checkpoint could be written ({error.strerror or error}); the previous one is kept")
 
     def when_there_is_room(self, write: Callable[[], None]) -> None:
         self._patiently(write)
@@ -174,7 +174,7 @@ class RunRecorder:
                 if self.signal is not None:
                     raise SystemExit(128 + self.signal) from error
                 if not told:
-                    say("the disk is full; waiting for room")
+                    say("the disk is full; waiting for free space")
                 told = True
                 time.sleep(PATIENCE_SECONDS)
 

@@ -80,7 +80,7 @@ class Scheduler:
         """Return whether the worker of a run is gone; if it left no report, record that in the store."""
         backend = self._backend(run.launcher or "local")
         if backend.never_started(run):
-            self._tell(f"run {run.id} never began, and waits again")
+            self._tell(f"run {run.id} never started, and is queued again")
             return self.store.unclaim(run)
         why = backend.lost_reason(run)
         if why is None:
@@ -90,7 +90,7 @@ class Scheduler:
             self.store.stopped(run)
         else:
             again = run.lost_count < settings.retries(self.store)
-            self._tell(f"run {run.id} is lost{', and waits again' if again else ''}: {why}")
+            self._tell(f"run {run.id} is lost{', and is queued again' if again else ''}: {why}")
             self.store.lose(run, why, again)
         return True
 
@@ -121,16 +121,16 @@ class Scheduler:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self.store.unclaim(run)
-                raise DiskFull(f"The disk with {run.folder} is full, so that no run can start; make room.") from error
+                raise DiskFull(f"The disk with {run.folder} is full, so no run can start; free some space.") from error
             why = error.strerror or str(error)
-            self.store.lose(run, f"The run's process could not be started ({why}); mend that and resume the run.")
+            self.store.lose(run, f"The run's process could not be started ({why}); fix the problem and resume the run.")
 
     def _stop_by_force(self, run: Run, backend: Backend) -> None:
         if run.cancel_requested is None:
             return
         since = self._asked.setdefault((run.id, run.attempt), time.monotonic())
         if time.monotonic() - since > GRACE_SECONDS:
-            self._tell(f"run {run.id} did not stop when asked, and is ended")
+            self._tell(f"run {run.id} did not stop when asked, and is terminated")
             backend.kill(run)
 
     def _check_charge(self) -> None:
@@ -196,8 +196,8 @@ def _start(store: Store, lock: Held, idle: float = 0.0) -> None:
         processes.spawn(command, store.folder / LOG, environment, files=[lock.descriptor])
     except OSError as error:
         raise StoreError(
-            f"The process that starts runs could not be started ({error.strerror}); mend that, and the runs that"
-            " wait go on with the next command."
+            f"The scheduler could not be started ({error.strerror}); fix the problem, and the queued runs start with the"
+            " next command."
         ) from error
 
 
@@ -252,7 +252,7 @@ def run_scheduler(store: Store, lock: int | None = None, idle: float = 0.0) -> N
 
 
 def _process_queue(store: Store, lock: Held, idle: float = 0.0) -> None:
-    say(f"at work, process {os.getpid()}")
+    say(f"running, process {os.getpid()}")
     scheduler = Scheduler(store, backends(), say, lock.is_mine)
     with lock.beating():
         try:
@@ -261,10 +261,10 @@ def _process_queue(store: Store, lock: Held, idle: float = 0.0) -> None:
             _step_until_idle(scheduler, idle)
         except Superseded:
             # The backends are not closed: what runs there is the other scheduler's.
-            say("another process has taken over, because this one gave no sign of life; it exits")
+            say("another process has taken over, because this one had no heartbeat; it exits")
             return
         scheduler.close()
-    say("nothing is left to do")
+    say("nothing left to do")
 
 
 def _step_until_idle(scheduler: Scheduler, idle: float) -> None:

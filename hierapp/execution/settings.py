@@ -121,8 +121,8 @@ def _checked(value: str) -> str:
         whole, extra = False, ""
     if not whole or extra or any(letter.isspace() for letter in value):
         raise ConfigError(
-            f"Expected the launcher to be local, ray or ray://host:port but got {short(value)}; Ray's usual port is"
-            " 10001."
+            f"Expected the launcher to be local, ray or ray://host:port but got {short(value)}; the default port of Ray"
+            " is 10001."
         )
     return value.rstrip("/")
 

@@ -49,7 +49,7 @@ def work(
             started(recorder)
             return _train(recorder, run, folder, load)
     except StaleAttemptError:
-        say("the run is another worker's by now, or has ended; this one stops")
+        say("the run now belongs to another worker, or has ended; this one stops")
         return False
 
 
@@ -64,7 +64,10 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         recorder.writer.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
         if device.type == "cpu" and (run.assigned_device or "").startswith("cuda"):
-            say("a GPU was meant for it, but this PyTorch finds none that it can use: see its CUDA and the driver's")
+            say(
+                "it was assigned a GPU, but this PyTorch finds none that it can use: check its CUDA version and the"
+                " driver's"
+            )
         same = same_data.refusing_other(run, load or datasets.load)
         test = trainer.train(run.config, run.tree, recorder, folder, same, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
@@ -78,7 +81,7 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
             say("cancelled")
             recorder.end("cancelled")
         else:
-            recorder.end("interrupted", f"{_signal_words(recorder.signal)} A checkpoint was kept.")
+            recorder.end("interrupted", f"{_signal_words(recorder.signal)} A checkpoint was saved.")
         return False
     except Exception as error:
         with suppress(OSError):
@@ -108,7 +111,7 @@ class _signals:  # noqa: N801 - reads as a verb
 
 
 def _signal_words(number: int) -> str:
-    return f"The run's process was asked to end by signal {number} ({signal.strsignal(number)})."
+    return f"The run's process was asked to stop by signal {number} ({signal.strsignal(number)})."
 
 
 def share_cores(run: Run) -> None:
@@ -145,7 +148,7 @@ def main(name: str, attempt: int | None = None) -> int:
     try:
         writer.take(os.getpid(), processes.identity(os.getpid()) or "")
     except StaleAttemptError:
-        say(f"run {run.id} is {run.state} and not this worker's; only a scheduler's claim starts a run")
+        say(f"run {run.id} is {run.state} and does not belong to this worker; only the scheduler starts runs")
         return 2
     return 0 if work(writer, run, run.folder) else 1
 

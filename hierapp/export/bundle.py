@@ -49,7 +49,7 @@ def chosen(store: Store, ids: Sequence[str]) -> list[Run]:
         StoreError: if there is no such run.
     """
     if not ids:
-        raise ConfigError("No run is chosen; name at least one, as `python -m hierapp runs` lists them.")
+        raise ConfigError("No run is chosen; choose at least one from the list of `python -m hierapp runs`.")
     found = {run.id: run for run in map(store.run, ids)}
     return [found[run] for run in sorted(found, key=int)]
 

@@ -27,8 +27,8 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
     lines = [f"| {run.id} | {_cell(names[run.id])} | {_cell(run.config.data)} | {run.state} |" for run in runs]
     unfinished = [run for run in runs if run.state != "finished"]
     told = [
-        f"- Run {run.id} is {run.state} after {run.epoch} of {pluralize(run.config.epochs, 'epoch')}: it has no test"
-        f" metrics, predictions or weights here.{f' {_cell(run.error)}' if run.error else ''}"
+        f"- Run {run.id} is {run.state} after {run.epoch} of {pluralize(run.config.epochs, 'epoch')}: there are no "
+        f"test metrics, predictions or weights.{f' {_cell(run.error)}' if run.error else ''}"
         for run in unfinished
     ]
     files = _files(weights, predictions, logs)
@@ -43,20 +43,22 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
             *lines,
             "",
             *([*told, ""] if told else []),
-            "| file | what it is |",
+            "| file | contents |",
             "| --- | --- |",
             *(f"| `{name.replace(', ', '`, `')}` | {what} |" for name, what in files.items()),
             "",
-            "## Train them anew",
+            "## Train the runs again",
             "",
             "    PYTHONPATH=FOLDER_OF_HIERAPP python reproduce.py [--data FOLDER] [--run RUN]",
             "",
-            "It needs hierapp's code and libraries, best of the versions in `environment.json`, and the data set, but",
-            "neither the app nor its store. Each finished run is trained from its configuration, tree and similarity",
-            "as they stand here, and its test metrics, confusion matrix and weights are compared with those here. On a",
-            "CPU they are the same bit for bit on the same kind of machine with the same versions; elsewhere the last",
-            "digits may differ, and with them the course of the training: the script then shows by how much, and what",
-            "of the machine differs.",
+            "This needs hierapp's code and libraries, preferably in the versions of `environment.json`, and the data"
+            " set, but",
+            "neither the app nor its store. Each finished run is trained with the configuration, tree and similarity",
+            "of this bundle, and its test metrics, confusion matrix and weights are compared with those of the"
+            " bundle. On a",
+            "CPU they are identical bit for bit on the same kind of machine with the same versions; elsewhere the last",
+            "digits may differ, and with them the course of training: the script then shows by how much, and what",
+            "differs between the machines.",
             "",
         ]
     )
@@ -65,34 +67,34 @@ def readme(runs: Sequence[Run], weights: bool, predictions: bool, logs: bool) ->
 def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
     """Return the files of a bundle with a description of each."""
     files = {
-        "runs.csv": "all runs: what they are, their metrics on the test images, tags and notes",
-        "over_seeds.csv": "mean and deviation over the seeds of a group, where there are several",
-        "environment.json": "versions, processor and system of the machine that exported, and of each training",
+        "runs.csv": "all runs: configuration, metrics on the test images, tags and notes",
+        "over_seeds.csv": "mean and standard deviation over the seeds of each group with several seeds",
+        "environment.json": "versions, processor and system of the exporting machine and of each training run",
         "CITATION.cff, citation.bib": "how to cite hierapp",
-        "reproduce.py": "trains the runs anew and says whether they come out the same",
-        "runs/RUN/run.json": "state, times, tags and note, hashes of the data, and what the run was trained with",
-        "runs/RUN/config.json": "the configuration: everything that decides how the run goes, with tree and similarity",
+        "reproduce.py": "trains the runs again and reports whether the results are the same",
+        "runs/RUN/run.json": "state, times, tags and note, hashes of the data, and the environment of the training",
+        "runs/RUN/config.json": "the configuration; with tree and similarity it determines the run",
         "runs/RUN/tree.json": "the label tree; its leaves, in their order, are the classes of all files here",
-        "runs/RUN/similarity.csv": "which classes are similar, if the loss was given that",
-        "runs/RUN/metrics.csv, metrics.parquet": "every metric recorded in training: epoch (1.5 is the middle of the"
-        " second), metric, value",
-        "runs/RUN/confusion_test.csv, confusion_validation.csv": "counts of images, rows true, columns predicted; of"
-        " the test part with the weights of the best epoch, of the validation part after the last epoch",
-        "runs/RUN/test.json": "every metric on the test part, of classes in the order of the tree's leaves",
+        "runs/RUN/similarity.csv": "the class similarity, if the loss uses one",
+        "runs/RUN/metrics.csv, metrics.parquet": "all metrics recorded during training: epoch (1.5 is the middle of "
+        "the second), metric, value",
+        "runs/RUN/confusion_test.csv, confusion_validation.csv": "confusion matrices, rows true, columns predicted: "
+        "of the test set with the weights of the best epoch, of the validation set after the last epoch",
+        "runs/RUN/test.json": "all metrics on the test set; class metrics in the order of the tree's leaves",
     }
     if predictions:
         files["runs/RUN/predictions.csv"] = (
-            "a row a test image: its index in the data set's test part, true and likeliest class, their probabilities"
+            "one row per test image: its index in the test set, true and most likely class, their probabilities"
         )
         files["runs/RUN/outputs.safetensors"] = (
             "the same with the probabilities of all classes: `probabilities` (float16) and `target`"
         )
     if weights:
         files["runs/RUN/model.safetensors"] = (
-            "the weights of the epoch that was tested, with the mean and deviation that images are normalised by"
+            "the weights of the tested epoch, with the mean and standard deviation that images are normalized by"
         )
     if logs:
-        files["runs/RUN/log.txt"] = "what the training printed; it may name folders of the machine"
+        files["runs/RUN/log.txt"] = "the log of the training; it may contain paths of the machine"
     return files
 
 

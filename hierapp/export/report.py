@@ -82,7 +82,7 @@ def _what(page: Page, runs: Sequence[Run], groups: Sequence[Group]) -> None:
         f"{pluralize(len(runs), 'run')}, {done} of them finished, of {pluralize(len(groups), 'group')}:"
         f" {'; '.join(f'{group.label} ({_seeds(group)})' for group in groups) or 'none'}."
     )
-    page.text(f"Made on {datetime.now(UTC):%Y-%m-%d} by hierapp {code_version()}.", soft=True)
+    page.text(f"Created on {datetime.now(UTC):%Y-%m-%d} by hierapp {code_version()}.", soft=True)
     for run in runs:
         if run.state != "finished":
             why = f": {run.error}" if run.error else "."
@@ -112,7 +112,7 @@ def _tables(page: Page, runs: Sequence[Run]) -> None:
     means = summary.over_seeds(summary.table(runs))
     if len(means):
         page.heading("Over seeds", 3)
-        page.text("Mean and deviation (of the sample, over n - 1) of the finished runs of a group.", soft=True)
+        page.text("Mean and sample standard deviation (n - 1) of the finished runs of each group.", soft=True)
         page.table(means.drop(columns=[name for name in same if name in means]))
 
 
@@ -122,7 +122,7 @@ def _tests(page: Page, groups: Sequence[Group]) -> None:
     page.heading("Tests")
     baseline = None if len(groups) <= ALL_PAIRS else groups[0].label
     if baseline is not None:
-        page.text(f"Each group against {baseline} alone: fewer questions, and so a clearer answer to each.", soft=True)
+        page.text(f"Each group is compared with {baseline} only; fewer comparisons give more power to each.", soft=True)
     by_label = {group.label: group for group in groups}
     for metric, words in TESTED.items():
         page.heading(words, 3)
@@ -146,7 +146,7 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
     labels = summary.labels(alike, unique=False)
     page.heading("Curves")
     if len(shown) < len(runs):
-        page.text(f"Of {len(runs)} runs {len(shown)}, one of each group.", soft=True)
+        page.text(f"{len(shown)} of {len(runs)} runs, one of each group.", soft=True)
     for metric, words in (("val_accuracy", "validation accuracy"), ("train_loss", "training loss")):
         curves = {names[run]: values[metric] for run, values in recorded.items() if metric in values}
         if curves:
@@ -156,7 +156,9 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
         else:
             page.text(f"No {words} is recorded yet.", soft=True)
     if len({run.config.loss for run in shown}) > 1:
-        page.text("Different losses have different scales: compare their shapes, not their heights.", soft=True)
+        page.text(
+            "Different losses have different scales: compare the shapes of the curves, not their values.", soft=True
+        )
 
 
 def _name_groups(plot: go.Figure, labels: Mapping[str, str]) -> None:
@@ -172,8 +174,8 @@ def _name_groups(plot: go.Figure, labels: Mapping[str, str]) -> None:
 def _classes(page: Page, runs: Sequence[Run]) -> None:
     page.heading("Class accuracy and weighted class accuracy")
     page.text(
-        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (lca-depth) to what it"
-        " was taken for, so that costly mistakes pull a class down more. Mean over the seeds of a group, test images."
+        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (lca-depth) to its"
+        " predicted class, so costly mistakes reduce the value more. Mean over the seeds of a group, test images."
     )
     for alike in _by_tree(runs):
         groups = grouping.groups(alike)
@@ -210,7 +212,7 @@ def _matrices(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Gr
         distance = confusion.mean_distance(counts, run.tree)
         page.plot(plot, f"{part.capitalize()}; their mean distance (lca-depth) is {distance:.4f}.")
     if len(chosen) > MOST_MATRICES:
-        page.text(f"{len(chosen) - MOST_MATRICES} more are left out; a bundle has them all.", soft=True)
+        page.text(f"{len(chosen) - MOST_MATRICES} more are left out; a bundle contains all of them.", soft=True)
 
 
 def _trees(page: Page, runs: Sequence[Run]) -> None:
@@ -254,7 +256,7 @@ def _environment(page: Page, runs: Sequence[Run]) -> None:
         if found := json.loads(conditions):
             page.text(f"{'Run' if len(ids) == 1 else 'Runs'} {', '.join(ids)} trained with:")
             page.facts(list(found.items()))
-    page.text("This report was made with:")
+    page.text("This report was created with:")
     page.facts([(name, _shown(value)) for name, value in said["exported_with"].items() if value is not None])
 
 

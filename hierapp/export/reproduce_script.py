@@ -48,9 +48,11 @@ class Progress:
 def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
     """Train and compare; return the exit status."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
-    parser.add_argument("--data", help="the folder of the data sets; by default HIERAPP_DATA, or hierapp's own")
-    parser.add_argument("--run", action="append", help="only this run; may be given again")
-    parser.add_argument("--device", help="auto, cuda, mps or cpu; by default what each run was trained on")
+    parser.add_argument(
+        "--data", help="folder of the data sets; by default HIERAPP_DATA, or the default folder of hierapp"
+    )
+    parser.add_argument("--run", action="append", help="only this run, repeatable")
+    parser.add_argument("--device", help="auto, cuda, mps or cpu; by default the device that each run was trained on")
     options = parser.parse_args(arguments)
     if options.data:
         os.environ["HIERAPP_DATA"] = str(Path(options.data).absolute())
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
     finished = [folder for folder in chosen if (folder / "test.json").is_file()]
     for folder in chosen:
         if folder not in finished:
-            print(f"run {folder.name} did not finish: there is nothing to compare with")
+            print(f"run {folder.name} did not finish; there is nothing to compare")
     if not finished:
         return _not_tried("No run is finished; there is nothing to reproduce.")
     try:
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
     except HierappError as error:
         return _not_tried(str(error))
     except (OSError, ValueError, LookupError) as error:
-        return _not_tried(f"The bundle is not whole ({error}); unpack it again.")
+        return _not_tried(f"The bundle is incomplete ({error}); unpack it again.")
     print(f"{sum(same)} of {len(same)} runs are the same, bit for bit")
     return SAME if all(same) else DIFFERS
 
@@ -118,7 +120,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
         told = "" if weights is None else ", and so are the weights"
         print(f"  the same: {len(expected)} test metrics, bit for bit{told}")
         return True
-    for line in differences or ["the weights, though no test figure"]:
+    for line in differences or ["the weights, but no test metric"]:
         print(f"  differs: {line}")
     here = compute.conditions(compute.choose_device(config.device), config.precision)
     now = {**here, "hierapp": code_version()}
@@ -126,9 +128,9 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
         f"{name} {before[name]!r} then, {now[name]!r} now" for name in now if before.get(name, now[name]) != now[name]
     ]
     if others:
-        print(f"  other conditions, which may be why: {'; '.join(others)}")
+        print(f"  different conditions, a possible reason: {'; '.join(others)}")
     elif "torch" not in before:
-        print("  what the run was trained with was not recorded; another machine or version may be why")
+        print("  the environment of the training was not recorded; a different machine or version is a possible reason")
     else:
         print("  machine and versions are the same: configuration, tree, data or code must differ")
     return False
@@ -143,7 +145,7 @@ def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
             continue
         apart = [abs(a - b) for a, b in zip(_flat(value), _flat(other), strict=False)]
         if isinstance(value, list):
-            lines.append(f"{name}, by {max(apart, default=float('nan')):.3g} at most")
+            lines.append(f"{name}, by at most {max(apart, default=float('nan')):.3g}")
         else:
             lines.append(f"{name} {value} then, {other} now")
     return lines

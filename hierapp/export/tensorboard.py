@@ -75,7 +75,7 @@ def as_bytes(store: Store, ids: Sequence[str]) -> bytes:
 
 def _chosen(store: Store, ids: Sequence[str]) -> list[Run]:
     if not is_installed():
-        raise ConfigError(f"TensorBoard's event files need the package tensorboard; {HOW_TO_INSTALL}.")
+        raise ConfigError(f"TensorBoard event files need the package tensorboard; {HOW_TO_INSTALL}.")
     return bundle.chosen(store, ids)
 
 

@@ -146,7 +146,7 @@ def edited(state: State, which: str, edit: Mapping[str, Any]) -> State:
     }
     asked = edit.get("op")
     if not isinstance(asked, str) or asked not in moves:
-        raise ConfigError("The board asked for something that the lab does not know; reload the page.")
+        raise ConfigError("The board sent an unknown request; reload the page.")
     return moves[asked]()
 
 

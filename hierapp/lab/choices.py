@@ -43,7 +43,9 @@ class LossChoice:
         """
         option_values = losses.check_options(name, options or {})
         if option_values.get("similarity", similarity_spec.TREE) != similarity_spec.TREE:
-            raise ConfigError("The lab shows SimLoss with the similarity of the tree; leave the option similarity out.")
+            raise ConfigError(
+                "The lab shows SimLoss with the similarity of the tree only; leave the option similarity out."
+            )
         default = {option.name: option.default for option in losses.find(name).options}
         return cls(name, tuple((key, value) for key, value in option_values.items() if value != default[key]))
 

@@ -112,7 +112,7 @@ def _leaf(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line
         shown = of_log(example.log_z[leaf])
         put_in = f"{factors} = {shown}" if factors != shown else shown
         lines.append(_line(leaf, example.z[leaf], "z = ", put_in, leaf == node, example.tree.nodes[leaf]))
-    return lines, f"The likeliest leaf is {example.tree.nodes[node]}, with {of_log(example.log_z[node])}."
+    return lines, f"The most likely leaf is {example.tree.nodes[node]}, with {of_log(example.log_z[node])}."
 
 
 def _top_down(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
@@ -123,7 +123,7 @@ def _top_down(example: Example, choice: DecoderChoice, node: int) -> tuple[list[
             shown = of_log(example.log_p[child])
             lines.append(_line(child, example.p[child], "p = ", shown, child == taken, tree.nodes[child]))
     steps = ", then ".join(f"{tree.nodes[v]} ({of_log(example.log_p[v])})" for v in path[1:])
-    return lines, f"From the root down the likeliest child each time: {steps}."
+    return lines, f"From the root down, the most likely child at each step: {steps}."
 
 
 def _min_risk(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:
@@ -140,7 +140,7 @@ def _min_risk(example: Example, choice: DecoderChoice, node: int) -> tuple[list[
         risk = value if leaf == node else risk
         shown = f"{put_in} = {number(value)}" if steps else put_in
         lines.append(_line(leaf, value, "risk = ", shown, leaf == node, tree.nodes[leaf]))
-    return lines, f"The leaf of least expected distance ({kind}) is {tree.nodes[node]}, with {number(risk)}."
+    return lines, f"The leaf with the smallest expected distance ({kind}) is {tree.nodes[node]}, with {number(risk)}."
 
 
 def _threshold(example: Example, choice: DecoderChoice, node: int) -> tuple[list[Line], str]:

@@ -21,9 +21,9 @@ Ints = NDArray[np.int64]
 Which = Literal["differ", "mended", "spoilt", "wrong"]
 WHICH: dict[Which, str] = {
     "differ": "both differ",
-    "mended": "the second is right, the first wrong",
-    "spoilt": "the first is right, the second wrong",
-    "wrong": "the first is wrong",
+    "mended": "the second is correct, the first is not",
+    "spoilt": "the first is correct, the second is not",
+    "wrong": "the first is not correct",
 }
 
 
@@ -103,13 +103,13 @@ class Comparison:
     def summary(self) -> str:
         """The comparison in three sentences."""
         one, other, change = self.first, self.second, self.mended - self.spoilt
-        balance = "as many" if change == 0 else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
+        balance = "the same number" if change == 0 else f"{abs(change):,} {'more' if change > 0 else 'fewer'}"
         mistakes = f"{self.mended:,} mistake{'s' * (self.mended != 1)}"
         return (
-            f"{one.rule} and {other.rule} differ on {self.differ:,} of {self.images:,} test images. {other.rule} mends"
-            f" {mistakes} of {one.rule} and makes {self.spoilt:,} that {one.rule} does not: {balance} exactly right."
-            f" The mean distance from the truth is {one.distance:.4f} with {one.rule} and {other.distance:.4f} with"
-            f" {other.rule}."
+            f"{one.rule} and {other.rule} differ on {self.differ:,} of {self.images:,} test images. {other.rule}"
+            f" corrects {mistakes} of {one.rule} and makes {self.spoilt:,} that {one.rule} does not: {balance} exactly"
+            f" correct. The mean distance from the truth is {one.distance:.4f} with {one.rule} and {other.distance:.4f}"
+            f" with {other.rule}."
         )
 
 
@@ -125,7 +125,7 @@ def decoded(outputs: Outputs, tree: LabelTree, choices: Iterable[DecoderChoice] 
         ConfigError: if the classes of the outputs are not the leaves of the tree.
     """
     if outputs.classes != tree.leaves:
-        raise ConfigError("The stored outputs are over other classes than the run's tree; train the run again.")
+        raise ConfigError("The stored outputs have other classes than the run's tree; train the run again.")
     log_probs = outputs.log_probs()
     target = outputs.target.astype(np.int64)
     nodes = {choice.rule: predicted(log_probs, tree, choice) for choice in choices}

@@ -60,7 +60,7 @@ class Example:
         # Convert to plain floats, so that examples can be compared, hashed and stored.
         object.__setattr__(self, "logits", tuple(float(logit) for logit in self.logits))
         if not all(abs(logit) <= LIMIT for logit in self.logits):
-            raise ConfigError(f"Expected logits that are numbers from {-LIMIT:g} to {LIMIT:g}.")
+            raise ConfigError(f"Expected logits from {-LIMIT:g} to {LIMIT:g}.")
         if not 0 <= self.target < len(self.tree.leaves):
             raise ConfigError(
                 f"Expected the true leaf to be a position from 0 to {len(self.tree.leaves) - 1} but got {self.target}."
@@ -94,7 +94,7 @@ class Example:
             ConfigError: unless there is one finite number per leaf.
         """
         if len(log_probs) != len(tree.leaves) or not all(math.isfinite(each) for each in log_probs):
-            raise ConfigError(f"Expected {len(tree.leaves)} finite log-probabilities, one a leaf.")
+            raise ConfigError(f"Expected {len(tree.leaves)} finite log-probabilities, one per leaf.")
         return cls(tree, tuple(centred(tree, node_log_sums(tree, log_probs)[1:])), target)
 
     @classmethod
@@ -105,7 +105,7 @@ class Example:
             ConfigError: unless there is one number per leaf, none negative, and they add up to 1 within 0.001.
         """
         if len(probabilities) != len(tree.leaves) or not all(0 <= each <= 1.001 for each in probabilities):
-            raise ConfigError(f"Expected {len(tree.leaves)} probabilities from 0 to 1, one a leaf.")
+            raise ConfigError(f"Expected {len(tree.leaves)} probabilities from 0 to 1, one per leaf.")
         if abs(math.fsum(probabilities) - 1) > 1e-3:
             raise ConfigError(f"Expected probabilities that add up to 1 but got {math.fsum(probabilities):g}.")
         return cls.from_leaf_log_probs(tree, [math.log(max(each, SMALLEST)) for each in probabilities], target)

@@ -173,8 +173,9 @@ def printed(example: Example) -> Printed:
         logits[v - 1] = float(np.logaddexp.reduce(others)) + math.log(p) - math.log1p(-p)
         fall.append((p, -float(engine.values(loss, [logits], example.target)[0])))
     summary = (
-        f"With the printed minus sign (4) is {number(-mended)} here, never above 0, and falls without bound as the"
-        " true decision's probability falls: the worst network would be the best, so the plus sign is meant."
+        f"With the printed minus sign, (4) is {number(-mended)} here. It is never above 0 and decreases without bound"
+        " as the probability of the true decision decreases: the worst network would be the best, so the sign must be"
+        " plus."
     )
     return Printed(-mended, mended, tuple(fall), summary)
 
@@ -184,7 +185,7 @@ def _coordinates(example: Example, like: Example, loss: TreeLoss, space: Space) 
     from hierapp.lab import engine
 
     if example.tree != like.tree:
-        raise ConfigError("The points of a slice lie over different trees; choose points of one tree.")
+        raise ConfigError("The points of a slice belong to different trees; choose points of one tree.")
     if space not in SPACES:
         raise ConfigError(f"Expected the space to be one of {', '.join(SPACES)} but got {space!r}.")
     logits = engine.read(example, loss)
@@ -212,11 +213,11 @@ def _judged(title: str, space: Space, at: Sequence[float], values: Sequence[floa
     words = "the logits" if space == "logits" else "the probabilities"
     if not below:
         summary = (
-            f"Not convex in {words}: at {number(float(where[worst]))} of the way the curve is"
+            f"Not convex in {words}: at {number(float(where[worst]))} of the way, the curve is"
             f" {number(float(over[worst]))} above its chord."
         )
     elif bends:
-        summary = f"Not convex in {words}: the curve stays below this chord but bends down on the way."
+        summary = f"Not convex in {words}: the curve stays below this chord, but part of it is concave."
     else:
         summary = f"Convex in {words} along this line: the curve lies below its chord."
     return Slice(

@@ -96,10 +96,10 @@ def least(tree: LabelTree, truth: Sequence[float], targets: str = "path", mass: 
     off = float(abs(q[worst] - t[worst]))
     name = tree.leaves[worst]
     summary = (
-        "The expected loss is least at the truth."
+        "The expected loss has its minimum at the true probabilities."
         if off < 1e-6
-        else f"The expected loss is least where {name} has probability {number(float(q[worst]))}; the truth is"
-        f" {number(float(t[worst]))}."
+        else f"At the minimum of the expected loss {name} has probability {number(float(q[worst]))}; the true "
+        f"probability is {number(float(t[worst]))}."
     )
     return Minimizer(
         tree,
@@ -150,14 +150,14 @@ def walk(
 def _checked(tree: LabelTree, truth: Sequence[float], targets: str, mass: float) -> Floats:
     size = len(tree.leaves)
     if size > MOST_LEAVES:
-        raise ConfigError(f"The tree has {size} leaves; the minimizer is found for at most {MOST_LEAVES}.")
+        raise ConfigError(f"The tree has {size} leaves; the minimizer is computed for at most {MOST_LEAVES}.")
     if targets not in TARGETS:
         raise ConfigError(f"Expected targets to be one of {', '.join(TARGETS)} but got {targets!r}.")
     if not (math.isfinite(mass) and mass >= 0):
         raise ConfigError(f"Expected a mass of 0 or more but got {mass:g}.")
     given = np.array(truth, np.float64)
     if given.shape != (size,) or not (given >= 0).all() or not abs(given.sum() - 1) < 1e-6:
-        raise ConfigError(f"Expected a truth of {size} probabilities, one a leaf, that add up to 1.")
+        raise ConfigError(f"Expected {size} true probabilities, one per leaf, that add up to 1.")
     normalised: Floats = given / given.sum()
     return normalised
 

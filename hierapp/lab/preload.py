@@ -35,6 +35,6 @@ def _load() -> None:
         judge_all(start().example)
         decide_all(start().example)
     except (ImportError, OSError) as error:
-        _failure.append(f"The losses cannot be computed here, for PyTorch does not load ({error}); install it anew.")
+        _failure.append(f"The losses cannot be computed because PyTorch does not load ({error}); reinstall it.")
     finally:
         _done.set()

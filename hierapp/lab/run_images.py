@@ -63,11 +63,11 @@ def outputs_of(run: Run) -> Outputs:
         found = None
     if found is None:
         raise StoreError(
-            f"Run {run.id} has no stored test outputs on this machine; only a finished run of this version has them:"
-            " train it again."
+            f"Run {run.id} has no stored test outputs on this machine; only finished runs have them: train the run"
+            " again."
         )
     if found.classes != run.tree.leaves:
-        raise StoreError(f"The outputs of run {run.id} are over other classes than its tree; train it again.")
+        raise StoreError(f"The outputs of run {run.id} have other classes than its tree; train the run again.")
     return found
 
 
@@ -81,7 +81,7 @@ def image_of(run: Run, image: int) -> RunImage:
     count = len(found.target)
     if not 0 <= image < count:
         raise StoreError(
-            f"Run {run.id} has {count:,} test images, from 0 to {count - 1:,}, and none with the number {image}."
+            f"Run {run.id} has {count:,} test images, numbered 0 to {count - 1:,}, but none with the number {image}."
         )
     log_probs = found.log_probs(np.array([image]))[0].tolist()
     return RunImage(
@@ -102,10 +102,10 @@ def find(run: str, image: str) -> RunImage:
         StoreError: if the image number is invalid, or the run or the image is not on this machine.
     """
     if not (image.isascii() and image.isdecimal() and len(image) < 10):
-        raise StoreError(f"The address asks for test image {image[:20]!r}, which is no number of an image.")
+        raise StoreError(f"The test image {image[:20]!r} in the address is not a valid image number.")
     known = [each for each in _store(paths.home()).runs([run]) if each.id == run]
     if not known:
-        raise StoreError(f"There is no run {one_line(run)[:20]!r} on this machine; runs are numbered on each anew.")
+        raise StoreError(f"There is no run {one_line(run)[:20]!r} on this machine; each machine numbers its own runs.")
     return image_of(known[0], int(image))
 
 
@@ -153,8 +153,7 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
     changed = ContentHashes(test=run.content.test).differ(now)
     if changed or len(labels) != len(found.target) or not np.array_equal(leaf_of_class[labels], found.target):
         raise StoreError(
-            f"The data set {run.config.data!r} is not the one any more on which run {run.id} was tested; its pictures"
-            " are not shown."
+            f"The data set {run.config.data!r} has changed since run {run.id} was tested; its images are not shown."
         )
     return [pixels[place] for place in np.asarray(images, np.int64).tolist()]
 

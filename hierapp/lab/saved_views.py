@@ -112,7 +112,7 @@ def _read(file: Path) -> tuple[State, str]:
 
     content = _bytes(file)
     if content is None:
-        raise broken("it cannot be read, or is too large")
+        raise broken("it cannot be read or is too large")
     try:
         about = json.loads(content.decode("utf-8", "surrogatepass"))
         tree = checked_tree(about["tree"]["names"], about["tree"]["parents"])
@@ -126,7 +126,7 @@ def _read(file: Path) -> tuple[State, str]:
     except HierappError as error:
         raise broken(str(error).rstrip(".")) from None
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise broken("it is no view, or was cut short") from None
+        raise broken("it is not a view, or was truncated") from None
     if opened.complaints:
         raise broken(opened.complaints[0].rstrip("."))
     known = name if isinstance(name, str) and _is(name, tree) else None

@@ -43,6 +43,6 @@ def split(name: str, example: Example, option_values: Mapping[str, Any], value: 
         return tuple(SPLITS[name](example, option_values))
     return (
         Term(
-            "value", "value", (Contribution(example.target_node, value, "", ""),), "This loss has no split of its own."
+            "value", "value", (Contribution(example.target_node, value, "", ""),), "This loss is not split into terms."
         ),
     )

@@ -30,7 +30,7 @@ def cross_entropy(example: Example, option_values: Mapping[str, Any]) -> list[Te
         )
         for leaf, log_p in _leaves(example)
     )
-    note = "A share of the target is spread evenly over all leaves, so that certainty costs."
+    note = "A share of the target is distributed uniformly over all leaves, so certainty is penalized."
     return [*terms, Term("smoothing", "label smoothing", contributions, note)]
 
 
@@ -46,7 +46,7 @@ def regularized(example: Example, option_values: Mapping[str, Any]) -> list[Term
         )
         for leaf, log_p in _leaves(example)
     )
-    note = "The negative entropy: it lowers the loss of unsure outputs, and knows nothing of the tree."
+    note = "The negative entropy: it lowers the loss of uncertain outputs and does not use the tree."
     return [_own(example, 1.0), Term("entropy", "negative entropy", contributions, note, constant=penalty == 0)]
 
 
@@ -61,10 +61,12 @@ def soft_labels(example: Example, option_values: Mapping[str, Any]) -> list[Term
         t = math.exp(share)
         cross.append(contribution(leaf, -t * log_p, "t · −log p", f"{of_log(share)} · −log {of_log(log_p)}"))
         own.append(contribution(leaf, t * share, "t · log t", f"{of_log(share)} · log {of_log(share)}"))
-    spread = f"The target t spreads over near classes, by the distance {kind}."
+    spread = f"The target t is spread over nearby classes by the distance {kind}."
     return [
         Term("cross-entropy", "cross-entropy against t", tuple(cross), spread),
-        Term("target", "negative entropy of t", tuple(own), "Constant: no logit is in it.", constant=True),
+        Term(
+            "target", "negative entropy of t", tuple(own), "Constant: it does not depend on the logits.", constant=True
+        ),
     ]
 
 
@@ -82,7 +84,7 @@ def simloss(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     credit = contribution(
         example.target_node, own - log_sum, "log p(y) − log Σ S p", f"log {of_log(own)} − log ({total})"
     )
-    note = "Similar classes give the true one part of the credit: the loss falls from −log p(y) to −log Σ S p."
+    note = "Similar classes add to the probability of the true one: the loss falls from −log p(y) to −log Σ S p."
     return [_own(example, 1.0), Term("credit", "credit for similar classes", (credit,), note)]
 
 
@@ -108,7 +110,7 @@ def level_wise(example: Example, option_values: Mapping[str, Any]) -> list[Term]
         node = path[min(level, len(path) - 1)]
         put_in = f"{number(weight)} · −log {of_log(example.log_z[node])}"
         contributions.append(contribution(node, -weight * example.log_z[node], "w · −log z(v)", put_in, level))
-    note = "At each level the class is the true leaf's ancestor there."
+    note = "At each level the target is the true leaf's ancestor."
     return [Term("levels", "cross-entropy of each level", tuple(contributions), note)]
 
 
@@ -125,7 +127,7 @@ def _own(example: Example, share: float) -> Term:
     else:
         put_in = f"{number(share)} · −log {of_log(log_p)}"
         own = contribution(example.target_node, -share * log_p, "(1 − ε) · −log p(y)", put_in)
-    return Term("cross-entropy", "cross-entropy", (own,), "It reads the true leaf's probability alone.")
+    return Term("cross-entropy", "cross-entropy", (own,), "It depends on the true leaf's probability only.")
 
 
 def _beside(example: Example, node: int) -> float:

@@ -13,17 +13,17 @@ from hierapp.lab.numbers import number, of_log
 
 def conditional(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """-log p(v) of each decision on the true path."""
-    return [_path_term([_surprise(example, v) for v in example.true_path[1:]], "Every decision counts alike.")]
+    return [_path_term([_surprise(example, v) for v in example.true_path[1:]], "Every decision has the same weight.")]
 
 
 def hierarchical(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """The paper's eq. (2): path term, mass term, and soft labels off the path if their weight is not 0."""
     tree, path = example.tree, example.true_path
     if option_values["targets"] == "leaf":
-        first = _path_term([_surprise(example, v) for v in path[1:]], "Leaf targets: every decision counts once.")
+        first = _path_term([_surprise(example, v) for v in path[1:]], "Leaf targets: every decision has weight 1.")
     else:
         steps = [_weighted(example, v, float(len(path) - at), "s(v)") for at, v in enumerate(path[1:], start=1)]
-        first = _path_term(steps, "Path targets: s(v) counts the steps left to the leaf, v's own included.")
+        first = _path_term(steps, "Path targets: s(v) is the number of remaining steps to the leaf, including v.")
     mass, internal = option_values["mass"], tree.internal_nodes.tolist()
     contributions = tuple(
         contribution(i, mass * example.z[i], "m · z(v)", f"{number(mass)} · {of_log(example.log_z[i])}")
@@ -31,14 +31,15 @@ def hierarchical(example: Example, option_values: Mapping[str, Any]) -> list[Ter
     )
     levels = int(tree.depth.max()) - 1
     note = (
-        f"Constant: all leaves are equally deep, so that each of the {levels} internal levels holds probability 1."
+        f"Constant: all leaves have the same depth, so each of the {levels} internal levels has probability 1."
         if tree.is_uniform_depth
-        else "Not constant: a deep leaf has more inner nodes above it, so this term charges each leaf by its depth."
+        else "Not constant: a deep leaf has more internal nodes above it, so this term penalizes each leaf by its "
+        "depth."
     )
     constant = tree.is_uniform_depth or mass == 0
     terms = [
         first,
-        Term("mass", "mass of the inner nodes", contributions, note if mass else "Its weight is 0.", constant),
+        Term("mass", "mass of the internal nodes", contributions, note if mass else "Its weight is 0.", constant),
     ]
     return terms + _soft(example, option_values, lambda node: 1.0, "")
 
@@ -68,8 +69,8 @@ def hxe(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
         _weighted(example, v, math.exp(-alpha * step) / total, "w(v)")
         for step, v in enumerate(example.true_path[1:], 1)
     ]
-    said = " over the sum of all nodes' weights" if option_values["normalize"] else ""
-    return [_path_term(contributions, f"w(v) falls by e^−{number(alpha)} at each step away from the root{said}.")]
+    said = " divided by the sum of all node weights" if option_values["normalize"] else ""
+    return [_path_term(contributions, f"w(v) decreases by e^−{number(alpha)} at each step away from the root{said}.")]
 
 
 def _path_term(contributions: list[Contribution], note: str) -> Term:
@@ -104,5 +105,5 @@ def _soft(
         symbols = f"soft{' / n' if mean else ''}{divided} · KL(uniform ‖ p)"
         put_in = f"{number(factor)} · ({number(surprise)} − log {len(below)})"
         contributions.append(contribution(i, value, symbols, put_in))
-    note = "Off the true path every decision is pulled towards the uniform one; KL is 0 there."
+    note = "Off the true path every decision is pulled towards the uniform distribution, where KL is 0."
     return [Term("soft", "soft labels off the path", tuple(contributions), note, constant=not contributions)]

@@ -14,11 +14,11 @@ from hierapp.lab.landscape import Space
 # What a step can show.
 SHOWS = {
     "tree": "the tree with p on its edges and z on its nodes, the true path marked",
-    "formulas": "the losses' terms and parts with the numbers put in",
+    "formulas": "the losses' terms and parts with their numbers",
     "losses": "the losses side by side: value, split, gradient on each logit",
     "decoders": "the decoders side by side with their arithmetic",
-    "minimizer": "where the expected hierarchical loss is least, under the step's truth",
-    "walk": "the minimizer on trees that are more and more unbalanced",
+    "minimizer": "the minimum of the expected hierarchical loss under the step's true probabilities",
+    "walk": "the minimizer on increasingly unbalanced trees",
     "slice": "each loss between the step's example and its second point, chord against curve",
     "surface": "each loss over the two directions from the example to the second and third point",
     "printed": "the paper's (4) with its printed minus sign",

@@ -13,12 +13,12 @@ _EVEN = conditionals(animal=0.6, cat=0.4, truck=0.5)
 ONE_PATH = Story(
     "one-path",
     "One image, one tree, one path",
-    "What a tree of classes is, and what a network with a logit a node says.",
+    "What a tree of classes is, and what a network with one logit per node predicts.",
     (
         Step(
             "The true path",
-            "A network looks at a picture of a cat. Its classes are the leaves of a tree. The way from the root to cat"
-            " is the true path: two decisions, first animal, then cat.",
+            "A network classifies a picture of a cat. Its classes are the leaves of a tree. The path from the root to"
+            " cat is the true path: two decisions, first animal, then cat.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -26,8 +26,8 @@ ONE_PATH = Story(
         ),
         Step(
             "A decision at each node",
-            "At each inner node a softmax shares 1 among the children. Here the network gives animal 0.8, and among"
-            " the animals cat 0.5. Move a logit: only its brothers and sisters change with it.",
+            "At each internal node a softmax distributes probability 1 among the children. Here the network gives"
+            " animal 0.8, and among the animals cat 0.5. Move a logit: only its siblings change with it.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -36,8 +36,8 @@ ONE_PATH = Story(
         ),
         Step(
             "Down the path, multiply",
-            "The probability of a node is the product along its path: for cat 0.8 · 0.5 = 0.4. So the leaves add up"
-            " to 1, and each inner node has the sum of the leaves below it.",
+            "The probability of a node is the product along its path: for cat 0.8 · 0.5 = 0.4. The leaves add up to"
+            " 1, and each internal node has the sum of the leaves below it.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -48,7 +48,7 @@ ONE_PATH = Story(
         ),
         Step(
             "Down the path, add the surprise",
-            "A loss counts surprise, −log p. Along the path surprises add up where probabilities multiply: 0.223 for"
+            "A loss measures surprise, −log p. Along the path probabilities multiply and surprises add up: 0.223 for"
             " animal and 0.693 for cat make 0.916, which is −log 0.4.",
             FIGURE_7,
             "cat",
@@ -64,12 +64,12 @@ ONE_PATH = Story(
 PUSHES = Story(
     "pushes",
     "What each loss pushes",
-    "The gradient on each logit: who is pushed up, who down, and who is never touched.",
+    "The gradient on each logit: which ones increase, which decrease, and which do not change.",
     (
         Step(
             "Cross-entropy pushes every leaf",
-            "Cross-entropy reads one logit a leaf. It pushes cat up by 1 − 0.4 = 0.6, and every other leaf down by"
-            " its own probability. The tree plays no part.",
+            "Cross-entropy uses one logit per leaf. It pushes cat up by 1 − 0.4 = 0.6, and every other leaf down by"
+            " its own probability. The tree has no effect.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -81,7 +81,7 @@ PUSHES = Story(
         Step(
             "A softmax over siblings pushes the true path",
             "The same probabilities and the same value, read node by node. Animal is pushed up by 0.2 and cat by 0.5,"
-            " against their siblings. Truck and ship hang off the true path: this loss never touches them.",
+            " against their siblings. Truck and ship are not on the true path: this loss does not affect them.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -92,8 +92,8 @@ PUSHES = Story(
         ),
         Step(
             "The hierarchical loss weighs the upper decision more",
-            "Now animal counts s = 2 times, for two nodes of the path lie at it or below it, and cat once. The push"
-            " on animal doubles to 0.4. The second term adds 2 here and pushes nothing; story 5 tells why.",
+            "Now animal has weight s = 2, because two nodes of the path are at or below it, and cat has weight 1. The"
+            " push on animal doubles to 0.4. The second term adds 2 here and has no gradient; story 5 explains why.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -116,8 +116,9 @@ PUSHES = Story(
         ),
         Step(
             "Soft labels reach off the path",
-            "With soft labels the decisions off the path get a target too: all children alike. Truck had 0.95 of the"
-            " vehicles, so it is now pushed down by 0.45 and ship up. No logit is left untouched.",
+            "With soft labels the decisions off the path have a target too: the uniform distribution over the"
+            " children. Truck has 0.95 of the vehicles, so it is now pushed down by 0.45 and ship up. Every logit has"
+            " a gradient.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -127,9 +128,9 @@ PUSHES = Story(
             must_show=("0.83", "+0.45"),
         ),
         Step(
-            "All of them, and where they lead",
-            "Ten losses on the same example. Take one gradient step, then a hundred. Each raises cat,"
-            " in its own way, and not every one up to certainty.",
+            "All losses compared",
+            "Ten losses on the same example. Take one gradient step, then a hundred. Each loss increases cat, but not"
+            " all of them up to certainty.",
             FIGURE_7,
             "cat",
             _GOOD,
@@ -143,12 +144,12 @@ PUSHES = Story(
 CAT_TRUCK = Story(
     "cat-truck",
     "The cat that became a truck",
-    "Figure 7 of the paper: a network that is sure of an animal, and yet says truck.",
+    "Figure 7 of the paper: a network that is confident in an animal, and yet predicts truck.",
     (
         Step(
-            "Likely an animal, likeliest a truck",
-            "The picture shows a cat. The network gives animal 0.6, but shares that among three animals: cat has"
-            " 0.6 · 0.4 = 0.24. Of the vehicles it sees almost only truck: 0.4 · 0.95 = 0.38.",
+            "Animal is likely, truck is most likely",
+            "The picture shows a cat. The network gives animal 0.6, but shares that among three animals: cat has 0.6"
+            " · 0.4 = 0.24. Among the vehicles it gives almost all to truck: 0.4 · 0.95 = 0.38.",
             FIGURE_7,
             "cat",
             _FIGURE,
@@ -156,8 +157,8 @@ CAT_TRUCK = Story(
         ),
         Step(
             "By leaves: a truck",
-            "Taking the likeliest leaf gives truck, 0.38 against 0.24. The network thought that an animal was likelier"
-            " than a vehicle, and we did not listen.",
+            "The most likely leaf is truck, 0.38 against 0.24. The network rates animal above vehicle, but this"
+            " decoder ignores it.",
             FIGURE_7,
             "cat",
             _FIGURE,
@@ -167,9 +168,9 @@ CAT_TRUCK = Story(
             must_show=("0.38", "0.24", "truck", "cat"),
         ),
         Step(
-            "From the top down: a cat",
-            "Going down from the root, always to the likeliest child: animal, 0.6, then cat, 0.4. Same numbers, other"
-            " answer.",
+            "Top-down: a cat",
+            "From the root, always to the most likely child: animal, 0.6, then cat, 0.4. The same numbers give a"
+            " different answer.",
             FIGURE_7,
             "cat",
             _FIGURE,
@@ -179,9 +180,9 @@ CAT_TRUCK = Story(
             must_show=("animal (0.6), then cat (0.4)", "0.38", "truck"),
         ),
         Step(
-            "By least risk: a cat",
-            "Ask instead which answer will be least far from the truth. If it is a dog or a horse, cat is off by"
-            " 1 step and truck by 2. Expected: 1.16 for cat, 1.22 for truck.",
+            "By minimum risk: a cat",
+            "Choose the answer with the smallest expected distance from the truth. If the image shows a dog or a"
+            " horse, cat is off by 1 step and truck by 2. Expected distance: 1.16 for cat, 1.22 for truck.",
             FIGURE_7,
             "cat",
             _FIGURE,
@@ -192,8 +193,8 @@ CAT_TRUCK = Story(
         ),
         Step(
             "By a threshold: an animal",
-            "Or do not say more than one knows. The deepest node with at least 0.5 is animal, 0.6: less exact than"
-            " cat, and right.",
+            "Or predict only what is certain enough. The deepest node with at least 0.5 is animal, 0.6: less specific"
+            " than cat, and correct.",
             FIGURE_7,
             "cat",
             _FIGURE,
@@ -202,8 +203,8 @@ CAT_TRUCK = Story(
             must_show=("animal", "0.6", "cat", "truck"),
         ),
         Step(
-            "Why training lets it happen",
-            "On pictures of cats a path loss never touches truck and ship, so nothing tells the network to be unsure"
+            "Why training does not prevent it",
+            "On pictures of cats a path loss does not affect truck and ship, so nothing makes the network uncertain"
             " among vehicles. Soft labels do: they push truck down from 0.95 towards one half.",
             FIGURE_7,
             "cat",
@@ -214,9 +215,9 @@ CAT_TRUCK = Story(
             must_show=("0.38", "+0.45", "truck"),
         ),
         Step(
-            "With even vehicles, cat wins",
-            "Suppose soft labels get all they ask for. Then truck has 0.4 · 0.5 = 0.2, less than the cat's 0.24, and"
-            " the likeliest leaf is cat as well. Whether training gets there is a question for experiments.",
+            "With uniform vehicles, cat wins",
+            "Suppose soft labels reach their target. Then truck has 0.4 · 0.5 = 0.2, less than the 0.24 of cat, and"
+            " the most likely leaf is cat as well. Whether training gets there is a question for experiments.",
             FIGURE_7,
             "cat",
             _EVEN,

@@ -46,7 +46,7 @@ TREE_MATTERS = Story(
         _on(
             "cifar10",
             "The semantic tree",
-            "Ten classes, grouped by what they are. The network gives cat 0.35 and dog 0.25. Remember two values:"
+            "Ten classes, grouped by meaning. The network gives cat 0.35 and dog 0.25. Remember two values:"
             " cross-entropy 1.05, and the distance that the probabilities would have to travel, 2.5.",
             "1.05",
             "4.78",
@@ -55,9 +55,9 @@ TREE_MATTERS = Story(
         _on(
             "cifar10-adversarial",
             "The adversarial tree",
-            "The same probabilities, but cat and dog now meet at the root only. Cross-entropy is still 1.05, and so is"
-            " the sum of −log p along the path: whatever the tree, it is −log z(cat). What weighs decisions or"
-            " distances has changed.",
+            "The same probabilities, but the lowest common ancestor of cat and dog is now the root. Cross-entropy is"
+            " still 1.05, and so is the sum of −log p along the path: whatever the tree, it is −log z(cat). What"
+            " weighs decisions or distances has changed.",
             "1.05",
             "5.6",
             "3.44",
@@ -65,7 +65,7 @@ TREE_MATTERS = Story(
         _on(
             "cifar10-wide",
             "The wide tree",
-            "Two groups, one level of decisions less. Fewer edges, so a shorter way to travel: 1.7.",
+            "Two groups, one level of decisions less. With fewer edges the distance is shorter: 1.7.",
             "1.05",
             "3.27",
             "1.7",
@@ -74,7 +74,8 @@ TREE_MATTERS = Story(
             "cifar10-binary",
             "The binary tree",
             "Two children at each node, and leaves of different depth. Deeper paths have more terms, so the value of"
-            " the hierarchical loss grows. Values of different trees do not compare; pushes and answers do.",
+            " the hierarchical loss is larger. Values are not comparable between trees; gradients and predictions"
+            " are.",
             "1.05",
             "5.84",
             "2.8",
@@ -82,8 +83,8 @@ TREE_MATTERS = Story(
         _on(
             "cifar10-flat",
             "The flat tree",
-            "No groups at all. The hierarchical loss is cross-entropy plus 1, for the root's mass. Every tree agreed"
-            " on 1.05: with such losses the tree changes the way to the answer, not the answer that is best.",
+            "No groups at all. The hierarchical loss is cross-entropy plus 1, for the root's mass. Cross-entropy is"
+            " 1.05 for every tree: with such losses the tree changes the path of training, not the optimal answer.",
             "1.05",
             "2.05",
             "1.3",
@@ -113,12 +114,12 @@ def _minimizer(title: str, text: str, targets: str, mass: float, *must_show: str
 SECOND_TERM = Story(
     "second-term",
     "The second term",
-    "A constant on trees of uniform depth; on ragged ones it decides whether the loss is honest.",
+    "A constant on trees of uniform depth; on ragged trees it decides whether the loss is proper.",
     (
         Step(
             "Equally deep leaves: a constant",
-            "The hierarchical loss adds the probabilities of all inner nodes. Here: 1 for the root, and animal and"
-            " vehicle, which make 1 together. That is 2 whatever the logits: a constant, without any push.",
+            "The hierarchical loss adds the probabilities of all internal nodes. Here: 1 for the root, and 1 in total"
+            " for animal and vehicle. The sum is 2 for any logits: a constant without gradient.",
             FIGURE_7,
             "cat",
             conditionals(animal=0.6, cat=0.4, truck=0.95),
@@ -129,8 +130,8 @@ SECOND_TERM = Story(
         ),
         Step(
             "Ragged leaves: not a constant",
-            "Now d is a child of the root, and b and c lie two steps deeper. The term is 1 + 0.75 + 0.5 = 2.25 here,"
-            " and it falls as d becomes likelier: deep leaves pay for the nodes above them.",
+            "Now d is a child of the root, and b and c are two steps deeper. The term is 1 + 0.75 + 0.5 = 2.25 here,"
+            " and it decreases as d becomes more likely: deep leaves are penalized for the nodes above them.",
             RAGGED,
             "d",
             _QUARTERS,
@@ -140,17 +141,17 @@ SECOND_TERM = Story(
             must_show=("2.25", "0.75", "0.5"),
         ),
         _minimizer(
-            "Path targets with the term: honest",
-            "Let all four leaves be equally frequent. Where is the expected loss least? With path targets and the term"
-            " exactly at the truth, 0.25 each: what the first term favours, the second charges.",
+            "Path targets with the term: proper",
+            "Let all four leaves be equally frequent. Where is the minimum of the expected loss? With path targets"
+            " and the term it is at the true probabilities, 0.25 each: the second term cancels the bias of the first.",
             "path",
             1.0,
             "0.25",
         ),
         _minimizer(
             "Leaf targets with the term: d wins",
-            "With leaf targets the first term favours nobody, yet the second still charges deep leaves. The best"
-            " network would give d 0.61 where the truth is 0.25.",
+            "With leaf targets the first term has no bias, but the second still penalizes deep leaves. The optimal"
+            " network gives d 0.61 where the truth is 0.25.",
             "leaf",
             1.0,
             "0.61",
@@ -158,7 +159,7 @@ SECOND_TERM = Story(
         ),
         _minimizer(
             "Path targets without it: d loses",
-            "With path targets and no second term, nothing is charged for depth. The best network gives d 0.11.",
+            "With path targets and no second term, depth is not penalized. The optimal network gives d 0.11.",
             "path",
             0.0,
             "0.11",
@@ -166,8 +167,8 @@ SECOND_TERM = Story(
         ),
         Step(
             "Unbalance the tree",
-            "Leaf targets with the term again. On the flat tree the loss is honest: 0.25. Each step that makes b and c"
-            " deeper drives the best network further off the truth, up to 0.735 for d at six steps.",
+            "Leaf targets with the term again. On the flat tree the loss is proper: 0.25. Each step that makes b and"
+            " c deeper moves the optimum further from the truth, up to 0.735 for d at six steps.",
             unbalanced_name(0),
             "d",
             _QUARTERS,
@@ -190,12 +191,13 @@ _SHALLOW = Point(p=(("A", 0.95), ("B", 0.05), ("b", 0.9)))
 CONVEX = Story(
     "convex",
     "Convex or not",
-    "Walk in a straight line from one example to another: is the chord above the curve?",
+    "Move in a straight line from one example to another: is the chord above the curve?",
     (
         Step(
             "The chord test",
-            "Take a network that is right and one that is wrong, and walk straight from one to the other. On a convex"
-            " loss the chord between two values lies above the curve. Cross-entropy passes in the probabilities.",
+            "Take a network that is correct and one that is not, and move in a straight line from one to the other."
+            " On a convex loss the chord between two values lies above the curve. Cross-entropy passes this test in"
+            " the probabilities.",
             FIGURE_7,
             "cat",
             _SURE,
@@ -208,9 +210,9 @@ CONVEX = Story(
             space="probabilities",
         ),
         Step(
-            "In the logits, too",
-            "Networks move logits. Each decision's loss is a log-sum-exp less one logit, and that is convex. So are"
-            " the paper's second loss, the conditional one, and the first one on trees of uniform depth.",
+            "Also in the logits",
+            "Networks output logits. The loss of each decision is a log-sum-exp minus one logit, which is convex. So"
+            " are the paper's second loss, the conditional loss, and the first loss on trees of uniform depth.",
             FIGURE_7,
             "cat",
             _SURE,
@@ -222,9 +224,9 @@ CONVEX = Story(
             third=_OTHER,
         ),
         Step(
-            "Straight in p, bent in the logits",
-            "The tree-Wasserstein loss is an expectation: a straight line in the probabilities. In the logits the"
-            " curve rises above its chord, by 0.802. It flattens where the network is surely wrong.",
+            "Linear in p, not convex in the logits",
+            "The tree-Wasserstein loss is an expectation: linear in the probabilities. In the logits the curve rises"
+            " above its chord, by 0.802. It becomes flat where the network is confidently wrong.",
             FIGURE_7,
             "cat",
             _SURE,
@@ -236,7 +238,7 @@ CONVEX = Story(
             third=_OTHER,
         ),
         Step(
-            "The second term can bend it",
+            "The second term can break convexity",
             "On a ragged tree the hierarchical loss contains products of probabilities. Between these two points the"
             " curve lies above its chord. Set the mass to 0 and it is convex again.",
             RAGGED,
@@ -251,8 +253,8 @@ CONVEX = Story(
         ),
         Step(
             "A minus sign",
-            "The paper prints (4) with a minus sign in front. Then it would never be above 0 and would fall without"
-            " bound the more wrong the network is. The plus sign is meant, and that one is convex.",
+            "The paper prints (4) with a minus sign in front. Then it would never be above 0 and would decrease"
+            " without bound the more wrong the network is. The sign must be plus, and this loss is convex.",
             FIGURE_7,
             "cat",
             _SURE,

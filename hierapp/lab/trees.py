@@ -39,7 +39,7 @@ def named(name: str) -> LabelTree:
     # os.path, because pathlib raises an error if the name is too long for a file.
     if Path(name).name == name and any(os.path.isfile(file) for file in files):  # noqa: PTH113
         return tree_library.load(name)
-    raise TreeError(f"There is no tree {one_line(name)[:60]!r} here; choose one of the list.")
+    raise TreeError(f"There is no tree {one_line(name)[:60]!r} in the lab; choose one from the list.")
 
 
 def unbalance_of(name: str | None) -> int | None:

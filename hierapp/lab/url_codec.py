@@ -42,7 +42,7 @@ def unpack_logits(text: str, base: Sequence[float]) -> tuple[float, ...]:
         code = text[at + 1 : at + 5] if far else text[at : at + 2]
         at += 5 if far else 2
         if len(code) != (4 if far else 2) or any(letter not in _ALPHABET for letter in code):
-            raise ConfigError("The logits in the address are no logits; copy the link again.")
+            raise ConfigError("The logits in the address cannot be read; copy the link again.")
         if code == _LEFT:
             found.append(base[len(found)])
             continue
@@ -70,7 +70,7 @@ def unpack_tree(text: str) -> LabelTree:
     Raises:
         TreeError: if the text is not a tree, or the tree is too large for an address.
     """
-    broken = TreeError("The tree in the address is broken or cut short; copy the link again.")
+    broken = TreeError("The tree in the address is broken or truncated; copy the link again.")
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         unpacker = zlib.decompressobj()
@@ -96,7 +96,7 @@ def checked_tree(names: object, parents: object) -> LabelTree:
         or not all(isinstance(name, str) for name in names)
         or not all(type(above) is int and -1 <= above < len(names) for above in parents)
     ):
-        raise TreeError("The tree of the view is broken: it needs a list of names and one of their parents.")
+        raise TreeError("The tree of the view is broken; expected a list of names and a list of parents.")
     return LabelTree(names, parents)
 
 

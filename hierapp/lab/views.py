@@ -190,7 +190,7 @@ def from_params(params: Mapping[str, str]) -> Opened:
 
 def _step(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 4):
-        raise ConfigError(f"The address asks for step {text[:20]!r} of the story, which is no number of a step.")
+        raise ConfigError(f"The step {text[:20]!r} in the address is not a valid step number of the story.")
     return int(text)
 
 

@@ -37,22 +37,23 @@ CONSTANT = GroupSpec("constant rate", values={"schedule": "constant"})
 
 WITHIN = (
     "Agrees if the 95 % interval of {} lies within ±2 points, differs if one is 2 points or more and its interval"
-    " leaves out 0."
+    " excludes 0."
 )
-START = "Quick trains 5 epochs where the paper trained about 40: it shows the start, not what is left at the end."
+START = "Quick trains for 5 epochs, the paper for about 40: it shows the beginning of training, not the final "
+"differences."
 
 FIGURES: tuple[Figure, ...] = (
     Figure(
         "3ab",
         ("3a", "3b"),
         "Figures 3a, 3b: losses",
-        "Does LeNet get another accuracy with another loss?",
-        "The same accuracy after convergence, whichever loss.",
+        "Does the accuracy of LeNet depend on the loss?",
+        "The same accuracy after convergence with every loss.",
         (CROSS_ENTROPY, REGULARIZED, HIERARCHICAL, CONVEX),
         (
             Claim(
                 "All losses have the same accuracy.",
-                WITHIN.format("each loss's test accuracy less cross-entropy's"),
+                WITHIN.format("each loss's test accuracy minus that of cross-entropy"),
             ),
         ),
         limits={"quick": START},
@@ -62,15 +63,15 @@ FIGURES: tuple[Figure, ...] = (
         ("3c",),
         "Figure 3c: confusion matrix",
         "Which classes does the hierarchical loss confuse?",
-        "100 cars taken for trucks, 168 cats for dogs.",
+        "100 cars classified as trucks, 168 cats as dogs.",
         (HIERARCHICAL,),
         (
             Claim(
-                "100 of 1,000 cars are taken for trucks.",
-                "Agrees if the interval that holds the count of a further seed in 95 of 100 cases has the paper's, and"
-                " reaches no further than half of it; differs if it has not.",
+                "100 of 1,000 cars are classified as trucks.",
+                "Agrees if the 95 % prediction interval for the count of another seed contains the paper's count and"
+                " extends no further than half of it; differs if it does not contain it.",
             ),
-            Claim("168 of 1,000 cats are taken for dogs.", "The same rule."),
+            Claim("168 of 1,000 cats are classified as dogs.", "The same rule."),
         ),
         needs=frozenset({"confusion"}),
         limits={"quick": "After 5 epochs there are more mistakes of every kind than after 40."},
@@ -79,37 +80,37 @@ FIGURES: tuple[Figure, ...] = (
         "4",
         ("4",),
         "Figure 4: networks",
-        "Does a larger network tell the losses apart?",
+        "Does a larger network show a difference between the losses?",
         "LeNet and the larger network, which the paper calls ResNet, with cross-entropy and with the hierarchical"
-        " loss: all alike after 40 epochs.",
+        " loss: all the same after 40 epochs.",
         (CROSS_ENTROPY, HIERARCHICAL, CNN6_FLAT, CNN6_TREE),
         (
             Claim(
-                "All four are alike.",
+                "All four have the same accuracy.",
                 WITHIN.format("each pair's difference in validation accuracy, after the last epoch that all have,"),
             ),
         ),
         limits={
-            "quick": "The larger network has 2 epochs and 2 seeds here: far from 40 epochs, and two seeds can hardly"
-            " show anything."
+            "quick": "The larger network has 2 epochs and 2 seeds here: far fewer than 40 epochs, and two seeds can "
+            "show very little."
         },
     ),
     Figure(
         "56",
         ("5", "6"),
         "Figures 5, 6: trees",
-        "Does the tree matter: the semantic one, an adversarial one, a binary one, a wide one?",
+        "Does the tree matter: semantic, adversarial, binary or wide?",
         "The adversarial tree is slightly lower.",
         (HIERARCHICAL, ADVERSARIAL, BINARY, WIDE),
         (
             Claim(
                 "The adversarial tree has a slightly lower accuracy than the semantic one.",
-                "Agrees if the 95 % interval of the difference in test accuracy leaves out 0 and the difference is at"
-                " most 5 points; differs if it is surely less than half a point, or surely more than 5.",
+                "Agrees if the 95 % interval of the difference in test accuracy excludes 0 and the difference is at"
+                " most 5 points; differs if the interval lies below half a point, or above 5.",
             ),
             Claim(
-                "The binary and the wide tree are like the semantic one.",
-                WITHIN.format("each tree's test accuracy less the semantic one's"),
+                "The binary and the wide tree have the same accuracy as the semantic one.",
+                WITHIN.format("each tree's test accuracy minus that of the semantic tree"),
             ),
         ),
         limits={"quick": START},
@@ -119,18 +120,18 @@ FIGURES: tuple[Figure, ...] = (
         ("8",),
         "Figure 8: soft labels",
         "Do soft labels in the hierarchical loss help?",
-        "No difference between soft and binary labels; soft ones are slightly faster at first.",
+        "No difference between soft and binary labels; soft labels are slightly faster at first.",
         (HIERARCHICAL, SOFT),
         (
             Claim(
                 "No difference in the end.",
-                WITHIN.format("soft less binary labels' test accuracy"),
+                WITHIN.format("the test accuracy of soft minus binary labels"),
             ),
             Claim(
                 "Soft labels are slightly faster at first.",
                 "The mean validation accuracy of the first fifth of the epochs: agrees if the 95 % interval of the"
-                " difference leaves out 0 and it is at most 5 points; differs if it is surely less than half a point,"
-                " or surely more than 5.",
+                " difference excludes 0 and the difference is at most 5 points; differs if the interval lies below"
+                " half a point, or above 5.",
             ),
         ),
         limits={"quick": START},
@@ -149,30 +150,30 @@ FIGURES: tuple[Figure, ...] = (
                 " differs if one is shown to be, by a point or more.",
             ),
         ),
-        limits={"quick": "A low rate may catch up in 40 epochs: 5 are too few to say that it does not."},
+        limits={"quick": "A low rate may catch up in 40 epochs: 5 are too few to exclude that."},
     ),
     Figure(
         "1011",
         ("10", "11"),
         "Figures 10, 11: optimizer and schedule",
-        "Is Adam faster than SGD, and is it better to lower the rate in steps?",
-        "Adam is much faster than SGD; with StepLR it is better than without.",
+        "Is Adam faster than SGD, and is it better to decrease the rate in steps?",
+        "Adam is much faster than SGD; it is better with StepLR than without.",
         (HIERARCHICAL, CONSTANT, SGD, SGD_TUNED),
         (
             Claim(
                 "Adam is much faster than SGD at the same rate without momentum.",
-                "The epochs until 0.8 of Adam's best validation accuracy: agrees if SGD needs twice as many or more"
+                "The epochs until 0.8 of Adam's best validation accuracy: agrees if SGD needs at least twice as many"
                 " with every seed, differs if with none.",
             ),
             Claim(
                 "StepLR is better than a constant rate.",
-                "Agrees if the 95 % interval of the difference in test accuracy leaves out 0; differs if it is surely"
-                " less than half a point.",
+                "Agrees if the 95 % interval of the difference in test accuracy excludes 0; differs if the interval"
+                " lies below half a point.",
             ),
         ),
         limits={
-            "quick": "StepLR takes a step every epoch here, for 5 epochs have no step of every 5: it ends at 0.41 of"
-            " the rate, after 40 epochs it would end at 0.21."
+            "quick": "StepLR takes a step every epoch here, because 5 epochs are too short for a step every 5: it "
+            "ends at 0.41 of the rate, after 40 epochs it would end at 0.21."
         },
     ),
     Figure(
@@ -180,7 +181,7 @@ FIGURES: tuple[Figure, ...] = (
         ("12",),
         "Figure 12: weighted class accuracy",
         "Is the curve of the weighted class accuracy smoother than that of class accuracy?",
-        "The weighted one is smoother.",
+        "The weighted curve is smoother.",
         (HIERARCHICAL,),
         (
             Claim(
@@ -191,27 +192,27 @@ FIGURES: tuple[Figure, ...] = (
             ),
         ),
         needs=frozenset({"classes"}),
-        limits={"quick": "5 epochs have 3 second differences a class: few, and all of them from the steep start."},
+        limits={"quick": "5 epochs have only 3 second differences per class, all of them from the steep beginning."},
     ),
     Figure(
         "poster",
         ("poster",),
         "Poster: three losses on ten test folds",
-        "Are the losses different by Mann-Whitney's test on ten folds of the test part?",
-        "The hierarchical loss below cross-entropy and regularized cross-entropy, these two equal; nothing of it"
-        " significant.",
+        "Does Mann-Whitney's test on ten folds of the test set show a difference between the losses?",
+        "The hierarchical loss is below cross-entropy and regularized cross-entropy, which are equal; no difference"
+        " is significant.",
         (CROSS_ENTROPY, REGULARIZED, HIERARCHICAL),
         (
             Claim(
                 "The hierarchical loss has a lower accuracy than the two others, which are equal.",
-                "By seeds: agrees if the 95 % intervals of both differences leave out 0 and that of the third lies"
-                " within ±2 points; differs if one of the two is surely less than half a point, or the third is 2"
-                " points or more and its interval leaves out 0.",
+                "Over seeds: agrees if the 95 % intervals of both differences exclude 0 and that of the third lies"
+                " within ±2 points; differs if the interval of one of the two lies below half a point, or if the"
+                " third is 2 points or more and its interval excludes 0.",
             ),
             Claim(
                 "Nothing is significant on ten folds of one training.",
-                "Mann-Whitney's test of each pair of losses on ten test folds of one training each, as the poster did"
-                " it: agrees if with no seed a p is below 0.05, differs if with every seed one is.",
+                "Mann-Whitney's test of each pair of losses on ten test folds of one training each, as on the poster:"
+                " agrees if no p is below 0.05 with any seed, differs if one is below 0.05 with every seed.",
             ),
         ),
         needs=frozenset({"outputs"}),
@@ -221,14 +222,14 @@ FIGURES: tuple[Figure, ...] = (
         "appendix-a",
         ("appendix-a", "A"),
         "Appendix A: loop and tensors",
-        "How much faster are tensors than a loop over samples and nodes?",
+        "How much faster are tensor operations than a loop over samples and nodes?",
         "585 s and 2.94 s for 4 epochs: 198 times as fast.",
         (),
         (
             Claim(
-                "The tensors are 198 times as fast.",
-                "The loss forward and backward, in rounds: agrees if every round's ratio is within a factor of 3 of the"
-                " paper's, differs if none is.",
+                "The tensor version is 198 times as fast.",
+                "The loss, forward and backward, in rounds: agrees if the ratio of every round is within a factor of"
+                " 3 of the paper's, differs if none is.",
             ),
         ),
         needs=frozenset({"timing"}),
@@ -251,6 +252,6 @@ def find(names: list[str] | tuple[str, ...]) -> list[Figure]:
     for name in names:
         if name.lower() not in known:
             listed = ", ".join(name for figure in FIGURES for name in figure.names if name != "A")
-            raise ConfigError(f"The paper has no figure {name!r} here; choose among {listed}.")
+            raise ConfigError(f"There is no figure {name!r}; choose one of {listed}.")
     chosen = {known[name].id for name in wanted}
     return [figure for figure in FIGURES if not wanted or figure.id in chosen]

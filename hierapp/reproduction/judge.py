@@ -74,7 +74,7 @@ def missing(figure: Figure, evidence: Evidence) -> str | None:
     lacking = [group.name for group in figure.groups if not evidence.test.get(group.name)]
     if lacking:
         return f"no finished run of {', '.join(lacking)}"
-    return "no measurement of the times" if "timing" in figure.needs and evidence.timing is None else None
+    return "no time measurement" if "timing" in figure.needs and evidence.timing is None else None
 
 
 def _losses(evidence: Evidence) -> Found:
@@ -102,7 +102,7 @@ def _confusion(evidence: Evidence) -> Found:
             continue
         row, column = leaves.index(true), leaves.index(predicted)
         seen = {seed: float(matrix[row, column]) for seed, matrix in counts.items()}
-        verdicts.append(rules.expected(seen, claimed, f"times {true} was taken for {predicted}"))
+        verdicts.append(rules.expected(seen, claimed, f"times {true} was classified as {predicted}"))
         most = [shapes.most_frequent_mistake(matrix, row) == column for matrix in counts.values()]
         rows.append(
             {
@@ -124,7 +124,7 @@ def _networks(evidence: Evidence) -> Found:
         {**row, f"validation accuracy, epoch {last}": shapes.mean_in_words(list(at_last[row["setting"]].values()))}
         for row in _table(evidence, names)
     ]
-    note = f"Compared after epoch {last}, the last one that all four have."
+    note = f"Compared after epoch {last}, the last epoch that all four have."
     return Found([rules.all_same_accuracy(at_last)], rows, _curves(evidence, names), (note,))
 
 
@@ -180,10 +180,10 @@ def _optimizers(evidence: Evidence) -> Found:
     plain = rules.faster(evidence.accuracy[H], evidence.accuracy[SGD.name], ("Adam", "SGD"), chance)
     tuned = rules.faster(evidence.accuracy[H], evidence.accuracy[SGD_TUNED.name], ("Adam", SGD_TUNED.name), chance)
     stepped = rules.below(
-        evidence.values(CONSTANT.name), evidence.values(H), ("the constant rate", "the rate in steps")
+        evidence.values(CONSTANT.name), evidence.values(H), ("the constant rate", "the rate decreased in steps")
     )
     rows = _table(evidence, list(words), words)
-    note = f"Beside it, SGD at 1e-2 with Nesterov's momentum 0.9: {tuned.sentence}"
+    note = f"For comparison, SGD at 1e-2 with Nesterov momentum 0.9: {tuned.sentence}"
     return Found([plain, stepped], rows, _curves(evidence, list(words), words), (note,))
 
 
@@ -192,7 +192,7 @@ def _smoothness(evidence: Evidence) -> Found:
     enough = {seed: each for seed, each in curves.items() if len(each.plain) >= shapes.FEWEST_EPOCHS}
     what = "The curves of the weighted class accuracy"
     if not enough:
-        few = f"A run needs {shapes.FEWEST_EPOCHS} epochs or more for a second difference, and none has."
+        few = f"A second difference needs runs of {shapes.FEWEST_EPOCHS} epochs or more, but there are none."
         return Found([Verdict("cannot tell", few)], _table(evidence, [H]))
     plain = {seed: shapes.roughness(each.plain) for seed, each in enough.items()}
     weighted = {seed: shapes.roughness(each.weighted) for seed, each in enough.items()}
@@ -204,11 +204,11 @@ def _smoothness(evidence: Evidence) -> Found:
         for seed in enough
     ]
     if not ratios:
-        return Found([Verdict("cannot tell", "The curves of class accuracy are straight.")], rows)
+        return Found([Verdict("cannot tell", "The curves of class accuracy are straight lines.")], rows)
     relative = float(np.mean([ratios[seed] / level[seed] for seed in ratios]))
     note = (
-        f"The weighted curves lie at {np.mean(list(level.values())):.2f} of the plain ones' height: as a share of their"
-        f" height they are {relative:.2f} times as rough."
+        f"The weighted curves have {np.mean(list(level.values())):.2f} of the height of the unweighted ones: relative"
+        f" to their height they are {relative:.2f} times as rough."
     )
     seed = min(enough)
     shown = shapes.class_lines(enough[seed].plain, enough[seed].weighted, evidence.tree.leaves)
@@ -234,7 +234,7 @@ def _poster(evidence: Evidence) -> Found:
     folds = {seed: {word: stats.test_folds(right[word][seed], shapes.FOLDS) for word in right} for seed in seeds}
     least = {seed: shapes.folds_p(folds[seed]) for seed in seeds}
     family = stats.compare_all(tested, paired=False)
-    notes = [f"The sound way, with seeds as replicates: {each.sentence}" for each in family.comparisons]
+    notes = [f"With seeds as replicates, which is the valid test: {each.sentence}" for each in family.comparisons]
     rows: list[dict[str, Any]] = [
         {
             "setting": word,
@@ -251,7 +251,7 @@ def _poster(evidence: Evidence) -> Found:
         word: {fold: round(value, 4) for fold, value in enumerate(values, start=1)}
         for word, values in folds[seeds[0]].items()
     }
-    plot = Plot(kind="dots", what=f"accuracy on a fold of the test part, seed {seeds[0]}", each="fold", dots=dots)
+    plot = Plot(kind="dots", what=f"accuracy on a fold of the test set, seed {seeds[0]}", each="fold", dots=dots)
     return Found([order, shapes.folds_verdict(least, ALPHA)], rows, plot, notes)
 
 
@@ -264,17 +264,17 @@ def _appendix(evidence: Evidence) -> Found:
     rows = [
         {
             "way": words[way],
-            "milliseconds a batch": round(1e3 * timing.median(way), 3),
+            "milliseconds per batch": round(1e3 * timing.median(way), 3),
             f"seconds for {batches:,} batches": round(batches * timing.median(way), 2),
             "of the loop": f"1 / {timing.median('loop') / timing.median(way):,.0f}",
         }
         for way in words
     ]
     dots = {words[way]: {turn + 1: 1e3 * value for turn, value in enumerate(timing.seconds[way])} for way in words}
-    plot = Plot(kind="dots", what="milliseconds a batch of 128", percent=False, each="round", log=True, dots=dots)
+    plot = Plot(kind="dots", what="milliseconds per batch of 128", percent=False, each="round", log=True, dots=dots)
     note = (
-        "Measured is the loss alone, forward and backward, on one thread; the paper's seconds are those of whole"
-        " trainings, in which the network takes its part of both."
+        "This measures the loss alone, forward and backward, on one thread; the paper's seconds are for whole training"
+        " runs, which include the network."
     )
     return Found([verdict], rows, plot, (note,))
 

@@ -151,15 +151,17 @@ def load(file: Path) -> PaperResults | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"The file {file} cannot be read ({error.strerror or error}); see to its rights.") from error
+        raise StoreError(
+            f"The file {file} cannot be read ({error.strerror or error}); check its permissions."
+        ) from error
     try:
         return PaperResults.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "its beginning"
         raise StoreError(
-            f"The file {file} is no results of the paper ({place}: {first['msg'].lower()}); make it anew by"
-            " `python -m hierapp reproduce`."
+            f"The file {file} does not contain reproduction results ({place}: {first['msg'].lower()}); create it again"
+            " with `python -m hierapp reproduce`."
         ) from None
 
 

@@ -80,9 +80,9 @@ def points(value: float) -> str:
 
 def in_words(found: Gap, names: tuple[str, str]) -> str:
     """Describe a difference of accuracies as the beginning of a sentence."""
-    start = f"{names[0]} less {names[1]} is {points(found.value)} points"
+    start = f"{names[0]} minus {names[1]} is {points(found.value)} points"
     if found.n < 2:
-        return f"{start} with one seed, which does not tell how large the noise is"
+        return f"{start} with one seed, which does not show the size of the noise"
     return f"{start} over {pluralize(found.n, 'seed')} (95 % interval {points(found.low)} to {points(found.high)})"
 
 
@@ -98,7 +98,7 @@ def same_accuracy(a: Seeds, b: Seeds, names: tuple[str, str], margin: float = SA
         return Verdict("agrees", f"{said}: within ±{100 * margin:g} points.")
     if abs(found.value) >= margin and (found.low > 0 or found.high < 0):
         return Verdict("differs", f"{said}: {100 * margin:g} points or more apart.")
-    few = "" if found.n < 2 else f": neither surely within ±{100 * margin:g} points nor shown to be further apart"
+    few = "" if found.n < 2 else f": neither the same within ±{100 * margin:g} points nor different by the interval"
     return Verdict("cannot tell", f"{said}{few}.")
 
 
@@ -120,7 +120,7 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
         deciding = [each.sentence for each in verdicts if each.kind == kind]
         if deciding:
             rest = len(verdicts) - len(deciding)
-            more = f" Of the rest, {pluralize(rest, 'comparison')}, none decides." if rest else ""
+            more = f" Not decisive: {pluralize(rest, 'other comparison')}." if rest else ""
             return Verdict(kind, " ".join(deciding) + more)
     return Verdict("agrees", " ".join(each.sentence for each in verdicts))
 
@@ -136,10 +136,10 @@ def below(lower: Seeds, upper: Seeds, names: tuple[str, str], most: float | None
     if found.high < NOT_LESS and not found.low > 0:
         return Verdict("differs", f"{said}: not lower with {names[0]} by half a point or more.")
     if most is not None and found.low > most:
-        return Verdict("differs", f"{said}: that is more than the {100 * most:g} points that count as slight.")
+        return Verdict("differs", f"{said}: more than the {100 * most:g} points that count as slight.")
     if found.low > 0 and (most is None or found.value <= most):
         return Verdict("agrees", f"{said}: lower with {names[0]}.")
-    few = "" if found.n < 2 else ": the interval allows a difference as well as none"
+    few = "" if found.n < 2 else ": the interval includes both a difference and none"
     return Verdict("cannot tell", f"{said}{few}.")
 
 
@@ -159,7 +159,7 @@ def best(chosen: str, groups: Mapping[str, Seeds]) -> Verdict:
         elif between.high < 0 and between.value <= -AS_GOOD:
             found.append(Verdict("differs", f"{said}: {name} is better."))
         else:
-            found.append(Verdict("cannot tell", f"{said}: that does not exclude that {name} is better."))
+            found.append(Verdict("cannot tell", f"{said}: this does not exclude that {name} is better."))
     return together(found)
 
 
@@ -199,17 +199,17 @@ def faster(
         ratios.append((len(slow[seed]) if second is None else second) / max(first, 1e-9))
     n = len(ratios)
     said = (
-        f"{names[0]} reaches {LEVEL:g} of its best validation accuracy after {np.mean(needed):.2g} epochs in the mean"
-        f" of {pluralize(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as"
+        f"{names[0]} reaches {LEVEL:g} of its best validation accuracy after {np.mean(needed):.2g} epochs on average"
+        f" over {pluralize(n, 'seed')}, {names[1]} after {'more than ' if never else ''}{np.mean(ratios):.2g} times as"
         " many"
     )
     if n < 2:
-        return Verdict("cannot tell", f"{said}; one seed is too few.")
+        return Verdict("cannot tell", f"{said}; one seed is not enough.")
     if min(ratios) >= FASTER:
         return Verdict("agrees", f"{said}: {FASTER:g} times or more with every seed.")
     if max(ratios) < FASTER and not never:
         return Verdict("differs", f"{said}: less than {FASTER:g} times with every seed.")
-    return Verdict("cannot tell", f"{said}: it is not {FASTER:g} times with every seed, or was not seen long enough.")
+    return Verdict("cannot tell", f"{said}: not {FASTER:g} times with every seed, or not trained long enough.")
 
 
 def smoother(ratios: Seeds, what: str) -> Verdict:
@@ -222,13 +222,13 @@ def smoother(ratios: Seeds, what: str) -> Verdict:
     value, low, high = (1 + each for each in (found.value, found.low, found.high))
     said = f"{what} are {value:.2f} times as rough over {pluralize(found.n, 'seed')}"
     if found.n < 2:
-        return Verdict("cannot tell", f"{said}, which does not tell how large the noise is.")
+        return Verdict("cannot tell", f"{said}, which does not show the size of the noise.")
     said += f" (95 % interval {low:.2f} to {high:.2f})"
     if high < 1 and value < 1 - AS_ROUGH:
         return Verdict("agrees", f"{said}: smoother.")
     if low > 1 or (low > 1 - AS_ROUGH and high < 1 + AS_ROUGH):
         return Verdict("differs", f"{said}: not smoother.")
-    return Verdict("cannot tell", f"{said}: that allows both.")
+    return Verdict("cannot tell", f"{said}: the interval includes both.")
 
 
 def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
@@ -239,17 +239,19 @@ def expected(counts: Seeds, claimed: float, what: str) -> Verdict:
     values = np.array([counts[seed] for seed in sorted(counts)], dtype=float)
     n, mean = len(values), float(values.mean())
     if n < 2:
-        return Verdict("cannot tell", f"{mean:.0f} {what} with one seed; the paper's {claimed:g} may be noise or not.")
+        return Verdict(
+            "cannot tell", f"{mean:.0f} {what} with one seed, which cannot confirm or exclude the paper's {claimed:g}."
+        )
     from scipy import special
 
     half = float(special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    said = f"{mean:.0f} {what} in the mean of {pluralize(n, 'seed')}"
-    said += f"; a further seed would have {max(0.0, mean - half):.0f} to {mean + half:.0f} (95 %)"
+    said = f"{mean:.0f} {what} on average over {pluralize(n, 'seed')}"
+    said += f"; 95 % prediction interval for another seed: {max(0.0, mean - half):.0f} to {mean + half:.0f}"
     if abs(claimed - mean) > half:
-        return Verdict("differs", f"{said}, and {claimed:g} is not among these.")
+        return Verdict("differs", f"{said}, which excludes {claimed:g}.")
     if half > WIDEST * claimed:
-        return Verdict("cannot tell", f"{said}, which is too wide an interval to tell about {claimed:g}.")
-    return Verdict("agrees", f"{said}, and {claimed:g} is among these.")
+        return Verdict("cannot tell", f"{said}, which is too wide to decide about {claimed:g}.")
+    return Verdict("agrees", f"{said}, which includes {claimed:g}.")
 
 
 def speed_up(ratios: Sequence[float], claimed: float) -> Verdict:
@@ -257,7 +259,7 @@ def speed_up(ratios: Sequence[float], claimed: float) -> Verdict:
     low, high = claimed / TIMES, claimed * TIMES
     within = [low <= ratio <= high for ratio in ratios]
     said = (
-        f"The tensors are {np.median(ratios):,.0f} times as fast as the loop (median of {len(ratios)} rounds,"
+        f"The tensor version is {np.median(ratios):,.0f} times as fast as the loop (median of {len(ratios)} rounds,"
         f" {min(ratios):,.0f} to {max(ratios):,.0f})"
     )
     if all(within):

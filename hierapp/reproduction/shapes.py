@@ -81,11 +81,13 @@ def folds_verdict(found: Mapping[int, Mapping[tuple[str, str], float]], alpha: f
     if not hits:
         return Verdict("agrees", f"{said} No p is below {alpha:g} with any of {pluralize(len(found), 'seed')}.")
     if len(hits) == len(found):
-        return Verdict("differs", f"{said} One is below {alpha:g} with each of {pluralize(len(found), 'seed')}.")
+        return Verdict(
+            "differs", f"{said} At least one p is below {alpha:g} with each of {pluralize(len(found), 'seed')}."
+        )
     return Verdict(
         "cannot tell",
-        f"{said} One is below {alpha:g} with {len(hits)} of {pluralize(len(found), 'seed')}: folds of one training"
-        " depend on it.",
+        f"{said} At least one p is below {alpha:g} with {len(hits)} of {pluralize(len(found), 'seed')}: the result"
+        " depends on the training run.",
     )
 
 

@@ -145,5 +145,6 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"The folder {results.folder()} cannot be written ({error.strerror or error}); make room there."
+            f"The folder {results.folder()} cannot be written ({error.strerror or error}); make it writable and free"
+            " some space."
         ) from error

@@ -39,7 +39,7 @@ def check(home: Path | None = None) -> Report:
     """
     home = home or paths.home()
     if not (home / STORE).is_file():
-        raise StoreError(f"There is no store in {home}; set HIERAPP_HOME to the folder that has one.")
+        raise StoreError(f"There is no store in {home}; set HIERAPP_HOME to a folder with a store.")
     try:
         # List the folders before reading the store: otherwise the folder of a new run would seem to have no run.
         folders = sorted(path for path in (home / RUNS).glob("*") if path.is_dir())
@@ -76,7 +76,7 @@ def faults(db: sqlite3.Connection) -> list[str]:
     try:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version == 0:
-            return ["The file is no store of hierapp; choose another one."]
+            return ["The file is not a store of hierapp; choose another one."]
         if version > SCHEMA_VERSION:
             return [f"The store has version {version} and this hierapp reads {SCHEMA_VERSION}; update hierapp."]
         found = [one_line(row[0]) for row in db.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
@@ -89,8 +89,8 @@ def faults(db: sqlite3.Connection) -> list[str]:
 
 def damaged(found: list[str]) -> list[str]:
     """Return SQLite's report of a damaged file as a sentence."""
-    more = f" and {len(found) - 1} more faults" if len(found) > 1 else ""
-    return [f"The store's file is damaged ({found[0]}{more}); bring back an older backup."]
+    more = f" and {len(found) - 1} more errors" if len(found) > 1 else ""
+    return [f"The store's file is damaged ({found[0]}{more}); restore an older backup."]
 
 
 def _strays(db: sqlite3.Connection) -> Iterator[str]:
@@ -109,7 +109,7 @@ def _strays(db: sqlite3.Connection) -> Iterator[str]:
             )
         ]
         if lacking:
-            yield f"Runs whose {column} is not there: {', '.join(lacking[:10])}{' and more' * (len(lacking) > 10)}."
+            yield f"Runs whose {column} is missing: {', '.join(lacking[:10])}{' and more' * (len(lacking) > 10)}."
 
 
 def _unmatched(home: Path, runs: dict[str, int], folders: list[Path]) -> Iterator[str]:

@@ -32,31 +32,31 @@ def obstacle(dataset: Dataset, store: Store, folder: Path | str | None = None) -
     """Return why a data set cannot be deleted now, in one sentence; None if it can."""
     together = with_the_same_files(dataset)
     if not dataset.own and not dataset.files:
-        return f"{dataset.title} comes with a package and takes no room of its own; there is nothing to delete."
+        return f"{dataset.title} is part of an installed package; there is nothing to delete."
     if not dataset.own and datasets.status(dataset.name, folder).state == "absent":
         return f"{dataset.title} is not on this machine; there is nothing to delete."
     names = {entry.name for entry in together}
     using = [run.id for run in store.runs(states=OPEN_STATES) if run.config.data in names]
     if using:
         runs = f"Run {using[0]} uses" if len(using) == 1 else f"Runs {', '.join(using[:5])} use"
-        return f"{runs} {dataset.title}; cancel what waits or runs, or wait for its end, and delete it then."
+        return f"{runs} {dataset.title}; cancel them or wait until they have ended, and delete the data set then."
     root = (paths.data_folder() if folder is None else Path(folder)).absolute()
     for home in homes.others(store.folder, root):
         try:
             elsewhere = _open_run(home, names)
         except (OSError, sqlite3.Error):
             return (
-                f"The runs in {home}, which uses the data folder {root} too, cannot be read, so that one of them may"
+                f"The runs in {home}, which also uses the data folder {root}, cannot be read, so one of them may"
                 f" need {dataset.title}; ask the owner of that folder to delete it."
             )
         if elsewhere is not None:
             return (
-                f"Run {elsewhere} in {home}, which uses the data folder {root} too, uses {dataset.title}; cancel it"
-                " there, or wait for its end, and delete it then."
+                f"Run {elsewhere} in {home}, which also uses the data folder {root}, uses {dataset.title}; cancel it"
+                " there or wait until it has ended, and delete the data set then."
             )
     for entry in together:
         if not entry.own and (now := download.progress_of(entry.name, folder)) is not None and now.running:
-            return f"{entry.title} is being downloaded; wait for its end, and delete it then."
+            return f"{entry.title} is being downloaded; wait for the end of the download, and delete it then."
     return None
 
 
@@ -112,7 +112,8 @@ def _delete_downloaded(dataset: Dataset, root: Path) -> None:
     files = [root / file.path for file in (*dataset.files, *dataset.archives)]
     if dataset.debian_folder and not any(file.exists() for file in files):
         raise DatasetError(
-            f"{dataset.title} was installed by the system's package {dataset.debian_package}; remove that instead."
+            f"{dataset.title} was installed by the system package {dataset.debian_package}; remove that package"
+            " instead."
         )
     for file in files:
         file.unlink(missing_ok=True)

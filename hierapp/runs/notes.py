@@ -22,11 +22,12 @@ def read(text: str) -> str:
     """
     found = "\n".join(text.splitlines()).strip()
     if len(found) > LONGEST:
-        raise ConfigError(f"The note has {len(found):,} characters, and {LONGEST:,} are allowed; make it shorter.")
+        raise ConfigError(f"The note has {len(found):,} characters, but at most {LONGEST:,} are allowed; shorten it.")
     for character in found:
         if character not in _LINES and unicodedata.category(character) in ("Cc", "Cs"):
             raise ConfigError(
-                f"The note has the character U+{ord(character):04X}, which is no text; take it out and try again."
+                f"The note contains the character U+{ord(character):04X}, which is not allowed; remove it and try"
+                " again."
             )
     return found
 

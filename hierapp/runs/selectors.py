@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hierapp.errors import StoreError, short
 from hierapp.runs.store import Store, number_of
 
-HELP = "a number, a range of numbers as 3-9, or tag:WORD"
+HELP = "a number, a range such as 3-9, or tag:WORD"
 TAG = "tag:"
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
@@ -31,6 +31,6 @@ def chosen(store: Store, words: Iterable[str]) -> list[str]:
         else:
             named = [store.run(word).id]
         if not named:
-            raise StoreError(f"No run is meant by {short(word)}; `runs` lists them all, with their tags.")
+            raise StoreError(f"No run matches {short(word)}; list the runs and their tags with `runs`.")
         found |= dict.fromkeys(named)
     return list(found)

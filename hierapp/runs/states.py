@@ -50,27 +50,27 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
         "claim": Transition(
             ("queued",),
             "running",
-            "a scheduler takes it",
+            "a scheduler claims it",
             "attempt = attempt + 1, claimed = :now, heartbeat = :now, started = NULL, ended = NULL, error = NULL,"
             " pid = NULL, process = NULL",
         ),
         "unclaim": Transition(
             ("running",),
             "queued",
-            "its process never came to be",
+            "its process never started",
             "claimed = NULL, heartbeat = NULL, pid = NULL, process = NULL, assigned_device = NULL",
             # A scheduler that was stopped for a while may know the run as it was before.
             condition="process IS NULL",
         ),
         "finish": Transition(("running",), "finished", "the test images are evaluated", f"{_ENDED}, progress = 1"),
-        "fail": Transition(("running",), "failed", "it ran into an error", _ENDED),
-        "stop": Transition(("running",), "cancelled", "it was asked to stop, and did", _ENDED),
-        "lose": Transition(("running",), "interrupted", "its process is gone and left no word", _ENDED),
-        "cancel": Transition(("queued",), "cancelled", "it was cancelled while it waited", "ended = :now, held = 0"),
+        "fail": Transition(("running",), "failed", "an error occurred", _ENDED),
+        "stop": Transition(("running",), "cancelled", "it was asked to stop, and stopped", _ENDED),
+        "lose": Transition(("running",), "interrupted", "its process is gone without a report", _ENDED),
+        "cancel": Transition(("queued",), "cancelled", "it was cancelled while queued", "ended = :now, held = 0"),
         "resume": Transition(
             ("failed", "cancelled", "interrupted"),
             "queued",
-            "it is to go on from its last checkpoint",
+            "it is resumed from its last checkpoint",
             "ended = NULL, cancel_requested = NULL, held = 0, assigned_device = NULL",
         ),
     }

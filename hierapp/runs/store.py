@@ -226,7 +226,7 @@ class Store:
                 lost_count=run.lost_count + 1,
             )
             if moved and again:
-                move(db, number_of(run.id), "resume", time.time(), note=f"Goes on after a loss: {error}")
+                move(db, number_of(run.id), "resume", time.time(), note=f"Resumed after an interruption: {error}")
         return moved
 
     def stopped(self, run: Run) -> bool:

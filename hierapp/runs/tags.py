@@ -27,11 +27,10 @@ def read(words: Iterable[str]) -> tuple[str, ...]:
     for tag in found:
         if not _TAG.fullmatch(tag) or len(tag) > LONGEST:
             raise ConfigError(
-                f"{short(tag)} is no tag; take a word of letters, digits and . : + - _ with at most {LONGEST}"
-                " characters."
+                f"{short(tag)} is not a valid tag; use letters, digits and . : + - _, at most {LONGEST} characters."
             )
     if len(found) > MOST:
-        raise ConfigError(f"These are {len(found)} tags; a run may have {MOST}.")
+        raise ConfigError(f"{len(found)} tags were given; a run may have at most {MOST}.")
     return found
 
 

@@ -176,7 +176,7 @@ def begin(store: Store, plan: Plan) -> Search:
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         if (search.folder / PLAN).exists():
-            raise StoreError(f"There is a search {plan.name!r} already; take another name, or resume it.") from None
+            raise StoreError(f"A search {plan.name!r} already exists; choose another name, or resume it.") from None
         raise StoreError(
             f"The folder {_folder(store)} cannot be written ({error.strerror}); make it writable."
         ) from None

@@ -21,8 +21,8 @@ from hierapp.trees import LabelTree, formats as tree_formats
 LONGEST_NAME = 32  # characters; with the prefix it is still a valid tag
 _NAME = re.compile(r"\w[\w.-]*")
 PRUNERS = {
-    "median": "end trials that are worse than the median of the finished ones at the same epoch",
-    "off": "let every trial run to its end",
+    "median": "stop trials that are worse than the median of the finished ones at the same epoch",
+    "off": "let every trial run to the end",
 }
 
 
@@ -135,8 +135,8 @@ class Plan:
         """
         if not _NAME.fullmatch(self.name) or len(self.name) > LONGEST_NAME:
             raise ConfigError(
-                f"{short(self.name)} is no name of a search; take a word of letters, digits and . - _ with at most"
-                f" {LONGEST_NAME} characters."
+                f"{short(self.name)} is not a valid search name; use letters, digits and . - _, at most {LONGEST_NAME}"
+                " characters."
             )
         for what, count in (("trials", self.trials), ("trials at once", self.at_once)):
             if not 1 <= count <= MOST_RUNS:
@@ -153,7 +153,7 @@ class Plan:
         varied = {each.name for each in self.dimensions}
         for name in self.options:
             if name in varied:
-                raise ConfigError(f"The option {name} is given one value and varies; leave one of the two out.")
+                raise ConfigError(f"The option {name} is both fixed and varied; remove one of the two.")
 
     def to_json(self) -> str:
         """Return the plan as it is stored on disk."""

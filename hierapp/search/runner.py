@@ -141,7 +141,7 @@ class SearchRunner:
                 self._judged[trial.number] = epoch
                 if sampler.should_prune(self.plan, now, trial.number):
                     self.search.append(trial=trial.number, pruned=[trial.run.attempt, epoch])
-                    say(f"trial {trial.number} is hopeless after epoch {epoch}")
+                    say(f"trial {trial.number} is stopped early after epoch {epoch}")
                     given_up = True
             if given_up and trial.run.cancel_requested is None:
                 self.store.request_cancel(trial.run.id)
@@ -202,16 +202,16 @@ def _asked(search: Search) -> tuple[float, bool]:
 
 
 def _work(search: Search, lock: Held) -> None:
-    say(f"at work, process {os.getpid()}")
+    say(f"running, process {os.getpid()}")
     runner = SearchRunner(search, lock.is_mine)
     with lock.beating():
         try:
             runner.revive()
             while _step(runner):
                 time.sleep(POLL_SECONDS)
-            say("nothing is left to do")
+            say("nothing left to do")
         except Superseded:
-            say("another process has taken over, because this one gave no sign of life; it exits")
+            say("another process has taken over, because this one had no heartbeat; it exits")
         except HierappError as error:
             say(str(error))
             search.append(error=str(error))
@@ -246,9 +246,9 @@ def start(search: Search) -> None:
     done = search.read()
     state = trials.state_of(search, trials.read(search, done), done)
     if state == "finished":
-        raise StoreError(f"All trials of the search {search.name!r} have ended; begin another one.")
+        raise StoreError(f"All trials of the search {search.name!r} have ended; start another search.")
     if state == "running":
-        raise StoreError(f"The search {search.name!r} is going on already; stop it first if it is to go on anew.")
+        raise StoreError(f"The search {search.name!r} is already running; stop it first to restart it.")
     search.append(stop=False, at=time.time())
     _wake(search)
 
@@ -265,7 +265,7 @@ def _wake(search: Search) -> None:
             processes.spawn(command, search.log_file, environment, files=[lock.descriptor])
         except OSError as error:
             raise StoreError(
-                f"The search's process could not be started ({error.strerror}); mend that and resume the search."
+                f"The search's process could not be started ({error.strerror}); fix the problem and resume the search."
             ) from error
 
 

@@ -143,13 +143,13 @@ def parse(words: Sequence[str], chosen: Sequence[str]) -> tuple[Dimension, ...]:
     for word in words:
         name, sign, range_ = (part.strip() for part in word.partition("="))
         if not sign or not name or not range_:
-            raise ConfigError(f"Expected what varies as {HOW}, but got {short(word)}.")
+            raise ConfigError(f"Expected a parameter to vary as {HOW}, but got {short(word)}.")
         found += [_dimension(each, range_) for each in _named(name, names)]
     given = [each.name for each in found]
     if twice := [name for name in given if given.count(name) > 1]:
-        raise ConfigError(f"What varies is said twice for {twice[0]}; say it once.")
+        raise ConfigError(f"A range is given twice for {twice[0]}; give it once.")
     if not found:
-        raise ConfigError(f"Nothing varies, so that there is nothing to search; say what does as {HOW}.")
+        raise ConfigError(f"Nothing varies, so there is nothing to search; give a parameter to vary as {HOW}.")
     first = {"loss", *(other for other, _ in ONLY_WITH.values())}
     return tuple(sorted(found, key=lambda each: each.name not in first))
 
@@ -189,7 +189,7 @@ def _dimension(name: str, text: str) -> Dimension:
         choices = [_word(name, part, option or field) for part in parts]
     if len(choices) < 2 or len(set(choices)) < len(choices):
         raise ConfigError(
-            f"Expected {name} to vary within two values or more, each once, as in {name}={usual_range(name)}, but got"
+            f"Expected {name} to have two or more distinct values, as in {name}={usual_range(name)}, but got"
             f" {short(text)}."
         )
     return Dimension(name, tuple(choices))
@@ -199,12 +199,14 @@ def _between(name: str, text: str, whole: bool) -> Dimension:
     ends, colon, scale = text.partition(":")
     first, _, last = ends.partition("..")
     if colon and scale.strip() != "log":
-        raise ConfigError(f"Expected nothing or :log behind the range of {name} but got {short(':' + scale)}.")
+        raise ConfigError(f"Expected nothing or :log after the range of {name} but got {short(':' + scale)}.")
     low, high = _number(name, first, whole), _number(name, last, whole)
     if low >= high:
         raise ConfigError(f"The range {ends} of {name} is empty; put the smaller number first.")
     if colon and low <= 0:
-        raise ConfigError(f"The range {ends} of {name} cannot be log, for its numbers must be above 0; leave out :log.")
+        raise ConfigError(
+            f"The range {ends} of {name} cannot be log, because its bounds must be above 0; leave out :log."
+        )
     return Dimension(name, (), low, high, bool(colon), whole)
 
 

@@ -90,7 +90,7 @@ def compare_all(
     if len(groups) < 2:
         raise ConfigError(f"A comparison needs two groups but got {len(groups)}; add runs of another group.")
     if baseline is not None and baseline not in groups:
-        raise ConfigError(f"The baseline {baseline!r} is none of the groups; choose one of {some(list(groups))}.")
+        raise ConfigError(f"The baseline {baseline!r} is not one of the groups; choose one of {some(list(groups))}.")
     asked = combinations(groups, 2) if baseline is None else ((name, baseline) for name in groups if name != baseline)
     alone = [
         compare(

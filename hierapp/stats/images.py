@@ -58,17 +58,18 @@ class McNemar:
         """What the test shows about the two trainings, and what it does not."""
         p = p_value(self.p, self.alpha)
         counts = (
-            f"Of {self.images:,} images {self.first} alone gets {self.only_first:,} right and {self.second} alone"
-            f" {self.only_second:,} (p {'' if p.startswith('less') else '= '}{p}; McNemar, exact):"
+            f"Of {self.images:,} images, {self.only_first:,} are classified correctly by {self.first} only and"
+            f" {self.only_second:,} by {self.second} only (p {'' if p.startswith('less') else '= '}{p}; McNemar,"
+            " exact):"
         )
         if self.is_significant:
             higher = self.first if self.difference > 0 else self.second
-            what = f"on images like these {higher} is right more often."
+            what = f"on images like these, {higher} is correct more often."
         else:
-            what = "that does not show which of the two is right more often."
+            what = "that does not show which of the two is correct more often."
         return (
-            f"{counts} {what} It holds for these two trainings; whether it holds for their configurations, only seeds"
-            " show."
+            f"{counts} {what} This holds for these two training runs; only more seeds can show whether it holds for"
+            " their configurations."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,7 +99,8 @@ def mcnemar(
     one, other = _flags(first_right, names[0]), _flags(second_right, names[1])
     if len(one) != len(other):
         raise ConfigError(
-            f"McNemar's test needs the same images of both, but {names[0]} has {len(one)} and {names[1]} {len(other)}."
+            f"McNemar's test needs the same images for both, but {names[0]} has {len(one)} and {names[1]} has"
+            f" {len(other)}."
         )
     if not 0 < alpha < 1:
         raise ConfigError(f"Expected alpha to be between 0 and 1 but got {alpha:g}.")
@@ -133,7 +135,7 @@ def test_folds(correct: ArrayLike, folds: int = 10, seed: int = 0) -> tuple[floa
     """
     right = _flags(correct, "the training")
     if not 2 <= folds <= len(right):
-        raise ConfigError(f"Expected from 2 to {len(right)} folds, one an image at most, but got {folds}.")
+        raise ConfigError(f"Expected 2 to {len(right)} folds, at most one per image, but got {folds}.")
     order = np.random.default_rng(seed).permutation(len(right))
     return tuple(float(right[part].mean()) for part in np.array_split(order, folds))
 
@@ -141,5 +143,5 @@ def test_folds(correct: ArrayLike, folds: int = 10, seed: int = 0) -> tuple[floa
 def _flags(values: ArrayLike, name: str) -> NDArray[np.bool_]:
     given = np.asarray(values)
     if given.ndim != 1 or not given.size or not np.isin(given, (0, 1)).all():
-        raise ConfigError(f"Expected of {name} whether it is right on each test image, a list of true and false.")
+        raise ConfigError(f"Expected a list of booleans for {name}: whether it is correct on each test image.")
     return given.astype(np.bool_)

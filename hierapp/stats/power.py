@@ -28,7 +28,7 @@ def best_possible_p(n: int, m: int | None = None) -> float:
     (0.0625, 0.03125)
     """
     if n < 1 or (m is not None and m < 1):
-        raise ConfigError("A test needs at least one value on either side; give numbers from 1.")
+        raise ConfigError("A test needs at least one value on each side; give numbers of 1 or more.")
     return min(1.0, 2 / (2**n if m is None else math.comb(n + m, n)))
 
 

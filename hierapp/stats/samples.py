@@ -52,11 +52,17 @@ def read(values: Values, name: str = "the list") -> Floats:
     try:
         array = np.array(given, np.float64)
     except (TypeError, ValueError):
-        raise ConfigError(f"The values of {name} hold what is no number; give a list of numbers.") from None
+        raise ConfigError(
+            f"The values of {name} contain something that is not a number; give a list of numbers."
+        ) from None
     if array.ndim != 1 or not len(array):
-        raise ConfigError(f"Expected a list of values of {name} but got {list(array.shape)}; give one or more.")
+        raise ConfigError(
+            f"Expected a list of values of {name} but got shape {list(array.shape)}; give one or more values."
+        )
     if not np.isfinite(array).all():
-        raise ConfigError(f"The values of {name} hold one that is not finite; leave out the runs that have none.")
+        raise ConfigError(
+            f"The values of {name} contain one that is not finite; leave out the runs without a finite value."
+        )
     return array
 
 
@@ -82,11 +88,11 @@ def matched(
         return x, y, paired is None and same
     if by_seed[0] != by_seed[1] or (all(by_seed) and not same):
         raise ConfigError(
-            f"The seeds of {names[0]} and {names[1]} are not the same; train what is missing, or compare unpaired."
+            f"The seeds of {names[0]} and {names[1]} are not the same; train the missing runs, or compare unpaired."
         )
     if len(x) != len(y):
         raise ConfigError(
-            f"Pairs need as many values on either side, but {names[0]} has {len(x)} and {names[1]} {len(y)}."
+            f"Pairs need the same number of values on each side, but {names[0]} has {len(x)} and {names[1]} {len(y)}."
         )
     return x, y, True
 

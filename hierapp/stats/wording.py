@@ -7,8 +7,8 @@ from hierapp.stats.effect_sizes import Interval
 from hierapp.stats.power import seeds_to_reach
 
 FOLDS = (
-    "These are folds of one test set: they measure the noise of the test images, not that of training, and say nothing"
-    " of another seed."
+    "These are folds of one test set: they measure the noise of the test images, not the noise of training, and say"
+    " nothing about another seed."
 )
 
 
@@ -51,8 +51,8 @@ def _limit(found: Difference) -> str:
     most = seeds_to_reach(found.alpha / found.comparisons, found.paired)
     enough = f"{most} pairs or more" if found.paired else f"{most} against {most} or more"
     return (
-        f"With {_count(found)} no difference could have reached p < {found.alpha:g}{family}"
-        f" (the least possible is {p_value(found.least_p, found.alpha)}); {enough} could."
+        f"With {_count(found)}, no difference could have reached p < {found.alpha:g}{family} (the smallest possible p"
+        f" is {p_value(found.least_p, found.alpha)}); {enough} could."
     )
 
 
@@ -69,8 +69,8 @@ def _shown(found: Difference) -> str:
     start = f"{_start(found.first)} is {way} than {found.second} ({_test(found)})"
     value, interval = found.mean_difference.value, found.mean_difference.interval
     if value * found.effect <= 0:
-        return f"{start}, although its mean is not: {_seen(found)}, for some values stand far off."
-    by = f"{start}: by {abs(value):.3g} in the mean"
+        return f"{start}, although its mean is not: {_seen(found)}, because of outliers."
+    by = f"{start}: by {abs(value):.3g} on average"
     if interval is None:
         return f"{by}."
     low, high = (interval.low, interval.high) if value > 0 else (-interval.high, -interval.low)
@@ -83,12 +83,12 @@ def _size(found: Difference) -> str:
         way = "higher" if found.effect > 0 else "lower"
         text = f"It is {way} in {wins} of {_count(found)}."
     else:
-        share = f"{50 + 50 * abs(found.effect):.0f} times of 100"
+        share = f"{50 + 50 * abs(found.effect):.0f} times out of 100"
         way = "higher" if found.effect > 0 else "lower"
         one = "fold" if found.replicates == "test folds" else "run"
-        text = f"Taken at random, a {one} of {found.first} is {way} than one of {found.second} {share}."
+        text = f"A random {one} of {found.first} is {way} than a random one of {found.second} {share}."
     if _is_within(found):
-        text += f" A difference of {found.relevant:g}, which would matter, is excluded."
+        text += f" A relevant difference of {found.relevant:g} is excluded."
     return text
 
 
@@ -102,14 +102,12 @@ def _range(found: Difference) -> str:
         return "That does not show that there is none."
     span = f"{interval.low:+.3g} to {interval.high:+.3g} ({_percent(interval)} interval)"
     if _is_within(found):
-        return f"One of {found.relevant:g} or more, which would matter, is excluded: the means differ by {span}."
+        return f"A relevant difference of {found.relevant:g} or more is excluded: the means differ by {span}."
     text = f"That does not show that there is none: the means may differ by {span}."
     if found.relevant is not None:
-        text += f" One of {found.relevant:g}, which would matter, is not excluded."
+        text += f" A relevant difference of {found.relevant:g} is not excluded."
     if interval.low > 0 or interval.high < 0:
-        text += (
-            " That interval leaves out 0, but it takes the noise as bell-shaped and stands for one comparison alone."
-        )
+        text += " That interval excludes 0, but it assumes normal noise and is not corrected for several comparisons."
     return text
 
 
@@ -119,7 +117,7 @@ def _needed(found: Difference) -> str:
     if needed is None or needed <= most or fewest < 3 or _is_within(found):
         return ""
     each = "paired seeds" if found.paired else "seeds each"
-    return f"If the true difference were as clear as the one seen, about {needed:,} {each} would show it 4 times of 5."
+    return f"If the true effect is as large as the observed one, about {needed:,} {each} would give a power of 80 %."
 
 
 def _is_within(found: Difference) -> bool:

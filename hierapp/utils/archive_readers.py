@@ -72,9 +72,9 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        raise Refused("is broken or was cut short; get or pack it again") from error
+        raise Refused("is broken or truncated; download or pack it again") from error
     except (ValueError, OverflowError, LookupError, RuntimeError, struct.error) as error:
-        raise Refused("has headers that make no sense; pack it again") from error
+        raise Refused("has invalid headers; pack it again") from error
 
 
 # Zip
@@ -92,7 +92,7 @@ class _ZipFile(io.FileIO):
         data = super().read(-1 if size is None else size) or b""
         self.left -= data.count(b"PK\x01\x02")
         if self.left < 0:
-            raise Refused("lists far more entries than are read; leave out what is not needed")
+            raise Refused("lists too many entries; remove files that are not needed")
         return data
 
 
@@ -112,13 +112,15 @@ def _check_places(opened: zipfile.ZipFile, file: IO[bytes]) -> None:
     free_from = 0
     for info in sorted(opened.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < free_from:
-            raise Refused(f"has entries that overlap, as zip bombs do, {short(info.filename)} for one; pack it again")
+            raise Refused(
+                f"has overlapping entries, as zip bombs have, for example {short(info.filename)}; pack it again"
+            )
         file.seek(info.header_offset)
         header = file.read(ZIP_HEADER)
         name_length, extra_length = struct.unpack("<26xHH", header)
         free_from = info.header_offset + len(header) + name_length + extra_length + info.compress_size
     if free_from > opened.start_dir:
-        raise Refused("has an entry that reaches into its directory, as zip bombs do; pack it again")
+        raise Refused("has an entry that overlaps its directory, as in zip bombs; pack it again")
 
 
 def _check_zip_entry(info: zipfile.ZipInfo, name: str) -> None:
@@ -126,7 +128,7 @@ def _check_zip_entry(info: zipfile.ZipInfo, name: str) -> None:
         raise Refused(f"holds {short(name)} encrypted; pack it again without a password")
     # Other methods are rare, and zipfile decompresses them without a memory limit.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refused(f"holds {short(name)} in a compression that is not read; pack it again with the usual deflate")
+        raise Refused(f"holds {short(name)} with an unsupported compression; pack it again with deflate")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
         raise Refused(f"holds the symbolic link {short(name)}; pack it again with the files themselves")
@@ -180,7 +182,7 @@ def _check_tar_entry(member: tarfile.TarInfo) -> None:
         try:
             tarfile.data_filter(member, tempfile.gettempdir())
         except tarfile.FilterError as error:
-            raise Refused(f"holds {name}, which leads out of its folder; pack it again with plain paths") from error
+            raise Refused(f"holds {name}, which points outside its folder; pack it again with plain paths") from error
 
 
 def _unpacked(file: IO[bytes], beginning: bytes) -> IO[bytes]:
@@ -245,14 +247,14 @@ class _Forward(io.RawIOBase):
     def read(self, size: int = -1, /) -> bytes:
         """Read for tarfile: headers, and the byte before a header."""
         if not 0 <= size <= LONGEST_HEADER:
-            raise Refused("has a header of an absurd size; pack it again")
+            raise Refused("has a header that is too large; pack it again")
         data = self._take(size)
         if size == tarfile.BLOCKSIZE:
             self.last_header = data
             self.looks_like_tar |= data[257:262] == b"ustar"
         # Some versions of tarfile search such headers in quadratic time.
         elif re.search(rb"\d{256}", data):
-            raise Refused("has a header that makes no sense; pack it again")
+            raise Refused("has an invalid header; pack it again")
         return data
 
     def content(self, start: int, size: int) -> Iterator[bytes]:
@@ -275,5 +277,5 @@ class _Forward(io.RawIOBase):
         data = self._stream.read(size)
         self._at += len(data)
         if self._at > self._most:
-            raise Refused("unpacks to far more than its own size, as bombs do; pack the files themselves again")
+            raise Refused("unpacks to far more than its own size, as archive bombs do; pack the files again")
         return data

@@ -71,8 +71,8 @@ def unpack(
         raise ArchiveError(f"The archive {name} {refused}.") from refused
     except OSError as error:
         raise ArchiveError(
-            f"The archive {name} cannot be unpacked into {folder.parent} ({error.strerror or error}); see that it can"
-            " be read, and that the folder has room and can be written."
+            f"The archive {name} cannot be unpacked into {folder.parent} ({error.strerror or error}); check that it is"
+            " readable, and that the folder is writable and has enough space."
         ) from error
 
 
@@ -87,13 +87,17 @@ def safe_parts(name: str) -> tuple[str, ...]:
     """
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if name.startswith("/") or ".." in parts or any(re.match("[A-Za-z]:", part) for part in parts):
-        raise Refused(f"holds {short(name)}, which leads out of its folder; pack it again with plain paths")
+        raise Refused(f"holds {short(name)}, which points outside its folder; pack it again with plain paths")
     if "\\" in name or "\0" in name:
-        raise Refused(f"holds {short(name)}, which some systems read as another path; pack it again with plain paths")
+        raise Refused(
+            f"holds {short(name)}, which some systems read as a different path; pack it again with plain paths"
+        )
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise Refused(f"holds {short(name)}, a name that is not in Unicode; rename the file and pack again") from None
+        raise Refused(
+            f"holds {short(name)}, a name that is not valid Unicode; rename the file and pack it again"
+        ) from None
     return parts
 
 
@@ -132,28 +136,26 @@ class _Box:
         known = self.paths.get(key)
         if known is None:
             if len(self.paths) >= self.limits.entries:
-                raise Refused(
-                    f"holds more than {self.limits.entries:,} files and folders; leave out what is not needed"
-                )
+                raise Refused(f"holds more than {self.limits.entries:,} files and folders; remove what is not needed")
             self.paths[key] = parts, is_file
             if not is_file:
                 self.folder.joinpath(*parts).mkdir()
         elif is_file or known != (parts, False):
             raise Refused(
-                f"holds {short('/'.join(known[0]))} and {short('/'.join(parts))}, which are one on some disks; rename"
-                " one of them and pack again"
+                f"holds {short('/'.join(known[0]))} and {short('/'.join(parts))}, which are the same file on some"
+                " disks; rename one of them and pack it again"
             )
 
     def _count(self, size: int) -> None:
         self.written += size
         if self.written > self.limits.size:
             raise Refused(
-                f"unpacks to more than the {self.limits.size / 1e6:,.6g} MB that there is room for; leave out what"
-                " is not needed"
+                f"unpacks to more than the {self.limits.size / 1e6:,.6g} MB that are available; remove what is not"
+                " needed"
             )
         if self.written > self.most_by_ratio:
             raise Refused(
-                f"unpacks to more than {self.limits.ratio} times its size, as bombs do; pack the files themselves again"
+                f"unpacks to more than {self.limits.ratio} times its size, as archive bombs do; pack the files again"
             )
 
 
@@ -161,7 +163,7 @@ def _fill(box: _Box, archive: Path) -> None:
     for entry in entries(archive, box.limits.entries, box.most_by_ratio):
         box.put(entry)
     if not box.paths:
-        raise Refused("holds nothing; pack the files again")
+        raise Refused("is empty; pack the files again")
 
 
 def _folded(part: str) -> str:
@@ -170,4 +172,4 @@ def _folded(part: str) -> str:
 
 def _refuse_existing(folder: Path) -> None:
     if folder.exists() or folder.is_symlink():
-        raise ArchiveError(f"The folder {folder} is there already; remove it or choose another name.")
+        raise ArchiveError(f"The folder {folder} already exists; remove it or choose another name.")

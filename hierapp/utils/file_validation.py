@@ -43,7 +43,7 @@ def decoded(file: Path, most_pixels: int) -> Image.Image:
 
     name = one_line(file.name)
     most = min(most_pixels, Image.MAX_IMAGE_PIXELS or most_pixels)
-    too_large = ArchiveError(f"The picture {name} has more than {most:,} pixels; make it smaller or leave it out.")
+    too_large = ArchiveError(f"The image {name} has more than {most:,} pixels; resize it or leave it out.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings about files that it can read
@@ -62,9 +62,11 @@ def decoded(file: Path, most_pixels: int) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise too_large from None
     except UnidentifiedImageError:
-        raise ArchiveError(f"The file {name} is no PNG, JPEG, GIF, BMP or WebP; convert it or leave it out.") from None
+        raise ArchiveError(
+            f"The file {name} is not a PNG, JPEG, GIF, BMP or WebP image; convert it or leave it out."
+        ) from None
     except Exception as error:  # Pillow's decoders raise arbitrary errors on corrupt files
-        raise ArchiveError(f"The picture {name} is broken or was cut short; mend it or leave it out.") from error
+        raise ArchiveError(f"The image {name} is broken or truncated; replace it or leave it out.") from error
 
 
 def refuse_pickle(file: Path) -> None:
@@ -75,7 +77,7 @@ def refuse_pickle(file: Path) -> None:
     """
     if file.suffix.lower() in PICKLE_SUFFIXES or _is_pickle(file):
         raise ArchiveError(
-            f"The file {one_line(file.name)} is a Python pickle, which can run any program when it is read; save"
+            f"The file {one_line(file.name)} is a Python pickle, which can run arbitrary code when it is loaded; save"
             " weights as .safetensors and arrays as .npy or .csv."
         )
 

@@ -163,7 +163,7 @@ def refuse_existing(file: Path) -> None:
 
 
 def _is_there(file: Path) -> StoreError:
-    return StoreError(f"The file {file} is there already; remove it or choose another name.")
+    return StoreError(f"The file {file} already exists; remove it or choose another name.")
 
 
 @contextmanager
@@ -173,8 +173,8 @@ def as_store_error(what: str) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         full = _is_full(error)
-        why = "no room left on the disk" if full else getattr(error, "strerror", None) or error
-        do = "make room" if full else "see that the folders can be read and written"
+        why = "no space left on the disk" if full else getattr(error, "strerror", None) or error
+        do = "make room" if full else "check that the folders can be read and written"
         raise StoreError(f"{what} ({why}); {do}.") from error
 
 

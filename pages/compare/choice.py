@@ -68,17 +68,17 @@ def choose(fields: Mapping[str, Field]) -> Chosen:
     if names:
         common.one_from_url("metric", names, names[0])
         metric = right.selectbox(
-            "Metric of the test images",
+            "Metric on the test images",
             names,
             format_func=comparison.title,
             key="metric",
-            help="What Statistics compares; metrics that all chosen runs have.",
+            help="Metric that Statistics compares; lists the metrics that all chosen runs have.",
         )
         common.to_url("metric", metric)
     for group in groups:
         if group.repeated:
             older = ", ".join(run.id for run in group.repeated)
-            st.caption(f"{common.escaped(group.label)}: left out, for newer runs repeat them: {older}.")
+            st.caption(f"{common.escaped(group.label)}: left out, because newer runs repeat them: {older}.")
     return Chosen(data, groups, metric, comparison_plots.colors_of([group.label for group in groups]))
 
 
@@ -99,7 +99,8 @@ def _kept(found: Mapping[str, Group]) -> list[str]:
         format_func=lambda key: f"{found[key].label} (n = {len(found[key].runs)})",
         key="groups",
         placeholder="Choose the groups to compare",
-        help="A group is the whole configuration and the tree, but for the seed; n counts its seeds.",
+        help="A group contains the runs with the same configuration and tree; only the seeds differ. n is the number "
+        "of seeds.",
     )
     common.to_url("groups", chosen)
     return chosen

@@ -27,11 +27,11 @@ def show(chosen: Chosen) -> None:
     others = [NONE, *(each.id for each in runs if each.tree_text == run.tree_text and each is not run)]
     common.one_from_url("less", others, NONE)
     less = second.selectbox(
-        "Less that of",
+        "Minus that of",
         others,
-        format_func=lambda other: "none: the counts" if other == NONE else names[other],
+        format_func=lambda other: "none: show the counts" if other == NONE else names[other],
         key="less",
-        help="The difference of two runs on the same tree, in shares of each row.",
+        help="Difference between two runs on the same tree, as shares of each row.",
     )
     common.to_url("less", less)
     parts: list[Part] = ["test", "validation"]
@@ -41,14 +41,12 @@ def show(chosen: Chosen) -> None:
     counts = common.store().confusion(run.id, part, epoch)
     counts_less = None if other is None else common.store().confusion(other.id, part, epoch)
     if counts is None or (other is not None and counts_less is None):
-        st.info("There is no matrix of these images: the run was recorded without.")
+        st.info("There is no confusion matrix for these images: the run did not record one.")
         return
     tree = run.tree
     nodes = fold.nodes(tree)
     if len(nodes) > confusion_tree.MOST:
-        st.info(
-            f"{len(nodes):,} nodes below the root are too many to draw; train on a tree that puts them into groups."
-        )
+        st.info(f"{len(nodes):,} nodes below the root are too many to draw; train on a tree that groups them.")
         return
     here = confusion_tree.folded(counts, tree, nodes)
     share = confusion_tree.shares(here)
@@ -62,7 +60,7 @@ def show(chosen: Chosen) -> None:
             st.markdown(f"**{pluralize(int(here[row, column]), 'image')}**, {share[row, column]:.1%} of the row.")
         else:
             st.markdown(
-                f"**{here[row, column]:+,} images** beside the other run, {share[row, column]:+.1%} of the row."
+                f"**{here[row, column]:+,} images** compared with the other run, {share[row, column]:+.1%} of the row."
             )
         fold.toggle_buttons(tree, nodes[row], nodes[column])
     with left:
@@ -71,7 +69,9 @@ def show(chosen: Chosen) -> None:
         )
         alt = f"Confusion matrix of {names[run.id]} by nodes of the tree, {part} images"
         fold.chart(plot, tree, nodes, alt, is_difference=counts_less is not None)
-        st.caption("A click on a cell shows its images; names with a + stand for all classes below and can be opened.")
+        st.caption(
+            "Click a cell to see its images. Names with a + stand for all classes below them and can be expanded."
+        )
     with common.show_errors():
         images.show(run, part, nodes[row], nodes[column])
 

@@ -43,7 +43,7 @@ def nodes(tree: LabelTree) -> list[int]:
     opened, closed = (_names(key, tree) for key in (OPENED, CLOSED))
     found = confusion_tree.shown(tree, int(level), opened, closed)
     if len(found) > confusion_tree.MOST and opened:
-        st.caption(f"More than {confusion_tree.MOST} nodes do not fit: those opened are closed again.")
+        st.caption(f"More than {confusion_tree.MOST} nodes do not fit: expanded nodes were collapsed.")
         _forget()
         opened, closed = [], []
         found = confusion_tree.shown(tree, int(level))

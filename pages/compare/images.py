@@ -22,16 +22,12 @@ AT_ONCE = 24
 def show(run: Run, part: str, true: int, predicted: int) -> None:
     """Show the images of a cell, one page at a time; the rows and columns are nodes of the run's tree."""
     names = run.tree.nodes
-    st.subheader(
-        f"{common.escaped(names[true])} taken for {common.escaped(names[predicted])}"
-        if true != predicted
-        else f"{common.escaped(names[true])}, and taken for it"
-    )
+    st.subheader(f"{common.escaped(names[true])} classified as {common.escaped(names[predicted])}")
     if part != "test":
-        st.caption("Pictures are there of the test images, whose outputs are stored: choose them above.")
+        st.caption("Images are available for the test set only, for which outputs are stored: choose it above.")
         return
     if not has(run.folder):
-        st.caption("This run has no stored outputs, so that its pictures are not known: train it again to have them.")
+        st.caption("This run has no stored outputs, so its images cannot be shown: train it again to store them.")
         return
     rows = _rows(str(run.folder), run.ended, run.tree_text, true, predicted)
     if not len(rows):
@@ -40,14 +36,14 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     pages = -(-len(rows) // AT_ONCE)
     page = 1
     if pages > 1:
-        page = st.number_input("Page of pictures", 1, pages, key=f"pictures-{run.id}-{true}-{predicted}", width=160)
+        page = st.number_input("Page of images", 1, pages, key=f"pictures-{run.id}-{true}-{predicted}", width=160)
     shown = slice((page - 1) * AT_ONCE, page * AT_ONCE)
     theme = "dark" if st.context.theme.type == "dark" else "light"
     picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme, run.content)
-    st.image(picture, alt=f"Test images of {names[true]} taken for {names[predicted]}")
+    st.image(picture, alt=f"Test images of {names[true]} classified as {names[predicted]}")
     st.caption(
-        f"{pluralize(len(rows), 'image')}, as run {run.id} saw them, mistakes and the surest"
-        " first: true class, predicted class, its probability."
+        f"{pluralize(len(rows), 'image')}, as run {run.id} classified them, mistakes and the most confident first: true"
+        " class, predicted class, its probability."
     )
 
 

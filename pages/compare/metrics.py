@@ -32,12 +32,12 @@ def show(chosen: Chosen) -> None:
             "n": st.column_config.NumberColumn(width=40),
         },
         placeholder="",
-        alt="Mean and deviation of each metric of the test images, by group",
+        alt="Mean and standard deviation of each metric on the test images, by group",
     )
     alone = [group.label for group in chosen.groups if len(group.runs) == 1]
     st.caption(
-        "Mean ± sample deviation over the seeds, test images; distances are `lca-depth`."
-        + (" One seed has no deviation: its value stands alone." if alone else "")
+        "Mean ± sample standard deviation over the seeds, test images; distances are `lca-depth`."
+        + (" A single seed has no deviation." if alone else "")
         + (" Distances of different trees have different units." if chosen.tree is None else "")
     )
     left, right, _ = st.columns([2, 2, 3])
@@ -45,19 +45,23 @@ def show(chosen: Chosen) -> None:
     metric = left.selectbox("Curve", list(CURVES), format_func=CURVES.__getitem__, key="curve")
     common.to_url("curve", metric)
     smoothing = right.slider(
-        "Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", help="How much of the mean so far stays at each step."
+        "Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", help="Weight of the running mean at each step."
     )
     runs = [run for group in chosen.groups for run in group.runs.values()]
     points = recorded(str(home()), [run.id for run in runs], [run.ended for run in runs], metric)
     bands = comparison.bands(chosen.groups, points, metric, smoothing)
     if not bands:
-        st.caption("These runs have not recorded it.")
+        st.caption("These runs have not recorded this metric.")
         return
     plot = comparison_plots.bands_plot(bands, CURVES[metric], chosen.colors, percent=metric == "val_accuracy")
-    common.chart(plot, "compare-curves", f"{CURVES[metric]} of each group over the epochs, mean and deviation")
+    common.chart(plot, "compare-curves", f"{CURVES[metric]} of each group over the epochs, mean and standard deviation")
     st.caption(
-        "The line is the mean over the seeds, the band one deviation to either side."
-        + (" Different losses have different scales: compare shapes, not heights." if metric.endswith("loss") else "")
+        "The line is the mean over the seeds, the band one standard deviation on each side."
+        + (
+            " Different losses have different scales: compare the shapes of the curves, not their values."
+            if metric.endswith("loss")
+            else ""
+        )
     )
 
 

@@ -23,14 +23,14 @@ from pages.shared import common
 
 OWN = "own"
 RULES = {
-    "leaf": "leaf: the likeliest class",
-    "top-down": "top-down: the likeliest child, from the root",
-    "min-risk": "min-risk: the class of least expected distance",
-    "threshold": "threshold: the deepest node that is likely enough",
+    "leaf": "leaf: the most likely class",
+    "top-down": "top-down: the most likely child at each node, from the root",
+    "min-risk": "min-risk: the class with the smallest expected distance",
+    "threshold": "threshold: the deepest node above a probability",
 }
 METRICS = ("accuracy", "mean_distance", "severity", "hierarchical_f1", "macro_weighted_recall", "superclass_accuracy")
 NODE_METRICS = {
-    "correct": "right: the class or above it",
+    "correct": "correct: the class or an ancestor",
     "leaves": "predictions that are classes",
     "mean_depth": "mean depth",
     "accuracy": "accuracy",
@@ -47,8 +47,8 @@ def show(chosen: Chosen) -> None:
     missing = [group.label for group in chosen.groups if group not in groups]
     if missing:
         st.info(
-            f"Without stored outputs, and so left out: {common.escaped('; '.join(missing))}. Runs of older versions"
-            " have none; train them again to have them here.",
+            f"Left out, because they have no stored outputs: {common.escaped('; '.join(missing))}. Runs of older"
+            " versions have none; train them again to include them.",
             icon=":material/inventory_2:",
         )
     if not groups:
@@ -101,7 +101,8 @@ def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, threshold
     )
     under = "the tree of each run" if tree is None else "the chosen tree"
     st.caption(
-        f"The same networks and the same test images, judged by {under}; mean ± sample deviation over the seeds."
+        f"The same networks and the same test images, evaluated with {under}; mean ± sample standard deviation over the"
+        " seeds."
     )
 
 
@@ -117,17 +118,17 @@ def _below(
         }
         at = threshold if rule == "threshold" else None
         plot = output_plots.operating_plot(curves, colors, at)
-        common.chart(plot, "compare-operating", "Right predictions over their mean depth, by threshold")
+        common.chart(plot, "compare-operating", "Correct predictions over their mean depth, by threshold")
         st.caption(
-            "Low thresholds, at the right, name a class at any price; high ones stop higher up in the tree and are"
-            " right more often."
+            "Low thresholds, on the right, always predict a class; high thresholds stop higher up in the tree and are"
+            " correct more often."
         )
     with right:
         st.subheader("Calibration")
         found = {group.label: [_reliability(str(run.folder), run.ended) for run in _runs(group)] for group in groups}
         plot = output_plots.reliability_plot(found, colors)
-        common.chart(plot, "compare-calibration", "Accuracy over the probability of the likeliest class")
-        st.caption("Below the dashed line a network is surer than it is right. Error: expected calibration error.")
+        common.chart(plot, "compare-calibration", "Accuracy over the probability of the most likely class")
+        st.caption("Below the dashed line a network is overconfident. Error: expected calibration error.")
 
 
 def _metrics(run: Run, tree: LabelTree | None, rule: str, threshold: float) -> dict[str, Any]:

@@ -19,14 +19,14 @@ def page() -> None:
     st.title("Compare")
     fields = comparison.fields(common.store().runs(states=("finished",)))
     if not fields:
-        st.info("No run is finished yet: train some on two seeds or more, and their groups are compared here.")
+        st.info("There are no finished runs yet: train some with two or more seeds to compare their groups here.")
         st.page_link("pages/train/page.py", label="Train", icon=":material/play_circle:")
         st.page_link("pages/runs/page.py", label="Runs", icon=":material/monitoring:")
         return
     common.rename_in_url({"settings": "groups", "figure": "metric"})
     chosen = choice.choose(fields)
     if not chosen.groups:
-        st.info("No group is chosen: choose some above.")
+        st.info("No group is chosen: choose at least one above.")
         return
     if st.query_params.get("view") == "figures":  # an older address
         st.query_params["view"] = "metrics"

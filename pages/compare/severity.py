@@ -18,8 +18,8 @@ def show(chosen: Chosen) -> None:
     tree = chosen.tree
     if tree is None:
         st.info(
-            "The chosen runs have different trees, and severity is a distance in a tree: choose one tree above, or see"
-            " all of them under one tree in *Another decoder or tree*."
+            "The chosen runs have different trees, and severity is a distance in a tree: choose one tree above, or"
+            " evaluate all runs under one tree in *Another decoder or tree*."
         )
         return
     st.subheader("Severity against accuracy")
@@ -30,9 +30,9 @@ def show(chosen: Chosen) -> None:
         "Severity over accuracy of each run and each group's mean, with the severity of random mistakes",
     )
     st.caption(
-        "A dot is a run, a diamond a group's mean. Severity is the mean distance (`lca-depth`) of the mistakes alone:"
-        " a worse network with more of the easy mistakes has a lower one, so it says little without accuracy. Down and"
-        " to the right is better."
+        "A dot is a run, a diamond the mean of a group. Severity is the mean distance (`lca-depth`) of the mistakes"
+        " only: a worse network with more mild mistakes has a lower severity, so read it together with accuracy. Down"
+        " and to the right is better."
     )
     st.subheader("Mistakes by height of the common ancestor")
     shares = comparison.height_shares(chosen.groups)
@@ -42,7 +42,10 @@ def show(chosen: Chosen) -> None:
             "compare-heights",
             "Shares of the mistakes by the height of the lowest common ancestor of true and predicted class",
         )
-        st.caption("Height 1 is a mistake between siblings; the greatest height, one across the root's branches.")
+        st.caption(
+            "Height 1 is a mistake between siblings; the greatest height is a mistake between different branches of"
+            " the root."
+        )
     st.subheader("Class accuracy and weighted class accuracy")
     plain = comparison.class_means(chosen.groups, "class_accuracy")
     weighted = comparison.class_means(chosen.groups, "weighted_class_accuracy")
@@ -55,4 +58,4 @@ def show(chosen: Chosen) -> None:
             "compare-classes",
             "Class accuracy and weighted class accuracy of each class and group, means over the seeds",
         )
-        st.caption("Means over the seeds. Weighted: TP / (TP + wFN), each missed image counts by its distance.")
+        st.caption("Means over the seeds. Weighted: TP / (TP + wFN), where each missed image counts by its distance.")

@@ -23,17 +23,17 @@ def show(chosen: Chosen) -> None:
     with st.expander("Two single runs", icon=":material/looks_two:", key="single", expanded=_is_asked()):
         if len(named) < 2:
             st.caption(
-                "It takes two of the chosen runs with stored test outputs; runs of older versions have none: train"
-                " again, or choose more groups above."
+                "This needs two of the chosen runs with stored test outputs; runs of older versions have none: train"
+                " them again, or choose more groups above."
             )
             return
         st.caption(
-            "What two trainings said of the same test images, each by its likeliest class. It tells these two networks"
-            " apart, not their configurations: that is what the seeds above are for."
+            "Predictions of two training runs on the same test images, each by its most likely class. This compares"
+            " these two networks, not their configurations: for those, use the seeds above."
         )
         first, second = _two(chosen, named)
         if first == second:
-            st.info("Both are one run; choose another one to compare it with.")
+            st.info("Both are the same run; choose another run to compare with.")
             return
         with common.show_errors():
             found = _compared(named[first][0], named[second][0])
@@ -76,7 +76,9 @@ def _images(found: SingleRuns) -> None:
     st.markdown(common.escaped(found.mcnemar.sentence))
     interval = found.mcnemar.interval
     left, right = st.columns([3, 2])
-    left.dataframe(found.counts(), alt="How many test images both, one or neither of the two runs gets right")
+    left.dataframe(
+        found.counts(), alt="Number of test images that both, one or neither of the two runs classifies correctly"
+    )
     right.metric(
         "Difference of accuracy",
         f"{found.mcnemar.difference:+.2%}",
@@ -85,7 +87,7 @@ def _images(found: SingleRuns) -> None:
 
 
 def _folds(found: SingleRuns) -> None:
-    st.markdown(f"**As the paper did it: {FOLDS} folds of one test set**")
+    st.markdown(f"***As in the paper: {FOLDS} folds of one test set**")
     st.markdown(common.escaped(found.folds.sentence))
     frame = found.by_fold()
     st.dataframe(
@@ -94,8 +96,9 @@ def _folds(found: SingleRuns) -> None:
         alt="Accuracy of each of the two runs on each fold of the test images",
     )
     st.caption(
-        f"Each run was trained once; the folds cut its test images into {FOLDS}, the same for both. n = {FOLDS} here"
-        " counts parts of one test set, and n above counts trainings: only these tell of groups."
+        f"Each run was trained once; the folds divide its test images into {FOLDS} parts, the same for both. Here n ="
+        f" {FOLDS} is the number of parts of one test set; above, n is the number of training runs: only those say"
+        " something about groups."
     )
 
 

@@ -27,7 +27,7 @@ def show(chosen: Chosen) -> None:
 def _options(chosen: Chosen) -> None:
     """Show the metric of each seed, the tests, and what they mean."""
     if chosen.metric is None:
-        st.info("The chosen runs have no metric in common; choose others above.")
+        st.info("The chosen runs have no metric in common; choose other runs above.")
         return
     found = groups.values(chosen.groups, chosen.metric)
     common.chart(
@@ -36,7 +36,7 @@ def _options(chosen: Chosen) -> None:
         f"{chosen.what} of each seed, by group, with the mean",
     )
     if len(chosen.groups) < 2:
-        st.info("One group alone: choose another one above to compare it with.")
+        st.info("Only one group is chosen: choose another one above to compare with.")
         return
     left, right, _ = st.columns([3, 2, 2])
     by_key = {comparison.key(group): group for group in chosen.groups}
@@ -47,11 +47,11 @@ def _options(chosen: Chosen) -> None:
         [*by_key, ALL],
         format_func=lambda key: "all against all" if key == ALL else by_key[key].label,
         key="baseline",
-        help="Fewer comparisons give a clearer answer to each: Holm's correction counts them.",
+        help="Fewer comparisons give more power to each: Holm's correction takes their number into account.",
     )
     common.to_url("baseline", baseline)
     relevant = right.number_input(
-        "Least difference that matters",
+        "Smallest relevant difference",
         min_value=0.0,
         value=None,
         format="%.4f",
@@ -65,8 +65,8 @@ def _options(chosen: Chosen) -> None:
     for each in family.comparisons:
         _sentence(each, groups.remark(by_label[each.first], by_label[each.second]))
     st.caption(
-        "Pairs where the seeds match (Wilcoxon), else Mann-Whitney, both exact for few seeds; p after Holm's"
-        " correction. Seeds are the replicates: another training, on the same test images."
+        "Wilcoxon's test if the seeds match in pairs, otherwise Mann-Whitney's, both exact for few seeds; p after"
+        " Holm's correction. Seeds are the replicates: separate training runs, evaluated on the same test images."
     )
 
 
@@ -90,7 +90,7 @@ def _table(comparisons: tuple[Comparison, ...]) -> None:
                 "95 % interval": "" if interval is None else f"{interval.low:+.4f} to {interval.high:+.4f}",
                 "p": p_value(each.p),
                 "p, Holm": p_value(each.p_adjusted),
-                "least p possible": p_value(each.least_p),
+                "smallest possible p": p_value(each.least_p),
                 "Cliff's delta": f"{size.value:+.2f}",
                 "its interval": ""
                 if size.interval is None

@@ -21,7 +21,7 @@ ARCHIVES = ["zip", "tar", "gz", "tgz", "xz", "bz2"]
 def section() -> None:
     """Show the import section, collapsed while nothing is imported."""
     token = st.query_params.get(IMPORT)
-    folded = st.expander("Bring your own pictures", expanded=bool(token), icon=":material/add_photo_alternate:")
+    folded = st.expander("Import your own images", expanded=bool(token), icon=":material/add_photo_alternate:")
     with folded, common.show_errors():
         if token:
             in_work(token)
@@ -31,8 +31,8 @@ def section() -> None:
 
 def form() -> None:
     st.markdown(
-        "An archive with a folder for each class, `train` and `test` above them if you like; folders of class folders"
-        " become a tree. It is checked first, and you see what was found before it is kept."
+        "An archive with one folder per class, optionally below `train` and `test`; nested class folders become a"
+        " tree. The archive is checked first, and you see a report before it is imported."
     )
     may = common.actions()
     left, right = st.columns(2, gap="large")
@@ -46,9 +46,9 @@ def form() -> None:
         Options.test_share,
         step=0.05,
         key="import-share",
-        help="The share that is drawn where there is no test folder.",
+        help="Share of the images drawn as test images if there is no test folder.",
     )
-    years = left.number_input("Years of a class", 1, 50, Options.bin, key="import-bin") if utkface else Options.bin
+    years = left.number_input("Years per class", 1, 50, Options.bin, key="import-bin") if utkface else Options.bin
     options = Options(int(side), float(share), utkface, int(years))
     with right:
         file = st.file_uploader("Zip or tar", ARCHIVES, key="import-file", disabled=not may.may_run)
@@ -82,7 +82,7 @@ def in_work(token: str) -> None:
         st.error(now.error, icon=":material/error:")
     else:
         found(now)
-    if st.button("Begin another one" if now.state == "failed" else "Discard", icon=":material/close:"):
+    if st.button("Start another import" if now.state == "failed" else "Discard", icon=":material/close:"):
         common.actions().discard_import(token)
         leave()
         st.rerun()
@@ -103,13 +103,13 @@ def found(now: ImportJob) -> None:
     if now.report is None or now.tree is None:
         return
     report.show(now.report)
-    st.markdown(f"**A tree is proposed.** {now.how} It becomes the default, and can be changed in the studio.")
+    st.markdown(f"***A tree is proposed.** {now.how} It becomes the default tree, and you can change it in the studio.")
     if len(now.tree.leaves) <= LARGEST_PICTURE:
         alt = f"The proposed tree over {', '.join(now.tree.leaves)}"
         common.chart(tree_plot(now.tree, compact=True), "proposed", alt)
-    name = st.text_input("Keep it as", suggested(now.request.shown), key="import-name")
+    name = st.text_input("Save as", suggested(now.request.shown), key="import-name")
     may = common.actions()
-    if st.button("Keep this data set", type="primary", icon=":material/save:", disabled=not may.may_run):
+    if st.button("Save this data set", type="primary", icon=":material/save:", disabled=not may.may_run):
         with common.show_errors():
             entry = may.keep_data(now.token, name.strip())
             leave()

@@ -15,7 +15,7 @@ from pages.shared import common, downloading
 SET = imports.SET
 
 
-@st.cache_data(max_entries=20, show_spinner="Drawing the pictures")
+@st.cache_data(max_entries=20, show_spinner="Drawing the images")
 def sheet_of(name: str, stamp: int, theme: str, sheet: int) -> bytes:
     """Return the contact sheet, cached; `stamp` distinguishes a data set from an earlier one with the same name."""
     return contact_sheet.render(name, theme, sheet)
@@ -71,7 +71,7 @@ def way_on(data: Dataset, state: str) -> None:
     if tree_library.has(data.default_tree):
         row.page_link(
             "pages/trees/page.py",
-            label="See its tree",
+            label="Show its tree",
             icon=":material/account_tree:",
             query_params={"tree": data.default_tree},
             width="content",
@@ -92,15 +92,15 @@ def deleting(data: Dataset) -> None:
         st.markdown(common.escaped(reason))
     elif data.own:
         st.markdown(
-            f"Delete **{common.escaped(data.title)}**, its pictures and its report, for good? Runs that used it keep"
-            " their results, and its tree stays among that name's versions."
+            f"Delete **{common.escaped(data.title)}**, its images and its report, permanently? Runs that used it keep"
+            " their results, and its tree remains among the versions of that name."
         )
     else:
-        also = f" {' and '.join(others)} is read from the same files, and goes with it." if others else ""
+        also = f" {' and '.join(others)} is read from the same files and is deleted as well." if others else ""
         size = in_words(sum(file.size for file in data.files))
-        st.markdown(f"Delete **{data.title}** from this machine, {size}? It can be got again by a download.{also}")
+        st.markdown(f"Delete **{data.title}** from this machine, {size}? You can download it again.{also}")
     if not mine:
-        st.caption("Only its owner or an admin may." if data.own else "Only an admin may.")
+        st.caption("Only its owner or an admin can delete it." if data.own else "Only admins can delete it.")
     if st.button("Delete it", type="primary", disabled=bool(reason) or not mine):
         may.delete_data(data.name)
         st.query_params.pop(SET, None)
@@ -134,7 +134,7 @@ def counts(data: Dataset, stamp: int) -> None:
 
 
 st.title("Data")
-st.markdown("The data sets that are here, those that can be got, and your own pictures in class folders.")
+st.markdown("Available data sets, data sets to download, and your own images in class folders.")
 imports.section()
 chosen = choose()
 status = datasets.status(chosen.name)
@@ -143,7 +143,7 @@ way_on(chosen, status.state)
 if status.state == "ready":
     now = import_store.stamp(chosen.name, paths.data_folder()) if chosen.own else 0
     report = import_store.report_of(chosen.name, paths.data_folder()) if chosen.own else None
-    tabs = st.tabs(["Pictures", "Class counts", *(["Check report"] if report else [])])
+    tabs = st.tabs(["Images", "Class counts", *(["Check report"] if report else [])])
     with tabs[0]:
         pictures(chosen, now)
     with tabs[1]:

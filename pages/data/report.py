@@ -11,12 +11,12 @@ def show(report: Report) -> None:
     for warning in report.warnings:
         st.warning(common.escaped(warning), icon=":material/warning:")
     if not report.warnings:
-        st.success("Nothing to warn of.", icon=":material/check:")
+        st.success("No warnings.", icon=":material/check:")
     st.markdown(
-        f"**{common.escaped(report.source)}**: {report.images:,} pictures by {common.escaped(report.layout)}."
-        f" {'The test part is drawn from them, evenly over the classes.' if report.drawn else ''}"
-        f" They are kept at {report.side} × {report.side} in {'colour' if report.channels == 3 else 'grey'}:"
-        f" {report.resized:,} were resized, {report.cropped:,} cut to their middle square."
+        f"**{common.escaped(report.source)}**: {report.images:,} images by {common.escaped(report.layout)}."
+        f" {'The test set is drawn from them, stratified by class.' if report.drawn else ''} They are stored at"
+        f" {report.side} × {report.side} in {'colour' if report.channels == 3 else 'grey'}: {report.resized:,} were"
+        f" resized, {report.cropped:,} cropped to the central square."
     )
     classes, sizes, modes = st.columns([2, 1, 1], gap="large")
     with classes:
@@ -29,9 +29,9 @@ def show(report: Report) -> None:
         with st.expander(f"Files that cannot be used: {report.broken_count:,}"):
             files, reasons = zip(*report.broken, strict=True)
             st.dataframe({"file": files, "why": reasons}, hide_index=True)
-    copied("The same picture in the training and the test part", report.between)
-    copied("The same picture in two classes", report.two_classes)
-    copied("The same picture more than once in a class", report.within)
+    copied("The same image in the training and the test set", report.between)
+    copied("The same image in two classes", report.two_classes)
+    copied("The same image more than once in a class", report.within)
 
 
 def copied(title: str, copies: Copies) -> None:

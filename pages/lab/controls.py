@@ -150,7 +150,7 @@ def _targets(lab: Lab) -> None:
         "Targets",
         ["path", "leaf"],
         required=True,
-        help="y = 1 on every node of the true path, or on the leaf alone",
+        help="y = 1 on every node of the true path, or on the leaf only",
         **bound(
             "lab-targets",
             lab_actions.option_of(lab.state, "targets"),
@@ -161,7 +161,7 @@ def _targets(lab: Lab) -> None:
 
 def _unbalance(lab: Lab) -> None:
     st.slider(
-        "Steps by which b and c lie deeper",
+        "Steps by which b and c are deeper",
         0,
         6,
         **bound(
@@ -182,13 +182,13 @@ def _points(lab: Lab) -> None:
         required=True,
         key="lab-point",
         on_change=lambda: setattr(lab, "point", st.session_state["lab-point"]),
-        help="Drag its bars: the slice runs from start to end.",
+        help="Drag its bars: the slice goes from start to end.",
     )
 
 
 def _space(lab: Lab) -> None:
     st.segmented_control(
-        "A straight line in",
+        "Straight lines in",
         SPACES,
         required=True,
         **bound("lab-space", lab.state.space, lambda state, space: replace(state, space=space)),
@@ -218,7 +218,7 @@ def _descent(lab: Lab) -> None:
             key=f"lab-descend-{count}",
             width="stretch",
             disabled=wait,
-            help="a gradient step, with a rate of 1" if count == 1 else "a hundred gradient steps, with a rate of 1",
+            help="One gradient step with a rate of 1." if count == 1 else "100 gradient steps with a rate of 1.",
             on_click=descend,
             args=(place, count),
         )
@@ -244,7 +244,7 @@ def reset(column: DeltaGenerator) -> None:
         "Reset",
         key="lab-reset",
         width="stretch",
-        help="the logits and the true class as they were at the start",
+        help="Restore the initial logits and true class.",
         on_click=lambda: current().attempt(lab_actions.reset),
     )
 

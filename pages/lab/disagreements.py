@@ -23,8 +23,9 @@ from pages.shared import common
 
 AT_ONCE = 24
 ANY = None
-HINT = "What the first decoder says."
-FAR = "The distance of the first decoder's prediction: edges up to where it meets the true path, by the deeper side."
+HINT = "Prediction of the first decoder."
+FAR = "Distance of the first decoder's prediction: edges to the lowest common ancestor with the true class, on the "
+"deeper side."
 
 
 def show(lab: Lab, waiting: str) -> None:
@@ -59,7 +60,7 @@ def decoded(run: Run, choices: tuple[DecoderChoice, ...]) -> Decoded:
     return _decoded(run.folder, (run.folder / predictions.FILE).stat().st_mtime_ns, choices, run)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Decoding the test images ...")
+@st.cache_resource(max_entries=8, show_spinner="Decoding the test images…")
 def _decoded(folder: Path, changed: int, choices: tuple[DecoderChoice, ...], _run: Run) -> Decoded:
     return disagreements.decoded(run_images.outputs_of(_run), _run.tree, choices)
 
@@ -73,9 +74,9 @@ def _criteria(found: Decoded) -> SearchCriteria:
     second = _pick(up[1], "Second decoder", "second", [rule for rule in DECODERS if rule != first], str)
     which = _pick(up[2], "Images where", "which", list(WHICH), WHICH.__getitem__)
     true = _pick(down[0], "True class", "true", [ANY, *leaves], any_of)
-    taken_for = _pick(down[1], "Taken for", "predicted", [ANY, *range(len(names))], any_of, help=HINT)
+    taken_for = _pick(down[1], "Classified as", "predicted", [ANY, *range(len(names))], any_of, help=HINT)
     most = int(found.costs[first].max(initial=0))
-    least = _pick(down[2], "At least so far from the truth", "least", range(most + 1), str, help=FAR)
+    least = _pick(down[2], "Minimum distance from the true class", "least", range(most + 1), str, help=FAR)
     return SearchCriteria(first, second, which, None if true is None else leaves.index(true), taken_for, least)
 
 
@@ -101,17 +102,20 @@ def _table(images: int, tallies: list[Tally]) -> str:
         f"| {each.rule} | {each.right:,} ({each.right / max(images, 1):.1%}) | {each.above:,} | {each.distance:.4f} |"
         for each in tallies
     ]
-    head = ["| decoder | exactly right | right, but an inner node | mean distance |", "| --- | ---: | ---: | ---: |"]
+    head = [
+        "| decoder | exactly correct | correct, but an internal node | mean distance |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     return "\n".join([*head, *rows])
 
 
 def _pager(start: int, count: int) -> None:
     row = st.container(horizontal=True, vertical_alignment="center")
     if not count:
-        row.markdown("No such image.")
+        row.markdown("No such images.")
         return
     shown = f"**{start + 1:,} to {min(start + AT_ONCE, count):,} of {pluralize(count, 'image')}**"
-    row.markdown(f"{shown}, the worst mistakes first; the words below one open it")
+    row.markdown(f"{shown}, the worst mistakes first; click the text below an image to open it")
     for label, to, no in (
         ("Earlier", start - AT_ONCE, start == 0),
         ("Later", start + AT_ONCE, start + AT_ONCE >= count),
@@ -141,7 +145,7 @@ def sheet(run: Run, found: Decoded, criteria: SearchCriteria, places: list[int])
         words = f"{true} → {first}; {criteria.second}: {second}"
         with box.container(width=132, gap="small"):
             if shown:
-                alt = f"Test image {place}, of the class {true}"
+                alt = f"Test image {place} of class {true}"
                 st.image(shown[turn], alt=alt, output_format="PNG")
             st.button(
                 common.escaped(words),

@@ -23,7 +23,7 @@ from pages.shared import common
 
 BOARD = ("tree", "losses", "formulas", "decoders")
 HEAD_START = 0.06  # seconds for the browser to draw the board before it receives plots
-WAITING = "Getting the losses ready ..."
+WAITING = "Loading the losses…"
 
 
 def lab_part(was_ready: bool) -> None:
@@ -34,7 +34,7 @@ def lab_part(was_ready: bool) -> None:
     lab.concerns_all = False
     for sentence in lab.complaints:
         st.warning(
-            f"{common.escaped(sentence)} What it could not say is shown as it is by default.",
+            f"{common.escaped(sentence)} Invalid values are replaced by the defaults.",
             icon=":material/link_off:",
         )
     if preload.failure():
@@ -69,7 +69,7 @@ def look(lab: Lab) -> None:
     st.segmented_control(
         "Look at",
         [False, True],
-        format_func=lambda searching: "Find the cats that became trucks" if searching else "One image",
+        format_func=lambda searching: "Find the cats classified as trucks" if searching else "One image",
         required=True,
         label_visibility="collapsed",
         key="lab-look",

@@ -46,11 +46,11 @@ def _surface(state: State, at: Step) -> None:
     second, third = state.second_example(), state.third_example()
     if second is None or third is None:
         return
-    follows = "; it follows when a bar is let go" if "points" in at.controls else ""
+    follows = "; updated when a bar is released" if "points" in at.controls else ""
     for column, choice in zip(st.columns(len(state.losses)), state.losses, strict=True):
         with column:
             drawn = plane(state.example, second, third, choice, state.space)
-            alt = f"{choice.title} over two directions, as lines of equal height"
+            alt = f"{choice.title} over two directions, as contour lines"
             common.chart(lab_plots.surface_plot(drawn), f"lab-surface-{choice.title}", alt)
             st.caption(f"{common.escaped(choice.title)} over the plane through the three points{follows}.")
 
@@ -65,7 +65,7 @@ def _printed(state: State, at: Step) -> None:
 def _minimizer(state: State, at: Step) -> None:
     targets, mass = _hierarchical(state)
     found = least(state.example.tree, at.truth or (), targets, mass)
-    alt = f"Truth and minimizer by leaf. {found.summary}"
+    alt = f"True and minimizing probabilities by leaf. {found.summary}"
     common.chart(lab_plots.minimizer_plot(found), "lab-minimizer", alt)
     st.markdown(f"**{common.escaped(found.summary)}** {found.reason}")
     leaves = found.tree.leaves
@@ -73,7 +73,7 @@ def _minimizer(state: State, at: Step) -> None:
         "| | " + " | ".join(common.escaped(leaf) for leaf in leaves) + " |",
         "| --- |" + " ---: |" * len(leaves),
         "| truth | " + " | ".join(map(number, found.truth)) + " |",
-        "| loss is least | " + " | ".join(map(number, found.probabilities)) + " |",
+        "| minimizer | " + " | ".join(map(number, found.probabilities)) + " |",
     ]
     st.markdown("\n".join(table))
 
@@ -82,9 +82,11 @@ def _walk(state: State, at: Step) -> None:
     targets, mass = _hierarchical(state)
     walked = walk(at.truth or (0.25,) * 4, targets, mass)
     values = [number(found.probabilities[found.tree.leaves.index("d")]) for found in walked]
-    alt = f"The probability of d where the loss is least, by steps: {', '.join(values)}; the truth is 0.25"
+    alt = f"The probability of d at the minimum, by steps: {', '.join(values)}; the true probability is 0.25"
     common.chart(lab_plots.walk_plot(walked, "d", trees.unbalance_of(state.tree_name)), "lab-walk", alt)
-    st.caption(f"Probability of d, from 0 to {len(values) - 1} steps: {', '.join(values)}. The truth is 0.25.")
+    st.caption(
+        f"Probability of d, from 0 to {len(values) - 1} steps: {', '.join(values)}. The true probability is 0.25."
+    )
 
 
 def _hierarchical(state: State) -> tuple[str, float]:

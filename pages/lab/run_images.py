@@ -76,7 +76,7 @@ def choose(lab: Lab) -> None:
 
 def nothing_yet() -> None:
     """Show what to do if no run has stored outputs."""
-    st.info("No finished run with stored test outputs is here yet. One click on the Start page trains some.")
+    st.info("There is no finished run with stored test outputs yet. Train some with one click on the Start page.")
     st.page_link("pages/start/page.py", label="Start", icon=":material/home:")
 
 
@@ -102,8 +102,8 @@ def picture(lab: Lab, run: Run) -> None:
     if pixels is not None:
         st.image(pictures.enlarged(pixels, SIDE), caption=common.escaped(words), alt=words, output_format="PNG")
     st.caption(
-        "All numbers follow from the network's probabilities of the leaves: an inner node has the sum of those below"
-        " it, and the logits are their logarithms."
+        "All numbers are computed from the network's leaf probabilities: an internal node has the sum of the leaves"
+        " below it, and the logits are the logarithms."
     )
 
 
@@ -115,17 +115,17 @@ def own(lab: Lab) -> Pixels | None:
 def _words(said: run_images.RunImage) -> str:
     example = said.example
     best = int(np.argmax(example.leaf_log_probs))
-    guess = f"the network says {example.tree.leaves[best]} ({of_log(example.leaf_log_probs[best])})"
+    guess = f"the network predicts {example.tree.leaves[best]} ({of_log(example.leaf_log_probs[best])})"
     if said.image is None:
-        return f"Your picture as the network sees it: {guess}. Its true class is not known: choose it below."
-    return f"Test image {said.image}, of the class {example.target_name}: {guess}."
+        return f"Your image as the network sees it: {guess}. Its true class is unknown: choose it below."
+    return f"Test image {said.image} of class {example.target_name}: {guess}."
 
 
 def others(run: Run, outputs: Outputs) -> None:
     """Show the choice of a random image by true class and predicted class."""
     leaves = run.tree.leaves
     with st.expander("Another image"):
-        for key, label in (("true", "Its class"), ("said", "The network says")):
+        for key, label in (("true", "True class"), ("said", "Predicted class")):
             st.selectbox(
                 label,
                 [ANY, *range(len(leaves))],
@@ -142,7 +142,7 @@ def _random(run: Run, outputs: Outputs) -> None:
     found = run_images.among(outputs, true, guess).tolist()
     if not found:
         of = "any class" if true is None else f"the class {leaves[true]}"
-        lab.message = f"Run {run.id} took no test image of {of} for {leaves[guess]}." if guess is not None else (
+        lab.message = f"Run {run.id} classified no test image of {of} as {leaves[guess]}." if guess is not None else (
             f"Run {run.id} has no test image of {of}.")  # fmt: skip
         return
     now = lab.state.run_image.image if lab.state.run_image else None
@@ -152,7 +152,7 @@ def _random(run: Run, outputs: Outputs) -> None:
 
 def upload(run: Run) -> None:
     """Show the upload of a picture for the run's network."""
-    with st.expander("A picture of your own"):
+    with st.expander("Your own image"):
         may = common.actions().may_run
         height, width, channels = datasets.find(run.config.data).image_shape
         st.file_uploader(
@@ -160,8 +160,8 @@ def upload(run: Run) -> None:
             key=f"lab-upload-{run.id}",
             disabled=not may or not preload.is_ready(),
             on_change=partial(_uploaded, run),
-            help=f"Its middle is made {width} x {height} pixels{', grey' if channels == 1 else ''}, as the network's"
-            " images are. It is not stored.",
+            help=f"Its center is resized to {width} x {height} pixels{', grey' if channels == 1 else ''}, as for the "
+            "network's training images. It is not stored.",
         )
 
 

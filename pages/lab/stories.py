@@ -16,7 +16,7 @@ FREE, RUN_IMAGE = "", "real"
 
 def choose_story(lab: Lab) -> None:
     """Show the choice of a story, of the free lab, or of a real image as the start."""
-    titles = {FREE: "the free lab", RUN_IMAGE: "a real image"}
+    titles = {FREE: "free exploration", RUN_IMAGE: "a real image"}
     titles |= {each.id: f"{number}. {each.title}" for number, each in enumerate(STORIES, 1)}
     st.session_state["lab-story"] = lab.state.story or (RUN_IMAGE if lab.shows_run_image else FREE)
     st.selectbox("Story", list(titles), format_func=titles.__getitem__, key="lab-story", on_change=_chosen)

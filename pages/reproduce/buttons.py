@@ -33,15 +33,17 @@ def run_button(found: Sequence[DisplayedFigure], size: Size, data: str, label: s
             disabled=not ready or not common.actions().may_run,
         )
         if not ready:
-            st.page_link("pages/data/page.py", label=f"Get {common.data_title(data)} first", icon=":material/download:")
+            st.page_link(
+                "pages/data/page.py", label=f"Download {common.data_title(data)} first", icon=":material/download:"
+            )
         elif lacking:
             configs = [run.config for run in lacking.values()]
             at_once = slots.at_once(common.store(), configs[0].device)
             takes = estimate.estimate(common.store(), configs, at_once)
             runs = f"{len(configs)} run{'' if len(configs) == 1 else 's'} to train, {at_once} at a time"
-            st.caption(f"{runs}: about {takes}{'' if takes.measured_here else ' on a machine of two cores'}")
+            st.caption(f"{runs}: about {takes}{'' if takes.measured_here else ' on a machine with two cores'}")
         else:
-            st.caption("A few seconds of one core" if size.name == "quick" else "Some minutes of one core")
+            st.caption("A few seconds on one core" if size.name == "quick" else "A few minutes on one core")
 
 
 def _start(figures: Sequence[Figure], size: Size, data: str) -> None:

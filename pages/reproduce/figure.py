@@ -20,11 +20,11 @@ from hierapp.runs import Store
 from pages.reproduce import buttons
 from pages.shared import common
 
-WORDS = {"agrees": "✓ agrees", "differs": "✗ differs", "cannot tell": "? cannot tell"}
+WORDS = {"agrees": "✓ agrees", "differs": "✗ differs", "cannot tell": "? inconclusive"}
 BADGES = {
     "agrees": ":green-badge[:material/check: agrees]",
     "differs": ":red-badge[:material/close: differs]",
-    "cannot tell": ":orange-badge[:material/question_mark: cannot tell]",
+    "cannot tell": ":orange-badge[:material/question_mark: inconclusive]",
 }
 SOURCES = {"runs": "this machine", "kept": "this machine", "shipped": "shipped"}
 
@@ -48,11 +48,11 @@ def show(found: DisplayedFigure, size: Size, data: str) -> None:
     st.markdown(f"**{figure.question}**")
     left, right = st.columns([1, 2], gap="large")
     with left:
-        st.markdown("**The paper saw**")
+        st.markdown("***The paper reports**")
         st.markdown(common.escaped(figure.saw))
     with right:
         where = "" if found.source is None else f": {SOURCES[found.source]}"
-        st.markdown(f"**What came out{where}**")
+        st.markdown(f"***Result{where}**")
         if result is None:
             st.caption("Nothing yet.")
         else:

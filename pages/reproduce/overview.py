@@ -16,7 +16,7 @@ from hierapp.reproduction.shown import DisplayedFigure
 from pages.reproduce import buttons, figure
 from pages.shared import common
 
-SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as the paper trained."
+SIZE_HELP = "quick: 5 epochs and 2 to 4 seeds, for a first look. full: 40 epochs and 5 seeds, as in the paper."
 
 
 def is_going(found: Sequence[DisplayedFigure]) -> bool:
@@ -45,15 +45,15 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
         st.markdown(f":green-badge[:material/computer: this machine] {what}")
     for kept in {id(each.outcome): each.outcome for each in found if each.source == "kept"}.values():
         assert kept is not None
-        st.caption(f"{sources['kept']} of them, as they were kept on {kept.made}, by `{kept.command}`.")
+        st.caption(f"{sources['kept']} of them, saved on {kept.made} by `{kept.command}`.")
     if sources["shipped"]:
         (outcome,) = {id(each.outcome): each.outcome for each in found if each.source == "shipped"}.values()
         assert outcome is not None
         st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(outcome)}")
     if not here and not sources["shipped"]:
         st.info(
-            f"Nothing of this size has been measured on {common.data_title(data)}, neither here nor in what ships: run"
-            " the figures to see what comes out.",
+            f"There are no results of this size for {common.data_title(data)}, neither from this machine nor shipped:"
+            " run the figures to get results.",
             icon=":material/hourglass_empty:",
         )
 
@@ -61,12 +61,12 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
 def _made(outcome: PaperResults) -> str:
     """Describe the source of shipped results."""
     known = {name: value for name, value in outcome.environment.items() if value}
-    machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "a machine without a name"
+    machine = ", ".join(known[name] for name in ("gpu", "processor") if name in known) or "an unnamed machine"
     seeds = f"seeds {outcome.seeds[0]} to {outcome.seeds[-1]}" if outcome.seeds else "no seeds"
     took = "" if outcome.took_seconds is None else f", {estimate.words(outcome.took_seconds)}"
     return common.escaped(
-        f"They come with hierapp: measured on {outcome.made} on {machine}, {outcome.runs} runs of up to"
-        f" {outcome.epochs} epochs, {seeds}{took}. Run figures here, and yours take their place."
+        f"These results are shipped with hierapp: measured on {outcome.made} on {machine}, {outcome.runs} runs of up to"
+        f" {outcome.epochs} epochs, {seeds}{took}. Run figures to replace them with your own results."
     )
 
 
@@ -81,7 +81,7 @@ def progress(found: Sequence[DisplayedFigure]) -> None:
     wanted = {(each.group.name, each.config.seed) for one in found for each in one.status.planned}
     done = sum(run.progress for run in runs.values())
     words = ", ".join(f"{count} {state}" for state, count in states.items())
-    st.progress(min(1.0, done / max(1, len(wanted))), text=f"{words}; {len(wanted)} runs make all figures")
+    st.progress(min(1.0, done / max(1, len(wanted))), text=f"{words}; all figures need {len(wanted)} runs")
 
 
 def _table(found: Sequence[DisplayedFigure]) -> None:
@@ -101,5 +101,5 @@ def _table(found: Sequence[DisplayedFigure]) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         height="content",
-        alt="Each claim of the paper and whether it agrees with what came out",
+        alt="Each claim of the paper and whether it agrees with the results",
     )

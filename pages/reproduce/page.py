@@ -26,7 +26,7 @@ def choose() -> tuple[SizeName, str]:
     with right:
         names = list(datasets.catalogue())
         common.one_from_url("data", names, planning.DATA)
-        help = "The paper used CIFAR-10; on other data its claims are new questions."
+        help = "The paper used CIFAR-10; on other data its claims may not apply."
         data = st.selectbox("Data set", names, format_func=common.data_title, key="data", help=help)
         common.to_url("data", data)
     return size, data
@@ -49,8 +49,9 @@ def live(name: SizeName, data: str, drawn: tuple[object, ...]) -> None:
 def page() -> None:
     st.title("Reproduce")
     st.markdown(
-        "The experiments of the paper *Loss in Layers*, trained again: for each of its figures what was compared, what"
-        " the paper saw, what came out here, and **whether the two agree**, by rules that were written beforehand."
+        "The experiments of the paper *Loss in Layers*, trained again. For each figure: what was compared, what the"
+        " paper reports, the result here, and **whether the two agree**, by rules that were fixed before the"
+        " experiments."
     )
     name, data = choose()
     found, size = look(name, data), SIZES[name]

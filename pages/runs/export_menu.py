@@ -25,7 +25,8 @@ def export_menu(runs: Sequence[Run]) -> None:
             f"{name}.zip",
             "application/zip",
             icon=":material/folder_zip:",
-            help="configuration, metrics, confusion matrices, predictions, tree, and a script that trains them anew",
+            help="configuration, metrics, confusion matrices, predictions, tree, and a script that trains the runs "
+            "again",
             key="export-bundle",
             on_click="ignore",
             width="stretch",
@@ -36,7 +37,7 @@ def export_menu(runs: Sequence[Run]) -> None:
             f"{name}.html",
             "text/html",
             icon=":material/lab_profile:",
-            help="tables, tests and plots in one file that needs no network; each plot as PNG or SVG from there",
+            help="tables, tests and plots in one self-contained file; plots can be saved as PNG or SVG",
             key="export-report",
             on_click="ignore",
             width="stretch",
@@ -47,7 +48,7 @@ def export_menu(runs: Sequence[Run]) -> None:
             f"{name}.csv",
             "text/csv",
             icon=":material/table:",
-            help="a row a run with its figures",
+            help="one row per run with its metrics",
             key="export-table",
             on_click="ignore",
             width="stretch",
@@ -59,7 +60,8 @@ def export_menu(runs: Sequence[Run]) -> None:
             f"{name}-tensorboard.zip",
             "application/zip",
             icon=":material/show_chart:",
-            help="event files with curves, test metrics and configuration; unpack them and point TensorBoard there"
+            help="event files with curves, test metrics and configuration; unpack them and open the folder with "
+            "TensorBoard"
             if is_there
             else f"This needs the package tensorboard; {tensorboard.HOW_TO_INSTALL}.",
             disabled=not is_there,

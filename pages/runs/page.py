@@ -54,13 +54,13 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
             "epochs": st.column_config.TextColumn(width=80),
             "val accuracy": percent(format="percent", width=90),
             "test accuracy": percent(format="percent", width=95),
-            "mean distance": number(format="%.4f", width=100, help="lca-depth distance, mean of all test images"),
-            "severity": number(format="%.3f", width=65, help="lca-depth distance, mean of the mistakes only"),
+            "mean distance": number(format="%.4f", width=100, help="lca-depth distance, mean over all test images"),
+            "severity": number(format="%.3f", width=65, help="lca-depth distance, mean over the mistakes only"),
             "class accuracy": percent(format="percent", width=100, help="mean over the classes, test images"),
             "weighted class accuracy": percent(format="percent", help="mean over the classes, test images"),
         },
         placeholder="",
-        alt="The runs, how far they are, and their metrics on the test images",
+        alt="The runs, their progress, and their metrics on the test images",
     )
     for run in runs:
         if run.error and not run.is_open:
@@ -81,7 +81,7 @@ def state_of(run: Run) -> str:
     if run.state == "running" and run.started is None:
         return "starting"
     if run.state == "running" and run.heartbeat is not None and time.time() - run.heartbeat > SILENCE_SECONDS:
-        return f"running, silent for {words(time.time() - run.heartbeat)}"
+        return f"running, no update for {words(time.time() - run.heartbeat)}"
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
 
 
@@ -132,16 +132,18 @@ def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
             plot = plots.curves_plot(accuracy, "validation accuracy", colors, percent=True)
             common.chart(plot, "accuracy", "Validation accuracy of each run over the epochs")
         else:
-            st.caption("The first point comes at the end of the first epoch.")
+            st.caption("The first point appears at the end of the first epoch.")
     with right:
         st.subheader("Training loss")
         if training:
             plot = plots.curves_plot(training, "training loss", colors)
             common.chart(plot, "loss", "Training loss of each run over the epochs")
             if len({run.config.loss for run in runs}) > 1:
-                st.caption("Different losses have different scales: compare their shapes, not their heights.")
+                st.caption(
+                    "Different losses have different scales: compare the shapes of the curves, not their values."
+                )
         else:
-            st.caption("The first point comes with the first batches.")
+            st.caption("The first point appears after the first batches.")
 
 
 def details(runs: Sequence[Run]) -> None:
@@ -152,14 +154,17 @@ def details(runs: Sequence[Run]) -> None:
         st.json(run.config.model_dump() | {"device": run.device, "version": run.version, "folder": str(run.folder)})
         queue.clone_button(run)
         found = logs.tail(run.log_file)
-        st.code("\n".join(found) if found else "No log yet.", language=None)
+        st.code("\n".join(found) if found else "There is no log yet.", language=None)
 
 
 def page() -> None:
     st.title("Runs")
     every = store.runs()
     if not every:
-        st.info("No run yet. Compare the losses with one click on the Start page, or choose what to train.")
+        st.info(
+            "There are no runs yet. Compare the losses with one click on the Start page, or configure runs on the"
+            " Train page."
+        )
         st.page_link("pages/start/page.py", label="Start", icon=":material/home:")
         st.page_link("pages/train/page.py", label="Train", icon=":material/play_circle:")
         return
@@ -175,11 +180,11 @@ def page() -> None:
         ids,
         format_func=lambda run: f"{run} {names[run]}{tags[run]}",
         key="runs",
-        placeholder="Choose the runs to see",
+        placeholder="Choose runs to show",
     )
     common.to_url("runs", shown)
     if not shown:
-        st.info("No run is chosen: choose some above.")
+        st.info("No run is chosen: choose at least one above.")
         return
     shown.sort(key=int)
     chosen = store.runs(shown)

@@ -21,14 +21,14 @@ def show(ids: Sequence[str]) -> None:
     chosen = common.store().runs(ids)
     runs = [run for run in chosen if run.epoch > 0]
     if not runs:
-        st.caption("Confusion matrices and class accuracy come with the end of the first epoch.")
+        st.caption("Confusion matrices and class accuracy appear at the end of the first epoch.")
         return
     names = summary.labels(chosen)
     confusion_view(runs, names)
     st.subheader("Class accuracy and weighted class accuracy")
     st.markdown(
-        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to what it"
-        " was taken for, so that costly mistakes pull a class down more."
+        "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to its"
+        " predicted class, so costly mistakes reduce the value more."
     )
     trees = {run.tree_text for run in runs}
     if len(trees) > 1:
@@ -36,7 +36,7 @@ def show(ids: Sequence[str]) -> None:
         return
     reports = {names[run.id]: run.test or last_report(run) for run in runs}
     finished = sum(run.test is not None for run in runs)
-    source = "test images" if finished == len(runs) else "validation images where a run is not finished"
+    source = "test images" if finished == len(runs) else "validation images for unfinished runs"
     st.caption(f"From the {source}.")
     plot = plots.class_accuracy_plot(
         {name: report["class_accuracy"] for name, report in reports.items()},
@@ -76,7 +76,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
             why = "the last one" if metric == "last" else f"the best one by {metric}"
             st.caption(f"With the weights of epoch {run.test['epoch']}, {why}.")
     with right:
-        st.markdown("**The most frequent mistakes** and how far they go in the tree")
+        st.markdown("***The most frequent mistakes** and their distance in the tree")
         st.dataframe(
             summary.frequent_mistakes(counts, run.tree),
             hide_index=True,
@@ -85,7 +85,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
         )
     if run.tree.is_uniform_depth and run.config.loss == "hierarchical":
         st.info(
-            "This tree is of uniform depth: the second term of the hierarchical loss is a constant here, and the loss a"
+            "This tree has uniform depth: the second term of the hierarchical loss is constant, and the loss is a"
             " weighted cross-entropy along the path.",
             icon=":material/straighten:",
         )

@@ -22,16 +22,16 @@ def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -
     """
     mine = [run for run in runs if actions().may_change(run.owner)]
     with st.popover("Tags, notes", icon=":material/label:"):
-        st.caption("Words by which runs are found again: type one in the field on top, or open `runs?tag=WORD`.")
+        st.caption("Labels to find runs: type one in the field at the top, or open `runs?tag=WORD`.")
         chosen = runs[0].id
         if len(runs) > 1:
             says = {ALL: f"All {len(mine)} runs shown"} if len(mine) > 1 else {}
             says |= {run.id: f"{run.id} {names[run.id]}" for run in runs}
             chosen = st.selectbox(
-                "Of run", list(says), index=len(says) - len(runs), format_func=says.__getitem__, key="noted"
+                "Run", list(says), index=len(says) - len(runs), format_func=says.__getitem__, key="noted"
             )
         if chosen == ALL:
-            _field(ALL, "Tags that all have", tags.shared(mine), known, partial(_put_all, mine))
+            _field(ALL, "Tags of all runs", tags.shared(mine), known, partial(_put_all, mine))
         for run in runs:
             if run.id == chosen:
                 _of_one(run, known, may=run in mine)
@@ -45,7 +45,7 @@ def _of_one(run: Run, known: Sequence[str], may: bool) -> None:
             max_chars=LONGEST,
             height="content",
             disabled=not may,
-            placeholder="Why it was made, what came of it",
+            placeholder="Purpose and outcome of the run",
             **bound,
         )
 
@@ -65,7 +65,7 @@ def _field(
             list(dict.fromkeys([*known, *has, *typed])),
             accept_new_options=True,
             disabled=not may,
-            placeholder="No tag yet",
+            placeholder="No tags yet",
             **bound,
         )
 

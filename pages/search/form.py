@@ -23,18 +23,18 @@ DEFAULT_LOSSES = ["hierarchical"]
 BEGIN_WITH = ("learning_rate", "optimizer")  # plus the numeric options of the losses
 MOST_OPTIONS = 2
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
-    ("Optimizer and learning rate, where they do not vary", "optimization"),
-    ("Augmentation of the training images, where it does not vary", "augmentation"),
+    ("Optimizer and learning rate, if fixed", "optimization"),
+    ("Augmentation of the training images, if fixed", "augmentation"),
     ("Model selection and device", "evaluation", "machine"),
 )
-RANGE = "A range as 0..1, one in which ratios count as 1e-4..1e-1:log, or several values as 32,64,128."
+RANGE = "A range such as 0..1, a logarithmic range such as 1e-4..1e-1:log, or a list of values such as 32,64,128."
 
 
 def form() -> None:
     """Show all fields and the button that starts the search."""
     left, right = st.columns(2, gap="large")
     with left:
-        data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "Of several, the loss varies too.")
+        data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "With several losses, the loss varies as well.")
     with right:
         common.one_from_url("model", list(MODELS), "lenet")
         model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
@@ -68,7 +68,7 @@ def form() -> None:
 
 def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
     """Show what varies, each with its range, and return it as words for `space.parse`."""
-    st.subheader("What varies")
+    st.subheader("Parameters to vary")
     known = space.variable(chosen) if chosen else []
     numbers = [name for name in known if "." in name and ".." in space.usual_range(name)]
     usual = [*BEGIN_WITH, *numbers[:MOST_OPTIONS]]
@@ -76,12 +76,12 @@ def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
         st.session_state["varied"] = [name for name in st.session_state["varied"] if name in known]
     common.from_url("varied", known, usual)
     names = st.multiselect(
-        "What varies",
+        "Parameters to vary",
         known,
         format_func=title_of,
         key="varied",
         label_visibility="collapsed",
-        placeholder="Choose what varies",
+        placeholder="Choose parameters",
     )
     common.to_url("varied", names)
     found = []
@@ -95,26 +95,24 @@ def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
 
 def size() -> tuple[str, int, int, str, str]:
     """Show and return the search's name, number of trials, number of parallel trials, metric and pruner."""
-    st.subheader("How it is searched")
+    st.subheader("Search strategy")
     columns = st.columns([2, 1, 1, 2, 2], vertical_alignment="bottom")
     name = columns[0].text_input("Name", free_name(), max_chars=LONGEST_NAME, key="search-name")
-    trials = columns[1].number_input("Trials", 1, 1000, 20, key="trials", help="How many configurations are tried.")
+    trials = columns[1].number_input("Trials", 1, 1000, 20, key="trials", help="Number of configurations to try.")
     at_once = columns[2].number_input(
         "At once",
         1,
         100,
         slots.at_once(common.store(), "auto"),
         key="at-once",
-        help="How many wait or run at a time; the queue's slots say how many of these run. Fewer learn more from each"
-        " other.",
+        help="Number of trials queued or running at a time; the slots of the queue limit how many run. With fewer at "
+        "a time, each trial uses more results of earlier ones.",
     )
-    metric = columns[3].selectbox(
-        "Judged by", list(METRICS), format_func=lambda name: METRICS[name].title, key="metric"
-    )
+    metric = columns[3].selectbox("Metric", list(METRICS), format_func=lambda name: METRICS[name].title, key="metric")
     pruner = columns[4].selectbox(
         "Unpromising trials",
         list(PRUNERS),
-        format_func={"median": "end early (median)", "off": "let them end"}.__getitem__,
+        format_func={"median": "stop early (median)", "off": "let them finish"}.__getitem__,
         key="pruner",
         help=" ".join(f"{name.capitalize()}: {what}." for name, what in PRUNERS.items()),
     )
@@ -127,14 +125,14 @@ def summary(plan: Plan) -> None:
     at_once = min(plan.at_once, slots.at_once(store, device))
     takes = estimate(store, [plan.config({})] * plan.trials, at_once)
     st.markdown(
-        f"This tries **{pluralize(plan.trials, 'configuration')}**, {pluralize(plan.epochs, 'epoch')} each,"
-        f" {at_once} at a time. About **{takes}** at most,"
-        f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
+        f"This tries **{pluralize(plan.trials, 'configuration')}**, {pluralize(plan.epochs, 'epoch')} each, {at_once}"
+        f" at a time. About **{takes}** at most,"
+        f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine with two cores'}."
     )
     status = datasets.status(plan.values["data"])
     if status.state != "ready":
         st.warning(status.detail, icon=":material/download:")
-        st.page_link("pages/data/page.py", label="Get it on the Data page", icon=":material/photo_library:")
+        st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
         return
     queue.pressed(
         "Start the search",

@@ -12,13 +12,13 @@ VIEWS = {"results": "Searches", "new": "New search"}
 def page() -> None:
     st.title("Search")
     st.markdown(
-        "Tries configurations as ordinary runs of the queue and learns from each which one to try next, by the"
-        " **validation images** alone; the test images have no say."
+        "Tries configurations as ordinary queued runs, and chooses the next one from the results so far. Only the"
+        " **validation images** are used; the test images have no influence."
     )
     known = journal.names(common.store())
     if not known:
         st.info(
-            "No search yet: say below what stays and what varies, and how many configurations are to be tried.",
+            "There are no searches yet: choose below what is fixed, what varies, and how many configurations to try.",
             icon=":material/tune:",
         )
         form.form()

@@ -40,7 +40,7 @@ def live(name: str, going: bool) -> None:
     steer(seen)
     queue.refusal()
     if not seen.trials:
-        st.info("The first trial is on its way." if seen.is_going else "Nothing was tried yet: resume the search.")
+        st.info("The first trial is running." if seen.is_going else "Nothing has been tried yet: resume the search.")
         return
     st.subheader("Best so far")
     plot = search_plots.best_plot(seen.trials, report.best_so_far(seen), seen.metric)
@@ -72,7 +72,9 @@ def headline(seen: Report) -> None:
     if seen.journal.error:
         st.error(seen.journal.error, icon=":material/error:")
     elif seen.state == "interrupted":
-        st.warning("The search's process is gone: resume it, and it goes on where it was.", icon=":material/warning:")
+        st.warning(
+            "The search's process is gone: resume the search to continue where it stopped.", icon=":material/warning:"
+        )
 
 
 def steer(seen: Report) -> None:
@@ -86,7 +88,7 @@ def steer(seen: Report) -> None:
             lambda: common.actions().searches.stop(search.name),
             icon=":material/stop:",
             disabled=not mine or seen.state in ("finished", "stopped", "stopping"),
-            help="Ends its runs; they and the search go on with Resume.",
+            help="Stops the search and its runs; Resume continues both.",
         )
         queue.pressed(
             "Resume",
@@ -96,7 +98,7 @@ def steer(seen: Report) -> None:
             disabled=not mine or not trials.can_resume(seen.state),
         )
         ids = [trial.run.id for trial in seen.trials if trial.run]
-        if st.button("See its runs", icon=":material/monitoring:", key="see-runs", disabled=not ids):
+        if st.button("Show its runs", icon=":material/monitoring:", key="see-runs", disabled=not ids):
             common.show_runs(ids)
         best = seen.best.run if seen.best else None
         if (
@@ -105,7 +107,7 @@ def steer(seen: Report) -> None:
                 icon=":material/content_copy:",
                 key="open-best",
                 disabled=best is None or not common.actions().may_run,
-                help="To train it anew, with more seeds: the best of many trials looks better than it is.",
+                help="To train it again with more seeds: the best of many trials is biased upwards.",
             )
             and best is not None
         ):
@@ -124,12 +126,12 @@ def table(seen: Report) -> None:
         hide_index=True,
         column_config={
             "trial": st.column_config.NumberColumn(width=60),
-            "run": st.column_config.LinkColumn(display_text=r"runs=(.*)", width=60, help="opens it on the Runs page"),
+            "run": st.column_config.LinkColumn(display_text=r"runs=(.*)", width=60, help="open on the Runs page"),
             "state": st.column_config.TextColumn(width=90),
             "epochs": st.column_config.NumberColumn(width=70),
             seen.metric.title: st.column_config.NumberColumn(format=form, width=140),
         },
-        alt="The trials, their states and values, and what they tried",
+        alt="The trials with their states, values and parameters",
     )
     reasons = {trial.why: trial.number for trial in seen.trials if trial.why and trial.state in ("refused", "failed")}
     for reason, number in reasons.items():
@@ -145,17 +147,15 @@ def why(seen: Report) -> None:
         if shares := seen.journal.importances:
             titles = {each.name: each.title for each in plan.dimensions}
             plot = search_plots.importance_plot({titles[name]: share for name, share in shares.items()})
-            common.chart(plot, "search-importances", "How much each parameter has to do with good trials")
-            st.caption("Shares in what sets the best trials apart from all (PED-ANOVA).")
+            common.chart(plot, "search-importances", "Importance of each parameter for good trials")
+            st.caption("Share of each parameter in what distinguishes the best trials from all (PED-ANOVA).")
         else:
-            st.caption(
-                f"They come with {sampler.ENOUGH} finished trials whose values differ; there are {len(done)} yet."
-            )
+            st.caption(f"Available after {sampler.ENOUGH} finished trials with different values; so far {len(done)}.")
     with right:
         st.subheader("Parallel coordinates")
         if len(done) >= FEW:
             plot = search_plots.parallel_plot(done, plan.dimensions, seen.metric)
-            common.chart(plot, "search-parallel", "A line a finished trial through the values that it tried")
-            st.caption("A line a finished trial: the better, the stronger; the best one is green.")
+            common.chart(plot, "search-parallel", "One line per finished trial through its parameter values")
+            st.caption("One line per finished trial: better trials have stronger lines; the best is green.")
         else:
-            st.caption("They come with the second finished trial.")
+            st.caption("Available after the second finished trial.")

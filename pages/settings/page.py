@@ -34,12 +34,12 @@ def scheduler_state() -> None:
     waiting, running = counts.get("queued", 0), counts.get("running", 0)
     at_work, trouble = scheduler.is_at_work(store), scheduler.trouble(store)
     if trouble:
-        st.badge("no sign of life", icon=":material/warning:", color="orange")
+        st.badge("not responding", icon=":material/warning:", color="orange")
         st.caption(trouble)
     elif at_work:
-        st.badge("at work", icon=":material/play_arrow:", color="green")
+        st.badge("running", icon=":material/play_arrow:", color="green")
     else:
-        st.badge("not at work", icon=":material/pause:", color="gray")
+        st.badge("not running", icon=":material/pause:", color="gray")
     stopped = " Opening the Runs page starts the scheduler if it has stopped." if waiting and not at_work else ""
     st.caption(f"{running} running, {waiting} waiting.{stopped}")
 
@@ -54,7 +54,7 @@ def scheduler_fields() -> None:
 
     with kept("launcher", kind, go_to) as bound:
         st.segmented_control(
-            "Runs go to",
+            "Run on",
             [settings.LOCAL, settings.RAY],
             format_func={settings.LOCAL: "This machine", settings.RAY: "Ray cluster"}.__getitem__,
             required=True,
@@ -71,7 +71,7 @@ def scheduler_fields() -> None:
                 "Address of the cluster",
                 placeholder="ray://host:10001",
                 disabled=frozen,
-                help="left empty: the cluster that this machine belongs to, or one that is started on it",
+                help="if empty: the cluster that this machine belongs to, or one that is started on it",
                 **bound,
             )
         if not system_status.installed("ray"):
@@ -124,12 +124,12 @@ def log_lines(log: logs.Log, words: str) -> None:
         st.caption(f"There is no log yet: {common.escaped(str(log.file))}")
         return
     if not found:
-        st.caption("No line has these words." if words else "The log is empty.")
+        st.caption("No line contains this text." if words else "The log is empty.")
     else:
         with st.container(height=420, border=False, autoscroll=True, key="log-lines"):
             st.code("\n".join(found), language=None, wrap_lines=True)
     st.download_button(
-        "Download the whole log",
+        "Download the complete log",
         log.file.read_bytes,
         f"hierapp-{log.name}.log",
         "text/plain",
@@ -144,7 +144,7 @@ def log_view() -> None:
     common.one_from_url("log", list(found), "launcher")
     left, right = st.columns(2, gap="medium")
     name = left.selectbox("Log", list(found), format_func=lambda each: found[each].title, key="log")
-    words = right.text_input("Search", key="log-search", placeholder="words in a line", icon=":material/search:")
+    words = right.text_input("Search", key="log-search", placeholder="text in a line", icon=":material/search:")
     common.to_url("log", name)
     common.repeated(log_lines, REFRESH_SECONDS)(found[name], words)
 

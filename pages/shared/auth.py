@@ -20,11 +20,11 @@ from hierapp.errors import AccessError
 # An editor may remove the secrets for a moment while it rewrites them: once there was a login, it stays required.
 _login_seen = threading.Event()
 
-UNREADABLE = "The secrets cannot be read, so that nobody is let in; the log of the server says why."
+UNREADABLE = "The secrets cannot be read, so nobody can sign in; see the log of the server."
 MAY = {
-    Role.VIEWER: "You may look at everything here.",
-    Role.RUNNER: "You may start runs, steer those that are yours, and draw and keep trees.",
-    Role.ADMIN: "You may do everything here, with everybody's runs too.",
+    Role.VIEWER: "You may view everything.",
+    Role.RUNNER: "You may start runs, control your own runs, and create and save trees.",
+    Role.ADMIN: "You may do everything, including with the runs of others.",
 }
 
 
@@ -50,7 +50,7 @@ def person() -> Person:
         return LOCAL
     claims = st.user.to_dict()
     if claims.get("is_logged_in") is not True:
-        raise SignedOutError("You are not signed in; open the app's address again to do so.")
+        raise SignedOutError("You are not signed in; open the app's address again to sign in.")
     return policy.person(claims)
 
 
@@ -96,7 +96,7 @@ def sign_in() -> None:
                 st.login(provider)
             except StreamlitAuthError as error:
                 _tell_operator(" ".join(str(error).split()))
-                raise AccessError("The login is not set up as a whole; the log of the server says why.") from None
+                raise AccessError("The login is not set up completely; see the log of the server.") from None
 
 
 def access_denied(reason: str) -> None:
@@ -111,12 +111,12 @@ def account() -> None:
     """Show the current user and a sign-out button."""
     who = person()
     st.title("Account")
-    st.text(f"Signed in as {who.email or 'somebody without a known e-mail'}, {who.role.word}.")
+    st.text(f"Signed in as {who.email or 'a user without a known e-mail'}, {who.role.word}.")
     st.text(MAY[who.role])
     limits = {
-        "runs waiting or running at a time": who.limits.waiting,
-        "epochs of a run": who.limits.epochs,
-        "MB of an uploaded file": who.limits.upload_mb,
+        "runs queued or running at a time": who.limits.waiting,
+        "epochs per run": who.limits.epochs,
+        "MB per uploaded file": who.limits.upload_mb,
     }
     given = [f"{most:,} {what}" for what, most in limits.items() if most is not None]
     if given and who.role == Role.RUNNER:
@@ -145,7 +145,9 @@ def _check_visit(secrets: Mapping[str, Any]) -> None:
     if "auth" in secrets:
         _login_seen.set()
     elif _login_seen.is_set():
-        raise AccessError("The login has gone from the secrets; put [auth] back, or restart the app to do without it.")
+        raise AccessError(
+            "The login was removed from the secrets; add [auth] again, or restart the app to run without a login."
+        )
     reason = refusal(
         Visit(
             login="auth" in secrets,

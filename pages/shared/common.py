@@ -52,8 +52,8 @@ def disk_notice() -> None:
         return
     if disk.room == "full":
         st.error(
-            "The disk with the runs is full: runs wait until there is room; delete what you do not need from the disk"
-            f" of {escaped(str(disk.folder))}, or set HIERAPP_HOME to a folder on another one.",
+            "The disk with the runs is full: runs wait until there is free space; delete files that you do not need"
+            " from the disk of {escaped(str(disk.folder))}, or set HIERAPP_HOME to a folder on another disk.",
             icon=":material/hard_drive:",
         )
     else:

@@ -26,7 +26,7 @@ def get_button(data: datasets.Dataset, place: str) -> None:
     elif status.state == "broken":
         st.warning(status.detail)
     again = " again" if status.state == "broken" else ""
-    label = f"Get {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
+    label = f"Download {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
     may = common.actions().may_run
     if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:", disabled=not may):
         common.actions().get_data(data.name)

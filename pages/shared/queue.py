@@ -86,9 +86,9 @@ def queue_menu() -> None:
     with st.popover("Queue", icon=":material/format_list_numbered:"):
         slot_fields()
         if not waiting:
-            st.caption("No run waits.")
+            st.caption("No runs are queued.")
             return
-        st.markdown(f"**{waiting} waiting**, the next one first")
+        st.markdown(f"***{waiting} queued**, in the order of execution")
         shown = store().queue(SHOWN)
         names = summary.labels(shown)
         for run in shown:
@@ -159,7 +159,7 @@ def slot_fields() -> None:
                 1,
                 slots.MOST,
                 disabled=fixed or not may_steer,
-                help=f"set by {slots.VARIABLE}" if fixed else "more of them share the device",
+                help=f"set by {slots.VARIABLE}" if fixed else "Several runs share the device.",
                 **bound,
             )
 

@@ -23,7 +23,7 @@ SOURCES = {
     "names": "Class names",
     "tree": "Tree",
     "ordinal": "Ordinal",
-    "kept": "Kept",
+    "kept": "Saved",
     "upload": "Upload",
 }
 
@@ -37,10 +37,10 @@ def by_names(data: str) -> Chosen | None:
     """Return the similarity that ships for the class names or, with the extra, one for another prompt."""
     shipped = shipped_for(data)
     if embeddings.is_installed():
-        with st.popover("Compute anew", icon=":material/calculate:"):
+        with st.popover("Compute a new one", icon=":material/calculate:"):
             prompt = st.text_input("Text", embeddings.PLAIN, help="{} stands for the class name", key="prompt")
             st.button(
-                "Compute and keep",
+                "Compute and save",
                 on_click=compute,
                 args=(data, prompt),
                 type="primary",
@@ -50,7 +50,7 @@ def by_names(data: str) -> Chosen | None:
         st.caption(shipped.description)
         return Chosen(similarity_library.load(shipped.name), shipped.name, shipped.name)
     st.info(
-        f"None ships for the class names of {common.data_title(data)}."
+        f"No shipped similarity exists for the class names of {common.data_title(data)}."
         + ("" if embeddings.is_installed() else f" To compute one, {embeddings.HOW_TO_INSTALL}."),
         icon=":material/translate:",
     )
@@ -77,7 +77,7 @@ def by_order(data: str) -> Chosen:
     """Return ratio ** |i - j| in the order of the data set's classes."""
     classes = find(data).class_names
     ratio = st.slider(
-        "r", 0.0, 0.99, 0.5, 0.01, key="r", bind="query-params", help="what each step away keeps of the likeness"
+        "r", 0.0, 0.99, 0.5, 0.01, key="r", bind="query-params", help="factor of the similarity per step of distance"
     )
     shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
     st.caption(f"In the order of the data set's classes: {common.escaped(shown)}")
@@ -89,15 +89,15 @@ def kept(data: str) -> Chosen | None:
     """Return one of the user's saved similarities."""
     entries = {entry.name: entry for entry in similarity_library.entries(data) if not entry.shipped}
     if not entries:
-        st.info("None is kept over these classes yet; upload one, or keep one that you have made.")
+        st.info("There are no saved similarities over these classes; upload one, or save one that you have created.")
         return None
     common.one_from_url("kept", list(entries), next(iter(entries)))
     choice, remove = st.columns([4, 1], vertical_alignment="bottom")
-    name = choice.selectbox("Kept similarity", list(entries), format_func=lambda key: entries[key].title, key="kept")
+    name = choice.selectbox("Saved similarity", list(entries), format_func=lambda key: entries[key].title, key="kept")
     common.to_url("kept", name)
     mine = common.actions().may_change(entries[name].owner)
     with remove.popover("Delete", width="stretch", disabled=not mine):
-        st.markdown(f"Delete **{common.escaped(entries[name].title)}**? Runs that used it keep it.")
+        st.markdown(f"Delete **{common.escaped(entries[name].title)}**? Runs that used it keep their copy.")
         st.button("Delete it", type="primary", disabled=not mine, on_click=delete, args=(name,))
     if entries[name].description:
         st.caption(common.escaped(entries[name].description))
@@ -107,8 +107,8 @@ def kept(data: str) -> Chosen | None:
 def uploaded(data: str) -> Chosen | None:
     """Return the user's uploaded CSV, checked against the data set."""
     st.caption(
-        "A CSV: an empty cell and the class names, then a row a class that begins with its name; numbers from 0 to 1,"
-        " with 1 on the diagonal. Found by name, in any order; it need not be symmetric."
+        "A CSV file: an empty cell and the class names, then one row per class that begins with its name; numbers from"
+        " 0 to 1, with 1 on the diagonal. Classes are matched by name, in any order; the matrix need not be symmetric."
     )
     file = st.file_uploader("Similarity file", key="upload", disabled=not common.actions().may_run)
     if file is None:
@@ -148,7 +148,7 @@ def choose(name: str) -> None:
 
 
 st.title("Similarities")
-st.markdown("SimLoss gives a class that is like the true one part of the credit: which classes, and how much of it?")
+st.markdown("SimLoss gives classes that are similar to the true one partial credit. Which classes, and how much?")
 if "similarity-error" in st.session_state:
     st.error(st.session_state.pop("similarity-error"), icon=":material/error:")
 names = list(catalogue())
@@ -162,13 +162,11 @@ tree_name = second.selectbox(
     list(trees),
     format_func=trees.__getitem__,
     key="label-tree",
-    help="orders the classes, and is what the similarity is compared with",
+    help="orders the classes, and is compared with the similarity",
 )
 common.one_from_url("source", list(SOURCES), "names" if shipped_for(data) else "ordinal")
 source = common.chosen(
-    st.segmented_control(
-        "Where it comes from", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source"
-    )
+    st.segmented_control("Source", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source")
 )
 for key, value in (("data", data), ("label-tree", tree_name), ("source", source)):
     common.to_url(key, value)
@@ -185,7 +183,7 @@ if chosen is not None:
         0.01,
         key="bound",
         bind="query-params",
-        help="similarities below it count as 0, the rest is stretched: max(0, (s - bound) / (1 - bound))",
+        help="similarities below it are set to 0, the others are rescaled: max(0, (s - bound) / (1 - bound))",
     )
     tree = tree_library.load(tree_name)
     raw = chosen.similarity.over(tree.leaves)
@@ -194,7 +192,7 @@ if chosen is not None:
     picture, words = st.columns([3, 2], gap="large")
     with picture:
         common.chart(
-            similarity_plot(matrix, tree), "similarity", f"How alike the {len(tree.leaves)} classes of {data} are"
+            similarity_plot(matrix, tree), "similarity", f"Similarities of the {len(tree.leaves)} classes of {data}"
         )
     with words:
         st.dataframe(

@@ -34,39 +34,42 @@ def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
     """Show the numbers of the matrix with its lower bound."""
     common.facts(
         {
-            "Mean likeness": f"{facts.mean_off_diagonal:.3f}",
-            "Not alike at all": f"{facts.share_of_zeros:.1%}",
+            "Mean similarity": f"{facts.mean_off_diagonal:.3f}",
+            "Pairs with similarity 0": f"{facts.share_of_zeros:.1%}",
             "Correlation with the tree": _number(agreement.correlation),
-            "Correlation by ranks": _number(agreement.rank_correlation),
+            "Rank correlation": _number(agreement.rank_correlation),
         }
     )
     st.markdown(
-        f"SimLoss of a sure and right prediction is **{facts.right_loss:g}**, of a uniform one"
-        f" **{facts.uniform_loss:.3f}** (cross-entropy: {math.log(facts.classes):.3f}), of one that is sure of the"
-        f" most similar wrong class **{_loss(facts.near_loss)}**, of the least similar **{_loss(facts.far_loss)}**;"
-        " means over the true classes."
+        f"SimLoss of a confident correct prediction is **{facts.right_loss:g}**, of a uniform one"
+        f" **{facts.uniform_loss:.3f}** (cross-entropy: {math.log(facts.classes):.3f}), of a confident prediction of"
+        f" the most similar wrong class **{_loss(facts.near_loss)}**, of the least similar one"
+        f" **{_loss(facts.far_loss)}**; means over the true classes."
     )
     if facts.is_degenerate:
-        st.error("**Degenerate.** All classes are the same, so that SimLoss is 0 for any output; it is refused.")
+        st.error("***Degenerate.** All classes are the same, so SimLoss is 0 for any output and is refused.")
     elif facts.is_identity:
         st.info(
-            "**No class is like another**, so that SimLoss is cross-entropy" + ("; lower the bound." if bound else "."),
+            "***No two classes are similar**, so SimLoss is cross-entropy" + ("; lower the bound." if bound else "."),
             icon=":material/grid_off:",
         )
     elif facts.same:
         st.warning(
-            f"**{facts.same} {'pair is' if facts.same == 1 else 'pairs are'} as like as a class and itself**: SimLoss"
-            " has no reason to tell them apart.",
+            f"**{facts.same} {'pair is' if facts.same == 1 else 'pairs are'} as similar as a class and itself**:"
+            " SimLoss does not distinguish them.",
             icon=":material/join_inner:",
         )
     if not facts.is_symmetric:
-        st.caption("It is not symmetric: SimLoss reads the row of the true class. The table has the mean of both ways.")
+        st.caption(
+            "The matrix is not symmetric: SimLoss uses the row of the true class. The table shows the mean of both"
+            " directions."
+        )
 
 
 def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
     """Show a link to the Train page with SimLoss and this similarity."""
     if chosen.spec is None:
-        st.caption("To train with it, keep it under a name.")
+        st.caption("To train with it, save it under a name.")
         return
     st.page_link(
         "pages/train/page.py",
@@ -87,8 +90,8 @@ def keeping(chosen: Chosen, keep: Callable[..., None], data: str) -> None:
     may = common.actions().may_run
     with st.popover("Keep", icon=":material/save:", width="stretch", disabled=not may):
         st.caption("Without the lower bound, which is an option of the loss.")
-        name = st.text_input("Keep it as", chosen.name, key="keep-as", max_chars=60)
-        st.button("Keep this similarity", type="primary", on_click=keep, args=(chosen, name, data), disabled=not may)
+        name = st.text_input("Save as", chosen.name, key="keep-as", max_chars=60)
+        st.button("Save this similarity", type="primary", on_click=keep, args=(chosen, name, data), disabled=not may)
 
 
 def downloads(chosen: Chosen, shown: Similarity, bound: float) -> None:

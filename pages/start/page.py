@@ -21,9 +21,9 @@ def introduction() -> None:
     with text:
         st.title("A cat taken for a dog is a better mistake than a cat taken for a truck.")
         st.markdown(
-            "Labels have structure. **Hierarchical losses** teach it to a network by a *label tree*. Here you choose or"
-            " load a tree, train the same network with each loss side by side, and see what the tree changed: not only"
-            " how many images are wrong, but **how wrong** they are."
+            "Labels have structure. **Hierarchical losses** teach this structure to a network with a *label tree*."
+            " Choose or load a tree, train the same network with several losses, and see what the tree changes: not"
+            " only how many predictions are wrong, but **how wrong** they are."
         )
         chosen = st.pills(
             "Data set",
@@ -47,7 +47,7 @@ def introduction() -> None:
         else:
             st.page_link(
                 "pages/trees/page.py",
-                label=f"The tree of {data.title} has {len(tree.leaves)} classes: see it on the Trees page",
+                label=f"The tree of {data.title} has {len(tree.leaves)} classes: open the Trees page",
                 icon=":material/account_tree:",
                 query_params={"tree": data.default_tree},
             )
@@ -65,8 +65,9 @@ def compare(data: datasets.Dataset) -> None:
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
-        f"{len(configs)} runs of LeNet, {pluralize(epochs, 'epoch')} each, one seed: about {takes}"
-        f"{'' if takes.measured_here else ' on a machine of two cores'}. They go on when you close this page."
+        f"{len(configs)} runs of LeNet, {pluralize(epochs, 'epoch')} each, one seed: about"
+        f" {takes}{'' if takes.measured_here else ' on a machine with two cores'}. They continue when you close this"
+        " page."
     )
 
 
@@ -92,7 +93,7 @@ for column, entry in zip(st.columns(len(datasets.DATASETS)), datasets.DATASETS.v
 
 st.page_link(
     "pages/data/page.py",
-    label="Your own pictures, pictures of each class, what to delete: see the Data page",
+    label="Import your own images, view the images of each class, or delete data sets on the Data page",
     icon=":material/photo_library:",
 )
 

@@ -24,9 +24,9 @@ from pages.components.tree_editor import tree_editor
 from pages.shared import common, tree_input
 
 GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
-    "flat": ("all right below the root", lambda classes, seed: generators.flat(classes)),
-    "binary": ("halved again and again, in their order", lambda classes, seed: generators.balanced(classes)),
-    "random": ("joined at random, by a seed", generators.random),
+    "flat": ("all directly below the root", lambda classes, seed: generators.flat(classes)),
+    "binary": ("halved recursively, in their order", lambda classes, seed: generators.balanced(classes)),
+    "random": ("joined at random, with a seed", generators.random),
 }
 LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
 
@@ -52,7 +52,7 @@ def refresh(draft: Draft) -> None:
 
 def start() -> None:
     """Show the sources of a new draft."""
-    st.markdown("Draw a label tree: which classes belong together is what the hierarchical losses learn from.")
+    st.markdown("Draw a label tree. Hierarchical losses learn from which classes belong together.")
     way = st.segmented_control(
         "Start from",
         ["a data set's classes", "a tree", "text", "a file", "a run"],
@@ -81,9 +81,9 @@ def from_tree() -> None:
     entries = {entry.name: entry for entry in tree_library.entries()}
     name = st.selectbox("Tree", list(entries), format_func=lambda key: entries[key].title, key="studio-tree")
     against = st.checkbox(
-        "Adversarial to it: the same shape, with the nearest classes driven apart",
-        help="At each node the places below its children are shuffled together evenly; the classes take them in the"
-        " tree's order.",
+        "Adversarial version: the same shape, with the closest classes separated",
+        help="At each node, the leaf positions below its children are interleaved evenly and filled with the classes "
+        "in the tree's order.",
     )
     if st.button("Open in the studio", type="primary"):
         tree = tree_library.load(name)
@@ -129,7 +129,7 @@ def from_run() -> None:
     store = common.store()
     runs = {run.id: run for run in store.runs() if run.state == "finished"}
     if not runs:
-        st.info("No run is finished yet; train one, and its tree and its mistakes can be taken from here.")
+        st.info("There are no finished runs yet; train one to use its tree, mistakes or weights here.")
         return
     chosen = st.selectbox(
         "Run",
@@ -139,16 +139,16 @@ def from_run() -> None:
     run = runs[chosen]
     kinds = {
         "its tree": "the one it was trained on",
-        "its mistakes": "classes that are mistaken for each other are joined first",
+        "its mistakes": "classes that are confused with each other are joined first",
         "its weights": "classes whose rows in the last layer point the same way are joined first",
     }
-    kind = st.radio("Take", list(kinds), format_func=lambda key: f"{key}: {kinds[key]}", help=LINKAGE)
+    kind = st.radio("Use", list(kinds), format_func=lambda key: f"{key}: {kinds[key]}", help=LINKAGE)
     if st.button("Open in the studio", type="primary"):
         if kind == "its mistakes":
             counts = store.confusion(run.id, "test")
             if counts is None:
                 raise ConfigError(
-                    f"Run {run.id} has no confusion matrix of its test images; take its tree or its weights."
+                    f"Run {run.id} has no confusion matrix of its test images; use its tree or its weights."
                 )
             tree = generators.from_confusion(counts, run.tree.leaves)
         elif kind == "its weights":
@@ -179,7 +179,7 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
     one, two = st.columns(2)
     one.metric("Classes", f"{len(tree.leaves):,}")
     two.metric("Levels", int(tree.depth.max()))
-    one.metric("Outputs", f"{len(tree.nodes) - 1:,}", help="logits of a conditional loss: one a node but the root")
+    one.metric("Outputs", f"{len(tree.nodes) - 1:,}", help="logits of a conditional loss: one per node except the root")
     two.metric("Random mistake", f"{mean_distance(tree):.2f}", help="its mean distance, lca-depth")
     if tree.is_uniform_depth:
         st.info("Uniform depth: the second term of (2) is constant here.", icon=":material/straighten:")
@@ -202,10 +202,10 @@ def more(draft: Draft) -> None:
         "Adjacency matrix": adjacency,
         "Depth profile": depths,
         "Siblings": siblings,
-        "Compared": changes,
+        "Compare": changes,
         "As text": as_text,
     }
-    chosen = st.pills("Look at", list(views), key="studio-view", bind="query-params")
+    chosen = st.pills("Show", list(views), key="studio-view", bind="query-params")
     if chosen:
         with common.show_errors():
             views[chosen](draft)
@@ -274,13 +274,13 @@ def keep(draft: Draft) -> None:
         st.toast(f"Saved as {entry.name}.")
     if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
         if not draft.data:
-            raise TreeError("The draft belongs to no data set; start from one whose classes it has.")
+            raise TreeError("The draft does not belong to a data set; start from a data set with the same classes.")
         draft.tree.positions_of(find(draft.data).class_names)
         entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
         st.switch_page("pages/train/page.py", query_params={"data": draft.data, "label-tree": entry.name})
     with export.popover("Export", width="stretch"):
         common.tree_download(draft.tree, name, key="studio-format")
-    if close.button("Close", width="stretch", help="the draft stays on this machine, at this page's address"):
+    if close.button("Close", width="stretch", help="the draft remains on this machine, at the address of this page"):
         st.query_params.pop("draft", None)
         st.rerun()
 

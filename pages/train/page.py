@@ -23,11 +23,12 @@ FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Augmentation of the training images", "augmentation"),
     ("Model selection and device", "evaluation", "machine"),
 )
-OWN_MODEL = "Or type your own as module:factory; it is called with (height, width, channels) and the number of outputs."
+OWN_MODEL = "Or enter your own as module:factory; it is called with (height, width, channels) and the number of "
+"outputs."
 WORDS = {
     "similarity": lambda data: ["tree", "ordinal:0.5", *(entry.name for entry in similarity_library.entries(data))]
 }
-PROPER = "A loss is proper if its expectation is least where the network's probabilities are the true ones."
+PROPER = "A loss is proper if its expected value has its minimum at the true probabilities."
 
 
 def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, object]:
@@ -116,7 +117,7 @@ def form() -> tuple[list[RunConfig], str]:
             1,
             key="seeds",
             bind="query-params",
-            help="How many runs of each loss, each with its own seed.",
+            help="Number of runs per loss, each with its own seed.",
         )
         start = second.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
@@ -131,7 +132,7 @@ def form() -> tuple[list[RunConfig], str]:
 
 
 st.title("Train")
-st.markdown("The same network, data and seeds for every loss: what differs in the results is the loss.")
+st.markdown("The same network, data and seeds for every loss, so differences in the results come from the loss.")
 configs, tree_name = form()
 
 data_set = datasets.find(configs[0].data)
@@ -147,12 +148,12 @@ if common.actions().may_run:
 runs = pluralize(len(configs), "run")
 st.markdown(
     f"This queues **{runs}**: {pluralize(losses_chosen, 'loss', 'losses')} ×"
-    f" {pluralize(len(configs) // losses_chosen, 'seed')}, {pluralize(configs[0].epochs, 'epoch')} each,"
-    f" {at_once} at a time. About **{takes}**"
-    f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine of two cores'}."
+    f" {pluralize(len(configs) // losses_chosen, 'seed')}, {pluralize(configs[0].epochs, 'epoch')} each, {at_once} at a"
+    f" time. About **{takes}**"
+    f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine with two cores'}."
 )
 if status.state != "ready":
     st.warning(status.detail, icon=":material/download:")
-    st.page_link("pages/data/page.py", label="Get it on the Data page", icon=":material/photo_library:")
+    st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
 elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not common.actions().may_run):
     common.submit(configs, tree_library.load(tree_name))

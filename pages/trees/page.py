@@ -11,12 +11,12 @@ from hierapp.trees.excerpt import branch, excerpt
 from pages.shared import common, tree_input
 
 UNIFORM = (
-    "All leaves have the same depth. Each level then holds probability 1, so that the second term of the hierarchical"
-    " loss (2) is a constant without gradient, and the three distances agree up to a factor."
+    "All leaves have the same depth. Each level then has probability 1, so the second term of the hierarchical loss"
+    " (2) is a constant without gradient, and the three distances agree up to a factor."
 )
 RAGGED = (
     "Leaves have different depths. The second term of the hierarchical loss (2) then matters (path targets need it,"
-    " leaf targets must go without it), and the three distances differ."
+    " leaf targets must not use it), and the three distances differ."
 )
 
 
@@ -42,7 +42,7 @@ def upload() -> None:
             "Its leaves are the classes of",
             choices,
             index=choices.index(common.likely_data(tree)),
-            format_func=lambda name: common.data_title(name) if name else "no data set of the list",
+            format_func=lambda name: common.data_title(name) if name else "none of these data sets",
         )
         if data:
             tree.positions_of(find(data).class_names)
@@ -50,8 +50,8 @@ def upload() -> None:
         st.error(str(error), icon=":material/error:")
         return
     st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
-    name = st.text_input("Keep it as", tree_formats.stem_of(file.name))
-    st.button("Keep this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
+    name = st.text_input("Save as", tree_formats.stem_of(file.name))
+    st.button("Save this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
 
 
 def keep(tree: LabelTree, name: str, data: str | None) -> None:
@@ -90,7 +90,7 @@ def describe(tree: LabelTree) -> None:
             picture(part)
     if costs.open:
         with costs:
-            st.caption(f"The {distance} distance between classes: what a mistake costs.")
+            st.caption(f"The {distance} distance between classes: the cost of a mistake.")
             if common.fits_matrix(len(part.leaves), "classes"):
                 common.chart(
                     plots.matrix_plot(part.distances(distance), part.leaves, "distance"),
@@ -102,7 +102,7 @@ def describe(tree: LabelTree) -> None:
             common.chart(plots.depth_plot(part), "depths", "Leaves and internal nodes at each depth")
     if adjacency.open:
         with adjacency:
-            st.caption("Row = parent, with a 1 in the columns of its children; the root's column is 0.")
+            st.caption("Rows are parents, with a 1 in the columns of their children; the column of the root is 0.")
             if common.fits_matrix(len(part.nodes), "nodes"):
                 common.chart(
                     plots.matrix_plot(part.adjacency(), part.nodes, "child", total=True),
@@ -137,8 +137,8 @@ def picture(tree: LabelTree) -> None:
     part = excerpt(tree)
     if part.hidden:
         st.caption(
-            f"{len(tree.nodes) - part.hidden:,} of its {len(tree.nodes):,} nodes are drawn; a number in brackets is of"
-            " classes below that are not. Choose a branch to see more of it, or open the tree in the studio."
+            f"{len(tree.nodes) - part.hidden:,} of {len(tree.nodes):,} nodes are drawn; a number in parentheses is the"
+            " number of classes below that are not drawn. Choose a branch to see more of it, or open the tree in the studio."
         )
     alt = f"The tree over {', '.join(part.tree.leaves[:20])}"
     common.chart(plots.excerpt_plot(part), "drawing", alt)
@@ -176,14 +176,16 @@ if duplicate.button("Duplicate", width="stretch", disabled=no_draft):
 with earlier.popover("Versions", width="stretch", disabled=entry.shipped):
     found = tree_library.versions(picked)
     if not found:
-        st.caption("What is saved over it, or deleted, stands here.")
+        st.caption("Overwritten and deleted versions are listed here.")
     for version in found:
         if st.button(
             f"{version.title}, {version.path.stem.lstrip('0')}", key=f"version-{version.path.stem}", disabled=no_draft
         ):
             common.draw(tree_library.load(str(version.path)), version.title, version.data)
 with remove.popover("Delete", width="stretch", disabled=not_mine):
-    st.markdown(f"Delete **{common.escaped(entry.title)}**? Runs that used it keep it, and so do its versions.")
+    st.markdown(
+        f"Delete **{common.escaped(entry.title)}**? Runs that used it keep their copy, and its versions remain."
+    )
     if st.button("Delete it", type="primary", disabled=not_mine):
         actions.delete_tree(picked)
         del st.session_state["tree"]

@@ -64,7 +64,7 @@ def test_a_run_belongs_to_whoever_started_it(person, store):
 
 
 def test_a_viewer_starts_nothing(store):
-    assert "may look here but not start runs" in refused(Actions(store, NOBODY).launch, configs(), TREE)
+    assert "may not start runs" in refused(Actions(store, NOBODY).launch, configs(), TREE)
     assert store.runs() == []
 
 
@@ -133,7 +133,7 @@ def test_a_runner_lets_others_pass_and_does_not_pass_them(store, monkeypatch):
     monkeypatch.setattr(Store, "move", lambda self, run, where: moved.append(where))
     (run,) = Actions(store, BOB).launch(configs(), TREE)
     for where in ("first", "earlier"):
-        assert "Only an admin may put runs before" in refused(Actions(store, BOB).move, run, where)
+        assert "may put runs before" in refused(Actions(store, BOB).move, run, where)
     for where in ("later", "last"):
         Actions(store, BOB).move(run, where)
     Actions(store, ADA).move(run, "first")
@@ -166,7 +166,7 @@ def limited(**limits):
 
 def test_a_run_of_too_many_epochs_is_refused_with_all_that_came_with_it(store):
     bob = Actions(store, limited(epochs=50))
-    assert "50 epochs here, and 51 were asked for" in refused(bob.launch, configs(2, 50) + configs(1, 51), TREE)
+    assert "50 epochs here, but 51" in refused(bob.launch, configs(2, 50) + configs(1, 51), TREE)
     assert store.runs() == []
     assert len(bob.launch(configs(2, 50), TREE)) == 2
 
@@ -175,7 +175,7 @@ def test_runs_above_the_limit_are_refused_until_some_have_ended(store):
     bob = Actions(store, limited(waiting=3))
     Actions(store, EVE).launch(configs(5), TREE)  # do not count
     bob.launch(configs(2), TREE)
-    assert "You may have 3 runs waiting or running here; 2 are, and 2 more" in refused(bob.launch, configs(2), TREE)
+    assert "3 runs waiting or running; 2 are, and 2 more" in refused(bob.launch, configs(2), TREE)
     bob.cancel("6")
     bob.launch(configs(2), TREE)
     assert len([run for run in store.runs() if run.owner == "bob@x.edu" and run.is_open]) == 3
@@ -254,7 +254,7 @@ def test_two_clicks_at_once_do_not_pass_the_limit_together(store, monkeypatch):
 def test_an_upload_is_checked_by_its_size(store):
     Actions(store, limited(upload_mb=0.5)).check_upload(500_000)
     too_large = refused(Actions(store, limited(upload_mb=0.5)).check_upload, 900_000)
-    assert "has 0.90 MB, and 0.5 MB are allowed" in too_large
+    assert "has 0.90 MB, and at most 0.5 MB" in too_large
     refused(Actions(store, NOBODY).check_upload, 1)
     Actions(store, LOCAL).check_upload(10**12)
 
@@ -364,7 +364,7 @@ def test_a_viewer_brings_no_pictures_and_a_runner_reads_no_folder_of_the_server(
     refused(Actions(store, NOBODY).import_upload, upload, "lot.zip", Options())
     refused(Actions(store, limited(upload_mb=0.001)).import_upload, upload, "lot.zip", Options())
     for person in (NOBODY, BOB):
-        assert "Only an admin may read folders" in refused(Actions(store, person).import_path, str(pictures), Options())
+        assert "may read folders" in refused(Actions(store, person).import_path, str(pictures), Options())
     assert not (store.folder / "data" / "own").exists()
     for person in (ADA, LOCAL):
         assert import_job.status(Actions(store, person).import_path(str(pictures), Options())).state == "ready"
@@ -387,7 +387,7 @@ def test_a_runner_deletes_their_own_data_alone(store, pictures):
         bob.keep_data(bob.import_upload(pictures.read_bytes(), "lot.zip", Options()), name)
     for person in (EVE, NOBODY, Person(None, Role.VIEWER)):
         refused(Actions(store, person).delete_data, "one")
-    assert "Only an admin may delete downloaded data sets" in refused(bob.delete_data, "cifar10")
+    assert "may delete downloaded data sets" in refused(bob.delete_data, "cifar10")
     bob.delete_data("one")
     Actions(store, ADA).delete_data("two")
     assert list(datasets.catalogue()) == list(datasets.DATASETS)

@@ -48,7 +48,7 @@ def test_without_a_policy_nobody_who_logs_in_has_a_role():
     assert Policy.parse(None) == Policy.parse({}) == Policy()
     assert Policy().role_of("ada@x.edu") is None
     assert Policy().role_of(None) is None
-    with pytest.raises(AccessError, match=r"ada@x\.edu has no role here; ask an admin"):
+    with pytest.raises(AccessError, match=r"ada@x\.edu has no role"):
         Policy().person({"email": "ada@x.edu"})
 
 
@@ -56,7 +56,7 @@ def test_without_a_policy_nobody_who_logs_in_has_a_role():
 def test_an_email_that_is_not_verified_gives_no_role(verified):
     claims = {"email": "ada@x.edu", "email_verified": verified}
     assert POLICY.person(claims) == Person(None, Role.VIEWER, POLICY.limits)  # as everybody
-    with pytest.raises(AccessError, match="no e-mail that it has verified"):
+    with pytest.raises(AccessError, match="no verified e-mail"):
         Policy.parse({"admins": ["ada@x.edu"]}).person(claims)
 
 
@@ -92,23 +92,23 @@ def test_letters_that_unicode_takes_for_others_do_not_make_one_email_of_two():
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("viewer", "no table"),
-        ([], "no table"),
-        ({"admin": ["ada@x.edu"]}, "has 'admin'; it may have admins, runners, viewers, limits"),
-        ({"admins": "ada@x.edu"}, "no list"),
-        ({"admins": {"ada@x.edu": True}}, "no list"),
+        ("viewer", "not a table"),
+        ([], "not a table"),
+        ({"admin": ["ada@x.edu"]}, "has 'admin'; expected only admins, runners, viewers, limits"),
+        ({"admins": "ada@x.edu"}, "not a list"),
+        ({"admins": {"ada@x.edu": True}}, "not a list"),
         ({"admins": ["ada@x.edu", "x.edu"]}, "Entry 2 of admins"),
         ({"admins": [""]}, "Entry 1 of admins"),
         ({"admins": [7]}, "Entry 1 of admins"),
         ({"admins": ["@"]}, "Entry 1 of admins"),
         ({"admins": ["@x@y.edu"]}, "Entry 1 of admins"),
-        ({"admins": ["*@x.edu"]}, 'has a "*" among other letters'),
-        ({"limits": 3}, "no table"),
-        ({"limits": {"runs": 3}}, "it may have waiting, epochs, upload_mb"),
-        ({"limits": {"waiting": 0}}, "from 1 on"),
-        ({"limits": {"waiting": True}}, "from 1 on"),
-        ({"limits": {"epochs": 1.5}}, "from 1 on"),
-        ({"limits": {"epochs": "5"}}, "from 1 on"),
+        ({"admins": ["*@x.edu"]}, 'has a "*" among'),
+        ({"limits": 3}, "not a table"),
+        ({"limits": {"runs": 3}}, "expected only waiting, epochs, upload_mb"),
+        ({"limits": {"waiting": 0}}, "1 or more"),
+        ({"limits": {"waiting": True}}, "1 or more"),
+        ({"limits": {"epochs": 1.5}}, "1 or more"),
+        ({"limits": {"epochs": "5"}}, "1 or more"),
         ({"limits": {"upload_mb": -1}}, "above 0"),
         ({"limits": {"upload_mb": float("nan")}}, "above 0"),
     ],
@@ -190,7 +190,7 @@ def test_an_app_of_this_machine_serves_without_a_login(address):
 
 @pytest.mark.parametrize("address", [None, "", "0.0.0.0", "::", "192.168.1.5", "example.org", "localhost.example.org"])
 def test_an_app_that_others_can_reach_needs_a_login_or_the_flag(address, monkeypatch):
-    assert "has no login and listens to more than this machine" in refusal(visit(address))
+    assert "no login and listens" in refusal(visit(address))
     assert refusal(visit(address, login=True)) is None
     monkeypatch.setenv(OPEN, "yes")
     assert refusal(visit(address)) is not None
@@ -202,7 +202,7 @@ def test_an_app_that_others_can_reach_needs_a_login_or_the_flag(address, monkeyp
     "headers", [{"host": "evil.example:8501"}, {"host": "[::2"}, {"host": "localhost", "x-forwarded-for": "8.8.8.8"}]
 )
 def test_another_name_or_a_proxy_is_no_way_around_the_gate(headers, monkeypatch):
-    assert "by way of another name or a proxy" in refusal(visit(headers=headers))
+    assert "a proxy" in refusal(visit(headers=headers))
     assert refusal(visit(headers=headers, login=True)) is None
     monkeypatch.setenv(OPEN, "1")
     assert refusal(visit(headers=headers)) is None
@@ -217,9 +217,9 @@ def test_the_names_of_this_machine_are_let_in(host):
 def test_without_streamlits_protections_only_this_machine_is_served(off, monkeypatch):
     assert refusal(visit(**{off: False})) is None
     for elsewhere in (visit("0.0.0.0", login=True, **{off: False}), visit(login=True, **{off: False})):
-        assert "protection against other sites' requests" in refusal(elsewhere)
+        assert "cross-site requests" in refusal(elsewhere)
     monkeypatch.setenv(OPEN, "1")
-    assert "protection against other sites' requests" in refusal(visit("0.0.0.0", **{off: False}))
+    assert "cross-site requests" in refusal(visit("0.0.0.0", **{off: False}))
 
 
 def test_a_policy_without_a_login_is_a_slip(monkeypatch):

@@ -31,7 +31,7 @@ def two_groups(store):
 def test_without_a_finished_run_it_says_so_and_links_to_training(open_page, store):
     add_run(store, "running")
     page = open_page("compare")
-    assert "No run is finished yet" in page.info[0].value
+    assert "no finished runs yet" in page.info[0].value
     assert not page.exception
 
 
@@ -79,7 +79,7 @@ def test_the_address_says_what_is_shown(open_page, two_groups):
     assert page.multiselect(key="groups").value == ["1", "7"]
     page.multiselect(key="groups").set_value(["7"]).run()
     assert page.query_params["groups"] in ("7", ["7"])
-    assert "One group alone" in texts(page)
+    assert "Only one group" in texts(page)
 
 
 def test_addresses_of_0_1_0_are_read(open_page, two_groups):
@@ -109,7 +109,7 @@ def test_runs_without_outputs_are_named_and_left_out(open_page, store):
     add_finished(store, "cross-entropy")
     add_finished(store, "soft-labels", with_outputs=False)
     page = open_page("compare", view="outputs")
-    assert "left out: soft\\-labels" in texts(page)
+    assert "no stored outputs: soft\\-labels" in texts(page)
     assert page.dataframe[0].value["group"].tolist() == ["cross-entropy"]
 
 
@@ -146,12 +146,12 @@ def test_a_cell_shows_its_images(open_page, store):
     page = open_page("compare", view="confusion", true=run.tree.leaves[0], predicted=run.tree.leaves[0])
     said = predictions.stored(run.folder)
     right = int(((said.target == 0) & (said.probabilities.argmax(1) == 0)).sum())
-    assert f"{right} images, as run 1 saw them" in texts(page)
+    assert f"{right} images, as run 1 classified them" in texts(page)
 
 
 def test_the_difference_of_two_runs_and_an_epoch_of_validation(open_page, two_groups):
     page = open_page("compare", view="confusion", run="1", less="7")
-    assert "beside the other run" in texts(page)
+    assert "compared with the other run" in texts(page)
     page.segmented_control(key="images").set_value("validation").run()
     assert page.slider(key="compare-epoch").max == 3
     page.slider(key="compare-epoch").set_value(1).run()
@@ -171,7 +171,7 @@ def test_what_is_opened_beyond_what_fits_is_closed_again(open_page, store, monke
     top = [run.tree.nodes[node] for node in run.tree.children[0]]
     monkeypatch.setattr("hierapp.analysis.confusion_tree.MOST", len(top))
     page = open_page("compare", view="confusion", level="1", opened=top)
-    assert "those opened are closed again" in texts(page)
+    assert "collapsed" in texts(page)
     assert page.selectbox(key="true").options == top
 
 
@@ -206,12 +206,12 @@ def test_two_single_runs_are_compared_image_by_image_and_by_folds(open_page, two
     counts, folds = (frame.value for frame in page.dataframe[1:])
     assert counts.equals(found.counts())
     assert folds.shape == (2, 10)
-    assert "say nothing of another seed" in texts(page)
+    assert "say nothing about another seed" in texts(page)
     page.selectbox(key="other").select("2").run()
     assert page.query_params["other"] in ("2", ["2"])
     assert escaped(compare_images(store.run("1"), store.run("2")).mcnemar.sentence) in texts(page)
     page.selectbox(key="one").select("2").run()
-    assert "Both are one run" in texts(page)
+    assert "Both are the same run" in texts(page)
     assert not page.exception
 
 
@@ -226,5 +226,5 @@ def test_two_single_runs_need_two_with_outputs(open_page, store):
     add_finished(store, "cross-entropy")
     add_finished(store, "soft-labels", with_outputs=False)
     page = open_page("compare", view="tests")
-    assert "It takes two of the chosen runs" in texts(page)
+    assert "This needs two of the chosen runs" in texts(page)
     assert not page.exception

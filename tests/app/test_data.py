@@ -37,7 +37,7 @@ def test_the_best_set_is_shown_with_its_pictures_and_counts(open_page):
     assert not page.exception
     assert page.selectbox(key="set").value == "digits"
     assert {metric.label: metric.value for metric in page.metric}["Training images"] == "1,438"
-    assert [tab.label for tab in page.tabs] == ["Pictures", "Class counts"]
+    assert [tab.label for tab in page.tabs] == ["Images", "Class counts"]
     (sheet,) = page.get("image")
     assert sheet.proto.imgs[0].alt.startswith("Training images of each class: 0, 1")
 
@@ -48,7 +48,7 @@ def test_every_set_is_shown_by_its_address(name, open_page):
     page = open_page("data", set=name)
     assert not page.exception
     assert page.selectbox(key="set").value == name
-    assert bool([button for button in page.button if button.label.startswith("Get ")]) == (name != "digits")
+    assert bool([button for button in page.button if button.label.startswith("Download ")]) == (name != "digits")
 
 
 @pytest.mark.slow
@@ -81,12 +81,12 @@ def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     assert "36 pictures by class folders" in texts(page)
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
     assert page.text_input(key="import-name").value == "my-flowers"
-    page = press(page, "Keep this data set")
+    page = press(page, "Save this data set")
     assert not page.exception
     assert not page.error
     assert page.selectbox(key="set").value == "my-flowers"
     assert "import" not in page.query_params
-    assert [tab.label for tab in page.tabs] == ["Pictures", "Class counts", "Check report"]
+    assert [tab.label for tab in page.tabs] == ["Images", "Class counts", "Check report"]
     train = open_page("train", data="my-flowers")
     assert train.selectbox(key="data").value == "my-flowers"
     assert train.selectbox(key="label-tree").value == "my-flowers"
@@ -97,7 +97,7 @@ def test_a_name_that_is_taken_is_told_and_the_import_stays(open_page, lot):
     token = bring(lot)
     page = open_page("data", **{"import": token})
     page.text_input(key="import-name").set_value("digits").run()
-    page = press(page, "Keep this data set")
+    page = press(page, "Save this data set")
     assert "There is a data set 'digits' already" in texts(page)
     assert import_job.status(token).state == "ready"
 
@@ -108,7 +108,7 @@ def test_an_import_that_failed_is_told(open_page, tmp_path, home):
         import_job.work(token)
     page = open_page("data", **{"import": token})
     assert "The archive x.zip is neither a zip nor a tar" in texts(page)
-    page = press(page, "Begin another one")
+    page = press(page, "Start another import")
     with pytest.raises(Exception, match="discarded"):
         import_job.status(token)
     assert "import" not in page.query_params

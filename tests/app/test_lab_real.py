@@ -55,7 +55,7 @@ def test_without_a_run_the_page_says_how_to_have_one(lab, store):
     page.selectbox(key="lab-story").set_value("real").run()
     assert not page.exception
     assert page.selectbox(key="lab-story").value == "real"
-    assert "One click on the Start page" in page.info[0].value
+    assert "one click on the Start page" in page.info[0].value
     page.selectbox(key="lab-story").set_value("").run()
     assert not page.info
 
@@ -73,9 +73,9 @@ def test_the_newest_run_s_first_mistake_is_shown_with_the_network_s_own_numbers(
         "image": str(first),
     }
     best = int(np.argmax(said.example.leaf_log_probs))
-    words = f"the network says {run.tree.leaves[best]} ({of_log(said.example.leaf_log_probs[best])})"
+    words = f"the network predicts {run.tree.leaves[best]} ({of_log(said.example.leaf_log_probs[best])})"
     assert words in picture_of(page).alt
-    assert "probabilities of the leaves" in texts(page)
+    assert "leaf probabilities" in texts(page)
     # Changed losses stay for the next image.
     page.multiselect(key="lab-losses").set_value(["conditional"]).run()
     page.number_input(key="lab-image").set_value(7).run()
@@ -101,7 +101,7 @@ def test_a_random_image_is_of_the_class_and_the_mistake_that_are_chosen(lab, run
     page.selectbox(key=f"lab-pick-said-{run.id}").set_value(none[1]).run()
     page = press(page, "Random image")
     one, other = (run.tree.leaves[place] for place in none)
-    assert page.session_state["lab"].message == f"Run {run.id} took no test image of the class {one} for {other}."
+    assert page.session_state["lab"].message == f"Run {run.id} classified no test image of the class {one} as {other}."
     assert state_of(page) == before
 
 
@@ -121,7 +121,7 @@ def test_numbers_are_shown_where_the_pictures_are_not(lab, run, monkeypatch):
     assert not page.exception
     assert picture_of(page) is None
     assert "is not on this machine" in texts(page)
-    assert "Test image 2, of the class" in texts(page)
+    assert "Test image 2 of class" in texts(page)
 
 
 def file_of(pixels):
@@ -141,9 +141,9 @@ def test_a_picture_of_ones_own_goes_through_the_run_s_network(lab, run):
     expected = predict(run.folder, run.config, run.tree, shown[None])[0]
     np.testing.assert_allclose(state_of(page).example.leaf_log_probs, expected, atol=1e-4)
     assert state_of(page).run_image.image is None
-    assert "Your picture as the network sees it" in picture_of(page).alt
+    assert "Your image as the network sees it" in picture_of(page).alt
     page.file_uploader(key=f"lab-upload-{run.id}").upload("nine.png", b"nothing", "image/png").run()
-    assert "is no PNG, JPEG, GIF, BMP or WebP" in page.session_state["lab"].message
+    assert "is not a PNG, JPEG, GIF, BMP or WebP" in page.session_state["lab"].message
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_pictures_of_viewers_and_too_large_ones_are_refused(lab, run, monkeypatc
     page.file_uploader(key=f"lab-upload-{run.id}").upload(
         "a.png", file_of(np.eye(8, dtype=np.uint8)), "image/png"
     ).run()
-    assert "MB are allowed here" in page.session_state["lab"].message
+    assert "MB are allowed" in page.session_state["lab"].message
     assert state_of(page).run_image.image == 0
 
 

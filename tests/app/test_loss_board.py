@@ -47,7 +47,7 @@ def test_a_nodes_formulas_have_its_numbers_put_in():
     assert "−log p(v) = −log 0.4 = 0.916" in lines["Conditional"]
     assert "gradient −0.6" in lines["Conditional"]
     truck = contents(SCENE, [LossChoice("conditional")], (), ("tree",), look=6)["look"]["lines"][-1]["text"]
-    assert truck == "never touches this logit"
+    assert truck == "no gradient on this logit"
     assert contents(SCENE, (), (), ("tree",), look=99)["look"] is None
 
 

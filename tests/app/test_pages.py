@@ -41,7 +41,7 @@ def test_every_page_opens_over_an_empty_store_and_leaves_no_file(name, open_page
 
 @pytest.mark.parametrize("name", ["start", "settings"])
 def test_glossary_is_on_the_page(name, open_page):
-    assert "| slot | A place for one run" in texts(open_page(name))
+    assert "| slot | Capacity for one run" in texts(open_page(name))
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_start_offers_to_get_what_is_not_there(open_page, monkeypatch):
     page = open_page("start")
     page.button(key="get-fashion-mnist-card").click().run()
     assert begun == ["fashion-mnist"]
-    assert "Get CIFAR-10 (170 MB)" in [button.label for button in page.button]
+    assert "Download CIFAR-10 (170 MB)" in [button.label for button in page.button]
 
 
 def test_start_tells_of_a_download_that_failed_and_offers_it_again(open_page, monkeypatch):
@@ -121,7 +121,7 @@ def test_start_tells_of_a_broken_data_set(open_page, monkeypatch):
     )
     page = open_page("start")
     assert broken.detail in texts(page)
-    assert "Get CIFAR-10 again (170 MB)" in [button.label for button in page.button]
+    assert "Download CIFAR-10 again (170 MB)" in [button.label for button in page.button]
 
 
 # Trees
@@ -195,7 +195,7 @@ def test_a_good_upload_is_kept_chosen_and_offered_for_training(open_page, home):
     )
     page = open_page("trees")
     page.file_uploader(key="upload").upload("my digits.csv", edges.encode(), "text/csv").run()
-    (keep,) = [button for button in page.button if button.label == "Keep this tree"]
+    (keep,) = [button for button in page.button if button.label == "Save this tree"]
     keep.click().run()
     assert not page.exception
     assert page.selectbox(key="tree").value == "my-digits"
@@ -249,7 +249,7 @@ def test_the_form_for_a_data_set_that_is_not_there_says_how_to_get_it(open_page)
 
 
 def test_the_estimate_comes_from_runs_of_this_machine_when_there_are_some(open_page, store):
-    assert "on a machine of two cores" in texts(open_page("train", data="digits"))
+    assert "on a machine with two cores" in texts(open_page("train", data="digits"))
     add_run(store)
     assert "by earlier runs on this machine" in texts(open_page("train", data="digits"))
 
@@ -258,7 +258,7 @@ def test_the_estimate_comes_from_runs_of_this_machine_when_there_are_some(open_p
 
 
 def test_without_a_run_the_page_says_what_to_do(open_page):
-    assert "No run yet." in texts(open_page("runs"))
+    assert "There are no runs yet." in texts(open_page("runs"))
 
 
 def test_runs_are_chosen_by_the_address_and_by_default_the_last_click(open_page, store, monkeypatch):
@@ -314,7 +314,7 @@ def test_runs_are_tagged_on_their_page_and_found_by_the_tag(open_page, store):
     app.multiselect(key=f"tags-{first}").set_value(["paper"]).run()
     assert [run.tags for run in store.runs()] == [("paper",), ()]
     app.multiselect(key=f"tags-{first}").set_value(["paper", "two words"]).run()
-    assert "'two words' is no tag" in texts(app)
+    assert "'two words' is not a valid tag" in texts(app)
     assert store.run(first).tags == ("paper",)
     found = open_page("runs", tag="paper")
     assert found.multiselect(key="runs").value == [first]
@@ -326,7 +326,7 @@ def test_all_shown_runs_are_tagged_at_once_and_keep_their_own_tags(open_page, st
     app = open_page("runs", runs=[first, second])
     app.multiselect(key=f"tags-{first}").set_value(["mine"]).run()
     app.selectbox(key="noted").set_value("all").run()
-    assert app.multiselect(key="tags-all").label == "Tags that all have"
+    assert app.multiselect(key="tags-all").label == "Tags of all runs"
     app.multiselect(key="tags-all").set_value(["paper"]).run()
     assert [store.run(run).tags for run in (first, second, third)] == [("mine", "paper"), ("paper",), ()]
     app.selectbox(key="noted").set_value(second).run()
@@ -344,7 +344,7 @@ def test_a_note_is_written_on_the_runs_page_and_shown_letter_by_letter(open_page
     assert [run.own_note for run in store.runs()] == ["# Not a *title*\n<b>nor</b> bold", ""]
     assert [text.value for text in app.text] == ["# Not a *title*\n<b>nor</b> bold"]
     app.text_area(key=f"note-{first}").set_value("red \x1b[31m").run()
-    assert "The note has the character U+001B, which is no text" in texts(app)
+    assert "The note contains the character U+001B" in texts(app)
     assert store.run(first).own_note.startswith("# Not")
     app.text_area(key=f"note-{first}").set_value("").run()
     assert store.run(first).own_note == ""
@@ -425,8 +425,8 @@ def test_the_queue_is_ordered_by_buttons(open_page, store):
 
 def test_the_note_of_a_run_is_shown(open_page, store):
     add_run(store, "running")
-    store.writer("1").restarted_at(1.5, 0.5, "Training goes on from epoch 1.50.")
-    assert "Training goes on from epoch 1" in texts(open_page("runs"))
+    store.writer("1").restarted_at(1.5, 0.5, "Training resumes from epoch 1.50.")
+    assert "Training resumes from epoch 1" in texts(open_page("runs"))
 
 
 # Errors

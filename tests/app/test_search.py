@@ -28,7 +28,7 @@ def over(store):
 def test_without_a_search_there_is_the_form_with_sensible_ranges(open_page, store):
     page = open_page("search")
     assert not page.exception
-    assert "No search yet" in page.info[0].value
+    assert "There are no searches yet" in page.info[0].value
     assert page.multiselect(key="varied").value == [
         "learning_rate",
         "optimizer",
@@ -52,7 +52,7 @@ def test_the_button_begins_the_search_that_the_form_says(open_page, store):
     assert plan.varied == ("learning_rate=1e-4..1e-1:log", "hierarchical.mass=0,0.5,1")
     assert (plan.trials, plan.losses, plan.epochs, plan.values["data"]) == (3, ("hierarchical",), 1, "digits")
     assert page.selectbox(key="search").value == "mine"
-    assert "The first trial is on its way" in texts(page)
+    assert "The first trial is running" in texts(page)
 
 
 def test_a_range_that_cannot_be_read_is_told_and_nothing_can_be_started(open_page, store):
@@ -67,7 +67,7 @@ def test_a_name_that_is_taken_is_told(open_page, store, over):
     assert page.text_input(key="search-name").value == "search-1"
     page.text_input(key="search-name").set_value("lr").run()
     page.button(key="start-search").click().run()
-    assert "There is a search 'lr' already" in texts(page)
+    assert "A search 'lr'" in texts(page)
 
 
 def test_options_of_a_loss_that_is_not_chosen_any_more_do_not_vary(open_page, store):

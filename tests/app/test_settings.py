@@ -131,11 +131,11 @@ def silence(store, seconds):
 
 def test_whether_the_scheduler_is_at_work_is_shown(open_page, store):
     add_run(store, "queued")
-    assert "not at work" in texts(open_page("settings"))
+    assert "not running" in texts(open_page("settings"))
     with scheduler._lock(store):
         page = open_page("settings")
-        assert "not at work" not in texts(page)
-        assert "at work" in texts(page)
+        assert "not running" not in texts(page)
+        assert any("running" in each.value for each in page.markdown)
     assert "0 running, 1 waiting." in texts(page)
 
 
@@ -173,7 +173,7 @@ def test_a_log_is_chosen_on_the_page_or_by_the_address_and_searched(open_page, s
     page.text_input(key="log-search").set_value("LINE 29").run()
     assert page.code[-1].value.splitlines() == ["line 29", *(f"line {number}" for number in range(290, 300))]
     page.text_input(key="log-search").set_value("nothing").run()
-    assert "No line has these words." in texts(page)
+    assert "No line contains this text." in texts(page)
 
 
 def test_a_broken_store_is_told_and_the_machine_shown_all_the_same(open_page, home):

@@ -67,7 +67,7 @@ def test_ordinal_classes_by_their_ratio(open_page):
     page.slider(key="r").set_value(0.3).run()
     cells, names = heat_map(page)
     assert np.allclose(cells, [[0.3 ** abs(int(a) - int(b)) for b in names] for a in names], atol=1e-5)
-    assert "sure and right prediction is **0**" in texts(page)
+    assert "confident correct prediction is **0**" in texts(page)
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_the_tree_compared_with_itself_and_with_another(open_page):
 
 def test_a_distance_that_no_run_knows_must_be_kept_first(open_page):
     page = open_page("similarities", data="cifar10", source="tree", distance="edges")
-    assert "keep it under a name" in texts(page)
+    assert "save it under a name" in texts(page)
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_the_train_page_takes_the_link_and_queues_what_it_says(open_page, store)
 def test_what_is_shown_is_kept_without_its_bound_and_shown_again(open_page):
     page = open_page("similarities", data="digits", source="ordinal", bound="0.2")
     page.text_input(key="keep-as").set_value("By place").run()
-    next(button for button in page.button if button.label == "Keep this similarity").click().run()
+    next(button for button in page.button if button.label == "Save this similarity").click().run()
     assert not page.exception
     (entry,) = [each for each in similarity_library.entries("digits") if not each.shipped]
     assert (entry.name, entry.title) == ("By-place", "By place")
@@ -126,7 +126,7 @@ def test_what_is_shown_is_kept_without_its_bound_and_shown_again(open_page):
     assert (page.query_params["source"], page.query_params["kept"]) == ("kept", "By-place")
     assert page.slider(key="bound").value == 0.2
     next(button for button in page.button if button.label == "Delete it").click().run()
-    assert "None is kept over these classes yet" in texts(page)
+    assert "There are no saved similarities over these classes" in texts(page)
     assert [each for each in similarity_library.entries("digits") if not each.shipped] == []
 
 
@@ -144,8 +144,8 @@ def test_twins_and_one_way_likeness_are_said(open_page):
     matrix[0, 1] = 1.0
     similarity_library.keep(Similarity.of(DIGITS, matrix), "twins", data="digits")
     words = texts(open_page("similarities", data="digits", source="kept"))
-    assert "1 pair is as like as a class and itself" in words
-    assert "It is not symmetric" in words
+    assert "1 pair is as similar as a class and itself" in words
+    assert "is not symmetric" in words
 
 
 def test_without_the_extra_the_page_says_how_to_get_it(open_page, monkeypatch):
@@ -162,7 +162,7 @@ def test_with_the_extra_names_are_computed_and_kept(open_page, monkeypatch):
     monkeypatch.setattr(embeddings, "of_names", lambda names, prompt: asked.append((names, prompt)) or MINE)
     page = open_page("similarities", data="digits", source="names")
     page.text_input(key="prompt").set_value("the digit {}").run()
-    next(button for button in page.button if button.label == "Compute and keep").click().run()
+    next(button for button in page.button if button.label == "Compute and save").click().run()
     assert not page.exception
     assert asked == [(DIGITS, "the digit {}")]
     assert page.query_params["kept"] == "digits-names"
@@ -177,5 +177,5 @@ def test_a_viewer_changes_nothing(open_page, monkeypatch):
     monkeypatch.setattr("pages.shared.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
     page = open_page("similarities", data="digits", source="kept")
     buttons = {button.label: button.disabled for button in page.button}
-    assert buttons["Keep this similarity"]
+    assert buttons["Save this similarity"]
     assert buttons["Delete it"]

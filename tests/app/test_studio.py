@@ -85,7 +85,7 @@ def test_a_draft_of_no_data_set_is_saved_but_not_trained_on(open_page, home):
     draft = Draft.begin(LabelTree.from_edges([("r", "a"), ("r", "b")]), "Odd one")
     page = open_page("studio", draft=draft.id)
     page = press(page, "Train on it")
-    assert "belongs to no data set" in page.error[0].value
+    assert "does not belong to a data set" in page.error[0].value
     page = press(page, "Save")
     assert tree_library.load("Odd-one") == draft.tree
 

@@ -41,8 +41,8 @@ def test_pictures_are_checked_imported_listed_and_deleted(call, tmp_path):
     lot = pack(tmp_path / "lot.zip", odd_lot())
     status, out, err = call("data", "check", lot)
     assert (status, err) == (0, "")
-    assert "lot.zip: 299 pictures by class folders, 3 classes, colour." in out
-    assert "red/2.png: The picture 2.png is broken" in out
+    assert "lot.zip: 299 images by class folders, 3 classes, colour." in out
+    assert "red/2.png: The image 2.png is broken" in out
     assert left(tmp_path) == []
 
     status, out, err = call("data", "import", lot, "--name", "lot", "--side", 16, "--test-share", 0.5, "--json")
@@ -79,8 +79,8 @@ def bomb(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (lambda at: bomb(at / "bomb.zip"), "bomb.zip unpacks to more than 200 times its size, as bombs do"),
-        (lambda at: pack(at / "out.zip", {"../../evil.png": noise(0)}), "which leads out of its folder"),
+        (lambda at: bomb(at / "bomb.zip"), "bomb.zip unpacks to more than 200 times its size"),
+        (lambda at: pack(at / "out.zip", {"../../evil.png": noise(0)}), "which points outside its folder"),
         (lambda at: pack(at / "many.zip", {f"{i}/1.png": b"" for i in range(5_000)}), "There are 5,000 class folders"),
         (lambda at: write(at / "one", classes(3, ("cat",))), "Only 'cat' has pictures to train on"),
         (lambda at: at / "nowhere", "There is no file or folder"),
@@ -116,5 +116,5 @@ def test_a_set_in_use_is_not_deleted(call, tmp_path, monkeypatch):
     status, _, err = call("data", "delete", "mine")
     assert (status, err) == (
         2,
-        "hierapp: Run 1 uses mine; cancel what waits or runs, or wait for its end, and delete it then.\n",
+        "hierapp: Run 1 uses mine; cancel them or wait until they have ended, and delete the data set then.\n",
     )

@@ -29,7 +29,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DIGITS = tree_library.load("digits")
 KEYS = {
     *("id", "state", "pid", "config", "epoch", "epochs", "progress", "metrics", "test", "folder", "error"),
-    *("device", "version", "created", "started", "ended"),
+    *("device", "version", "content", "created", "started", "ended"),
     *("note", "own_note", "tags", "owner", "priority", "held", "attempt"),
 }
 PATIENCE = 600.0
@@ -305,7 +305,7 @@ def test_a_run_whose_process_is_gone_reads_as_interrupted_at_once(store, call):
     status, out, _ = call("show", "1", "--json")
     shown = json.loads(out)
     assert (status, shown["state"], shown["pid"]) == (0, "interrupted", None)
-    assert shown["error"] == "The run's process is gone; the machine or the process was stopped from outside."
+    assert shown["error"] == "The run's process is gone; the machine or the process was stopped externally."
 
 
 def test_only_a_stopped_run_is_resumed(store, filled, call, no_launcher):
@@ -404,7 +404,7 @@ FILES = {
         (("show", "one"), "There is no run 'one'"),
         (("export", "99", "-o", "runs.zip"), "There is no run '99'"),
         (("export", "1"), "required: -o/--out"),
-        (("export", "1", "-o", "few.csv"), "few.csv is there already"),
+        (("export", "1", "-o", "few.csv"), "few.csv already exists"),
         (("report", "1", "-o", "nowhere/runs.html"), "cannot be written to nowhere"),
         (("report", "1", "no", "-o", "runs.html"), "There is no run 'no'"),
         (("cancel", "99999999999999999999"), "There is no run"),
@@ -416,7 +416,7 @@ FILES = {
         (("similarity", "keep", "few.csv"), "few.csv: Line 2 is the row of 'root'"),
         (("similarity", "delete", "cifar10-names"), "only those can be deleted"),
         (("similarity", "embed", "--data", "digits", "--prompt", "x"), "Expected a prompt with one {}"),
-        (("similarity", "embed", "--data", "digits", "-o", "few.csv"), "few.csv is there already"),
+        (("similarity", "embed", "--data", "digits", "-o", "few.csv"), "few.csv already exists"),
         (("train",), "invalid choice: 'train'"),
         (("tree", "grow"), "invalid choice: 'grow'"),
         ((), "required: COMMAND"),
@@ -542,7 +542,7 @@ def test_convert_overwrites_nothing(call):
     Path("mine.json").write_text("precious")
     status, out, err = call("tree", "convert", "digits", "mine.json")
     assert (status, out) == (2, "")
-    assert "is there already" in err
+    assert "already exists" in err
     assert len(err.splitlines()) == 1
     assert Path("mine.json").read_text() == "precious"
 

@@ -68,7 +68,7 @@ def test_figures_are_trained_judged_shown_and_written(store, tmp_path):
     assert "Traceback" not in done.stderr
     runs = store.runs()
     assert [run.state for run in runs] == ["finished"] * 4
-    for words in ("Figure 8: soft labels", "The paper saw: No difference", "Here it", "Appendix A"):
+    for words in ("Figure 8: soft labels", "The paper reports: No difference", "Here it", "Appendix A"):
         assert words in done.stdout
     kept = results.load(results.file_of("quick"))
     assert kept == results.load(tmp_path / "out.json")
@@ -108,7 +108,7 @@ def test_a_run_that_failed_costs_the_exit_status_and_its_figure(store, call, mon
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("7",), "no figure '7' here"),
+        (("7",), "no figure '7'"),
         (("--data", "nothing"), "nothing"),
         (("--data", "cifar10"), "cifar10"),
         (("--seeds", "0", "--data", "digits"), "--seeds to be 1 or more"),

@@ -85,7 +85,7 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_kept(arguments, says, call
 
 
 def test_a_search_is_shown_listed_stopped_and_resumed(call, store):
-    assert "No search yet" in call("searches")[1]
+    assert "no searches yet" in call("searches")[1]
     search = begun(store, trials=3)
     assert call("search", "lr", "--stop")[1].startswith("search lr: stopped")
     assert call("search", "lr", "--resume", "--detach")[1].startswith("search lr: running")
@@ -104,7 +104,7 @@ def test_a_search_is_shown_listed_stopped_and_resumed(call, store):
     (listed,) = json.loads(call("searches", "--json")[1])
     assert listed == shown
     assert "All trials" in call("search", "lr", "--resume")[2]
-    assert "There is a search 'lr' already" in call(*BEGIN)[2]
+    assert "A search 'lr'" in call(*BEGIN)[2]
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_transparent_is_white_and_a_camera_held_sideways_is_upright():
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\nb.png", "", "x" * 400, "a\0b"])
 def test_what_is_no_picture_is_told_whatever_its_name(name):
-    with pytest.raises(ArchiveError, match=r"^The file .* is no PNG, JPEG, GIF, BMP or WebP"):
+    with pytest.raises(ArchiveError, match=r"^The file .* is not a PNG, JPEG, GIF, BMP or WebP"):
         images.fitted(b"no picture", name, (8, 8, 1))
     good = file_of(Image.new("RGB", (64, 64)))
     assert images.fitted(good, name, (8, 8, 1)).shape == (8, 8, 1)
@@ -56,7 +56,7 @@ def test_what_is_no_picture_is_told_whatever_its_name(name):
 
 def test_a_picture_that_is_cut_short_or_too_large_is_told(monkeypatch):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
-    with pytest.raises(ArchiveError, match="broken or was cut short"):
+    with pytest.raises(ArchiveError, match="broken or truncated"):
         images.fitted(file_of(noise)[:3000], "half.png", (8, 8, 1))
     monkeypatch.setattr(images, "MOST_PIXELS", 1000)
     with pytest.raises(ArchiveError, match="more than 1,000 pixels"):

@@ -100,7 +100,7 @@ def test_pages_need_no_torch(tmp_path: Path) -> None:
 def test_status_of_an_absent_set_says_how_to_get_it(tmp_path: Path) -> None:
     now = datasets.status("cifar100", tmp_path / "nowhere")
     assert now.state == "absent"
-    assert "click Get on the Start page" in now.detail
+    assert "click Download on the Start page" in now.detail
     assert "`python -m hierapp data get cifar100`" in now.detail
 
 
@@ -213,7 +213,7 @@ def test_arrays_need_no_torch(tiny_cifar, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_load_of_an_absent_set_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"not on this machine; to get it, click Get .* data get cifar10`"):
+    with pytest.raises(DatasetError, match=r"not on this machine; to get it, click Download .* data get cifar10`"):
         datasets.load("cifar10", "train", tmp_path)
 
 

@@ -35,7 +35,7 @@ def test_settings_are_compared_and_a_click_on_a_cell_shows_its_images(server, pa
             add_finished(server.store, loss, seed)
     run = server.store.run("1")
     page.goto(f"{server.url}/compare")
-    expect(page.get_by_text("Mean ± sample deviation")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Mean ± sample standard deviation")).to_be_visible(timeout=LONG)
     wait_until(lambda: len(points(page, "compare-curves")) == 4, "two lines and two bands")
 
     page.get_by_role("radio", name="Confusion and images").click()
@@ -44,9 +44,9 @@ def test_settings_are_compared_and_a_click_on_a_cell_shows_its_images(server, pa
     count = int(((said.target == 4) & (said.probabilities.argmax(1) == 4)).sum())
     cell(page, 4, 4, 10)
     leaf = run.tree.leaves[4]
-    expect(page.get_by_role("heading", name=f"{leaf}, and taken for it")).to_be_visible(timeout=LONG)
-    expect(page.get_by_text(f"{count} images, as run 1 saw them")).to_be_visible()
-    expect(page.get_by_role("img", name=f"Test images of {leaf} taken for {leaf}")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"{leaf} classified as {leaf}")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text(f"{count} images, as run 1 classified them")).to_be_visible()
+    expect(page.get_by_role("img", name=f"Test images of {leaf} classified as {leaf}")).to_be_visible()
 
     # The group that holds it closes, and the address says so.
     page.get_by_role("button", name=re.compile("^.*Close ")).locator("visible=true").first.click()

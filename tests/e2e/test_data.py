@@ -10,13 +10,13 @@ from tests.e2e.conftest import LONG, wait_until
 
 def test_pictures_are_uploaded_checked_kept_and_trained_on(server, page, tmp_path):
     page.goto(f"{server.url}/data")
-    page.get_by_text("Bring your own pictures").click()
+    page.get_by_text("Import your own images").click()
     page.locator("input[type=file]").set_input_files(pack(tmp_path / "lot.zip", odd_lot()))
     page.get_by_role("button", name="Check the upload").locator("visible=true").click()
     expect(page.get_by_text("1 file cannot be used and is left out.")).to_be_visible(timeout=LONG)
     expect(page.get_by_text("299 pictures by class folders")).to_be_visible()
     expect(page.get_by_text("A tree is proposed.")).to_be_visible()
-    page.get_by_role("button", name="Keep this data set").click()
+    page.get_by_role("button", name="Save this data set").click()
     expect(page).to_have_url(re.compile(r"set=lot"))
     expect(page.get_by_role("img", name="Training images of each class: blue, green, red")).to_be_visible()
 
@@ -39,7 +39,7 @@ def test_pictures_are_uploaded_checked_kept_and_trained_on(server, page, tmp_pat
 
 def test_an_archive_that_is_none_is_told_on_the_page(server, page, tmp_path):
     page.goto(f"{server.url}/data")
-    page.get_by_text("Bring your own pictures").click()
+    page.get_by_text("Import your own images").click()
     (tmp_path / "notes.zip").write_text("no archive")
     page.locator("input[type=file]").set_input_files(tmp_path / "notes.zip")
     page.get_by_role("button", name="Check the upload").locator("visible=true").click()

@@ -1,4 +1,4 @@
-"""Find the cats that became trucks, with a real mouse over a run that was really trained."""
+"""Find the cats classified as trucks, with a real mouse over a run that was really trained."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     page.get_by_role("combobox", name="Story").click()
     page.get_by_role("option", name="a real image").click()
     wait_until(lambda: lab.state().run_image is not None, "the first mistake")
-    page.get_by_text("Find the cats that became trucks").click()
+    page.get_by_text("Find the cats classified as trucks").click()
     stored = predictions.read(run.folder)
     found = disagreements.decoded(stored, run.tree)
     told = disagreements.compare(found, "leaf", "top-down")
@@ -74,7 +74,7 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
         card = lab.board.locator(f".decoder[data-rule='{rule}']")
         expect(card.locator(".value")).to_have_text(run.tree.nodes[int(found.nodes[rule][image])])
     best = int(p.argmax())
-    alt = f"Test image {image}, of the class {true}: the network says {run.tree.leaves[best]}"
+    alt = f"Test image {image} of class {true}: the network predicts {run.tree.leaves[best]}"
     picture = page.get_by_role("img", name=alt)
     expect(picture).to_be_visible()
     shown = enlarged(datasets.arrays("digits", "test")[0][image], 256)
@@ -109,9 +109,9 @@ def test_a_picture_of_ones_own_is_what_the_network_says_of_it(lab, trained, tmp_
     pixels = datasets.arrays("digits", "test")[0][5]
     Image.fromarray(pixels[..., 0]).save(tmp_path / "five.png")
     lab.open(f"run={run.id}&image=0")
-    lab.page.get_by_text("A picture of your own").click()
+    lab.page.get_by_text("Your own image").click()
     lab.page.locator("input[type=file]").set_input_files(tmp_path / "five.png")
-    expect(lab.page.get_by_text("Your picture as the network sees it")).to_be_visible()
+    expect(lab.page.get_by_text("Your image as the network sees it")).to_be_visible()
     wait_until(lambda: lab.state().run_image is None, "the address of its numbers")
     example = run_images.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).example
     for leaf, name in enumerate(run.tree.leaves):

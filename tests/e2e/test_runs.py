@@ -28,12 +28,12 @@ def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
     page.goto(f"{server.url}/runs")
     wait_until(lambda: (store.run(run).folder / "checkpoint.safetensors").exists(), "a checkpoint")
     os.kill(store.run(run).pid, signal.SIGKILL)
-    expect(page.get_by_text("ended by signal 9 (Killed)")).to_be_visible()
+    expect(page.get_by_text("terminated by signal 9 (Killed)")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name=f"Resume {run}").click()
     wait_until(lambda: store.run(run).state == "finished", "the resumed run")
     assert store.run(run).attempt == 2
-    expect(page.get_by_text(re.compile(r"Training goes on from epoch \d+\.\d\d\."))).to_be_visible(timeout=LONG)
+    expect(page.get_by_text(re.compile(r"Training resumes from epoch \d+\.\d\d\."))).to_be_visible(timeout=LONG)
     assert [epoch for epoch, _ in store.metrics([run])[run]["val_loss"]] == list(range(1, 151))
 
 
@@ -44,14 +44,14 @@ def test_waiting_runs_are_ordered_and_held(server, page):
         store.hold(run)
     page.goto(f"{server.url}/runs")
     page.get_by_role("button", name="Queue").click()
-    expect(page.get_by_text("3 waiting")).to_be_visible()
+    expect(page.get_by_text("3 queued")).to_be_visible()
     visible(page, f"move-first-{ids[2]}").click()
     wait_until(lambda: [run.id for run in store.queue()] == [ids[2], ids[0], ids[1]], "the new order")
     visible(page, f"release-{ids[0]}").click()
     wait_until(lambda: store.run(ids[0]).state == "running", "the released run")
     wait_until(lambda: store.run(ids[0]).epoch > 0, "its first epoch")
     assert [run.held for run in store.runs(ids[1:])] == [True, True]
-    expect(page.get_by_text("2 waiting")).to_be_visible()
+    expect(page.get_by_text("2 queued")).to_be_visible()
 
 
 def test_a_run_is_cloned_into_the_form(server, page):

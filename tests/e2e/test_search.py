@@ -11,7 +11,7 @@ from tests.e2e.conftest import LONG, SCREENSHOTS, wait_until
 
 def test_three_trials_are_tried_seen_and_the_best_opened_in_the_train_form(server, page):
     page.goto(f"{server.url}/search?data=digits&loss=hierarchical&epochs=1&varied=learning_rate&varied=optimizer")
-    expect(page.get_by_text("No search yet")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("There are no searches yet")).to_be_visible(timeout=LONG)
     page.get_by_role("textbox", name="Name", exact=True).fill("three")
     page.get_by_role("textbox", name="Name", exact=True).press("Enter")
     page.get_by_label("Trials", exact=True).fill("3")

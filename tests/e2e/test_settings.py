@@ -33,7 +33,7 @@ def test_settings_outlive_a_reload_and_the_log_is_followed(server, page):
     # It is in view, at the end of what is scrolled, and nothing is clicked for it.
     expect(page.locator(".st-key-log-lines")).to_contain_text("a line that is new")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the whole log").click()
+        page.get_by_role("button", name="Download the complete log").click()
     assert download.value.path().read_bytes() == log.read_bytes()
 
     page.reload()

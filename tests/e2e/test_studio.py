@@ -186,7 +186,7 @@ def test_what_cannot_be_done_is_refused(studio):
     drawing = studio(LabelTree.from_edges([("r", "A"), ("A", "a"), ("A", "b"), ("r", "c")]))
     drawing.click("A")
     drawing.drag("A", "a")
-    expect(drawing.page.locator(".status")).to_contain_text("cannot go under itself")
+    expect(drawing.page.locator(".status")).to_contain_text("cannot be moved below itself")
     drawing.has_done(0)
     drawing.click("c")
     drawing.press("F2")
@@ -276,7 +276,7 @@ def test_a_name_that_looks_like_html_is_shown_as_text(studio):
     page = drawing.page
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     expect(page.locator(".node text").get_by_text(EVIL[:21])).to_have_count(2)
-    for view in ("Distances", "Adjacency matrix", "Depth profile", "Siblings", "Compared", "As text"):
+    for view in ("Distances", "Adjacency matrix", "Depth profile", "Siblings", "Compare", "As text"):
         page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
         page.wait_for_timeout(1200)
         assert page.locator("[data-testid=stMain] img[src=x]").count() == 0

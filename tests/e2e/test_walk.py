@@ -144,7 +144,7 @@ def test_a_bad_tree_is_told_and_a_good_one_kept_and_trained_on(server, page, tmp
     expect(page.get_by_text("form a cycle")).to_be_visible()
     page.locator("input[type=file]").set_input_files(good)
     expect(page.get_by_text("is a label tree of 13 nodes and 10 leaves")).to_be_visible()
-    page.get_by_role("button", name="Keep this tree").click()
+    page.get_by_role("button", name="Save this tree").click()
     expect(page).to_have_url(re.compile(r"tree=mine"))
     expect(page.get_by_test_id("stMetricValue").get_by_text("12", exact=True)).to_be_visible()
     page.goto(f"{server.url}/train?data=digits&label-tree=mine&loss=hierarchical")

@@ -33,15 +33,15 @@ def test_a_want_of_memory_is_told_as_such_whichever_library_meets_it(error):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("CUDA error: device-side assert triggered\nCUDA kernel errors", "A value on the GPU was out of its range,"),
-        ("CUDA error: no kernel image is available for execution on the device", "This PyTorch was not built for"),
+        ("CUDA error: device-side assert triggered\nCUDA kernel errors", "A value on the GPU was out of range,"),
+        ("CUDA error: no kernel image is available for execution on the device", "This PyTorch does not support"),
         ("CUDA driver version is insufficient for CUDA runtime version", TOO_OLD),
         ("The NVIDIA driver on your system is too old (found version 11040).", TOO_OLD),
-        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "Another process has the GPU for itself;"),
-        ("CUDA error: an illegal memory access was encountered\nmore", "The GPU gave up (CUDA error: an illegal mem"),
-        ("CUDA error: uncorrectable ECC error encountered", "The GPU gave up (CUDA error: uncorrectable ECC error"),
-        ("CUDA unknown error - this may be due to an incorrectly set up environment", "The GPU gave up (CUDA unk"),
-        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "The GPU gave up (cuDNN error: CUDNN_STATUS_EXECUTION_FAILED)"),
+        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "Another process uses the GPU exclusively;"),
+        ("CUDA error: an illegal memory access was encountered\nmore", "The GPU failed (CUDA error: an illegal mem"),
+        ("CUDA error: uncorrectable ECC error encountered", "The GPU failed (CUDA error: uncorrectable ECC error"),
+        ("CUDA unknown error - this may be due to an incorrectly set up environment", "The GPU failed (CUDA unk"),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "The GPU failed (cuDNN error: CUDNN_STATUS_EXECUTION_FAILED)"),
         # Ours, or a network's of one's own: not the hardware's.
         ("CUDA error: invalid configuration argument", "Training stopped on an unexpected RuntimeError: CUDA error:"),
         ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED", "Training stopped on an unexpected RuntimeError: cuDNN error:"),

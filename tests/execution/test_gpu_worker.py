@@ -155,7 +155,7 @@ def test_sigterm_ends_all_with_checkpoints(store, spawned):
     os.kill(spawned[0][1].pid, signal.SIGTERM)
     step_until(launcher, lambda: states(store, ids) == ["interrupted"] * 2, "the ends")
     for run in store.runs(ids):
-        assert "checkpoint was kept" in run.error
+        assert "checkpoint was saved" in run.error
         assert (run.folder / "checkpoint.safetensors").exists()
 
 

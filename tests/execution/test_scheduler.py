@@ -391,8 +391,8 @@ def test_the_launcher_is_done_when_every_run_has_ended(store, faked):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (-9, r"ended by signal 9 \(Killed\)"),
-        (143, r"ended by signal 15 \(Terminated\)"),
+        (-9, r"terminated by signal 9 \(Killed\)"),
+        (143, r"terminated by signal 15 \(Terminated\)"),
         (3, "exit code 3"),
         (0, "exit code 0 before the run was done"),
     ],
@@ -416,10 +416,12 @@ def test_a_worker_that_the_system_ended_for_want_of_memory_is_told_as_such(store
     launcher.step()
     faked[0][3].code = -9
     launcher.step()
-    assert "ended by signal 9" in store.run("1").error, "somebody else's doing"
+    assert "terminated by signal 9" in store.run("1").error, "somebody else's doing"
     kills, faked[1][3].code = 6, -9
     launcher.step()
-    assert store.run("2").error.startswith("The machine ran out of memory, and the system ended the run's process;")
+    assert store.run("2").error.startswith(
+        "The machine ran out of memory, and the system terminated the run's process;"
+    )
 
 
 def test_a_running_run_whose_process_is_gone_is_interrupted(store):
@@ -439,9 +441,7 @@ def test_a_running_run_whose_process_is_gone_is_interrupted(store):
         store.writer(run).take(int(process.split()[3]), process)
     Scheduler(store, scheduler.backends()).step()
     assert [run.state for run in store.runs()] == ["interrupted", "interrupted", "running"]
-    assert store.run(runs[0]).error == (
-        "The run's process is gone; the machine or the process was stopped from outside."
-    )
+    assert store.run(runs[0]).error == ("The run's process is gone; the machine or the process was stopped externally.")
 
 
 def test_a_run_that_was_to_stop_and_whose_process_is_gone_is_cancelled(store, faked):
@@ -639,7 +639,7 @@ def test_a_worker_that_is_killed_leaves_an_interrupted_run(store, spawned):
     os.kill(store.run(run).pid, signal.SIGKILL)
     wait_for(lambda: not launcher.step(), "the scheduler's notice")
     assert store.run(run).state == "interrupted"
-    assert store.run(run).error.startswith("The run's process was ended by signal 9 (Killed).")
+    assert store.run(run).error.startswith("The run's process was terminated by signal 9 (Killed).")
 
 
 @pytest.mark.slow

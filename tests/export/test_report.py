@@ -111,7 +111,7 @@ def test_the_command_writes_a_report_and_replaces_nothing(store, tmp_path, capsy
     assert Reader(file.read_text()).text.startswith("Mine ")
     before = file.read_bytes()
     assert cli.main(["report", run, "-o", str(file)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert file.read_bytes() == before
     with pytest.raises(StoreError, match="There is no run '9'"):
         html_report.write(store, ["9"], tmp_path / "other.html")

@@ -110,9 +110,9 @@ def test_the_zip_has_the_same_files_and_the_same_bytes_each_time(store, tmp_path
 def test_the_command_writes_a_folder_and_never_into_one_that_is_there(store, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["tensorboard", "1", "-o", "events"]) == 0
-    assert capsys.readouterr().out == "events: 1 run; see them with `tensorboard --logdir events`\n"
+    assert capsys.readouterr().out == "events: 1 run; open with `tensorboard --logdir events`\n"
     assert cli.main(["tensorboard", "1", "-o", "events"]) == 2
-    assert "events is there already" in capsys.readouterr().err
+    assert "events already exists" in capsys.readouterr().err
     assert cli.main(["tensorboard", "1", "-o", "nowhere/events"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert cli.main(["tensorboard", "9", "-o", "others"]) == 2
@@ -135,7 +135,7 @@ def test_a_disk_that_refuses_leaves_no_folder(store, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(StoreError, match=r"cannot be written to .* \(no room left on the disk\); make room"):
+    with pytest.raises(StoreError, match=r"cannot be written to .* \(no space left on the disk\); make room"):
         tensorboard.write(store, ["1"], tmp_path / "events")
     assert [each.name for each in tmp_path.iterdir()] == ["home"]
 

@@ -75,7 +75,7 @@ def test_a_broken_checkpoint_is_left_aside_and_said_so(store, calm, often, damag
     first, other = train(store, {3: terminate}), train(store, {2: terminate})
     assert (first.state, first.error) == (
         "interrupted",
-        "The run's process was asked to end by signal 15 (Terminated). A checkpoint was kept.",
+        "The run's process was asked to stop by signal 15 (Terminated). A checkpoint was saved.",
     )
     names = [checkpoints.FILE, checkpoints.PREVIOUS][:files]
     for name in names:
@@ -89,9 +89,9 @@ def test_a_broken_checkpoint_is_left_aside_and_said_so(store, calm, often, damag
     again = train(store)
     assert (again.state, again.error, again.attempt) == ("finished", None, 2)
     for name in names:
-        assert f"The file {name} was broken and is left aside." in again.note
-    assert ("Training begins anew." in again.note) == (files == 2)
-    assert ("Training goes on from epoch" in again.note) == (files == 1)
+        assert f"The file {name} was broken and has been set aside." in again.note
+    assert ("Training starts again." in again.note) == (files == 2)
+    assert ("Training resumes from epoch" in again.note) == (files == 1)
     assert is_as_calm(store, first.id, calm)
     assert content(other.folder) == theirs
     assert store.run(other.id).state == "interrupted"
@@ -242,7 +242,7 @@ def test_a_run_whose_folder_is_deleted_before_it_goes_on_begins_anew_and_says_so
     store.resume(run)
     end = train(store)
     assert (end.state, end.error) == ("finished", None)
-    assert end.note == "There was no checkpoint any more, or none yet; training begins anew."
+    assert end.note == "There was no checkpoint; training starts again."
     assert is_as_calm(store, run, calm)
 
 
@@ -258,12 +258,12 @@ def test_a_worker_that_is_asked_to_end_keeps_a_checkpoint_and_the_run_goes_on(st
     wait_for(lambda: not store.run(run).is_open, "the run's end")
     stopped = store.run(run)
     assert (stopped.state, stopped.pid) == ("interrupted", None)
-    assert stopped.error == "The run's process was asked to end by signal 15 (Terminated). A checkpoint was kept."
+    assert stopped.error == "The run's process was asked to stop by signal 15 (Terminated). A checkpoint was saved."
     assert load_file(stopped.folder / checkpoints.FILE)
     execution.resume(store, run)
     wait_for(lambda: not store.run(run).is_open, "the run's end")
     end = store.run(run)
     assert (end.state, end.attempt) == ("finished", 2)
     # Not even a batch was done twice.
-    assert end.note == f"Training goes on from epoch {stopped.progress * epochs:.2f}."
+    assert end.note == f"Training resumes from epoch {stopped.progress * epochs:.2f}."
     assert is_as_calm(store, run, quiet)

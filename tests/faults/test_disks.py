@@ -127,7 +127,7 @@ def test_weights_wait_for_room_though_the_store_has_some(store, calm, clean_up):
     with mounted(folder, "size=64k"):
         (run,) = execution.submit(store, [config()], DIGITS)
         log = folder / run / "log.txt"
-        wait_for(lambda: log.exists() and "the disk is full; waiting for room" in log.read_text(), "the end")
+        wait_for(lambda: log.exists() and "the disk is full; waiting for free space" in log.read_text(), "the end")
         assert (store.run(run).state, store.run(run).epoch) == ("running", EPOCHS)
         assert [file.name for file in (folder / run).iterdir()] == ["log.txt"], "no half of a file is left"
         remount(folder, "size=16m")
@@ -171,7 +171,7 @@ def test_a_run_whose_process_cannot_be_started_says_why(store, monkeypatch):
     Scheduler(store, {"local": NoRoom}).step()
     assert store.run(run).state == "interrupted"
     assert store.run(run).error == (
-        "The run's process could not be started (Resource temporarily unavailable); mend that and resume the run."
+        "The run's process could not be started (Resource temporarily unavailable); fix the problem and resume the run."
     )
 
 

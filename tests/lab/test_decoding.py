@@ -66,9 +66,9 @@ def test_the_arithmetic_is_written_out():
         "c: z = 0.6 · 0.7 · 0.5 = 0.21",
         "d: z = 0.4",
     ]
-    assert leaf.summary == "The likeliest leaf is d, with 0.4."
+    assert leaf.summary == "The most likely leaf is d, with 0.4."
     assert (leaf.right, leaf.exact) == (True, True)
-    assert top_down.summary == "From the root down the likeliest child each time: A (0.6), then B (0.7), then b (0.5)."
+    assert top_down.summary.endswith("at each step: A (0.6), then B (0.7), then b (0.5).")
     assert risk.lines[0].text == "a: risk = 2 · 0.82 = 1.64"
     assert risk.lines[0].latex == r"\mathrm{risk} = 2 \cdot 0.82 = 1.64"
     assert least.summary == "The deepest node with z ≥ 0.5 is A, with 0.6."

@@ -39,7 +39,9 @@ def test_an_example_has_the_stored_probabilities_and_the_true_class(run):
         np.testing.assert_allclose(said.example.leaf_probabilities, stored.probabilities[image], rtol=2e-3, atol=1e-7)
         assert (said.run, said.image, said.tree_name) == (run.id, image, "digits")
     for image in (-1, 359):
-        with pytest.raises(StoreError, match=f"has 359 test images, from 0 to 358, and none with the number {image}"):
+        with pytest.raises(
+            StoreError, match=f"has 359 test images, numbered 0 to 358, but none with the number {image}"
+        ):
             run_images.image_of(run, image)
 
 
@@ -66,7 +68,7 @@ def test_pictures_are_those_of_the_test_part_in_its_order(run):
 def test_another_data_set_than_the_one_tested_shows_no_pictures(run, monkeypatch):
     images, labels = datasets.arrays("digits", "test")
     monkeypatch.setattr(run_images, "_test_part", lambda data, folder, content: (images, labels[::-1]))
-    with pytest.raises(StoreError, match="not the one any more on which run 1 was tested"):
+    with pytest.raises(StoreError, match="has changed since run 1 was tested"):
         run_images.pictures(run, [0])
 
     def absent(*given: object):
@@ -92,7 +94,7 @@ def test_only_finished_runs_with_outputs_are_listed_the_newest_first(tmp_path, r
     stored = predictions.read(run.folder)
     about = {**stored.about(), "classes": '["b", "a", "2", "3", "4", "5", "6", "7", "8", "9"]'}
     save_file(stored.tensors(), two.folder / predictions.FILE, about)
-    with pytest.raises(StoreError, match="over other classes than its tree"):
+    with pytest.raises(StoreError, match="other classes than its tree"):
         run_images.outputs_of(two)
 
 
@@ -114,9 +116,9 @@ def test_an_address_names_the_image_and_what_was_changed_and_gives_it_back(run):
     ("params", "said"),
     [
         ({"run": "99", "image": "1"}, "There is no run '99' on this machine"),
-        ({"run": "1", "image": "359"}, "has 359 test images, from 0 to 358"),
-        ({"run": "1", "image": "-1"}, "which is no number of an image"),
-        ({"run": "1", "image": "²"}, "which is no number of an image"),
+        ({"run": "1", "image": "359"}, "has 359 test images, numbered 0 to 358"),
+        ({"run": "1", "image": "-1"}, "not a valid image number"),
+        ({"run": "1", "image": "²"}, "not a valid image number"),
         ({"run": "01", "image": "1"}, "There is no run '01' on this machine"),
         ({"run": "x" * 5000, "image": "1"}, "There is no run 'xxxxxxxxxxxxxxxxxxxx' on this machine"),
     ],

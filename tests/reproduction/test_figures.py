@@ -27,7 +27,7 @@ def test_every_row_of_the_table_has_a_preset_under_each_of_its_names():
 
 
 def test_an_unknown_figure_is_told_with_those_that_there_are():
-    with pytest.raises(ConfigError, match="no figure '7' here; choose among 3a, 3b"):
+    with pytest.raises(ConfigError, match="no figure '7'; choose one of 3a, 3b"):
         find(["7"])
 
 

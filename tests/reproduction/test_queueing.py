@@ -83,7 +83,7 @@ def test_of_runs_alike_the_finished_one_counts_then_the_newest(store):
 
 def test_who_may_have_few_runs_gets_a_sentence_and_nothing_is_queued(store):
     person = Person("bob@x.edu", Role.RUNNER, limits=Limits(waiting=5))
-    with pytest.raises(AccessError, match="You may have 5 runs waiting"):
+    with pytest.raises(AccessError, match="at most 5 runs waiting"):
         queueing.queue(store, plan(), "quick", Actions(store, person))
     assert store.runs() == []
     assert len(queueing.queue(store, plan("8"), "quick", Actions(store, person))) == 4
@@ -102,6 +102,6 @@ def test_somebody_elses_stopped_run_is_not_resumed_but_trained_anew(store):
 
 
 def test_a_viewer_starts_nothing(store):
-    with pytest.raises(HierappError, match="but not start runs"):
+    with pytest.raises(HierappError, match="may not start runs"):
         queueing.queue(store, plan("8"), "quick", Actions(store, Person("eve@x.edu", Role.VIEWER)))
     assert store.runs() == []

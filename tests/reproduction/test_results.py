@@ -72,7 +72,7 @@ def test_a_report_comes_back_from_its_file_and_names_no_folder(soft, tmp_path):
 def test_a_file_that_is_none_is_told_in_a_sentence(text, tmp_path):
     file = tmp_path / "quick.json"
     file.write_text(text)
-    with pytest.raises(StoreError, match="is no results of the paper"):
+    with pytest.raises(StoreError, match="does not contain reproduction results"):
         results.load(file)
 
 
@@ -135,7 +135,7 @@ def test_the_times_are_measured_kept_and_judged(store):
     assert timing.kept("full", "digits") is None
     (status,) = state.statuses(store, find(["appendix-a"]), QUICK, "digits")
     assert status.is_complete
-    assert state.result(store, status, QUICK, "digits").claims[0].sentence.startswith("The tensors are")
+    assert state.result(store, status, QUICK, "digits").claims[0].sentence.startswith("The tensor version is")
 
 
 def test_a_measurement_that_is_broken_is_none():

@@ -68,8 +68,8 @@ def test_of_several_the_worst_verdict_counts_with_its_sentence():
     groups = {"a": seeds(0.70), "b": seeds(0.701), "c": seeds(0.60)}
     found = rules.all_same_accuracy(groups, "a")
     assert found.kind == "differs"
-    assert "c less a" in found.sentence
-    assert "b less a" not in found.sentence
+    assert "c minus a" in found.sentence
+    assert "b minus a" not in found.sentence
     assert rules.all_same_accuracy({"a": seeds(0.70), "b": seeds(0.701)}, "a").kind == "agrees"
 
 
@@ -125,6 +125,6 @@ def test_a_speed_up_is_of_the_size_of_the_claimed_one_in_every_round():
 
 def test_sentences_say_the_numbers():
     said = rules.same_accuracy(seeds(0.70), seeds(0.75), ("h", "CE")).sentence
-    assert said.startswith("h less CE is −5.0 points over 5 seeds")
-    assert "does not tell how large the noise is" in rules.same_accuracy(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence
+    assert said.startswith("h minus CE is −5.0 points over 5 seeds")
+    assert "does not show the size of the noise" in rules.same_accuracy(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence
     assert "inf" not in rules.below(seeds(0.7, 1), seeds(0.7, 1), NAMES).sentence

@@ -248,26 +248,26 @@ def test_a_file_that_is_there_is_never_replaced(store, tmp_path, monkeypatch):
     (tmp_path / "b.zip").write_text("mine")
     (tmp_path / "link.zip").symlink_to(tmp_path / "nowhere")
     for name in ("b.zip", "link.zip"):
-        assert "is there already" in told(lambda name=name: backup.backup(tmp_path / name), StoreError)
+        assert "already exists" in told(lambda name=name: backup.backup(tmp_path / name), StoreError)
 
     really = backup._copy_store
     with monkeypatch.context() as patch:
         patch.setattr(backup, "_copy_store", None)  # is not even begun
-        assert "is there already" in told(lambda: backup.backup(tmp_path / "b.zip"), StoreError)
+        assert "already exists" in told(lambda: backup.backup(tmp_path / "b.zip"), StoreError)
 
     def slow(*arguments):
         (tmp_path / "late.zip").write_text("mine")
         return really(*arguments)
 
     monkeypatch.setattr(backup, "_copy_store", slow)
-    assert "is there already" in told(lambda: backup.backup(tmp_path / "late.zip"), StoreError)
+    assert "already exists" in told(lambda: backup.backup(tmp_path / "late.zip"), StoreError)
 
     def no_links(*arguments):
         raise OSError(errno.EPERM, "Operation not permitted")
 
     (tmp_path / "late.zip").unlink()
     monkeypatch.setattr(os, "link", no_links)
-    assert "is there already" in told(lambda: backup.backup(tmp_path / "late.zip"), StoreError)
+    assert "already exists" in told(lambda: backup.backup(tmp_path / "late.zip"), StoreError)
     assert (tmp_path / "late.zip").read_text() == (tmp_path / "b.zip").read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} == {"home", "b.zip", "link.zip", "late.zip"}
 
@@ -390,7 +390,7 @@ def about(inside: dict[str, bytes], **changes: object) -> None:
             lambda inside, at: changed_store(at, inside, f"PRAGMA user_version = {SCHEMA_VERSION + 1}"),
             f"version {SCHEMA_VERSION + 1} and this hierapp reads {SCHEMA_VERSION}; update",
         ),
-        (lambda inside, at: changed_store(at, inside, "PRAGMA user_version = 0"), "no store of hierapp"),
+        (lambda inside, at: changed_store(at, inside, "PRAGMA user_version = 0"), "not a store of hierapp"),
         (lambda inside, at: changed_store(at, inside, "DROP TABLE runs"), "cannot be read"),
         (lambda inside, at: inside.update({"store.sqlite": b"a letter, no database" * 400}), "is damaged"),
         (lambda inside, at: inside.update({"store.sqlite": inside["store.sqlite"][:9000]}), "cannot be restored"),
@@ -400,7 +400,7 @@ def about(inside: dict[str, bytes], **changes: object) -> None:
             ),
             "cannot be restored",
         ),
-        (lambda inside, at: inside.update({"../evil": b""}), "leads out of its folder"),
+        (lambda inside, at: inside.update({"../evil": b""}), "points outside its folder"),
     ],
 )
 def test_what_is_no_sound_backup_leaves_everything_as_it_was(made, new, tmp_path, change, says, there):
@@ -481,7 +481,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(store, new, tmp_path, m
     before = sorted(tmp_path.rglob("*"))
     free = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
-    assert "more than the 1 MB that there is room for" in told(lambda: backup.restore(tmp_path / "b.zip", new))
+    assert "more than the 1 MB" in told(lambda: backup.restore(tmp_path / "b.zip", new))
     assert sorted(tmp_path.rglob("*")) == before
 
 

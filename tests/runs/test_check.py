@@ -114,9 +114,9 @@ def test_a_similarity_and_a_tree_that_are_not_there_are_found(store, home):
     (run,) = store.add([CONFIG], DIGITS, similarities=[",a\na,1\n"])
     assert problems() == ()
     execute(home, "PRAGMA foreign_keys = OFF", "DELETE FROM similarities")
-    assert problems() == (f"Runs whose similarity is not there: {run}.",)
+    assert problems() == (f"Runs whose similarity is missing: {run}.",)
     execute(home, "PRAGMA foreign_keys = OFF", "DELETE FROM trees")
-    assert problems() == ("Runs whose tree is not there: 1, 2, 3, 4.", f"Runs whose similarity is not there: {run}.")
+    assert problems() == ("Runs whose tree is missing: 1, 2, 3, 4.", f"Runs whose similarity is missing: {run}.")
 
 
 def test_a_damaged_store_is_found_and_left_as_it_is(store, home, tmp_path, monkeypatch):
@@ -145,4 +145,4 @@ def test_a_newer_store_is_told(store, home):
 def test_a_database_of_something_else_is_told(home):
     home.mkdir()
     execute(home, "CREATE TABLE letters (text)")
-    assert problems() == ("The file is no store of hierapp; choose another one.",)
+    assert problems() == ("The file is not a store of hierapp; choose another one.",)

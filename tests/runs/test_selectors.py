@@ -39,7 +39,7 @@ def test_numbers_ranges_and_tags_name_runs_each_once(store, words, runs):
 
 @pytest.mark.parametrize("word", ["13", "9-3", "20-30", "tag:three", "tag:", "-1", "1-", "one"])
 def test_what_names_no_run_is_told(store, word):
-    with pytest.raises(StoreError, match=r"no run|No run is meant by"):
+    with pytest.raises(StoreError, match=r"no run|No run matches"):
         chosen(store, ["1", word])
 
 

@@ -116,7 +116,11 @@ def test_a_loss_counts_until_somebody_resumes(store):
     for lost in (1, 2):
         store.lose(store.claim(), "gone", again=True)
         waiting = store.run("1")
-        assert (waiting.state, waiting.lost_count, waiting.note) == ("queued", lost, "Goes on after a loss: gone")
+        assert (waiting.state, waiting.lost_count, waiting.note) == (
+            "queued",
+            lost,
+            "Resumed after an interruption: gone",
+        )
     store.lose(store.claim(), "gone")
     assert (store.run("1").state, store.run("1").error) == ("interrupted", "gone")
     resumed = store.resume("1")

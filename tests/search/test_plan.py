@@ -36,8 +36,8 @@ def test_a_trial_is_configured_by_what_stays_and_what_varies():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"name": "two words"}, "no name of a search"),
-        ({"name": "../up"}, "no name of a search"),
+        ({"name": "two words"}, "not a valid search name"),
+        ({"name": "../up"}, "not a valid search name"),
         ({"name": "x" * 33}, "at most 32"),
         ({"trials": 0}, "from 1 to 1,000 trials"),
         ({"at_once": 0}, "trials at once"),
@@ -48,7 +48,7 @@ def test_a_trial_is_configured_by_what_stays_and_what_varies():
         ({"varied": ["mass=-1..1"]}, "mass of hierarchical"),
         ({"varied": ["batch_size=0..100"]}, "batch_size"),
         ({"varied": ["warmup_epochs=0..3"]}, "warm-up"),
-        ({"varied": ["mass=0..1"], "options": {"hierarchical.mass": 1}}, "leave one of the two out"),
+        ({"varied": ["mass=0..1"], "options": {"hierarchical.mass": 1}}, "remove one of the two"),
         ({"losses": ("hierarchical", "level-wise"), "options": {"level-wise.weights": "1,2,3,4,5,6,7"}}, "weights"),
     ],
 )
@@ -70,7 +70,7 @@ def test_options_go_to_the_losses_that_have_them():
 
 def test_a_name_is_given_once(store):
     begun(store)
-    with pytest.raises(StoreError, match="There is a search 'lr' already"):
+    with pytest.raises(StoreError, match="A search 'lr'"):
         begun(store, trials=99)
     assert journal.find(store, "lr").plan.trials == 6
     assert [each.name for each in (store.folder / "searches").iterdir()] == ["lr"]

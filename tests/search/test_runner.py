@@ -313,7 +313,7 @@ def test_a_search_whose_driver_is_gone_says_so_and_one_that_is_over_does_not(sto
     with search.locked() as taken:
         assert taken
         assert Report.of(search).state == "running"
-        with pytest.raises(StoreError, match="is going on already"):
+        with pytest.raises(StoreError, match="'lr'"):
             runner.start(search)
     carry_on(search, by_rate)
     assert Report.of(search).state == "finished"
@@ -328,7 +328,7 @@ def test_of_two_drivers_one_works(store, monkeypatch, capsys):
         assert taken
         runner.run_search(search)
     assert store.runs() == []
-    assert "at work" not in capsys.readouterr().out
+    assert "running, process" not in capsys.readouterr().out
 
 
 def test_a_search_has_its_runner_from_the_start_and_says_so_when_that_dies(store, runners):
@@ -455,7 +455,7 @@ def test_a_driver_works_until_its_trials_have_ended(store, monkeypatch, capsys):
     search = begun(store)
     runner.run_search(search)
     assert [run.state for run in store.runs()] == ["finished"] * 6
-    assert "nothing is left to do" in capsys.readouterr().out
+    assert "nothing left to do" in capsys.readouterr().out
 
 
 # What goes wrong

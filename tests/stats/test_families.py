@@ -91,7 +91,7 @@ def test_two_groups_need_no_correction():
     [
         ({}, {}, "needs two groups but got 0"),
         ({"plain": [1.0]}, {}, "needs two groups but got 1"),
-        (GROUPS, {"baseline": "fancy"}, "The baseline 'fancy' is none of the groups; choose one of 'plain'"),
+        (GROUPS, {"baseline": "fancy"}, "The baseline 'fancy' is not one of the groups; choose one of 'plain'"),
         (GROUPS, {"paired": True}, "The seeds of plain and soft are not the same"),
         ({"plain": [1.0], "hxe": []}, {}, "values of hxe"),
     ],

@@ -44,16 +44,16 @@ def test_approval_of_the_prime_minister():
     assert (round(found.interval.low, 2), round(found.interval.high, 2)) == (0.02, 0.06)
     assert found.is_significant
     assert found.sentence == (
-        "Of 1,600 images the first alone gets 150 right and the second alone 86 (p less than 0.001; McNemar, exact): on"
-        " images like these the first is right more often. It holds for these two trainings; whether it holds for their"
-        " configurations, only seeds show."
+        "Of 1,600 images, 150 are classified correctly by the first only and 86 by the second only (p less than 0.001;"
+        " McNemar, exact): on images like these, the first is correct more often. This holds for these two training"
+        " runs; only more seeds can show whether it holds for their configurations."
     )
 
 
 def test_a_sentence_that_shows_nothing_says_so():
     found = mcnemar(*answers(5, 3, 4, 5), names=("run 1", "run 2"))
-    assert "that does not show which of the two is right more often" in found.sentence
-    assert "run 1 alone gets 3 right and run 2 alone 4 (p = 1;" in found.sentence
+    assert "that does not show which of the two is correct more often" in found.sentence
+    assert "3 are classified correctly by run 1 only and 4 by run 2 only (p = 1;" in found.sentence
     assert json.loads(json.dumps(found.as_dict()))["p"] == 1.0
 
 
@@ -88,13 +88,13 @@ def test_folds_are_the_same_images_for_every_training_and_others_with_another_se
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: mcnemar([True], [True, False]), "has 1 and the second 2"),
-        (lambda: mcnemar([], []), "whether it is right"),
-        (lambda: mcnemar([0.7], [0.8]), "Expected of the first whether it is right on each test image"),
+        (lambda: mcnemar([True], [True, False]), "the first has 1 and the second has 2"),
+        (lambda: mcnemar([], []), "whether it is correct"),
+        (lambda: mcnemar([0.7], [0.8]), "list of booleans for the first"),
         (lambda: mcnemar([True], [True], alpha=2), "alpha to be between"),
-        (lambda: stats.test_folds([True, False, True], 4), "from 2 to 3 folds, one an image at most, but got 4"),
+        (lambda: stats.test_folds([True, False, True], 4), "2 to 3 folds, at most one per image, but got 4"),
         (lambda: stats.test_folds([True, False], 1), "but got 1"),
-        (lambda: stats.test_folds([[True]], 2), "whether it is right"),
+        (lambda: stats.test_folds([[True]], 2), "whether it is correct"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(call, message):

@@ -162,7 +162,7 @@ def test_depression_before_and_after():
         ([], [1.0], "give one or more"),
         ([float("nan")], [1.0], "not finite"),
         ([float("inf")], [1.0], "not finite"),
-        (["much"], [1.0], "no number"),
+        (["much"], [1.0], "not a number"),
         ([[1.0, 2.0]], [1.0], "Expected a list"),
         ({0: None}, {0: 1.0}, "not finite"),
     ],

@@ -150,16 +150,16 @@ def test_what_is_unpacked_can_neither_be_run_nor_is_anybody_elses(tmp_path, box)
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("/etc/evil", "leads out of its folder"),
-        ("../evil", "leads out of its folder"),
-        ("a/../../evil", "leads out of its folder"),
-        ("a/..", "leads out of its folder"),
-        ("C:/evil", "leads out of its folder"),
-        ("c:evil", "leads out of its folder"),
-        ("./C:/evil", "leads out of its folder"),
-        ("..\\evil", "some systems read as another path"),
-        ("a\\evil", "some systems read as another path"),
-        ("\\\\host\\evil", "some systems read as another path"),
+        ("/etc/evil", "points outside its folder"),
+        ("../evil", "points outside its folder"),
+        ("a/../../evil", "points outside its folder"),
+        ("a/..", "points outside its folder"),
+        ("C:/evil", "points outside its folder"),
+        ("c:evil", "points outside its folder"),
+        ("./C:/evil", "points outside its folder"),
+        ("..\\evil", "some systems read as a different path"),
+        ("a\\evil", "some systems read as a different path"),
+        ("\\\\host\\evil", "some systems read as a different path"),
     ],
 )
 def test_a_path_that_leads_out_is_refused(tmp_path, refused, kind, name, says):
@@ -178,7 +178,7 @@ def test_a_nul_in_a_name_is_refused(tmp_path, refused):
 def test_a_name_that_is_not_unicode_is_refused(tmp_path, refused):
     with tarfile.open(tmp_path / "t.tar", "w", format=tarfile.USTAR_FORMAT, encoding="latin-1") as out:
         out.addfile(tarfile.TarInfo("\xff\xfe"))
-    assert "not in Unicode" in refused(tmp_path / "t.tar")
+    assert "not valid Unicode" in refused(tmp_path / "t.tar")
 
 
 @pytest.mark.parametrize("kind", ["zip", *WAYS])
@@ -198,11 +198,11 @@ def test_a_name_that_is_not_unicode_is_refused(tmp_path, refused):
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_names_that_are_one_on_some_disks_are_refused(tmp_path, refused, kind, names):
-    assert "one on some disks" in refused(archive_of(kind, tmp_path / "upload", [(name, b"") for name in names]))
+    assert "same file on some disks" in refused(archive_of(kind, tmp_path / "upload", [(name, b"") for name in names]))
 
 
 def test_a_folder_and_a_file_of_one_name_are_refused(tmp_path, refused):
-    assert "one on some disks" in refused(zip_of(tmp_path / "z.zip", [("x", b""), ("x/", b"")]))
+    assert "same file on some disks" in refused(zip_of(tmp_path / "z.zip", [("x", b""), ("x/", b"")]))
 
 
 def test_names_that_differ_by_case_may_be_allowed_but_not_twice_the_same(tmp_path, box):
@@ -247,7 +247,7 @@ def test_the_librarys_own_filter_is_asked(tmp_path, refused, monkeypatch):
         raise tarfile.OutsideDestinationError(member, folder)
 
     monkeypatch.setattr(tarfile, "data_filter", refuse, raising=False)
-    assert "leads out of its folder" in refused(tar_of(tmp_path / "t.tar", [("x", b"")]))
+    assert "points outside its folder" in refused(tar_of(tmp_path / "t.tar", [("x", b"")]))
 
 
 PARTS = st.sampled_from(
@@ -286,7 +286,7 @@ def test_a_bomb_of_zeros_is_refused_long_before_it_is_unpacked(tmp_path, refused
     written: list[int] = []
     count = archives._Box._count
     monkeypatch.setattr(archives._Box, "_count", lambda box, size: (written.append(size), count(box, size)))
-    assert "as bombs do" in refused(bomb)
+    assert "as archive bombs do" in refused(bomb)
     assert sum(written) < 25_000_000
 
 
@@ -320,7 +320,7 @@ def test_a_directory_of_very_many_entries_is_not_even_read(tmp_path, refused):
     (tmp_path / "z.zip").write_bytes(zip_of(tmp_path / "z.zip", [("x", b"")]).read_bytes()[:31] + many + end)
     tracemalloc.start()
     try:
-        assert "far more entries" in refused(tmp_path / "z.zip", Limits(entries=1000))
+        assert "too many entries" in refused(tmp_path / "z.zip", Limits(entries=1000))
         assert tracemalloc.get_traced_memory()[1] < 60_000_000  # the directory itself is 14 MB; read, it is 150
     finally:
         tracemalloc.stop()
@@ -400,14 +400,14 @@ def test_an_entry_that_reaches_into_the_directory_is_refused(tmp_path, refused):
     body = local(b"a", packed, len(data), crc) + packed
     directory = central(b"a", len(packed) + 20, len(data), crc, 0)
     (tmp_path / "z.zip").write_bytes(body + directory + end_of(directory, 1, len(body)))
-    assert "reaches into its directory" in refused(tmp_path / "z.zip")
+    assert "overlaps its directory" in refused(tmp_path / "z.zip")
 
 
 def test_a_header_as_large_as_memory_is_refused_unread(tmp_path, refused):
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.XHDTYPE, 4 * 10**9
     (tmp_path / "t.tar").write_bytes(info.tobuf() + bytes(100_000))
-    assert "header of an absurd size" in refused(tmp_path / "t.tar")
+    assert "header that is too large" in refused(tmp_path / "t.tar")
 
 
 @pytest.mark.slow
@@ -423,7 +423,7 @@ def test_zeros_behind_the_end_of_a_tar_are_a_bomb_too(tmp_path, refused, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(tarfile.TarFile, "close", close)
         bomb = archive_of(kind, tmp_path / "bomb", [("x", b"x")])
-    assert "as bombs do" in refused(bomb)
+    assert "as archive bombs do" in refused(bomb)
 
 
 @pytest.mark.slow
@@ -462,7 +462,7 @@ def test_a_header_that_old_versions_of_tarfile_search_for_minutes_is_refused(tmp
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.XHDTYPE, 15_000
     (tmp_path / "t.tar").write_bytes(info.tobuf() + (b"1" * 15_000).ljust(15_360, b"\0") + bytes(10_240))
-    assert "makes no sense" in refused(tmp_path / "t.tar")
+    assert "invalid header" in refused(tmp_path / "t.tar")
 
 
 def test_an_xz_that_asks_for_gigabytes_of_memory_is_refused(tmp_path, refused):
@@ -490,7 +490,7 @@ def test_an_encrypted_entry_is_refused(tmp_path, refused, flag):
 
 @pytest.mark.parametrize("way", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_rare_compression_is_refused(tmp_path, refused, way):
-    assert "usual deflate" in refused(zip_of(tmp_path / "z.zip", [("x", b"x" * 99)], compress_type=way))
+    assert "with deflate" in refused(zip_of(tmp_path / "z.zip", [("x", b"x" * 99)], compress_type=way))
 
 
 @pytest.mark.parametrize("kind", ["zip", *WAYS])
@@ -510,7 +510,7 @@ def test_content_that_was_damaged_is_refused(tmp_path, refused, kind):
     data = bytearray(archive.read_bytes())
     data[10_000] ^= 0xFF
     archive.write_bytes(bytes(data))
-    assert "broken or was cut short" in refused(archive)
+    assert "broken or truncated" in refused(archive)
 
 
 def test_a_tar_with_a_damaged_header_in_the_middle_is_refused(tmp_path, refused):
@@ -529,7 +529,7 @@ def test_what_is_no_archive_is_told(tmp_path, refused, content):
 
 @pytest.mark.parametrize("kind", ["zip", *WAYS])
 def test_an_empty_archive_is_told(tmp_path, refused, kind):
-    assert "holds nothing" in refused(archive_of(kind, tmp_path / "upload", []))
+    assert "is empty" in refused(archive_of(kind, tmp_path / "upload", []))
 
 
 def test_a_header_that_says_less_or_more_than_there_is_is_refused(tmp_path, refused):
@@ -580,14 +580,14 @@ def test_what_is_there_is_never_touched(tmp_path, box):
             there.symlink_to(box / "nowhere")
     before = files_in(box)
     for there in list(box.iterdir()):
-        with pytest.raises(ArchiveError, match="is there already"):
+        with pytest.raises(ArchiveError, match="already exists"):
             unpack(archive, there)
     assert files_in(box) == before
     assert sorted(path.name for path in box.iterdir()) == ["file", "folder", "link"]
 
 
 def test_the_destination_is_looked_at_first(tmp_path, box):
-    with pytest.raises(ArchiveError, match="is there already"):
+    with pytest.raises(ArchiveError, match="already exists"):
         unpack(tmp_path / "missing.zip", box)
 
 

@@ -97,7 +97,7 @@ def test_a_folder_is_placed_and_never_replaces_another(tmp_path: Path) -> None:
     (tmp_path / "side").mkdir()
     (tmp_path / "side" / "x").touch()
     (tmp_path / "there").mkdir()
-    with pytest.raises(StoreError, match="there is there already"):
+    with pytest.raises(StoreError, match="there already exists"):
         files.commit(tmp_path / "side", tmp_path / "there")
     assert names(tmp_path / "there") == []
     files.commit(tmp_path / "side", tmp_path / "new")
@@ -118,7 +118,7 @@ def test_a_file_of_no_use_is_set_aside_under_a_free_name(tmp_path: Path) -> None
 
 def test_what_a_user_names_is_told(tmp_path: Path) -> None:
     files.create(b"x", tmp_path / "a")
-    with pytest.raises(StoreError, match=r"a is there already; remove it or choose another name\.$"):
+    with pytest.raises(StoreError, match=r"a already exists; remove it or choose another name\.$"):
         files.create(b"y", tmp_path / "a")
     with pytest.raises(StoreError, match=r"none/a cannot be written \(No such file or directory\)\.$"):
         files.create(b"y", tmp_path / "none" / "a")

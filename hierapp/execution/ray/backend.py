@@ -136,12 +136,12 @@ class RayBackend:
             return f"The node {node} left the cluster."
         if "memory" in death and "OOM" in death.upper():
             return (
-                f"The node {node} ran out of memory, and Ray ended the run's worker; let fewer runs go at once, or make"
+                f"The node {node} ran out of memory, and Ray terminated the run's worker; run fewer at once, or make"
                 " the batch or the model smaller."
             )
         if not began:
             return f"No worker could be started on the node {node}{_reason(death)}."
-        return f"The run's worker on the node {node} is gone; it was ended from outside or crashed."
+        return f"The run's worker on the node {node} is gone; it was terminated externally or crashed."
 
     def _fits(self, kind: str, node: Node, running: Sequence[Run]) -> bool:
         """Return whether a node has room for one more run, counting runs sent there that Ray does not count yet."""

@@ -136,7 +136,7 @@ class Cluster:
         except (RayError, ConnectionError, TimeoutError, OSError) as error:
             self._leave()
             raise Unreachable(
-                f"The Ray cluster ({self.chosen}) cannot be reached any more; see whether it runs."
+                f"The Ray cluster ({self.chosen}) is no longer reachable; check that it is running."
             ) from error
 
     def _join(self) -> None:
@@ -153,7 +153,7 @@ class Cluster:
         except (RayError, ConnectionError, TimeoutError, OSError, RuntimeError) as error:
             self._leave()
             first = (str(error).splitlines() or [""])[0]
-            self._trouble = f"The Ray cluster ({self.chosen}) cannot be joined ({first}); see whether it runs."
+            self._trouble = f"The Ray cluster ({self.chosen}) cannot be joined ({first}); check that it is running."
             raise Unreachable(self._trouble) from error
 
     def _connect(self) -> None:

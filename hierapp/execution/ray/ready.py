@@ -29,8 +29,8 @@ def address(chosen: str) -> str:
     """
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(
-            "Runs on a Ray cluster need Ray, which is not installed; install it by"
-            f" `{extras.how_to_install('ray')}`, or let runs go to this machine (launcher: local)."
+            f"Runs on a Ray cluster need Ray, which is not installed; install it by `{extras.how_to_install('ray')}`,"
+            " or run on this machine (launcher: local)."
         )
     found = _here() if chosen == HERE else chosen
     parts = urlsplit(found if "://" in found else f"//{found}")
@@ -38,8 +38,8 @@ def address(chosen: str) -> str:
         socket.create_connection((parts.hostname or "", parts.port or 0), ANSWER_SECONDS).close()
     except (OSError, ValueError):
         raise ConfigError(
-            f"No Ray cluster answers at {found}; start it there with `ray start --head`, check the address and the"
-            " network, or let runs go to this machine (launcher: local)."
+            f"No Ray cluster responds at {found}; start one there with `ray start --head`, check the address and the"
+            " network, or run on this machine (launcher: local)."
         ) from None
     return found
 
@@ -57,6 +57,6 @@ def _here() -> str:
         return str(services.canonicalize_bootstrap_address_or_die("auto"))
     except (ConnectionError, ValueError):
         raise ConfigError(
-            "This machine is part of no Ray cluster, or of several; start one here with `ray start --head`, join one"
-            " with `ray start --address=HOST:6379`, set RAY_ADDRESS, or let runs go to this machine (launcher: local)."
+            "This machine belongs to no Ray cluster, or to several; start one here with `ray start --head`, join one"
+            " with `ray start --address=HOST:6379`, set RAY_ADDRESS, or run on this machine (launcher: local)."
         ) from None

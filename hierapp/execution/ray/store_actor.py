@@ -58,9 +58,9 @@ class StoreActor:
         """
         if machine != processes.machine() or self.store.setting(TOKEN) != token:
             raise StoreError(
-                f"The head of the Ray cluster is not the machine with the store in {self.store.folder}, and a store is"
-                " written on one machine only; run the app on the head, or let this machine join the cluster and choose"
-                " the launcher ray without an address."
+                f"The head of the Ray cluster is not the machine with the store in {self.store.folder}, and the store"
+                " can be written on one machine only; run the app on the head, or let this machine join the cluster"
+                " and choose the launcher ray without an address."
             )
 
     def nodes(self) -> list[Node]:

@@ -81,7 +81,7 @@ class RemoteRunWriter:
     def end(self, state: State, error: str | None = None) -> None:
         if state == "interrupted":
             # The node is shutting down, not the run: the scheduler finds the worker lost and resumes the run elsewhere.
-            say(error or "the run's process was asked to end")
+            say(error or "the run's process was asked to stop")
             return
         self.outbox.request("end", state, error)
 

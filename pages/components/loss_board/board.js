@@ -167,7 +167,7 @@ class Board {
     const words = [["path", "true path"]];
     if (data.losses.some((card) => card.bars?.length)) {
       words.push(["up", "a step raises the logit"], ["down", "a step lowers it"]);
-      if (data.losses.some((card) => card.bars?.some((bar) => bar.untouched))) words.push(["hollow", "never touched"]);
+      if (data.losses.some((card) => card.bars?.some((bar) => bar.untouched))) words.push(["hollow", "no gradient"]);
     }
     const wanted = words.map((pair) => pair.join()).join();
     const legend = this.root.querySelector(".legend");
@@ -361,13 +361,13 @@ class Board {
       g.dataset.name = tree.names[bar.node];
       if (bar.untouched) {
         g.append(svg("rect", { class: "hollow", x: zero - 12, y: y - 5, width: 24, height: 10, rx: 3 }));
-        hint.textContent = `${tree.names[bar.node]}: ${card.title} never touches this logit for this true class`;
+        hint.textContent = `${tree.names[bar.node]}: ${card.title} has no gradient on this logit for this true class`;
       } else if (bar.slope !== null) {
         const size = data.scale ? Math.max(1, most * Math.abs(bar.slope) / data.scale) : 0;
         const up = bar.slope < 0;
         if (bar.text !== "0") g.append(svg("rect", { class: up ? "up" : "down", x: up ? zero : zero - size, y: y - 6, width: size, height: 12, rx: 2 }));
-        hint.textContent = `${tree.names[bar.node]}: gradient ${bar.text}, so that a step ${up ? "raises" : "lowers"} this logit`;
-      } else hint.textContent = `${tree.names[bar.node]}: this loss reads no logit here`;
+        hint.textContent = `${tree.names[bar.node]}: gradient ${bar.text}: a gradient step ${up ? "raises" : "lowers"} this logit`;
+      } else hint.textContent = `${tree.names[bar.node]}: this loss has no logit here`;
       const number = svg("text", { x: width - 2, y: y + 4, "text-anchor": "end" });
       number.textContent = bar.untouched ? "untouched" : bar.text || "·";
       g.append(number, hint);
@@ -470,7 +470,8 @@ class Board {
   async copy() {
     const field = this.root.querySelector("input.link"), button = this.root.querySelector(".copy");
     if (this.data.link === null) {
-      this.root.querySelector(".status").textContent = "This view is too large for a link: save it, and copy the saved view's.";
+      this.root.querySelector(".status").textContent = "This view is too large for a link: save it, and copy the link "
+      "of the saved view.";
       return;
     }
     const link = location.origin + location.pathname + (this.data.link && `?${this.data.link}`);

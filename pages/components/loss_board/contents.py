@@ -99,15 +99,15 @@ def formulas(example: Example, node: int, words: Sequence[Judgement | Refusal]) 
         factors = " · ".join(of_log(example.log_p[each]) for each in tree.path(node)[1:])
         lines.append(_row("z", f"z = {factors} = {of_log(example.log_z[node])}"))
     else:
-        lines.append(_row("z", "z = 1: all leaves lie below the root"))
+        lines.append(_row("z", "z = 1: all leaves are below the root"))
     for word in words:
         if isinstance(word, Refusal):
             continue
         parts = [f"{term.title}: {part.text}" for term, part in word.contributions_of(node) if part.text]
         slope = word.gradient[node]
-        said = "reads no logit here" if slope is None else f"gradient {signed(slope)}"
+        said = "has no logit here" if slope is None else f"gradient {signed(slope)}"
         if node in word.untouched:
-            said = "never touches this logit"
+            said = "no gradient on this logit"
         lines.append(_row(word.title, "; ".join([*parts, said])))
     return {"node": node, "name": name, "lines": lines}
 
@@ -143,7 +143,7 @@ def _loss(example: Example, word: Judgement | Refusal, rows: Sequence[int], show
         "value": number(word.value),
         "proper": word.is_proper,
         "reason": word.reason,
-        "reads": "one logit a node" if word.reads == "nodes" else "one logit a leaf, log z",
+        "reads": "one logit per node" if word.reads == "nodes" else "one logit per leaf, log z",
         "terms": [
             {"title": term.title, "value": number(term.value), "constant": term.constant, "note": term.note}
             for term in word.terms

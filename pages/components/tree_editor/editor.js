@@ -523,7 +523,7 @@ class Editor {
         else this.ask("move", { nodes: [...this.selected], parent: target.name });
       } else if (target) {
         this.draw();
-        this.say("A node cannot go under itself, nor stay where it is.");
+        this.say("A node cannot be moved below itself or to its current position.");
       } else if (name || missing) this.draw();
     };
     window.addEventListener("pointermove", moved);

@@ -178,13 +178,13 @@ def test_a_bomb_is_refused(tmp_path):
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as opened:
         for number in range(3):
             opened.writestr(f"a/{number}.png", bytes(30_000_000))
-    with pytest.raises(ArchiveError, match=r"bomb\.zip unpacks to more than 200 times its size, as bombs do"):
+    with pytest.raises(ArchiveError, match=r"bomb\.zip unpacks to more than 200 times its size"):
         build.build(bomb, "bomb.zip", tmp_path / "out", Options(), lambda *progress: None)
 
 
 def test_names_that_lead_out_are_refused(tmp_path):
     names = pack(tmp_path / "out.zip", {"../../evil.png": noise(0), "a/1.png": noise(1)})
-    with pytest.raises(ArchiveError, match="leads out of its folder"):
+    with pytest.raises(ArchiveError, match="points outside its folder"):
         build.build(names, "out.zip", tmp_path / "in", Options(), lambda *progress: None)
     assert not list(tmp_path.rglob("evil.png"))
 

@@ -359,7 +359,7 @@ def test_a_downloaded_set_goes_with_those_of_the_same_files(tiny_cifar, data):
     assert not (data / "cifar-10-batches-py").exists()
     with pytest.raises(DatasetError, match="is not on this machine; there is nothing to delete"):
         data_deletion.delete("cifar10", Store())
-    with pytest.raises(DatasetError, match="comes with a package"):
+    with pytest.raises(DatasetError, match="is part of an installed package"):
         data_deletion.delete("digits", Store())
     together = data_deletion.with_the_same_files(datasets.find("cifar100"))
     assert [entry.name for entry in together] == ["cifar100", "cifar100-coarse"]

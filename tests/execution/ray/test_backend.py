@@ -165,7 +165,7 @@ def test_a_node_that_is_gone_is_named_and_the_run_goes_on(store):
     launcher.step()
     run = store.run("1")
     assert (run.state, run.attempt, run.assigned_device) == ("running", 2, "cpu on host-b bbbbbbbb")
-    assert run.note == "Goes on after a loss: The node host-a aaaaaaaa left the cluster."
+    assert run.note == "Resumed after an interruption: The node host-a aaaaaaaa left the cluster."
 
 
 def test_a_worker_that_is_gone_and_was_asked_to_stop_has_stopped(store):
@@ -203,7 +203,7 @@ def test_a_cluster_that_is_silent_for_a_moment_loses_no_run(store, monkeypatch):
     monkeypatch.setattr(backend_module, "SILENCE_SECONDS", -1)
     launcher.step()
     assert store.run("1").state == "queued"
-    assert store.run("1").note == "Goes on after a loss: The cluster is away. The run was on host-a aaaaaaaa."
+    assert store.run("1").note == "Resumed after an interruption: The cluster is away. The run was on host-a aaaaaaaa."
 
 
 def test_workers_of_attempts_that_are_over_are_ended(store, monkeypatch):
@@ -230,7 +230,7 @@ def test_a_cluster_that_does_not_answer_is_told_before_anything_is_queued(store,
         port = server.getsockname()[1]
     monkeypatch.setenv(settings.VARIABLE, chosen.format(port=port))
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
-    with pytest.raises(ConfigError, match=r"No Ray cluster answers at .*; start it there with `ray start --head`"):
+    with pytest.raises(ConfigError, match=r"No Ray cluster responds at .*`ray start --head`"):
         execution.submit(store, [RunConfig.make(data="digits", tree="digits", loss="cross-entropy")], DIGITS)
     assert store.runs() == []
 
@@ -246,5 +246,5 @@ def test_a_machine_that_is_part_of_no_cluster_is_told_what_to_do(store, monkeypa
 
     nothing.cache_clear = lambda: None
     monkeypatch.setattr(services, "find_gcs_addresses", nothing)
-    with pytest.raises(ConfigError, match=r"part of no Ray cluster, or of several; start one here with `ray start"):
+    with pytest.raises(ConfigError, match=r"belongs to no Ray cluster, or to several; .*`ray start"):
         execution.submit(store, [RunConfig.make(data="digits", tree="digits", loss="cross-entropy")], DIGITS)

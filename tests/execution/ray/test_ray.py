@@ -318,7 +318,7 @@ def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
     (moved,) = (run for run in after if run.lost_count)
     assert (moved.id, moved.attempt) == (before.id, 2)
     assert not any(run.assigned_device == before.assigned_device for run in after if run.ended > moved.claimed)
-    assert "Training goes on from epoch" in moved.note
+    assert "Training resumes from epoch" in moved.note
     for run in after:
         assert_complete(store, run)
     alone = Store(store.folder / "alone")
