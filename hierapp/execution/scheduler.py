@@ -196,8 +196,8 @@ def _start(store: Store, lock: Held, idle: float = 0.0) -> None:
         processes.spawn(command, store.folder / LOG, environment, files=[lock.descriptor])
     except OSError as error:
         raise StoreError(
-            f"The scheduler could not be started ({error.strerror}); fix the problem, and the queued runs start with the"
-            " next command."
+            f"The scheduler could not be started ({error.strerror}); fix the problem, and the queued runs start with"
+            " the next command."
         ) from error
 
 
@@ -225,8 +225,8 @@ def trouble(store: Store) -> str | None:
     if silent is None or silent < SUSPICIOUS_SECONDS or not store.is_work_left():
         return None
     return (
-        f"The process that starts runs has given no sign of life for {silent:.0f} seconds, as if it had been stopped;"
-        f" after {SILENCE_SECONDS:.0f} seconds another one takes over."
+        f"The scheduler has not responded for {silent:.0f} seconds, as if it had been stopped; after"
+        f" {SILENCE_SECONDS:.0f} seconds another one takes over."
     )
 
 

@@ -143,9 +143,9 @@ def test_a_scheduler_without_a_sign_of_life_is_told(open_page, store):
     add_run(store, "queued")
     with scheduler._lock(store):
         silence(store, 20)
-        assert "no sign of life" in texts(open_page("settings"))
+        assert "not responding" in texts(open_page("settings"))
         page = open_page("runs")
-    assert any("has given no sign of life for 2" in warning.value for warning in page.warning)
+    assert any("has not responded for 2" in warning.value for warning in page.warning)
 
 
 def test_storage_and_versions_are_told(open_page, store, home):

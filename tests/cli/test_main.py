@@ -95,7 +95,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, st
 
 
 def test_a_scheduler_without_a_sign_of_life_is_told(call, store, no_launcher, monkeypatch):
-    sentence = "The process that starts runs has given no sign of life."
+    sentence = "The scheduler has not responded."
     monkeypatch.setattr(scheduler, "trouble", lambda store: sentence)
     store.add([RunConfig.make(data="digits", tree="digits", loss="conditional")], DIGITS)
     status, output, errors = call("runs")
