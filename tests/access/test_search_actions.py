@@ -59,7 +59,7 @@ def test_only_its_owner_and_admins_stop_and_resume_a_search(store):
 def test_limits_hold_for_searches(store):
     few = Actions(store, limited(waiting=2, epochs=5)).searches
     assert "at most 2 runs" in refused(few.begin, a_plan(at_once=3))
-    assert "5 epochs here, and 6" in refused(few.begin, a_plan(values={"epochs": 6}))
+    assert "5 epochs here, but 6" in refused(few.begin, a_plan(values={"epochs": 6}))
     few.begin(a_plan(at_once=2))
     assert journal.find(store, "lr").plan.waiting == 2
 
