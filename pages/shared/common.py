@@ -122,9 +122,9 @@ def fits_matrix(size: int, what: str) -> bool:
     """Return whether a square matrix with so many rows can be computed and drawn; show a message if not."""
     fits = size <= LARGEST_MATRIX
     if not fits:
-        st.caption(f"It is drawn for up to {LARGEST_MATRIX:,} {what}, and here are {size:,}.")
+        st.caption(f"Available for up to {LARGEST_MATRIX:,} {what}, but there are {size:,}.")
     elif size > MOST_CELLS:
-        st.caption(f"Each cell stands for {block_side(size)} rows and {block_side(size)} columns.")
+        st.caption(f"Each cell represents {block_side(size)} rows and {block_side(size)} columns.")
     return fits
 
 

@@ -127,7 +127,7 @@ def chosen_branch(tree: LabelTree) -> LabelTree:
     if len(names) == 1:
         return tree
     common.one_from_url("branch", names, root)
-    name = st.selectbox("Show the branch", names, key="branch", help="A large tree is shown branch by branch.")
+    name = st.selectbox("Show the branch", names, key="branch", help="Large trees are shown one branch at a time.")
     common.to_url("branch", name)
     return branch(tree, tree.nodes.index(name))
 
@@ -138,7 +138,7 @@ def picture(tree: LabelTree) -> None:
     if part.hidden:
         st.caption(
             f"{len(tree.nodes) - part.hidden:,} of {len(tree.nodes):,} nodes are drawn; a number in parentheses is the"
-            " number of classes below that are not drawn. Choose a branch to see more of it, or open the tree in the studio."
+            " number of classes below that are not drawn. Choose a branch to see more, or open the tree in the studio."
         )
     alt = f"The tree over {', '.join(part.tree.leaves[:20])}"
     common.chart(plots.excerpt_plot(part), "drawing", alt)
