@@ -337,7 +337,7 @@ def test_a_search_has_its_runner_from_the_start_and_says_so_when_that_dies(store
         runner.start(search)
         assert [command[:2] for command in runners.commands] == [["hierapp.search", "lr"]] * count
         assert Report.of(search).state == "running"
-        with pytest.raises(StoreError, match="is going on already"):
+        with pytest.raises(StoreError, match="'lr'"):
             runner.start(search)
         runners.die()
         assert Report.of(search).state == "interrupted"
