@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hierapp.errors import HierappError
+from hierapp.errors import DataWarning, HierappError
 from hierapp.utils import extras
 
 DONE, BAD_INPUT = 0, 2
@@ -63,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
-        return int(options.command(options))
+        with _warnings_in_a_line():
+            return int(options.command(options))
     except HierappError as error:
         print(f"hierapp: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -78,6 +81,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the pipe, such as head, has closed it
         sys.stderr.close()
         return DONE
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Print warnings about the input in one line each, as errors are."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, DataWarning):
+                print(f"hierapp: warning: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = show
+        yield
 
 
 def parser(only: str | None = None) -> Parser:

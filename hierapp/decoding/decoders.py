@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hierapp.decoding.checks import check_log_probs
 from hierapp.errors import ConfigError
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import checked_kind
@@ -23,6 +24,7 @@ ROUNDING = 1e-6
 
 def leaf(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
     """Predict the most probable leaf: argmax of z over the leaves, as node indices [B]."""
+    check_log_probs(leaf_log_probs)
     return _leaf_nodes(tree, leaf_log_probs.argmax(dim=1))
 
 
@@ -116,7 +118,11 @@ def node_probabilities(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
     """Compute the probabilities of all nodes, [B, N], from log-probabilities of the leaves [B, L].
 
     The result is in double precision if the device supports it.
+
+    Raises:
+        ConfigError: if the exponentials of a row do not sum to about 1.
     """
+    check_log_probs(leaf_log_probs)
     exact = torch.float32 if leaf_log_probs.device.type == "mps" else torch.float64
     sums = torch.nn.functional.pad(leaf_log_probs.detach().to(exact).exp().cumsum(dim=1), (1, 0))
     ranges = _tables(tree, sums.device).ranges
@@ -148,7 +154,8 @@ def decode(leaf_log_probs: Tensor, tree: LabelTree, rule: str = "leaf", **option
         int64 [B, ...], positions in `tree.nodes`.
 
     Raises:
-        ConfigError: if the rule is unknown, does not have an option, or the log-probabilities have the wrong shape.
+        ConfigError: if the rule is unknown, does not have an option, or the log-probabilities have the wrong shape or
+            do not sum to 1 as probabilities.
         TreeError: if the distance is unknown.
 
     Example of Loss in Layers, figure 7: "leaf" predicts a truck, "top-down" a cat.
@@ -166,6 +173,10 @@ def decode(leaf_log_probs: Tensor, tree: LabelTree, rule: str = "leaf", **option
     for given in options:
         if given not in OPTIONS.get(rule, ()):
             raise ConfigError(f"The decoder {rule} has no option {given!r}.")
+    if not isinstance(leaf_log_probs, Tensor):
+        raise ConfigError(
+            f"Expected a tensor of log-probabilities but got {type(leaf_log_probs).__name__}; convert it."
+        )
     if leaf_log_probs.ndim < 2 or leaf_log_probs.shape[1] != len(tree.leaves):
         raise ConfigError(
             f"Expected log-probabilities of the leaves, [B, {len(tree.leaves)}], but got {list(leaf_log_probs.shape)}."

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hierapp.decoding.checks import check_probs
 from hierapp.errors import ConfigError
 from hierapp.trees import DistanceKind, LabelTree
 
@@ -54,13 +55,14 @@ def decode(
         [n], positions in `tree.nodes`.
 
     Raises:
-        ConfigError: if the rule is unknown, or the threshold is not from 0 to 1.
+        ConfigError: if the rule is unknown, the threshold is not from 0 to 1, or a row does not sum to about 1.
         TreeError: if the distance is unknown.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
     >>> [tree.nodes[decode(np.array([[0.35, 0.25, 0.4]]), tree, rule)[0]] for rule in RULES]
     ['truck', 'cat', 'cat', 'animal']
     """
+    check_probs(p)
     if rule == "leaf":
         return _leaf_nodes(p, tree)
     if rule == "top-down":
@@ -77,6 +79,7 @@ def decode(
 
 def deepest(p: Floats, tree: LabelTree) -> Deepest:
     """Compute the part of the threshold decoder that does not depend on the threshold."""
+    check_probs(p)
     z = node_probabilities(p, tree)
     z[:, 0] = 1.0
     np.minimum(z, 1.0, out=z)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
 from hierapp.losses.kernels.labels import Index, Labels, LeavesBelow
+from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.nodes import NodeTables
 from hierapp.losses.propriety import Propriety, counted
 from hierapp.trees import LabelTree
@@ -149,7 +150,8 @@ class TreeLoss(nn.Module):
     def _values(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the values [B'] and the divisor of their mean, None for the number of values."""
         if target.ndim == 2:
-            return self.of_weighted_probabilities(logits, target), None
+            # 0 log 0 = 0: a class with target 0 may be masked by a logit of -inf.
+            return self.of_weighted_probabilities(finite(logits), target), None
         keep = target != self.ignore_index
         some = _may_be_false(keep)
         known = target.where(keep, 0) if some else target

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Reduction, Shared
+from hierapp.losses.kernels.masking import finite
 from hierapp.trees import LabelTree
 
 
@@ -104,4 +105,4 @@ class RegularizedCrossEntropy(FlatLoss):
 
     @staticmethod
     def _negative_entropy(log_p: Tensor) -> Tensor:
-        return (log_p.exp() * log_p).sum(1)
+        return (log_p.exp() * finite(log_p)).sum(1)

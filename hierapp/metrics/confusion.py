@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hierapp.errors import ConfigError
+from hierapp.errors import ConfigError, short
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import common_depths, largest_distance, mean_distance as mean_pair_distance, pair_distances
 
@@ -36,7 +36,7 @@ def confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) 
         Counts, int array [num_classes, num_classes].
 
     Raises:
-        ConfigError: if the lengths differ or a class is outside 0 .. num_classes - 1.
+        ConfigError: if the lengths differ, or a class is not a whole number from 0 to num_classes - 1.
 
     >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
@@ -93,7 +93,8 @@ def report(
         - undefined: names of the metrics that are 0 / 0 for some class, where they count as 0
 
     Raises:
-        ConfigError: if the matrix does not have one row and one column per leaf, or has negative counts.
+        ConfigError: if the matrix does not have one row and one column per leaf, or holds values that are no counts:
+            negative, NaN, or fractions.
         TreeError: if the distance is unknown.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -141,14 +142,27 @@ def _triplets(confusion: Any, size: int) -> tuple[Counts, Counts, Floats]:
     sparse = hasattr(confusion, "tocoo")
     matrix: Any = confusion.tocoo() if sparse else np.asarray(here(confusion))
     values: NDArray[Any] = matrix.data if sparse else matrix
-    if matrix.shape != (size, size) or not (values >= 0).all():
+    problem = f" of shape {list(matrix.shape)}" if matrix.shape != (size, size) else _no_counts(values)
+    if problem:
         raise ConfigError(
-            f"Expected a confusion matrix of counts of shape [{size}, {size}], one row per leaf, but got"
-            f" {list(matrix.shape)}{' with negative entries' if matrix.shape == (size, size) else ''}."
+            f"Expected a confusion matrix of counts of shape [{size}, {size}], a row per leaf, but got one{problem}."
         )
     true, predicted = matrix.coords if sparse else matrix.nonzero()
     counts = values if sparse else matrix[true, predicted]
     return true.astype(np.int64), predicted.astype(np.int64), counts.astype(np.float64)
+
+
+def _no_counts(values: NDArray[Any]) -> str:
+    """Return what keeps values from being counts, for a message; empty if they are."""
+    if values.dtype.kind not in "biuf":
+        return f" of {values.dtype}"
+    if not np.isfinite(values).all():
+        return " with NaN or infinite entries"
+    if not (values >= 0).all():
+        return " with negative entries"
+    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+        return " with fractions, such as rates; give the counts themselves"
+    return ""
 
 
 def _per_class(
@@ -225,6 +239,8 @@ def _share(part: float, whole: float) -> float:
 
 
 def _pairs(target: ArrayLike, predicted: ArrayLike, size: int) -> tuple[Counts, Counts]:
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+        raise ConfigError(f"Expected the number of classes to be a whole number of 1 or more but got {size!r}.")
     true, guessed = indices(target), indices(predicted)
     if true.shape != guessed.shape:
         raise ConfigError("Expected as many predicted classes as true ones; give two lists of equal length.")
@@ -235,9 +251,27 @@ def _pairs(target: ArrayLike, predicted: ArrayLike, size: int) -> tuple[Counts, 
     return true, guessed
 
 
-def indices(values: ArrayLike) -> Counts:
-    """Return integers as a flat array, from a list, an array or a tensor on any device."""
-    return np.asarray(here(values), np.int64).ravel()
+def indices(values: ArrayLike, what: str = "classes") -> Counts:
+    """Return integers as a flat array, from a list, an array or a tensor on any device.
+
+    Raises:
+        ConfigError: if a value is not a whole number, which names, scores and NaN are not.
+
+    >>> indices([0, 2.0]).tolist()
+    [0, 2]
+    """
+    given = np.asarray(here(values)).ravel()
+    whole = given.astype(np.int64) if given.dtype.kind in "biu" or not given.size else None
+    if given.dtype.kind == "f" and np.isfinite(given).all() and (np.abs(given) < 2**53).all():
+        whole = given.astype(np.int64) if (given == np.floor(given)).all() else None
+    if whole is None:
+        wrong = given[given != np.floor(given)] if given.dtype.kind == "f" else given
+        example = short(wrong[0].item() if hasattr(wrong[0], "item") else wrong[0]) if wrong.size else given.dtype
+        raise ConfigError(
+            f"Expected {what} as whole numbers, their positions, but got {example}; give the index of the class, the"
+            " argmax of its scores."
+        )
+    return whole
 
 
 def here(values: Any) -> Any:

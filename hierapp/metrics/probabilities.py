@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hierapp.decoding.checks import check_log_probs
 from hierapp.errors import ConfigError
 from hierapp.metrics.confusion import here, hierarchical_metrics, indices
 from hierapp.trees import DistanceKind, LabelTree
@@ -46,7 +47,8 @@ def probability_report(
           the number of samples in each bin (Guo et al. 2017)
 
     Raises:
-        ConfigError: if the shapes do not match, a target is not a leaf, k < 1 or bins < 1.
+        ConfigError: if the shapes do not match, the probabilities of a row do not sum to 1, a target is not a leaf,
+            k < 1 or bins < 1.
         TreeError: if the distance is unknown.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -55,6 +57,8 @@ def probability_report(
     (0.0, 1.0, 0.5)
     """
     rows, true, size = here(leaf_log_probs), indices(target), len(tree.leaves)
+    if not hasattr(rows, "shape"):
+        rows = np.asarray(rows)
     if len(rows.shape) != 2 or rows.shape[1] != size or len(rows) != len(true):
         raise ConfigError(
             f"Expected log-probabilities of the leaves, [{len(true)}, {size}] for {len(true)} targets, but got"
@@ -62,7 +66,7 @@ def probability_report(
         )
     if true.size and not 0 <= true.min() <= true.max() < size:
         raise ConfigError(f"Expected classes from 0 to {size - 1} but got {true.min()} to {true.max()}.")
-    if bins < 1 or not top or min(top) < 1:
+    if not all(isinstance(each, (int, np.integer)) for each in (bins, *top)) or bins < 1 or not top or min(top) < 1:
         raise ConfigError("Expected at least one bin, and every k of the top-k metrics to be 1 or more.")
     wanted = sorted({min(k, size) for k in top})
     sums = {f"top_{k}_accuracy": 0.0 for k in wanted} | {f"distance_at_{k}": 0.0 for k in wanted}
@@ -70,6 +74,7 @@ def probability_report(
     calibration = np.zeros((3, bins))  # samples, probability, hits
     for start in range(0, len(true), max(1, PART // size)):
         part = slice(start, start + max(1, PART // size))
+        check_log_probs(rows[part])
         _add(sums, calibration, _double(rows[part]), true[part], tree, distance, wanted)
     count = max(len(true), 1)
     metrics: dict[str, Any] = {"samples": len(true), "distance": distance}
@@ -129,7 +134,7 @@ def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dic
     >>> metrics["correct"], metrics["hierarchical_recall"]
     (0.5, 0.5)
     """
-    guessed, true = indices(predicted), indices(target)
+    guessed, true = indices(predicted, "nodes"), indices(target)
     if guessed.shape != true.shape:
         raise ConfigError("Expected as many predicted nodes as true leaves; give two lists of equal length.")
     for values, size, what in ((guessed, len(tree.nodes), "nodes"), (true, len(tree.leaves), "leaves")):

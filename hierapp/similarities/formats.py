@@ -1,12 +1,12 @@
 """Similarities as CSV: a header of class names, then one row per class that begins with its name.
 
-Rows and columns are matched by name, in any order. Lines before the header that begin with "# " describe the file, for
-example `# title: CIFAR-10, by name`.
+Cells are separated by commas, or by semicolons or tabs, where numbers may have a decimal comma. Rows and columns are
+matched by name, in any order. Lines before the header that begin with "# " describe the file, for example
+`# title: CIFAR-10, by name`.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from hierapp.errors import ConfigError, one_line, short, some
-from hierapp.similarities.similarity import Similarity
+from hierapp.similarities.similarity import ROUNDING, Similarity
+from hierapp.trees.names import name_of
+from hierapp.utils import text_files
 
 LARGEST_FILE = 20_000_000  # bytes
 MOST_CLASSES = 1_000
@@ -33,7 +35,7 @@ def parse_bytes(data: bytes, file_name: str) -> tuple[Similarity, dict[str, str]
             " few digits a number are enough."
         )
     try:
-        text = data.decode("utf-8-sig")
+        text = text_files.decode(data)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: byte {error.start} is not UTF-8; save the file as UTF-8 text.") from None
     try:
@@ -47,20 +49,20 @@ def parse(text: str) -> Similarity:
     """Read a similarity from CSV text; the matrix may be asymmetric.
 
     Raises:
-        ConfigError: if names are missing, unknown or duplicate, or a cell is not a number from 0 to 1.
+        ConfigError: if names are missing, unknown or duplicate, or a cell is not a number from 0 to 1; negative cosines
+            become 0 with a DataWarning.
 
     >>> parse(",cat,dog\\ndog,0.5,1\\ncat,1,0.25\\n").over(["cat", "dog"]).tolist()
     [[1.0, 0.25], [0.5, 1.0]]
     """
-    rows = _rows(text)
+    rows, decimal_comma = _table(text)
     if not rows:
         raise ConfigError("The file is empty; expected a line of class names and then a row a class.")
-    names = rows[0][1][1:]
+    names = [name_of(name) for name in rows[0][1][1:]]
     if len(names) == 0:
-        hint = "; part the cells by commas" if ";" in rows[0][1][0] or "\t" in rows[0][1][0] else ""
         raise ConfigError(
             f"Expected the first line to be an empty cell and then the class names but got"
-            f" {short(','.join(rows[0][1]))}{hint}."
+            f" {short(','.join(rows[0][1]))}; separate the cells by commas, semicolons or tabs."
         )
     if len(names) > MOST_CLASSES:
         raise ConfigError(f"The file has {len(names):,} classes; expected at most {MOST_CLASSES:,}.")
@@ -71,16 +73,19 @@ def parse(text: str) -> Similarity:
     matrix = np.full((len(names), len(names)), np.nan)
     seen: set[str] = set()
     for line, row in rows[1:]:
-        if row[0] not in place:
-            raise ConfigError(f"Line {line} is the row of {short(row[0])}, which the first line does not name.")
-        if row[0] in seen:
-            raise ConfigError(f"Line {line} is another row of {row[0]!r}; give each class one row.")
+        own = name_of(row[0])
+        if own not in place:
+            raise ConfigError(f"Line {line} is the row of {short(own)}, which the first line does not name.")
+        if own in seen:
+            raise ConfigError(f"Line {line} is another row of {own!r}; give each class one row.")
         if len(row) != len(names) + 1:
             raise ConfigError(
                 f"Expected {len(names) + 1} cells in line {line}, as in the first line, but got {len(row)}."
             )
-        seen.add(row[0])
-        matrix[place[row[0]]] = [_number(cell, row[0], other) for other, cell in zip(names, row[1:], strict=True)]
+        seen.add(own)
+        matrix[place[own]] = [
+            _number(cell, own, other, decimal_comma) for other, cell in zip(names, row[1:], strict=True)
+        ]
     if missing := [name for name in names if name not in seen]:
         raise ConfigError(f"There is no row for {some(missing)}; give each class of the first line one.")
     return Similarity.of(names, matrix)
@@ -128,23 +133,31 @@ def _split(text: str) -> tuple[dict[str, str], str]:
     return said, "\n" * lines + text
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Return the rows that are not empty, with their line numbers; a class name may consist of spaces."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        return [(reader.line_num, row) for row in reader if any(row) and row != [" " * len(row[0])]]
-    except csv.Error as error:
-        raise ConfigError(f"Broken CSV in line {reader.line_num}: {error}.") from None
+def _table(text: str) -> tuple[list[text_files.Row], bool]:
+    """Return the rows, and whether numbers may have a decimal comma: separated by what gives a row for each column."""
+    given, text = text_files.without_sep_line(text)
+    marks = [given] if given else [mark for mark in text_files.DELIMITERS.values() if mark in text] or [","]
+    first: list[text_files.Row] | None = None
+    broken: text_files.TableError | None = None
+    for mark in marks:
+        try:
+            rows = text_files.rows(text, mark)
+        except text_files.TableError as error:
+            broken = broken or error
+            continue
+        if rows and len(rows[0][1]) > 1 and {row[0] for _, row in rows[1:]} & set(rows[0][1][1:]):
+            return rows, mark != ","
+        first = first or rows
+    if first is None and broken is not None:
+        raise ConfigError(str(broken))
+    return first or [], False
 
 
-def _number(cell: str, row: str, column: str) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 1:
+def _number(cell: str, row: str, column: str, decimal_comma: bool) -> float:
+    number = text_files.number(cell, decimal_comma)
+    if number is None or not -1 - ROUNDING <= number <= 1 + ROUNDING:
         raise ConfigError(f"Expected a number from 0 to 1 for {row!r} and {column!r} but got {short(cell)}.")
-    if row == column and not math.isclose(number, 1.0, abs_tol=1e-6):
+    if row == column and not math.isclose(number, 1.0, abs_tol=ROUNDING):
         raise ConfigError(f"Expected 1 for {row!r} and itself but got {short(cell)}.")
     return number
 

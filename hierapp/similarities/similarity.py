@@ -6,6 +6,7 @@ row of the true class, so S may be asymmetric.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hierapp.errors import ConfigError, some
+from hierapp.errors import ConfigError, DataWarning, some
 from hierapp.trees import DistanceKind, LabelTree
+from hierapp.trees.names import name_of
+from hierapp.utils.text import pluralize
 
 Matrix = NDArray[np.float64]
+ROUNDING = 1e-6  # of cosines in single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,10 @@ class Similarity:
 
     @classmethod
     def of(cls, classes: Sequence[str], matrix: ArrayLike) -> Similarity:
-        """Create a similarity; raise a ConfigError if the matrix or the names are invalid."""
+        """Create a similarity, see `checked`; raise a ConfigError if the matrix or the names are invalid."""
+        classes = [name_of(name) for name in classes]
+        if not all(classes):
+            raise ConfigError("A class of the similarity has an empty name; give each class a name.")
         if twice := sorted(name for name, times in Counter(classes).items() if times > 1):
             raise ConfigError(f"The similarity has classes that stand there twice: {some(twice)}; name each once.")
         return cls(tuple(classes), checked(matrix, len(classes)))
@@ -48,6 +55,7 @@ class Similarity:
         >>> pets.over(["dog", "truck", "cat"])[0].tolist()
         [1.0, 0.0, 0.4]
         """
+        classes = [name_of(name) for name in classes]
         place = {name: number for number, name in enumerate(self.classes)}
         wanted = set(classes)
         if missing := [name for name in classes if name not in place]:
@@ -134,8 +142,29 @@ def checked_bound(lower_bound: float) -> float:
     return lower_bound
 
 
+def clipping_note(matrix: Matrix) -> str:
+    """Return a sentence on the negative values, such as cosines, that count as 0; empty if there are none.
+
+    >>> clipping_note(np.array([[1.0, -0.02], [-0.3, 1.0]]))
+    'The similarity has 2 negative values, down to -0.3, which count as 0.'
+    """
+    negative = matrix[matrix < -ROUNDING]
+    if not negative.size:
+        return ""
+    return (
+        f"The similarity has {pluralize(negative.size, 'negative value')}, down to {negative.min():.3g}, which"
+        f" {'counts' if negative.size == 1 else 'count'} as 0."
+    )
+
+
 def checked(similarity: ArrayLike, classes: int) -> Matrix:
-    """Return the matrix as float64 [classes, classes]; raise a ConfigError if it is invalid."""
+    """Return the matrix as float64 [classes, classes] from 0 to 1, with 1 on the diagonal.
+
+    Rounding errors are removed; negative values, such as cosines, become 0 with a DataWarning that counts them.
+
+    Raises:
+        ConfigError: if it is invalid.
+    """
     try:
         matrix = np.asarray(similarity, np.float64)
     except (TypeError, ValueError):
@@ -145,10 +174,14 @@ def checked(similarity: ArrayLike, classes: int) -> Matrix:
             f"Expected a similarity matrix of shape [{classes}, {classes}], a row per leaf, but got"
             f" {list(matrix.shape)}."
         )
-    if not ((matrix >= 0) & (matrix <= 1)).all():
+    if not ((matrix >= -1 - ROUNDING) & (matrix <= 1 + ROUNDING)).all():
         raise ConfigError("The similarity matrix has entries outside 0 to 1; scale them.")
     if not np.allclose(np.diag(matrix), 1.0):
         raise ConfigError("The similarity matrix has a diagonal besides 1; each class is wholly like itself.")
+    if negative := clipping_note(matrix):
+        warnings.warn(negative, DataWarning, stacklevel=3)
+    matrix = matrix.clip(0.0, 1.0)
+    np.fill_diagonal(matrix, 1.0)
     if classes > 1 and (matrix == 1.0).all():
         raise ConfigError("The similarity matrix is all ones, so that SimLoss is 0 for any output; tell classes apart.")
     return matrix

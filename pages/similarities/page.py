@@ -1,9 +1,11 @@
 """Similarities: which classes share credit in SimLoss; create, view, save, and train with a similarity."""
 
+import warnings
+
 import streamlit as st
 
 from hierapp.data.registry import best_ready, catalogue, find
-from hierapp.errors import HierappError
+from hierapp.errors import DataWarning, HierappError
 from hierapp.plots.similarity import similarity_plot
 from hierapp.similarities import (
     Similarity,
@@ -108,13 +110,17 @@ def uploaded(data: str) -> Chosen | None:
     """Return the user's uploaded CSV, checked against the data set."""
     st.caption(
         "A CSV file: an empty cell and the class names, then one row per class that begins with its name; numbers from"
-        " 0 to 1, with 1 on the diagonal. Classes are matched by name, in any order; the matrix need not be symmetric."
+        " 0 to 1, with 1 on the diagonal; negative cosines count as 0. Classes are matched by name, in any order; the matrix need not be symmetric."
     )
     file = st.file_uploader("Similarity file", key="upload", disabled=not common.actions().may_run)
     if file is None:
         return None
     common.actions().check_upload(file.size)
-    found, _ = similarity_formats.parse_bytes(file.getvalue(), file.name)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        found, _ = similarity_formats.parse_bytes(file.getvalue(), file.name)
+    for each in caught:
+        st.warning(str(each.message), icon=":material/warning:")
     found.over(find(data).class_names)
     return Chosen(found, file.name.removesuffix(".csv"), None)
 

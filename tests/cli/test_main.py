@@ -606,3 +606,11 @@ def test_a_reader_that_leaves_a_pipe_early_is_no_error(filled):
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_warning_about_the_input_is_one_line(call, tmp_path):
+    file = tmp_path / "cosines.csv"
+    file.write_text(",cat,dog\ncat,1,-0.02\ndog,0.5,1\n")
+    status, out, err = call("similarity", "keep", str(file))
+    assert (status, out.count("\n")) == (0, 1)
+    assert err == "hierapp: warning: The similarity has 1 negative value, down to -0.02, which counts as 0.\n"

@@ -137,9 +137,9 @@ def test_any_name_becomes_a_word_that_a_run_can_use(name, home):
 def test_a_broken_file_is_left_alone_and_takes_its_name(home):
     broken = home / "similarities" / "mine.csv"
     broken.parent.mkdir(parents=True)
-    broken.write_bytes(b"\xff\xfe")
+    broken.write_bytes(b"\xff\xfd")
     assert similarity_library.keep(ORDINAL, "mine").name == "mine-2"
-    assert broken.read_bytes() == b"\xff\xfe"
+    assert broken.read_bytes() == b"\xff\xfd"
     with pytest.raises(ConfigError, match=r"mine\.csv: byte 0 is not UTF-8"):
         similarity_library.load("mine")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from hypothesis import example, given, settings, strategies as st
 
 from hierapp import LabelTree, make_loss
-from hierapp.errors import ConfigError
+from hierapp.errors import ConfigError, DataWarning
 from hierapp.plots.similarity import similarity_plot
 from hierapp.similarities import Similarity, formats as similarity_formats, summary as similarity_summary
 from hierapp.similarities.similarity import bounded, cosine, ordinal, tree_similarity
+from hierapp.trees.names import name_of
 
 RAGGED = LabelTree.from_edges([("root", "A"), ("A", "a"), ("A", "B"), ("B", "b"), ("B", "c"), ("root", "d")])
 PETS = Similarity.of(["cat", "dog", "truck"], [[1, 0.5, 0], [0.4, 1, 0.1], [0, 0.2, 1]])
@@ -22,7 +24,8 @@ PETS = Similarity.of(["cat", "dog", "truck"], [[1, 0.5, 0], [0.4, 1, 0.1], [0, 0
 
 @st.composite
 def similarities(draw: st.DrawFn) -> Similarity:
-    names = draw(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6, unique=True))
+    spelled = st.text(min_size=1, max_size=8).map(name_of).filter(bool)
+    names = draw(st.lists(spelled, min_size=1, max_size=6, unique=True))
     size = len(names)
     values = st.floats(0, 1, exclude_max=True)
     matrix = np.array(draw(st.lists(values, min_size=size**2, max_size=size**2))).reshape(size, size)
@@ -117,8 +120,7 @@ def test_what_is_no_similarity_is_refused(classes, matrix, message):
 
 
 @given(similarities())
-@example(Similarity.of(["\x85"], [[1.0]]))
-@example(Similarity.of([" ", "a"], [[1.0, 0.5], [0.5, 1.0]]))
+@example(Similarity.of(["a;b", "c\td|e"], [[1.0, 0.5], [0.5, 1.0]]))
 @settings(deadline=None)
 def test_a_similarity_comes_back_from_csv_to_the_last_digit(similarity):
     about = {"title": "two\nlines", "data": "cifar10", "nothing": " "}
@@ -140,7 +142,7 @@ def test_rows_and_columns_may_stand_in_any_order_and_need_not_be_symmetric():
     [
         ("", "empty; expected a line of class names"),
         ("# title: none\n", "empty"),
-        ("cat;dog\n1;0\n", "part the cells by commas"),
+        ("cat;dog\n1;0\n", "the row of '1', which the first line does not name"),
         (",cat,cat\ncat,1,1\n", "names 'cat' twice"),
         (",cat,dog\ncat,1,0\n", "no row for 'dog'"),
         (",cat,dog\ncat,1,0\nship,0,1\n", "Line 3 is the row of 'ship', which the first line does not name"),
@@ -150,7 +152,10 @@ def test_rows_and_columns_may_stand_in_any_order_and_need_not_be_symmetric():
         (",cat,dog\ncat,1,much\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog' but got 'much'"),
         (",cat,dog\ncat,1,1.5\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog' but got '1.5'"),
         (",cat,dog\ncat,1,nan\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog'"),
-        (",cat,dog\ncat,1,-1\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog'"),
+        (",cat,dog\ncat,1,-1.1\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog'"),
+        (",cat,dog\ncat,1,0;5\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog' but got '0;5'"),
+        ("cat\ndog\n", "separate the cells by commas, semicolons or tabs"),
+        (",cat, \ncat,1,0\n,0,1\n", "empty name"),
         (",cat,dog\ncat,0.9,0\ndog,0,1\n", "Expected 1 for 'cat' and itself"),
         (",cat,dog\ncat,1,1\ndog,1,1\n", "all ones"),
         (',cat,"dog\ncat,1,1\ndog,1,1\n', "Broken CSV in line"),
@@ -161,6 +166,61 @@ def test_a_csv_that_is_none_is_told_in_a_sentence(text, message):
         similarity_formats.parse_bytes(text.encode(), "mine.csv")
     assert str(error.value).startswith("mine.csv: ")
     assert str(error.value).count("\n") == 0
+
+
+PAIR = ",cat,dog\ncat,1,0.5\ndog,0.25,1\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PAIR,
+        PAIR.replace(",", ", "),
+        PAIR.replace(",", " , "),
+        PAIR.replace(",", ";"),
+        PAIR.replace(",", "\t"),
+        PAIR.replace(",", ";").replace(".", ","),
+        PAIR.replace(",", "\t").replace(".", ","),
+        "sep=;\n" + PAIR.replace(",", ";").replace(".", ","),
+        PAIR.replace("\n", "\r\n"),
+        PAIR.encode("utf-16"),
+        PAIR.encode("utf-8-sig"),
+        PAIR.replace("1", "1.0000002"),
+        PAIR.replace("1", "0.9999998"),
+        "class" + PAIR,
+    ],
+)
+def test_spaces_delimiters_decimal_commas_and_encodings(content):
+    data = content if isinstance(content, bytes) else content.encode()
+    found, _ = similarity_formats.parse_bytes(data, "x.csv")
+    assert found.classes == ("cat", "dog")
+    assert found.matrix.tolist() == [[1, 0.5], [0.25, 1]]
+
+
+def test_negative_cosines_count_as_0_with_a_warning_that_counts_them():
+    text = ",cat,dog\ncat,1,-0.02\ndog,-1,1\n"
+    with pytest.warns(DataWarning, match="has 2 negative values, down to -1, which count as 0"):
+        assert similarity_formats.parse(text).matrix.tolist() == [[1, 0], [0, 1]]
+    tree = LabelTree.from_edges([("r", "a"), ("r", "b"), ("r", "c")])
+    with pytest.warns(DataWarning, match="has 1 negative value, down to -0.5, which counts as 0"):
+        make_loss("simloss", tree, similarity=[[1, -0.5, 0.2], [0, 1, 0], [0, 0, 1]])
+
+
+def test_rounding_of_single_precision_is_removed_without_a_warning():
+    matrix = np.array([[1.0000002, -1e-7], [0.5, 0.9999998]], np.float32)
+    assert Similarity.of(["a", "b"], matrix).matrix.tolist() == [[1, 0], [0.5, 1]]
+    vectors = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    with pytest.warns(DataWarning, match="negative values"):
+        found = Similarity.of([str(i) for i in range(20)], unit @ unit.T).matrix
+    assert np.allclose(found, cosine(vectors), atol=1e-6)
+
+
+def test_classes_of_a_similarity_are_found_in_any_unicode_form():
+    assert Similarity.of(["Mo\u0308hre", "b"], [[1, 0.5], [0, 1]]).over(["b", "M\u00f6hre"]).tolist() == [
+        [1, 0],
+        [0.5, 1],
+    ]
 
 
 def test_files_that_are_too_large_or_no_text_are_refused(monkeypatch):
@@ -178,7 +238,8 @@ def test_files_that_are_too_large_or_no_text_are_refused(monkeypatch):
 @given(st.binary(max_size=60) | st.text(alphabet=",\n\"' ab10.#:", max_size=40).map(str.encode))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_a_similarity_or_a_sentence(data):
-    with suppress(ConfigError):
+    with suppress(ConfigError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
         found, _ = similarity_formats.parse_bytes(data, "x.csv")
         assert ((found.matrix >= 0) & (found.matrix <= 1)).all()
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.losses.kernels.labels import Labels
+from hierapp.losses.kernels.masking import finite
 
 # Tables with more numbers than this are computed for each batch and not stored: 2 ** 20 int64 are 8 MiB.
 MOST_KEPT = 2**20
@@ -119,7 +120,8 @@ class Layout(nn.Module):
         else:
             columns = self.kept_columns.index_select(0, target)
             padding = self.kept_padding.index_select(0, target).to(logits.dtype)
-        read = logits.gather(1, columns) + padding
+        # A masked logit may be alone in its group, where there is no choice.
+        read = finite(logits.gather(1, columns)) + padding
         if len(self.parts) == 1:
             return self._losses(read, chosen, self.parts[0])
         pieces = torch.split(read, [(part.stop - part.start) * part.width for part in self.parts], dim=1)
