@@ -110,7 +110,8 @@ def uploaded(data: str) -> Chosen | None:
     """Return the user's uploaded CSV, checked against the data set."""
     st.caption(
         "A CSV file: an empty cell and the class names, then one row per class that begins with its name; numbers from"
-        " 0 to 1, with 1 on the diagonal; negative cosines count as 0. Classes are matched by name, in any order; the matrix need not be symmetric."
+        " 0 to 1, with 1 on the diagonal; negative cosines count as 0. Classes are matched by"
+        " name, in any order; the matrix need not be symmetric."
     )
     file = st.file_uploader("Similarity file", key="upload", disabled=not common.actions().may_run)
     if file is None:
