@@ -1,7 +1,7 @@
 """Back up what cannot be recreated in HIERAPP_HOME to one zip, and restore it.
 
-A backup contains the store, the user's trees with their versions, the drafts, the user's similarities, the searches
-and the folders of the runs. It does not contain data sets.
+A backup contains all of the folder but what `is_excluded` names, such as the data sets: so nothing is forgotten that is
+added later.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sqlite3
 import time
 import zipfile
 from contextlib import closing, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,12 @@ from hierapp.utils.files import as_store_error, commit, staging_dir
 
 ABOUT = "hierapp-backup.json"
 FORMAT = 1
-KEPT = ("trees", "drafts", "similarities", "searches")
+# What a backup leaves out: data sets, which are downloaded or imported again; earlier backups; the scheduler's lock and
+# log; copies of the store from before a migration. Names that begin with a dot are locks and files being written.
+EXCLUDED = ("data", "*.zip", "launcher.lock", "launcher.log", "store.version-*.sqlite", ".*")
 # Only these files are compressed: weights do not become smaller, and stored files are fast to read and write.
 PACKED = (".sqlite", ".json", ".jsonl", ".txt", ".log", ".csv")
+_FIRST_NAMES = ["trees", "drafts", "similarities", "searches"]  # of backups that do not list their names
 INTERRUPTED = "The run was going on when the backup was made that was brought back; resume it to go on."
 
 
@@ -51,22 +55,36 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
             file is created then.
     """
     home = home or paths.home()
-    if not any((home / name).exists() for name in (STORE, *KEPT)):
+    names = _included(home)
+    if not names and not (home / STORE).exists():
         raise StoreError(f"There is nothing to back up in {home}; set HIERAPP_HOME to the folder that has a store.")
     with as_store_error(f"The backup cannot be written to {file.parent}"), staging_dir(file) as folder:
         store, side = folder / STORE, folder / "backup.zip"
         runs = _copy_store(home / STORE, store)
-        about = {"format": FORMAT, "schema": SCHEMA_VERSION, "created": time.time(), "weights": weights}
+        about = {"format": FORMAT, "schema": SCHEMA_VERSION, "created": time.time(), "weights": weights, "names": names}
         with side.open("xb") as raw:
             with zipfile.ZipFile(raw, "w") as out:
                 out.writestr(ABOUT, json.dumps(about))
                 _add(out, store, STORE)
-                for name in (*KEPT, *(f"{RUNS}/{run}" for run in runs)):
-                    _add_folder(out, home, name, weights)
+                for name in (*(name for name in names if name != RUNS), *(f"{RUNS}/{run}" for run in runs)):
+                    if (home / name).is_dir():
+                        _add_folder(out, home, name, weights)
+                    else:
+                        _add(out, home / name, name)
             raw.flush()
             os.fsync(raw.fileno())
         commit(side, file)
     return len(runs)
+
+
+def is_excluded(name: str) -> bool:
+    """Return whether a backup leaves out the file or folder of this name in HIERAPP_HOME; the store is copied as a
+    snapshot.
+
+    >>> is_excluded("data"), is_excluded("trees")
+    (True, False)
+    """
+    return name.startswith(STORE) or any(fnmatchcase(name, pattern) for pattern in EXCLUDED)
 
 
 def restore(file: Path, home: Path | None = None) -> int:
@@ -110,6 +128,20 @@ def restore(file: Path, home: Path | None = None) -> int:
 
 
 # Backup
+
+
+def _included(home: Path) -> list[str]:
+    """Return the names of the files and folders in a home that a backup contains, without the store."""
+    data = Path(os.path.realpath(paths.data_folder()))
+    try:
+        found = sorted(home.iterdir())
+    except OSError:
+        return []
+    return [
+        path.name
+        for path in found
+        if not is_excluded(path.name) and (path.is_dir() or path.is_file()) and Path(os.path.realpath(path)) != data
+    ]
 
 
 def _copy_store(store: Path, copy: Path) -> list[str]:
@@ -191,7 +223,9 @@ def _about(side: Path, name: str) -> dict[str, Any]:
     # SQLite would read a write-ahead log next to the store as part of it.
     if not known or not {ABOUT, STORE} <= (inside := {path.name for path in side.iterdir()}):
         raise StoreError(f"The archive {name} is no backup of hierapp; choose a file that `store backup` wrote.")
-    if about["format"] > FORMAT or inside - {ABOUT, STORE, RUNS, *KEPT}:
+    names = about.get("names", _FIRST_NAMES)
+    known = isinstance(names, list) and not any(map(is_excluded, map(str, names)))
+    if about["format"] > FORMAT or not known or inside - {ABOUT, STORE, RUNS, *map(str, names)}:
         raise StoreError(f"The backup {name} was made by a newer hierapp; update hierapp.")
     return dict(about)
 
@@ -208,21 +242,24 @@ def end_running(side: Path, at: float) -> None:
 
 
 def _refuse_full(home: Path) -> None:
-    full = [*home.glob(f"{STORE}*"), *(home / name for name in (*KEPT, RUNS) if any((home / name).glob("*")))]
+    full = [*home.glob(f"{STORE}*"), *(home / name for name in _included(home) if _holds_something(home / name))]
     if full:
         raise StoreError(
             f"There is {full[0].name} in {home} already; move it away, or set HIERAPP_HOME to a folder without a store."
         )
 
 
+def _holds_something(path: Path) -> bool:
+    return not path.is_dir() or any(path.iterdir())
+
+
 def _move_in(side: Path, home: Path) -> None:
     """Move the files into place, the store last: without it the folder counts as empty."""
     moved: list[str] = []
     try:
-        for name in (*KEPT, RUNS, STORE):
-            if (side / name).exists():
-                (side / name).rename(home / name)
-                moved.append(name)
+        for name in (*sorted(path.name for path in side.iterdir() if path.name not in (ABOUT, STORE)), STORE):
+            (side / name).rename(home / name)
+            moved.append(name)
     except BaseException:
         for name in reversed(moved):
             (home / name).rename(side / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from hierapp import LabelTree
 from hierapp.errors import ArchiveError, HierappError, StoreError
+from hierapp.lab import saved_views, views
 from hierapp.runs import Store, backup
 from hierapp.runs.schema import SCHEMA_VERSION
 from hierapp.similarities import Similarity, library as similarity_library
@@ -115,11 +117,52 @@ def test_all_that_is_the_users_comes_back(store, home, new, tmp_path):
         run for run in before[0] if run[1] not in ("interrupted", "running")
     ]
     assert after[1:] == before[1:]
-    kept = {name: data for name, data in content(home).items() if name.split("/")[0] in (*backup.KEPT, "runs")}
+    kept = {name: data for name, data in content(home).items() if not backup.is_excluded(name.split("/")[0])}
     assert len(kept) == 5 * 2 + 3 + 1 + 1
     assert {name: data for name, data in content(new).items() if name in kept} == kept
     assert set(content(new)) - set(kept) <= {"store.sqlite", "store.sqlite-wal", "store.sqlite-shm"}
     assert {path.name for path in tmp_path.iterdir()} == {"home", "b.zip", "far"}
+
+
+@pytest.mark.parametrize("results", ["paper", "report"])
+def test_views_results_and_what_is_not_known_come_back(results, store, home, new, tmp_path, monkeypatch):
+    (home / results).mkdir()
+    (home / results / "quick.json").write_text("{}")
+    saved_views.keep(views.start(), "mine")
+    (home / "of-a-later-version" / "below").mkdir(parents=True)
+    (home / "of-a-later-version" / "below" / "x.bin").write_bytes(b"x")
+    (home / "my notes.txt").write_text("mine")
+    (home / "small").mkdir()
+    (home / "small" / "images.npy").write_bytes(b"of a data set")
+    monkeypatch.setenv("HIERAPP_DATA", str(home / "small"))
+    (home / "earlier.zip").write_bytes(b"an earlier backup")
+    backup.backup(tmp_path / "b.zip")
+    backup.restore(tmp_path / "b.zip", new)
+    found = content(new)
+    for name in (f"{results}/quick.json", "views/mine.json", "of-a-later-version/below/x.bin", "my notes.txt"):
+        assert found[name] == content(home)[name]
+    assert not {"earlier.zip", "small/images.npy", "data/large"} & set(found)
+
+
+# All files and folders of a home that the code names: those that a backup contains, and those that it leaves out.
+IN_A_BACKUP = {"trees", "similarities", "drafts", "views", "report", "paper", "runs", "searches"}
+LEFT_OUT = {"data", "launcher.lock", "launcher.log"}
+
+
+def test_whoever_adds_a_folder_to_the_home_decides_whether_a_backup_has_it():
+    """A literal name, or a constant in capitals, behind the home of `paths` or of a store."""
+    named = re.compile(r"(?:home\(\)|store\.folder|_folder\(store\)|self\.folder) / (?:f?\"([^\"{]+)\"|([A-Z_]+)\b)")
+    found = set()
+    for file in sorted((PROJECT / "hierapp").rglob("*.py")):
+        source = file.read_text(encoding="utf-8")
+        constants = dict(re.findall(r"^([A-Z_]+) = \"([^\"]+)\"", source, re.MULTILINE))
+        for literal, constant in named.findall(source):
+            if constant in constants or literal:
+                found.add(literal or constants[constant])
+    found -= {"store.sqlite", "log.txt"}
+    assert found >= {"trees", "drafts", "runs", "views", "data"}, "the pattern finds no folders any more"
+    assert {name for name in found if backup.is_excluded(name)} <= LEFT_OUT
+    assert {name for name in found if not backup.is_excluded(name)} <= IN_A_BACKUP
 
 
 def test_runs_that_were_running_are_interrupted_as_of_the_backup_and_queued_ones_wait(store, home, new, tmp_path):
