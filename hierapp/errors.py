@@ -76,6 +76,10 @@ class StaleAttemptError(Exception):
     """The run belongs to another process now: it was claimed again, or has ended."""
 
 
+class HomeMovedError(StaleAttemptError):
+    """The folder that a background process works for is at another place now, or was removed or replaced."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Training stops because the user requested it."""
 

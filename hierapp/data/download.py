@@ -119,7 +119,7 @@ def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
     if record is None:
         # Between taking the lock and the first record, or between removing the record and releasing the lock.
         return Progress(0, dataset.download_bytes, STARTING, True, None) if locked and not ready else None
-    running = locked or (record.what == STARTING and processes.alive(record.process))
+    running = locked or (record.what == STARTING and processes.alive(record.process, root))
     if ready and not running:
         return None
     error = None if running else record.error or f"The download of {name} was interrupted; get it again."

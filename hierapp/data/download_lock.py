@@ -34,9 +34,8 @@ class Record:
 
     @classmethod
     def now(cls, done: int, total: int, what: str, pid: int | None = None, error: str | None = None) -> Record:
-        """Create a record with the current time, for this process or for `pid`."""
-        pid = pid or os.getpid()
-        return cls(done, total, what, pid, processes.identity(pid), time.time(), error)
+        """Create a record with the current time, for this process or for `pid`; `write` adds the process' identity."""
+        return cls(done, total, what, pid or os.getpid(), None, time.time(), error)
 
     def write(self, root: Path, name: str) -> None:
         """Replace the record file atomically, so that no reader sees a partial one."""
@@ -51,7 +50,8 @@ class Record:
 
     def _write_aside(self, root: Path, name: str) -> Path:
         side = root / f".get-{name}.json.{os.getpid()}"
-        side.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        said = {**asdict(self), "process": processes.identity(self.pid, root)}
+        side.write_text(json.dumps(said), encoding="utf-8")
         return side
 
 

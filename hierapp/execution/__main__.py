@@ -11,4 +11,4 @@ from hierapp.runs import Store
 
 if __name__ == "__main__":
     lock, idle = [*sys.argv[1:], *[""] * 2][:2]
-    run_scheduler(Store(), int(lock) if lock else None, float(idle or 0))
+    run_scheduler(Store(pinned=True), int(lock) if lock else None, float(idle or 0))

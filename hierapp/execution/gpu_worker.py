@@ -25,7 +25,7 @@ from functools import partial
 from types import FrameType
 from typing import TextIO
 
-from hierapp.errors import StaleAttemptError
+from hierapp.errors import HomeMovedError, StaleAttemptError
 from hierapp.execution.recorder import RunRecorder, log_into, say
 from hierapp.execution.slots import MOST
 from hierapp.execution.worker import go_first_when_memory_is_short, log_by_saying, work
@@ -52,7 +52,7 @@ class GpuWorker:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._identity = processes.identity(os.getpid()) or ""
+        self._identity = processes.identity(os.getpid(), store.folder) or ""
         self._threads = ThreadPoolExecutor(MOST)
         self._lock = threading.Lock()
         self._active = 0
@@ -101,6 +101,9 @@ class GpuWorker:
                     return
                 with _own_stream():
                     work(writer, run, run.folder, started=partial(self._recorders.__setitem__, name))
+        except HomeMovedError as error:
+            say(str(error))
+            self._is_broken = True
         except BaseException:
             # The end of this run is not recorded: the scheduler finds it lost when this process exits.
             traceback.print_exc()
@@ -134,7 +137,7 @@ def main() -> int:
     log_by_saying()
     from hierapp.training import device as compute
 
-    worker = GpuWorker(Store())
+    worker = GpuWorker(Store(pinned=True))
     signal.signal(signal.SIGTERM, worker.stop)
     compute.disable_algorithm_search()
     # Set once for all runs, because the setting applies to the process.

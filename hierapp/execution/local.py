@@ -21,6 +21,9 @@ from hierapp.utils import devices, processes
 START_SECONDS = 20.0  # for a worker to report that it has started
 SILENCE_SECONDS = 30.0  # without a heartbeat, until a worker that is not visible from here counts as gone
 LOG_END = 200  # characters
+OF_ANOTHER_FOLDER = (
+    "The run's process works for another folder, of which this one is a copy; resume the run to go on here as well."
+)
 # How often an idle PyTorch thread polls for work before it sleeps. LeNet in bfloat16 on two cores: with the default,
 # 7,200 images per second alone and 350 at a load of 6, because a polling thread occupies a core that others need;
 # with this value, 5,800 and 1,700.
@@ -127,8 +130,10 @@ class LocalBackend:
             if not self._unchanged(run, SILENCE_SECONDS):
                 return None
             return "The run's process, on another machine or in another container, no longer reports."
-        if not worker and processes.alive(run.process):
+        if not worker and processes.alive(run.process, self.store.folder):
             return None
+        if not worker and processes.alive(run.process):
+            return OF_ANOTHER_FOLDER
         self._workers.pop((run.id, run.attempt), None)
         killed_for_memory = code == -signal.SIGKILL and processes.oom_kills() > self._oom_kills
         self._oom_kills = processes.oom_kills()
@@ -137,7 +142,7 @@ class LocalBackend:
     def kill(self, run: Run) -> None:
         """End the worker and its children at once. Other runs of the same process return to the queue and continue from
         their checkpoints."""
-        processes.kill(run.process)
+        processes.kill(run.process, self.store.folder)
         for card, worker in list(self._of_gpu.items()):
             if worker.pid == run.pid:
                 _close(self._of_gpu.pop(card))

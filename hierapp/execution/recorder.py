@@ -88,7 +88,8 @@ class RunRecorder:
     def __init__(self, writer: RunWriter, run: Run) -> None:
         self.writer, self.run = writer, run
         self.signal: int | None = None  # set when the process is asked to end
-        self._asked = self._is_stale = False
+        self._asked = False
+        self._stale: StaleAttemptError | None = None
         self._over = threading.Event()
         self._pulse = threading.Thread(target=self._live, daemon=True)
         self._saved_at = time.monotonic()
@@ -116,8 +117,8 @@ class RunRecorder:
         say(f"epoch {epoch} of {self.run.config.epochs}: {metrics}")
 
     def should_stop(self) -> bool:
-        if self._is_stale:
-            raise StaleAttemptError
+        if self._stale is not None:
+            raise self._stale
         return self._asked or self.signal is not None
 
     def should_save(self) -> bool:
@@ -169,8 +170,8 @@ class RunRecorder:
             except (DiskFull, OSError) as error:
                 if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                if self._is_stale:
-                    raise StaleAttemptError from error
+                if self._stale is not None:
+                    raise self._stale from error
                 if self.signal is not None:
                     raise SystemExit(128 + self.signal) from error
                 if not told:
@@ -188,8 +189,8 @@ class RunRecorder:
                     beaten = time.monotonic()
                 else:
                     self._asked |= self.writer.is_asked_to_stop()
-            except StaleAttemptError:
-                self._is_stale = True
+            except StaleAttemptError as error:
+                self._stale = error
                 return
             except StoreError:
                 continue  # a full disk or a folder that is briefly unavailable: try again at the next check

@@ -19,7 +19,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from hierapp import paths
-from hierapp.errors import DiskFull, StoreError
+from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.execution import fork_server, settings
 from hierapp.execution.backend import LOG, Backend
 from hierapp.execution.recorder import say
@@ -89,7 +89,9 @@ class Scheduler:
         if run.cancel_requested is not None:
             self.store.stopped(run)
         else:
-            again = run.lost_count < settings.retries(self.store)
+            # A copy of the folder leaves it to the user to continue: the run continues in the original.
+            is_copy = run.process is not None and not processes.is_of(run.process, self.store.folder)
+            again = run.lost_count < settings.retries(self.store) and not is_copy
             self._tell(f"run {run.id} is lost{', and is queued again' if again else ''}: {why}")
             self.store.lose(run, why, again)
         return True
@@ -238,6 +240,13 @@ def run_scheduler(store: Store, lock: int | None = None, idle: float = 0.0) -> N
         lock: the descriptor of the lock's file if the lock was taken for this process.
         idle: for how many seconds to wait for another run when nothing is left to do.
     """
+    try:
+        _process_queues(store, lock, idle)
+    except HomeMovedError as error:
+        say(str(error))
+
+
+def _process_queues(store: Store, lock: int | None, idle: float) -> None:
     if lock is not None:
         with locks.adopt(_lock_file(store), lock) as held:
             _process_queue(store, held, idle)
@@ -263,6 +272,9 @@ def _process_queue(store: Store, lock: Held, idle: float = 0.0) -> None:
             # The backends are not closed: what runs there is the other scheduler's.
             say("another process has taken over, because this one had no heartbeat; it exits")
             return
+        except HomeMovedError:
+            scheduler.close()  # the workers find out by themselves
+            raise
         scheduler.close()
     say("nothing left to do")
 
@@ -290,6 +302,9 @@ def _step(scheduler: Scheduler) -> bool:
     except DiskFull:
         time.sleep(FULL_DISK_SECONDS)
         return True
+    except Superseded:
+        scheduler.store.is_work_left()  # a HomeMovedError, if the lock's file went with the folder
+        raise
 
 
 def _is_read_only(store: Store) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hierapp.data import registry as datasets
-from hierapp.errors import Cancelled, StaleAttemptError
+from hierapp.errors import Cancelled, HomeMovedError, StaleAttemptError
 from hierapp.execution.failures import describe
 from hierapp.execution.recorder import RunRecorder, RunWriter, log, say
 from hierapp.runs import Run, Store, same_data
@@ -48,8 +48,8 @@ def work(
         with RunRecorder(writer, run) as recorder, _signals(recorder):
             started(recorder)
             return _train(recorder, run, folder, load)
-    except StaleAttemptError:
-        say("the run now belongs to another worker, or has ended; this one stops")
+    except StaleAttemptError as error:
+        say(str(error) or "the run now belongs to another worker, or has ended; this one stops")
         return False
 
 
@@ -141,12 +141,15 @@ def main(name: str, attempt: int | None = None) -> int:
     """
     go_first_when_memory_is_short()
     log_by_saying()
-    store = Store()
-    run = store.run(name)
-    number = run.attempt if attempt is None else attempt
-    writer = SQLiteRunWriter(store.database, number_of(run.id), number)
+    store = Store(pinned=True)
     try:
-        writer.take(os.getpid(), processes.identity(os.getpid()) or "")
+        run = store.run(name)
+        number = run.attempt if attempt is None else attempt
+        writer = SQLiteRunWriter(store.database, number_of(run.id), number)
+        writer.take(os.getpid(), processes.identity(os.getpid(), store.folder) or "")
+    except HomeMovedError as error:
+        say(str(error))
+        return 2
     except StaleAttemptError:
         say(f"run {run.id} is {run.state} and does not belong to this worker; only the scheduler starts runs")
         return 2

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from hierapp import paths
 from hierapp.errors import StoreError
 from hierapp.reproduction import results
 from hierapp.reproduction.presets import SizeName
@@ -94,14 +95,14 @@ def start(size: SizeName, data: str) -> None:
         return
     with _told():
         child = processes.spawn(["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data], _log())
-        if child is not None and (who := processes.identity(child.pid)) is not None:
+        if child is not None and (who := processes.identity(child.pid, paths.home())) is not None:
             files.replace(who.encode(), _mark())
 
 
 def is_running() -> bool:
     """Return whether a measurement started with `start` is still running."""
     try:
-        return processes.alive(_mark().read_text(encoding="utf-8"))
+        return processes.alive(_mark().read_text(encoding="utf-8"), paths.home())
     except (OSError, ValueError, IndexError):
         return False
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hierapp.errors import DiskFull, StoreError
+from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.runs import schema
 from hierapp.runs.schema import SCHEMA_VERSION
 
@@ -23,20 +23,30 @@ NO_ROOM = 1 << 20  # bytes; with less free, SQLite may report a misleading error
 class Database:
     """An SQLite file in WAL mode. Each thread has its own connection for writing and its own read-only connection.
 
+    Args:
+        file: the file; it is created when first written.
+        pinned: whether the folder must exist and stay the same one, as for background processes: a user may move it
+            away while they work, and they must neither create another one at its old place nor write into one that is
+            put there.
+
     Raises:
         DiskFull: from `write`, if the disk is full; nothing is changed.
+        HomeMovedError: from `write` and `read`, if `pinned` and the folder is not there any more.
         StoreError: from `write` and `read`, if the folder cannot be read or written, the file is not a store, or it was
             written by a newer hierapp.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, pinned: bool = False) -> None:
         self.file = file
         self.folder = file.parent
+        self.pinned = pinned
+        self._home = _identity(self.folder)
         self._threads = threading.local()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Open a transaction and yield its connection; all changes are committed, or none."""
+        self._check_place()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             db = self._connection("writer")
@@ -63,6 +73,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Yield a read-only connection to a snapshot of the store."""
+        self._check_place()
         try:
             # A store that does not exist reads as empty, and no file is created.
             db = self._connection("reader") if self._holds_something() else _empty()
@@ -76,6 +87,14 @@ class Database:
                 f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, bring back a backup"
                 " with `python -m hierapp store restore`, or set HIERAPP_HOME to another folder."
             ) from error
+
+    def _check_place(self) -> None:
+        if not self.pinned or (self._home is not None and _identity(self.folder) == self._home and self.file.exists()):
+            return
+        raise HomeMovedError(
+            f"The folder {self.folder} was moved, replaced or removed while this process worked for it; the process"
+            " ends, and its runs can be resumed from their checkpoints where the folder is now."
+        )
 
     def _holds_something(self) -> bool:
         try:
@@ -204,7 +223,7 @@ class _Connection:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Return the device and inode of the file, which show that it was moved or replaced by a copy."""
+    """Return the device and inode of a file or folder, which show that it was moved or replaced by a copy."""
     try:
         found = file.stat()
     except FileNotFoundError:

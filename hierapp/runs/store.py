@@ -45,14 +45,18 @@ class Changes:
 class Store:
     """The runs under a folder, by default `hierapp.paths.home()`.
 
+    Args:
+        folder: the folder.
+        pinned: whether it must stay the same one; see `Database`.
+
     Raises:
         StoreError: from any call, if the folder cannot be read or written or the file is not a store.
         DiskFull: from any call that writes, if the disk is full; a subclass of StoreError.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, pinned: bool = False) -> None:
         self.folder = (folder or paths.home()).absolute()
-        self.database = Database(self.folder / "store.sqlite")
+        self.database = Database(self.folder / "store.sqlite", pinned)
 
     # Runs
 

@@ -32,7 +32,8 @@ class SQLiteRunWriter:
         number: the number of the attempt.
 
     Raises:
-        StaleAttemptError: from every call, if the run is no longer running or was claimed again.
+        StaleAttemptError: from every call, if the run is no longer running or was claimed again, or the store is
+            pinned and its folder was moved.
         StoreError: from every call, if the store cannot be written.
     """
 

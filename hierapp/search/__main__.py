@@ -5,8 +5,14 @@ LOCK is the descriptor of the lock's file, if the caller has taken the lock for 
 
 import sys
 
+from hierapp.errors import HomeMovedError
+from hierapp.execution.recorder import say
 from hierapp.runs import Store
 from hierapp.search import journal, runner
 
 if __name__ == "__main__":
-    runner.run_search(journal.find(Store(), sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    trials = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    try:
+        runner.run_search(journal.find(Store(pinned=True), sys.argv[1]), trials)
+    except HomeMovedError as error:
+        say(str(error))

@@ -218,7 +218,8 @@ def write(tensors: Mapping[str, Tensor], file: Path, about: Mapping[str, str]) -
     Raises:
         OSError: if they cannot be written; an existing file is unchanged.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    # Not its parents: the folder of the store may have been moved away.
+    file.parent.mkdir(exist_ok=True)
     side = file.with_name(f"{file.name}.part")
     try:
         save_file(storable(tensors), side, dict(about))

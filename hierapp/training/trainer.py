@@ -100,6 +100,8 @@ def train(
         Cancelled: if the recorder requests it; a checkpoint is written first.
         DatasetError, TreeError, ConfigError: if data, tree and configuration do not match.
     """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
         given = {} if similarity is None else {"similarity": similarity}

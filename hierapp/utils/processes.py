@@ -1,7 +1,8 @@
 """Identify processes by id *and* start time, because ids are reused.
 
-An identity is one word: machine, boot, id namespace, id, start. It does not depend on the clock, which may be set
-during a run, and it distinguishes processes of other machines or containers, whose state is not visible here.
+An identity is one line: machine, boot, id namespace, id, start and, if the process works for a folder, that folder. It
+does not depend on the clock, which may be set during a run; it distinguishes processes of other machines or containers,
+whose state is not visible here; and it distinguishes the processes of a folder from those of its copies.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from hierapp import paths
+
+NO_BOOT = "on-"  # and the host's name, where the kernel has no word for a boot
+NO_FOLDER = "-"  # the folder was gone when the process was identified
 
 
 def spawn(
@@ -61,24 +66,55 @@ def spawn(
     return child
 
 
-def identity(pid: int) -> str | None:
-    """Return the identity of a process; None if it does not exist or is a zombie."""
+def identity(pid: int, folder: Path | None = None) -> str | None:
+    """Return the identity of a process; None if it does not exist or is a zombie.
+
+    Args:
+        pid: the id of the process.
+        folder: the folder that it works for, such as that of a store.
+    """
     start = _start(pid)
-    return None if start is None else " ".join((*_here(), str(pid), start))
+    if start is None:
+        return None
+    return " ".join((*_here(), str(pid), start, *([] if folder is None else [folder_identity(folder) or NO_FOLDER])))
 
 
-def alive(process: str | None) -> bool:
-    """Return whether the process with this identity still runs here."""
-    return process is not None and identity(_pid(process)) == process
+def folder_identity(folder: Path) -> str | None:
+    """Return device and inode, which a folder keeps when it is moved and which a copy does not have; None if there is
+    no such folder."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def alive(process: str | None, folder: Path | None = None) -> bool:
+    """Return whether the process with this identity still runs here and, with `folder`, works for that folder."""
+    if process is None:
+        return False
+    known = _parse(process)
+    now = identity(known.pid)
+    return now is not None and known.is_same(_parse(now)) and (folder is None or is_of(process, folder))
+
+
+def is_of(process: str, folder: Path) -> bool:
+    """Return whether a process works for this folder, and not for one that this is a copy of.
+
+    True if that is unknown: for a process of an older version, and for one of another machine or container, where the
+    same folder may have other numbers.
+    """
+    known = _parse(process)
+    return known.folder in ("", folder_identity(folder)) or is_foreign(process)
 
 
 def is_foreign(process: str) -> bool:
     """Return whether the process belongs to another machine or container, where this process cannot see it."""
-    host, boot, namespace = process.split(" ")[:3]
-    here_host, here_boot, here_namespace = _here()
-    if boot != here_boot:
-        return host != here_host  # this machine has restarted, so its processes are gone
-    return namespace != here_namespace
+    known = _parse(process)
+    host, boot, namespace = _here()
+    if known.boot != boot:
+        return known.host != host  # if this machine has restarted, its processes are gone
+    return known.namespace != namespace
 
 
 def machine() -> str:
@@ -86,11 +122,12 @@ def machine() -> str:
     return _here()[1]
 
 
-def kill(process: str | None) -> None:
-    """End a worker and its children at once; each worker is the leader of its own session."""
-    if process is not None and alive(process):
+def kill(process: str | None, folder: Path | None = None) -> None:
+    """End a worker and its children at once, with `folder` only if it works for that folder; each worker is the leader
+    of its own session."""
+    if process is not None and alive(process, folder):
         try:
-            os.killpg(_pid(process), signal.SIGKILL)
+            os.killpg(_parse(process).pid, signal.SIGKILL)
         except ProcessLookupError:
             return
 
@@ -104,14 +141,37 @@ def oom_kills() -> int:
     return int(fields.get("oom_kill", 0))
 
 
+class _Identity(NamedTuple):
+    """The parts of an identity."""
+
+    host: str
+    boot: str
+    namespace: str
+    pid: int
+    start: int
+    folder: str
+
+    def is_same(self, now: _Identity) -> bool:
+        """Return whether this is the process that has the id now; the host's name may have changed meanwhile."""
+        # Without the kernel's word for a boot, starts are on the clock and rounded.
+        slack = 1 if now.boot.startswith(NO_BOOT) else 0
+        return self[1:4] == now[1:4] and abs(self.start - now.start) <= slack
+
+
+def _parse(process: str) -> _Identity:
+    host, boot, namespace, pid, start, *folder = process.split(" ")
+    return _Identity(host, boot, namespace, int(pid), int(start), folder[0] if folder else "")
+
+
 @cache
 def _here() -> tuple[str, str, str]:
+    host = platform.node().replace(" ", "-") or "-"
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # not Linux: there are no namespaces, and the boot time is rounded because the clock may be set
-        boot, namespace = str(round(psutil.boot_time() / 600)), "-"
-    return platform.node().replace(" ", "-") or "-", boot, namespace
+    except OSError:  # not Linux: there are no namespaces, and the time of the boot moves when the clock is set
+        boot, namespace = f"{NO_BOOT}{host}", "-"
+    return host, boot, namespace
 
 
 def _start(pid: int) -> str | None:
@@ -128,7 +188,3 @@ def _start(pid: int) -> str | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else str(round(process.create_time()))
     except psutil.Error:
         return None
-
-
-def _pid(process: str) -> int:
-    return int(process.split(" ")[3])

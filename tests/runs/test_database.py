@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hierapp.errors import DiskFull, StoreError
+from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.runs import Store, database, notes, schema
 from hierapp.runs.database import Database
 from hierapp.runs.schema import SCHEMA_VERSION
@@ -293,6 +294,54 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(first, monkeypatch):
 
 def test_there_is_a_way_from_every_older_version():
     assert set(schema.MIGRATIONS) == set(range(1, SCHEMA_VERSION))
+
+
+@pytest.fixture(params=["moved", "replaced", "emptied", "removed"])
+def away(request, tmp_path):
+    """The database of a background process whose folder is not there any more, and what is left at its place."""
+    home = tmp_path / "home"
+    Store(home).set_setting("a", "1")
+    database = Store(home, pinned=True).database
+    with database.write() as db:
+        db.execute("INSERT INTO settings VALUES ('b', '2')")
+    if request.param == "removed":
+        shutil.rmtree(home)
+    elif request.param == "emptied":
+        for file in home.iterdir():
+            file.unlink()
+    else:
+        home.rename(tmp_path / "moved")
+    if request.param == "replaced":
+        shutil.copytree(tmp_path / "moved", home)
+    return database, sorted(file.relative_to(tmp_path) for file in home.rglob("*"))
+
+
+def test_a_background_process_makes_no_store_where_its_folder_was(away, tmp_path):
+    database, before = away
+    for use in (database.read, database.write):
+        with pytest.raises(HomeMovedError, match=r"home was moved, replaced or removed while this process"), use():
+            pass
+    assert sorted(file.relative_to(tmp_path) for file in (tmp_path / "home").rglob("*")) == before
+    if Path("home/store.sqlite") in before:
+        assert Store(tmp_path / "home").setting("b") == "2", "the copy is as it was made"
+
+
+def test_a_background_process_does_not_begin_without_a_store(tmp_path):
+    with pytest.raises(HomeMovedError):
+        Store(tmp_path / "home", pinned=True).runs()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_store_that_is_restored_in_its_folder_is_used(tmp_path):
+    Store(tmp_path).set_setting("a", "1")
+    pinned = Store(tmp_path, pinned=True)
+    assert pinned.setting("a") == "1"
+    other = tmp_path / "other"
+    Store(other).set_setting("a", "2")
+    for file in tmp_path.glob("store.sqlite*"):
+        file.unlink()
+    (other / "store.sqlite").rename(tmp_path / "store.sqlite")
+    assert pinned.setting("a") == "2"
 
 
 def test_a_reader_cannot_write(tmp_path):

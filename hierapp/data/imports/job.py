@@ -179,7 +179,7 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
         waiting = locked or time.time() - job.stat().st_mtime < 10
         state: Literal["running", "failed"] = "running" if waiting else "failed"
         return ImportJob(token, request, state, error=None if waiting else _interrupted())
-    running = locked or (record.what == STARTING and processes.alive(record.process))
+    running = locked or (record.what == STARTING and processes.alive(record.process, job))
     error = None if running else record.error or _interrupted()
     return ImportJob(token, request, "running" if running else "failed", record.done, record.total, record.what, error)
 
@@ -191,7 +191,7 @@ def discard(token: str, folder: Path | str | None = None) -> None:
         job = job_folder(token, root)
         record = download_lock.read_record(job, SIDE_FILE)
         if record is not None and (download_lock.is_locked(job, SIDE_FILE) or record.what == STARTING):
-            processes.kill(record.process)
+            processes.kill(record.process, job)
         shutil.rmtree(job, ignore_errors=True)
 
 

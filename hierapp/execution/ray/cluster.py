@@ -47,8 +47,10 @@ class Cluster:
 
     def __init__(self, store: Store, chosen: str) -> None:
         self.store, self.chosen = store, chosen
-        # One namespace per store, because several stores can use one cluster.
-        self.namespace = f"hierapp-{hashlib.sha256(str(store.folder).encode()).hexdigest()[:16]}"
+        # One namespace per store, because several stores can use one cluster. It includes which folder that is now,
+        # because a copy may have taken the place of one that was moved away.
+        place = f"{store.folder} {processes.folder_identity(store.folder)}"
+        self.namespace = f"hierapp-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
         self._store_actor: Any = None
         self._version = ""
         self._tried, self._trouble = -AGAIN_SECONDS, ""

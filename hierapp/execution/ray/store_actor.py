@@ -47,7 +47,7 @@ class StoreActor:
     """
 
     def __init__(self, folder: str, data: str) -> None:
-        self.store, self.data = Store(Path(folder)), Path(data)
+        self.store, self.data = Store(Path(folder), pinned=True), Path(data)
         self._images: dict[tuple[str, Part], Any] = {}
 
     def check(self, token: str, machine: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -169,6 +170,20 @@ def test_an_import_that_has_failed_before_its_start_is_recorded_says_why(tmp_pat
     found = import_job.status(token)
     assert found.state == "failed"
     assert "was interrupted" not in found.error
+
+
+def test_an_import_that_is_discarded_in_a_copy_of_the_data_goes_on(tmp_path, data):
+    token = import_job.begin(Request("s", Options(), str(write(tmp_path / "s", classes(5)))))
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as child:
+        job = data / "own" / f".stage-{token}"
+        download_lock.Record.now(0, 0, import_job.STARTING, pid=child.pid).write(job, "import")
+        shutil.copytree(data, tmp_path / "copy")
+        assert import_job.status(token).state == "running"
+        assert import_job.status(token, tmp_path / "copy").state == "failed"
+        import_job.discard(token, tmp_path / "copy")
+        assert child.poll() is None
+        import_job.discard(token)
+        assert child.wait(30) == -signal.SIGKILL
 
 
 def test_old_leavings_are_cleaned_away_and_fresh_ones_are_not(tmp_path, data):
