@@ -15,9 +15,14 @@ def begin() -> None:
         threading.Thread(target=_load, name="hierapp-lab", daemon=True).start()
 
 
-def is_ready() -> bool:
-    """Return whether loading has ended, so that losses can be used without waiting."""
+def has_ended() -> bool:
+    """Return whether loading has ended, in success or failure."""
     return _done.is_set()
+
+
+def is_ready() -> bool:
+    """Return whether losses can be used without waiting."""
+    return _done.is_set() and not _failure
 
 
 def failure() -> str | None:
@@ -35,6 +40,13 @@ def _load() -> None:
         judge_all(start().example)
         decide_all(start().example)
     except (ImportError, OSError) as error:
-        _failure.append(f"The losses cannot be computed because PyTorch does not load ({error}); reinstall it.")
+        _failure.append(
+            f"The losses cannot be computed because PyTorch does not load ({error}); reinstall it and restart the app."
+        )
+    except Exception as error:
+        _failure.append(
+            f"The losses cannot be computed ({type(error).__name__}: {error}); restart the app, and report this if it"
+            " happens again."
+        )
     finally:
         _done.set()

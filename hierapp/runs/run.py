@@ -67,7 +67,12 @@ class Run:
         fields = {name: row[name] for name in row.keys() if name not in elsewhere}  # noqa: SIM118 - a row iterates over its values
         run = str(fields.pop("id"))
         # Validated when queued. Not validated again: a changed registry must not hide the run.
-        fields["config"] = RunConfig.model_construct(**json.loads(fields["config"]))
+        config = json.loads(fields["config"])
+        # JSON has no tuples; an option that is a list would differ from the configuration that was stored.
+        config["options"] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in config["options"].items()
+        }
+        fields["config"] = RunConfig.model_construct(**config)
         fields["test"] = json.loads(fields["test"]) if fields["test"] else None
         fields["last"] = {
             name: math.nan if value is None else value for name, value in json.loads(fields["last"]).items()

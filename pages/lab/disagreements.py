@@ -34,9 +34,8 @@ def show(lab: Lab, waiting: str) -> None:
     if run is None:
         return
     if not preload.is_ready():
-        st.caption(waiting)
-        return
-    if preload.failure():
+        if not preload.has_ended():
+            st.caption(waiting)
         return
     found = decoded(run, tuple(_choices(lab)))
     criteria = _criteria(found)

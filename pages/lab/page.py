@@ -26,9 +26,9 @@ HEAD_START = 0.06  # seconds for the browser to draw the board before it receive
 WAITING = "Loading the losses…"
 
 
-def lab_part(was_ready: bool) -> None:
+def lab_part(had_ended: bool) -> None:
     """Show everything below the title; controls in this part rerun only this part."""
-    if preload.is_ready() and not was_ready:
+    if preload.has_ended() and not had_ended:
         st.rerun()  # ends the timed reruns of this part
     lab = state.current()
     lab.concerns_all = False
@@ -103,7 +103,7 @@ def show() -> None:
 
 def board(lab: Lab, at: Step) -> None:
     """Show the board component: the tree, and the cards of losses and decoders."""
-    usable = preload.is_ready() and not preload.failure()
+    usable = preload.is_ready()
     shows = [name for name in at.shows if name in BOARD]
     if "points" in at.controls and "tree" not in shows:
         shows.append("tree")  # its bars move the points
@@ -132,5 +132,5 @@ def board(lab: Lab, at: Step) -> None:
 st.title("Loss lab")
 preload.begin()
 state.opened()
-loaded = preload.is_ready()
+loaded = preload.has_ended()
 common.repeated(lab_part, None if loaded else 0.4)(loaded)

@@ -57,7 +57,8 @@ def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -
     key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
     match option.kind:
         case "word":
-            return column.selectbox(label, option.choices, key=key, help=option.help, bind="query-params")
+            index = option.choices.index(str(option.default))
+            return column.selectbox(label, option.choices, index, key=key, help=option.help, bind="query-params")
         case "flag":
             return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
         case "text":

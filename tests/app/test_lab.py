@@ -13,6 +13,7 @@ from hierapp.lab.example import Example
 from hierapp.lab.stories import STORIES
 from hierapp.lab.trees import named
 from hierapp.trees import generators
+from pages.lab import plots as lab_plots
 from pages.lab.state import Lab
 from pages.shared import auth
 from tests.app.conftest import texts
@@ -174,6 +175,20 @@ def test_a_link_is_short_or_none():
     tree = named("cifar100")
     lab.put(views.State(Example.level(tree), "cifar100"))
     assert len(lab.link()) < views.LONGEST
+
+
+@pytest.mark.parametrize("step", ["1", "2", "3", "4"])
+def test_after_a_failed_load_the_page_says_why_and_shows_the_rest(lab, monkeypatch, step):
+    monkeypatch.setattr(preload, "_failure", ["The losses cannot be computed here."])
+
+    def never(*arguments: object) -> None:
+        raise AssertionError("torch would be needed")
+
+    monkeypatch.setattr("pages.lab.plots.show", lambda name, *rest: never() if name in lab_plots.NEED_TORCH else None)
+    page = lab(lesson="convex", step=step)
+    assert not page.exception
+    assert [error.value for error in page.error] == ["The losses cannot be computed here."]
+    assert f"#### {step}. " in texts(page)
 
 
 @pytest.mark.slow

@@ -97,6 +97,17 @@ def test_a_broken_checkpoint_is_left_aside_and_said_so(store, calm, often, damag
     assert store.run(other.id).state == "interrupted"
 
 
+def test_a_checkpoint_of_a_loss_with_weights_is_that_of_its_run(store, often):
+    """Weights are a tuple in a configuration and a list in JSON."""
+    store.add([config(loss="level-wise", options={"weights": (1.0, 0.5)})], DIGITS)
+    run = train(store, {3: terminate})
+    store.resume(run.id)
+    again = train(store)
+    assert again.state == "finished"
+    assert again.note.startswith("Training goes on from epoch 3.")
+    assert run.config.options == {"weights": (1.0, 0.5)}
+
+
 def test_no_byte_of_a_checkpoint_can_change_without_being_noticed(store, often):
     store.add([config()], DIGITS)
     run = train(store, {1: terminate})
