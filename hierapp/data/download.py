@@ -7,7 +7,6 @@ download never leaves a file that looks valid.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from hierapp.data.dataset import Dataset, is_intact
 from hierapp.data.download_lock import Record
 from hierapp.data.mirrors import Report, fetch
 from hierapp.errors import DatasetError
-from hierapp.utils import processes
+from hierapp.utils import parts, processes
 from hierapp.utils.files import set_aside
 
 STARTING = "Starting"
@@ -163,7 +162,7 @@ def _mend(dataset: Dataset, root: Path, report: Report) -> list[Path]:
         return []  # another `get` downloaded it while this one waited
     report(0, f"Downloading {dataset.title}")
     for left_over in root.glob(f".get-{dataset.name}-*"):
-        shutil.rmtree(left_over, ignore_errors=True)
+        parts.remove(left_over)
     renamed: list[Path] = []
     for file in (*dataset.files, *dataset.archives):
         if os.path.lexists(path := root / file.path) and not is_intact(file, path):

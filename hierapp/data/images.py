@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # The largest cameras take pictures of this size.
 MOST_PIXELS = 50_000_000
+LARGE = 4_000_000  # pixels of a picture that is made smaller in steps
+STRIP = 1_000_000  # pixels that are converted at a time
+SHARPNESS = 3  # a large picture is first reduced to at least this many times the side that is wanted
 
 Pixels = NDArray[np.uint8]
 
@@ -42,9 +46,10 @@ def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
         # A fixed name, because the browser's can be any text; messages show the last part of the browser's name.
         file = Path(folder) / (one_line(Path(name).name)[:60].replace("/", "_").replace("\0", "_") or "picture")
         file.write_bytes(content)
-        with decoded(file, MOST_PIXELS) as opened:
+        least = SHARPNESS * max(width, height)
+        with decoded(file, MOST_PIXELS, least) as opened:
             try:
-                small = middle(in_colours(opened), width, height)
+                small = middle(shrunk(opened, least), width, height)
             except Exception as error:
                 raise ArchiveError(
                     f"The picture {one_line(name)} cannot be read in colours; convert it to PNG."
@@ -58,9 +63,43 @@ def in_colours(image: Image.Image) -> Image.Image:
 
     Pillow raises exceptions of any type on unusual palettes and damaged EXIF data.
     """
+    from PIL import ImageOps
+
+    return _in_rgb(ImageOps.exif_transpose(image))
+
+
+def shrunk(image: Image.Image, least: int, told: Callable[[memoryview], object] = lambda _: None) -> Image.Image:
+    """Convert a picture as `in_colours`; one of more than `LARGE` pixels is made smaller before it is turned upright.
+
+    A large picture is converted in strips, so that it takes little more memory than the decoded one.
+
+    Args:
+        image: the picture.
+        least: neither side of a large picture becomes shorter than this, unless it is.
+        told: called with the colours of the picture, of a large one strip by strip.
+    """
+    if image.width * image.height <= LARGE:
+        colours = in_colours(image)
+        told(np.ascontiguousarray(colours).data)
+        return colours
     from PIL import Image, ImageOps
 
-    image = ImageOps.exif_transpose(image)
+    factor = max(1, min(image.size) // max(least, 1))
+    rows = max(1, STRIP // (image.width * factor)) * factor
+    small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        strip.info = image.info  # crop leaves out which palette entry is transparent
+        colours = _in_rgb(strip)
+        told(np.ascontiguousarray(colours).data)
+        small.paste(colours.reduce(factor), (0, top // factor))
+    small.getexif().update(image.getexif())
+    return ImageOps.exif_transpose(small)
+
+
+def _in_rgb(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
     if image.mode.startswith("I") or image.mode == "F":
         # 16-bit grey PNGs; Pillow's own conversion would clip them at 255.
         image = Image.fromarray((np.clip(np.asarray(image, np.float64), 0, 65535) / 257 + 0.5).astype(np.uint8))

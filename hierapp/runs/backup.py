@@ -24,7 +24,7 @@ from hierapp.runs.check import RUNS, STORE, damaged, faults, open_readonly
 from hierapp.runs.database import Database
 from hierapp.runs.schema import SCHEMA_VERSION
 from hierapp.runs.states import move
-from hierapp.utils import archives
+from hierapp.utils import archives, parts
 from hierapp.utils.archive_readers import Refused
 from hierapp.utils.files import as_store_error, commit, staging_dir
 
@@ -118,7 +118,7 @@ def restore(file: Path, home: Path | None = None) -> int:
                 _refuse_full(home)
                 _move_in(side, home)
             finally:
-                shutil.rmtree(side, ignore_errors=True)
+                parts.remove(side)
     except BaseException:
         for folder in missing:
             with suppress(OSError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing, suppress
@@ -19,6 +18,7 @@ from hierapp.runs import Store
 from hierapp.runs.check import STORE, open_readonly
 from hierapp.runs.states import OPEN_STATES
 from hierapp.trees import library as tree_library
+from hierapp.utils import parts
 
 
 def with_the_same_files(dataset: Dataset) -> list[Dataset]:
@@ -102,7 +102,7 @@ def _delete_own(dataset: Dataset, root: Path) -> None:
     # Rename first: an interrupted deletion must not leave a partial data set.
     gone = own / f".gone-{secrets.token_hex(8)}"
     (own / dataset.name).rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    parts.remove(gone)
     tree = tree_library.own(dataset.default_tree)
     if tree is not None and tree.data == dataset.name:
         tree_library.delete(tree.name)

@@ -10,7 +10,6 @@ import errno
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from hierapp.errors import StoreError
 from hierapp.runs import Store
 from hierapp.search.plan import Plan
 from hierapp.search.space import Value
-from hierapp.utils import files, locks
+from hierapp.utils import files, locks, parts
 from hierapp.utils.locks import Held
 
 FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
@@ -174,7 +173,7 @@ def begin(store: Store, plan: Plan) -> Search:
         (part / PLAN).write_text(plan.to_json(), encoding="utf-8")
         part.rename(search.folder)  # fails if the folder exists and is not empty
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
+        parts.remove(part)
         if (search.folder / PLAN).exists():
             raise StoreError(f"A search {plan.name!r} already exists; choose another name, or resume it.") from None
         raise StoreError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from hierapp.errors import ArchiveError, one_line, short
 from hierapp.utils.archive_readers import Entry, Refused, entries
 from hierapp.utils.file_validation import refuse_pickle
+from hierapp.utils.parts import remove
 
 RATIO_FREE = 10 * 2**20  # bytes exempt from the ratio, because a blank image compresses to almost nothing
 
@@ -25,11 +25,13 @@ class Limits:
         entries: the number of files and folders, including folders that occur only in paths.
         size: the total size of the files in bytes, counted while they are written.
         ratio: unpacked bytes per packed byte, beyond the first 10 MiB.
+        depth: the number of folders within each other, and the file.
     """
 
     entries: int = 200_000
     size: int = 8 * 10**9
     ratio: int = 200
+    depth: int = 32
 
 
 def unpack(
@@ -65,7 +67,7 @@ def unpack(
             _refuse_existing(folder)
             side.rename(folder)
         except BaseException:
-            shutil.rmtree(side, ignore_errors=True)
+            remove(side)
             raise
     except Refused as refused:
         raise ArchiveError(f"The archive {name} {refused}.") from refused
@@ -115,6 +117,11 @@ class _Box:
 
     def put(self, entry: Entry) -> None:
         parts = safe_parts(entry.name)
+        if len(parts) > self.limits.depth:
+            raise Refused(
+                f"holds {short(entry.name)}, {len(parts):,} folders deep, and up to {self.limits.depth} are read; pack"
+                " it again with fewer"
+            )
         for depth in range(1, len(parts)):
             self._enter(parts[:depth], is_file=False)
         if entry.content is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+MOST_SIDE = 30_000  # pixels; a row takes memory of its own, however short it is
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
 # Opcodes with which a pickle calls something.
@@ -28,13 +29,19 @@ def check_image(file: Path, most_pixels: int) -> None:
 
     Raises:
         ArchiveError: if the content is not PNG, JPEG, GIF, BMP or WebP, is corrupt, or has more than `most_pixels`
-            pixels or more than Pillow's limit.
+            pixels, more than Pillow's limit, or a side of more than `MOST_SIDE`.
     """
     decoded(file, most_pixels).close()
 
 
-def decoded(file: Path, most_pixels: int) -> Image.Image:
+def decoded(file: Path, most_pixels: int, least: int | None = None) -> Image.Image:
     """Decode the image in a file completely, in the mode of the file; the first frame if there are several.
+
+    Args:
+        file: the file.
+        most_pixels: maximum number of pixels.
+        least: if given, a larger JPEG is decoded to a fraction of its size in which both sides have at least this many
+            pixels, which takes less memory and time.
 
     Raises:
         ArchiveError: as `check_image`.
@@ -52,6 +59,13 @@ def decoded(file: Path, most_pixels: int) -> Image.Image:
             try:
                 if image.width * image.height > most:
                     raise too_large
+                if max(image.size) > MOST_SIDE:
+                    raise ArchiveError(
+                        f"The image {name} has a side of {max(image.size):,} pixels, and up to {MOST_SIDE:,} are"
+                        " read; make it smaller or leave it out."
+                    )
+                if least is not None:
+                    image.draft(None, (least, least))  # has an effect on JPEG alone
                 image.load()
             except BaseException:
                 image.close()
@@ -64,6 +78,10 @@ def decoded(file: Path, most_pixels: int) -> Image.Image:
     except UnidentifiedImageError:
         raise ArchiveError(
             f"The file {name} is not a PNG, JPEG, GIF, BMP or WebP image; convert it or leave it out."
+        ) from None
+    except MemoryError:
+        raise ArchiveError(
+            f"The image {name} takes more memory than there is for one; make it smaller or leave it out."
         ) from None
     except Exception as error:  # Pillow's decoders raise arbitrary errors on corrupt files
         raise ArchiveError(f"The image {name} is broken or truncated; replace it or leave it out.") from error

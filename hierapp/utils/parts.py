@@ -7,11 +7,12 @@ disks do not have.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import secrets
-import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SUFFIX = ".part"
 # Parts of processes that cannot be seen from here, such as those of other machines, are removed after this time.
 UNSEEN_SECONDS = 7 * 24 * 3600.0
 
+_LONG = 1_000  # characters; systems allow some 4,000 in a path
 _NAME = re.compile(r"\.([0-9a-f]{6})-([0-9a-f]{6})-([0-9a-f]{6})-(\d+)-(\d+)-[0-9a-f]{12}\.part")
 _OLD_NAME = re.compile(r"\.[0-9a-z_.-]*[0-9a-z_]{8}\.part")  # of hierapp 0.1.0
 
@@ -53,12 +55,52 @@ def remove_left(folder: Path, own: bool = False) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, as far as possible."""
-    with suppress(OSError, RecursionError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    """Remove a file or a folder with all that is in it, as far as possible; the log names the first thing that stays.
+
+    Never raises an error. Unlike shutil.rmtree it needs no recursion: folders may lie deeper than Python's limit, and
+    their paths may be longer than the system's.
+    """
+    problems: list[OSError] = []
+    if path.is_dir() and not path.is_symlink():
+        _remove_folder(path, problems)
+    else:
+        _attempt(path.unlink, problems)
+    if problems:
+        logging.getLogger(__name__).warning("%s cannot be removed completely: %s", path, problems[0])
+
+
+def _remove_folder(top: Path, problems: list[OSError]) -> None:
+    found, ahead = list[Path](), [top]
+    while ahead:
+        folder = ahead.pop()
+        if len(str(folder)) > _LONG:
+            nearer = top / f".{secrets.token_hex(8)}"
+            if not _attempt(lambda old=folder, new=nearer: old.rename(new), problems):  # type: ignore[misc]
+                continue
+            folder = nearer
+        found.append(folder)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        ahead.append(folder / entry.name)
+                    else:
+                        _attempt((folder / entry.name).unlink, problems)
+        except OSError as error:
+            problems.append(error)
+    for folder in reversed(found):
+        _attempt(folder.rmdir, problems)
+
+
+def _attempt(action: Callable[[], object], problems: list[OSError]) -> bool:
+    try:
+        action()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        problems.append(error)
+        return False
+    return True
 
 
 def _is_left(path: Path, own: bool) -> bool:
@@ -80,12 +122,14 @@ def _is_left(path: Path, own: bool) -> bool:
 
 def _is_old(path: Path) -> bool:
     """Return whether nothing in a file or folder was written for a week."""
-    files = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
-    changed = []
-    for each in (path, *files):
+    changed, ahead = [0.0], [path]
+    while ahead:
+        each = ahead.pop()
         with suppress(OSError):
             changed.append(each.lstat().st_mtime)
-    return time.time() - max(changed, default=0.0) > UNSEEN_SECONDS
+            if each.is_dir() and not each.is_symlink():
+                ahead += each.iterdir()
+    return time.time() - max(changed) > UNSEEN_SECONDS
 
 
 def _digest(word: str) -> str:

@@ -18,8 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from hierapp import paths
 
 NO_BOOT = "on-"  # and the host's name, where the kernel has no word for a boot
@@ -43,9 +41,6 @@ def spawn(
         files: descriptors of open files that the process inherits, under the same numbers.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    # The interpreter finds an installed hierapp without help; no other folder may precede its library.
-    code = None if paths.is_installed() else str(paths.project_folder())
-    search = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", *arguments],
@@ -55,8 +50,7 @@ def spawn(
             start_new_session=True,
             pass_fds=files,
             env={
-                **os.environ,
-                "PYTHONPATH": search,
+                **python_environment(),
                 "PYTHONUNBUFFERED": "1",
                 "PYTHONFAULTHANDLER": "1",
                 **(environment or {}),
@@ -64,6 +58,14 @@ def spawn(
         )
     threading.Thread(target=child.wait, daemon=True).start()  # otherwise it would remain a zombie
     return child
+
+
+def python_environment() -> dict[str, str]:
+    """Return the environment in which another Python finds hierapp."""
+    # The interpreter finds an installed hierapp without help; no other folder may precede its library.
+    code = None if paths.is_installed() else str(paths.project_folder())
+    search = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": search}
 
 
 def identity(pid: int, folder: Path | None = None) -> str | None:
@@ -183,6 +185,8 @@ def _start(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self/stat").exists():
             return None
+    import psutil  # not part of the core, and only needed where there is no /proc
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else str(round(process.create_time()))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from hierapp.data import images as pictures, registry as datasets
+from hierapp.data import images as pictures, registry as datasets, uploaded_picture
 from hierapp.data.images import Pixels
 from hierapp.errors import HierappError
 from hierapp.lab import preload, run_images, views
@@ -173,7 +173,7 @@ def _uploaded(run: Run) -> None:
         return
     try:
         common.actions().check_upload(file.size)
-        pixels = pictures.fitted(file.getvalue(), file.name, datasets.find(run.config.data).image_shape)
+        pixels = uploaded_picture.read(file.getvalue(), file.name, datasets.find(run.config.data).image_shape)
         log_probs = predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()
         lab.put(_like(run_images.own_picture(run, log_probs), lab.state))
         lab.own = (file.name, pixels)

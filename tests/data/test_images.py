@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from hierapp.data import images
 from hierapp.errors import ArchiveError
+from hierapp.utils import processes
 
 
 def file_of(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -69,3 +72,66 @@ def test_enlarged_pixels_are_squares():
     assert found.shape == (6, 6, 3)
     assert (found[:3, 3:] == image[0, 1]).all()
     np.testing.assert_array_equal(images.enlarged(image, 1), image)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16", "CMYK"])
+def test_a_large_picture_is_shrunk_in_strips_to_the_same_colours(monkeypatch, mode):
+    across, down = np.mgrid[:160, :160][::-1]
+    pixels = np.dstack([across, down, 255 - across]).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(down.astype(np.uint8)))
+    elif mode == "I;16":
+        image = Image.fromarray((across * 400).astype(np.uint16))
+    elif mode == "P":
+        image = image.quantize(16)
+        image.info["transparency"] = 3
+    else:
+        image = image.convert(mode)
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees, clockwise
+    whole = images.middle(images.in_colours(image), 10, 10)
+    seen: list[bytes] = []
+    monkeypatch.setattr(images, "LARGE", 100)
+    monkeypatch.setattr(images, "STRIP", 3_000)
+    small = images.shrunk(image, 40, lambda part: seen.append(bytes(part)))
+    assert min(small.size) == 40
+    np.testing.assert_allclose(np.asarray(images.middle(small, 10, 10)), np.asarray(whole), atol=6)
+    assert len(seen) > 5
+    turned_back = Image.frombytes("RGB", (160, 160), b"".join(seen)).transpose(Image.Transpose.ROTATE_270)
+    np.testing.assert_array_equal(np.asarray(turned_back), np.asarray(images.in_colours(image)))
+
+
+def test_a_sliver_is_shrunk_too(monkeypatch):
+    monkeypatch.setattr(images, "LARGE", 100)
+    assert images.shrunk(Image.new("RGB", (1, 5_000), "red"), 24).size == (1, 5_000)
+    assert images.shrunk(Image.new("RGB", (5_001, 50), "red"), 24).size == (2_501, 25)
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from hierapp.data.imports import pictures
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+small, large, decoded_size = *map(Path, sys.argv[1:3]), int(sys.argv[3])
+pictures.read(small, 32)
+before = peak()
+pictures.read(large, 32)
+print((peak() - before) / decoded_size)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["RGBA", "RGB", "P", "I;16"])
+def test_reading_a_large_picture_takes_little_more_than_its_decoded_size(tmp_path, mode):
+    files = [tmp_path / "small.png", tmp_path / "large.png"]
+    for file, side in zip(files, (8, 5_000), strict=True):
+        Image.new(mode, (side, side)).save(file, compress_level=1)
+    size = 4 * 5_000**2
+    command = [sys.executable, "-c", PEAK, *map(str, files), str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, env=processes.python_environment(), check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.6  # it was 5 for RGBA

@@ -310,7 +310,7 @@ def test_just_as_much_as_allowed_is_unpacked(tmp_path, box, refused, kind):
 @pytest.mark.parametrize("kind", ["zip", *WAYS])
 def test_folders_that_only_paths_name_count_as_entries(tmp_path, refused, kind):
     archive = archive_of(kind, tmp_path / "upload", [("a/" * 500 + "x", b"")])
-    assert "more than 400 files" in refused(archive, Limits(entries=400))
+    assert "more than 400 files" in refused(archive, Limits(entries=400, depth=1_000))
 
 
 def test_a_directory_of_very_many_entries_is_not_even_read(tmp_path, refused):
@@ -618,3 +618,13 @@ def test_a_check_of_the_caller_stops_it_and_leaves_nothing(tmp_path, refused, bo
 
 def test_a_pickle_in_an_archive_is_refused(tmp_path, refused):
     assert "Python pickle" in refused(zip_of(tmp_path / "z.zip", [("weights.bin", b"cos\nsystem\n(S'ls'\ntR.")]))
+
+
+@pytest.mark.parametrize("kind", ["zip", *WAYS])
+def test_folders_that_lie_too_deep_are_refused_and_nothing_stays(kind, tmp_path):
+    file = archive_of(kind, tmp_path / "deep", [("a/" * 1_000 + "x.txt", b"x")])
+    with pytest.raises(ArchiveError, match=r"1,001 folders deep, and up to 32 are read"):
+        unpack(file, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["deep"]
+    unpack(archive_of(kind, file, [("a/" * 31 + "x.txt", b"x")]), tmp_path / "out")
+    assert list(files_in(tmp_path / "out")) == ["a/" * 31 + "x.txt"]

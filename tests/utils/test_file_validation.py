@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from hierapp.errors import ArchiveError
-from hierapp.utils.file_validation import IMAGE_FORMATS, check_image, refuse_pickle
+from hierapp.utils.file_validation import IMAGE_FORMATS, MOST_SIDE, check_image, decoded, refuse_pickle
 from tests import strategies as profile  # noqa: F401 - no deadline
 
 MOST = 1_000_000
@@ -75,6 +75,33 @@ def test_a_picture_of_more_pixels_than_allowed_is_refused(tmp_path):
     file.write_bytes(picture("PNG", (40, 30)))
     check_image(file, 1200)
     assert "more than 1,199 pixels" in told(check_image, file, 1199)
+
+
+def test_a_picture_of_a_long_side_is_refused_before_it_is_decoded(tmp_path):
+    """1 x 49,000,000 pixels are within the usual limit, and took 2.9 GB."""
+    file = tmp_path / "long.png"
+    Image.new("1", (1, MOST_SIDE)).save(file)
+    check_image(file, MOST)
+    Image.new("1", (1, MOST_SIDE + 1)).save(file)
+    assert "a side of 30,001 pixels" in told(check_image, file, MOST)
+
+
+def test_too_little_memory_is_told_as_such(tmp_path, monkeypatch):
+    file = tmp_path / "picture.png"
+    file.write_bytes(picture("PNG"))
+
+    def load(image):
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    assert "takes more memory than there is" in told(check_image, file, MOST)
+
+
+def test_a_large_jpeg_is_made_smaller_while_it_is_decoded(tmp_path):
+    file = tmp_path / "picture"
+    file.write_bytes(picture("JPEG", (800, 640)))
+    with decoded(file, MOST, least=150) as small, decoded(file, MOST) as whole:
+        assert (small.size, whole.size) == ((200, 160), (800, 640))
 
 
 @pytest.mark.parametrize("side", [10_000, 30_000, 2**31 - 1])

@@ -6,7 +6,6 @@ Memory holds one picture and the data for the report; pixels are written to disk
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from hierapp.data.imports.report import NAMED, Report
 from hierapp.data.imports.sources import Picture, Source
 from hierapp.errors import ArchiveError, DatasetError, short
 from hierapp.trees import formats as tree_formats, suggest
-from hierapp.utils import archives
+from hierapp.utils import archives, parts
 from hierapp.utils.archives import Limits
 from hierapp.utils.disk import disk_of
 
@@ -68,7 +67,7 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
         report.break_off(file, f"{why[0].upper()}{why[1:]}.")
     pass_ = _Pass(found, options, folder / "pixels", report)
     pass_.read(progress)
-    shutil.rmtree(unpacked, ignore_errors=True)
+    parts.remove(unpacked)
     progress(len(found.pictures), len(found.pictures), "Writing")
     pass_.write(folder)
     return report

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,13 +24,13 @@ from hierapp.data.imports.options import Options
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, HierappError, one_line
 from hierapp.trees import LabelTree, formats as tree_formats
-from hierapp.utils import processes
+from hierapp.utils import parts, processes
 from hierapp.utils.disk import disk_of, in_words
 
 PREFIX, SIDE_FILE = ".stage-", "import"
 REQUEST, UPLOAD, BUILT, PART = "request.json", "upload", "set", "part"
 STARTING, FAILED = "Starting", "Failed"
-MOST_JOBS = 20
+MOST_JOBS = 20  # of a person; those without a login count as one
 KEPT_SECONDS = 24 * 3600.0
 LEAST_FREE = 200 * 2**20
 
@@ -86,8 +85,8 @@ def begin(request: Request, upload: bytes | memoryview | None = None, folder: Pa
     if request.path is not None and not Path(request.path).exists():
         raise DatasetError(f"There is no file or folder {one_line(request.path)} on this machine; check the path.")
     own = store.own_folder(root)
-    if len(list(own.glob(f"{PREFIX}*"))) >= MOST_JOBS:
-        raise DatasetError(f"{MOST_JOBS} imports wait to be finished or discarded here; do so with some first.")
+    if _waiting(own, request.owner) >= MOST_JOBS:
+        raise DatasetError(f"{MOST_JOBS} of your imports wait to be finished or discarded; do so with some first.")
     disk = disk_of(own)
     if disk is not None and disk.free < LEAST_FREE + len(upload or b""):
         raise DatasetError(
@@ -101,7 +100,7 @@ def begin(request: Request, upload: bytes | memoryview | None = None, folder: Pa
             (job / UPLOAD).write_bytes(upload)
         (job / REQUEST).write_text(json.dumps(asdict(request)), encoding="utf-8")
     except OSError as error:
-        shutil.rmtree(job, ignore_errors=True)
+        parts.remove(job)
         raise unwritable(root, error) from None
     return token
 
@@ -148,7 +147,7 @@ def work(
             except OSError as error:
                 raise unwritable(root, error) from error
         except BaseException as error:
-            shutil.rmtree(job / PART, ignore_errors=True)
+            parts.remove(job / PART)
             (job / UPLOAD).unlink(missing_ok=True)
             with suppress(OSError):
                 why = str(error) if isinstance(error, HierappError) else _unexpected(error)
@@ -192,17 +191,20 @@ def discard(token: str, folder: Path | str | None = None) -> None:
         record = download_lock.read_record(job, SIDE_FILE)
         if record is not None and (download_lock.is_locked(job, SIDE_FILE) or record.what == STARTING):
             processes.kill(record.process, job)
-        shutil.rmtree(job, ignore_errors=True)
+        parts.remove(job)
 
 
 def clean(folder: Path | str | None = None) -> None:
-    """Remove imports that are over a day old and not running, and the remains of interrupted deletions."""
+    """Remove imports that are over a day old and not running, and the remains of interrupted deletions.
+
+    What cannot be removed stays, and is named in the log.
+    """
     own = store.own_folder(root_of(folder))
     for left in own.glob(".*-*"):
         with suppress(OSError):
             old = time.time() - left.stat().st_mtime > KEPT_SECONDS
             if left.name.startswith(".gone-") or (old and not download_lock.is_locked(left, SIDE_FILE)):
-                shutil.rmtree(left, ignore_errors=True)
+                parts.remove(left)
 
 
 def root_of(folder: Path | str | None) -> Path:
@@ -216,6 +218,15 @@ def job_folder(token: str, root: Path) -> Path:
     if not re.fullmatch("[0-9a-f]{16}", token) or not job.is_dir():
         raise DatasetError("This import was finished or discarded meanwhile; begin another one.")
     return job
+
+
+def _waiting(own: Path, owner: str | None) -> int:
+    """Return how many imports of a person wait; folders without a valid request are nobody's."""
+    count = 0
+    for job in own.glob(f"{PREFIX}*"):
+        with suppress(DatasetError):
+            count += _request(job).owner == owner
+    return count
 
 
 def _request(job: Path) -> Request:

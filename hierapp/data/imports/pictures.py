@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.data.images import in_colours, middle
+from hierapp.data.images import SHARPNESS, middle, shrunk
 from hierapp.data.imports.options import MOST_PIXELS
 from hierapp.errors import ArchiveError, one_line
 from hierapp.utils.file_validation import decoded
 
+ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF: these are turned by a quarter
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 
 
@@ -26,7 +27,8 @@ class Square:
         grey: whether the file has no colours.
         mode: Pillow's mode of the file.
         size: the file's (width, height), upright.
-        content: hash of the pixels before cropping and resizing; equal for two files with the same picture.
+        content: hash of the pixels before cropping and resizing; equal for two files with the same picture, unless it
+            is large and only one of the two is turned by EXIF data.
     """
 
     pixels: NDArray[np.uint8]
@@ -44,16 +46,17 @@ def read(file: Path, side: int) -> Square:
     Raises:
         ArchiveError: if it cannot be read or has too many pixels.
     """
+    least = SHARPNESS * side
     with decoded(file, MOST_PIXELS) as image:
         mode = image.mode
         try:
-            colours = in_colours(image)
-            # Fewer and larger steps than Image.tobytes; the size distinguishes 2 x 3 from 3 x 2.
-            content = hashlib.blake2b(repr(colours.size).encode(), digest_size=16)
-            content.update(np.ascontiguousarray(colours).data)
-            fitted = middle(colours, side, side)
+            turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+            size = (image.height, image.width) if turned else image.size
+            # The size distinguishes 2 x 3 from 3 x 2.
+            content = hashlib.blake2b(repr(size).encode(), digest_size=16)
+            fitted = middle(shrunk(image, least, content.update), side, side)
         except Exception as error:  # Pillow raises any type on unusual palettes and damaged EXIF data
             raise ArchiveError(
                 f"The picture {one_line(file.name)} cannot be turned into colours; convert it or leave it out."
             ) from error
-    return Square(np.asarray(fitted), mode in GREY, mode, colours.size, content.digest())
+    return Square(np.asarray(fitted), mode in GREY, mode, size, content.digest())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from hierapp.execution.recorder import say
 from hierapp.execution.worker import work
 from hierapp.runs import Run
 from hierapp.runs.states import State
-from hierapp.utils import processes
+from hierapp.utils import parts, processes
 
 FOLDERS = "hierapp-run-"
 
@@ -187,7 +186,7 @@ def own_folder() -> Iterator[Path]:
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
         with suppress(OSError), (left / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
+            parts.remove(left)
     # The folder is renamed only once it is locked: otherwise another worker would remove it as a leftover.
     folder = Path(tempfile.mkdtemp(prefix="hierapp-new-"))
     with (folder / "lock").open("a") as lock:
@@ -196,4 +195,4 @@ def own_folder() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            parts.remove(folder)

@@ -25,7 +25,7 @@ from hierapp.runs import Store, data_deletion
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
-from tests.data.imports.conftest import classes, odd_lot, pack, write
+from tests.data.imports.conftest import classes, noise, odd_lot, pack, write
 
 
 def imported(source: Path, owner: str | None = None, **options: object) -> str:
@@ -207,7 +207,7 @@ def test_what_cannot_begin_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(import_job, "MOST_JOBS", 1)
     import_job.begin(Request("x", Options()), b"x")
-    with pytest.raises(DatasetError, match="1 imports wait"):
+    with pytest.raises(DatasetError, match="1 of your imports wait"):
         import_job.begin(Request("x", Options()), b"x")
 
 
@@ -386,3 +386,46 @@ def test_a_set_that_is_being_downloaded_is_not_deleted(tiny_cifar, data):
         download_lock.Record.now(1, 2, "Downloading").write(data, "cifar10")
         with pytest.raises(DatasetError, match="is being downloaded"):
             data_deletion.delete("cifar10", Store())
+
+
+def deep_folder(top: Path) -> Path:
+    """A folder in which others lie deeper than Python's recursion and longer than a path may be."""
+    top.mkdir(parents=True)
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(1_500):
+        os.mkdir("folder", dir_fd=here)
+        inner = os.open("folder", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    return top
+
+
+def test_a_stage_with_deep_folders_hinders_no_import_a_day_later(tmp_path, data):
+    source = write(tmp_path / "source", classes())
+    old = time.time() - 2 * import_job.KEPT_SECONDS
+    stage = deep_folder(data / "own" / f"{import_job.PREFIX}{'0' * 16}")
+    os.utime(stage, (old, old))
+    imported(source)
+    assert not stage.exists()
+
+
+def test_a_zip_with_deep_folders_fails_in_a_sentence_and_leaves_no_file(tmp_path, data):
+    files = {f"{'d/' * 1_000}a.png": noise(0), **classes()}
+    token = import_job.begin(Request("deep.zip", Options()), pack(tmp_path / "deep.zip", files).read_bytes())
+    with pytest.raises(ArchiveError, match="1,001 folders deep"):
+        import_job.work(token)
+    assert "1,001 folders deep" in (import_job.status(token).error or "")
+    assert not list((data / "own").glob(f"{import_job.PREFIX}*/{import_job.PART}"))
+    import_job.discard(token)
+    assert own_files(data) == []
+
+
+def test_the_waiting_imports_of_one_person_take_no_place_of_another(tmp_path, data):
+    source = str(write(tmp_path / "source", classes(1)))
+    for _ in range(import_job.MOST_JOBS):
+        import_job.begin(Request("source", Options(), source, "ada@x.edu"))
+    with pytest.raises(DatasetError, match="20 of your imports wait"):
+        import_job.begin(Request("source", Options(), source, "ada@x.edu"))
+    for owner in ("bob@x.edu", None):
+        import_job.begin(Request("source", Options(), source, owner))
