@@ -28,10 +28,12 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     convert.add_argument("out", metavar="OUT")
     for each in (check, draw, convert):
         each.add_argument(
-            "--as", dest="read_as", metavar="READING", help="how to read a file that can be read in several ways"
+            "--as", dest="read_as", metavar="READING", help="how to read a file that has several readings"
         )
         each.add_argument(
-            "--disambiguate", action="store_true", help="name nodes of one name by their parents, as `other (animal)`"
+            "--disambiguate",
+            action="store_true",
+            help="add parents to the names of nodes with the same name, as in `other (animal)`",
         )
 
 

@@ -148,13 +148,13 @@ def read(file: File, path: Path, name: str) -> bytes:
         content = b""
     except OSError as error:
         raise DatasetError(
-            f"The file {path} of the data set {name!r} cannot be read ({error.strerror}); get it again:"
+            f"The file {path} of the data set {name!r} cannot be read ({error.strerror}); download it again:"
             f" {how_to_get(name)}."
         ) from error
     if _md5(content).hexdigest() != file.md5:
         raise DatasetError(
-            f"The file {path} of the data set {name!r} is broken (its MD5 is not the published one); getting it again"
-            f" mends it: {how_to_get(name)}."
+            f"The file {path} of the data set {name!r} is broken (its MD5 is not the published one); download it again:"
+            f" {how_to_get(name)}."
         )
     return content
 

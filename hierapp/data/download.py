@@ -121,7 +121,7 @@ def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
     running = locked or (record.what == STARTING and processes.alive(record.process, root))
     if ready and not running:
         return None
-    error = None if running else record.error or f"The download of {name} was interrupted; get it again."
+    error = None if running else record.error or f"The download of {name} was interrupted; start it again."
     return Progress(record.done, record.total, record.what, running, error)
 
 
@@ -133,7 +133,7 @@ def _root(folder: Path | str | None) -> Path:
 def _downloadable(name: str, root: Path) -> Dataset:
     dataset = registry.find(name, root)
     if dataset.own:
-        raise DatasetError(f"{name} is a data set of your own, which is nowhere to be downloaded; import it again.")
+        raise DatasetError(f"{name} is an imported data set, which cannot be downloaded; import it again.")
     return dataset
 
 
@@ -148,8 +148,8 @@ def _write_errors(dataset: Dataset, root: Path) -> Iterator[None]:
     except OSError as error:
         needed = sum(file.size for file in (*dataset.archives, *dataset.files)) / 1e6
         raise DatasetError(
-            f"Cannot write {dataset.title} to the data folder {root} ({error.strerror or error}); make it a folder that"
-            f" can be written, with {needed:,.0f} MB free, or set HIERAPP_DATA to another."
+            f"Cannot write {dataset.title} to the data folder {root} ({error.strerror or error}); make it writable,"
+            f" with {needed:,.0f} MB free, or set HIERAPP_DATA to another folder."
         ) from error
 
 
@@ -172,7 +172,9 @@ def _mend(dataset: Dataset, root: Path, report: Report) -> list[Path]:
         try:
             box = fetch(dataset, root, Path(aside), report)
         except DatasetError as error:
-            told = "".join(f"; what was there is not the published file and is called {path} now" for path in renamed)
+            told = "".join(
+                f"; the previous file is not the published one and was renamed to {path}" for path in renamed
+            )
             raise DatasetError(f"{str(error).removesuffix('.')}{told}.") from None
         for file in dataset.files:
             (root / file.path).parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ class ImageSet:
             )
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             raise DatasetError(
-                f"Expected {len(images)} labels as an int64 tensor, one an image, but got {labels.dtype}"
+                f"Expected {len(images)} labels as an int64 tensor, one per image, but got {labels.dtype}"
                 f" {list(labels.shape)}."
             )
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.class_names):
@@ -83,9 +83,11 @@ def split(labels: ArrayLike, fraction: float = 0.2, seed: int = 0) -> tuple[Ints
     """
     values = np.asarray(labels)
     if not 0 <= fraction < 1:
-        raise ConfigError(f"The validation part's share is {fraction}; give a number of at least 0 and below 1.")
+        raise ConfigError(f"Expected the share of validation images to be at least 0 and below 1 but got {fraction}.")
     if values.ndim != 1 or (len(values) and not np.issubdtype(values.dtype, np.integer)):
-        raise ConfigError(f"Expected the labels as one row of whole numbers but got {values.dtype} {values.shape}.")
+        raise ConfigError(
+            f"Expected the labels as a one-dimensional array of integers but got {values.dtype} {values.shape}."
+        )
     _, of_class, counts = np.unique(values, return_inverse=True, return_counts=True)
     quotas = _quotas(counts, fraction)
     generator = np.random.default_rng(seed)

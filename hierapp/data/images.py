@@ -51,9 +51,7 @@ def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
             try:
                 small = middle(shrunk(opened, least), width, height)
             except Exception as error:
-                raise ArchiveError(
-                    f"The picture {one_line(name)} cannot be read in colours; convert it to PNG."
-                ) from error
+                raise ArchiveError(f"The image {one_line(name)} cannot be converted to RGB; save it as PNG.") from error
     pixels = np.asarray(small if channels == 3 else small.convert("L"), np.uint8)
     return pixels.reshape(height, width, channels).copy()
 

@@ -27,7 +27,7 @@ STALL_SECONDS = 60.0
 
 Report = Callable[[int, str], None]
 
-_NOT_PUBLISHED = "what came was cut short or is not the published file"
+_NOT_PUBLISHED = "the downloaded file is truncated or not the published one"
 # Errors from the network, a server, a truncated archive or apt; any other error is a bug in hierapp.
 _FAILURES = (OSError, RuntimeError, HTTPException, EOFError, zlib.error, subprocess.SubprocessError)
 
@@ -67,8 +67,8 @@ def fetch(dataset: Dataset, root: Path, aside: Path, report: Report) -> Path:
         reasons.append(_NOT_PUBLISHED)
     names = ", ".join(archive.path for archive in dataset.archives)
     raise DatasetError(
-        f"Could not download {dataset.name}: {'; '.join(reasons)}; check the network and get it again, or put {names}"
-        f" into {root} and get it again."
+        f"Could not download {dataset.name}: {'; '.join(reasons)}; check the network and start the download again, or"
+        f" put {names} into {root} and start it again."
     )
 
 
@@ -167,7 +167,7 @@ def _watch(work: Callable[[], None], done: Callable[[], int], dataset: Dataset, 
         if now != before:
             before, since = now, time.monotonic()
         elif now < dataset.download_bytes and time.monotonic() - since > STALL_SECONDS:
-            raise _WayFailedError(f"nothing came for {STALL_SECONDS:.0f} seconds")
+            raise _WayFailedError(f"no data for {STALL_SECONDS:.0f} seconds")
         report(now, f"{'Downloading' if now < dataset.download_bytes else 'Unpacking'} {dataset.title}")
         thread.join(POLL_SECONDS)
     for error in raised:

@@ -197,14 +197,14 @@ def status(name: str, folder: Path | str | None = None) -> Status:
     dataset = find(name, folder)
     places = dataset.places(_data_folder(folder))
     if not places:
-        return Status("ready", "Comes with scikit-learn.")
+        return Status("ready", "Included in scikit-learn.")
     sizes = {file: size_on_disk(file, path) for file, path in places.items()}
     if all(size is None for size in sizes.values()) and not dataset.own:
         return Status("absent", f"{dataset.title} is not on this machine; to get it, {how_to_get(name)}.")
     for file, size in sizes.items():
         if size != file.size:
             fault = "is missing" if size is None else f"has {size:,} bytes instead of {file.size:,}"
-            mend = how_to_mend(dataset) if dataset.own else f"getting it again mends it: {how_to_get(name)}"
+            mend = how_to_mend(dataset) if dataset.own else f"download it again: {how_to_get(name)}"
             return Status("broken", f"{dataset.title} is broken: {places[file]} {fault}; {mend}.")
     return Status("ready", f"Ready in {next(iter(places.values())).parent}.")
 
@@ -240,7 +240,7 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
     if len(images) != expected or len(labels) != expected:
         raise DatasetError(
             f"The {part} part of {name!r} has {len(images)} images and {len(labels)} labels instead of {expected};"
-            f" {'' if dataset.own else 'get it again: '}{how_to_mend(dataset)}."
+            f" {'' if dataset.own else 'download it again: '}{how_to_mend(dataset)}."
         )
     return images, labels
 

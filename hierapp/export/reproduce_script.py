@@ -101,7 +101,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
     config = RunConfig.make(**values)
     if ContentHashes(**recorded["content"]).differ(datasets.content_hashes(config.data)):
         raise DatasetError(
-            f"The data set {config.data!r} here has other content than the one that run {folder.name} was trained on;"
+            f"The data set {config.data!r} differs from the one that run {folder.name} was trained on;"
             " give the folder of the right one by --data."
         )
     tree = LabelTree.load(folder / "tree.json")

@@ -108,7 +108,7 @@ _SAID = ("lesson", "step", "space", "loss", "decoder")
 
 def _read(file: Path) -> tuple[State, str]:
     def broken(why: str) -> StoreError:
-        return StoreError(f"The saved view {one_line(file.stem)!r} is broken ({why}); it is left as it is.")
+        return StoreError(f"The saved view {one_line(file.stem)!r} is broken ({why}); it was left unchanged.")
 
     content = _bytes(file)
     if content is None:

@@ -36,7 +36,7 @@ EXCLUDED = ("data", "*.zip", "launcher.lock", "launcher.log", "store.version-*.s
 # Only these files are compressed: weights do not become smaller, and stored files are fast to read and write.
 PACKED = (".sqlite", ".json", ".jsonl", ".txt", ".log", ".csv")
 _FIRST_NAMES = ["trees", "drafts", "similarities", "searches"]  # of backups that do not list their names
-INTERRUPTED = "The run was going on when the backup was made that was brought back; resume it to go on."
+INTERRUPTED = "The run was running when the restored backup was made; resume it to continue."
 
 
 def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
@@ -57,7 +57,7 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
     home = home or paths.home()
     names = _included(home)
     if not names and not (home / STORE).exists():
-        raise StoreError(f"There is nothing to back up in {home}; set HIERAPP_HOME to the folder that has a store.")
+        raise StoreError(f"There is nothing to back up in {home}; set HIERAPP_HOME to a folder with a store.")
     with as_store_error(f"The backup cannot be written to {file.parent}"), staging_dir(file) as folder:
         store, side = folder / STORE, folder / "backup.zip"
         runs = _copy_store(home / STORE, store)
@@ -192,7 +192,7 @@ def _checked(name: str) -> str:
     try:
         archives.safe_parts(name)
     except Refused:
-        raise StoreError(f"The file {name!a} has a name that a backup cannot hold; rename it.") from None
+        raise StoreError(f"The file {name!a} has a name that a backup cannot store; rename it.") from None
     return name
 
 
@@ -222,7 +222,7 @@ def _about(side: Path, name: str) -> dict[str, Any]:
         known = False
     # SQLite would read a write-ahead log next to the store as part of it.
     if not known or not {ABOUT, STORE} <= (inside := {path.name for path in side.iterdir()}):
-        raise StoreError(f"The archive {name} is no backup of hierapp; choose a file that `store backup` wrote.")
+        raise StoreError(f"The archive {name} is not a backup of hierapp; choose a file that `store backup` wrote.")
     names = about.get("names", _FIRST_NAMES)
     known = isinstance(names, list) and not any(map(is_excluded, map(str, names)))
     if about["format"] > FORMAT or not known or inside - {ABOUT, STORE, RUNS, *map(str, names)}:
@@ -245,7 +245,7 @@ def _refuse_full(home: Path) -> None:
     full = [*home.glob(f"{STORE}*"), *(home / name for name in _included(home) if _holds_something(home / name))]
     if full:
         raise StoreError(
-            f"There is {full[0].name} in {home} already; move it away, or set HIERAPP_HOME to a folder without a store."
+            f"{full[0].name} already exists in {home}; move it away, or set HIERAPP_HOME to a folder without a store."
         )
 
 

@@ -62,8 +62,8 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             if self._is_full(error):
                 raise DiskFull(
-                    f"The disk with {self.folder} is full, so that nothing can be stored; make room, and runs go on by"
-                    " themselves."
+                    f"The disk with {self.folder} is full, so nothing can be stored; free some space, and the runs"
+                    " continue."
                 ) from error
             raise StoreError(
                 f"The store in {self.folder} cannot be written ({_reason(error)}); make the folder writable or set"
@@ -84,8 +84,8 @@ class Database:
                 db.execute("ROLLBACK")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
-                f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, bring back a backup"
-                " with `python -m hierapp store restore`, or set HIERAPP_HOME to another folder."
+                f"The store in {self.folder} cannot be read ({_reason(error)}); check the folder, restore a backup with"
+                " `python -m hierapp store restore`, or set HIERAPP_HOME to another folder."
             ) from error
 
     def _check_place(self) -> None:

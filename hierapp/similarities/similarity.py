@@ -42,7 +42,7 @@ class Similarity:
         if not all(classes):
             raise ConfigError("A class of the similarity has an empty name; give each class a name.")
         if twice := sorted(name for name, times in Counter(classes).items() if times > 1):
-            raise ConfigError(f"The similarity has classes that stand there twice: {some(twice)}; name each once.")
+            raise ConfigError(f"The similarity has duplicate classes: {some(twice)}; name each class once.")
         return cls(tuple(classes), checked(matrix, len(classes)))
 
     def over(self, classes: Sequence[str]) -> Matrix:
@@ -60,12 +60,12 @@ class Similarity:
         wanted = set(classes)
         if missing := [name for name in classes if name not in place]:
             raise ConfigError(
-                f"The similarity has no row for {some(missing)}; it must be over the very classes of the data set."
+                f"The similarity has no row for {some(missing)}; it must have exactly the classes of the data set."
             )
         if unknown := [name for name in self.classes if name not in wanted]:
             raise ConfigError(
-                f"The similarity knows {some(unknown)}, which the data set does not; it must be over the very classes"
-                " of the data set."
+                f"The similarity has {some(unknown)}, which the data set does not have; it must have exactly the"
+                " classes of the data set."
             )
         order = [place[name] for name in classes]
         return self.matrix[np.ix_(order, order)]
@@ -92,7 +92,7 @@ def ordinal(classes: int, ratio: float) -> Matrix:
 def checked_ratio(ratio: float) -> float:
     """Return the ratio of ordinal classes; raise a ConfigError if it is invalid: with 1 all classes would be equal."""
     if not 0.0 <= ratio < 1.0:
-        raise ConfigError(f"Expected a ratio of ordinal classes of at least 0 and below 1 but got {ratio:g}.")
+        raise ConfigError(f"Expected a ratio of at least 0 and below 1 for ordinal classes but got {ratio:g}.")
     return float(ratio)
 
 
@@ -119,7 +119,9 @@ def cosine(embeddings: ArrayLike) -> Matrix:
     rows = np.asarray(embeddings, np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
-        raise ConfigError("An embedding has no direction, being all 0 or not finite; use another model or other names.")
+        raise ConfigError(
+            "An embedding has no direction, because it is all 0 or not finite; use another model or other names."
+        )
     unit = rows / lengths
     cosines: Matrix = np.clip(unit @ unit.T, 0.0, 1.0)
     np.fill_diagonal(cosines, 1.0)
@@ -138,7 +140,7 @@ def bounded(similarity: Matrix, lower_bound: float) -> Matrix:
 def checked_bound(lower_bound: float) -> float:
     """Return the lower bound; raise a ConfigError if it is invalid: with 1 no class would be similar to another."""
     if not lower_bound < 1.0:
-        raise ConfigError(f"Expected a lower bound of similarities below 1 but got {lower_bound:g}.")
+        raise ConfigError(f"Expected a lower bound below 1 but got {lower_bound:g}.")
     return lower_bound
 
 
@@ -168,20 +170,26 @@ def checked(similarity: ArrayLike, classes: int) -> Matrix:
     try:
         matrix = np.asarray(similarity, np.float64)
     except (TypeError, ValueError):
-        raise ConfigError("The similarity matrix holds what is no number; give numbers from 0 to 1.") from None
+        raise ConfigError(
+            "The similarity matrix contains a value that is not a number; give numbers from 0 to 1."
+        ) from None
     if matrix.shape != (classes, classes):
         raise ConfigError(
-            f"Expected a similarity matrix of shape [{classes}, {classes}], a row per leaf, but got"
+            f"Expected a similarity matrix of shape [{classes}, {classes}], one row per leaf, but got"
             f" {list(matrix.shape)}."
         )
     if not ((matrix >= -1 - ROUNDING) & (matrix <= 1 + ROUNDING)).all():
-        raise ConfigError("The similarity matrix has entries outside 0 to 1; scale them.")
+        raise ConfigError("The similarity matrix has entries outside 0 to 1; rescale them.")
     if not np.allclose(np.diag(matrix), 1.0):
-        raise ConfigError("The similarity matrix has a diagonal besides 1; each class is wholly like itself.")
+        raise ConfigError(
+            "The similarity matrix has diagonal entries other than 1; the similarity of a class to itself is 1."
+        )
     if negative := clipping_note(matrix):
         warnings.warn(negative, DataWarning, stacklevel=3)
     matrix = matrix.clip(0.0, 1.0)
     np.fill_diagonal(matrix, 1.0)
     if classes > 1 and (matrix == 1.0).all():
-        raise ConfigError("The similarity matrix is all ones, so that SimLoss is 0 for any output; tell classes apart.")
+        raise ConfigError(
+            "The similarity matrix is all ones, so SimLoss is 0 for any output; use lower values for different classes."
+        )
     return matrix

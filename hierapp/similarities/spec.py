@@ -34,7 +34,7 @@ def canonical(spec: object) -> str:
         return text
     raise ConfigError(
         "Expected the similarity of simloss to be tree, ordinal:R with R of at least 0 and below 1 as in ordinal:0.5,"
-        f" or the name of a kept one, but got {spec!r}."
+        f" or the name of a saved one, but got {spec!r}."
     )
 
 

@@ -111,11 +111,15 @@ def of_adjacency(matrix: ArrayLike, names: Sequence[str]) -> Nodes:
     """
     values = np.asarray(matrix)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
-        raise TreeError(f"The adjacency matrix has shape {list(values.shape)}; it must be square, a row per node.")
+        raise TreeError(
+            f"The adjacency matrix has shape {list(values.shape)}; it must be square, with one row per node."
+        )
     if values.shape[0] != len(names):
-        raise TreeError(f"The adjacency matrix has {values.shape[0]} rows but {len(names)} names; give one each.")
+        raise TreeError(
+            f"The adjacency matrix has {values.shape[0]} rows but {len(names)} names; give one name per row."
+        )
     if not np.isin(values, (0, 1)).all():
-        raise TreeError("The adjacency matrix holds values besides 0 and 1; write 1 where the column is a child.")
+        raise TreeError("The adjacency matrix contains values other than 0 and 1; write 1 where the column is a child.")
     children, parents = np.nonzero(values.T)
     several = np.flatnonzero(np.bincount(children, minlength=len(names)) > 1)
     if len(several):

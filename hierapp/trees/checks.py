@@ -19,7 +19,7 @@ def check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
     The names are as `name_of` returns them.
     """
     if parents.shape != (len(names),) or (len(names) and not np.issubdtype(parents.dtype, np.integer)):
-        raise TreeError(f"Expected one whole number per node as parents but got shape {list(parents.shape)}.")
+        raise TreeError(f"Expected one integer per node as parents but got shape {list(parents.shape)}.")
     if len(names) < 2:
         raise TreeError("The tree has no leaf; it needs a root and at least one node below it.")
     if parents.min() < -1 or parents.max() >= len(names):
@@ -29,7 +29,7 @@ def check_vectors(names: Sequence[str], parents: NDArray[Any]) -> None:
     try:
         "".join(names).encode()
     except UnicodeEncodeError:
-        raise TreeError("A node's name holds half of a surrogate pair, which is no text; write it anew.") from None
+        raise TreeError("A node's name contains an unpaired surrogate character; enter the name again.") from None
     if len(set(names)) < len(names):
         raise duplicates_error(names, parents.tolist())
 
@@ -39,7 +39,8 @@ def preorder(names: Sequence[str], parents: NDArray[Any]) -> list[int]:
     roots = np.flatnonzero(parents < 0).tolist()
     if len(roots) > 1:
         raise TreeError(
-            f"The nodes {some([names[i] for i in roots])} are all roots; a tree has one: join them under one parent."
+            f"The nodes {some([names[i] for i in roots])} are all roots, but a tree has one root; put them under one"
+            " parent."
         )
     children: list[list[int]] = [[] for _ in names]
     for node, parent in enumerate(parents.tolist()):

@@ -53,7 +53,7 @@ def compare(first: LabelTree, second: LabelTree, distance: DistanceKind = "lca-d
     in_first, in_second = set(first.leaves), set(second.leaves)
     classes = tuple(name for name in first.leaves if name in in_second)
     if not 2 <= len(classes) <= 2000:
-        raise TreeError(f"The trees have {len(classes)} classes in common; they can be compared over 2 to 2,000.")
+        raise TreeError(f"The trees have {len(classes)} classes in common; expected 2 to 2,000 to compare them.")
     before, after = (_distances(tree, classes, distance) for tree in (first, second))
     change = after - before
     one, other = np.triu_indices(len(classes), 1)

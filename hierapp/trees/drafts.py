@@ -23,7 +23,7 @@ from hierapp.trees.tree import LabelTree
 from hierapp.utils import files
 
 REBASED = "This draft was also changed elsewhere; your edit was made on its newest state."
-_UNSEEN = "This draft was also changed elsewhere, so that nothing was {}; look at its newest state and try again."
+_UNSEEN = "This draft was also changed elsewhere, so nothing was {}; check its current state and try again."
 
 
 @dataclass
@@ -260,8 +260,8 @@ _LONGEST_EDITOR = 32
 
 def _unwritable(file: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"The draft cannot be kept in {file.parent} ({error.strerror or error}); make room or set"
-        " HIERAPP_HOME to a folder that can be written."
+        f"The draft cannot be saved in {file.parent} ({error.strerror or error}); free some space or set HIERAPP_HOME"
+        " to a writable folder."
     )
 
 

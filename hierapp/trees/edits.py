@@ -29,7 +29,7 @@ def add(tree: LabelTree, parent: str, name: str, at: int | None = None) -> Label
     name = name_of(name)
     _known(tree, parent)
     if name in tree.nodes:
-        raise TreeError(f"There is a node {short(name)} already; give the new one another name.")
+        raise TreeError(f"A node {short(name)} already exists; choose another name.")
     below = children_of(tree)
     below[parent].insert(_place(at, below[parent]), name)
     return _made(tree.nodes[0], below | {name: []})
@@ -50,7 +50,7 @@ def rename(tree: LabelTree, node: str, name: str) -> LabelTree:
     if name == node:
         return tree
     if name in tree.nodes:
-        raise TreeError(f"There is a node {short(name)} already; give {short(node)} another name.")
+        raise TreeError(f"A node {short(name)} already exists; choose another name for {short(node)}.")
     return LabelTree([name if each == node else each for each in tree.nodes], tree.parents)
 
 
@@ -99,7 +99,7 @@ def move(tree: LabelTree, nodes: Sequence[str], parent: str, at: int | None = No
     for node in moved:
         if parent in _subtree(below, node):
             where = "itself" if parent == node else f"{short(parent)}, which is below it"
-            raise TreeError(f"{short(node)} cannot go under {where}; choose a node outside its subtree.")
+            raise TreeError(f"{short(node)} cannot be moved under {where}; choose a node outside its subtree.")
     place = _place(at, below[parent])
     before = [child for child in below[parent][:place] if child not in moved]
     after = [child for child in below[parent][place:] if child not in moved]
@@ -147,7 +147,7 @@ def promote(tree: LabelTree, nodes: Sequence[str]) -> LabelTree:
         parent = _parent(below, node)
         above = _parent(below, parent) if parent else None
         if parent is None or above is None:
-            raise TreeError(f"{short(node)} stands below the root already; it cannot go further up.")
+            raise TreeError(f"{short(node)} is already a child of the root; it cannot be moved up.")
         below[parent].remove(node)
         below[above].insert(below[above].index(parent) + 1, node)
     return _made(tree.nodes[0], below)
@@ -168,7 +168,7 @@ def collapse(tree: LabelTree, node: str) -> LabelTree:
     below = children_of(tree)
     inner = [each for each in _subtree(below, node) if below[each]]
     if len(inner) <= 1:
-        raise TreeError(f"{short(node)} has no inner node below it; there is nothing to collapse.")
+        raise TreeError(f"{short(node)} has no internal node below it; there is nothing to collapse.")
     leaves = [each for each in _subtree(below, node) if not below[each]]
     for each in inner[1:]:
         del below[each]
@@ -192,7 +192,7 @@ def group(tree: LabelTree, nodes: Sequence[str], name: str) -> LabelTree:
     if not nodes:
         raise TreeError("No node is chosen; choose siblings to group.")
     if name in tree.nodes:
-        raise TreeError(f"There is a node {short(name)} already; give the group another name.")
+        raise TreeError(f"A node {short(name)} already exists; choose another name for the group.")
     below = children_of(tree)
     parents = {_parent(below, node) for node in nodes}
     if len(parents) > 1:
@@ -232,7 +232,7 @@ def apply(tree: LabelTree, operation: str, arguments: Mapping[str, Any]) -> Labe
     try:
         return OPERATIONS[operation](tree, **arguments)
     except (TypeError, AttributeError):
-        raise TreeError(f"The edit {operation} cannot be done with {short(str(dict(arguments)))}.") from None
+        raise TreeError(f"The edit {operation} is not possible with {short(str(dict(arguments)))}.") from None
 
 
 def children_of(tree: LabelTree) -> Children:

@@ -106,7 +106,7 @@ def parse_bytes(data: bytes, file_name: str, read_as: str | None = None, disambi
     file_name = one_line(file_name)
     if len(data) > LARGEST_FILE:
         raise TreeError(
-            f"{file_name}: larger than {LARGEST_FILE // 1_000_000} MB, which no label tree needs; check the file."
+            f"{file_name}: larger than {LARGEST_FILE // 1_000_000} MB, the limit for label trees; check the file."
         )
     try:
         text = text_files.decode(data)
@@ -240,7 +240,8 @@ def of_name(file_name: str) -> TreeFormat:
         if file_name.lower().endswith(known.suffix):
             return known
     raise TreeError(
-        f"{file_name}: the suffix names no format of trees; use one of {', '.join(f.suffix for f in FORMATS.values())}."
+        f"{file_name}: the suffix does not belong to a tree format; use one of"
+        f" {', '.join(f.suffix for f in FORMATS.values())}."
     )
 
 

@@ -106,7 +106,7 @@ def from_confusion(confusion: ArrayLike, classes: Sequence[str]) -> LabelTree:
     counts = np.asarray(confusion, np.float64)
     if counts.shape != (len(classes), len(classes)):
         raise TreeError(
-            f"Expected a confusion matrix of {len(classes)} rows and columns, one a class, but got"
+            f"Expected a confusion matrix of {len(classes)} rows and columns, one per class, but got"
             f" {list(counts.shape)}."
         )
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -147,12 +147,14 @@ def from_classifier(file: Path, tree: LabelTree) -> LabelTree:
     try:
         weights = load_file(file)
     except (OSError, SafetensorError):
-        raise TreeError(f"The weights {file.name} of this run cannot be read; train it anew.") from None
+        raise TreeError(f"The weights {file.name} of this run cannot be read; train the run again.") from None
     matrices = [array for name, array in weights.items() if name.endswith("weight") and array.ndim == 2]
     rows = {len(tree.leaves): np.arange(len(tree.leaves)), len(tree.nodes) - 1: tree.leaf_nodes - 1}
     last = next((array for array in matrices[::-1] if len(array) in rows), None)
     if last is None:
-        raise TreeError("The network's last layer has no row for each class; induce the tree from mistakes instead.")
+        raise TreeError(
+            "The network's last layer does not have one row per class; induce the tree from mistakes instead."
+        )
     return from_weights(last[rows[len(last)]], tree.leaves)
 
 

@@ -42,9 +42,9 @@ def node_link(nodes: Any, links: Any, top: Mapping[str, Any]) -> Reading:
 
 def _node_link_nodes(nodes: Any, links: Any, top: Mapping[str, Any]) -> Nodes:
     if top.get("directed") is False:
-        raise TreeError("The graph is undirected; write a directed one with links from parent to child.")
+        raise TreeError("The graph is undirected; use a directed graph with links from parent to child.")
     if not isinstance(nodes, list) or not isinstance(links, list):
-        raise TreeError('Expected lists of "nodes" and "links"; write a graph as networkx does.')
+        raise TreeError('Expected lists of "nodes" and "links"; write the graph in the format of networkx.')
     ids: list[str] = []
     labels: list[str] = []
     for place, node in enumerate(nodes):
@@ -52,12 +52,12 @@ def _node_link_nodes(nodes: Any, links: Any, top: Mapping[str, Any]) -> Nodes:
         own = item.get("id", item.get("key"))
         label = next((item[key] for key in NAME_KEYS if key not in ("id", "key") and is_scalar(item.get(key))), own)
         if not is_scalar(label):
-            raise TreeError(f'Expected nodes with an "id" but got {short(node)}; give every node one.')
+            raise TreeError(f'Expected nodes with an "id" but got {short(node)}; give every node an id.')
         ids.append(name_of(own) if is_scalar(own) else str(place))  # without ids, d3 counts
         labels.append(name_of(label))
     if len(set(ids)) < len(ids):
         twice = next(each for each in ids if ids.count(each) > 1)
-        raise TreeError(f"The id {twice!r} is used twice; give every node an id of its own.")
+        raise TreeError(f"The id {twice!r} is used twice; give every node a unique id.")
     place_of = {each: place for place, each in enumerate(ids)}
     parents = [-1] * len(ids)
     for link in links:
@@ -79,13 +79,17 @@ def _ends(link: Any) -> tuple[Any, Any]:
                 return link[parent], link[child]
     elif isinstance(link, list) and len(link) in (2, 3):
         return link[0], link[1]
-    raise TreeError(f'Expected links with "source" and "target" but got {short(link)}; write a graph as networkx does.')
+    raise TreeError(
+        f'Expected links with "source" and "target" but got {short(link)}; write the graph in the format of networkx.'
+    )
 
 
 def _place(end: Any, place_of: Mapping[str, int], link: Any) -> int:
     place = place_of.get(name_of(end)) if is_scalar(end) else None
     if place is None:
-        raise TreeError(f"The link {short(link)} names no node by its id; give each node of a link among the nodes.")
+        raise TreeError(
+            f"The link {short(link)} contains an id that no node has; list each node of a link among the nodes."
+        )
     return place
 
 
@@ -123,7 +127,7 @@ def _coco_nodes(items: list[Any]) -> Nodes:
     pairs: list[tuple[str, str]] = []
     for item in items:
         if not isinstance(item, Mapping) or not is_scalar(item.get("name")):
-            raise TreeError(f'Expected a category with a "name" but got {short(item)}; give every category one.')
+            raise TreeError(f'Expected a category with a "name" but got {short(item)}; give every category a name.')
         group = item.get("supercategory")
         above = name_of(group) if is_scalar(group) else ""
         pairs.append(("" if above.casefold() in NO_GROUP else above, name_of(item["name"])))

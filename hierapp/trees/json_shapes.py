@@ -36,7 +36,7 @@ def parse(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise TreeError(f"Broken JSON in line {error.lineno}, column {error.colno}: {error.msg.lower()}.") from None
     except RecursionError:
-        raise TreeError(f"The JSON is nested too deep; expected a tree of at most {MOST_LEVELS} levels.") from None
+        raise TreeError(f"The JSON is nested too deeply; expected a tree of at most {MOST_LEVELS} levels.") from None
     except TreeError:
         raise
     except ValueError as error:  # a number with thousands of digits
@@ -49,7 +49,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # json.loads would keep the last one and lose the others.
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise TreeError(f"The name {twice!r} is used twice as a key of one object; give every node a name of its own.")
+        raise TreeError(f"The name {twice!r} is used twice as a key of one object; give every node a unique name.")
     return made
 
 

@@ -38,7 +38,7 @@ def nodes_of(rows: Sequence[Row]) -> Nodes:
             raise TreeError(f"Expected {len(header)} cells in line {line}, as in the first line, but got {len(row)}.")
         truths = [_truth(cell) for cell in row[1:]]
         if None in truths:
-            raise TreeError(f"Line {line} holds cells besides 0 and 1; write 1 where the column is a child.")
+            raise TreeError(f"Line {line} contains cells other than 0 and 1; write 1 where the column is a child.")
         values.append([bool(truth) for truth in truths])
     return of_adjacency(_in_order(names, body, values), names)
 
@@ -51,13 +51,13 @@ def _in_order(names: Sequence[str], body: Sequence[Row], values: list[list[bool]
     row_of: dict[str, list[bool]] = {}
     for (line, _), name, row in zip(body, own, values, strict=True):
         if name not in names:
-            raise TreeError(f"Line {line} is the row of {short(name)}, which the first line does not name.")
+            raise TreeError(f"Line {line} is the row of {short(name)}, which is not in the first line.")
         if name in row_of:
-            raise TreeError(f"Line {line} is another row of {name!r}; give each node one row.")
+            raise TreeError(f"Line {line} is a second row of {name!r}; give each node one row.")
         row_of[name] = row
     if missing := [name for name in names if name not in row_of]:
         raise TreeError(
-            f"Expected {len(names)} rows, one a name of the first line, but got {len(body)}: there is none for"
+            f"Expected {len(names)} rows, one per name in the first line, but got {len(body)}: there is no row for"
             f" {short(missing[0])}."
         )
     return [row_of[name] for name in names]

@@ -27,7 +27,7 @@ def name_of(value: object) -> str:
         return unicodedata.normalize("NFC", str(value)).strip()
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return str(int(value))
-    raise TreeError(f"The node name {short(value)} is not text; give every node a name in letters.")
+    raise TreeError(f"The node name {short(value)} is not text; give every node a text as its name.")
 
 
 def free_name(taken: Iterable[str], wanted: str) -> str:
@@ -84,7 +84,7 @@ def disambiguated(names: Sequence[str], parents: Sequence[int]) -> list[str]:
         if len({parents[node] for node in nodes}) < len(nodes):
             above = Counter(parents[node] for node in nodes).most_common(1)[0][0]
             where = f"below {names[above]!r}" if above >= 0 else "as a root"
-            raise DuplicateNamesError(f"The name {name!r} is used twice {where}; give every node a name of its own.")
+            raise DuplicateNamesError(f"The name {name!r} is used twice {where}; give every node a unique name.")
         new = _by_ancestors(name, nodes, names, parents, taken)
         for node, each in zip(nodes, new, strict=True):
             result[node] = each
@@ -107,7 +107,7 @@ def _by_ancestors(
             return new
         if all(parents[node] < 0 for node in at):
             break
-    raise DuplicateNamesError(f"The name {name!r} is used {len(nodes)} times; give every node a name of its own.")
+    raise DuplicateNamesError(f"The name {name!r} is used {len(nodes)} times; give every node a unique name.")
 
 
 def duplicates_error(names: Sequence[str], parents: Sequence[int]) -> DuplicateNamesError:
@@ -124,7 +124,7 @@ def duplicates_error(names: Sequence[str], parents: Sequence[int]) -> DuplicateN
         what = f"The name {twice[0]!r} is used {count}"
     else:
         what = f"The names {some(twice, MOST_LISTED)} are used more than once"
-    return DuplicateNamesError(f"{what}; give every node a name of its own{_such_as(offered)}.", offered)
+    return DuplicateNamesError(f"{what}; give every node a unique name{_such_as(offered)}.", offered)
 
 
 def several_parents_error(several: dict[str, list[Any]], may_split: bool) -> TreeError:

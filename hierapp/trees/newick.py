@@ -108,7 +108,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
             while at < size and text[at] not in "()[],;:'" and not text[at].isspace():
                 at += 1
             if at == start:
-                raise TreeError(f"Broken Newick: {char!r} stands where a name was expected; quote names that hold it.")
+                raise TreeError(f"Broken Newick: {char!r} where a name was expected; quote names that contain it.")
             yield "label", text[start:at]
 
 

@@ -104,7 +104,7 @@ def _has_duplicates(errors: Sequence[TreeError]) -> bool:
 
 
 def _with_hint(error: DuplicateNamesError) -> DuplicateNamesError:
-    hint = "disambiguate=True, or --disambiguate on the command line, names them so"
+    hint = "disambiguate=True, or --disambiguate on the command line, adds these names"
     return DuplicateNamesError(f"{str(error).removesuffix('.')} ({hint}).", error.offered)
 
 
@@ -120,8 +120,8 @@ def _ambiguous(readings: Sequence[Reading]) -> AmbiguousTreeError:
     what = (
         f"The text can be read in {len(ways)} ways"
         if len(ways) > 1
-        else "No usual way to read the text gives a tree, but another does"
+        else "The usual readings of the text do not give a tree, but another one does"
     )
     return AmbiguousTreeError(
-        f"{what}, {listed}; choose by read_as={first!r}, or --as {first!r} on the command line.", ways
+        f"{what}, {listed}; choose one with read_as={first!r}, or --as {first!r} on the command line.", ways
     )

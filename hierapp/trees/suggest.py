@@ -47,16 +47,16 @@ def propose(
     ('root', 'animal', 'cat', 'dog', 'thing', 'car')
     """
     if ordinal:
-        return Proposal(by_order(classes), "From the order of the classes: neighbours stand together.")
+        return Proposal(by_order(classes), "From the order of the classes: neighboring classes are grouped.")
     if (tree := by_folders(classes, groups)) is not None:
-        return Proposal(tree, "From the folders that the class folders lie in.")
+        return Proposal(tree, "From the folders that contain the class folders.")
     if (tree := by_words(classes)) is not None:
-        return Proposal(tree, "From words that the classes' names share.")
+        return Proposal(tree, "From words that the class names share.")
     if (tree := by_looks(classes, means)) is not None:
         return Proposal(
-            tree, "From the classes' mean pictures, by Ward's clustering: what looks alike stands together."
+            tree, "From the mean images of the classes, by Ward's clustering: classes that look similar are grouped."
         )
-    return Proposal(generators.flat(classes), "Flat: nothing tells which classes belong together.")
+    return Proposal(generators.flat(classes), "Flat: there is no information about which classes belong together.")
 
 
 def by_order(classes: Sequence[str]) -> LabelTree:

@@ -202,7 +202,7 @@ def _by_position(body: list[list[str]], columns: list[int], suffix: str) -> list
     """Return the readings of columns without known names."""
     while len(columns) > 2 and len(body) > 1 and len({row[columns[-1]] for row in body}) == 1:
         columns = columns[:-1]  # a weight or a relation, for leaves have different names
-    note = ", the first line being a header" if suffix == "header" else ""
+    note = ", with a header in the first line" if suffix == "header" else ""
     numeric = [i for i in columns if all(_is_number(row[i]) for row in body if row[i])]
     text = [i for i in columns if i not in numeric]
     readings = []

@@ -29,9 +29,9 @@ def parse(text: str, read_as: str | None = None, disambiguate: bool = False) -> 
     ('cat', 'dog')
     """
     if len(text) > formats.LARGEST_FILE:
-        raise TreeError("The text is larger than 10 MB, which no label tree needs; check it.")
+        raise TreeError("The text is larger than 10 MB, the limit for label trees; check it.")
     if not text.strip():
-        raise TreeError("The text is empty; type a name a line, indented below its parent, or parent,child lines.")
+        raise TreeError("The text is empty; enter one name per line, indented below its parent, or parent,child lines.")
     return formats.read(text, read_as=read_as, disambiguate=disambiguate)
 
 

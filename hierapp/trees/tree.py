@@ -69,7 +69,7 @@ class LabelTree:
         self.__dict__.update(nodes=tuple(names[i] for i in order), parents=_frozen(above))
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"A LabelTree never changes; make a new one instead of setting its {name}.")
+        raise AttributeError(f"A LabelTree is immutable; create a new one instead of setting its {name}.")
 
     def __reduce__(self) -> tuple[type[LabelTree], tuple[tuple[str, ...], Ints]]:
         # Unpickled arrays are writeable; those of a new tree are not.
@@ -145,10 +145,12 @@ class LabelTree:
         if not graph.is_directed():
             raise TreeError("The graph is undirected; give a networkx.DiGraph with edges from parent to child.")
         if len({name_of(node) for node in graph.nodes}) < len(graph):
-            raise TreeError("Nodes of the graph have one name, as 1 and '1' do; give every node a name of its own.")
+            raise TreeError(
+                "Several nodes of the graph have the same name, such as 1 and '1'; give every node a unique name."
+            )
         alone = [str(node) for node in graph.nodes if graph.degree(node) == 0]
         if alone and len(graph) > 1:
-            raise TreeError(f"The node {alone[0]!r} has no edge; join every node to the tree, or remove it.")
+            raise TreeError(f"The node {alone[0]!r} has no edge; connect every node to the tree, or remove it.")
         return cls.from_edges(list(graph.edges()))  # called, so that the edges of a multigraph are pairs too
 
     @classmethod
@@ -329,8 +331,8 @@ class LabelTree:
             complaints.append(f"{'leaf' if len(unknown) == 1 else 'leaves'} {some(unknown)} not among the classes")
         if complaints:
             raise TreeError(
-                f"The tree does not fit the data set: {' and '.join(complaints)}; the leaves must be the"
-                f" {len(class_names)} class names, spelled alike."
+                f"The tree does not fit the data set: {' and '.join(complaints)}; the leaves must be exactly the"
+                f" {len(class_names)} class names."
             )
         return np.array([position[name] for name in class_names], np.int64)
 

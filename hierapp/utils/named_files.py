@@ -150,6 +150,6 @@ def writing(folder: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"The {what} cannot be kept in {folder} ({error.strerror}); make the folder writable or set HIERAPP_HOME to"
-            " one that is."
+            f"The {what} cannot be saved in {folder} ({error.strerror}); make the folder writable or set HIERAPP_HOME"
+            " to one that is."
         ) from None

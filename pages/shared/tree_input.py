@@ -27,7 +27,7 @@ def read(parse: Callable[[str | None, bool], LabelTree], key: str) -> LabelTree 
             if read_as is not None:
                 st.error(common.escaped(str(error)), icon=":material/error:")
                 return None
-            st.warning("This can be read in different ways; choose what it is.", icon=":material/help:")
+            st.warning("This can be read in several ways; choose one.", icon=":material/help:")
             labels = {name: f"{name}: {label}" for name, label in error.readings.items()}
             read_as = st.selectbox("Read it as", labels, index=None, format_func=labels.__getitem__, key=f"{key}-as")
             if read_as is None:
@@ -38,7 +38,9 @@ def read(parse: Callable[[str | None, bool], LabelTree], key: str) -> LabelTree 
             if disambiguate or not offered:
                 return None
             disambiguate = st.checkbox(
-                "Name them by their parents", key=f"{key}-disambiguate", help=common.escaped(", ".join(offered[:20]))
+                "Add the parents to their names",
+                key=f"{key}-disambiguate",
+                help=common.escaped(", ".join(offered[:20])),
             )
             if not disambiguate:
                 return None

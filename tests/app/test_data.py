@@ -55,7 +55,7 @@ def test_every_set_is_shown_by_its_address(name, open_page):
 def test_a_mangled_address_shows_the_default(open_page):
     page = open_page("data", set="no-such", **{"import": "../../x"})
     assert page.selectbox(key="set").value == "digits"
-    assert "This import was finished or discarded meanwhile" in texts(page)
+    assert "finished or discarded" in texts(page)
     assert "import" not in page.query_params
 
 
@@ -77,7 +77,7 @@ def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     token = token if isinstance(token, str) else token[0]
     import_job.work(token)  # what the process does that tests do not start
     page = page.run()
-    assert "Without a picture to train on: 'lost'; left out" in texts(page).replace("\\", "")
+    assert "without a training image: 'lost'; left out" in texts(page).replace("\\", "")
     assert "36 pictures by class folders" in texts(page)
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
     assert page.text_input(key="import-name").value == "my-flowers"
@@ -98,7 +98,7 @@ def test_a_name_that_is_taken_is_told_and_the_import_stays(open_page, lot):
     page = open_page("data", **{"import": token})
     page.text_input(key="import-name").set_value("digits").run()
     page = press(page, "Save this data set")
-    assert "There is a data set 'digits' already" in texts(page)
+    assert "A data set 'digits'" in texts(page)
     assert import_job.status(token).state == "ready"
 
 

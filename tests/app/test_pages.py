@@ -172,7 +172,7 @@ def test_a_bad_upload_is_told_in_one_sentence_and_nothing_is_kept(name, open_pag
 def test_a_file_that_can_be_read_in_several_ways_is_asked_about(open_page):
     page = open_page("trees")
     page.file_uploader(key="upload").upload("pets.csv", b"cat,animal\ndog,animal\n", "text/csv").run()
-    assert "read in different ways" in page.warning[0].value
+    assert "read in several ways" in page.warning[0].value
     page.selectbox(key="upload-as").set_value("child-parent no-header").run()
     assert not page.exception
     assert "Its leaves are the classes of" in [box.label for box in page.selectbox]

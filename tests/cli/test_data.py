@@ -82,7 +82,7 @@ def bomb(path: Path) -> Path:
         (lambda at: bomb(at / "bomb.zip"), "bomb.zip unpacks to more than 200 times its size"),
         (lambda at: pack(at / "out.zip", {"../../evil.png": noise(0)}), "which points outside its folder"),
         (lambda at: pack(at / "many.zip", {f"{i}/1.png": b"" for i in range(5_000)}), "There are 5,000 class folders"),
-        (lambda at: write(at / "one", classes(3, ("cat",))), "Only 'cat' has pictures to train on"),
+        (lambda at: write(at / "one", classes(3, ("cat",))), "Only 'cat' has images"),
         (lambda at: at / "nowhere", "There is no file or folder"),
     ],
     ids=["bomb", "out", "many", "one", "nowhere"],
@@ -99,7 +99,7 @@ def test_what_cannot_be_imported_costs_one_line_and_leaves_nothing(call, tmp_pat
 def test_an_empty_class_is_a_warning(call, tmp_path):
     status, out, _ = call("data", "check", write(tmp_path / "s", {**classes(12), "lost/.keep": b""}))
     assert status == 0
-    assert "Warning: Without a picture to train on: 'lost'; left out." in out
+    assert "Warning: Classes without a training image: 'lost'; left out." in out
 
 
 def test_a_name_that_is_taken_or_none_is_told_before_pictures_are_read(call, tmp_path):

@@ -414,7 +414,7 @@ FILES = {
         (("similarity", "show", "nope"), "There is no similarity 'nope'"),
         (("similarity", "keep", "nowhere.csv"), "'nowhere.csv' cannot be read (No such file or directory)"),
         (("similarity", "keep", "few.csv"), "few.csv: Line 2 is the row of 'root'"),
-        (("similarity", "delete", "cifar10-names"), "only those can be deleted"),
+        (("similarity", "delete", "cifar10-names"), "can be deleted"),
         (("similarity", "embed", "--data", "digits", "--prompt", "x"), "Expected a prompt with one {}"),
         (("similarity", "embed", "--data", "digits", "-o", "few.csv"), "few.csv already exists"),
         (("train",), "invalid choice: 'train'"),

@@ -128,7 +128,7 @@ def test_status_names_the_broken_file(tiny_cifar, tmp_path: Path, path: str, fau
     assert now.state == "broken"
     assert str(file) in now.detail
     assert f"{len(content) - 1:,} bytes instead of {len(content):,}" in now.detail or fault != "short"
-    assert "getting it again mends it" in now.detail
+    assert "download it again" in now.detail
 
 
 def test_the_data_folder_is_the_default(tiny_cifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_load_leaves_the_other_part_alone(kind: str, tmp_path: Path, request: py
             if file.part == other:
                 (folder / file.path).unlink()  # opening it would fail
         assert len(datasets.load(tiny.entry.name, wanted, folder)) == len(tiny.labels[wanted])
-        with pytest.raises(DatasetError, match=r"cannot be read \(No such file or directory\); get it again"):
+        with pytest.raises(DatasetError, match=r"cannot be read \(No such file or directory\)"):
             datasets.load(tiny.entry.name, other, folder)
 
 
@@ -342,7 +342,7 @@ def test_an_image_set_knows_its_length() -> None:
         (IMAGES.float(), LABELS, r"contiguous uint8 tensor \[n, H, W, C\] but got torch.float32 \[4, 2, 2, 3\]"),
         (IMAGES[0], LABELS, r"got torch.uint8 \[2, 2, 3\]"),
         (torch.zeros(4, 3, 2, 2, dtype=torch.uint8).permute(0, 2, 3, 1), LABELS, "contiguous"),
-        (IMAGES, LABELS.int(), r"Expected 4 labels as an int64 tensor, one an image, but got torch.int32 \[4\]"),
+        (IMAGES, LABELS.int(), r"Expected 4 labels as an int64 tensor, one per image, but got torch.int32 \[4\]"),
         (IMAGES, LABELS[:3], r"got torch.int64 \[3\]"),
         (IMAGES, LABELS + 1, "Expected labels from 0 to 2, one for each class name, but got 1 to 3"),
         (IMAGES, LABELS - 1, "got -1 to 1"),
@@ -409,5 +409,5 @@ def test_a_share_out_of_range_is_refused(fraction: float) -> None:
 
 @pytest.mark.parametrize("labels", [[[0, 1]], [0.5, 1.0]])
 def test_labels_that_are_none_are_refused(labels: list[object]) -> None:
-    with pytest.raises(ConfigError, match="one row of whole numbers"):
+    with pytest.raises(ConfigError, match="one-dimensional array of integers"):
         datasets.split(labels, 0.2)

@@ -192,10 +192,10 @@ def test_what_cannot_be_done_is_refused(studio):
     drawing.press("F2")
     drawing.type_name("b")
     drawing.has_done(1)
-    expect(drawing.page.locator(".status.error")).to_contain_text("There is a node 'b' already")
+    expect(drawing.page.locator(".status.error")).to_contain_text("A node 'b' already exists")
     drawing.press("p")
     drawing.has_done(2)
-    expect(drawing.page.locator(".status.error")).to_contain_text("below the root already")
+    expect(drawing.page.locator(".status.error")).to_contain_text("child of the root")
 
 
 def test_no_edit_is_lost_when_they_come_faster_than_python(studio):

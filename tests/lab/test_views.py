@@ -251,7 +251,7 @@ def test_a_broken_file_is_told_and_never_overwritten(content, home):
     file = home / "views" / "v.json"
     file.parent.mkdir()
     file.write_text(content, encoding="latin-1")
-    with pytest.raises(StoreError, match=r"^The saved view 'v' is broken \(.*\); it is left as it is\.$"):
+    with pytest.raises(StoreError, match=r"^The saved view 'v' is broken \(.*\); it was left unchanged\.$"):
         saved_views.load("v")
     (entry,) = saved_views.entries()
     assert "broken" in entry.problem
@@ -288,5 +288,5 @@ def test_a_view_that_is_not_there(name):
 
 def test_a_folder_that_cannot_be_written_is_told(home):
     (home / "views").write_text("a file")
-    with pytest.raises(StoreError, match=r"cannot be kept in .*\.$"):
+    with pytest.raises(StoreError, match=r"cannot be saved in .*\.$"):
         saved_views.keep(start(), "v")

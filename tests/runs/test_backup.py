@@ -420,12 +420,12 @@ def about(inside: dict[str, bytes], **changes: object) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda inside, at: inside.pop("hierapp-backup.json"), "is no backup of hierapp"),
-        (lambda inside, at: inside.pop("store.sqlite"), "is no backup of hierapp"),
-        (lambda inside, at: inside.update({"hierapp-backup.json": b"[]"}), "is no backup of hierapp"),
-        (lambda inside, at: inside.update({"hierapp-backup.json": b"\xff{"}), "is no backup of hierapp"),
-        (lambda inside, at: about(inside, created=...), "is no backup of hierapp"),
-        (lambda inside, at: about(inside, created="today"), "is no backup of hierapp"),
+        (lambda inside, at: inside.pop("hierapp-backup.json"), "is not a backup of hierapp"),
+        (lambda inside, at: inside.pop("store.sqlite"), "is not a backup of hierapp"),
+        (lambda inside, at: inside.update({"hierapp-backup.json": b"[]"}), "is not a backup of hierapp"),
+        (lambda inside, at: inside.update({"hierapp-backup.json": b"\xff{"}), "is not a backup of hierapp"),
+        (lambda inside, at: about(inside, created=...), "is not a backup of hierapp"),
+        (lambda inside, at: about(inside, created="today"), "is not a backup of hierapp"),
         (lambda inside, at: about(inside, format=2), "newer hierapp"),
         (lambda inside, at: inside.update({"secrets/x": b""}), "newer hierapp"),
         (lambda inside, at: inside.update({"store.sqlite-wal": b"x"}), "newer hierapp"),

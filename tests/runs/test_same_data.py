@@ -30,7 +30,7 @@ from tests.finished_runs import add_finished
 from tests.own_data import own
 from tests.search.conftest import begun, finish
 
-CHANGED = "The data set 'swap' has other content than when run 1 was queued; import the former"
+CHANGED = "The data set 'swap' has different content than when run 1 was queued"
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_a_bundle_is_not_reproduced_on_other_pictures(store, tmp_path, capsys):
     assert cli.main(["export", "1", "-o", str(tmp_path / "bundle.zip")]) == 0
     shutil.unpack_archive(tmp_path / "bundle.zip", tmp_path / "bundle")
     assert reproduce_script.main([], tmp_path / "bundle") == reproduce_script.NOT_TRIED
-    assert "'swap' here has other content than the one that run 1 was trained on" in capsys.readouterr().err
+    assert "'swap' differs from the one that run 1 was trained on" in capsys.readouterr().err
 
 
 def test_a_search_does_not_go_on_with_other_data(store):

@@ -102,12 +102,12 @@ def test_other_classes_are_refused(classes, message):
 @pytest.mark.parametrize(
     ("classes", "matrix", "message"),
     [
-        (["a", "a"], [[1, 0], [0, 1]], "stand there twice: 'a'"),
+        (["a", "a"], [[1, 0], [0, 1]], "duplicate classes: 'a'"),
         (["a", "b"], [[1, 1], [1, 1]], "all ones"),
         (["a", "b"], [[1, 2], [0, 1]], "outside 0 to 1"),
         (["a", "b"], [[1, math.nan], [0, 1]], "outside 0 to 1"),
-        (["a", "b"], [[0.5, 0], [0, 1]], "diagonal besides 1"),
-        (["a", "b"], [[1, "x"], [0, 1]], "no number"),
+        (["a", "b"], [[0.5, 0], [0, 1]], "diagonal"),
+        (["a", "b"], [[1, "x"], [0, 1]], "not a number"),
         (["a", "b"], [[1]], "shape"),
     ],
 )
@@ -142,12 +142,12 @@ def test_rows_and_columns_may_stand_in_any_order_and_need_not_be_symmetric():
     [
         ("", "empty; expected a line of class names"),
         ("# title: none\n", "empty"),
-        ("cat;dog\n1;0\n", "the row of '1', which the first line does not name"),
+        ("cat;dog\n1;0\n", "the row of '1'"),
         (",cat,cat\ncat,1,1\n", "names 'cat' twice"),
         (",cat,dog\ncat,1,0\n", "no row for 'dog'"),
-        (",cat,dog\ncat,1,0\nship,0,1\n", "Line 3 is the row of 'ship', which the first line does not name"),
+        (",cat,dog\ncat,1,0\nship,0,1\n", "Line 3 is the row of 'ship'"),
         ("# title: x\n,cat,dog\ncat,1,0\nship,0,1\n", "Line 4 is the row of 'ship'"),
-        (",cat,dog\ncat,1,0\ncat,1,0\n", "Line 3 is another row of 'cat'"),
+        (",cat,dog\ncat,1,0\ncat,1,0\n", "Line 3 is a second row of 'cat'"),
         (",cat,dog\ncat,1\ndog,0,1\n", "Expected 3 cells in line 2, as in the first line, but got 2"),
         (",cat,dog\ncat,1,much\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog' but got 'much'"),
         (",cat,dog\ncat,1,1.5\ndog,0,1\n", "from 0 to 1 for 'cat' and 'dog' but got '1.5'"),

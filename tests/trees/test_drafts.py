@@ -35,7 +35,7 @@ def test_an_edit_that_is_sent_twice_is_done_once(draft):
 
 def test_what_cannot_be_done_is_told_and_left_out(draft):
     edits = [{"id": 1, "op": "promote", "nodes": ["truck"]}]
-    assert "below the root already" in draft.ask(edits)
+    assert "child of the root" in draft.ask(edits)
     assert (draft.tree, draft.done) == (TREE, {"": 1})
     assert draft.ask([{"op": "undo"}, {"id": "x", "op": "undo"}]) == ""
 
@@ -80,7 +80,7 @@ def test_all_edits_that_fail_are_told_even_if_a_later_one_works(draft):
             {"id": 3, "op": "rename", "node": "cat", "name": "lynx"},
         ]
     )
-    assert "below the root already" in said
+    assert "child of the root" in said
     assert "no node 'fish'" in said
     assert draft.refused == [1, 2]
     assert "lynx" in draft.tree.leaves
@@ -122,7 +122,7 @@ def test_what_was_not_seen_is_not_undone(draft):
     first.ask([rename(1, "cat", "lynx", "one")])
     said = second.ask([{"id": 2, "editor": "two", "op": "undo"}])
     assert said == (
-        "This draft was also changed elsewhere, so that nothing was undone; look at its newest state and try again."
+        "This draft was also changed elsewhere, so nothing was undone; check its current state and try again."
     )
     assert second.tree.leaves == ("lynx", "dog", "frog", "lorry")
     assert second.ask([{"id": 3, "editor": "two", "op": "undo"}]) == ""
@@ -153,7 +153,7 @@ def test_a_draft_that_cannot_be_written_is_told_and_the_edit_not_done(draft, mon
 
     monkeypatch.setattr(Path, "open", fail)
     monkeypatch.setattr(drafts.files, "locked", fail)
-    with pytest.raises(StoreError, match=r"The draft cannot be kept in .*\(No space left on device\); make room"):
+    with pytest.raises(StoreError, match=r"The draft cannot be saved in .*\(No space left on device\)"):
         draft.do("rename", {"node": "cat", "name": "lynx"})
     assert draft.tree == TREE
 

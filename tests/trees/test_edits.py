@@ -121,8 +121,8 @@ def test_edits(edit, leaves, inner):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tree_edits.move(TREE, ["animal"], "cat"), "'animal' cannot go under 'cat', which is below it"),
-        (lambda: tree_edits.move(TREE, ["animal"], "animal"), "cannot go under itself"),
+        (lambda: tree_edits.move(TREE, ["animal"], "cat"), "'animal' cannot be moved under 'cat', which is below it"),
+        (lambda: tree_edits.move(TREE, ["animal"], "animal"), "cannot be moved under itself"),
         (lambda: tree_edits.move(TREE, ["root"], "cat"), "root 'root' cannot be moved"),
         (lambda: tree_edits.remove(TREE, ["root"]), "cannot be removed"),
         (lambda: tree_edits.remove(TREE, ["animal", "truck"], with_subtree=True), "no leaf"),
@@ -130,12 +130,12 @@ def test_edits(edit, leaves, inner):
         (lambda: tree_edits.add(TREE, "pet", " "), "empty name"),
         (lambda: tree_edits.add(TREE, "fish", "carp"), "no node 'fish'"),
         (lambda: tree_edits.rename(TREE, "cat", "dog"), "'dog' already"),
-        (lambda: tree_edits.promote(TREE, ["truck"]), "below the root already"),
+        (lambda: tree_edits.promote(TREE, ["truck"]), "child of the root"),
         (lambda: tree_edits.collapse(TREE, "pet"), "nothing to collapse"),
         (lambda: tree_edits.group(TREE, ["cat", "frog"], "x"), "different parents"),
         (lambda: tree_edits.group(TREE, [], "x"), "No node is chosen"),
         (lambda: tree_edits.apply(TREE, "burn", {}), "no edit 'burn'; choose one of add"),
-        (lambda: tree_edits.apply(TREE, "add", {"where": 1}), "edit add cannot be done"),
+        (lambda: tree_edits.apply(TREE, "add", {"where": 1}), "edit add is not possible"),
         (lambda: tree_edits.apply(TREE, "add", {"parent": "pet", "name": 7.5}), "not text"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_run_whose_last_layer_tells_classes_apart(head, tmp_path):
     with pytest.raises(TreeError, match="cannot be read"):
         generators.from_classifier(file, tree)
     save_file({"weight": np.ones((3, 3), np.float32)}, file)
-    with pytest.raises(TreeError, match="no row for each class"):
+    with pytest.raises(TreeError, match="one row per class"):
         generators.from_classifier(file, tree)
 
 

@@ -286,7 +286,7 @@ def test_a_class_with_the_name_of_its_group_is_not_lost() -> None:
     ("name", "content", "said"),
     [
         ("t.json", '{"directed": false, "nodes": [{"id": 0}, {"id": 1}], "links": []}', "The graph is undirected"),
-        ("t.json", '{"nodes": [{"id": 0}], "links": [{"source": 0, "target": 9}]}', "names no node by its id"),
+        ("t.json", '{"nodes": [{"id": 0}], "links": [{"source": 0, "target": 9}]}', "contains an id that no node has"),
         ("t.json", '{"nodes": [{"id": 0}, {"id": 0}], "links": []}', "The id '0' is used twice"),
         ("t.json", '{"nodes": [{"id": 0}], "links": [{"a": 0}]}', 'Expected links with "source" and "target"'),
         ("t.json", '{"cat": "animal", "dog": 3.5}', "Expected an object or a list below 'cat'"),

@@ -84,7 +84,7 @@ def test_the_first_way_that_says_something_is_taken() -> None:
     assert "order" in propose(names, none, means, ordinal=True).how
     assert "folders" in propose(names, [("a",), ("b",), ("b",)], means).how
     assert "words" in propose(names, none, means).how
-    assert "mean pictures" in propose(["cat", "dog", "sun"], none, [[0], [1], [9]]).how
+    assert "mean images" in propose(["cat", "dog", "sun"], none, [[0], [1], [9]]).how
     assert propose(["cat", "dog"], [(), ()], np.eye(2)).tree.nodes == ("root", "cat", "dog")
 
 

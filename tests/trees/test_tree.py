@@ -246,13 +246,13 @@ def test_classes_that_are_not_the_leaves(classes: list[str], said: str) -> None:
         (lambda: LabelTree(["r"], [-1]), "The tree has no leaf"),
         (lambda: LabelTree([], []), "The tree has no leaf"),
         (lambda: LabelTree.from_edges([]), "The tree has no leaf"),
-        (lambda: LabelTree(["r", "a"], [-1]), "one whole number per node"),
-        (lambda: LabelTree(["r", "a"], [-1, 0.5]), "one whole number per node"),
+        (lambda: LabelTree(["r", "a"], [-1]), "one integer per node"),
+        (lambda: LabelTree(["r", "a"], [-1, 0.5]), "one integer per node"),
         (lambda: LabelTree(["r", "a"], [-1, 2]), "out of range"),
         (lambda: LabelTree(["r", "a"], [-2, 0]), "out of range"),
         (lambda: LabelTree.from_adjacency([[0, 1]], ["r", "a"]), "must be square"),
         (lambda: LabelTree.from_adjacency([[0, 1], [0, 0]], ["r"]), "2 rows but 1 names"),
-        (lambda: LabelTree.from_adjacency([[0, 2], [0, 0]], ["r", "a"]), "values besides 0 and 1"),
+        (lambda: LabelTree.from_adjacency([[0, 2], [0, 0]], ["r", "a"]), "values other than 0 and 1"),
         (lambda: LabelTree.from_networkx(nx.Graph([("r", "a")])), "undirected"),
         (lambda: LabelTree.from_networkx(nx.DiGraph([((0, 1), 1)])), "The node name (0, 1) is not text"),
         (lambda: PETS.distances("steps"), "lca-depth, lca-height, edges but got 'steps'"),
@@ -306,7 +306,7 @@ def test_a_tree_never_changes() -> None:
         before = matrix()
         matrix()[:] = 7
         np.testing.assert_array_equal(matrix(), before)
-    with pytest.raises(AttributeError, match="never changes"):
+    with pytest.raises(AttributeError, match="immutable"):
         tree.nodes = ("r", "b", "a")
 
 

@@ -146,7 +146,7 @@ def test_a_tree_that_is_saved_kept_and_deleted_at_once_is_among_the_versions() -
         for number in range(60):
             does = (("save", "mine", f"a-{number}"), ("keep", "mine", f"b-{number}"), ("delete", "mine", ""))
             told = [said["error"] for said in at_once(made, *does) if "error" in said]
-            assert told in ([], ["There is no tree 'mine' among your own; only those can be deleted."])
+            assert told in ([], ["There is no tree 'mine' among your saved trees; only saved trees can be deleted."])
     tree_library.save(LabelTree.from_edges([("root", "last"), ("root", "other")]), "mine")
     leaves = {tree.leaves[0] for tree in own_trees().values()}
     assert leaves >= {f"{letter}-{number}" for number in range(60) for letter in "ab"}
@@ -193,7 +193,7 @@ def test_an_included_file_and_a_reserved_name_are_passed_over(home: Path) -> Non
 
 def test_a_folder_that_cannot_be_written_is_told(home: Path) -> None:
     home.write_text("a file")
-    with pytest.raises(StoreError, match=r"^The view cannot be kept in .*views \(.+\); make"):
+    with pytest.raises(StoreError, match=r"^The view cannot be saved in .*views \(.+\); make"):
         saved_views.keep(views.start(), "mine")
-    with pytest.raises(StoreError, match=r"^The pet cannot be kept in "), named_files.writing(home / "x", "pet"):
+    with pytest.raises(StoreError, match=r"^The pet cannot be saved in "), named_files.writing(home / "x", "pet"):
         pass

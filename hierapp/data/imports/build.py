@@ -58,8 +58,8 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
     size = len(found.pictures) * options.side**2 * 3
     if size > MOST_BYTES:
         raise DatasetError(
-            f"{len(found.pictures):,} pictures of {options.side} x {options.side} pixels take {size / 1e9:.1f} GB, and"
-            f" at most {MOST_BYTES / 1e9:.0f} GB are taken; choose a smaller side."
+            f"{len(found.pictures):,} images of {options.side} x {options.side} pixels take {size / 1e9:.1f} GB, but at"
+            f" most {MOST_BYTES / 1e9:.0f} GB are allowed; choose a smaller side."
         )
     report = Report(shown, found.layout, options.side)
     report.passed_over, report.passed_over_count = found.passed_over, found.passed_over_count
@@ -108,8 +108,8 @@ class _Pass:
                 modes[square.mode] += 1
         if not self.pictures:
             raise DatasetError(
-                f"None of the {total:,} pictures can be read, {short(self.report.broken[0][0])} for one; see"
-                " that they are whole, and PNG, JPEG, GIF, BMP or WebP."
+                f"None of the {total:,} images can be read, for example {short(self.report.broken[0][0])}; check that"
+                " they are complete PNG, JPEG, GIF, BMP or WebP files."
             )
         self._note_sizes(sizes, modes)
 
@@ -136,9 +136,9 @@ class _Pass:
         rows = {"train": np.flatnonzero(~is_test & (labels >= 0)), "test": np.flatnonzero(is_test & (labels >= 0))}
         if not len(rows["test"]):
             raise DatasetError(
-                "There is no picture for the test part; put more pictures into the test folders."
+                "There is no image for the test set; put more images into the test folders."
                 if given
-                else f"There are too few pictures to draw {self.options.test_share:.0%} for the test part; add some."
+                else f"There are too few images to draw {self.options.test_share:.0%} for the test set; add more."
             )
         report = self.report
         report.classes = [self.source.classes[each] for each in classes]
@@ -182,12 +182,12 @@ class _Pass:
         classes: list[int] = np.flatnonzero(trained).tolist()
         if not classes:
             raise DatasetError(
-                "No class has a picture to train on; put pictures into the train folder's class folders."
+                "No class has an image to train on; put images into the class folders of the train folder."
             )
         if len(classes) == 1:
             raise DatasetError(
-                f"Only {short(self.source.classes[classes[0]])} has pictures to train on, and two classes or more are"
-                " needed; put the pictures of each class into a folder of its own."
+                f"Only {short(self.source.classes[classes[0]])} has images to train on, but at least two classes are"
+                " needed; put the images of each class into a separate folder."
             )
         return classes
 

@@ -25,7 +25,7 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
     free_name(name, root)
     done = job.status(token, root)
     if done.report is None or done.tree is None:
-        raise DatasetError("This import is not ready to be kept; wait for its report, or begin another one.")
+        raise DatasetError("This import cannot be saved yet; wait for its report, or start another import.")
     report, built = done.report, job.job_folder(token, root) / job.BUILT
     own_trees = {entry.name for entry in tree_library.entries()}
     tree = tree_library.keep(
@@ -73,7 +73,7 @@ def free_name(name: str, folder: Path | str | None = None) -> str:
 
 
 def _is_taken(name: str) -> DatasetError:
-    return DatasetError(f"There is a data set {name!r} already; choose another name, or delete that one first.")
+    return DatasetError(f"A data set {name!r} already exists; choose another name, or delete it first.")
 
 
 def _names(folder: Path) -> list[str]:

@@ -86,11 +86,12 @@ def begin(request: Request, upload: bytes | memoryview | None = None, folder: Pa
         raise DatasetError(f"There is no file or folder {one_line(request.path)} on this machine; check the path.")
     own = store.own_folder(root)
     if _waiting(own, request.owner) >= MOST_JOBS:
-        raise DatasetError(f"{MOST_JOBS} of your imports wait to be finished or discarded; do so with some first.")
+        raise DatasetError(f"{MOST_JOBS} of your imports are open; finish or discard some of them first.")
     disk = disk_of(own)
     if disk is not None and disk.free < LEAST_FREE + len(upload or b""):
         raise DatasetError(
-            f"The disk of the data folder {root} has {in_words(disk.free)} left, too little for an import; make room."
+            f"The disk of the data folder {root} has {in_words(disk.free)} left, too little for an import; free some"
+            " space."
         )
     token = secrets.token_hex(8)
     job = own / f"{PREFIX}{token}"
@@ -172,7 +173,7 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
             built = json.loads((job / BUILT / build.BUILD).read_text(encoding="utf-8"))
             tree = tree_formats.load(job / BUILT / store.TREE)
         except (OSError, ValueError):
-            raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None
+            raise DatasetError("This import was already finished or discarded; start another import.") from None
         return ImportJob(token, request, "ready", report=Report.from_dict(report), tree=tree, **built)
     if record is None:
         waiting = locked or time.time() - job.stat().st_mtime < 10
@@ -216,7 +217,7 @@ def job_folder(token: str, root: Path) -> Path:
     """Return the folder of an import; raise a DatasetError if there is none."""
     job = store.own_folder(root) / f"{PREFIX}{token}"
     if not re.fullmatch("[0-9a-f]{16}", token) or not job.is_dir():
-        raise DatasetError("This import was finished or discarded meanwhile; begin another one.")
+        raise DatasetError("This import was already finished or discarded; start another import.")
     return job
 
 
@@ -234,7 +235,7 @@ def _request(job: Path) -> Request:
         said = json.loads((job / REQUEST).read_text(encoding="utf-8"))
         return Request(**{**said, "options": Options(**said["options"])})
     except (OSError, ValueError, TypeError, KeyError):
-        raise DatasetError("This import was finished or discarded meanwhile; begin another one.") from None
+        raise DatasetError("This import was already finished or discarded; start another import.") from None
 
 
 def _about(why: str, request: Request) -> str:
@@ -245,16 +246,16 @@ def _about(why: str, request: Request) -> str:
 
 
 def _interrupted() -> str:
-    return "The import was interrupted; begin it again."
+    return "The import was interrupted; start it again."
 
 
 def _unexpected(error: BaseException) -> str:
-    return f"The import stopped on an unexpected {type(error).__name__}; begin it again, on a machine with more memory."
+    return f"The import stopped on an unexpected {type(error).__name__}; start it again, on a machine with more memory."
 
 
 def unwritable(root: Path, error: OSError) -> DatasetError:
     """Return the error for a data folder that cannot be written."""
     return DatasetError(
-        f"The data folder {root} cannot be written ({error.strerror or error}); make it writable and make room, or set"
-        " HIERAPP_DATA to another."
+        f"The data folder {root} cannot be written ({error.strerror or error}); make it writable and free some space,"
+        " or set HIERAPP_DATA to another folder."
     )

@@ -36,8 +36,8 @@ class Options:
 
     def __post_init__(self) -> None:
         if not SIDES[0] <= self.side <= SIDES[1]:
-            raise DatasetError(f"The side is {self.side} pixels; take one from {SIDES[0]} to {SIDES[1]}.")
+            raise DatasetError(f"Expected a side from {SIDES[0]} to {SIDES[1]} pixels but got {self.side}.")
         if not 0 < self.test_share <= 0.5:
-            raise DatasetError(f"The test part's share is {self.test_share:g}; take one above 0, at most 0.5.")
+            raise DatasetError(f"Expected a share of test images above 0 and at most 0.5 but got {self.test_share:g}.")
         if not 1 <= self.bin <= 50:
-            raise DatasetError(f"A class of ages has {self.bin} years; take 1 to 50.")
+            raise DatasetError(f"Expected 1 to 50 years per class but got {self.bin}.")

@@ -57,6 +57,6 @@ def read(file: Path, side: int) -> Square:
             fitted = middle(shrunk(image, least, content.update), side, side)
         except Exception as error:  # Pillow raises any type on unusual palettes and damaged EXIF data
             raise ArchiveError(
-                f"The picture {one_line(file.name)} cannot be turned into colours; convert it or leave it out."
+                f"The image {one_line(file.name)} cannot be converted to RGB; convert it or leave it out."
             ) from error
     return Square(np.asarray(fitted), mode in GREY, mode, size, content.digest())

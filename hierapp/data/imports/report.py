@@ -100,13 +100,13 @@ class Report:
         found = []
         if self.between.count:
             found.append(
-                f"{pluralize(self.between.count, 'picture stands', 'pictures stand')} in the training and in the test"
-                " part, so that the test accuracy promises too much; remove the copies."
+                f"{pluralize(self.between.count, 'image is', 'images are')} in both the training and the test set, so"
+                " the test accuracy is too optimistic; remove the copies."
             )
         if self.two_classes.count:
             found.append(
-                f"{pluralize(self.two_classes.count, 'picture stands', 'pictures stand')} in two classes or more;"
-                " decide for one."
+                f"{pluralize(self.two_classes.count, 'image is', 'images are')} in two or more classes; choose one"
+                " class for each."
             )
         if self.broken_count:
             found.append(
@@ -114,19 +114,21 @@ class Report:
                 f" {'is' if self.broken_count == 1 else 'are'} left out."
             )
         if self.empty:
-            extra = f", with {pluralize(self.left_out, 'test picture', 'test pictures')}" if self.left_out else ""
-            found.append(f"Without a picture to train on: {some(self.empty)}; left out{extra}.")
+            extra = f", with {pluralize(self.left_out, 'test image', 'test images')}" if self.left_out else ""
+            found.append(f"Classes without a training image: {some(self.empty)}; left out{extra}.")
         if self.tiny:
-            found.append(f"Fewer than {TINY} pictures to train on: {some(self.tiny)}; their accuracy will say little.")
+            found.append(
+                f"Classes with fewer than {TINY} training images: {some(self.tiny)}; their accuracy is not reliable."
+            )
         if self.untested:
-            found.append(f"Without a test picture: {some(self.untested)}; their test accuracy cannot be told.")
+            found.append(f"Classes without a test image: {some(self.untested)}; they have no test accuracy.")
         if self.within.count:
-            copies = pluralize(self.within.count, "picture has", "pictures have")
-            found.append(f"{copies} copies in the same part and class, which then count more.")
+            copies = pluralize(self.within.count, "image has", "images have")
+            found.append(f"{copies} copies in the same part and class, which count more than once.")
         if self.passed_over_count:
             found.append(
-                f"{pluralize(self.passed_over_count, 'file is', 'files are')} no pictures by name and passed over:"
-                f" {some(self.passed_over)}."
+                f"{pluralize(self.passed_over_count, 'file is', 'files are')} skipped, because the names are not those"
+                f" of images: {some(self.passed_over)}."
             )
         return found
 

@@ -95,8 +95,8 @@ def find(root: Path, options: Options) -> Source:
             _take_folders(folder, part, source)
     if len(source.by_folders) > MOST_CLASSES:
         raise DatasetError(
-            f"There are {len(source.by_folders):,} class folders, and at most {MOST_CLASSES:,} classes are taken, for"
-            " every epoch of a run keeps a matrix of classes by classes; leave some out or put classes together."
+            f"There are {len(source.by_folders):,} class folders, but at most {MOST_CLASSES:,} classes are allowed,"
+            " because every epoch of a run stores a matrix of classes by classes; leave some out or merge classes."
         )
     if options.utkface:
         _bin_ages(source, options.bin)
@@ -121,17 +121,17 @@ def _read(path: Path, names: tuple[str, ...], source: Source, left: list[int]) -
     try:
         entries = sorted(os.scandir(path), key=lambda entry: natural(entry.name))
     except OSError as error:
-        raise DatasetError(f"The folder {path} cannot be read ({error.strerror}); see that it is there.") from None
+        raise DatasetError(f"The folder {path} cannot be read ({error.strerror}); check that it exists.") from None
     left[0] -= len(entries)
     if left[0] < 0:
-        raise DatasetError(f"There are more than {MOST_FILES:,} files; leave out what is not needed.")
+        raise DatasetError(f"There are more than {MOST_FILES:,} files; remove what is not needed.")
     for entry in entries:
         if entry.name.startswith(".") or entry.name in ("__MACOSX", "Thumbs.db", "desktop.ini"):
             continue
         inner = (*names, plain(entry.name))
         if entry.is_dir(follow_symlinks=False):
             if len(inner) > 20:
-                raise DatasetError(f"The folders in {path} lie deeper than any classes need; import one further down.")
+                raise DatasetError(f"The folders in {path} are nested too deeply; import a folder further down.")
             found.folders.append(_read(Path(entry.path), inner, source, left))
         elif entry.is_file(follow_symlinks=False) and Path(entry.name).suffix.lower() in SUFFIXES:
             found.pictures.append(entry.name)
@@ -179,7 +179,9 @@ def _pass_over(source: Source, shown: str) -> None:
 
 def _take_folders(top: _Folder, part: Part | None, source: Source) -> None:
     for name in top.pictures:
-        source.no_class.append(("/".join((*top.names, plain(name))), "it lies beside the class folders, in none"))
+        source.no_class.append(
+            ("/".join((*top.names, plain(name))), "it is next to the class folders, not in one of them")
+        )
     depth = len(top.names)
     for folder in _class_folders(top):
         inner = folder.names[depth:]
@@ -195,8 +197,8 @@ def _class_folders(folder: _Folder) -> Iterator[_Folder]:
             yield inner
         elif inner.pictures:
             raise DatasetError(
-                f"The folder {short('/'.join(inner.names))} holds pictures and folders, so that it is a class and a"
-                " group at once; put its pictures into a folder of their own."
+                f"The folder {short('/'.join(inner.names))} contains images and folders, so it would be a class and a"
+                " group; put its images into a separate folder."
             )
         else:
             yield from _class_folders(inner)
@@ -224,7 +226,7 @@ def _take_ages(folder: _Folder, part: Part | None, source: Source) -> None:
         shown = "/".join((*folder.names, plain(name)))
         age = re.match(r"(\d{1,3})_", name)
         if age is None:
-            source.no_class.append((shown, "its name does not begin with an age, as 26_0_2_20170104.jpg does"))
+            source.no_class.append((shown, "its name does not begin with an age, as in 26_0_2_20170104.jpg"))
         else:
             source.pictures.append(Picture(folder.path / name, shown, int(age[1]), part))
     for inner in folder.folders:
@@ -243,12 +245,12 @@ def _bin_ages(source: Source, years: int) -> None:
 
 def _nothing(source: Source, options: Options) -> str:
     if options.utkface:
-        return "No picture has an age in its name; UTKFace's names begin with it, as 26_0_2_20170104.jpg does."
+        return "No image has an age in its name; UTKFace's names begin with the age, as in 26_0_2_20170104.jpg."
     if source.no_class:
         ages = sum(bool(re.match(r".*?(\d{1,3})_\d_\d_", shown)) for shown, _ in source.no_class)
         face = "; or choose UTKFace, if the numbers in their names are ages" if 2 * ages > len(source.no_class) else ""
         return (
-            f"The pictures, {short(source.no_class[0][0])} for one, lie in no class folders; put those of each class"
-            f" into a folder of its name{face}."
+            f"The images, for example {short(source.no_class[0][0])}, are not in class folders; put the images of each"
+            f" class into a folder with its name{face}."
         )
-    return "There is no picture in it; expected a folder for each class, with PNG, JPEG, GIF, BMP or WebP files."
+    return "It contains no images; expected a folder for each class, with PNG, JPEG, GIF, BMP or WebP files."

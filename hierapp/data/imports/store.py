@@ -78,7 +78,8 @@ def check_name(name: str) -> str:
     """
     if not name or tree_library.stem_of(name) != name or len(name) > LONGEST_NAME:
         raise DatasetError(
-            f"A data set cannot be called {short(name)}; take letters, digits, - and _, at most {LONGEST_NAME}."
+            f"{short(name)} is not a valid data set name; use letters, digits, - and _, at most {LONGEST_NAME}"
+            " characters."
         )
     return name
 

@@ -91,7 +91,7 @@ def test_an_empty_class_is_left_out_and_named(tmp_path):
     report, out = built(tmp_path, files)
     assert report.classes == ["blue", "green", "red"]
     assert report.empty == ["lost", "ruined"]
-    assert "Without a picture to train on: 'lost', 'ruined'; left out." in report.warnings
+    assert "Classes without a training image: 'lost', 'ruined'; left out." in report.warnings
     assert LabelTree.load(out / "tree.json").positions_of(report.classes) is not None
 
 
@@ -109,7 +109,7 @@ def test_classes_of_the_test_folder_alone_are_left_out_with_their_pictures(tmp_p
 def test_tiny_classes_are_named(tmp_path):
     report, _ = built(tmp_path, {**classes(20, ("red", "blue")), **classes(3, ("green",))})
     assert report.tiny == ["green"]
-    assert any(warning.startswith("Fewer than 10 pictures to train on: 'green';") for warning in report.warnings)
+    assert any(warning.startswith("fewer than 10 training images: 'green';") for warning in report.warnings)
 
 
 def test_copies_are_found_by_their_pixels(tmp_path):
@@ -122,7 +122,7 @@ def test_copies_are_found_by_their_pixels(tmp_path):
     assert [sorted(files) for files in report.between.groups] == [["test/red/b.png", "train/red/a.png"]]
     assert report.within.groups == [["train/blue/a.png", "train/blue/b.png"]]
     assert [sorted(files) for files in report.two_classes.groups] == [["train/blue/c.png", "train/green/c.png"]]
-    assert report.warnings[0].startswith("1 picture stands in the training and in the test part")
+    assert report.warnings[0].startswith("1 image is in both the training and the test set")
 
 
 def test_no_copy_of_a_training_picture_is_drawn_for_the_test(tmp_path):
@@ -157,13 +157,13 @@ def test_group_folders_become_the_tree(tmp_path):
 
 
 def test_what_cannot_be_trained_on_is_refused(tmp_path):
-    assert "Only 'red' has pictures to train on" in told(DatasetError, tmp_path / "a", classes(5, ("red",)))
-    assert "None of the 1 pictures can be read" in told(DatasetError, tmp_path / "b", {"a/1.png": b"", "b/.k": b""})
+    assert "Only 'red' has images" in told(DatasetError, tmp_path / "a", classes(5, ("red",)))
+    assert "None of the 1 images can be read" in told(DatasetError, tmp_path / "b", {"a/1.png": b"", "b/.k": b""})
     only_test = {"train/a/.k": b"", "train/b/.k": b"", **classes(2, ("a", "b"), top="test/")}
-    assert "No class has a picture to train on" in told(DatasetError, tmp_path / "c", only_test)
+    assert "No class has an image" in told(DatasetError, tmp_path / "c", only_test)
     no_test = {**classes(2, ("a", "b"), top="train/"), "test/a/.k": b""}
-    assert "There is no picture for the test part" in told(DatasetError, tmp_path / "d", no_test)
-    assert "too few pictures to draw 20%" in told(DatasetError, tmp_path / "e", classes(1, ("a", "b")))
+    assert "no image for the test set" in told(DatasetError, tmp_path / "d", no_test)
+    assert "too few images to draw 20%" in told(DatasetError, tmp_path / "e", classes(1, ("a", "b")))
 
 
 def test_more_than_fits_is_refused_before_it_is_read(tmp_path, monkeypatch):

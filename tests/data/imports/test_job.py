@@ -99,7 +99,7 @@ def test_what_went_wrong_is_told_by_the_uploads_name_and_leaves_nothing(tmp_path
     assert sorted(path.name for path in (data / "own" / f".stage-{token}").iterdir()) == [
         *(".get-import.json", ".get-import.lock", "request.json"),
     ]
-    with pytest.raises(DatasetError, match="not ready"):
+    with pytest.raises(DatasetError, match="cannot be saved yet"):
         finalize.finalize(token, "notes")
     import_job.discard(token)
     assert own_files(data) == []
@@ -129,7 +129,7 @@ def test_a_killed_import_leaves_nothing_that_looks_like_data(tmp_path, data, sig
         assert import_job.status(token).state == "running"
         child.send_signal(sign)
     now = import_job.status(token)
-    assert (now.state, now.error) == ("failed", "The import was interrupted; begin it again.")
+    assert (now.state, now.error) == ("failed", "The import was interrupted; start it again.")
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
     assert all(name.startswith(".") for name in own_files(data))
     import_job.discard(token)
@@ -223,7 +223,7 @@ def test_a_token_that_is_none_leads_nowhere(token):
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", ".hidden", "x" * 41, "a\nb", "-a-"])
 def test_a_name_that_is_no_word_is_refused(name):
-    with pytest.raises(DatasetError, match=r"^A data set cannot be called .*\.$"):
+    with pytest.raises(DatasetError, match=r"is not a valid data set name; .*\.$"):
         finalize.free_name(name)
 
 
@@ -231,7 +231,7 @@ def test_a_name_is_given_once(tmp_path):
     kept_as("Mine", tmp_path)
     token = imported(write(tmp_path / "s", classes(5)))
     for taken in ("Mine", "mine", "cifar10", "CIFAR10"):
-        with pytest.raises(DatasetError, match="already; choose another name"):
+        with pytest.raises(DatasetError, match="already exists"):
             finalize.finalize(token, taken)
     assert finalize.finalize(token, "other").name == "other", "a name that is taken costs no import"
 
@@ -241,7 +241,7 @@ def test_a_name_that_is_taken_meanwhile_is_told_and_no_tree_is_lost(tmp_path, mo
     tree = tree_library.keep(import_job.status(second).tree, "lot")  # the user's own, the same as the proposed one
     finalize.finalize(first, "lot")
     monkeypatch.setattr(finalize, "free_name", lambda name, folder: name)  # as if both had asked before
-    with pytest.raises(DatasetError, match="There is a data set 'lot' already; choose another name"):
+    with pytest.raises(DatasetError, match="A data set 'lot' already exists"):
         finalize.finalize(second, "lot")
     assert tree_library.own(tree.name) == tree
 
@@ -296,9 +296,9 @@ def test_own_sets_come_from_no_download(tmp_path):
     from hierapp.data import download
 
     kept_as("mine", tmp_path)
-    with pytest.raises(DatasetError, match="a data set of your own, which is nowhere to be downloaded"):
+    with pytest.raises(DatasetError, match="is an imported data set"):
         download.get("mine")
-    with pytest.raises(DatasetError, match="of your own"):
+    with pytest.raises(DatasetError, match="is an imported data set"):
         download.start("mine")
 
 
@@ -342,12 +342,12 @@ def test_a_set_under_an_open_run_of_another_home_is_not_deleted(tmp_path, data, 
     config = RunConfig.make(data="mine", tree="mine", loss="cross-entropy")
     monkeypatch.setenv("HIERAPP_DATA", str(data))
     (run,) = execution.submit(other, [config], tree_library.load(entry.default_tree))
-    said = f"^Run {run} in .*/other home, which uses the data folder .* too, uses mine; cancel it there, or wait"
+    said = f"^Run {run} in .*/other home, which also uses the data folder .*, uses mine; cancel it there"
     with pytest.raises(DatasetError, match=said):
         data_deletion.delete("mine", Store())
     with monkeypatch.context() as patch:
         patch.setattr(data_deletion, "open_readonly", unreadable)
-        with pytest.raises(DatasetError, match=r"^The runs in .*/other home, .* cannot be read, so that one"):
+        with pytest.raises(DatasetError, match=r"^The runs in .*/other home, .* cannot be read, so one"):
             data_deletion.delete("mine", Store())
     Store(tmp_path / "other home").request_cancel(run)
     data_deletion.delete("mine", Store())
