@@ -91,7 +91,7 @@ def test_classes_are_found_by_name():
     ("classes", "message"),
     [
         (["cat", "dog", "ship"], "has no row for 'ship'"),
-        (["cat", "dog"], "knows 'truck', which the data set does not"),
+        (["cat", "dog"], "'truck', which the data set does not have"),
     ],
 )
 def test_other_classes_are_refused(classes, message):
