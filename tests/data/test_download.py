@@ -319,7 +319,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(call, cifar, tmp_path: 
     with pytest.raises(DatasetError) as caught:
         call("cifar10", folder)
     assert str(caught.value).startswith(f"Cannot write CIFAR-10 to the data folder {folder} (Not a directory); make it")
-    assert str(caught.value).endswith("or set HIERAPP_DATA to another.")
+    assert str(caught.value).endswith("or set HIERAPP_DATA to another folder.")
 
 
 def test_a_full_disk_is_no_fault_of_the_network(cifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,9 +176,9 @@ def test_test_images_of_one_name_are_not_the_same(store, capsys):
 
 def test_new_pictures_are_not_shown_for_an_old_run(store):
     first, second = swapped(store)
-    with pytest.raises(StoreError, match="'swap' is not the one any more on which run 1 was tested"):
+    with pytest.raises(StoreError, match="'swap' has changed since run 1 was tested"):
         run_images.pictures(first, [0])
-    with pytest.raises(DatasetError, match="The test images of 'swap' are not those that the run has seen"):
+    with pytest.raises(DatasetError, match="The test images of 'swap' are not those that the run was tested on"):
         cell_images.sheet(predictions.stored(first.folder), [0], content=first.content)
     assert cell_images.sheet(predictions.stored(second.folder), [0], content=second.content)
 

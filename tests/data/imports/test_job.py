@@ -207,7 +207,7 @@ def test_what_cannot_begin_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(import_job, "MOST_JOBS", 1)
     import_job.begin(Request("x", Options()), b"x")
-    with pytest.raises(DatasetError, match="1 of your imports wait"):
+    with pytest.raises(DatasetError, match="1 of your imports are open"):
         import_job.begin(Request("x", Options()), b"x")
 
 
@@ -322,7 +322,7 @@ def test_a_set_under_an_open_run_is_not_deleted(tmp_path, monkeypatch):
     config = RunConfig.make(data="mine", tree="mine", loss="cross-entropy")
     (run,) = execution.submit(store, [config], tree_library.load(entry.default_tree))
     for _ in ("queued", "running"):
-        with pytest.raises(DatasetError, match=f"^Run {run} uses mine; cancel what waits or runs"):
+        with pytest.raises(DatasetError, match=f"^Run {run} uses mine; cancel"):
             data_deletion.delete("mine", store)
         store.claim()
     assert datasets.load("mine", "train")
@@ -425,7 +425,7 @@ def test_the_waiting_imports_of_one_person_take_no_place_of_another(tmp_path, da
     source = str(write(tmp_path / "source", classes(1)))
     for _ in range(import_job.MOST_JOBS):
         import_job.begin(Request("source", Options(), source, "ada@x.edu"))
-    with pytest.raises(DatasetError, match="20 of your imports wait"):
+    with pytest.raises(DatasetError, match="20 of your imports are open"):
         import_job.begin(Request("source", Options(), source, "ada@x.edu"))
     for owner in ("bob@x.edu", None):
         import_job.begin(Request("source", Options(), source, owner))
