@@ -30,7 +30,7 @@ from hierapp.runs.store import Place
 from hierapp.runs.tags import put as put_tags
 from hierapp.similarities import Similarity, embeddings, library as similarity_library
 from hierapp.similarities.library import SimilarityEntry
-from hierapp.training import RunConfig, models
+from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.trees.drafts import Draft
 from hierapp.trees.library import TreeEntry
@@ -61,8 +61,7 @@ class Actions(Rules):
         self._need_runner("start runs")
         if priority > 0:
             self.need_admin("put runs before those of others")
-        if any(models.is_own(config.model) for config in configs):
-            self.need_admin("run custom code as a model")
+        self.check_code(config.model for config in configs)
         self._check_epochs(max((config.epochs for config in configs), default=0))
         with COUNTING:
             self.need_room(len(configs))
@@ -76,6 +75,7 @@ class Actions(Rules):
     def resume(self, run: str) -> None:
         """Queue an ended run again; it continues where it stopped."""
         found = self._own(run, "resume")
+        self.check_code([found.config.model])
         self._check_epochs(found.config.epochs)
         with COUNTING:
             self.need_room(1)

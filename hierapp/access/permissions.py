@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from hierapp.access.roles import Person, Role
 from hierapp.errors import AccessError
 from hierapp.runs import Run, Store
 from hierapp.runs.states import OPEN_STATES
+from hierapp.training import models
 from hierapp.utils.text import pluralize
 
 # Two simultaneous launches must not both count the runs before either adds its own.
@@ -48,6 +50,11 @@ class Rules:
         """Refuse a global change, such as "set how many runs go at once", unless the person is an admin."""
         if not self.may_steer:
             raise AccessError(f"Only admins may {what}; ask an admin.")
+
+    def check_code(self, used: Iterable[str]) -> None:
+        """Refuse networks that are code of a user's own, as module:factory, unless the person is an admin."""
+        if any(models.is_own(model) for model in used):
+            self.need_admin("run custom code as a model")
 
     def _need_runner(self, what: str) -> None:
         if not self.may_run:

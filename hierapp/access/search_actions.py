@@ -9,7 +9,6 @@ from hierapp.errors import AccessError
 from hierapp.search import journal, runner
 from hierapp.search.journal import Search
 from hierapp.search.plan import Plan
-from hierapp.training import models
 
 
 class SearchActions(Rules):
@@ -23,8 +22,7 @@ class SearchActions(Rules):
         """Start a search owned by the person, within their limits; also raises the errors of `runner.begin`."""
         self._need_runner("start searches")
         plan = replace(plan, owner=self.person.email, waiting=self.person.limits.waiting)
-        if any(models.is_own(model) for model in plan.models):
-            self.need_admin("run custom code as a model")
+        self.check_code(plan.models)
         self._check_epochs(plan.epochs)
         with COUNTING:
             self.need_room(plan.at_once)
@@ -37,6 +35,7 @@ class SearchActions(Rules):
     def resume(self, name: str) -> None:
         """Resume a search of the person."""
         search = self._own_search(name, "resume")
+        self.check_code(search.plan.models)
         self._check_epochs(search.plan.epochs)
         runner.start(search)
 

@@ -11,7 +11,7 @@ from hierapp.execution import scheduler, settings, slots
 from hierapp.execution.ray import ready as ray_ready
 from hierapp.runs import Run, Store, same_data
 from hierapp.similarities import library as similarity_library, spec as similarity_spec
-from hierapp.training import RunConfig
+from hierapp.training import RunConfig, models
 from hierapp.trees import LabelTree
 
 
@@ -28,8 +28,9 @@ def submit(
     Raises:
         DatasetError: if a data set is not available; nothing is queued.
         TreeError: if the leaves of the tree are not the classes of the data set; nothing is queued.
-        ConfigError: if the options of a loss do not fit the tree, a similarity is missing or has other classes,
-            HIERAPP_SLOTS or HIERAPP_LAUNCHER is invalid, or the cluster is not available; nothing is queued.
+        ConfigError: if the options of a loss do not fit the tree, a similarity is missing or has other classes, the
+            package of a user's network is not installed, HIERAPP_SLOTS or HIERAPP_LAUNCHER is invalid, or the cluster
+            is not available; nothing is queued.
         StoreError: if the store cannot be written.
     """
     # An invalid launcher would stop the scheduler, and the runs would wait indefinitely.
@@ -42,6 +43,8 @@ def submit(
         if status.state != "ready":
             raise DatasetError(status.detail)
         tree.positions_of(datasets.find(name).class_names)
+    for model in dict.fromkeys(config.model for config in configs):
+        models.require(model)
     for config in configs:
         losses.judge(config.loss, tree, similarity_library.with_matrix(config.options, tree.leaves))
     contents = {name: datasets.content_hashes(name) for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from hierapp.plots.core import COLORS
+from hierapp.plots.core import COLORS, plain
 
 ROW = 22  # pixels per class
 
@@ -20,7 +20,7 @@ def counts_plot(classes: Sequence[str], train: Sequence[int], test: Sequence[int
         plot.add_bar(
             y=rows,
             x=list(counts),
-            customdata=list(classes),
+            customdata=[plain(name) for name in classes],
             name=name,
             orientation="h",
             marker_color=color,
@@ -34,7 +34,7 @@ def counts_plot(classes: Sequence[str], train: Sequence[int], test: Sequence[int
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
-    cut = [name if len(name) <= 30 else f"{name[:29]}…" for name in classes]
+    cut = [plain(name if len(name) <= 30 else f"{name[:29]}…") for name in classes]
     plot.update_yaxes(tickvals=rows, ticktext=cut, autorange="reversed", automargin=True)
     plot.update_xaxes(title="images", gridcolor="rgba(128,128,128,0.25)")
     return plot

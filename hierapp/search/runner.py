@@ -24,7 +24,7 @@ from hierapp.search.journal import Journal, Search
 from hierapp.search.plan import Plan
 from hierapp.search.trials import Trial
 from hierapp.similarities import library as similarity_library
-from hierapp.training import RunConfig
+from hierapp.training import RunConfig, models
 from hierapp.utils import locks, processes
 from hierapp.utils.disk import disk_of
 from hierapp.utils.locks import Held, Superseded
@@ -232,6 +232,8 @@ def begin(store: Store, plan: Plan) -> Search:
     if status.state != "ready":
         raise DatasetError(status.detail)
     plan.tree.positions_of(datasets.find(data).class_names)
+    for model in plan.models:
+        models.require(model)
     search = journal.begin(store, plan)
     start(search)
     return search

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hierapp.errors import ConfigError
+from hierapp.errors import ConfigError, short
 
 if TYPE_CHECKING:
     from torch import nn
@@ -159,10 +159,11 @@ MODELS: dict[str, ModelEntry] = {
 def find(name: str) -> ModelEntry:
     """Return the registry's entry, or a user's network given as "module:factory".
 
-    The factory is called like `build`, with (H, W, C) and the number of outputs. Only `build` imports it.
+    The factory is called like `build`, with (H, W, C) and the number of outputs. Only `build` looks for its module:
+    a name may come from the address of a page, and looking for a submodule imports its packages.
 
     Raises:
-        ConfigError: if the name is unknown (the message lists the names), or the module does not exist.
+        ConfigError: if the name is unknown (the message lists the names), or is not of the form "module:factory".
 
     >>> find("torchvision.ops:MLP").title
     'torchvision.ops:MLP'
@@ -172,15 +173,10 @@ def find(name: str) -> ModelEntry:
     module, colon, factory = name.partition(":")
     if not colon:
         raise ConfigError(
-            f"Unknown model {name!r}; choose one of {', '.join(MODELS)}, or give your own as module:factory."
+            f"Unknown model {short(name)}; choose one of {', '.join(MODELS)}, or give your own as module:factory."
         )
     if not factory.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise ConfigError(f"Expected the model {name!r} in the form module:factory, as in my_nets.small:build.")
-    if not _is_there(module):
-        raise ConfigError(
-            f"There is no module {module!r} for the model {name!r}; put it where Python can import it, for example on "
-            "PYTHONPATH."
-        )
+        raise ConfigError(f"Expected the model {short(name)} in the form module:factory, as in my_nets.small:build.")
     return ModelEntry(name, "A network of your own.", lambda *shape: _imported(name)(*shape), MODELS["lenet"].speed)
 
 
@@ -189,10 +185,26 @@ def is_own(name: str) -> bool:
     return name not in MODELS
 
 
-def _is_there(module: str) -> bool:
-    """Return whether the module can be found; only its packages are imported."""
+def require(name: str) -> None:
+    """Check that the package of a user's network is installed; nothing is imported.
+
+    Raises:
+        ConfigError: if Python finds no such package, or the name is not valid.
+
+    >>> require("torchvision.ops:MLP")
+    """
+    find(name)
+    package = name.partition(":")[0].partition(".")[0]
+    if is_own(name) and not _is_there(package):
+        raise ConfigError(
+            f"There is no module {package!r} for the model {short(name)}; put it where Python can import it, for"
+            " example on PYTHONPATH."
+        )
+
+
+def _is_there(package: str) -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
+        return importlib.util.find_spec(package) is not None
     except (ImportError, ValueError):
         return False
 

@@ -69,7 +69,7 @@ def show(chosen: Chosen) -> None:
         _table(groups, tree, rule, threshold)
         _below(groups, tree, rule, threshold, chosen.colors)
     except HierappError as error:
-        st.error(str(error), icon=":material/error:")
+        common.show_error(error)
 
 
 def _runs(group: Group) -> list[Run]:

@@ -106,4 +106,4 @@ def _sentence(each: Comparison, remark: str | None) -> None:
         icon = ":material/hourglass_empty:"
     st.markdown(f"{icon} {common.escaped(each.sentence)}")
     if remark:
-        st.info(f"{common.escaped(each.first)} and {common.escaped(each.second)}: {remark}", icon=":material/balance:")
+        st.info(common.escaped(f"{each.first} and {each.second}: {remark}"), icon=":material/balance:")

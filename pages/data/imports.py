@@ -79,7 +79,7 @@ def in_work(token: str) -> None:
     if now.state == "running":
         common.repeated(while_reading, 0.5)(token)
     elif now.state == "failed":
-        st.error(now.error, icon=":material/error:")
+        common.show_error(now.error or "")
     else:
         found(now)
     if st.button("Start another import" if now.state == "failed" else "Discard", icon=":material/close:"):
@@ -95,7 +95,7 @@ def while_reading(token: str) -> None:
         st.rerun()
     share = min(now.done / now.total, 1.0) if now.total else 0.0
     count = f": {now.done:,} of {now.total:,}" if now.total > 1 else ""
-    st.progress(share, text=f"{now.what}{count}")
+    st.progress(share, text=f"{common.escaped(now.what)}{count}")
 
 
 def found(now: ImportJob) -> None:
@@ -103,7 +103,9 @@ def found(now: ImportJob) -> None:
     if now.report is None or now.tree is None:
         return
     report.show(now.report)
-    st.markdown(f"***A tree is proposed.** {now.how} It becomes the default tree, and you can change it in the studio.")
+    st.markdown(
+        f"**A tree is proposed.** {common.escaped(now.how)} It becomes the default tree, and you can change it in the studio."
+    )
     if len(now.tree.leaves) <= LARGEST_PICTURE:
         alt = f"The proposed tree over {', '.join(now.tree.leaves)}"
         common.chart(tree_plot(now.tree, compact=True), "proposed", alt)

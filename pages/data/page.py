@@ -96,9 +96,15 @@ def deleting(data: Dataset) -> None:
             " their results, and its tree remains among the versions of that name."
         )
     else:
-        also = f" {' and '.join(others)} is read from the same files and is deleted as well." if others else ""
+        also = (
+            f" {common.escaped(' and '.join(others))} is read from the same files and is deleted as well."
+            if others
+            else ""
+        )
         size = in_words(sum(file.size for file in data.files))
-        st.markdown(f"Delete **{data.title}** from this machine, {size}? You can download it again.{also}")
+        st.markdown(
+            f"Delete **{common.escaped(data.title)}** from this machine, {size}? You can download it again.{also}"
+        )
     if not mine:
         st.caption("Only its owner or an admin can delete it." if data.own else "Only admins can delete it.")
     if st.button("Delete it", type="primary", disabled=bool(reason) or not mine):
@@ -152,6 +158,6 @@ if status.state == "ready":
         with tabs[2]:
             data_report.show(report)
 elif chosen.own:
-    st.error(status.detail, icon=":material/error:")
+    common.show_error(status.detail)
 else:
     downloading.get_button(chosen, "data")

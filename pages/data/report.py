@@ -9,7 +9,7 @@ from pages.shared import common
 def show(report: Report) -> None:
     """Show all findings, the warnings first."""
     for warning in report.warnings:
-        st.warning(common.escaped(warning), icon=":material/warning:")
+        common.show_warning(warning)
     if not report.warnings:
         st.success("No warnings.", icon=":material/check:")
     st.markdown(

@@ -33,12 +33,9 @@ def lab_part(had_ended: bool) -> None:
     lab = state.current()
     lab.concerns_all = False
     for sentence in lab.complaints:
-        st.warning(
-            f"{common.escaped(sentence)} Invalid values are replaced by the defaults.",
-            icon=":material/link_off:",
-        )
+        common.show_warning(f"{sentence} Invalid values are replaced by the defaults.", icon=":material/link_off:")
     if preload.failure():
-        st.error(preload.failure() or "", icon=":material/error:")
+        common.show_error(preload.failure() or "")
     left, right = st.columns([1, 2.7], gap="medium")
     at = lab_actions.current_step(lab.state)
     with left:

@@ -37,7 +37,7 @@ def _slice(state: State, at: Step) -> None:
         with column:
             st.markdown(f"**{common.escaped(line.title)}**")
             common.chart(lab_plots.slice_plot(line), f"lab-slice-{line.title}", line.summary)
-            st.caption(f"{line.summary} From {number(line.curve[0])} to {number(line.curve[-1])}.")
+            st.caption(f"{common.escaped(line.summary)} From {number(line.curve[0])} to {number(line.curve[-1])}.")
 
 
 def _surface(state: State, at: Step) -> None:
@@ -57,7 +57,7 @@ def _surface(state: State, at: Step) -> None:
 
 def _printed(state: State, at: Step) -> None:
     said = printed(state.example)
-    st.markdown(said.summary)
+    st.markdown(common.escaped(said.summary))
     rows = [f"| {number(p)} | {number(value)} |" for p, value in said.fall]
     st.markdown("\n".join(["| p of the first true decision | (4) as printed |", "| ---: | ---: |", *rows[:4]]))
 
@@ -67,7 +67,7 @@ def _minimizer(state: State, at: Step) -> None:
     found = least(state.example.tree, at.truth or (), targets, mass)
     alt = f"True and minimizing probabilities by leaf. {found.summary}"
     common.chart(lab_plots.minimizer_plot(found), "lab-minimizer", alt)
-    st.markdown(f"**{common.escaped(found.summary)}** {found.reason}")
+    st.markdown(f"**{common.escaped(found.summary)}** {common.escaped(found.reason)}")
     leaves = found.tree.leaves
     table = [
         "| | " + " | ".join(common.escaped(leaf) for leaf in leaves) + " |",

@@ -172,7 +172,9 @@ def _uploaded(run: Run) -> None:
     if file is None:
         return
     try:
-        common.actions().check_upload(file.size)
+        may = common.actions()
+        may.check_upload(file.size)
+        may.check_code([run.config.model])  # it is imported and called here
         pixels = uploaded_picture.read(file.getvalue(), file.name, datasets.find(run.config.data).image_shape)
         log_probs = predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()
         lab.put(_like(run_images.own_picture(run, log_probs), lab.state))

@@ -19,7 +19,7 @@ def saved(lab: Lab) -> None:
             kept = common.actions().save_view(lab.state, name or "view")
             lab.view = (kept.name, lab.state)
             lab.settled = True
-            st.toast(f"Saved as {kept.name}.")
+            st.toast(f"Saved as {common.escaped(kept.name)}.")
         entries = {entry.name: entry for entry in saved_views.entries()}
         for entry in entries.values():
             if entry.problem:

@@ -34,7 +34,9 @@ def run_button(found: Sequence[DisplayedFigure], size: Size, data: str, label: s
         )
         if not ready:
             st.page_link(
-                "pages/data/page.py", label=f"Download {common.data_title(data)} first", icon=":material/download:"
+                "pages/data/page.py",
+                label=f"Download {common.escaped(common.data_title(data))} first",
+                icon=":material/download:",
             )
         elif lacking:
             configs = [run.config for run in lacking.values()]

@@ -45,14 +45,14 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
         st.markdown(f":green-badge[:material/computer: this machine] {what}")
     for kept in {id(each.outcome): each.outcome for each in found if each.source == "kept"}.values():
         assert kept is not None
-        st.caption(f"{sources['kept']} of them, saved on {kept.made} by `{kept.command}`.")
+        st.caption(f"{sources['kept']} of them, saved on {kept.made} by {common.escaped(kept.command)}.")
     if sources["shipped"]:
         (outcome,) = {id(each.outcome): each.outcome for each in found if each.source == "shipped"}.values()
         assert outcome is not None
         st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(outcome)}")
     if not here and not sources["shipped"]:
         st.info(
-            f"There are no results of this size for {common.data_title(data)}, neither from this machine nor shipped:"
+            f"There are no results of this size for {common.escaped(common.data_title(data))}, neither from this machine nor shipped:"
             " run the figures to get results.",
             icon=":material/hourglass_empty:",
         )

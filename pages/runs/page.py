@@ -64,9 +64,9 @@ def progress_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     )
     for run in runs:
         if run.error and not run.is_open:
-            st.error(f"Run {run.id} ({names[run.id]}): {run.error}", icon=":material/error:")
+            common.show_error(f"Run {run.id} ({names[run.id]}): {run.error}")
         elif run.note:
-            st.caption(f":material/history: Run {run.id} ({names[run.id]}): {common.escaped(run.note)}")
+            st.caption(f":material/history: Run {run.id} ({common.escaped(names[run.id])}): {common.escaped(run.note)}")
         if run.own_note:
             left, right = st.columns([1, 4])
             left.caption(f":material/edit_note: Run {run.id} ({common.escaped(names[run.id])})")

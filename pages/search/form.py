@@ -131,7 +131,7 @@ def summary(plan: Plan) -> None:
     )
     status = datasets.status(plan.values["data"])
     if status.state != "ready":
-        st.warning(status.detail, icon=":material/download:")
+        common.show_warning(status.detail, icon=":material/download:")
         st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
         return
     queue.pressed(

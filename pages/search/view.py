@@ -66,11 +66,11 @@ def headline(seen: Report) -> None:
     )
     st.caption(
         f"{common.escaped(common.data_title(plan.values['data']))}, tree {common.escaped(plan.values['tree'])},"
-        f" {', '.join(plan.losses)}; {pluralize(plan.epochs, 'epoch')}."
+        f" {common.escaped(', '.join(plan.losses))}; {pluralize(plan.epochs, 'epoch')}."
         f" Varies: {common.escaped('; '.join(plan.varied))}."
     )
     if seen.journal.error:
-        st.error(seen.journal.error, icon=":material/error:")
+        common.show_error(seen.journal.error)
     elif seen.state == "interrupted":
         st.warning(
             "The search's process is gone: resume the search to continue where it stopped.", icon=":material/warning:"

@@ -16,6 +16,7 @@ from hierapp.access import Person, Policy, Role
 from hierapp.access.network import Visit, refusal
 from hierapp.access.roles import LOCAL
 from hierapp.errors import AccessError
+from pages.shared.messages import show_error
 
 # An editor may remove the secrets for a moment while it rewrites them: once there was a login, it stays required.
 _login_seen = threading.Event()
@@ -102,7 +103,7 @@ def sign_in() -> None:
 def access_denied(reason: str) -> None:
     """Show why there is no access, and a sign-out button if the user is signed in."""
     st.title("hierapp")
-    st.error(reason, icon=":material/lock:")
+    show_error(reason, icon=":material/lock:")
     if st.user.to_dict().get("is_logged_in"):
         sign_out()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import re
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +25,7 @@ from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from pages.shared.auth import person
+from pages.shared.messages import escaped as escaped, show_error as show_error, show_warning as show_warning
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def show_errors() -> Iterator[None]:
     try:
         yield
     except HierappError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
 
 
 def disk_notice() -> None:
@@ -147,6 +148,21 @@ def one_from_url(key: str, options: Sequence[str], default: str) -> None:
         st.session_state[key] = named if named in options else default
 
 
+def bound_number(key: str) -> dict[str, Any]:
+    """Return the arguments that bind a number field to the page's address.
+
+    An infinite number in the address is dropped, because Streamlit cannot convert it for a field of whole numbers; it
+    drops numbers out of range, and what is no number, itself.
+    """
+    try:
+        is_finite = math.isfinite(float(st.query_params.get(key, "0")))
+    except ValueError:
+        is_finite = True
+    if not is_finite:
+        del st.query_params[key]
+    return {"key": key, "bind": "query-params" if is_finite else None}
+
+
 def chosen(value: T | None) -> T:
     """Return the value of a required widget, whose type allows None only because its session state could be empty."""
     assert value is not None
@@ -198,11 +214,6 @@ def trees_for(data: str) -> dict[str, str]:
     # The default of a user's own data set may be a file: the tree that was proposed for it.
     title = f"{entry.title}, proposed" if entry.own else entry.default_tree
     return {entry.default_tree: found.pop(entry.default_tree, title), **found}
-
-
-def escaped(text: str) -> str:
-    """Escape text so that Markdown shows it verbatim."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:])", r"\\\1", text)
 
 
 def data_title(name: str) -> str:

@@ -12,7 +12,7 @@ def while_downloading(name: str) -> None:
     if now is None or not now.running:
         st.rerun()
     share = min(now.done / now.total, 1.0) if now.total else 0.0
-    st.progress(share, text=f"{now.what}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
+    st.progress(share, text=f"{common.escaped(now.what)}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
 
 
 def get_button(data: datasets.Dataset, place: str) -> None:
@@ -22,11 +22,11 @@ def get_button(data: datasets.Dataset, place: str) -> None:
         common.repeated(while_downloading, 1.0)(data.name)
         return
     if last is not None and last.error:
-        st.error(last.error)
+        common.show_error(last.error)
     elif status.state == "broken":
-        st.warning(status.detail)
+        common.show_warning(status.detail)
     again = " again" if status.state == "broken" else ""
-    label = f"Download {data.title}{again} ({data.download_bytes / 1e6:.0f} MB)"
+    label = f"Download {common.escaped(data.title)}{again} ({data.download_bytes / 1e6:.0f} MB)"
     may = common.actions().may_run
     if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:", disabled=not may):
         common.actions().get_data(data.name)

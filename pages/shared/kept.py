@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from hierapp.errors import HierappError
+from pages.shared.messages import show_error
 
 
 @contextmanager
@@ -33,4 +34,4 @@ def kept(key: str, value: Any, change: Callable[[Any], object]) -> Iterator[dict
 
     yield {"key": key, "on_change": keep}
     if refused in state:
-        st.error(state[refused], icon=":material/error:")
+        show_error(state[refused])

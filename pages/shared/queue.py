@@ -19,6 +19,7 @@ from hierapp.training.config import FormField, changed_fields
 from hierapp.utils import devices
 from pages.shared.common import actions, store
 from pages.shared.kept import kept
+from pages.shared.messages import escaped, show_error
 from pages.shared.run_fields import key_of
 
 RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
@@ -47,7 +48,7 @@ def pressed(label: str, key: str, act: Callable[[], object], **look: Any) -> Non
 def refusal() -> None:
     """Show why the last action was rejected, if it was: its button may no longer exist."""
     if REFUSED in st.session_state:
-        st.error(st.session_state.pop(REFUSED), icon=":material/error:")
+        show_error(st.session_state.pop(REFUSED))
 
 
 def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -58,7 +59,7 @@ def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
             pressed(f"Cancel all {len(mine)}", "cancel-all", lambda: [actions().cancel(run) for run in mine])
         for run in going:
             asked = run.cancel_requested is not None
-            label = f"Cancel {run.id} {names[run.id]}" + (" (stopping)" if asked else "")
+            label = f"Cancel {run.id} {escaped(names[run.id])}" + (" (stopping)" if asked else "")
             no = asked or run.id not in mine
             pressed(label, f"cancel-{run.id}", partial(_act, "cancel", run.id), disabled=no)
 
@@ -70,7 +71,7 @@ def resume_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
         if len(mine) > 1:
             pressed(f"Resume all {len(mine)}", "resume-all", lambda: _resume(mine))
         for run in stopped:
-            label = f"Resume {run.id} {names[run.id]}"
+            label = f"Resume {run.id} {escaped(names[run.id])}"
             pressed(label, f"resume-{run.id}", partial(_act, "resume", run.id), disabled=run.id not in mine)
 
 
@@ -103,7 +104,7 @@ def _waiting_run(run: Run, name: str, is_first: bool, is_last: bool) -> None:
     may = actions()
     mine = may.may_change(run.owner)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        words = [f"**{run.id}** {name}"]
+        words = [f"**{run.id}** {escaped(name)}"]
         words += [f"priority {run.priority}"] if run.priority else []
         words += [":gray-badge[held]"] if run.held else []
         st.markdown(" · ".join(words), width="stretch")

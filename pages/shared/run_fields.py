@@ -65,7 +65,7 @@ def _widget(field: FormField, column: DeltaGenerator) -> Any:
         return column.selectbox(label, field.choices, index, key=key, help=about, bind="query-params")
     if field.kind is int:
         least, most = (None if limit is None else int(limit) for limit in (field.low, field.high))
-        return column.number_input(label, least, most, field.default, key=key, help=about, bind="query-params")
+        return column.number_input(label, least, most, field.default, help=about, **common.bound_number(key))
     step = STEPS.get(field.name, OTHER_STEP)
     low, high = field.low, field.high
     return column.number_input(
@@ -75,7 +75,6 @@ def _widget(field: FormField, column: DeltaGenerator) -> Any:
         field.default,
         step=step,
         format="%.6g",
-        key=key,
         help=about,
-        bind="query-params",
+        **common.bound_number(key),
     )

@@ -49,10 +49,10 @@ def by_names(data: str) -> Chosen | None:
                 disabled=not common.actions().may_run,
             )
     if shipped is not None:
-        st.caption(shipped.description)
+        st.caption(common.escaped(shipped.description))
         return Chosen(similarity_library.load(shipped.name), shipped.name, shipped.name)
     st.info(
-        f"No shipped similarity exists for the class names of {common.data_title(data)}."
+        f"No shipped similarity exists for the class names of {common.escaped(common.data_title(data))}."
         + ("" if embeddings.is_installed() else f" To compute one, {embeddings.HOW_TO_INSTALL}."),
         icon=":material/translate:",
     )
@@ -157,7 +157,7 @@ def choose(name: str) -> None:
 st.title("Similarities")
 st.markdown("SimLoss gives classes that are similar to the true one partial credit. Which classes, and how much?")
 if "similarity-error" in st.session_state:
-    st.error(st.session_state.pop("similarity-error"), icon=":material/error:")
+    common.show_error(st.session_state.pop("similarity-error"))
 names = list(catalogue())
 first, second = st.columns(2)
 common.one_from_url("data", names, best_ready())

@@ -30,7 +30,7 @@ def introduction() -> None:
             list(datasets.catalogue()),
             default=datasets.best_ready(),
             required=True,
-            format_func=common.data_title,
+            format_func=lambda name: common.escaped(common.data_title(name)),
             key="compare-on",
             wrap=True,
         )
@@ -45,9 +45,10 @@ def introduction() -> None:
             alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
             common.chart(tree_plot(tree, compact=True), "tree", alt)
         else:
+            title = common.escaped(data.title)
             st.page_link(
                 "pages/trees/page.py",
-                label=f"The tree of {data.title} has {len(tree.leaves)} classes: open the Trees page",
+                label=f"The tree of {common.escaped(data.title)} has {len(tree.leaves)} classes: open the Trees page",
                 icon=":material/account_tree:",
                 query_params={"tree": data.default_tree},
             )
@@ -59,7 +60,7 @@ def compare(data: datasets.Dataset) -> None:
     # With this many short epochs, a rate that falls every few epochs would reach zero long before the end.
     schedule = "constant" if data.name in EPOCHS else "step"
     configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs, schedule=schedule)
-    label, may = f"Compare the losses on {data.title}", common.actions().may_run
+    label, may = f"Compare the losses on {common.escaped(data.title)}", common.actions().may_run
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not may):
         common.submit(configs, common.the_tree(data.default_tree))
     store = common.store()

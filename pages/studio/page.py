@@ -120,7 +120,7 @@ def from_file() -> None:
         )
         if tree is None:
             return
-        st.success(f"{name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+        st.success(f"{common.escaped(name)} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
         if st.button("Open in the studio", type="primary"):
             common.draw(tree, name, common.likely_data(tree))
 
@@ -271,7 +271,7 @@ def keep(draft: Draft) -> None:
     name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
     if save.button("Save", icon=":material/save:", width="stretch", disabled=no):
         entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
-        st.toast(f"Saved as {entry.name}.")
+        st.toast(f"Saved as {common.escaped(entry.name)}.")
     if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
         if not draft.data:
             raise TreeError("The draft does not belong to a data set; start from a data set with the same classes.")
@@ -289,7 +289,7 @@ st.title("Studio")
 try:
     draft = open_draft()
 except HierappError as error:
-    st.error(str(error), icon=":material/error:")
+    common.show_error(error)
     draft = None
 if draft is None:
     start()

@@ -43,7 +43,9 @@ def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, obj
             }
             with common.show_errors():
                 verdict = judge(name, tree, similarity_library.with_matrix(own, tree.leaves))
-                st.caption(f"{'Proper' if verdict.is_proper else 'Not proper'}. {verdict.reason}", help=PROPER)
+                st.caption(
+                    f"{'Proper' if verdict.is_proper else 'Not proper'}. {common.escaped(verdict.reason)}", help=PROPER
+                )
             changed |= {
                 f"{name}.{option.name}": own[option.name]
                 for option in LOSSES[name].options
@@ -79,9 +81,8 @@ def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -
                 max_value=None if option.high == float("inf") else option.high,
                 value=cast("float", option.default),
                 step=0.05,
-                key=key,
                 help=option.help,
-                bind="query-params",
+                **common.bound_number(key),
             )
 
 
@@ -116,11 +117,10 @@ def form() -> tuple[list[RunConfig], str]:
             1,
             100,
             1,
-            key="seeds",
-            bind="query-params",
             help="Number of runs per loss, each with its own seed.",
+            **common.bound_number("seeds"),
         )
-        start = second.number_input("First seed", 0, 2**31 - 101, 0, key="first-seed", bind="query-params")
+        start = second.number_input("First seed", 0, 2**31 - 101, 0, **common.bound_number("first-seed"))
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
     options = loss_options(chosen, tree_library.load(tree), data)
@@ -154,7 +154,7 @@ st.markdown(
     f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine with two cores'}."
 )
 if status.state != "ready":
-    st.warning(status.detail, icon=":material/download:")
+    common.show_warning(status.detail, icon=":material/download:")
     st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
 elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not common.actions().may_run):
     common.submit(configs, tree_library.load(tree_name))

@@ -47,9 +47,9 @@ def upload() -> None:
         if data:
             tree.positions_of(find(data).class_names)
     except HierappError as error:
-        st.error(str(error), icon=":material/error:")
+        common.show_error(error)
         return
-    st.success(f"{file.name} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
+    st.success(f"{common.escaped(file.name)} is a label tree of {len(tree.nodes)} nodes and {len(tree.leaves)} leaves.")
     name = st.text_input("Save as", tree_formats.stem_of(file.name))
     st.button("Save this tree", type="primary", icon=":material/save:", on_click=keep, args=(tree, name, data))
 
@@ -158,11 +158,11 @@ common.to_url("tree", picked)
 with add.popover("Upload a tree", icon=":material/upload:", width="stretch", disabled=not common.actions().may_run):
     upload()
 if "keep-error" in st.session_state:
-    st.error(st.session_state.pop("keep-error"), icon=":material/error:")
+    common.show_error(st.session_state.pop("keep-error"))
 entry = entries[picked]
 shown = tree_library.load(picked)
 data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
-st.markdown(f"{entry.description}{data_words}")
+st.markdown(common.escaped(f"{entry.description}{data_words}"))
 studio, duplicate, earlier, remove, _ = st.columns([1.4, 1, 1, 1, 2])
 actions = common.actions()
 no_draft, not_mine = not actions.may_run, entry.shipped or not actions.may_change(entry.owner)
@@ -179,7 +179,9 @@ with earlier.popover("Versions", width="stretch", disabled=entry.shipped):
         st.caption("Overwritten and deleted versions are listed here.")
     for version in found:
         if st.button(
-            f"{version.title}, {version.path.stem.lstrip('0')}", key=f"version-{version.path.stem}", disabled=no_draft
+            f"{common.escaped(version.title)}, {version.path.stem.lstrip('0')}",
+            key=f"version-{version.path.stem}",
+            disabled=no_draft,
         ):
             common.draw(tree_library.load(str(version.path)), version.title, version.data)
 with remove.popover("Delete", width="stretch", disabled=not_mine):

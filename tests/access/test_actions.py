@@ -84,6 +84,16 @@ def test_runs_of_the_command_line_are_an_admins_to_cancel(store):
     assert Actions(store, ADA).cancel(run).state == "cancelled"
 
 
+def test_a_run_of_code_of_ones_own_is_resumed_by_an_admin_alone(store):
+    config = RunConfig.make(data="digits", tree="digits", loss="simloss", model="json:loads")
+    (run,) = store.add([config], TREE, owner="bob@x.edu")  # as an admin, which bob was
+    store.request_cancel(run)
+    assert "may run custom code" in refused(Actions(store, BOB).resume, run)
+    assert store.run(run).state == "cancelled"
+    Actions(store, ADA).resume(run)
+    assert store.run(run).state == "queued"
+
+
 @pytest.mark.parametrize("what", ["cancel", "resume", "hold", "release", "move"])
 @pytest.mark.parametrize("person", ANYONE)
 def test_steering_asks_whose_the_run_is_and_reaches_the_store_only_then(what, person, store, monkeypatch):

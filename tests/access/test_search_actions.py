@@ -1,9 +1,12 @@
 """Who may begin, stop and resume searches."""
 
+import dataclasses
+
 import pytest
 
 from hierapp.access import Actions, Limits, Person, Role
 from hierapp.access.roles import LOCAL
+from hierapp.access.search_actions import SearchActions
 from hierapp.errors import AccessError
 from hierapp.search import journal
 from hierapp.search.report import Report
@@ -68,4 +71,6 @@ def test_only_an_admin_searches_among_models_of_their_own(store):
     plan = a_plan(varied=["model=lenet,json:loads"])
     assert "may run custom code" in refused(Actions(store, BOB).searches.begin, plan)
     assert "may run custom code" in refused(Actions(store, BOB).searches.begin, a_plan(values={"model": "json:loads"}))
-    Actions(store, ADA).searches.begin(plan)
+    search = Actions(store, ADA).searches.begin(plan)
+    as_runner = SearchActions(store, dataclasses.replace(ADA, role=Role.RUNNER))  # who was an admin when it began
+    assert "may run custom code" in refused(as_runner.resume, search.name)

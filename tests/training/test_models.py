@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from hierapp import execution
 from hierapp.errors import ConfigError
-from hierapp.training import models
+from hierapp.runs import Store
+from hierapp.training import RunConfig, models
+from hierapp.trees import library as tree_library
 
 
 def weights(network: nn.Module) -> int:
@@ -95,8 +98,6 @@ def test_a_factory_that_does_not_work_is_told_in_a_sentence(own_module, name, wo
     ("name", "words"),
     [
         ("alexnet", "choose one of lenet"),
-        ("no_such_module:build", "There is no module 'no_such_module'"),
-        ("a.b:c", "There is no module 'a.b'"),
         ("my nets:build", "in the form module:factory"),
         ("os:system('x')", "in the form module:factory"),
         (":build", "in the form module:factory"),
@@ -106,6 +107,36 @@ def test_a_name_that_is_none_is_refused(name, words):
     with pytest.raises(ConfigError) as caught:
         models.find(name)
     assert words in str(caught.value)
+
+
+@pytest.fixture
+def own_package(tmp_path, monkeypatch):
+    """A package that says so when it is imported; the file that then exists."""
+    (tmp_path / "noisy_nets").mkdir()
+    said = tmp_path / "imported"
+    (tmp_path / "noisy_nets" / "__init__.py").write_text(f"open({str(said)!r}, 'w').close()")
+    (tmp_path / "noisy_nets" / "small.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield said
+    for name in ("noisy_nets", "noisy_nets.small"):
+        sys.modules.pop(name, None)
+
+
+def test_a_name_imports_nothing_until_the_network_is_built(own_package):
+    RunConfig.make(data="digits", tree="digits", loss="simloss", model="noisy_nets.small:build")
+    models.require("noisy_nets.small:build")
+    assert not own_package.exists()
+    models.find("noisy_nets.small:build").build((4, 5, 1), 3)
+    assert own_package.exists()
+
+
+@pytest.mark.parametrize("name", ["no_such_module:build", "no_such_module.b:c", "__main__:build"])
+def test_a_network_whose_package_is_not_installed_is_refused_when_runs_are_queued(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path))
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    config = RunConfig.make(data="digits", tree="digits", loss="simloss", model=name)
+    with pytest.raises(ConfigError, match="There is no module"):
+        execution.submit(Store(tmp_path), [config], tree_library.load("digits"))
 
 
 def test_naming_a_network_of_ones_own_imports_nothing(own_module):
