@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from hierapp import paths
 from hierapp.analysis import summary
 from hierapp.errors import ConfigError
-from hierapp.export import readme, reproduce_script, run_files
+from hierapp.export import readme, reproduce_script, run_files, spreadsheet
 from hierapp.runs import Run, Store
 from hierapp.runs.weights_header import WEIGHTS
 from hierapp.training import predictions
@@ -94,10 +94,10 @@ def as_bytes(store: Store, ids: Sequence[str], options: ExportOptions | None = N
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Return all runs with their configuration and metrics, as CSV."""
+    """Return all runs with their configuration and metrics, as CSV for spreadsheets."""
     runs = [run_files.nameless(run) for run in runs]
     outputs = {"tags": [" ".join(run.tags) for run in runs], "own note": [run.own_note for run in runs]}
-    return summary.table(runs).assign(**outputs).to_csv(lineterminator="\n")
+    return spreadsheet.to_csv(summary.table(runs).assign(**outputs), index=True)
 
 
 def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], options: ExportOptions) -> None:
@@ -105,7 +105,7 @@ def _fill(out: zipfile.ZipFile, store: Store, runs: Sequence[Run], options: Expo
     _text(out, "runs.csv", table(runs))
     over_seeds = summary.over_seeds(summary.table([run_files.nameless(run) for run in runs]))
     if len(over_seeds):
-        _text(out, "over_seeds.csv", over_seeds.to_csv(index=False, lineterminator="\n"))
+        _text(out, "over_seeds.csv", spreadsheet.to_csv(over_seeds))
     _text(out, "environment.json", _json(readme.environment(runs)))
     citation = paths.citation()
     if citation.is_file():

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hierapp import paths
+from hierapp.export import spreadsheet
 from hierapp.runs import Run, Store
 from hierapp.runs.weights_header import HEAD, conditions, header
 from hierapp.similarities import Similarity, formats as similarity_formats
@@ -85,7 +86,7 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
 
 
 def predictions(outputs: Outputs) -> str:
-    """Return the predictions as CSV, one row per test image.
+    """Return the predictions as CSV for spreadsheets, one row per test image.
 
     The columns are its index in the data set's test part, the true class, the most likely class, and the probability of
     both.
@@ -94,14 +95,18 @@ def predictions(outputs: Outputs) -> str:
     places = np.arange(len(outputs.target))
     # Five digits restore a float16 exactly.
     true, best = (outputs.probabilities[places, classes].tolist() for classes in (outputs.target, likeliest))
-    rows = [["index", "true", "predicted", "probability_of_true", "probability_of_predicted"]]
-    rows += [
-        [str(place), outputs.classes[target], outputs.classes[found], f"{p_true:.5g}", f"{p_best:.5g}"]
-        for place, target, found, p_true, p_best in zip(
-            places.tolist(), outputs.target.tolist(), likeliest.tolist(), true, best, strict=True
+    classes = outputs.classes
+    return spreadsheet.to_csv(
+        pd.DataFrame(
+            {
+                "index": places,
+                "true": [classes[target] for target in outputs.target.tolist()],
+                "predicted": [classes[found] for found in likeliest.tolist()],
+                "probability_of_true": [float(f"{p:.5g}") for p in true],
+                "probability_of_predicted": [float(f"{p:.5g}") for p in best],
+            }
         )
-    ]
-    return _csv(rows)
+    )
 
 
 def nameless_head(file: Path, run: Run) -> tuple[bytes, int]:

@@ -104,7 +104,8 @@ def found(now: ImportJob) -> None:
         return
     report.show(now.report)
     st.markdown(
-        f"**A tree is proposed.** {common.escaped(now.how)} It becomes the default tree, and you can change it in the studio."
+        f"**A tree is proposed.** {common.escaped(now.how)} It becomes the default tree, and you can change it in the"
+        " studio."
     )
     if len(now.tree.leaves) <= LARGEST_PICTURE:
         alt = f"The proposed tree over {', '.join(now.tree.leaves)}"

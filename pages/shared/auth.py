@@ -16,7 +16,7 @@ from hierapp.access import Person, Policy, Role
 from hierapp.access.network import Visit, refusal
 from hierapp.access.roles import LOCAL
 from hierapp.errors import AccessError
-from pages.shared.messages import show_error
+from pages.shared.messages import escaped, show_error
 
 # An editor may remove the secrets for a moment while it rewrites them: once there was a login, it stays required.
 _login_seen = threading.Event()
@@ -68,7 +68,7 @@ def navigate(pages: Sequence[Page]) -> Page:
         return st.navigation(blocked, position="hidden")
     who = person()
     name = (who.email or "Account").partition("@")[0][:20]
-    own = [] if who is LOCAL else [st.Page(account, title=name, icon=":material/person:", url_path="account")]
+    own = [] if who is LOCAL else [st.Page(account, title=escaped(name), icon=":material/person:", url_path="account")]
     return st.navigation([*pages, *own], position="top")
 
 

@@ -48,7 +48,7 @@ def introduction() -> None:
             title = common.escaped(data.title)
             st.page_link(
                 "pages/trees/page.py",
-                label=f"The tree of {common.escaped(data.title)} has {len(tree.leaves)} classes: open the Trees page",
+                label=f"The tree of {title} has {len(tree.leaves)} classes: open the Trees page",
                 icon=":material/account_tree:",
                 query_params={"tree": data.default_tree},
             )
