@@ -31,6 +31,8 @@ if __name__ == "__main__":
     ]
     common.show(auth.navigate(pages))
 else:
+    from starlette.middleware import Middleware
+
     from pages.shared import serving
 
-    app = st.App(__file__, lifespan=serving.lifespan)
+    app = st.App(__file__, lifespan=serving.lifespan, middleware=[Middleware(serving.SafeHeaders)])

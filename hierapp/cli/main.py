@@ -6,6 +6,7 @@ Exit status: 0 success, 1 a run failed, 2 bad input, with a one-line message on 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, unless an option's value is "--": older versions of Python take that for a list."""
+        words = list(sys.argv[1:] if args is None else args)
+        for word in words[: words.index("--") if "--" in words else None]:
+            if re.fullmatch(r"--[^=]+=--|-[^-]--", word):
+                self.error(f"argument {word[:-2].rstrip('=')}: expected one argument")
+        return super().parse_known_args(words, namespace)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

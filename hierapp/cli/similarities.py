@@ -18,6 +18,7 @@ from hierapp.similarities import (
     summary as similarity_summary,
 )
 from hierapp.utils import files
+from hierapp.utils.reading import open_file
 
 DONE = 0
 
@@ -115,7 +116,7 @@ def read(path: Path) -> tuple[Similarity, dict[str, str]]:
         ConfigError: if it does not exist, cannot be read, or is not a similarity.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(similarity_formats.LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         raise ConfigError(f"The file {str(path)!r} cannot be read ({getattr(error, 'strerror', error)}).") from None

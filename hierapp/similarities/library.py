@@ -12,6 +12,7 @@ from hierapp.similarities.formats import MOST_CLASSES
 from hierapp.similarities.similarity import Similarity, ordinal
 from hierapp.similarities.spec import NAME, RESERVED, TREE, canonical, ratio_of
 from hierapp.utils.named_files import Entry, NamedFileStore
+from hierapp.utils.reading import open_file
 
 _ABOUT = 4_096  # bytes; the description is at the beginning of a file
 
@@ -164,7 +165,7 @@ def _entry(path: Path, shipped: bool) -> SimilarityEntry | None:
     if not NAME.fullmatch(path.stem):
         return None
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(_ABOUT).decode("utf-8-sig", "replace")
     except OSError:
         return None
@@ -183,7 +184,7 @@ def _body(file: Path) -> str:
 
 def _read(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             return opened.read(formats.LARGEST_FILE + 1)
     except OSError as error:
         raise StoreError(f"The similarity {file} cannot be read ({error.strerror}); make it readable.") from None

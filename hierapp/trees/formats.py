@@ -15,6 +15,7 @@ from hierapp.trees import json_shapes, newick, outline, tables
 from hierapp.trees.readings import MOST_LEVELS, Reading, not_too_deep, settle
 from hierapp.trees.tree import LabelTree
 from hierapp.utils import files, text_files
+from hierapp.utils.reading import open_file
 
 __all__ = ["FORMATS", "LARGEST_FILE", "MOST_LEVELS", "TreeFormat"]
 
@@ -52,7 +53,7 @@ def load(path: str | Path, read_as: str | None = None, disambiguate: bool = Fals
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise TreeError(f"There is no file {one_line(path)}; check its name and folder.") from None

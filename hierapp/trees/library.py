@@ -151,7 +151,7 @@ def delete(name: str) -> None:
         StoreError: if the folder cannot be written.
     """
     file = _FILES.own_file(name)
-    if Path(name).name != name or not file.is_file():
+    if Path(name).name != name or not os.path.lexists(file):
         raise TreeError(f"There is no tree {name!r} among your saved trees; only saved trees can be deleted.")
     with _FILES.changing(), suppress(FileNotFoundError):  # another process may have deleted it by now
         _add_version(file, name)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from hierapp.errors import short
+from hierapp.utils.reading import open_file
 
 PIECE = 64 * 1024
 LONGEST_HEADER = 16 * 1024  # two names of 4,096 bytes and the other fields
@@ -57,7 +58,7 @@ def entries(archive: Path, most_entries: int, most_unpacked: int) -> Iterator[En
         Refused: here or while content is read.
         OSError: if the file cannot be opened.
     """
-    with archive.open("rb") as file:
+    with open_file(archive) as file:
         beginning = file.read(8)
         file.seek(0)
         if beginning.startswith((b"PK\x03\x04", b"PK\x05\x06")):

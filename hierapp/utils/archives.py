@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import unicodedata
@@ -178,5 +179,5 @@ def _folded(part: str) -> str:
 
 
 def _refuse_existing(folder: Path) -> None:
-    if folder.exists() or folder.is_symlink():
+    if os.path.lexists(folder):
         raise ArchiveError(f"The folder {folder} already exists; remove it or choose another name.")

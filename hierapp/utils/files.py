@@ -158,7 +158,7 @@ def commit(side: Path, file: Path) -> None:
 
 def refuse_existing(file: Path) -> None:
     """Raise a StoreError if the file exists."""
-    if file.exists() or file.is_symlink():
+    if os.path.lexists(file):  # not pathlib, which raises an error for names too long for a file
         raise _is_there(file)
 
 

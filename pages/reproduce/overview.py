@@ -52,8 +52,8 @@ def source(found: Sequence[DisplayedFigure], data: str) -> None:
         st.markdown(f":blue-badge[:material/inventory_2: shipped results] {_made(outcome)}")
     if not here and not sources["shipped"]:
         st.info(
-            f"There are no results of this size for {common.escaped(common.data_title(data))}, neither from this machine"
-            " nor shipped: run the figures to get results.",
+            f"There are no results of this size for {common.escaped(common.data_title(data))}, neither from this"
+            " machine nor shipped: run the figures to get results.",
             icon=":material/hourglass_empty:",
         )
 

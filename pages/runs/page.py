@@ -97,7 +97,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
     """Show the parts that change while runs are active."""
     scheduler.ensure_scheduler(store)
     if trouble := scheduler.trouble(store):
-        st.warning(trouble, icon=":material/warning:")
+        common.show_warning(trouble)
     runs = store.runs(ids)
     # Not while the page is drawn: a browser that receives two pages at once may treat the second one's widgets as
     # empty.

@@ -11,24 +11,31 @@ import streamlit as st
 
 from hierapp.errors import HierappError
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=])")
+# What has a meaning anywhere: emphasis, links, code, tags, entities, formulas, tables, names of colours and emoji.
+_ANYWHERE = re.compile(r"[\\`*_\[\]{}<~$&|]|:(?=\w)")
+# At the beginning of a line: headings, quotations, lists.
+_BEGINNING = re.compile(r"(?m)^([ \t]*\d*)([#>+\-=.)])")
 # Streamlit replaces these in any text, however its letters are escaped; in code it does not.
-_REPLACED = re.compile(r"(?i)(?:https?://|www\.|:material/)[^\s`]*")
+_REPLACED = re.compile(r"(?i)(?:https?://|www\.|:material/)[^\s`]*|:[a-z_+][\w+-]*:")
 
 
 def escaped(text: str) -> str:
-    r"""Escape text so that Markdown shows it verbatim; web addresses and names of icons become code.
+    r"""Escape text so that Markdown shows it verbatim; web addresses, icons and emoji become code.
 
     >>> escaped("a *b* ![c](d)")
-    'a \\*b\\* \\!\\[c\\]\\(d\\)'
+    'a \\*b\\* !\\[c\\](d)'
     >>> escaped("see http://x.edu")
     'see `http://x.edu`'
     """
     parts, at = [], 0
     for found in _REPLACED.finditer(text):
-        parts += [_SPECIAL.sub(r"\\\1", text[at : found.start()]), f"`{found[0]}`"]
+        parts += [_words(text[at : found.start()]), f"`{found[0]}`"]
         at = found.end()
-    return "".join([*parts, _SPECIAL.sub(r"\\\1", text[at:])])
+    return "".join([*parts, _words(text[at:])])
+
+
+def _words(text: str) -> str:
+    return _BEGINNING.sub(r"\1\\\2", _ANYWHERE.sub(r"\\\g<0>", text))
 
 
 def show_error(error: HierappError | str, icon: str = ":material/error:") -> None:

@@ -1,4 +1,4 @@
-"""Work of the server before the first visit."""
+"""What the server does beside Streamlit: work before the first visit, and headers of every answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
 from hierapp.errors import HierappError
@@ -15,6 +17,34 @@ from hierapp.execution import scheduler
 from hierapp.runs import Store
 
 BROWSER_SECONDS = 0.5  # until the server answers
+# Not in a frame of another site, where clicks could be led astray, and no pictures or plug-ins from other sites: a
+# picture's address tells whoever serves it who looks, and addresses of drafts are secrets.
+HEADERS = {
+    "Content-Security-Policy": (
+        "frame-ancestors 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri"
+        " 'self'"
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class SafeHeaders:
+    """ASGI middleware that adds `HEADERS` to every answer that does not have them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
 @asynccontextmanager

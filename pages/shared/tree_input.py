@@ -25,7 +25,7 @@ def read(parse: Callable[[str | None, bool], LabelTree], key: str) -> LabelTree 
             return parse(read_as, disambiguate)
         except AmbiguousTreeError as error:
             if read_as is not None:
-                st.error(common.escaped(str(error)), icon=":material/error:")
+                common.show_error(error)
                 return None
             st.warning("This can be read in several ways; choose one.", icon=":material/help:")
             labels = {name: f"{name}: {label}" for name, label in error.readings.items()}
@@ -33,7 +33,7 @@ def read(parse: Callable[[str | None, bool], LabelTree], key: str) -> LabelTree 
             if read_as is None:
                 return None
         except DuplicateNamesError as error:
-            st.error(common.escaped(str(error)), icon=":material/error:")
+            common.show_error(error)
             offered = [name for names in error.offered.values() for name in names]
             if disambiguate or not offered:
                 return None
@@ -45,6 +45,6 @@ def read(parse: Callable[[str | None, bool], LabelTree], key: str) -> LabelTree 
             if not disambiguate:
                 return None
         except HierappError as error:
-            st.error(common.escaped(str(error)), icon=":material/error:")
+            common.show_error(error)
             return None
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def open_page(home: Path) -> Callable[..., AppTest]:
     return opened
 
 
+def shown(markdown: str) -> str:
+    """What is seen of a text that was escaped for Markdown."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
+
+
 def texts(app: AppTest) -> str:
     """All the words on the page."""
     kinds = (
@@ -63,7 +69,7 @@ def texts(app: AppTest) -> str:
         app.error,
         app.success,
     )
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    return shown("\n".join(str(element.value) for kind in kinds for element in kind))
 
 
 def add_run(
