@@ -87,7 +87,7 @@ def _images(found: SingleRuns) -> None:
 
 
 def _folds(found: SingleRuns) -> None:
-    st.markdown(f"***As in the paper: {FOLDS} folds of one test set**")
+    st.markdown(f"**As in the paper: {FOLDS} folds of one test set**")
     st.markdown(common.escaped(found.folds.sentence))
     frame = found.by_fold()
     st.dataframe(

@@ -48,11 +48,11 @@ def show(found: DisplayedFigure, size: Size, data: str) -> None:
     st.markdown(f"**{figure.question}**")
     left, right = st.columns([1, 2], gap="large")
     with left:
-        st.markdown("***The paper reports**")
+        st.markdown("**The paper reports**")
         st.markdown(common.escaped(figure.saw))
     with right:
         where = "" if found.source is None else f": {SOURCES[found.source]}"
-        st.markdown(f"***Result{where}**")
+        st.markdown(f"**Result{where}**")
         if result is None:
             st.caption("Nothing yet.")
         else:

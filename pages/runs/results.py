@@ -76,7 +76,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
             why = "the last one" if metric == "last" else f"the best one by {metric}"
             st.caption(f"With the weights of epoch {run.test['epoch']}, {why}.")
     with right:
-        st.markdown("***The most frequent mistakes** and their distance in the tree")
+        st.markdown("**The most frequent mistakes** and their distance in the tree")
         st.dataframe(
             summary.frequent_mistakes(counts, run.tree),
             hide_index=True,

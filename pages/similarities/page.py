@@ -121,7 +121,7 @@ def uploaded(data: str) -> Chosen | None:
         warnings.simplefilter("always", DataWarning)
         found, _ = similarity_formats.parse_bytes(file.getvalue(), file.name)
     for each in caught:
-        st.warning(str(each.message), icon=":material/warning:")
+        common.show_warning(str(each.message))
     found.over(find(data).class_names)
     return Chosen(found, file.name.removesuffix(".csv"), None)
 

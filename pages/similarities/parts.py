@@ -47,10 +47,10 @@ def describe(facts: Facts, agreement: Agreement, bound: float) -> None:
         f" **{_loss(facts.far_loss)}**; means over the true classes."
     )
     if facts.is_degenerate:
-        st.error("***Degenerate.** All classes are the same, so SimLoss is 0 for any output and is refused.")
+        st.error("**Degenerate.** All classes are the same, so SimLoss is 0 for any output and is refused.")
     elif facts.is_identity:
         st.info(
-            "***No two classes are similar**, so SimLoss is cross-entropy" + ("; lower the bound." if bound else "."),
+            "**No two classes are similar**, so SimLoss is cross-entropy" + ("; lower the bound." if bound else "."),
             icon=":material/grid_off:",
         )
     elif facts.same:
