@@ -33,6 +33,7 @@ IDLE_SECONDS = 300.0  # for which a scheduler that the app has started waits for
 CODE_SECONDS = 2.0  # between checks of an idle scheduler whether hierapp's code has changed
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
 GRACE_SECONDS = 10.0  # for a run to end after a request to stop
+HANG_SECONDS = 300.0  # for one step, such as waiting for a fork server or a cluster, until the heartbeat ends
 SUSPICIOUS_SECONDS = 15.0  # without a heartbeat, until that is told
 LOCK = "launcher.lock"
 
@@ -57,6 +58,7 @@ class Scheduler:
         self.store = store
         self._tell = tell
         self._is_in_charge = is_in_charge
+        self._stepped_at = time.monotonic()
         self._make = backends
         self._made: dict[str, Backend] = {}
         # When the request to stop each run was first seen, on this process's monotonic clock.
@@ -68,6 +70,7 @@ class Scheduler:
         Raises:
             Superseded: if another scheduler has taken over, which this one may notice only after a run has begun.
         """
+        self._stepped_at = time.monotonic()
         self._check_charge()
         running = [run for run in self.store.runs(states=("running",)) if not self.ended(run)]
         waiting = self.store.is_work_left(running=False)
@@ -95,6 +98,10 @@ class Scheduler:
             self._tell(f"run {run.id} is lost{', and is queued again' if again else ''}: {why}")
             self.store.lose(run, why, again)
         return True
+
+    def is_working(self) -> bool:
+        """Return whether steps follow each other."""
+        return time.monotonic() - self._stepped_at < HANG_SECONDS
 
     def close(self) -> None:
         """Close the backends, when nothing is left to do."""
@@ -263,7 +270,7 @@ def _process_queues(store: Store, lock: int | None, idle: float) -> None:
 def _process_queue(store: Store, lock: Held, idle: float = 0.0) -> None:
     say(f"running, process {os.getpid()}")
     scheduler = Scheduler(store, backends(), say, lock.is_mine)
-    with lock.beating():
+    with lock.beating(scheduler.is_working):
         try:
             if idle:
                 fork_server.begin()

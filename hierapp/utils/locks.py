@@ -15,7 +15,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +50,15 @@ class Held:
             os.pwrite(self.descriptor, f"{processes.machine()} {time.monotonic():16.1f}\n".encode(), 0)
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
-        """Context manager: write heartbeats in the background."""
+    def beating(self, is_working: Callable[[], bool] = lambda: True) -> Iterator[None]:
+        """Context manager: write heartbeats in the background, while the holder is working."""
         over = threading.Event()
 
         def beat() -> None:
             self.beat()
             while not over.wait(BEAT_SECONDS):
-                self.beat()
+                if is_working():
+                    self.beat()
 
         pulse = threading.Thread(target=beat, daemon=True)
         pulse.start()

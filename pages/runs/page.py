@@ -78,10 +78,12 @@ def state_of(run: Run) -> str:
         return "stopping"
     if run.held and run.state == "queued":
         return "queued, held"
-    if run.state == "running" and run.started is None:
-        return "starting"
-    if run.state == "running" and run.heartbeat is not None and time.time() - run.heartbeat > SILENCE_SECONDS:
-        return f"running, no update for {words(time.time() - run.heartbeat)}"
+    if run.state == "running":
+        state = "starting" if run.started is None else "running"
+        if run.heartbeat is not None and time.time() - run.heartbeat > SILENCE_SECONDS:
+            return f"{state}, no update for {words(time.time() - run.heartbeat)}"
+        if run.started is None:
+            return state
     return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
 
 

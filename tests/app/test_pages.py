@@ -269,6 +269,19 @@ def test_runs_are_chosen_by_the_address_and_by_default_the_last_click(open_page,
     assert open_page("runs", runs=[first, "999"]).multiselect(key="runs").value == [first]
 
 
+@pytest.mark.parametrize("state", ["starting", "running"])
+def test_a_process_that_was_stopped_is_told(open_page, store, state):
+    """Whether it has begun to train or not."""
+    run = add_run(store, "queued" if state == "starting" else "running")
+    if state == "starting":
+        store.claim()
+    with store.database.write() as db:
+        db.execute("UPDATE runs SET heartbeat = heartbeat - 100 WHERE id = ?", (int(run),))
+    page = open_page("runs", run=run)
+    (found,) = page.dataframe[0].value["state"]
+    assert found.startswith(f"{state}, no update for ")
+
+
 def test_a_finished_run_shows_all_its_figures(open_page, store):
     add_run(store)
     page = open_page("runs")

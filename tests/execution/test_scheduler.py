@@ -290,6 +290,24 @@ class Inert:
         self.is_closed = True
 
 
+def test_a_scheduler_that_hangs_in_a_step_has_no_heartbeat(store, monkeypatch):
+    monkeypatch.setattr(locks, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(scheduler, "HANG_SECONDS", 0.1)
+    store.add(configs(1), DIGITS)
+    silent: list[float] = []
+
+    class Hangs(Inert):
+        def start(self, run: Run) -> None:
+            wait_for(lambda: (locks.silent_for(store.folder / scheduler.LOCK) or 0) > 0.5, "the end of the heartbeat")
+            silent.append(locks.silent_for(store.folder / scheduler.LOCK))
+            raise scheduler.Superseded
+
+    monkeypatch.setattr(scheduler, "backends", lambda: {"local": Hangs})
+    with scheduler._lock(store) as lock:
+        scheduler._process_queue(store, lock)
+    assert silent
+
+
 @pytest.mark.parametrize("checks", [0, 1, 2])
 def test_a_scheduler_that_was_replaced_starts_nothing_and_closes_nothing(store, monkeypatch, capsys, checks):
     """Wherever in its work it was stopped."""

@@ -112,6 +112,16 @@ def test_a_holder_that_beats_is_not_silent_and_a_stopped_one_is(file, holder):
     wait_for(lambda: locks.silent_for(file) > 0.5)
 
 
+def test_a_holder_that_hangs_is_silent(file, monkeypatch):
+    monkeypatch.setattr(locks, "BEAT_SECONDS", 0.01)
+    working = True
+    with locks.take(file) as held, held.beating(lambda: working):
+        time.sleep(0.3)
+        assert locks.take_over(file, 60.0) is None
+        working = False
+        wait_for(lambda: (locks.silent_for(file) or 0) > 0.5)
+
+
 def test_of_several_that_would_replace_a_silent_holder_one_does_and_the_holder_notices(file, holder):
     os.kill(holder.pid, signal.SIGSTOP)
     wait_for(lambda: (locks.silent_for(file) or 0) > 0.5)
