@@ -22,7 +22,7 @@ START_SECONDS = 20.0  # for a worker to report that it has started
 SILENCE_SECONDS = 30.0  # without a heartbeat, until a worker that is not visible from here counts as gone
 LOG_END = 200  # characters
 OF_ANOTHER_FOLDER = (
-    "The run's process works for another folder, of which this one is a copy; resume the run to go on here as well."
+    "The run's process belongs to another folder, of which this one is a copy; resume the run to continue it here."
 )
 # How often an idle PyTorch thread polls for work before it sleeps. LeNet in bfloat16 on two cores: with the default,
 # 7,200 images per second alone and 350 at a load of 6, because a polling thread occupies a core that others need;

@@ -240,7 +240,7 @@ def _share(part: float, whole: float) -> float:
 
 def _pairs(target: ArrayLike, predicted: ArrayLike, size: int) -> tuple[Counts, Counts]:
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-        raise ConfigError(f"Expected the number of classes to be a whole number of 1 or more but got {size!r}.")
+        raise ConfigError(f"Expected the number of classes to be an integer of 1 or more but got {size!r}.")
     true, guessed = indices(target), indices(predicted)
     if true.shape != guessed.shape:
         raise ConfigError("Expected as many predicted classes as true ones; give two lists of equal length.")
@@ -268,7 +268,7 @@ def indices(values: ArrayLike, what: str = "classes") -> Counts:
         wrong = given[given != np.floor(given)] if given.dtype.kind == "f" else given
         example = short(wrong[0].item() if hasattr(wrong[0], "item") else wrong[0]) if wrong.size else given.dtype
         raise ConfigError(
-            f"Expected {what} as whole numbers, their positions, but got {example}; give the index of the class, the"
+            f"Expected {what} as integers, their positions, but got {example}; give the index of the class, the"
             " argmax of its scores."
         )
     return whole

@@ -115,8 +115,8 @@ class SearchRunner:
                 text = similarity_library.text_of(str(name), datasets.find(config.data).class_names)
                 if text != run.similarity_text:
                     raise ConfigError(
-                        f"The similarity {name!r} has other values than in run {run.id} of this search; keep the former"
-                        " ones under that name again, or begin another search."
+                        f"The similarity {name!r} differs from that of run {run.id} of this search; save the former"
+                        " one under that name again, or start another search."
                     )
 
     def _bring_back(self, done: Journal, now: Sequence[Trial]) -> None:

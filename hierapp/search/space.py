@@ -216,7 +216,7 @@ def _number(name: str, text: str, whole: bool) -> float | int:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or (whole and number != int(number)):
-        kind = "whole numbers" if whole else "numbers"
+        kind = "integers" if whole else "numbers"
         raise ConfigError(
             f"Expected {kind} for {name}, as in {name}={usual_range(name)}, but got {short(text.strip())}."
         )

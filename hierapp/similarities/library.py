@@ -82,7 +82,7 @@ def keep(
     file, _ = _FILES.place(stem_of(name), text.encode("utf-8", "replace"), lambda there: _body(there) == body)
     kept = _entry(file, file.parent == paths.shipped_similarities())
     if kept is None:
-        raise StoreError(f"The similarity {file.stem!r} was deleted at once by somebody else; keep it again.")
+        raise StoreError(f"The similarity {file.stem!r} was deleted by another user immediately; save it again.")
     return kept
 
 

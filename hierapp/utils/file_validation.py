@@ -81,7 +81,7 @@ def decoded(file: Path, most_pixels: int, least: int | None = None) -> Image.Ima
         ) from None
     except MemoryError:
         raise ArchiveError(
-            f"The image {name} takes more memory than there is for one; make it smaller or leave it out."
+            f"The image {name} needs more memory than is available for one image; resize it or leave it out."
         ) from None
     except Exception as error:  # Pillow's decoders raise arbitrary errors on corrupt files
         raise ArchiveError(f"The image {name} is broken or truncated; replace it or leave it out.") from error

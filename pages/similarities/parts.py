@@ -88,7 +88,7 @@ def train_link(chosen: Chosen, data: str, tree_name: str, bound: float) -> None:
 def keeping(chosen: Chosen, keep: Callable[..., None], data: str) -> None:
     """Show the form that saves it under a name; `keep` is called with it, the name and the data set."""
     may = common.actions().may_run
-    with st.popover("Keep", icon=":material/save:", width="stretch", disabled=not may):
+    with st.popover("Save", icon=":material/save:", width="stretch", disabled=not may):
         st.caption("Without the lower bound, which is an option of the loss.")
         name = st.text_input("Save as", chosen.name, key="keep-as", max_chars=60)
         st.button("Save this similarity", type="primary", on_click=keep, args=(chosen, name, data), disabled=not may)

@@ -19,7 +19,7 @@ LARGEST_PICTURE = 20  # classes; a larger tree is not drawn here
 def introduction() -> None:
     text, picture = st.columns([1, 1], gap="large", vertical_alignment="center")
     with text:
-        st.title("A cat taken for a dog is a better mistake than a cat taken for a truck.")
+        st.title("Mistaking a cat for a dog is better than mistaking it for a truck.")
         st.markdown(
             "Labels have structure. **Hierarchical losses** teach this structure to a network with a *label tree*."
             " Choose or load a tree, train the same network with several losses, and see what the tree changes: not"

@@ -26,7 +26,7 @@ def test_a_csv_goes_up_is_kept_and_trained_with(server, page, tmp_path):
     expect(chart).to_be_visible()
     expect(chart.locator("g.ytick")).to_have_count(10)
     expect(page.get_by_text("To train with it, save it under a name.")).to_be_visible()
-    page.get_by_role("button", name="Keep", exact=True).click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("textbox", name="Save as")).to_have_value("mine")
     page.get_by_role("button", name="Save this similarity").click()
     expect(page).to_have_url(re.compile(r"kept=mine"))

@@ -11,7 +11,7 @@ from hierapp.losses import LOSSES
 from tests.e2e.conftest import LONG, SCREENSHOTS, points, wait_until
 
 TITLES = {
-    "": "A cat taken for a dog",
+    "": "Mistaking a cat for a dog",
     "data": "Data",
     "trees": "Trees",
     "similarities": "Similarities",

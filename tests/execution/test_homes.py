@@ -107,7 +107,7 @@ def test_a_run_is_not_ended_by_its_copy(home, spawned, tmp_path):
     wait_for(lambda: not Store(copy).run("1").is_open, "the end of the run in the copy")
     there = Store(copy).run("1")
     assert there.state in ("cancelled", "interrupted")
-    assert there.error is None or "works for another folder, of which this one is a copy" in there.error
+    assert there.error is None or "belongs to another folder, of which this one is a copy" in there.error
     epoch = Store(home).run("1").epoch
     wait_for(lambda: Store(home).run("1").epoch > epoch, "an epoch more of the original")
     here = Store(home).run("1")

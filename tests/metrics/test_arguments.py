@@ -45,7 +45,7 @@ def test_what_is_no_list_of_classes_is_refused_everywhere(wrong: object) -> None
         lambda: node_report(wrong, right, TREE),
         lambda: node_report(right, wrong, TREE),
     ):
-        with pytest.raises(ConfigError, match=r"^Expected (classes|nodes) as whole numbers"):
+        with pytest.raises(ConfigError, match=r"^Expected (classes|nodes) as integers"):
             call()
 
 

@@ -271,5 +271,5 @@ def test_a_search_does_not_go_on_with_another_similarity_of_its_name(store):
     similarity_library.delete("mine")
     similarity_library.keep(Similarity(classes, ordinal(3, 0.3)), "mine")
     SearchRunner(search).step()
-    with pytest.raises(ConfigError, match="The similarity 'mine' has other values than in run 1 of this search"):
+    with pytest.raises(ConfigError, match="The similarity 'mine' differs from that of run 1 of this search"):
         SearchRunner(search).step()

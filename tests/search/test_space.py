@@ -76,7 +76,7 @@ def test_what_others_depend_on_comes_first():
         (["momentum=a..b"], "Expected numbers for momentum"),
         (["momentum=0..nan"], "Expected numbers"),
         (["momentum=0..inf"], "Expected numbers"),
-        (["batch_size=1.5..3"], "Expected whole numbers for batch_size"),
+        (["batch_size=1.5..3"], "Expected integers for batch_size"),
         (["optimizer=adam"], "two or more distinct values"),
         (["optimizer=adam,adam"], "two or more distinct values"),
         (["optimizer=adam,lion"], "among adam, adamw, sgd"),
