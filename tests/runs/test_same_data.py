@@ -100,13 +100,12 @@ def test_pictures_that_change_while_a_run_waits_end_it(store, data_of_others):
 
 
 @pytest.fixture
-def data_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Replace a data set from another home that shares the data folder, where no run is open."""
+def data_of_others(tmp_path: Path):
+    """Replace a data set as no hierapp would that knows of the open run: by hand, or from another machine."""
 
     def replace(name: str, seed: int) -> None:
-        with monkeypatch.context() as other:
-            other.setenv("HIERAPP_HOME", str(tmp_path / "other"))
-            own(name, seed)
+        shutil.rmtree(tmp_path / "data" / "own" / name)
+        own(name, seed)
 
     return replace
 
