@@ -14,13 +14,13 @@ TESTS ?= $(FAST)
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: .venv/.tests lint  ## every test
+test: .venv/.tests lint  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: .venv/.tests  ## the quick tests, about two minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)"
 
-coverage: .venv/.tests  ## branch coverage by the quick tests; line by line in .cache/coverage/html
+coverage: .venv/.tests  ## branch coverage of the quick tests, with a report in .cache/coverage/html
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(TESTS)" --cov --cov-report=term --cov-report=html
 
 lint: .venv/.tests
@@ -32,10 +32,10 @@ lint: .venv/.tests
 hooks: .venv/.tests  ## lint before each commit
 	$(BIN)/pre-commit install
 
-faults: .venv/.tests  ## kill workers, launchers and the app at random moments while runs go on; some minutes
+faults: .venv/.tests  ## kill workers, launchers and the app at random moments during runs; some minutes
 	$(BIN)/python -m pytest -m faults
 
-benchmarks: .venv/.tests  ## what the README's numbers come from; needs CIFAR-10
+benchmarks: .venv/.tests  ## the measurements in the README; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.losses --step
@@ -44,10 +44,10 @@ benchmarks: .venv/.tests  ## what the README's numbers come from; needs CIFAR-10
 	$(BIN)/python -m benchmarks.studio
 	$(BIN)/python -m benchmarks.store
 
-gpu:  ## prove and measure everything on a GPU, within eight minutes; results in gpu-results
+gpu:  ## test and measure everything on a GPU, within eight minutes; results in gpu-results
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu --out gpu-results
 
-lock: .venv/.tests  ## write constraints.txt anew after a change of the requirements
+lock: .venv/.tests  ## write constraints.txt again after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		requirements.txt requirements-dev.txt requirements-text.txt -o constraints.txt --upgrade
 
@@ -62,7 +62,7 @@ clean:
 	@touch $@
 
 .venv/.app: .venv/.uv requirements.txt constraints.txt
-	@echo "Installing what the app needs into .venv (some 6 GB the first time, most of it torch with CUDA) ..."
+	@echo "Installing the app's dependencies into .venv (about 6 GB the first time, most of it torch with CUDA) ..."
 	@$(UV) -r requirements.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements.txt -c constraints.txt
 	@touch $@
 

@@ -48,7 +48,7 @@ def show(
 ) -> None:
     seconds = measure(table, device, rounds)
     first = next(iter(seconds.values()))
-    print(f"| {what} | microseconds an image | times the first row (least to most) |")
+    print(f"| {what} | microseconds per image | times the first row (minimum to maximum) |")
     print("| --- | ---: | ---: |")
     for name, each in seconds.items():
         ratios = sorted(mine / other for mine, other in zip(each, first, strict=True))

@@ -66,15 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.simloss_bounds", description=__doc__)
     asked.add_argument("--data", default="cifar100")
-    asked.add_argument("--tree", help="by default the data set's own; its level above the leaves has the superclasses")
-    asked.add_argument("--similarity", help="a word as in --option similarity=...; by default that of the class names")
+    asked.add_argument(
+        "--tree", help="by default that of the data set; its level above the leaves contains the superclasses"
+    )
+    asked.add_argument("--similarity", help="a name as in --option similarity=...; by default that of the class names")
     asked.add_argument("--bounds", type=float, nargs="+", default=[0.0, 0.15, 0.3, 0.45, 0.6])
     asked.add_argument("--model", default="lenet")
     asked.add_argument("--epochs", type=int, default=5)
     asked.add_argument("--seeds", type=int, default=1, help="how many, from 0 up")
     asked.add_argument("--device", default="auto")
     asked.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another field of RunConfig")
-    asked.add_argument("--images", type=int, help="only so many of the training and of the test images, for a try")
+    asked.add_argument("--images", type=int, help="use only this number of training and of test images")
     asked.add_argument("--out", required=True, help="the JSON file of results")
     asked.add_argument("--svg", help="where the figures go")
     return asked
@@ -154,7 +156,7 @@ def read(out: Path, said: Mapping[str, Any]) -> list[Row]:
         return []
     kept = json.loads(out.read_text(encoding="utf-8"))
     if kept["settings"] != said:
-        raise ConfigError(f"The file {out} has results of other settings, {kept['settings']}; choose another one.")
+        raise ConfigError(f"The file {out} has results of different settings, {kept['settings']}; choose another one.")
     return list(kept["runs"])
 
 
@@ -189,7 +191,7 @@ def summary(rows: Sequence[Row]) -> dict[tuple[str, float | None], dict[str, Any
 def table(rows: Sequence[Row], similarity: str) -> str:
     """The summary as Markdown."""
     lines = [
-        f"| loss | pairs that are alike | n | {' | '.join(FIGURES)} |",
+        f"| loss | similar pairs | n | {' | '.join(FIGURES)} |",
         f"| --- | ---: | ---: |{' ---: |' * len(FIGURES)}",
     ]
     for (loss, bound), found in summary(rows).items():

@@ -180,7 +180,7 @@ def main() -> None:
     print(f"{runs} LeNets, {options.images:,} CIFAR-10 images an epoch, {precision}, median of {rounds} rounds")
     print(machine.describe())
     print()
-    print("| way | seconds for all (least to most) | so many times as fast as one after another |")
+    print("| way | seconds for all (least to most) | times as fast as one after another |")
     print("| --- | ---: | ---: |")
     alone = statistics.median(ways["one after another"])
     for name, seconds in ways.items():

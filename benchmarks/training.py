@@ -99,7 +99,7 @@ def print_tables(seconds: Mapping[str, Sequence[float]], reference: str, count: 
         low, middle, high = statistics.quantiles(pairs, n=4, method="inclusive")
         return middle, low, high
 
-    print(f"| loop | images a second | time against {reference} (quartiles) |")
+    print(f"| loop | images per second | time relative to {reference} (quartiles) |")
     print("| --- | ---: | ---: |")
     for name in seconds:
         if name.startswith(("hierapp", "bare", "DataLoader")):
@@ -107,8 +107,8 @@ def print_tables(seconds: Mapping[str, Sequence[float]], reference: str, count: 
             speed = statistics.median(count / each for each in seconds[name])
             print(f"| {name} | {speed:,.0f} | {middle:.2f} ({low:.2f} to {high:.2f}) |")
     print()
-    beside = {"validation": "validation, a quarter as many images", "recorded": "store, signs of life, checkpoints"}
-    print("| beside the steps of cross-entropy | share of an epoch (quartiles) |")
+    beside = {"validation": "validation, a quarter as many images", "recorded": "store, heartbeats, checkpoints"}
+    print("| in addition to the steps of cross-entropy | share of an epoch (quartiles) |")
     print("| --- | ---: |")
     for name in seconds:
         if name in beside or name.startswith("loss "):

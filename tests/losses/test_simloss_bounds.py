@@ -55,5 +55,5 @@ def test_it_trains_what_is_missing_and_prints_all(home, capsys, monkeypatch):
 def test_a_file_of_other_settings_is_left_alone(home, capsys):
     (home / "r.json").write_text('{"settings": {"data": "cifar10"}, "runs": []}')
     assert simloss_bounds.main(ASKED) == 2
-    assert "has results of other settings" in capsys.readouterr().err
+    assert "has results of different settings" in capsys.readouterr().err
     assert (home / "r.json").read_text() == '{"settings": {"data": "cifar10"}, "runs": []}'
