@@ -51,7 +51,7 @@ class RunConfig(BaseModel):
     optimizer: Optimizer = _field("optimization", "adam", "the optimization algorithm")
     momentum: float = _field("optimization", 0.9, "Nesterov momentum, for sgd", "momentum", ge=0, lt=1)
     weight_decay: float = _field(
-        "optimization", 0.0, "L2 regularisation; decoupled in adamw", "decay", ge=0, le=10, allow_inf_nan=False
+        "optimization", 0.0, "L2 regularization; decoupled in adamw", "decay", ge=0, le=10, allow_inf_nan=False
     )
     schedule: Schedule = _field("optimization", "step", "the learning rate schedule")
     step_epochs: int = _field(
