@@ -85,7 +85,7 @@ def of(matrix: Matrix) -> Facts:
 
 
 class Pair(NamedTuple):
-    """Two classes of the "most alike" or "least alike" pairs; the similarity is the mean of both directions."""
+    """Two classes of the "most similar" or "least similar" pairs; the similarity is the mean of both directions."""
 
     kind: str
     first: str
@@ -97,7 +97,7 @@ def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> list[Pair]:
     """Return the most and the least similar pairs of classes, up to `most` of each kind; no pair is in both.
 
     >>> pairs(np.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]]), ["cat", "dog", "truck"], most=1)[1]
-    Pair(kind='least alike', first='cat', second='truck', similarity=0.1)
+    Pair(kind='least similar', first='cat', second='truck', similarity=0.1)
     """
     one, other = np.triu_indices(len(matrix), 1)
     values = (matrix[one, other] + matrix[other, one]) / 2
@@ -106,7 +106,7 @@ def pairs(matrix: Matrix, names: Sequence[str], most: int = 6) -> list[Pair]:
     bottom = order[len(top) :][::-1][:most]
     return [
         Pair(kind, names[one[at]], names[other[at]], float(values[at]))
-        for kind, places in (("most alike", top), ("least alike", bottom))
+        for kind, places in (("most similar", top), ("least similar", bottom))
         for at in places
     ]
 

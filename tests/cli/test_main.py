@@ -561,7 +561,7 @@ def test_a_similarity_is_kept_shown_trained_with_and_deleted(store, call, no_lau
     shown = json.loads(call("similarity", "show", "alike", "--json")[1])
     assert shown["matrix"] == ordinal(10, 0.25).tolist()
     assert shown["far_loss"] > shown["near_loss"] > shown["right_loss"] == 0
-    assert "most alike" in call("similarity", "show", "alike")[1]
+    assert "most similar" in call("similarity", "show", "alike")[1]
     status, *_ = call("run", "--data", "digits", "--loss", "simloss", "--option", "similarity=alike", "--detach")
     assert status == 0
     assert call("similarity", "delete", "alike")[0] == 0

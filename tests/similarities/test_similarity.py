@@ -290,15 +290,15 @@ def test_degenerate_and_twin_classes_are_seen():
 def test_the_most_and_the_least_alike_pairs():
     found = similarity_summary.pairs(PETS.matrix, PETS.classes)
     assert [(pair.kind, pair.first, pair.second) for pair in found] == [
-        ("most alike", "cat", "dog"),
-        ("most alike", "dog", "truck"),
-        ("least alike", "cat", "truck"),
+        ("most similar", "cat", "dog"),
+        ("most similar", "dog", "truck"),
+        ("least similar", "cat", "truck"),
     ]
     assert found[0].similarity == pytest.approx(0.45)
     assert similarity_summary.pairs(np.ones((1, 1)), ["a"]) == []
     many = similarity_summary.pairs(ordinal(20, 0.5), [str(i) for i in range(20)])
     assert [pair.similarity for pair in many[:6]] == [0.5] * 6
-    assert many[6] == ("least alike", "0", "19", 0.5**19)
+    assert many[6] == ("least similar", "0", "19", 0.5**19)
 
 
 @given(st.integers(0, 1000))
