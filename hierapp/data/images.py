@@ -22,6 +22,8 @@ LARGE = 4_000_000  # pixels of a picture that is made smaller in steps
 STRIP = 1_000_000  # pixels that are converted at a time
 SHARPNESS = 3  # a large picture is first reduced to at least this many times the side that is wanted
 
+MOST_LEVEL = 65535.0  # white in a picture of 16 bits
+
 Pixels = NDArray[np.uint8]
 
 
@@ -56,17 +58,24 @@ def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
     return pixels.reshape(height, width, channels).copy()
 
 
-def in_colours(image: Image.Image) -> Image.Image:
+def in_colours(image: Image.Image, white: float = MOST_LEVEL) -> Image.Image:
     """Convert a picture to RGB, upright according to its EXIF data; transparency becomes white, 16 bits become 8.
+
+    `white` is the value of white in a picture of more than 8 bits.
 
     Pillow raises exceptions of any type on unusual palettes and damaged EXIF data.
     """
     from PIL import ImageOps
 
-    return _in_rgb(ImageOps.exif_transpose(image))
+    return _in_rgb(ImageOps.exif_transpose(image), white)
 
 
-def shrunk(image: Image.Image, least: int, told: Callable[[memoryview], object] = lambda _: None) -> Image.Image:
+def shrunk(
+    image: Image.Image,
+    least: int,
+    told: Callable[[memoryview], object] = lambda _: None,
+    white: float = MOST_LEVEL,
+) -> Image.Image:
     """Convert a picture as `in_colours`; one of more than `LARGE` pixels is made smaller before it is turned upright.
 
     A large picture is converted in strips, so that it takes little more memory than the decoded one.
@@ -75,9 +84,10 @@ def shrunk(image: Image.Image, least: int, told: Callable[[memoryview], object] 
         image: the picture.
         least: neither side of a large picture becomes shorter than this, unless it is.
         told: called with the colours of the picture, of a large one strip by strip.
+        white: see `in_colours`.
     """
     if image.width * image.height <= LARGE:
-        colours = in_colours(image)
+        colours = in_colours(image, white)
         told(np.ascontiguousarray(colours).data)
         return colours
     from PIL import Image, ImageOps
@@ -88,24 +98,29 @@ def shrunk(image: Image.Image, least: int, told: Callable[[memoryview], object] 
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         strip.info = image.info  # crop leaves out which palette entry is transparent
-        colours = _in_rgb(strip)
+        colours = _in_rgb(strip, white)
         told(np.ascontiguousarray(colours).data)
         small.paste(colours.reduce(factor), (0, top // factor))
     small.getexif().update(image.getexif())
     return ImageOps.exif_transpose(small)
 
 
-def _in_rgb(image: Image.Image) -> Image.Image:
+def _in_rgb(image: Image.Image, white: float) -> Image.Image:
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":
+    if is_deep(image.mode):
         # 16-bit grey PNGs; Pillow's own conversion would clip them at 255.
-        image = Image.fromarray((np.clip(np.asarray(image, np.float64), 0, 65535) / 257 + 0.5).astype(np.uint8))
+        levels = np.nan_to_num(np.asarray(image, np.float64)).clip(0, white)
+        image = Image.fromarray((levels * (255 / white) + 0.5).astype(np.uint8))
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", with_alpha.size, "white")
-        image = Image.alpha_composite(white, with_alpha)
+        image = Image.alpha_composite(Image.new("RGBA", with_alpha.size, "white"), with_alpha)
     return image.convert("RGB")
+
+
+def is_deep(mode: str) -> bool:
+    """Return whether Pillow's mode has more than 8 bits per pixel."""
+    return mode.startswith("I") or mode == "F"
 
 
 def middle(image: Image.Image, width: int, height: int) -> Image.Image:

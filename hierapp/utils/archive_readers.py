@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -28,6 +28,7 @@ from hierapp.utils.reading import open_file
 PIECE = 64 * 1024
 LONGEST_HEADER = 16 * 1024  # two names of 4,096 bytes and the other fields
 ZIP_HEADER = 30
+UTF8_FLAG = 0x800
 XZ_MEMORY = 256 * 2**20  # xz -9 needs 65 MiB to unpack
 
 
@@ -103,9 +104,18 @@ def _zip_entries(archive: Path, most_entries: int) -> Iterator[Entry]:
         _check_places(opened, file)
         for info in opened.infolist():
             # zipfile truncates names at a NUL, which would hide the stored name.
-            name = info.orig_filename
+            name = _zip_name(info)
             _check_zip_entry(info, name)
-            yield Entry(name, None if name.endswith("/") else _zip_content(opened, info))
+            yield Entry(name, None if name.endswith(("/", "\\")) else _zip_content(opened, info))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return the stored name, as UTF-8 where it is: without the flag for that, zipfile reads code page 437."""
+    name = info.orig_filename
+    if not info.flag_bits & UTF8_FLAG:
+        with suppress(UnicodeError):
+            return name.encode("cp437").decode("utf-8")
+    return name
 
 
 def _check_places(opened: zipfile.ZipFile, file: IO[bytes]) -> None:

@@ -87,11 +87,14 @@ def safe_parts(name: str) -> tuple[str, ...]:
 
     >>> safe_parts("./cats/1.png")
     ('cats', '1.png')
+    >>> safe_parts(r"cats\\1.png")
+    ('cats', '1.png')
     """
+    name = name.replace("\\", "/")  # as programs on Windows write it
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if name.startswith("/") or ".." in parts or any(re.match("[A-Za-z]:", part) for part in parts):
         raise Refused(f"holds {short(name)}, which points outside its folder; pack it again with plain paths")
-    if "\\" in name or "\0" in name:
+    if "\0" in name:
         raise Refused(
             f"holds {short(name)}, which some systems read as a different path; pack it again with plain paths"
         )

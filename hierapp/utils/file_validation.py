@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import pickletools
 import warnings
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,8 @@ from hierapp.errors import ArchiveError, one_line
 if TYPE_CHECKING:
     from PIL import Image
 
-IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF")
+NAMED_FORMATS = "PNG, JPEG, GIF, BMP, WebP, TIFF, AVIF or PPM"
 MOST_SIDE = 30_000  # pixels; a row takes memory of its own, however short it is
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
@@ -28,8 +31,8 @@ def check_image(file: Path, most_pixels: int) -> None:
     """Check that a file is an image that decodes completely.
 
     Raises:
-        ArchiveError: if the content is not PNG, JPEG, GIF, BMP or WebP, is corrupt, or has more than `most_pixels`
-            pixels, more than Pillow's limit, or a side of more than `MOST_SIDE`.
+        ArchiveError: if the content is in none of `IMAGE_FORMATS`, is corrupt, or has more than `most_pixels` pixels,
+            more than Pillow's limit, or a side of more than `MOST_SIDE`.
     """
     decoded(file, most_pixels).close()
 
@@ -55,7 +58,7 @@ def decoded(file: Path, most_pixels: int, least: int | None = None) -> Image.Ima
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings about files that it can read
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=IMAGE_FORMATS)
+            image = Image.open(file, formats=_formats())
             try:
                 if image.width * image.height > most:
                     raise too_large
@@ -76,15 +79,19 @@ def decoded(file: Path, most_pixels: int, least: int | None = None) -> Image.Ima
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise too_large from None
     except UnidentifiedImageError:
-        raise ArchiveError(
-            f"The file {name} is not a PNG, JPEG, GIF, BMP or WebP image; convert it or leave it out."
-        ) from None
+        raise ArchiveError(f"The file {name} is not a {NAMED_FORMATS} image; convert it or leave it out.") from None
     except MemoryError:
         raise ArchiveError(
             f"The image {name} needs more memory than is available for one image; resize it or leave it out."
         ) from None
     except Exception as error:  # Pillow's decoders raise arbitrary errors on corrupt files
         raise ArchiveError(f"The image {name} is broken or truncated; replace it or leave it out.") from error
+
+
+@lru_cache
+def _formats() -> tuple[str, ...]:
+    # Pillow reads AVIF since 11.3.
+    return tuple(name for name in IMAGE_FORMATS if name != "AVIF" or find_spec("PIL.AvifImagePlugin") is not None)
 
 
 def refuse_pickle(file: Path) -> None:

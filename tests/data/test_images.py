@@ -51,7 +51,7 @@ def test_transparent_is_white_and_a_camera_held_sideways_is_upright():
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\nb.png", "", "x" * 400, "a\0b"])
 def test_what_is_no_picture_is_told_whatever_its_name(name):
-    with pytest.raises(ArchiveError, match=r"^The file .* is not a PNG, JPEG, GIF, BMP or WebP"):
+    with pytest.raises(ArchiveError, match=r"^The file .* is not a PNG, JPEG, GIF, BMP, WebP, TIFF"):
         images.fitted(b"no picture", name, (8, 8, 1))
     good = file_of(Image.new("RGB", (64, 64)))
     assert images.fitted(good, name, (8, 8, 1)).shape == (8, 8, 1)

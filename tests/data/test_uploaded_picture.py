@@ -30,7 +30,9 @@ def test_the_pixels_are_those_of_the_same_process():
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "-c", "a\nb.png", "", "x" * 400, "a\0b", "\ud800.png"])
 def test_what_cannot_be_read_is_told_in_its_own_words(name):
-    with pytest.raises(ArchiveError, match=r"^The file .* is not a PNG, JPEG, GIF, BMP or WebP image.*\.$"):
+    with pytest.raises(
+        ArchiveError, match=r"^The file .* is not a PNG, JPEG, GIF, BMP, WebP, TIFF, AVIF or PPM image.*\.$"
+    ):
         uploaded_picture.read(b"no picture", name, (8, 8, 1))
     with pytest.raises(ArchiveError, match="a side of"):
         uploaded_picture.read(file_of(Image.new("1", (1, MOST_SIDE + 1))), name, (8, 8, 1))

@@ -157,13 +157,38 @@ def test_what_is_unpacked_can_neither_be_run_nor_is_anybody_elses(tmp_path, box)
         ("C:/evil", "points outside its folder"),
         ("c:evil", "points outside its folder"),
         ("./C:/evil", "points outside its folder"),
-        ("..\\evil", "some systems read as a different path"),
-        ("a\\evil", "some systems read as a different path"),
-        ("\\\\host\\evil", "some systems read as a different path"),
+        ("..\\evil", "points outside its folder"),
+        ("a\\..\\..\\evil", "points outside its folder"),
+        ("C:\\evil", "points outside its folder"),
+        ("\\\\host\\evil", "points outside its folder"),
     ],
 )
 def test_a_path_that_leads_out_is_refused(tmp_path, refused, kind, name, says):
     assert says in refused(archive_of(kind, tmp_path / "upload", [("fine", b"x"), (name, b"x")]))
+
+
+@pytest.mark.parametrize("kind", ["zip", *WAYS])
+def test_backslashes_separate_folders_as_on_windows(tmp_path, kind):
+    unpack(archive_of(kind, tmp_path / "upload", [("set\\a\\1", b"x"), ("set/b/2", b"y")]), tmp_path / "out")
+    assert files_in(tmp_path / "out") == {"set/a/1": b"x", "set/b/2": b"y"}
+
+
+def test_folders_with_backslashes_in_a_zip(tmp_path):
+    unpack(zip_of(tmp_path / "z.zip", [("set\\", b""), ("set\\a\\", b""), ("set\\a\\1", b"x")]), tmp_path / "out")
+    assert files_in(tmp_path / "out") == {"set/a/1": b"x"}
+
+
+def test_utf_8_without_the_flag_that_says_so_is_read_and_code_page_437_still_is(tmp_path):
+    file = zip_of(tmp_path / "z.zip", [("M\u00f6hre/1", b"x"), ("plain/2", b"y")])
+    data = file.read_bytes()
+    assert data.count(b"M\xc3\xb6hre") == 2
+    # Without the flag 0x800 in the entry and in the directory.
+    file.write_bytes(data.replace(b"\x14\0\0\x08", b"\x14\0\0\0"))
+    unpack(file, tmp_path / "out")
+    assert files_in(tmp_path / "out") == {"M\u00f6hre/1": b"x", "plain/2": b"y"}
+    file.write_bytes(data.replace(b"\x14\0\0\x08", b"\x14\0\0\0").replace(b"M\xc3\xb6hre", b"M\x94hre_"))
+    unpack(file, tmp_path / "old")
+    assert files_in(tmp_path / "old") == {"M\u00f6hre_/1": b"x", "plain/2": b"y"}
 
 
 def test_a_nul_in_a_name_is_refused(tmp_path, refused):

@@ -56,7 +56,7 @@ def test_a_picture_that_was_cut_short_is_refused(tmp_path, format, share):
     told(check_image, file, MOST)
 
 
-@pytest.mark.parametrize("format", ["TIFF", "PPM", "ICO", "PCX", "TGA"])
+@pytest.mark.parametrize("format", ["ICO", "PCX", "TGA", "SGI"])
 def test_another_format_is_refused_though_it_is_named_png(tmp_path, format):
     file = tmp_path / "picture.png"
     file.write_bytes(picture(format))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.data.image_set import split
+from hierapp.data.images import MOST_LEVEL
 from hierapp.data.imports import pictures, sources, store
 from hierapp.data.imports.options import DRAW_SEED, MOST_BYTES, Options
 from hierapp.data.imports.report import NAMED, Report
@@ -23,6 +24,7 @@ from hierapp.trees import formats as tree_formats, suggest
 from hierapp.utils import archives, parts
 from hierapp.utils.archives import Limits
 from hierapp.utils.disk import disk_of
+from hierapp.utils.file_validation import NAMED_FORMATS
 
 Progress = Callable[[int, int, str], None]
 Ints = NDArray[np.int64]
@@ -52,7 +54,7 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
     unpacked = folder / "unpacked"
     if not source.is_dir():
         progress(0, 1, "Unpacking")
-        archives.unpack(source, unpacked, _limits(folder))
+        archives.unpack(source, unpacked, _limits(folder), one_spelling=False)
         source = unpacked
     found = sources.find(source, options)
     size = len(found.pictures) * options.side**2 * 3
@@ -62,7 +64,8 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
             f" most {MOST_BYTES / 1e9:.0f} GB are allowed; choose a smaller side."
         )
     report = Report(shown, found.layout, options.side)
-    report.passed_over, report.passed_over_count = found.passed_over, found.passed_over_count
+    report.passed_over, report.passed_over_count = found.left_out.names, found.left_out.count
+    report.merged = found.merged
     for file, why in found.no_class:
         report.break_off(file, f"{why[0].upper()}{why[1:]}.")
     pass_ = _Pass(found, options, folder / "pixels", report)
@@ -92,11 +95,12 @@ class _Pass:
         sizes: Counter[tuple[int, int]] = Counter()
         modes: Counter[str] = Counter()
         total = len(self.source.pictures)
+        white = self._white(progress)
         with self.pixels.open("wb") as out:
             for done, picture in enumerate(self.source.pictures):
                 progress(done, total, "Reading pictures")
                 try:
-                    square = pictures.read(picture.file, self.options.side)
+                    square = pictures.read(picture.file, self.options.side, white.get(picture.file, MOST_LEVEL))
                 except ArchiveError as error:
                     self.report.break_off(picture.shown, str(error))
                     continue
@@ -109,9 +113,28 @@ class _Pass:
         if not self.pictures:
             raise DatasetError(
                 f"None of the {total:,} images can be read, for example {short(self.report.broken[0][0])}; check that"
-                " they are complete PNG, JPEG, GIF, BMP or WebP files."
+                f" they are complete {NAMED_FORMATS} files."
             )
         self._note_sizes(sizes, modes)
+
+    def _white(self, progress: Progress) -> dict[Path, float]:
+        """Return the value of white in each picture of more than 8 bits, the same for all of one mode."""
+        found = {}
+        total = len(self.source.pictures)
+        for done, picture in enumerate(self.source.pictures):
+            if (deep := pictures.brightest(picture.file)) is not None:
+                progress(done, total, "Looking at the range of the pixels")
+                found[picture.file] = deep
+        largest: dict[str, float] = {}
+        for mode, level in found.values():
+            largest[mode] = max(largest.get(mode, 0.0), level)
+        white = {mode: pictures.white_of(mode, level) for mode, level in largest.items()}
+        self.report.narrow = {
+            f"{level:g}": sum(mode == each for each, _ in found.values())
+            for mode, level in white.items()
+            if level < MOST_LEVEL
+        }
+        return {file: white[mode] for file, (mode, _) in found.items()}
 
     def _note_sizes(self, sizes: Counter[tuple[int, int]], modes: Counter[str]) -> None:
         report = self.report
@@ -135,6 +158,13 @@ class _Pass:
         labels = new_label[labels]
         rows = {"train": np.flatnonzero(~is_test & (labels >= 0)), "test": np.flatnonzero(is_test & (labels >= 0))}
         if not len(rows["test"]):
+            different = len(set(self.contents))
+            if not given and 2 * different <= len(self.contents):
+                raise DatasetError(
+                    f"The {len(self.contents):,} images are copies of each other, only {different:,} of them"
+                    f" {'is' if different == 1 else 'are'} different, so no test set can be drawn; remove the copies"
+                    " and add different images."
+                )
             raise DatasetError(
                 "There is no image for the test set; put more images into the test folders."
                 if given

@@ -26,6 +26,10 @@ class Copies:
             self.groups.append(list(files[:NAMED]))
 
 
+# Fields that reports of version 0.1.0 do not have.
+_SINCE = ("merged", "narrow")
+
+
 @dataclass
 class Report:
     """The results of checking one source.
@@ -41,6 +45,8 @@ class Report:
         left_out: number of readable pictures excluded with them.
         broken: the first unreadable files, with the reason; `broken_count` is the number of all.
         passed_over, passed_over_count: the first files without a picture's suffix, and the number of all.
+        merged: folder names that differ in case only and are one class each.
+        narrow: number of pictures of more than 8 bits that use only a part of their range, by the end of that part.
         sizes: number of pictures of each size in pixels, as "640 x 480"; the most frequent sizes.
         smallest, largest: (width, height) of the pictures with the fewest and the most pixels.
         modes: number of pictures in each of Pillow's modes, such as "RGB" or "L".
@@ -64,6 +70,8 @@ class Report:
     broken_count: int = 0
     passed_over: list[str] = field(default_factory=list)
     passed_over_count: int = 0
+    merged: list[str] = field(default_factory=list)
+    narrow: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     smallest: tuple[int, int] = (0, 0)
     largest: tuple[int, int] = (0, 0)
@@ -111,11 +119,19 @@ class Report:
         if self.broken_count:
             found.append(
                 f"{pluralize(self.broken_count, 'file', 'files')} cannot be used and"
-                f" {'is' if self.broken_count == 1 else 'are'} left out."
+                f" {'is' if self.broken_count == 1 else 'are'} left out, {self.broken[0][0]!r} for example."
             )
         if self.empty:
             extra = f", with {pluralize(self.left_out, 'test image', 'test images')}" if self.left_out else ""
             found.append(f"Classes without a training image: {some(self.empty)}; left out{extra}.")
+        if self.merged:
+            found.append(f"Folders whose names differ in case only are one class: {some(self.merged)}.")
+        for end, count in self.narrow.items():
+            use = "uses" if count == 1 else "use"
+            found.append(
+                f"{pluralize(count, 'image')} of more than 8 bits {use} only the range from 0 to {end}, which is"
+                " scaled to that of 8 bits."
+            )
         if self.tiny:
             found.append(
                 f"Classes with fewer than {TINY} training images: {some(self.tiny)}; their accuracy is not reliable."
@@ -143,7 +159,7 @@ class Report:
         Raises:
             KeyError, TypeError: if the values are not a report.
         """
-        kept = {key: values[key] for key in cls.__dataclass_fields__}
+        kept = {key: values[key] for key in cls.__dataclass_fields__ if key in values or key not in _SINCE}
         copies = {key: Copies(**kept[key]) for key in ("within", "between", "two_classes")}
         broken = [(file, why) for file, why in kept["broken"]]
         sizes = {key: tuple(kept[key]) for key in ("smallest", "largest")}

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hierapp import LabelTree
 from hierapp.data.imports import build, pictures
 from hierapp.data.imports.options import Options
 from hierapp.data.imports.report import Report
 from hierapp.errors import ArchiveError, DatasetError, HierappError
-from tests.data.imports.conftest import classes, noise, odd_lot, pack, write
+from tests.data.imports.conftest import classes, noise, odd_lot, pack, png, write
 
 
 def built(tmp_path: Path, files: Mapping[str, object], archive: bool = False, **options: object) -> tuple[Report, Path]:
@@ -70,7 +71,7 @@ def test_the_odd_lot_is_read_and_told_of(tmp_path):
     assert report.sizes == {"12 x 10": 298, "10000 x 30": 1}
     assert (report.smallest, report.largest) == ((12, 10), (10_000, 30))
     assert (report.resized, report.cropped, report.channels, report.drawn) == (299, 299, 3, True)
-    assert report.warnings == ["1 file cannot be used and is left out."]
+    assert report.warnings == ["1 file cannot be used and is left out, 'red/2.png' for example."]
 
 
 def test_a_report_comes_back_from_json(tmp_path):
@@ -199,3 +200,56 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path, monkeypatch):
         most[count] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert most[120] - most[20] < 100 * 2 * 64 * 64 * 3 / 4, "a quarter of what the further pictures take"
+
+
+def deep(seed: int, least: int, most: int) -> bytes:
+    """A PNG of 16 bits with values in a range."""
+    values = np.random.default_rng(seed).integers(least, most, (16, 16), np.uint16, endpoint=True)
+    return png(Image.fromarray(values))
+
+
+def test_12_bits_in_pictures_of_16_are_scaled_together_and_told_of(tmp_path):
+    files = {f"dark/{i}.png": deep(i, 0, 1000) for i in range(12)} | {
+        f"light/{i}.png": deep(50 + i, 3000, 4095) for i in range(12)
+    }
+    report, out = built(tmp_path, files, side=16)
+    assert report.narrow == {"4095": 24}
+    assert any("24 images of more than 8 bits use only the range from 0 to 4095" in each for each in report.warnings)
+    images, labels = arrays(out, "train")
+    dark, light = (images[labels == label].mean() for label in (0, 1))
+    assert 25 < dark < 40  # 500 of 4095
+    assert 210 < light < 230  # 3548 of 4095
+
+
+def test_16_bits_that_are_used_are_not_told_of(tmp_path):
+    files = {f"{name}/{i}.png": deep(100 * ord(name) + i, 0, 65535) for name in "ab" for i in range(6)}
+    assert built(tmp_path, files)[0].narrow == {}
+
+
+def test_pictures_that_are_all_copies_are_refused_as_such(tmp_path):
+    files = {f"{name}/{i}.png": noise(0) for name in "ab" for i in range(12)}
+    assert "The 24 images are copies of each other, only 1 of them is different" in told(DatasetError, tmp_path, files)
+
+
+def test_an_archive_with_names_of_other_systems(tmp_path):
+    files: dict[str, object] = {}
+    for i in range(6):
+        files[f"set\\Mo\u0308hre\\{i}.png"] = noise(i)
+        files[f"set/m\u00f6hre/{i}.png"] = noise(50 + i)
+        files[f"set/Lauch/{i}.png"] = noise(100 + i)
+    report, _ = built(tmp_path, files, archive=True)
+    assert report.classes == ["Lauch", "M\u00f6hre"]
+    assert report.images == 18
+    assert report.merged == ["M\u00f6hre", "m\u00f6hre"]
+    assert any("differ in case only are one class: 'M\u00f6hre', 'm\u00f6hre'" in each for each in report.warnings)
+
+
+def test_unlabelled_pictures_are_counted_and_named(tmp_path):
+    files = {**classes(10, top="train/"), "test/images/1.png": noise(1), "test/images/2.png": noise(2)}
+    report, _ = built(tmp_path, files)
+    assert (report.images, report.drawn, report.broken_count) == (30, True, 2)
+    assert report.broken[0] == (
+        "test/images/1.png",
+        "It is in a part without class folders, so it has no label.",
+    )
+    assert "2 files cannot be used and are left out, 'test/images/1.png' for example." in report.warnings

@@ -109,10 +109,10 @@ SLOW = """
 import sys, time
 from hierapp.data.imports import job, pictures
 read = pictures.read
-def slow(file, side):
+def slow(*arguments):
     print("reading", flush=True)
     time.sleep(0.1)
-    return read(file, side)
+    return read(*arguments)
 pictures.read = slow
 job.work(sys.argv[1])
 """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from hierapp.data.imports import pictures
 from hierapp.errors import ArchiveError
@@ -111,3 +113,49 @@ def test_what_is_no_picture_or_too_large_is_refused(tmp_path, monkeypatch):
 
 def test_a_picture_ten_thousand_pixels_wide_is_read(tmp_path):
     assert read(tmp_path, Image.new("RGB", (10_000, 40), "red")).pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def encoded(picture: Image.Image, format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, format, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", ["TIFF", "PPM", "AVIF"])
+def test_tiff_ppm_and_avif_are_read(format, tmp_path):
+    if format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    picture = Image.new("RGB", (12, 12), (200, 40, 90))  # AVIF keeps colours, not noise
+    (tmp_path / "x").write_bytes(encoded(picture, format))
+    pixels = pictures.read(tmp_path / "x", 12).pixels
+    assert np.abs(pixels.astype(int) - np.asarray(picture)).mean() < (3 if format == "AVIF" else 0.01)
+
+
+def test_a_tiff_of_several_pages_gives_its_first(tmp_path):
+    first, second = noise(1, (8, 8)), noise(2, (8, 8))
+    (tmp_path / "x.tif").write_bytes(encoded(first, "TIFF", save_all=True, append_images=[second]))
+    assert np.array_equal(pictures.read(tmp_path / "x.tif", 8).pixels, np.asarray(first))
+
+
+@pytest.mark.parametrize(
+    ("values", "white"),
+    [
+        (np.array([[0, 4000]], np.uint16), 4095.0),
+        (np.array([[0, 1000]], np.uint16), 1023.0),
+        (np.array([[0, 200]], np.uint16), 255.0),
+        (np.array([[0, 65535]], np.uint16), 65535.0),
+        (np.array([[0, 1.0]], np.float32), 1.0),
+        (np.array([[0, np.nan, 250.0]], np.float32), 255.0),
+    ],
+)
+def test_white_is_told_by_the_largest_value(values, white, tmp_path):
+    Image.fromarray(values).save(tmp_path / "x.tif")
+    found = pictures.brightest(tmp_path / "x.tif")
+    assert found is not None
+    assert pictures.white_of(*found) == white
+
+
+def test_pictures_of_8_bits_and_broken_ones_have_no_range(tmp_path):
+    noise(0).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    assert [pictures.brightest(tmp_path / name) for name in ("a.png", "b.png")] == [None, None]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hierapp.data.imports import sources
+from hierapp.data.imports import folders, sources
 from hierapp.data.imports.options import Options
 from hierapp.errors import DatasetError
 from tests.data.imports.conftest import write
@@ -86,7 +86,7 @@ def test_an_empty_folder_is_a_class_and_hidden_files_are_not_there(tmp_path):
     touch(tmp_path, "cat/1.png", "dog/.DS_Store", "__MACOSX/cat/1.png", ".git/x.png", "cat/notes.txt")
     source = found(tmp_path)
     assert source.classes == ["cat", "dog"]
-    assert (source.passed_over, source.passed_over_count) == (["cat/notes.txt"], 1)
+    assert (source.left_out.names, source.left_out.count) == (["cat/notes.txt"], 1)
 
 
 def test_links_are_not_followed(tmp_path):
@@ -97,7 +97,7 @@ def test_links_are_not_followed(tmp_path):
     source = found(folder)
     assert source.classes == ["cat", "dog"]
     assert len(source.pictures) == 2
-    assert source.passed_over == ["cat/2.png", "linked"]
+    assert source.left_out.names == ["cat/2.png (a link)", "linked (a link)"]
 
 
 def test_what_cannot_be_classes_is_told(tmp_path):
@@ -120,7 +120,7 @@ def test_five_thousand_classes_are_refused_in_a_sentence(tmp_path):
 
 
 def test_folders_without_end_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MOST_FILES", 5)
+    monkeypatch.setattr(folders, "MOST_FILES", 5)
     assert "more than 5 files" in told(touch(tmp_path / "many", *(f"a/{i}.png" for i in range(6))))
     monkeypatch.undo()
     assert "nested" in told(touch(tmp_path / "deep", "x/1.png", "/".join("y" * 30) + "/1.png"))
