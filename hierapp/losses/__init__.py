@@ -3,13 +3,19 @@
 `make_loss` imports the class that it needs.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from hierapp.losses.registry import LOSSES, LossEntry, Option, OptionValue, check_options, find, judge, make_loss
+
+if TYPE_CHECKING:
+    from hierapp.losses.path_head import PathHead
 
 __all__ = [
     "LOSSES",
     "LossEntry",
     "Option",
     "OptionValue",
+    "PathHead",
     "base",
     "check_options",
     "equivalence",
@@ -19,3 +25,12 @@ __all__ = [
     "propriety",
     "reference",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first used."""
+    if name == "PathHead":
+        from hierapp.losses.path_head import PathHead
+
+        return PathHead
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -128,10 +128,20 @@ class TreeLoss(nn.Module):
 
     def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
         """Return the sum or mean of the values of rows [B', C]."""
-        values, count = self._values(logits, target)
-        if reduction == "sum":
-            return values.sum()
-        return values.mean() if count is None else values.sum() / count
+        return _join(*self._values(logits, target), reduction)
+
+    def reduced_values(
+        self, target: Tensor, values_of: Callable[[Tensor], Tensor], reduction: Reduction | None = None
+    ) -> Tensor:
+        """Weigh and reduce values that are computed elsewhere, as a call of the loss does.
+
+        Args:
+            target: [B] integer labels, the ignored index among them.
+            values_of: a function of labels [B] in range that returns the values [B] without class weights.
+            reduction: see `forward`.
+        """
+        values, count = self._of_labels(target, lambda known: self._weighted(values_of(known), known))
+        return _join(values, count, self.reduction if reduction is None else _checked_reduction(reduction))
 
     def _rows(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [B', C] and target [B'] or [B', L], with all further dimensions merged into B'."""
@@ -152,11 +162,15 @@ class TreeLoss(nn.Module):
         if target.ndim == 2:
             # 0 log 0 = 0: a class with target 0 may be masked by a logit of -inf.
             return self.of_weighted_probabilities(finite(logits), target), None
+        return self._of_labels(target, lambda known: self.of_weighted_indices(logits, known))
+
+    def _of_labels(self, target: Tensor, values_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Return the weighted values [B'] and the divisor of their mean for integer targets."""
         keep = target != self.ignore_index
         some = _may_be_false(keep)
         known = target.where(keep, 0) if some else target
         try:
-            values = self.of_weighted_indices(logits, known)
+            values = values_of(known)
         except (IndexError, RuntimeError):
             self._explain(target)
             raise
@@ -168,7 +182,9 @@ class TreeLoss(nn.Module):
 
     def of_weighted_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return `of_indices` times the class weights."""
-        values = self.of_indices(logits, target)
+        return self._weighted(self.of_indices(logits, target), target)
+
+    def _weighted(self, values: Tensor, target: Tensor) -> Tensor:
         weight = self.label_weight
         return values if weight is None else values * weight.to(values.dtype).index_select(0, target)
 
@@ -270,6 +286,15 @@ class ConditionalLoss(TreeLoss):
     def node_log_probs(self, logits: Tensor) -> Tensor:
         """Return the log-probabilities of all nodes, [B, N, ...], from logits [B, C, ...]; 0 at the root."""
         return self._as_rows(logits, lambda rows: self._in_preorder(self.nodes.log_z(rows)))
+
+
+def _join(values: Tensor, count: Tensor | None, reduction: Reduction) -> Tensor:
+    """Return the values [B], their sum, or their mean with a divisor other than their number."""
+    if reduction == "none":
+        return values
+    if reduction == "sum":
+        return values.sum()
+    return values.mean() if count is None else values.sum() / count
 
 
 def _float(logits: Tensor) -> Tensor:

@@ -27,8 +27,12 @@ class PathLoss(ConditionalLoss):
         weights: [D] or [E, D], w for each step from the root down, of all labels' paths or of each; entries past the
             end of a path are ignored.
         shared: see `TreeLoss`.
+
+    Attributes:
+        constant: what is added to every value.
     """
 
+    constant = 0.0
     weights: Tensor
     step_weights: Tensor
     step_leaves: Tensor
@@ -48,11 +52,18 @@ class PathLoss(ConditionalLoss):
         self.register_buffer("step_rows", rows, persistent=False)
         self.register_buffer("step_weights", torch.tensor(weights[of_leaves[leaves], steps]), persistent=False)
 
+    @property
+    def reads_path_only(self) -> bool:
+        """Whether the value depends on the choices along the label's path alone, up to `constant`."""
+        return True
+
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and labels [B]."""
-        weights = self.weights.index_select(0, target).to(logits.dtype)
-        values: Tensor = (weights * self.path.choices(logits, target)).sum(1)
-        return values
+        return self.of_choices(self.path.choices(logits, target), target)
+
+    def of_choices(self, costs: Tensor, target: Tensor) -> Tensor:
+        """Return the values [B], without `constant`, from -log p of the choices of labels [B], [B, P]."""
+        return (self.weights.index_select(0, target).to(costs.dtype) * costs).sum(1)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""

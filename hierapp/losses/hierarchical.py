@@ -89,6 +89,11 @@ class SoftPathLoss(PathLoss):
         subtrees = None if labels.index == "leaf" else torch.tensor(np.stack([labels.nodes, stop], 1))
         self.register_buffer("subtrees", subtrees, persistent=False)
 
+    @property
+    def reads_path_only(self) -> bool:
+        """Whether the value depends on the choices along the label's path alone, up to `constant`."""
+        return not self.soft
+
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and labels [B]."""
         if not self.soft:
@@ -202,6 +207,11 @@ class Hierarchical(SoftPathLoss):
         self.register_buffer("paths", paths, persistent=False)
         self.register_buffer("label_rows", rows, persistent=False)  # y of eq. 3, [E, N]
 
+    @property
+    def reads_path_only(self) -> bool:
+        """Whether the value depends on the choices along the label's path alone, up to `constant`."""
+        return super().reads_path_only and self.internal_mass is None and self.paths is None
+
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and labels [B]."""
         if self.paths is None:
@@ -232,7 +242,8 @@ class Hierarchical(SoftPathLoss):
 class InternalMass(nn.Module):
     """The sum of z(v) over the internal nodes v, including the root.
 
-    It needs only the softmaxes over siblings that are not all leaves.
+    A subtree of uniform depth adds z of its top times its number of internal levels, because each of these levels has
+    the probability of the top. So only the tops and the nodes above them are needed, with their siblings.
 
     Args:
         tree: the label tree.
@@ -241,16 +252,26 @@ class InternalMass(nn.Module):
 
     own_rows: Tensor
     rows: Tensor
+    levels: Tensor
 
     def __init__(self, tree: LabelTree, sibling_rows: Tensor) -> None:
         super().__init__()
-        self.siblings = SiblingSoftmax(tree, np.unique(tree.parents[tree.internal_nodes[1:]]))
-        self.descent = Descent(tree, tree.internal_nodes)
+        leaf_depth = tree.depth[tree.leaf_nodes]
+        starts, stops = tree.leaf_ranges.T
+        # A node is uniform where no two neighbors among the leaves below it differ in depth.
+        changes = np.concatenate([[0], (leaf_depth[1:] != leaf_depth[:-1]).cumsum()])
+        uniform = changes[starts] == changes[stops - 1]
+        internal = tree.internal_nodes
+        needed = internal[(internal == 0) | ~uniform[tree.parents[internal]]]
+        self.siblings = SiblingSoftmax(tree, np.unique(tree.parents[needed[1:]]))
+        self.descent = Descent(tree, needed)
         row = np.zeros(len(tree.nodes), np.int64)
         row[self.siblings.nodes] = np.arange(len(self.siblings.nodes))
         nodes = self.descent.order[1:]
         self.register_buffer("own_rows", torch.tensor(row[nodes]), persistent=False)
         self.register_buffer("rows", sibling_rows[nodes - 1], persistent=False)
+        levels = np.where(uniform, tree.height, 1)[self.descent.order]
+        self.register_buffer("levels", torch.tensor(levels, dtype=torch.float64), persistent=False)
 
     def forward(self, logits: Tensor, log_p: Tensor | None) -> Tensor:
         """Return [B] from logits [B, N - 1], or from log p [N - 1, B] if it is already computed."""
@@ -259,7 +280,7 @@ class InternalMass(nn.Module):
         else:
             rows = self.rows
         log_z: Tensor = self.descent(log_p.index_select(0, rows))
-        return log_z.exp().sum(0)
+        return self.levels.to(log_z.dtype) @ log_z.exp()
 
 
 class HierarchicalConvex(SoftPathLoss):

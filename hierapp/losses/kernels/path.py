@@ -107,21 +107,28 @@ class Layout(nn.Module):
         """K, the number of logits read per sample."""
         return sum((part.stop - part.start) * part.width for part in self.parts)
 
+    def groups(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the start in `columns` and the size of each group, [B, P]; padding has groups of one."""
+        first, before = self.begins.index_select(1, target).unbind()
+        return first, self.most - before
+
     def forward(self, logits: Tensor, target: Tensor, anchor: Tensor | None = None) -> Tensor:
         """Return -log p of each choice, [B, P], from logits [B, C]; see `Choices.forward`."""
         if anchor is None:
             chosen = self.chosen.index_select(0, target)
         else:
-            first, before = self.begins.index_select(1, target).unbind()
-            # The padding of a row has groups of one.
-            chosen = torch.minimum(anchor[:, None] - first, self.most - 1 - before)
+            first, size = self.groups(target)
+            chosen = torch.minimum(anchor[:, None] - first, size - 1)
         if self.kept_columns is None or self.kept_padding is None:
             columns, padding = self._made(target, logits.dtype)
         else:
             columns = self.kept_columns.index_select(0, target)
             padding = self.kept_padding.index_select(0, target).to(logits.dtype)
         # A masked logit may be alone in its group, where there is no choice.
-        read = finite(logits.gather(1, columns)) + padding
+        return self.losses(finite(logits.gather(1, columns)) + padding, chosen)
+
+    def losses(self, read: Tensor, chosen: Tensor) -> Tensor:
+        """Return -log p of each choice, [B, P], from the logits of its groups, [B, K], where padding is -inf."""
         if len(self.parts) == 1:
             return self._losses(read, chosen, self.parts[0])
         pieces = torch.split(read, [(part.stop - part.start) * part.width for part in self.parts], dim=1)
@@ -181,9 +188,12 @@ class Choices(nn.Module):
 
         With `anchor` [B], positions in `columns`, the chosen entry of each group is that one.
         """
-        layout = self.on_cpu if logits.device.type == "cpu" else self.elsewhere
-        found: Tensor = layout(logits, target, anchor)
+        found: Tensor = self.layout(logits.device)(logits, target, anchor)
         return found
+
+    def layout(self, device: torch.device) -> Layout:
+        """Return the layout for a device."""
+        return self.on_cpu if device.type == "cpu" else self.elsewhere
 
 
 class PathTables(nn.Module):
