@@ -6,11 +6,12 @@ for each scheduler, in a process of its own that never uses a GPU.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
 from collections.abc import Mapping
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -52,6 +53,11 @@ def begin() -> None:
         _code = _changed_at()
     forkserver.set_forkserver_preload([PRELOADED])
     forkserver.ensure_running()
+
+
+def leave_workers() -> None:
+    """Let this process exit while its workers go on; otherwise it would wait for them."""
+    atexit.unregister(util._exit_function)  # type: ignore[attr-defined]
 
 
 def is_stale() -> bool:

@@ -277,6 +277,7 @@ def _process_queue(store: Store, lock: Held, idle: float = 0.0) -> None:
             _step_until_idle(scheduler, idle)
         except Superseded:
             # The backends are not closed: what runs there is the other scheduler's.
+            fork_server.leave_workers()
             say("another process has taken over, because this one had no heartbeat; it exits")
             return
         except HomeMovedError:

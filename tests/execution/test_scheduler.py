@@ -342,7 +342,7 @@ def test_a_run_that_its_worker_has_taken_meanwhile_does_not_return_to_the_queue(
 @pytest.mark.slow
 def test_a_stopped_scheduler_is_replaced_and_exits_when_it_continues(store, spawned, monkeypatch):
     slots.set_slots(store, "cpu", 2)
-    (first,) = execution.submit(store, configs(1, epochs=200), DIGITS)
+    (first,) = execution.submit(store, configs(1, epochs=10_000), DIGITS)
     wait_for(lambda: store.run(first).pid, "the worker")
     os.kill(spawned[0].pid, signal.SIGSTOP)
     monkeypatch.setattr(scheduler, "SILENCE_SECONDS", 3 * locks.BEAT_SECONDS)
@@ -353,8 +353,10 @@ def test_a_stopped_scheduler_is_replaced_and_exits_when_it_continues(store, spaw
     wait_for(lambda: store.run(second).pid or not store.run(second).is_open, "the second run's start")
     os.kill(spawned[0].pid, signal.SIGCONT)
     assert spawned[0].wait(PATIENCE) == 0
-    for run in ended(store, [first, second]):
-        assert (run.state, run.attempt) == ("finished", 1), log_of(run)
+    assert store.run(first).state == "running", "it did not wait for its worker"
+    store.request_cancel(first)
+    for run, state in zip(ended(store, [first, second]), ("cancelled", "finished"), strict=True):
+        assert (run.state, run.attempt) == (state, 1), log_of(run)
         assert log_of(run).count("starts on") == 1
     assert len(spawned) == 2
     assert spawned[1].wait(PATIENCE) == 0
