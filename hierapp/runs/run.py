@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,10 @@ class Run:
         fields["content"] = ContentHashes(row["train_hash"], row["test_hash"])
         return cls(id=run, tree_text=tree_text, similarity_text=similarity_text, folder=folder / run, **fields)
 
-    @cached_property
+    @property
     def tree(self) -> LabelTree:
-        """The tree with which the run was queued."""
-        return tree_formats.parse(self.tree_text, "json")
+        """The tree with which the run was queued; runs with the same tree share it."""
+        return _tree(self.tree_text)
 
     @cached_property
     def similarity(self) -> Matrix | None:
@@ -115,3 +115,8 @@ class Run:
             return None
         # The clock may have been set back; the estimate must not be negative.
         return max(0.0, time.time() - self.started) * (1 - self.progress) / done
+
+
+@lru_cache(maxsize=32)
+def _tree(text: str) -> LabelTree:
+    return tree_formats.parse(text, "json")

@@ -6,6 +6,7 @@ Transitions between states are in `states`; what a worker writes is in `writer`.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from hierapp.trees import LabelTree, formats as tree_formats
 
 Place = Literal["first", "earlier", "later", "last"]
 HIGHEST_PRIORITY = 100
+MOST_KEPT, LARGEST_KEPT = 4_000, 20_000  # runs that are kept in memory, and characters of their test metrics
 IN_ORDER = "priority DESC, place, id"
 
 
@@ -57,6 +59,7 @@ class Store:
     def __init__(self, folder: Path | None = None, pinned: bool = False) -> None:
         self.folder = (folder or paths.home()).absolute()
         self.database = Database(self.folder / "store.sqlite", pinned)
+        self._known: dict[int, tuple[tuple[object, ...], Run]] = {}
 
     # Runs
 
@@ -284,8 +287,23 @@ class Store:
             rows = db.execute(f"SELECT * FROM runs {condition}", values).fetchall()
             trees = records.kept_texts(db, "trees", {row["tree"] for row in rows})
             similarities = records.kept_texts(db, "similarities", {row["similarity"] for row in rows})
-        folder = self.folder / "runs"
-        return [Run.of_row(row, trees[row["tree"]], similarities.get(row["similarity"]), folder) for row in rows]
+        return [self._run(row, trees[row["tree"]], similarities.get(row["similarity"])) for row in rows]
+
+    def _run(self, row: sqlite3.Row, tree: str, similarity: str | None) -> Run:
+        """Return the run of a row; the same object as before if nothing of the row has changed.
+
+        The pages of all visitors read all runs again and again, and most runs have ended.
+        """
+        number, values = int(row["id"]), tuple(row)
+        known = self._known.get(number)
+        if known is not None and known[0] == values and known[1].tree_text == tree:
+            return known[1]
+        run = Run.of_row(row, tree, similarity, self.folder / "runs")
+        if similarity is None and len(row["test"] or "") <= LARGEST_KEPT:
+            if len(self._known) >= MOST_KEPT:
+                self._known.clear()
+            self._known[number] = values, run
+        return run
 
     def _move(self, run: Run, event: Event) -> bool:
         with self.database.write() as db:

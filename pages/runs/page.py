@@ -123,6 +123,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
 
 
 def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
+    runs = results.latest(runs)
     recorded = curves().look([run.id for run in runs])
     colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}

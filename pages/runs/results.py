@@ -13,7 +13,15 @@ from hierapp.runs import Run
 from hierapp.runs.records import Part
 from pages.shared import common
 
+MOST_DRAWN = 60  # runs; lines and dots of more cannot be told apart
 FIRST_SECONDS = 0.4  # delay of the plots at the first visit
+
+
+def latest(runs: Sequence[Run]) -> Sequence[Run]:
+    """Return the runs that are drawn, the latest ones if there are many; show a message about the others."""
+    if len(runs) > MOST_DRAWN:
+        st.caption(f"The latest {MOST_DRAWN} of these {len(runs):,} runs are drawn; choose fewer to see others.")
+    return runs[-MOST_DRAWN:]
 
 
 def show(ids: Sequence[str]) -> None:
@@ -30,18 +38,19 @@ def show(ids: Sequence[str]) -> None:
         "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to its"
         " predicted class, so costly mistakes reduce the value more."
     )
-    trees = {run.tree_text for run in runs}
+    drawn = latest(runs)
+    trees = {run.tree_text for run in drawn}
     if len(trees) > 1:
         st.caption("The chosen runs have different trees; choose runs of one tree to compare their classes.")
         return
-    reports = {names[run.id]: run.test or last_report(run) for run in runs}
-    finished = sum(run.test is not None for run in runs)
-    source = "test images" if finished == len(runs) else "validation images for unfinished runs"
+    reports = {names[run.id]: run.test or last_report(run) for run in drawn}
+    finished = sum(run.test is not None for run in drawn)
+    source = "test images" if finished == len(drawn) else "validation images for unfinished runs"
     st.caption(f"From the {source}.")
     plot = plots.class_accuracy_plot(
         {name: report["class_accuracy"] for name, report in reports.items()},
         {name: report["weighted_class_accuracy"] for name, report in reports.items()},
-        runs[0].tree,
+        drawn[0].tree,
         common.colors_of(chosen, names),
     )
     common.chart(plot, "classes", "Class accuracy and weighted class accuracy of each class and run")

@@ -498,3 +498,18 @@ def test_a_broken_store_is_told_and_left_as_it_is(open_page, home):
     assert not page.exception
     assert "cannot be read" in page.error[0].value
     assert (home / "store.sqlite").read_bytes() == b"this is no database" * 100
+
+
+def test_of_very_many_runs_the_latest_are_drawn(open_page, store, monkeypatch):
+    monkeypatch.setattr("pages.runs.results.MOST_DRAWN", 2)
+    runs = [add_run(store) for _ in range(3)]
+    page = open_page("runs", runs=runs)
+    assert not page.exception
+    assert "The latest 2 of these 3 runs are drawn" in texts(page)
+    names = {
+        trace["name"]
+        for chart in page.get("plotly_chart")
+        for trace in json.loads(chart.proto.spec)["data"]
+        if trace.get("mode") == "lines+markers"
+    }
+    assert len(names) == 2

@@ -433,3 +433,24 @@ def test_a_run_whose_loss_is_no_longer_known_still_lists(store):
     assert summary.loss_label(read) == "forgotten, strength 2.5"
     assert summary.table([read])["loss"].tolist() == ["forgotten, strength 2.5"]
     assert summary.as_dicts([read])[0]["config"]["options"] == {"strength": 2.5}
+
+
+def test_a_run_is_read_anew_only_when_it_changes(tmp_path):
+    store, other = Store(tmp_path), Store(tmp_path)
+    config = RunConfig.make(data="digits", tree="digits", loss="cross-entropy")
+    ids = store.add([config] * 3, tree_library.load("digits"))
+    before = store.runs()
+    assert all(one is two for one, two in zip(before, store.runs(), strict=True))
+    assert before[0].tree is before[1].tree
+    other.request_cancel(ids[1])
+    after = store.runs()
+    assert [one is two for one, two in zip(before, after, strict=True)] == [True, False, True]
+    assert (after[1].state, after) == ("cancelled", other.runs())
+
+
+def test_the_runs_that_are_kept_in_memory_are_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr("hierapp.runs.store.MOST_KEPT", 2)
+    store = Store(tmp_path)
+    store.add([RunConfig.make(data="digits", tree="digits", loss="cross-entropy")] * 5, tree_library.load("digits"))
+    assert [run.id for run in store.runs()] == ["1", "2", "3", "4", "5"]
+    assert len(store._known) <= 2
