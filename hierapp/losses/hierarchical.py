@@ -15,6 +15,7 @@ from hierapp.losses import propriety, reference
 from hierapp.losses.base import Shared
 from hierapp.losses.conditional import PathLoss
 from hierapp.losses.kernels.labels import Labels
+from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.nodes import Descent, SiblingSoftmax
 from hierapp.losses.propriety import ImproperLossWarning
 from hierapp.trees import LabelTree
@@ -100,7 +101,8 @@ class SoftPathLoss(PathLoss):
             return self.with_everywhere(super().of_indices(logits, target), logits)
         log_p = self.nodes.siblings(logits)
         weights = self.weights.index_select(0, target).to(log_p.dtype)
-        along = log_p.gather(0, self.path_rows.index_select(0, target).t()).t()
+        # The weight of padding is 0, and what it reads may be masked.
+        along = finite(log_p.gather(0, self.path_rows.index_select(0, target).t()).t())
         away = self._uniform_divergence(log_p).t().scatter(1, self.path_groups.index_select(0, target), 0.0)
         if self.subtrees is not None:
             start, stop = self.subtrees.index_select(0, target).unsqueeze(1).unbind(2)

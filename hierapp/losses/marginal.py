@@ -15,6 +15,7 @@ from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.kernels.ancestors import SharedSteps
 from hierapp.losses.kernels.labels import Labels
+from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.path import Choices
 from hierapp.trees import LabelTree
 
@@ -110,7 +111,8 @@ class MarginalLoss(FlatLoss):
         assert self.choices is not None
         anchor = None
         if self.below is not None:
-            anchor = logits.detach().masked_fill(~self.below(target), -torch.inf).argmax(1)
+            # Of the leaves below the label even if all of them are masked.
+            anchor = finite(logits.detach()).masked_fill(~self.below(target), -torch.inf).argmax(1)
         values: Tensor = (steps * self.choices(logits, target, anchor)).sum(1)
         if self.totals is None:
             return values

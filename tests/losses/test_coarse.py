@@ -17,6 +17,7 @@ from hierapp.losses.kernels import ancestors, path
 from tests.devices import no_cuda
 from tests.losses.coarse_literal import coarse
 from tests.losses.literal import ANIMALS, RAGGED, SETTINGS, options_for, sample
+from tests.losses.test_masked import at
 from tests.strategies import trees
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -204,6 +205,20 @@ def test_a_hopeless_coarse_label_keeps_its_value_and_gradient(name):
     value.backward()
     assert value.item() > 700
     assert logits.grad.abs().max() > 0.3
+
+
+@EACH
+def test_a_masked_class_gives_the_limit_where_it_is_finite(name, options, make):
+    loss, limits = make(name, RAGGED, index="node", **options), 0
+    for masked in range(loss.num_outputs):
+        for node in range(len(RAGGED.nodes)):
+            (near, _), (limit, slope) = (at(loss, masked, logit, torch.tensor([node])) for logit in (-300.0, -600.0))
+            value, gradient = at(loss, masked, -torch.inf, torch.tensor([node]))
+            if abs(near - limit) < 1e-6 * max(1.0, abs(limit)):
+                limits += 1
+                assert value == pytest.approx(limit)
+                torch.testing.assert_close(gradient, slope)
+    assert limits > 5 or name == "soft-labels" or options.get("label_smoothing") or options.get("soft")
 
 
 @EACH

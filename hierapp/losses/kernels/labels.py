@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hierapp.losses.kernels.masking import finite
 from hierapp.trees import LabelTree
 
 Index = Literal["leaf", "node"]
@@ -94,4 +95,4 @@ class LeavesBelow(nn.Module):
 
     def log_mass(self, log_p: Tensor, target: Tensor) -> Tensor:
         """Return log z of the nodes of labels [B], [B], from the log-probabilities of the leaves, [B, L]."""
-        return log_p.masked_fill(~self(target), -torch.inf).logsumexp(1)
+        return finite(log_p).masked_fill(~self(target), -torch.inf).logsumexp(1)
