@@ -6,10 +6,10 @@ BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
 # What one runs while working: no browser, no Ray cluster, nothing slow. `coverage` takes other tests by TESTS="not browser".
-FAST := not browser and not ray and not slow and not faults and not real_data
+FAST := not browser and not ray and not slow and not faults and not fuzz and not real_data
 TESTS ?= $(FAST)
 
-.PHONY: run test test-fast coverage lint hooks faults benchmarks gpu lock clean
+.PHONY: run test test-fast coverage lint hooks faults fuzz benchmarks gpu lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -34,6 +34,9 @@ hooks: .venv/.tests  ## lint before each commit
 
 faults: .venv/.tests  ## kill workers, launchers and the app at random moments during runs; some minutes
 	$(BIN)/python -m pytest -m faults
+
+fuzz: .venv/.tests  ## thousands of hostile arguments, addresses, names, archives and pictures; up to an hour
+	$(BIN)/python -m pytest -m fuzz -s
 
 benchmarks: .venv/.tests  ## the measurements in the README; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
