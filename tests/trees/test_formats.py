@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -223,12 +224,12 @@ def test_paths_that_cannot_be_read_or_written(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, *_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
 
     path = tmp_path / "cats.json"
     PETS.save(path)
-    monkeypatch.setattr(Path, "open", refuse)  # root may read all, so that a file's mode would not do
+    monkeypatch.setattr(os, "open", refuse)  # root may read all, so that a file's mode would not do
     with pytest.raises(TreeError, match=r"cats\.json' cannot be read \(Permission denied\)\.$"):
         LabelTree.load(path)
     with pytest.raises(TreeError, match=r"cats\.json' cannot be written \(Permission denied\)\.$"):
@@ -238,7 +239,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_file_that_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
     endless = tmp_path / "endless.json"
     endless.symlink_to("/dev/zero")
-    with pytest.raises(TreeError, match="larger than 10 MB"):
+    with pytest.raises(TreeError, match="device"):
         LabelTree.load(endless)
 
 
