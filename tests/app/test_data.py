@@ -78,7 +78,7 @@ def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     import_job.work(token)  # what the process does that tests do not start
     page = page.run()
     assert "without a training image: 'lost'; left out" in texts(page).replace("\\", "")
-    assert "36 pictures by class folders" in texts(page)
+    assert "36 images by class folders" in texts(page)
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
     assert page.text_input(key="import-name").value == "my-flowers"
     page = press(page, "Save this data set")

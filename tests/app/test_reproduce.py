@@ -57,7 +57,7 @@ def test_shipped_results_are_shown_with_where_they_are_from(open_page, store, sh
     assert not page.exception
     words = texts(page)
     assert "shipped results" in words
-    assert "2026\\-01\\-31" in words
+    assert "2026-01-31" in words.replace("\\", "")
     assert "A Fast One" in words
     assert "this machine]" not in words
     verdicts = page.dataframe[0].value
