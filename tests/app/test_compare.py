@@ -93,7 +93,7 @@ def test_addresses_of_0_1_0_are_read(open_page, two_groups):
 def test_the_sentence_stands_under_the_test(open_page, two_groups):
     page = open_page("compare", view="tests")
     assert page.selectbox(key="baseline").value == "1"
-    assert "soft\\-labels is higher than cross\\-entropy" in texts(page)
+    assert "soft-labels is higher than cross-entropy" in texts(page)
     assert page.dataframe[0].value["n"].tolist() == ["6 pairs"]
 
 
@@ -109,7 +109,7 @@ def test_runs_without_outputs_are_named_and_left_out(open_page, store):
     add_finished(store, "cross-entropy")
     add_finished(store, "soft-labels", with_outputs=False)
     page = open_page("compare", view="outputs")
-    assert "no stored outputs: soft\\-labels" in texts(page)
+    assert "no stored outputs: soft-labels" in texts(page)
     assert page.dataframe[0].value["group"].tolist() == ["cross-entropy"]
 
 
