@@ -7,7 +7,6 @@ download never leaves a file that looks valid.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ def start(name: str, folder: Path | str | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
         log = root / f".get-{name}.log"
         download_lock.record_path(root, name).unlink(missing_ok=True)
-        process = processes.spawn(["hierapp", "data", "get", name], log, {"HIERAPP_DATA": str(root)})
+        process = processes.spawn(["hierapp", "data", "get", name], log, {"HIERAPP_DATA": str(root)}, for_others=True)
         # The child needs about a second to take the lock; until then this record shows that it has started. On a busy
         # machine it may even have ended by now, and what it recorded counts.
         Record.now(0, dataset.download_bytes, STARTING, pid=process.pid).write_first(root, name)
@@ -161,22 +160,22 @@ def _mend(dataset: Dataset, root: Path, report: Report) -> list[Path]:
     if _is_whole(dataset, root):
         return []  # another `get` downloaded it while this one waited
     report(0, f"Downloading {dataset.title}")
-    for left_over in root.glob(f".get-{dataset.name}-*"):
-        parts.remove(left_over)
+    parts.remove_left(root, own=True)
     renamed: list[Path] = []
     for file in (*dataset.files, *dataset.archives):
         if os.path.lexists(path := root / file.path) and not is_intact(file, path):
             renamed.append(set_aside(path))
     # An abandoned download thread may still be writing when this folder is removed.
-    with tempfile.TemporaryDirectory(prefix=f".get-{dataset.name}-", dir=root, ignore_cleanup_errors=True) as aside:
-        try:
-            box = fetch(dataset, root, Path(aside), report)
-        except DatasetError as error:
-            told = "".join(
-                f"; the previous file is not the published one and was renamed to {path}" for path in renamed
-            )
-            raise DatasetError(f"{str(error).removesuffix('.')}{told}.") from None
+    aside = parts.beside(root / dataset.name)
+    try:
+        aside.mkdir()
+        box = fetch(dataset, root, aside, report)
         for file in dataset.files:
             (root / file.path).parent.mkdir(parents=True, exist_ok=True)
             (box / file.path).replace(root / file.path)
+    except DatasetError as error:
+        told = "".join(f"; the previous file is not the published one and was renamed to {path}" for path in renamed)
+        raise DatasetError(f"{str(error).removesuffix('.')}{told}.") from None
+    finally:
+        parts.remove(aside)
     return renamed

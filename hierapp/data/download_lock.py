@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hierapp.utils import files, locks, processes
+from hierapp.utils import files, locks, parts, processes
 
 POLL_SECONDS = 0.2
 
@@ -49,7 +49,7 @@ class Record:
         side.unlink(missing_ok=True)
 
     def _write_aside(self, root: Path, name: str) -> Path:
-        side = root / f".get-{name}.json.{os.getpid()}"
+        side = parts.beside(record_path(root, name))
         said = {**asdict(self), "process": processes.identity(self.pid, root)}
         side.write_text(json.dumps(said), encoding="utf-8")
         return side

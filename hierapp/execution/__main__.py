@@ -6,9 +6,12 @@ seconds the process waits for another run.
 
 import sys
 
+from hierapp.execution import leftovers
 from hierapp.execution.scheduler import run_scheduler
 from hierapp.runs import Store
 
 if __name__ == "__main__":
     lock, idle = [*sys.argv[1:], *[""] * 2][:2]
-    run_scheduler(Store(pinned=True), int(lock) if lock else None, float(idle or 0))
+    store = Store(pinned=True)
+    leftovers.clean(store)
+    run_scheduler(store, int(lock) if lock else None, float(idle or 0))

@@ -11,7 +11,7 @@ from hierapp import paths
 from hierapp.errors import StoreError
 from hierapp.reproduction.presets import SizeName
 from hierapp.reproduction.rules import WORST_FIRST, Kind
-from hierapp.utils import files
+from hierapp.utils import files, private
 
 
 class _Plain(BaseModel):
@@ -172,7 +172,7 @@ def save(outcome: PaperResults, file: Path) -> None:
         StoreError: if the file cannot be written; the previous content stays.
     """
     try:
-        files.make_private(file.parent)
+        private.make_folder(file.parent)
         files.replace(f"{outcome.model_dump_json(indent=1)}\n".encode(), file)
     except OSError as error:
         raise StoreError(

@@ -15,7 +15,7 @@ from hierapp.errors import StoreError
 from hierapp.reproduction import results
 from hierapp.reproduction.presets import SizeName
 from hierapp.trees import LabelTree
-from hierapp.utils import files, processes
+from hierapp.utils import files, private, processes
 from hierapp.version import code_version
 
 BATCH = 128
@@ -123,7 +123,7 @@ def keep(found: Timing, size: SizeName, data: str) -> None:
     """
     file = _file(size, data)
     with _told():
-        files.make_private(file.parent)
+        private.make_folder(file.parent)
         files.replace(found.model_dump_json().encode(), file)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import sqlite3
 import time
@@ -24,7 +23,7 @@ from hierapp.runs.check import RUNS, STORE, damaged, faults, open_readonly
 from hierapp.runs.database import Database
 from hierapp.runs.schema import SCHEMA_VERSION
 from hierapp.runs.states import move
-from hierapp.utils import archives, parts
+from hierapp.utils import archives, parts, private
 from hierapp.utils.archive_readers import Refused
 from hierapp.utils.files import as_store_error, commit, staging_dir
 
@@ -108,12 +107,13 @@ def restore(file: Path, home: Path | None = None) -> int:
     missing = [folder for folder in (home, *home.parents) if not folder.exists()]
     try:
         with as_store_error(f"The backup cannot be restored into {home}"):
-            home.mkdir(parents=True, exist_ok=True)
-            side = home / f".{secrets.token_hex(8)}.part"
+            private.make_folder(home)
+            side = parts.beside(home / STORE)
             try:
                 limits = archives.Limits(entries=10**7, size=shutil.disk_usage(home).free, ratio=2000)
                 # The user's own files: trees may be named Cat and cat, and nothing in the backup is ever unpickled.
                 archives.unpack(file, side, limits, check=lambda _: None, one_spelling=False)
+                private.protect(side)
                 runs = _prepare(side, one_line(file.name))
                 _refuse_full(home)
                 _move_in(side, home)

@@ -9,12 +9,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.runs import schema
 from hierapp.runs.schema import SCHEMA_VERSION
+from hierapp.utils import parts, private
 
 WAIT_SECONDS = 30.0  # how long to wait for another writer
 NO_ROOM = 1 << 20  # bytes; with less free, SQLite may report a misleading error
@@ -48,7 +49,7 @@ class Database:
         """Open a transaction and yield its connection; all changes are committed, or none."""
         self._check_place()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self.folder)
             db = self._connection("writer")
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -112,6 +113,8 @@ class Database:
         return kept.db
 
     def _open_writer(self) -> sqlite3.Connection:
+        with suppress(FileExistsError):
+            private.make_file(self.file)  # SQLite gives its other files the same mode
         db = _connect(str(self.file))
         self._prepare(db)
         db.execute("PRAGMA synchronous = NORMAL")
@@ -166,11 +169,14 @@ class Database:
 
     def _keep_copy(self, db: sqlite3.Connection, version: int) -> None:
         copy = self.file.with_name(f"store.version-{version}.sqlite")
-        side = copy.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         if not copy.exists():
-            side.unlink(missing_ok=True)
-            db.execute("VACUUM INTO ?", (str(side),))
-            side.replace(copy)
+            side = parts.beside(copy)
+            private.make_file(side)
+            try:
+                db.execute("VACUUM INTO ?", (str(side),))
+                side.replace(copy)
+            finally:
+                side.unlink(missing_ok=True)
 
     def _is_full(self, error: Exception) -> bool:
         if isinstance(error, OSError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from hierapp.errors import StoreError
 from hierapp.runs import Store
 from hierapp.search.plan import Plan
 from hierapp.search.space import Value
-from hierapp.utils import files, locks, parts
+from hierapp.utils import files, locks, parts, private
 from hierapp.utils.locks import Held
 
 FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
@@ -128,7 +127,7 @@ class Search:
     def append(self, **line: Any) -> None:
         """Append a line; it is on disk when this returns."""
         with files.as_store_error(f"The search {self.name} cannot be written"):
-            file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, private.FILE)
             try:
                 # A single write with a line break on both sides: an earlier truncated line cannot corrupt this one.
                 text = f"\n{json.dumps(line)}\n".encode()
@@ -167,10 +166,10 @@ def begin(store: Store, plan: Plan) -> Search:
         StoreError: if a search with this name exists or it cannot be written; nothing is saved then.
     """
     search = Search(store, plan)
-    part = search.folder.with_name(f".{search.name}.{secrets.token_hex(4)}.part")
+    part = parts.beside(search.folder)
     try:
-        part.mkdir(parents=True)
-        (part / PLAN).write_text(plan.to_json(), encoding="utf-8")
+        private.make_folder(part)
+        files.place(plan.to_json().encode(), part / PLAN)
         part.rename(search.folder)  # fails if the folder exists and is not empty
     except OSError as error:
         parts.remove(part)

@@ -20,7 +20,7 @@ from hierapp import paths
 from hierapp.errors import StoreError, TreeError
 from hierapp.trees import edits as tree_edits
 from hierapp.trees.tree import LabelTree
-from hierapp.utils import files
+from hierapp.utils import files, private
 
 REBASED = "This draft was also changed elsewhere; your edit was made on its newest state."
 _UNSEEN = "This draft was also changed elsewhere, so nothing was {}; check its current state and try again."
@@ -236,7 +236,7 @@ class Draft:
         content = head + b"".join(map(_as_line, [*states, *({"at": self.at, **each} for each in done)]))
         file = _file(self.id)
         try:
-            files.make_private(file.parent)
+            private.make_folder(file.parent)
             with suppress(FileExistsError):  # by another session that had the same
                 files.place(content, file)
                 self._head, self._read = head + b"\n", len(content)

@@ -12,7 +12,7 @@ from hierapp import paths
 from hierapp.errors import TreeError
 from hierapp.trees import formats
 from hierapp.trees.tree import LabelTree
-from hierapp.utils import files
+from hierapp.utils import files, private
 from hierapp.utils.named_files import Entry, NamedFileStore
 
 TreeEntry = Entry
@@ -178,7 +178,7 @@ def _versions_folder(stem: str) -> Path:
 def _add_version(file: Path, stem: str) -> None:
     """Copy a file to the versions of its name, as the latest."""
     folder = _versions_folder(stem)
-    files.make_private(folder)
+    private.make_folder(folder)
     number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
     files.place(file.read_bytes(), folder / f"{number:06d}.json")
 

@@ -11,6 +11,7 @@ __all__ = [
     "named_files",
     "nvml",
     "parts",
+    "private",
     "processes",
     "text",
 ]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp.errors import ArchiveError, one_line, short
+from hierapp.utils import parts
 from hierapp.utils.archive_readers import Entry, Refused, entries
 from hierapp.utils.file_validation import refuse_pickle
-from hierapp.utils.parts import remove
 
 RATIO_FREE = 10 * 2**20  # bytes exempt from the ratio, because a blank image compresses to almost nothing
 
@@ -60,7 +59,7 @@ def unpack(
     """
     name = one_line(archive.name)
     _refuse_existing(folder)
-    side = folder.parent / f".{secrets.token_hex(8)}.part"
+    side = parts.beside(folder)
     try:
         side.mkdir()
         try:
@@ -68,7 +67,7 @@ def unpack(
             _refuse_existing(folder)
             side.rename(folder)
         except BaseException:
-            remove(side)
+            parts.remove(side)
             raise
     except Refused as refused:
         raise ArchiveError(f"The archive {name} {refused}.") from refused

@@ -15,13 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hierapp.errors import StoreError
-from hierapp.utils import parts
+from hierapp.utils import parts, private
 
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 PUBLIC_FILE = 0o666  # less what the umask forbids
 
 
-def place(content: bytes, file: Path, mode: int = PRIVATE_FILE) -> None:
+def place(content: bytes, file: Path, mode: int = private.FILE) -> None:
     """Write a new file, completely or not at all, whatever other processes do.
 
     Raises:
@@ -32,7 +31,7 @@ def place(content: bytes, file: Path, mode: int = PRIVATE_FILE) -> None:
         place_part(side, file)
 
 
-def replace(content: bytes, file: Path, mode: int = PRIVATE_FILE) -> None:
+def replace(content: bytes, file: Path, mode: int = private.FILE) -> None:
     """Write a file and replace an existing one, completely or not at all.
 
     A link is followed, and a device or pipe is written to.
@@ -66,7 +65,7 @@ def place_part(side: Path, file: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a disk without hard links: take the name first, then rename over the empty file
-        _reserve(file)
+        private.make_file(file)
         _over_reserved(side, file)
 
 
@@ -79,7 +78,7 @@ def set_aside(file: Path) -> Path:
             if file.is_dir() and not file.is_symlink():
                 aside.mkdir()
             else:
-                _reserve(aside)
+                private.make_file(aside)
             break
         except FileExistsError:
             number += 1
@@ -87,18 +86,11 @@ def set_aside(file: Path) -> Path:
     return aside
 
 
-def make_private(folder: Path) -> None:
-    """Create a folder, with those above it, that only its owner can read; existing ones are not changed."""
-    if not folder.is_dir():
-        make_private(folder.parent)
-        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-
-
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Context manager: hold a lock between processes and threads. The file is created and stays; the system releases
     the lock when its holder dies."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -136,7 +128,7 @@ def staging_dir(file: Path) -> Iterator[Path]:
     refuse_existing(file)
     parts.remove_left(file.parent)
     folder = parts.beside(file)
-    folder.mkdir(mode=PRIVATE_FOLDER)
+    folder.mkdir(mode=private.FOLDER)
     try:
         yield folder
     finally:
@@ -149,7 +141,10 @@ def commit(side: Path, file: Path) -> None:
     Raises:
         StoreError: if a file of that name exists by now.
     """
-    side.chmod(PRIVATE_FOLDER if side.is_dir() else PRIVATE_FILE)
+    if side.is_dir():
+        private.protect(side)
+    else:
+        side.chmod(private.FILE)
     try:
         place_part(side, file)
     except FileExistsError:
@@ -196,10 +191,6 @@ def _written(content: bytes, file: Path, mode: int) -> Iterator[Path]:
         yield side
     finally:
         side.unlink(missing_ok=True)
-
-
-def _reserve(file: Path) -> None:
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
 
 
 def _over_reserved(side: Path, file: Path) -> None:

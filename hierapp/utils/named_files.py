@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp.errors import StoreError
-from hierapp.utils import files
+from hierapp.utils import files, private
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def numbered(stem: str) -> Iterator[str]:
 def writing(folder: Path, what: str) -> Iterator[None]:
     """Context manager: create a folder for files of a kind; system errors in the block become StoreErrors."""
     try:
-        files.make_private(folder)
+        private.make_folder(folder)
         yield
     except OSError as error:
         raise StoreError(

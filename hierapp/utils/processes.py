@@ -14,11 +14,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from hierapp import paths
+from hierapp.utils import private
 
 NO_BOOT = "on-"  # and the host's name, where the kernel has no word for a boot
 NO_FOLDER = "-"  # the folder was gone when the process was identified
@@ -30,6 +32,7 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     with_input: bool = False,
     files: Sequence[int] = (),
+    for_others: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `python -m` with these arguments in its own session, so that it outlives the calling process.
 
@@ -39,8 +42,11 @@ def spawn(
         environment: variables in addition to those of this process.
         with_input: whether standard input is a pipe from this process.
         files: descriptors of open files that the process inherits, under the same numbers.
+        for_others: whether other users may read the files that it writes, as those of data sets.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(log.parent)
+    with suppress(FileExistsError):
+        private.make_file(log)
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", *arguments],
@@ -49,6 +55,7 @@ def spawn(
             stderr=output,
             start_new_session=True,
             pass_fds=files,
+            umask=-1 if for_others else private.UMASK,
             env={
                 **python_environment(),
                 "PYTHONUNBUFFERED": "1",

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
 from hierapp.errors import HierappError
-from hierapp.execution import scheduler
+from hierapp.execution import leftovers, scheduler
 from hierapp.runs import Store
 
 BROWSER_SECONDS = 0.5  # until the server answers
@@ -53,6 +53,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     # With a folder named pages/, Streamlit looks for its old kind of pages until st.navigation has run once: the first
     # visit to a page's own address would show that there is no such page.
     PagesManager.uses_pages_directory = False
+    leftovers.clean(Store())
     with suppress(HierappError):  # the pages show what is wrong
         scheduler.warm_up(Store())
     if not st.get_option("server.headless"):

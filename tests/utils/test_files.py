@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hierapp.errors import StoreError
-from hierapp.utils import files, parts
+from hierapp.utils import files, parts, private
 
 
 @pytest.fixture(params=["links", "no links"], autouse=True)
@@ -210,7 +210,7 @@ def test_a_staging_folder_of_a_killed_process_goes_with_the_next(tmp_path: Path)
 
 def test_a_folder_is_made_private_with_those_above_and_others_stay(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    files.make_private(tmp_path / "a" / "b")
+    private.make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
     assert tmp_path.stat().st_mode & 0o777 == 0o755

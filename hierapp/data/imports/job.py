@@ -111,7 +111,9 @@ def start(token: str, folder: Path | str | None = None) -> None:
     """Read a job's source in a separate process."""
     root = root_of(folder)
     job = job_folder(token, root)
-    process = processes.spawn(["hierapp.data.imports", token], job / "log.txt", {"HIERAPP_DATA": str(root)})
+    process = processes.spawn(
+        ["hierapp.data.imports", token], job / "log.txt", {"HIERAPP_DATA": str(root)}, for_others=True
+    )
     if process is not None and not (job / BUILT).exists():
         # The child needs a moment to take the lock; until then its id shows that it has started. On a busy machine it
         # may even have ended by now, and what it recorded counts.
