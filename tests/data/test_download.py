@@ -566,7 +566,7 @@ class Ended:
 
 
 def test_a_get_that_has_failed_before_its_start_is_recorded_says_why(tmp_path: Path, monkeypatch) -> None:
-    def fail_at_once(*arguments: object) -> Ended:
+    def fail_at_once(*arguments: object, **named: object) -> Ended:
         with download_lock.locked(tmp_path, "cifar10", lambda: None):
             download_lock.Record.now(0, 1, "Failed", error="No mirror answers.").write(tmp_path, "cifar10")
         return Ended()

@@ -160,7 +160,7 @@ def test_an_import_that_has_failed_before_its_start_is_recorded_says_why(tmp_pat
     class Ended:
         pid = 2**22 + 5
 
-    def fail_at_once(*arguments: object) -> Ended:
+    def fail_at_once(*arguments: object, **named: object) -> Ended:
         with pytest.raises(DatasetError):
             import_job.work(token)
         return Ended()
