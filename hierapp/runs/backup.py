@@ -190,6 +190,8 @@ def _add(out: zipfile.ZipFile, file: Path, name: str) -> None:
 def _checked(name: str) -> str:
     """Return the name if it can be restored; raise now, while you can still rename the file, if it cannot."""
     try:
+        if "\\" in name:  # would be restored as a folder
+            raise Refused("holds a backslash")
         archives.safe_parts(name)
     except Refused:
         raise StoreError(f"The file {name!a} has a name that a backup cannot store; rename it.") from None
