@@ -90,6 +90,7 @@ class SimLoss(PairLoss):
     """
 
     log_similarity: Tensor | None
+    log_shares: Tensor
 
     def __init__(
         self,
@@ -106,6 +107,9 @@ class SimLoss(PairLoss):
             self.log_similarity = None
             if self.labels.index == "leaf":
                 self.distances = DistanceRows(tree, "lca-depth")
+                most = self.distances.largest * (1.0 - lower_bound)
+                shares = (most - torch.arange(self.distances.largest + 1, dtype=torch.float64)).clamp(min=0.0) / most
+                self.register_buffer("log_shares", shares.log(), persistent=False)
             else:
                 # Subtract first, so that the share of the most distant classes is exactly 0.
                 most = max(largest_distance(tree), 1) * (1.0 - lower_bound)
@@ -136,10 +140,9 @@ class SimLoss(PairLoss):
             means: Tensor = self.means(target, dtype)
             return means.log()
         assert self.distances is not None
-        # Subtract first: the result is exactly 0 for the most distant classes. A GPU multiplies by the reciprocal.
-        most = self.distances.largest * (1.0 - self.lower_bound)
-        alike: Tensor = (most - self.distances(target, dtype)) / most
-        return alike.clamp(min=0.0).log()
+        # There are few distances: their logarithms are kept.
+        distances: Tensor = self.distances(target, dtype)
+        return self.log_shares.to(dtype).index_select(0, distances.int().view(-1)).view_as(distances)
 
 
 class SoftLabels(PairLoss):

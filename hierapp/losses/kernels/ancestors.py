@@ -47,7 +47,7 @@ class AncestorRows(nn.Module):
         """Return [B, L] for labels [B]."""
         changes = self.changes.index_select(0, target).to(dtype)
         rows = changes.new_zeros(len(target), self.size)
-        return rows.scatter_add(1, self.places.index_select(0, target), changes).cumsum(1)
+        return rows.scatter_add(1, self.places.index_select(0, target), changes).cumsum_(1)
 
 
 class SharedSteps(nn.Module):
@@ -118,5 +118,5 @@ class DistanceRows(nn.Module):
         if self.kind == "lca-height":
             return rows
         if self.kind == "edges":
-            return rows + self.depth
-        return rows + torch.maximum(self.depth.index_select(0, target)[:, None], self.depth)
+            return rows.add_(self.depth)
+        return rows.add_(torch.maximum(self.depth.index_select(0, target)[:, None], self.depth))
