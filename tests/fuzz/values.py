@@ -28,7 +28,7 @@ PATHS = (
         "",
         ".",
         "..",
-        "/nowhere/x",
+        "nowhere/x",
         "../../x",
         "a/../b",
         "x.json",
