@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hierapp.errors import DataWarning, HierappError
+from hierapp.errors import DataWarning, HierappError, one_line
 from hierapp.utils import extras
 
 DONE, BAD_INPUT = 0, 2
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports bad arguments in one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments, unless an option's value is "--": older versions of Python take that for a list."""

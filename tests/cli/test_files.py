@@ -110,6 +110,10 @@ def test_an_option_without_a_value_is_refused(words, capsys):
     assert "expected one argument" in refused(words, capsys)
 
 
+def test_a_line_break_in_an_argument_that_is_not_known_costs_one_line_all_the_same(capsys):
+    assert "unrecognized arguments: a b" in refused(("tree", "check", "x", "a\nb"), capsys)
+
+
 def test_words_after_two_dashes_are_no_options(capsys):
     assert "There is no run" in refused(("note", "1", "--", "--epochs=--"), capsys)
 
