@@ -229,7 +229,7 @@ def test_core_shows_trees_and_lists_all_commands(core: Path, elsewhere: Path):
             assert f"\n    {name}" in said.stdout
 
 
-@pytest.mark.parametrize("command", ["run --loss hxe", "runs", "app", "data list", "compare 1 2", "search lr"])
+@pytest.mark.parametrize("command", ["run --loss hxe", "runs", "app", "data get digits", "compare 1 2", "search lr"])
 def test_commands_that_need_the_extra_say_so_in_one_sentence(core: Path, elsewhere: Path, command: str):
     done = call(core / "hierapp", *command.split(), folder=elsewhere)
     assert (done.returncode, done.stdout) == (2, "")

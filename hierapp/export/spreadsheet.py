@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 # OWASP, CSV Injection: where a cell may begin, and the characters with which a formula begins, in half and full width.
-_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+_FORMULA = re.compile(r"(^|;)(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|([\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
@@ -24,7 +24,7 @@ def guarded(text: str) -> str:
     >>> guarded("=1+2"), guarded("-1.5"), guarded("a;=b")
     ("'=1+2", '-1.5', "a;'=b")
     """
-    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1\2'", text)
 
 
 def to_csv(frame: pd.DataFrame, index: bool = False) -> str:

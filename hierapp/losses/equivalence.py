@@ -112,8 +112,8 @@ def same_loss(
     >>> tree = LabelTree.from_edges([("r", "a"), ("r", "b"), ("a", "0"), ("a", "1"), ("b", "2"), ("b", "3")])
     >>> leaf = RunConfig.make(data="digits", tree="mine", loss="hierarchical", options={"targets": "leaf"})
     >>> same_loss(leaf, RunConfig.make(data="digits", tree="mine", loss="conditional"), tree)
-    'In theory both are the same loss, up to a constant and with the same gradients: between runs that differ in \
-nothing else, all difference is noise.'
+    'In theory both are the same loss up to a constant, with the same gradients: differences between runs that differ \
+in nothing else are noise.'
     >>> same_loss(leaf, RunConfig.make(data="digits", tree="mine", loss="simloss"), tree) is None
     True
     """

@@ -232,7 +232,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
     """Return the device and inode of a file or folder, which show that it was moved or replaced by a copy."""
     try:
         found = file.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
 

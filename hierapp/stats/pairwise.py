@@ -64,9 +64,9 @@ def compare(
             1, or the relevant difference is not above 0.
 
     >>> print(compare([0.70, 0.71, 0.72], [0.66, 0.68, 0.69], names=("hxe", "simloss")).sentence)
-    With 3 seeds against 3 no difference could have reached p < 0.05 (the least possible is 0.10); 4 against 4 or more \
-could. Seen: the mean of hxe is higher than that of simloss by 0.0333. If the true difference were as clear as the one \
-seen, about 6 seeds each would show it 4 times of 5.
+    With 3 seeds against 3, no difference could have reached p < 0.05 (the smallest possible p is 0.10); 4 against 4 \
+or more could. Seen: the mean of hxe is higher than that of simloss by 0.0333. If the true effect is as large as the \
+observed one, about 6 seeds each would give a power of 80 %.
     """
     if not 0 < alpha < 1:
         raise ConfigError(f"Expected alpha to be between 0 and 1 but got {alpha:g}.")

@@ -142,7 +142,7 @@ store = common.store()
 at_once = slots.at_once(store, configs[0].device)
 takes = estimate(store, configs, at_once)
 losses_chosen = len({config.loss for config in configs})
-if common.actions().may_run:
+if common.actions().may_run and store.folder.is_dir():  # a visit alone makes no folder
     with common.show_errors():
         scheduler.warm_up(store)
 

@@ -12,6 +12,7 @@ from tests.losses.literal import ANIMALS, RAGGED
 START = Example.random(RAGGED, 3, target=1)
 
 
+@pytest.mark.filterwarnings("ignore::hierapp.losses.propriety.ImproperLossWarning")
 @pytest.mark.parametrize("choice", EVERY_LOSS, ids=lambda choice: choice.name)
 def test_steps_are_those_of_torchs_own_descent(choice):
     steps = descend(START, choice, rate=0.3, steps=20)
