@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from typing import Any
@@ -89,3 +90,21 @@ def test_each_dependency_has_its_reason(name):
         package for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for package in re.findall(r"[\w-]+", row)
     }
     assert set(pins(name)) - reasons == set()
+
+
+def test_no_string_stands_alone():
+    """A long sentence that was cut in two without parentheses loses its second half, and a page shows it at its top."""
+    found = []
+    for folder in ("hierapp", "pages", "benchmarks"):
+        for file in (PROJECT / folder).rglob("*.py"):
+            bodies = [getattr(node, "body", None) for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+            found += [
+                f"{file.relative_to(PROJECT)}:{line.lineno}"
+                for body in bodies
+                if isinstance(body, list)
+                for line in body[1:]  # the first may be a docstring
+                if isinstance(line, ast.Expr)
+                and isinstance(line.value, ast.Constant | ast.JoinedStr)
+                and getattr(line.value, "value", None) is not ...
+            ]
+    assert found == []

@@ -39,8 +39,9 @@ WITHIN = (
     "Agrees if the 95 % interval of {} lies within ±2 points, differs if one is 2 points or more and its interval"
     " excludes 0."
 )
-START = "Quick trains for 5 epochs, the paper for about 40: it shows the beginning of training, not the final "
-"differences."
+START = (
+    "Quick trains for 5 epochs, the paper for about 40: it shows the beginning of training, not the final differences."
+)
 
 FIGURES: tuple[Figure, ...] = (
     Figure(

@@ -24,8 +24,10 @@ from pages.shared import common
 AT_ONCE = 24
 ANY = None
 HINT = "Prediction of the first decoder."
-FAR = "Distance of the first decoder's prediction: edges to the lowest common ancestor with the true class, on the "
-"deeper side."
+FAR = (
+    "Distance of the first decoder's prediction: edges to the lowest common ancestor with the true class, on the "
+    "deeper side."
+)
 
 
 def show(lab: Lab, waiting: str) -> None:

@@ -23,8 +23,9 @@ FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Augmentation of the training images", "augmentation"),
     ("Model selection and device", "evaluation", "machine"),
 )
-OWN_MODEL = "Or enter your own as module:factory; it is called with (height, width, channels) and the number of "
-"outputs."
+OWN_MODEL = (
+    "Or enter your own as module:factory; it is called with (height, width, channels) and the number of outputs."
+)
 WORDS = {
     "similarity": lambda data: ["tree", "ordinal:0.5", *(entry.name for entry in similarity_library.entries(data))]
 }
