@@ -79,6 +79,8 @@ def run(session: Session) -> None:
             "HIERAPP_DATA": str(folder / "data"),
             "HIERAPP_SLOTS": None,
             "HIERAPP_LAUNCHER": None,
+            # The environment of a forked process cannot be read from outside; workers with a GPU are not forked anyway.
+            "HIERAPP_FORK_SERVER": "0",
         }
         if session.dry:
             # Where these packages are installed, as they are for the tests, the processes must do without them too.

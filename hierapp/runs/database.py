@@ -42,6 +42,7 @@ class Database:
         self.folder = file.parent
         self.pinned = pinned
         self._home = _identity(self.folder)
+        self._was_there = False  # a search or an idle scheduler may start before the first run is added
         self._threads = threading.local()
 
     @contextmanager
@@ -90,7 +91,11 @@ class Database:
             ) from error
 
     def _check_place(self) -> None:
-        if not self.pinned or (self._home is not None and _identity(self.folder) == self._home and self.file.exists()):
+        if not self.pinned:
+            return
+        is_there = self.file.exists()
+        if self._home is not None and _identity(self.folder) == self._home and (is_there or not self._was_there):
+            self._was_there |= is_there
             return
         raise HomeMovedError(
             f"The folder {self.folder} was moved, replaced or removed while this process worked for it; the process"

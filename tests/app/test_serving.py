@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from pages.shared.serving import HEADERS, SafeHeaders
 
@@ -18,7 +19,9 @@ def answered(headers, kind="http"):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(SafeHeaders(app)({"type": kind}, None, send))
+    # In a thread: where browser tests ran before, this one has an event loop.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(SafeHeaders(app)({"type": kind}, None, send))).result()
     return {name.decode(): value.decode() for name, value in sent[0]["headers"]}
 
 

@@ -13,7 +13,7 @@ def test_pictures_are_uploaded_checked_kept_and_trained_on(server, page, tmp_pat
     page.get_by_text("Import your own images").click()
     page.locator("input[type=file]").set_input_files(pack(tmp_path / "lot.zip", odd_lot()))
     page.get_by_role("button", name="Check the upload").locator("visible=true").click()
-    expect(page.get_by_text("1 file cannot be used and is left out.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("1 file cannot be used and is left out")).to_be_visible(timeout=LONG)
     expect(page.get_by_text("299 images by class folders")).to_be_visible()
     expect(page.get_by_text("A tree is proposed.")).to_be_visible()
     page.get_by_role("button", name="Save this data set").click()

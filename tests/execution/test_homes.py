@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hierapp import execution
+from hierapp.errors import HomeMovedError
 from hierapp.execution import scheduler, settings
 from hierapp.execution.scheduler import Scheduler
 from hierapp.paths import project_folder
@@ -186,3 +187,16 @@ def test_a_copy_that_takes_the_place_of_a_moved_home_is_left_alone(home, spawned
     assert there.epoch <= Store(moved).run("1").epoch
     scheduler.reap_lost_runs(Store(home))
     assert Store(home).run("1").state == "interrupted"
+
+
+def test_pinned_store_may_begin_before_the_first_run_is_added(tmp_path):
+    """As that of a search, or of a scheduler that waits for the first run of a new home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    pinned = Store(home, pinned=True)
+    assert not pinned.is_work_left()
+    Store(home).add([RunConfig.make(data="digits", tree="digits", loss="hxe")], tree_library.load("digits"))
+    assert pinned.is_work_left()
+    (home / "store.sqlite").unlink()
+    with pytest.raises(HomeMovedError, match="was moved"):
+        pinned.is_work_left()

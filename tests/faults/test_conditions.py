@@ -104,7 +104,7 @@ def test_a_checkpoint_of_a_loss_with_weights_is_that_of_its_run(store, often):
     store.resume(run.id)
     again = train(store)
     assert again.state == "finished"
-    assert again.note.startswith("Training goes on from epoch 3.")
+    assert again.note.startswith("Training resumes from epoch 3.")
     assert run.config.options == {"weights": (1.0, 0.5)}
 
 

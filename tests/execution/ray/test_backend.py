@@ -115,7 +115,7 @@ def test_what_is_free_is_counted_once_when_workers_have_settled(store, monkeypat
     launcher.step()
     assert len(cluster.begun) == 2
     for run in ("1", "2"):
-        store.writer(run).take(1, "process")
+        store.writer(run).take(1, "host boot namespace 1 5")
     cluster.there = [node("a", cpus=2, free_cpus=1)]
     launcher.step()
     assert len(cluster.begun) == 2, "the core may be one that a run which just began is about to take"
@@ -160,7 +160,7 @@ def test_a_node_that_is_gone_is_named_and_the_run_goes_on(store):
     _, cluster, launcher = at(store, node("a", cpus=1))
     add(store)
     launcher.step()
-    store.writer("1").take(1, "process")
+    store.writer("1").take(1, "host boot namespace 1 5")
     cluster.there, cluster.names = [node("b", cpus=1)], set()
     launcher.step()
     run = store.run("1")
@@ -196,7 +196,7 @@ def test_a_cluster_that_is_silent_for_a_moment_loses_no_run(store, monkeypatch):
     _, cluster, launcher = at(store, node("a", cpus=1))
     add(store, 2)
     launcher.step()
-    store.writer("1").take(1, "process")
+    store.writer("1").take(1, "host boot namespace 1 5")
     cluster.away = True
     assert launcher.step()
     assert store.run("1").state == "running"
