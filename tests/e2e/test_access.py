@@ -77,8 +77,9 @@ def write_secrets(tmp_path, provider):
 
 
 @pytest.fixture
-def guarded(new_server, write_secrets):
+def guarded(new_server, write_secrets, monkeypatch):
     """The app behind the login; bob and eve are runners. Runs wait for ever: the scheduler's place is taken."""
+    monkeypatch.setenv("HIERAPP_FORK_SERVER", "0")  # so that the app itself starts no scheduler
     write_secrets("bob", "eve")
     server = new_server()
     server.store.folder.mkdir(exist_ok=True)
