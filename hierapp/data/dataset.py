@@ -103,7 +103,7 @@ def how_to_get(name: str) -> str:
     return f"click Download on the Start page or run `python -m hierapp data get {name}`"
 
 
-def how_to_mend(dataset: Dataset) -> str:
+def how_to_fix(dataset: Dataset) -> str:
     """Describe how to repair a damaged data set, as the end of a sentence."""
     return "delete it on the Data page and import it again" if dataset.own else how_to_get(dataset.name)
 

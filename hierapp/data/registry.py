@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hierapp import paths
 from hierapp.data import content
 from hierapp.data.content import UNKNOWN, ContentHashes
-from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_get, how_to_mend, size_on_disk
+from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_fix, how_to_get, size_on_disk
 from hierapp.data.image_set import ImageSet, split
 from hierapp.data.imports import store as import_store
 from hierapp.data.readers import read_cifar, read_cifar_coarse, read_digits, read_idx
@@ -204,8 +204,8 @@ def status(name: str, folder: Path | str | None = None) -> Status:
     for file, size in sizes.items():
         if size != file.size:
             fault = "is missing" if size is None else f"has {size:,} bytes instead of {file.size:,}"
-            mend = how_to_mend(dataset) if dataset.own else f"download it again: {how_to_get(name)}"
-            return Status("broken", f"{dataset.title} is broken: {places[file]} {fault}; {mend}.")
+            fix = how_to_fix(dataset) if dataset.own else f"download it again: {how_to_get(name)}"
+            return Status("broken", f"{dataset.title} is broken: {places[file]} {fault}; {fix}.")
     return Status("ready", f"Ready in {next(iter(places.values())).parent}.")
 
 
@@ -240,7 +240,7 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
     if len(images) != expected or len(labels) != expected:
         raise DatasetError(
             f"The {part} part of {name!r} has {len(images)} images and {len(labels)} labels instead of {expected};"
-            f" {'' if dataset.own else 'download it again: '}{how_to_mend(dataset)}."
+            f" {'' if dataset.own else 'download it again: '}{how_to_fix(dataset)}."
         )
     return images, labels
 

@@ -6,7 +6,6 @@ Nothing here may use a GPU: a forked process cannot use CUDA once its parent has
 import gc
 import warnings
 
-import sklearn.datasets
 import torch._dynamo  # imported by the optimizers at their first step
 
 import hierapp.execution.worker
@@ -16,7 +15,7 @@ import hierapp.training.cuda_graph
 import hierapp.training.trainer
 import hierapp.version
 
-__all__ = ["hierapp", "sklearn", "torch"]
+__all__ = ["hierapp", "torch"]
 
 hierapp.version.code_version()  # of the code that was imported here
 # The threads that Python 3.12 and later warns of are those of OpenBLAS, which ends them before a fork.

@@ -1,9 +1,9 @@
 """The scheduler: process the queue, with any backend.
 
 `python -m hierapp.execution` processes the queue of the store and exits when it is empty. A lock ensures that only one
-scheduler runs at a time; whoever starts a scheduler takes the lock first and hands it over, so that the lock tells at
-any moment whether somebody will look at the queue. Code that submits or displays runs calls `ensure_scheduler`. Workers
-outlive the scheduler, and the next scheduler takes them over.
+scheduler runs at a time. The process that starts a scheduler takes the lock first and hands it over, so that the lock
+shows at any moment whether the queue will be processed. Code that submits or displays runs calls `ensure_scheduler`.
+Workers outlive the scheduler, and the next scheduler takes them over.
 
 A scheduler that was stopped (SIGSTOP) is replaced. When it continues, it finds that the lock is no longer its own and
 exits. Whatever it had begun concerns an attempt of a run, and takes effect only while that is the current one.

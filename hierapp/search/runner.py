@@ -1,9 +1,9 @@
 """Ask, queue, prune: the work of a search, in a separate process.
 
 `python -m hierapp.search NAME LOCK` works on one search and ends when its trials have ended or when it is asked to
-stop. It holds a lock meanwhile, so that each search has one runner; whoever starts it takes the lock first and hands it
-over. It has no state of its own: everything it does is recorded in the journal first or can be derived from the store,
-and the next runner continues from there.
+stop. It holds a lock meanwhile, so that each search has one runner; the process that starts it takes the lock first and
+hands it over. It has no state of its own: everything it does is recorded in the journal first or can be derived from
+the store, and the next runner continues from there.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _UNSEEN = "This draft was also changed elsewhere, so nothing was {}; check its c
 class Draft:
     """A tree that is being edited, possibly by several sessions at once.
 
-    Every edit is made on the newest state on disk, whoever wrote that: no edit of another session is undone by it.
+    Every edit is made on the newest state on disk, so that it undoes no edit of another session.
 
     Attributes:
         id: names the file, and the draft in a URL.

@@ -1,8 +1,8 @@
 """Locks between processes that can be handed over, and whose holder shows that it is at work.
 
 A lock is a file that its holder has locked with flock, so that the system releases it when the holder ends in any way.
-The lock belongs to the open file: a process that inherits the file inherits the lock. So whoever starts a process takes
-the lock for it, and the lock tells at any moment whether somebody is there to do the work.
+The lock belongs to the open file: a process that inherits the file inherits the lock. So a process that starts another
+takes the lock for it, and the lock shows at any moment whether the work will be done.
 
 A holder that was stopped (SIGSTOP) keeps its lock. Holders therefore write a heartbeat to the file, and another process
 may replace the file of a silent one. The former holder finds out by `Held.is_mine`.

@@ -192,10 +192,23 @@ def _start(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self/stat").exists():
             return None
-    import psutil  # not part of the core, and only needed where there is no /proc
-
+    try:
+        import psutil  # not part of the core, and only needed where there is no /proc
+    except ImportError:
+        return _exists(pid)
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else str(round(process.create_time()))
     except psutil.Error:
         return None
+
+
+def _exists(pid: int) -> str | None:
+    """Stand in for `_start` where nothing tells the start time."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # of another user
+        pass
+    return "0"

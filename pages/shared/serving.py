@@ -18,7 +18,7 @@ from hierapp.runs import Store
 
 BROWSER_SECONDS = 0.5  # until the server answers
 # Not in a frame of another site, where clicks could be led astray, and no pictures or plug-ins from other sites: a
-# picture's address tells whoever serves it who looks, and addresses of drafts are secrets.
+# picture's address tells its server who looks, and addresses of drafts are secrets.
 HEADERS = {
     "Content-Security-Policy": (
         "frame-ancestors 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri"

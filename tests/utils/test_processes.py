@@ -139,3 +139,12 @@ def test_nobody_is_not_alive():
     assert not processes.alive(None)
     assert not processes.alive(f"{processes.identity(os.getpid()).rsplit(' ', 2)[0]} {2**22 + 5} 1")
     assert processes.oom_kills() >= 0
+
+
+def test_core_without_psutil_knows_a_process_by_its_number(sleeper, no_proc, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    process = processes.identity(sleeper.pid)
+    assert processes.alive(process)
+    sleeper.kill()
+    sleeper.wait()
+    assert not processes.alive(process)

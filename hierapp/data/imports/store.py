@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hierapp.data import content
-from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_mend
+from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_fix
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, short
 from hierapp.trees import library as tree_library
@@ -103,7 +103,7 @@ def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
         sound = False
     if not sound:
         raise DatasetError(
-            f"The {part} part of your data set {dataset.name!r} in {folder} cannot be read; {how_to_mend(dataset)}."
+            f"The {part} part of your data set {dataset.name!r} in {folder} cannot be read; {how_to_fix(dataset)}."
         )
     return images, labels
 
