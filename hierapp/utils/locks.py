@@ -55,11 +55,11 @@ class Held:
         over = threading.Event()
 
         def beat() -> None:
-            self.beat()
             while not over.wait(BEAT_SECONDS):
                 if is_working():
                     self.beat()
 
+        self.beat()  # a holder that is stopped from now on is found silent
         pulse = threading.Thread(target=beat, daemon=True)
         pulse.start()
         try:

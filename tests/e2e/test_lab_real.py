@@ -113,6 +113,7 @@ def test_a_picture_of_ones_own_is_what_the_network_says_of_it(lab, trained, tmp_
     lab.page.locator("input[type=file]").set_input_files(tmp_path / "five.png")
     expect(lab.page.get_by_text("Your image as the network sees it")).to_be_visible()
     wait_until(lambda: lab.state().run_image is None, "the address of its numbers")
+    lab.agrees_with(lab.state())  # waits for the board, which follows the address
     example = run_images.own_picture(run, predict(run.folder, run.config, run.tree, pixels[None])[0].tolist()).example
     for leaf, name in enumerate(run.tree.leaves):
         shown = lab.node(name).locator(".z").text_content().removeprefix("z ")

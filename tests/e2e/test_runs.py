@@ -33,7 +33,8 @@ def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
     page.get_by_role("button", name=f"Resume {run}").click()
     wait_until(lambda: store.run(run).state == "finished", "the resumed run")
     assert store.run(run).attempt == 2
-    expect(page.get_by_text(re.compile(r"Training resumes from epoch \d+\.\d\d\."))).to_be_visible(timeout=LONG)
+    resumed = page.get_by_text(re.compile(r"Training resumes from epoch \d+\.\d\d\."))  # in the history, and in the log
+    expect(resumed.first).to_be_visible(timeout=LONG)
     assert [epoch for epoch, _ in store.metrics([run])[run]["val_loss"]] == list(range(1, 151))
 
 
