@@ -13,7 +13,6 @@ __all__ = [
     "judgement",
     "landscape",
     "minimizer",
-    "numbers",
     "preload",
     "run_images",
     "saved_views",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hierapp.lab import numbers
+from hierapp.utils import numbers
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from hierapp.decoding.explain import decode
 from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
 from hierapp.lab.example import Example
-from hierapp.lab.numbers import latex, number, of_log
 from hierapp.trees import DistanceKind, LabelTree
+from hierapp.utils.numbers import latex, number, of_log
 
 # Upper bound on rows times nodes decoded in one batch.
 PART = 2**22

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import LossChoice
 from hierapp.lab.example import Example, log_conditionals
-from hierapp.lab.numbers import number
+from hierapp.utils.numbers import number
 
 if TYPE_CHECKING:
     from hierapp.losses.base import TreeLoss

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.lab.example import Example
-from hierapp.lab.numbers import number
 from hierapp.losses import propriety
 from hierapp.trees import LabelTree
+from hierapp.utils.numbers import number
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from hierapp.lab.contributions import Contribution, Term, contribution
 from hierapp.lab.example import Example
-from hierapp.lab.numbers import number, of_log
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.trees.distances import largest_distance
+from hierapp.utils.numbers import number, of_log
 
 # A sum is written with up to this number of summands, the largest ones.
 SHOWN = 4

@@ -8,7 +8,7 @@ from typing import Any
 
 from hierapp.lab.contributions import Contribution, Term, contribution
 from hierapp.lab.example import Example
-from hierapp.lab.numbers import number, of_log
+from hierapp.utils.numbers import number, of_log
 
 
 def conditional(example: Example, option_values: Mapping[str, Any]) -> list[Term]:

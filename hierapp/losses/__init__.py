@@ -5,7 +5,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from hierapp.losses.registry import LOSSES, LossEntry, Option, OptionValue, check_options, find, judge, make_loss
+from hierapp.losses.registry import LOSSES, LossEntry, check_options, find, judge, make_loss
+from hierapp.utils.options import Option, OptionValue
 
 if TYPE_CHECKING:
     from hierapp.losses.path_head import PathHead

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from hierapp.lab.landscape import Slice, Surface
 from hierapp.lab.minimizer import Minimizer
-from hierapp.lab.numbers import number
 from hierapp.plots.core import COLORS, plain
+from hierapp.utils.numbers import number
 
 BLUE, ORANGE, GREY = COLORS[0], COLORS[1], COLORS[7]
 

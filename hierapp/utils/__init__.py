@@ -1,4 +1,4 @@
-"""Helpers for files, processes, devices and archives, independent of hierarchies."""
+"""Helpers for files, processes, devices, archives, options and numbers, independent of hierarchies."""
 
 __all__ = [
     "archive_readers",
@@ -9,7 +9,9 @@ __all__ = [
     "files",
     "lazy",
     "named_files",
+    "numbers",
     "nvml",
+    "options",
     "parts",
     "private",
     "processes",

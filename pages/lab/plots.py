@@ -10,10 +10,10 @@ import streamlit as st
 from hierapp.lab import trees
 from hierapp.lab.landscape import cut, plane, printed
 from hierapp.lab.minimizer import least, walk
-from hierapp.lab.numbers import number
 from hierapp.lab.steps import Step
 from hierapp.lab.views import State
 from hierapp.plots import lab as lab_plots
+from hierapp.utils.numbers import number
 from pages.lab.state import current
 from pages.shared import common
 

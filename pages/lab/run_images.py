@@ -15,11 +15,11 @@ from hierapp.data import images as pictures, registry as datasets, uploaded_pict
 from hierapp.data.images import Pixels
 from hierapp.errors import HierappError
 from hierapp.lab import preload, run_images, views
-from hierapp.lab.numbers import of_log
 from hierapp.lab.views import State
 from hierapp.losses import LOSSES
 from hierapp.runs import Run
 from hierapp.training.predictions import Outputs
+from hierapp.utils.numbers import of_log
 from pages.lab.state import Lab, bound, current
 from pages.shared import common
 

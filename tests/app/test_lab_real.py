@@ -11,8 +11,8 @@ from PIL import Image
 from hierapp.access import Limits, Person, Role
 from hierapp.data import registry as datasets
 from hierapp.lab import disagreements, preload, run_images, views
-from hierapp.lab.numbers import of_log
 from hierapp.training.predict import predict
+from hierapp.utils.numbers import of_log
 from pages.lab import run_images as images_page
 from pages.shared import auth
 from tests.app.conftest import add_run, texts

@@ -10,10 +10,10 @@ from hierapp.lab.descent import descend
 from hierapp.lab.example import Example
 from hierapp.lab.judgement import judge
 from hierapp.lab.landscape import cut, plane
-from hierapp.lab.numbers import number, signed
 from hierapp.lab.stories import step
 from hierapp.lab.trees import named
 from hierapp.plots import lab as lab_plots
+from hierapp.utils.numbers import number, signed
 from pages.components.loss_board.contents import EVERY, MOST_ROWS, contents, frames
 
 ALL = ("tree", "losses", "formulas", "decoders")

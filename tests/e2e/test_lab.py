@@ -13,9 +13,9 @@ from hierapp.lab import url_codec, views
 from hierapp.lab.choices import LossChoice
 from hierapp.lab.example import Example
 from hierapp.lab.judgement import judge
-from hierapp.lab.numbers import number, of_log, signed
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
+from hierapp.utils.numbers import number, of_log, signed
 from tests.e2e.conftest import Server, wait_until
 
 

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from hierapp.data import registry as datasets
 from hierapp.data.images import enlarged
 from hierapp.lab import disagreements, run_images
-from hierapp.lab.numbers import of_log
 from hierapp.training import predictions
+from hierapp.utils.numbers import of_log
 from tests.e2e.conftest import SCREENSHOTS, Server, wait_until
 from tests.e2e.test_lab import Lab
 from tests.real_runs import digits_run

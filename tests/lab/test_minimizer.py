@@ -9,8 +9,8 @@ from hierapp.errors import ConfigError
 from hierapp.lab import engine
 from hierapp.lab.choices import LossChoice
 from hierapp.lab.minimizer import least, unbalanced, walk
-from hierapp.lab.numbers import number
 from hierapp.trees import library as tree_library
+from hierapp.utils.numbers import number
 from tests.losses.literal import RAGGED, UNIFORM
 from tests.strategies import trees
 

@@ -12,9 +12,9 @@ from hierapp.lab.descent import descend
 from hierapp.lab.judgement import Judgement, judge, judge_all
 from hierapp.lab.landscape import cut, plane, printed
 from hierapp.lab.minimizer import least, walk
-from hierapp.lab.numbers import number, of_log, signed
 from hierapp.lab.steps import CONTROLS, SHOWS
 from hierapp.lab.stories import STORIES, step, story
+from hierapp.utils.numbers import number, of_log, signed
 
 STEPS = [
     pytest.param(each, at, id=f"{each.id}-{number}") for each in STORIES for number, at in enumerate(each.steps, 1)

@@ -11,7 +11,7 @@ from hierapp.lab.decoding import Decision, decide_all
 from hierapp.lab.descent import Descent
 from hierapp.lab.example import Example
 from hierapp.lab.judgement import Judgement, Refusal, judge_all
-from hierapp.lab.numbers import number, of_log, signed
+from hierapp.utils.numbers import number, of_log, signed
 
 # Maximum number of nodes drawn; larger trees show the true path, the paths to predictions, and their child nodes.
 MOST_ROWS = 60

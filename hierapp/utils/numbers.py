@@ -1,4 +1,4 @@
-"""Formatting of the lab's numbers and formulas: three significant digits, as text and as LaTeX."""
+"""Formatting of numbers and formulas: three significant digits, as text and as LaTeX."""
 
 from __future__ import annotations
 

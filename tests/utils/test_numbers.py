@@ -3,7 +3,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from hierapp.lab.numbers import latex, number, of_log, signed
+from hierapp.utils.numbers import latex, number, of_log, signed
 
 
 @pytest.mark.parametrize(
