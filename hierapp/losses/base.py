@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Self, TypedDict, Unpack, cast
+from types import FunctionType
+from typing import Any, Literal, Self, TypedDict, Unpack, cast
 
 import torch
 from numpy.typing import ArrayLike
@@ -69,6 +70,27 @@ class TreeLoss(nn.Module):
     weight: Tensor | None
     label_weight: Tensor | None
     leaf_labels: Tensor | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give each class a code object of its own for `forward`.
+
+        torch.compile counts recompilations by code object, at most eight by default. With a shared one, the ninth loss
+        that a process compiles would fail or run uncompiled.
+        """
+        super().__init_subclass__(**kwargs)
+        if "forward" not in cls.__dict__:
+            shared = cast(FunctionType, cls.forward)
+            own = FunctionType(
+                shared.__code__.replace(co_qualname=f"{cls.__qualname__}.forward"),
+                shared.__globals__,
+                shared.__name__,
+                shared.__defaults__,
+                shared.__closure__,
+            )
+            own.__kwdefaults__, own.__annotations__ = shared.__kwdefaults__, shared.__annotations__
+            own.__doc__, own.__module__ = shared.__doc__, cls.__module__
+            own.__qualname__ = f"{cls.__qualname__}.forward"
+            setattr(cls, "forward", own)  # noqa: B010 - mypy does not allow the assignment to a method
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__()

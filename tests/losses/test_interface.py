@@ -161,6 +161,18 @@ def test_compiles_without_graph_breaks(name, options, kind, make):
     torch.testing.assert_close(ours.grad, theirs.grad)
 
 
+@pytest.mark.slow
+def test_all_losses_compile_in_one_process(make):
+    """They are more than the graphs that torch compiles for one function."""
+    torch.compiler.reset()
+    assert len(LOSSES) > torch._dynamo.config.recompile_limit
+    for name in LOSSES:
+        loss = make(name, RAGGED)
+        logits, target = sample(RAGGED, loss, seed=6)
+        compiled = torch.compile(loss, fullgraph=True, backend="eager")
+        torch.testing.assert_close(compiled(logits, target), loss(logits, target))
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")  # torch.func.jvp's own
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
 def test_function_transforms(name, options, make):
