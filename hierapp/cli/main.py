@@ -39,6 +39,11 @@ COMMANDS: dict[str, dict[str, str]] = {
     "similarities": {"similarity": "list, check or create class similarities for simloss"},
     "store": {"store": "back up, restore or check the store"},
     "tags": {"tag": "replace the tags of a run"},
+    "trash": {
+        "delete": "move runs to the trash",
+        "restore": "take runs out of the trash",
+        "trash": "list the runs in the trash, or empty it",
+    },
     "notes": {"note": "write or print the note of a run"},
     "compare": {"compare": "compare groups over the seeds of their runs"},
     "export": {

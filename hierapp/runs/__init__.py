@@ -24,6 +24,7 @@ __all__ = [
     "states",
     "store",
     "tags",
+    "trash",
     "weights_header",
     "writer",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hierapp.data.content import ContentHashes
 from hierapp.runs.states import OPEN_STATES, State
@@ -19,11 +19,17 @@ from hierapp.similarities.similarity import Matrix
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats
 
+# "trained": by a worker of hierapp; "imported": predictions of a model that was trained elsewhere.
+Origin = Literal["trained", "imported"]
+# Fields of the configuration that mean something for imported predictions: `model` is the name that the user gave.
+IMPORTED_FIELDS = ("data", "tree", "loss", "options", "model", "seed")
+
 
 @dataclass(frozen=True)
 class Run:
     """The state of a run when it was read. Times are in seconds since 1970, progress is from 0 to 1. `note` is
-    written by hierapp, `own_note` by users. `content` is that of the data set when the run was queued."""
+    written by hierapp, `own_note` by users. `content` is that of the data set when the run was queued. `deleted` is
+    the time at which the run was moved to the trash, None for all others."""
 
     id: str
     state: State
@@ -58,6 +64,8 @@ class Run:
     own_note: str
     test: dict[str, Any] | None
     last: Mapping[str, float]
+    origin: Origin
+    deleted: float | None
     folder: Path
 
     @classmethod
@@ -93,6 +101,19 @@ class Run:
         if self.similarity_text is None:
             return None
         return similarity_formats.parse(self.similarity_text).over(self.tree.leaves)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it has outputs only: no training, no weights, no curves."""
+        return self.origin == "imported"
+
+    @property
+    def config_values(self) -> dict[str, Any]:
+        """The configuration as plain values; None for the fields of training in imported predictions."""
+        values = self.config.model_dump()
+        if self.is_imported:
+            values |= {name: None for name in values if name not in IMPORTED_FIELDS}
+        return values
 
     @property
     def is_open(self) -> bool:

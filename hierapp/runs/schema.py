@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 
@@ -87,6 +87,12 @@ _CONTENT_OF_RUN = (
     "ALTER TABLE runs ADD COLUMN test_hash TEXT",
 )
 
+# Version 8: where a run comes from, see `hierapp.runs.run.Origin`; the time at which it was moved to the trash.
+_ORIGIN_AND_TRASH_OF_RUN = (
+    "ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT 'trained'",
+    "ALTER TABLE runs ADD COLUMN deleted REAL",
+)
+
 _BY_STATE = "CREATE INDEX runs_by_state ON runs (state)"
 
 
@@ -105,6 +111,7 @@ def create(db: sqlite3.Connection) -> None:
         _OWN_NOTE_OF_RUN,
         *_RENAMED_OF_RUN,
         *_CONTENT_OF_RUN,
+        *_ORIGIN_AND_TRASH_OF_RUN,
     ):
         db.execute(statement)
 
@@ -168,6 +175,12 @@ def _from_6(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _from_7(db: sqlite3.Connection) -> None:
+    """Add the origin, "trained" for all earlier runs, and the trash, which is empty."""
+    for statement in _ORIGIN_AND_TRASH_OF_RUN:
+        db.execute(statement)
+
+
 # By source version: the migration to the next version.
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _from_1,
@@ -176,6 +189,7 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     4: _from_4,
     5: _from_5,
     6: _from_6,
+    7: _from_7,
 }
 
 

@@ -13,15 +13,16 @@ TAG = "tag:"
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
-def chosen(store: Store, words: Iterable[str]) -> list[str]:
-    """Return the ids of the selected runs, without duplicates, in the order of the words.
+def chosen(store: Store, words: Iterable[str], deleted: bool = False) -> list[str]:
+    """Return the ids of the selected runs, or with `deleted` of those in the trash, without duplicates, in the order of
+    the words.
 
     A number selects one run, `3-9` all existing runs from 3 to 9, `tag:paper` all runs with that tag, oldest first.
 
     Raises:
-        StoreError: if a run does not exist, or a range or a tag selects none.
+        StoreError: if a run does not exist, is in the trash (with `deleted`: is not), or a range or a tag selects none.
     """
-    runs, found = store.runs(), dict[str, None]()
+    runs, found = store.runs(deleted=deleted), dict[str, None]()
     for word in words:
         if word.startswith(TAG):
             named = [run.id for run in runs if word.removeprefix(TAG) in run.tags]
@@ -29,8 +30,9 @@ def chosen(store: Store, words: Iterable[str]) -> list[str]:
             low, high = (int(end) for end in span.groups())
             named = [run.id for run in runs if low <= number_of(run.id) <= high]
         else:
-            named = [store.run(word).id]
+            named = [run.id for run in runs if run.id == word] if deleted else [store.run(word).id]
         if not named:
-            raise StoreError(f"No run matches {short(word)}; list the runs and their tags with `runs`.")
+            where, command = ("No run in the trash", "trash") if deleted else ("No run", "runs")
+            raise StoreError(f"{where} matches {short(word)}; list the runs with `python -m hierapp {command}`.")
         found |= dict.fromkeys(named)
     return list(found)

@@ -103,9 +103,12 @@ class Store:
             ]
         return [str(run) for run in ids]
 
-    def runs(self, ids: Iterable[str] | None = None, states: Iterable[State] | None = None) -> list[Run]:
-        """Return all runs, or those with these ids or in these states, oldest first."""
-        where: list[str] = []
+    def runs(
+        self, ids: Iterable[str] | None = None, states: Iterable[State] | None = None, deleted: bool | None = False
+    ) -> list[Run]:
+        """Return all runs, or those with these ids or in these states, oldest first; without those in the trash, with
+        `deleted` only those in the trash, with None both."""
+        where = {False: ["deleted IS NULL"], True: ["deleted IS NOT NULL"], None: list[str]()}[deleted]
         values: list[int | str] = []
         if ids is not None:
             wanted = [number_of(run) for run in ids]
@@ -118,16 +121,22 @@ class Store:
         return self._select(f"WHERE {' AND '.join(['TRUE', *where])} ORDER BY id", values)
 
     def run(self, run: str) -> Run:
-        """Return one run; raise a StoreError, which says how to list runs, if it does not exist."""
-        found = self.runs([run])
+        """Return one run; raise a StoreError, which says what to do, if it does not exist or is in the trash."""
+        found = self.runs([run], deleted=None)
         if not found:
             raise StoreError(f"There is no run {run!r}; list the runs with `python -m hierapp runs`.")
+        if found[0].deleted is not None:
+            raise StoreError(
+                f"Run {found[0].id} is in the trash; restore it with `python -m hierapp restore {found[0].id}` or under"
+                " Trash on the Runs page."
+            )
         return found[0]
 
     def counts(self) -> dict[State, int]:
-        """Return the number of runs in each state; states without runs are left out."""
+        """Return the number of runs in each state, without the trash; states without runs are left out."""
         with self.database.read() as db:
-            return dict(db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
+            rows = db.execute("SELECT state, count(*) FROM runs WHERE deleted IS NULL GROUP BY state").fetchall()
+        return dict(rows)
 
     def is_work_left(self, running: bool = True) -> bool:
         """Return whether a run waits that is not held or, with `running`, a run is running; does not read the runs."""

@@ -109,7 +109,7 @@ class SearchRunner:
         """
         now = datasets.content_hashes(config.data)
         name = config.options.get("similarity")
-        for run in self.store.runs([each for each in known if each is not None]):
+        for run in self.store.runs([each for each in known if each is not None], deleted=None):
             same_data.refuse_other(run, now)
             if name is not None and run.config.options.get("similarity") == name:
                 text = similarity_library.text_of(str(name), datasets.find(config.data).class_names)

@@ -69,7 +69,7 @@ def read(search: Search, journal: Journal | None = None) -> list[Trial]:
     journal = journal or search.read()
     store, metric = search.store, search.plan.metric
     ids = [entry.run for entry in journal.entries if entry.run is not None]
-    runs = {run.id: run for run in store.runs(ids)}
+    runs = {run.id: run for run in store.runs(ids, deleted=None)}  # a trial in the trash keeps its value
     recorded = store.metrics(ids, metric)
     found = []
     for number, entry in enumerate(journal.entries):
@@ -129,7 +129,9 @@ def _state(entry: Entry, run: Run | None) -> State:
     if run.state == "cancelled":
         if entry.pruned is not None and entry.pruned[0] == run.attempt:
             return "pruned"
-        return "stopped" if entry.halted else "cancelled"
+        return "stopped" if entry.halted and run.deleted is None else "cancelled"
+    if run.state == "interrupted" and run.deleted is not None:
+        return "cancelled"  # only a restored run can be resumed
     return run.state  # type: ignore[return-value] # finished, failed, interrupted
 
 

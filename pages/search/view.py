@@ -97,7 +97,7 @@ def steer(seen: Report) -> None:
             icon=":material/resume:",
             disabled=not mine or not trials.can_resume(seen.state),
         )
-        ids = [trial.run.id for trial in seen.trials if trial.run]
+        ids = [trial.run.id for trial in seen.trials if trial.run and trial.run.deleted is None]
         if st.button("Show its runs", icon=":material/monitoring:", key="see-runs", disabled=not ids):
             common.show_runs(ids)
         best = seen.best.run if seen.best else None

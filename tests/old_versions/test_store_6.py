@@ -45,7 +45,7 @@ def test_every_row_is_as_it_was(home):
     assert finished.content == cancelled.content == UNKNOWN
     assert check.check(home).is_sound
     with closing(sqlite3.connect(home / "store.sqlite")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (7,)
+        assert db.execute("PRAGMA user_version").fetchone() == (8,)
         assert [row[: len(before["runs"][0])] for row in db.execute("SELECT * FROM runs")] == before["runs"]
         for table in ("metrics", "trees"):
             assert db.execute(f"SELECT * FROM {table}").fetchall() == before[table]
