@@ -29,7 +29,7 @@ from hierapp import metrics
 from hierapp.analysis import reevaluation
 from hierapp.decoding import explain
 from hierapp.paths import project_folder
-from hierapp.runs import Store, records
+from hierapp.runs import Store, writer
 from hierapp.training import RunConfig
 from hierapp.training.predictions import FILE, Outputs, stored
 from hierapp.trees import library as tree_library
@@ -80,8 +80,8 @@ def fill(store: Store, runs: int) -> None:
                 "INSERT INTO metrics (run, name, epoch, value) VALUES (?, ?, ?, ?)",
                 [(run, name, epoch, chance.random()) for epoch in range(1, EPOCHS + 1) for name in NAMES],
             )
-            records.add_confusion(db, run, "test", EPOCHS, counts)
-            records.add_confusion(db, run, "validation", EPOCHS, counts)
+            writer.add_confusion(db, run, "test", EPOCHS, counts)
+            writer.add_confusion(db, run, "validation", EPOCHS, counts)
             db.execute(
                 "UPDATE runs SET state = 'finished', epoch = ?, progress = 1, attempt = 1, started = created,"
                 " ended = created + 60, device = 'cpu', test = ?, last = ? WHERE id = ?",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.cuda_graph import GraphTrainState
 from hierapp.training.evaluation import TrainState
 from hierapp.training.optimizers import make_optimizer
+from hierapp.training.recorder import Confusion, Recorder
 from hierapp.training.trainer import train_epoch
 from hierapp.trees import LabelTree, library as tree_library
 
@@ -28,28 +28,10 @@ MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 Epoch = Callable[[], None]
 
 
-class Quiet:
+class Quiet(Recorder):
     """A recorder that keeps nothing; the reports of the loss are still computed."""
 
-    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
-
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None: ...
-
-    def should_stop(self) -> bool:
-        return False
-
-    def should_save(self) -> bool:
-        return False
-
-    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None: ...
-
-    def saved(self, file: Path) -> None: ...
-
-    def not_saved(self, error: OSError) -> None:
-        raise error
-
-    def when_there_is_room(self, write: Callable[[], None]) -> None:
-        write()
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: Confusion | None) -> None: ...
 
 
 def configuration(loss: str = "cross-entropy", **values: Any) -> RunConfig:

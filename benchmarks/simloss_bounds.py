@@ -27,6 +27,7 @@ from hierapp.errors import ConfigError, HierappError
 from hierapp.similarities import library as similarity_library, summary as similarity_summary
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.training import RunConfig, trainer
+from hierapp.training.recorder import Confusion
 from hierapp.trees import library as tree_library
 
 FIGURES = {
@@ -43,9 +44,10 @@ class Progress(loops.Quiet):
     """A recorder that prints a line an epoch."""
 
     def __init__(self, what: str) -> None:
+        super().__init__()
         self.what = what
 
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: trainer.Confusion) -> None:
+    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: Confusion | None) -> None:
         print(f"{self.what}: epoch {epoch}, validation accuracy {values['val_accuracy']:.4f}", file=sys.stderr)
 
 

@@ -28,7 +28,7 @@ from playwright.sync_api import BrowserContext
 from benchmarks import machine
 from benchmarks.browser import app, chromium
 from hierapp import metrics
-from hierapp.runs import Store, records
+from hierapp.runs import Store, writer
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 
@@ -67,7 +67,7 @@ def fill(store: Store, runs: int) -> None:
 
     with store.database.write() as db:
         db.executemany("INSERT INTO metrics (run, name, epoch, value) VALUES (?, ?, ?, ?)", points())
-        records.add_confusion(db, 1, "validation", 1, confusion)
+        writer.add_confusion(db, 1, "validation", 1, confusion)
         db.execute(
             "INSERT OR IGNORE INTO confusions WITH RECURSIVE epochs(epoch) AS"
             " (SELECT 1 UNION ALL SELECT epoch + 1 FROM epochs WHERE epoch < ?)"

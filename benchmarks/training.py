@@ -22,25 +22,17 @@ import torch
 
 from benchmarks import loops, machine
 from hierapp.data import registry as datasets
-from hierapp.execution.recorder import RunRecorder
 from hierapp.losses import LOSSES
 from hierapp.runs import Store
-from hierapp.runs.store import number_of
-from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import checkpoints, device as compute
 from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.evaluation import evaluate
+from hierapp.training.recorder import Recorder
 from hierapp.training.trainer import train_epoch
 from hierapp.trees import library as tree_library
 
 TREE = tree_library.load("cifar10")
-
-
-class TimedRunWriter(SQLiteRunWriter):
-    """A run writer beside the training, as a worker's is."""
-
-    def saved(self, file: Path) -> None: ...
 
 
 def recorded(part: DeviceDataset, precision: compute.Precision, folder: Path, **values: Any) -> loops.Epoch:
@@ -52,10 +44,9 @@ def recorded(part: DeviceDataset, precision: compute.Precision, folder: Path, **
     made, loader = loops.train_state(part, config, TREE, precision), BatchLoader(part, config, len(TREE.leaves))
 
     def epoch() -> None:
-        found = store.run(run)
         position = TrainingProgress()
-        writer = TimedRunWriter(store.database, number_of(run), found.attempt)
-        with RunRecorder(writer, found) as recorder:
+        writer = store.writer(run)
+        with Recorder(writer, config.epochs) as recorder:
 
             def save() -> None:
                 recorder.saved(checkpoints.save(folder, config, made.network, made.optimizer, position))

@@ -31,6 +31,7 @@ class Watch(loops.Quiet):
     """A recorder that notes when each epoch ended, and stops the training when its time is over."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self.session, self.started, self.late = session, time.perf_counter(), False
         self.epochs: list[tuple[float, float, float]] = []
 
@@ -53,8 +54,6 @@ class Watch(loops.Quiet):
 
     def should_stop(self) -> bool:
         return self.session.seconds_left() < 3
-
-    def not_saved(self, error: OSError) -> None: ...
 
 
 def run(session: Session) -> None:

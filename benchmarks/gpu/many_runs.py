@@ -39,6 +39,7 @@ from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.cuda_graph import GraphTrainState
 from hierapp.training.evaluation import TrainState
 from hierapp.training.optimizers import make_optimizer
+from hierapp.training.recorder import Recorder
 from hierapp.training.trainer import REPORTS_PER_EPOCH, train_epoch
 from hierapp.trees import library as tree_library
 
@@ -404,10 +405,11 @@ def used(bench: Bench) -> float | None:
     return (total - left) / 1e9
 
 
-class Loop:
+class Loop(Recorder):
     """hierapp's own loop over one run; its recorder, which keeps the reports."""
 
     def __init__(self, bench: Bench, seed: int, kind: type[TrainState] = TrainState) -> None:
+        super().__init__()
         self.config, self.loader, self.train_state = (
             bench.config(seed),
             bench.loader(seed),
@@ -420,12 +422,6 @@ class Loop:
 
     def report(self, epoch: float, values: Mapping[str, float]) -> None:
         self.reports.append(values["train_loss"])
-
-    def should_stop(self) -> bool:
-        return False
-
-    def should_save(self) -> bool:
-        return False
 
 
 class Steps:

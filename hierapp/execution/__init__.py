@@ -12,7 +12,6 @@ else:
 __all__ = [
     "estimate",
     "logs",
-    "recorder",
     "resume",
     "scheduler",
     "settings",

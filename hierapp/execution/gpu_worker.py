@@ -26,14 +26,15 @@ from types import FrameType
 from typing import TextIO
 
 from hierapp.errors import HomeMovedError, StaleAttemptError
-from hierapp.execution.recorder import RunRecorder, log_into, say
 from hierapp.execution.slots import MOST
 from hierapp.execution.worker import go_first_when_memory_is_short, log_by_saying, work
 from hierapp.runs import Store
 from hierapp.runs.store import number_of
 from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig, models
+from hierapp.training.recorder import Recorder
 from hierapp.utils import processes
+from hierapp.utils.own_log import log_into, say
 
 IDLE_SECONDS = 10.0
 
@@ -56,7 +57,7 @@ class GpuWorker:
         self._threads = ThreadPoolExecutor(MOST)
         self._lock = threading.Lock()
         self._active = 0
-        self._recorders: dict[str, RunRecorder] = {}  # by the run
+        self._recorders: dict[str, Recorder] = {}  # by the run
         self._is_broken = False
 
     def serve(self, lines: TextIO) -> int:

@@ -14,9 +14,9 @@ from hierapp.execution import fork_server, settings, slots
 from hierapp.execution.backend import LOG, Slot
 from hierapp.execution.fork_server import ForkedWorker
 from hierapp.execution.gpu_worker import can_share
-from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, processes
+from hierapp.utils.own_log import say
 
 START_SECONDS = 20.0  # for a worker to report that it has started
 SILENCE_SECONDS = 30.0  # without a heartbeat, until a worker that is not visible from here counts as gone

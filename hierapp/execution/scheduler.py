@@ -22,11 +22,11 @@ from hierapp import paths
 from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.execution import fork_server, settings
 from hierapp.execution.backend import LOG, Backend
-from hierapp.execution.recorder import say
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, locks, processes
 from hierapp.utils.disk import disk_of
 from hierapp.utils.locks import SILENCE_SECONDS, Held, Superseded
+from hierapp.utils.own_log import say
 
 POLL_SECONDS = 0.1
 IDLE_SECONDS = 300.0  # for which a scheduler that the app has started waits for the next run

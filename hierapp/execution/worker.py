@@ -18,11 +18,12 @@ import numpy as np
 from hierapp.data import registry as datasets
 from hierapp.errors import Cancelled, HomeMovedError, StaleAttemptError
 from hierapp.execution.failures import describe
-from hierapp.execution.recorder import RunRecorder, RunWriter, log, say
 from hierapp.runs import Run, Store, same_data
 from hierapp.runs.store import number_of
 from hierapp.runs.writer import SQLiteRunWriter
+from hierapp.training.recorder import Recorder, RunWriter
 from hierapp.utils import processes
+from hierapp.utils.own_log import log, say
 
 if TYPE_CHECKING:
     from hierapp.training.trainer import Load
@@ -33,7 +34,7 @@ def work(
     run: Run,
     folder: Path,
     load: Load | None = None,
-    started: Callable[[RunRecorder], object] = lambda recorder: None,
+    started: Callable[[Recorder], object] = lambda recorder: None,
 ) -> bool:
     """Train a claimed run and record how it ends; return True if it finished.
 
@@ -45,7 +46,7 @@ def work(
         started: called with the recorder of the run, which can be used to stop it.
     """
     try:
-        with RunRecorder(writer, run) as recorder, _signals(recorder):
+        with Recorder(writer, run.config.epochs, run.progress) as recorder, _signals(recorder):
             started(recorder)
             return _train(recorder, run, folder, load)
     except StaleAttemptError as error:
@@ -53,15 +54,15 @@ def work(
         return False
 
 
-def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> bool:
+def _train(recorder: Recorder, run: Run, folder: Path, load: Load | None) -> bool:
     try:
         # Imported late, because torch takes seconds and the page should already show the process.
-        from hierapp.training import checkpoints, device as compute, trainer
+        from hierapp.training import device as compute, trainer
         from hierapp.version import code_version
 
         share_cores(run)
         device = compute.choose_device(run.config.device)
-        recorder.writer.begin(str(device), code_version())
+        recorder.begin(str(device), code_version())
         say(f"run {run.id} starts on {device}: {run.config.model_dump_json()}")
         if device.type == "cpu" and (run.assigned_device or "").startswith("cuda"):
             say(
@@ -71,7 +72,6 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
         same = same_data.refusing_other(run, load or datasets.load)
         test = trainer.train(run.config, run.tree, recorder, folder, same, run.similarity)
         recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
-        checkpoints.remove(folder)
         say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")
         return True
     except StaleAttemptError:
@@ -93,7 +93,7 @@ def _train(recorder: RunRecorder, run: Run, folder: Path, load: Load | None) -> 
 class _signals:  # noqa: N801 - reads as a verb
     """Context manager: SIGTERM asks the training to write a checkpoint and stop; a second SIGTERM ends the process."""
 
-    def __init__(self, recorder: RunRecorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
 
     def __enter__(self) -> None:

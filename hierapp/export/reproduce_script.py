@@ -13,36 +13,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SAME, DIFFERS, NOT_TRIED = 0, 1, 2
-
-
-class Progress:
-    """Print each epoch; the recorder that `hierapp.training.trainer` expects."""
-
-    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
-
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: object) -> None:
-        print(f"  epoch {epoch}: validation accuracy {values['val_accuracy']:.4f}", flush=True)
-
-    def should_stop(self) -> bool:
-        return False
-
-    def should_save(self) -> bool:
-        return False
-
-    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None: ...
-
-    def saved(self, file: Path) -> None: ...
-
-    def not_saved(self, error: OSError) -> None: ...
-
-    def when_there_is_room(self, write: Callable[[], None]) -> None:
-        write()
 
 
 def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
@@ -91,6 +67,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
     from hierapp.errors import DatasetError
     from hierapp.similarities import formats as similarity_formats
     from hierapp.training import RunConfig, device as compute, trainer
+    from hierapp.training.recorder import Recorder
     from hierapp.version import code_version
 
     recorded = _read(folder / "run.json")
@@ -112,7 +89,7 @@ def reproduce(folder: Path, device: str | None = None) -> bool:
         torch.set_num_threads(int(before["threads"]))
     print(f"run {folder.name}: {config.loss} on {config.data}, seed {config.seed}, {config.epochs} epochs", flush=True)
     with tempfile.TemporaryDirectory() as made:
-        test = trainer.train(config, tree, Progress(), Path(made), similarity=similarity)
+        test = trainer.train(config, tree, Recorder(epochs=config.epochs), Path(made), similarity=similarity)
         weights = _same_weights(folder / "model.safetensors", Path(made, "model.safetensors"))
     expected = {**_read(folder / "test.json"), "confusion": _confusion(folder / "confusion_test.csv", tree.leaves)}
     differences = compare(expected, json.loads(json.dumps(test)))

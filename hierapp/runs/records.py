@@ -1,12 +1,11 @@
-"""Read and write metrics, confusion matrices and shared texts of runs, inside a transaction of the store."""
+"""Read metrics, confusion matrices and shared texts of runs, inside a transaction of the store."""
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,32 +18,6 @@ TextTable = Literal["trees", "similarities"]
 Points = dict[str, list[tuple[float, float]]]  # (epoch, value) pairs of each metric, in order
 
 
-def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[str, float]) -> None:
-    """Record values at an epoch; earlier values of the same epoch are replaced. NaN is stored as NULL."""
-    stored = {name: None if math.isnan(value) else value for name, value in values.items()}
-    db.executemany(
-        "INSERT OR REPLACE INTO metrics (run, name, epoch, value) VALUES (?, ?, ?, ?)",
-        [(run, name, epoch, value) for name, value in stored.items()],
-    )
-    row = db.execute("SELECT last FROM runs WHERE id = ?", (run,)).fetchone()
-    if row is not None:
-        db.execute("UPDATE runs SET last = ? WHERE id = ?", (json.dumps(json.loads(row["last"]) | stored), run))
-
-
-def drop_after(db: sqlite3.Connection, run: int, epoch: float) -> None:
-    """Delete what was recorded after an epoch, because training continues from there."""
-    latest = last_number(db)
-    gone = db.execute("DELETE FROM metrics WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
-    gone += db.execute("DELETE FROM confusions WHERE run = ? AND epoch > ?", (run, epoch)).rowcount
-    if gone:
-        rows = db.execute("SELECT name, value, max(epoch) FROM metrics WHERE run = ? GROUP BY name", (run,)).fetchall()
-        db.execute(
-            "UPDATE runs SET last = ?, cut_seq = ?, cut_epoch = ? WHERE id = ?",
-            (json.dumps({row["name"]: row["value"] for row in rows}), latest, epoch, run),
-        )
-    db.execute("UPDATE runs SET epoch = min(epoch, ?) WHERE id = ?", (int(epoch), run))
-
-
 def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = None) -> dict[str, Points]:
     """Return all points of the given runs, of all metrics or of one."""
     found: dict[str, Points] = {str(run): {} for run in runs}
@@ -55,11 +28,6 @@ def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = Non
     ):
         found[str(row["run"])].setdefault(row["name"], []).append((row["epoch"], _value(row)))
     return found
-
-
-def add_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, confusion: NDArray[np.int64]) -> None:
-    blob = zlib.compress(confusion.astype("<i4").tobytes())
-    db.execute("INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)", (run, part, epoch, blob))
 
 
 def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -> NDArray[np.int64] | None:

@@ -6,9 +6,9 @@ LOCK is the descriptor of the lock's file, if the caller has taken the lock for 
 import sys
 
 from hierapp.errors import HomeMovedError
-from hierapp.execution.recorder import say
 from hierapp.runs import Store
 from hierapp.search import journal, runner
+from hierapp.utils.own_log import say
 
 if __name__ == "__main__":
     trials = int(sys.argv[2]) if len(sys.argv) > 2 else None

@@ -16,7 +16,6 @@ from hierapp import execution, paths
 from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError, DatasetError, HierappError, StoreError
 from hierapp.execution import scheduler
-from hierapp.execution.recorder import say
 from hierapp.runs import Store, same_data
 from hierapp.runs.states import OPEN_STATES
 from hierapp.search import journal, sampler, trials
@@ -28,6 +27,7 @@ from hierapp.training import RunConfig, models
 from hierapp.utils import locks, processes
 from hierapp.utils.disk import disk_of
 from hierapp.utils.locks import Held, Superseded
+from hierapp.utils.own_log import say
 
 POLL_SECONDS = 0.5
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full

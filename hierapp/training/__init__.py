@@ -21,6 +21,7 @@ __all__ = [
     "optimizers",
     "predict",
     "predictions",
+    "recorder",
     "train",
     "trainer",
 ]

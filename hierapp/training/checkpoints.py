@@ -127,12 +127,6 @@ def restore(
     return TrainingProgress(), Best(), broken
 
 
-def remove(folder: Path) -> None:
-    """Delete the checkpoints of a run that no longer needs them."""
-    for file in folder.glob("checkpoint.*"):
-        file.unlink(missing_ok=True)
-
-
 def _link(file: Path, to: Path) -> None:
     """Give a file a second name, replacing any file of that name."""
     side = to.with_name(f"{to.name}.part")

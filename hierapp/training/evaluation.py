@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hierapp.losses.base import TreeLoss
 from hierapp.training import device
 from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.config import RunConfig
+from hierapp.training.recorder import Confusion
 
 EVALUATION_BATCH = 1_000
 LESS_IS_BETTER = ("val_loss", "val_distance")
-
-Confusion = NDArray[np.int64]
 
 
 @dataclass

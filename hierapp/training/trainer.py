@@ -11,9 +11,9 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +31,10 @@ from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.config import RunConfig
 from hierapp.training.cuda_graph import GraphTrainState
-from hierapp.training.evaluation import Best, Confusion, TrainState, evaluate
+from hierapp.training.evaluation import Best, TrainState, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
+from hierapp.training.recorder import Recorder
 from hierapp.training.schedules import Place, learning_rate
 from hierapp.trees import LabelTree
 
@@ -43,31 +44,6 @@ Load = Callable[[str, datasets.Part], ImageSet]
 
 # The initial weights are drawn from torch's global random state, so runs in one process take turns.
 _random_state = threading.Lock()
-
-
-class Recorder(Protocol):
-    """Receiver of the events of the loop; an epoch of 1.5 is the middle of the second one."""
-
-    def report(self, epoch: float, values: Mapping[str, float]) -> None: ...
-
-    def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: Confusion) -> None: ...
-
-    def should_stop(self) -> bool: ...
-
-    def should_save(self) -> bool:
-        """Return whether a checkpoint is due; called between batches."""
-
-    def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
-        """Training starts at this point, 0 or that of a checkpoint; the checkpoints with these names were broken."""
-
-    def saved(self, file: Path) -> None:
-        """A file of the run's folder is completely written."""
-
-    def not_saved(self, error: OSError) -> None:
-        """A checkpoint could not be written; the previous one remains, and training continues."""
-
-    def when_there_is_room(self, write: Callable[[], None]) -> None:
-        """Write a required file, waiting as long as the disk is full."""
 
 
 def train(

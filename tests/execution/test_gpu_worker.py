@@ -13,12 +13,12 @@ import pytest
 
 from hierapp.errors import ConfigError
 from hierapp.execution import gpu_worker, scheduler, settings
-from hierapp.execution.recorder import log_into, say
 from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import devices, processes
+from hierapp.utils.own_log import log_into, say
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 600.0

@@ -18,11 +18,10 @@ import pytest
 from safetensors.torch import load_file
 
 from hierapp import execution
-from hierapp.execution import recorder
 from hierapp.execution.local import LocalBackend
 from hierapp.execution.scheduler import Scheduler
 from hierapp.runs import Store
-from hierapp.training import checkpoints
+from hierapp.training import checkpoints, recorder
 from hierapp.utils import processes
 from tests.faults import census
 from tests.faults.one_run import (
@@ -129,7 +128,7 @@ def test_a_disk_that_was_slow_once_does_not_put_off_the_next_checkpoints(store, 
     monkeypatch.setattr(time, "monotonic", lambda: clock)
     store.add([config()], DIGITS)
     run = claimed(store)
-    writing = recorder.RunRecorder(WatchingRunWriter(store, run), run)
+    writing = recorder.Recorder(WatchingRunWriter(store, run), run.config.epochs)
     writing.restarted_at(0, [])
 
     def interval(seconds: float) -> float:

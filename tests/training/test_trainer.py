@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from hierapp.training import RunConfig, evaluation, models, predictions as outpu
 from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.evaluation import TrainState
+from hierapp.training.recorder import Recorder
 from hierapp.trees import library as tree_library
 
 DIGITS = tree_library.load("digits")
@@ -46,10 +47,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-class Notes:
+class Notes(Recorder):
     """A recorder that keeps what it is told, and asks to stop after so many looks."""
 
     def __init__(self, stop_after: int | None = None, events: list[str] | None = None) -> None:
+        super().__init__()
         self.reports: list[tuple[float, dict[str, float]]] = []
         self.epochs: list[tuple[int, dict[str, float], np.ndarray]] = []
         self.looks, self.stop_after = 0, stop_after
@@ -82,9 +84,6 @@ class Notes:
 
     def not_saved(self, error: OSError) -> None:
         self.events.append(f"not saved: {error.strerror}")
-
-    def when_there_is_room(self, write: Callable[[], None]) -> None:
-        write()
 
 
 def config(**values: object) -> RunConfig:

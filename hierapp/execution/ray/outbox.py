@@ -15,11 +15,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from hierapp.errors import DiskFull, StaleAttemptError
-from hierapp.execution.ray.remote_writer import Answer, Call
 
 MOST = 1_000  # maximum number of waiting calls; further senders block
 BATCH = 200
 PATIENCE_SECONDS = 1.0  # between attempts on a full disk
+
+
+Call = tuple[str, tuple[Any, ...]]  # the name of a method of SQLiteRunWriter and its arguments
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How many of the calls were executed, the result of the last one, and the error of the next one."""
+
+    done: int
+    value: Any = None
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)

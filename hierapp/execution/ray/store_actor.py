@@ -12,10 +12,12 @@ from ray._private import state
 
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Part
-from hierapp.errors import StoreError
-from hierapp.execution.ray.remote_writer import Answer, Call, RemoteWriterServer
+from hierapp.errors import HierappError, StaleAttemptError, StoreError
+from hierapp.execution.ray.outbox import Answer, Call
 from hierapp.runs import Store
 from hierapp.runs.states import OPEN_STATES
+from hierapp.runs.store import number_of
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.utils import processes
 
 TOKEN = "ray.token"  # noqa: S105 - the name of a setting; its value identifies a store and grants no access
@@ -81,7 +83,7 @@ class StoreActor:
 
     def tell(self, run: str, attempt: int, calls: Sequence[Call]) -> Answer:
         """Execute the calls of the worker of an attempt."""
-        answer = RemoteWriterServer(self.store, run, attempt).carry_out(calls)
+        answer = carry_out(SQLiteRunWriter(self.store.database, number_of(run), attempt), calls)
         if any(name in ("finish", "end") for name, _ in calls):
             self._drop_images()
         return answer
@@ -103,3 +105,14 @@ class StoreActor:
     def _drop_images(self) -> None:
         needed = {run.config.data for run in self.store.runs(states=OPEN_STATES)} if self._images else set()
         self._images = {key: kept for key, kept in self._images.items() if key[0] in needed}
+
+
+def carry_out(writer: SQLiteRunWriter, calls: Sequence[Call]) -> Answer:
+    """Execute calls up to the first one that fails; the calls before it remain in effect."""
+    value = None
+    for done, (name, arguments) in enumerate(calls):
+        try:
+            value = getattr(writer, name)(*arguments)
+        except (HierappError, StaleAttemptError, OSError) as error:
+            return Answer(done, error=error)
+    return Answer(len(calls), value)

@@ -9,8 +9,7 @@ import pytest
 
 from hierapp.errors import DiskFull, StaleAttemptError, StoreError
 from hierapp.execution.ray import outbox as outbox_module
-from hierapp.execution.ray.outbox import LogLines, Outbox
-from hierapp.execution.ray.remote_writer import Answer, Call
+from hierapp.execution.ray.outbox import Answer, Call, LogLines, Outbox
 
 
 class Receiver:

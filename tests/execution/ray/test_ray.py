@@ -36,8 +36,9 @@ from tests.execution.ray.ray_nodes import answers, end_node, free_port, start_no
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
 
+from hierapp.execution.ray import worker_actor  # noqa: E402
 from hierapp.execution.ray.cluster import Cluster, Unreachable  # noqa: E402
-from hierapp.execution.ray.worker_actor import Job, RemoteRunWriter  # noqa: E402
+from hierapp.execution.ray.writer import RayRunWriter  # noqa: E402
 
 DIGITS = tree_library.load("digits")
 PATIENCE = 600.0
@@ -252,10 +253,9 @@ def test_workers_tell_the_store_actor_what_they_do_and_hear_what_it_met(store, c
     store.add(configs(), DIGITS)
     run = store.claim(launcher="ray")
     cluster.nodes()
-    writer = RemoteRunWriter(
-        cluster.handle(next(name for name in cluster.actors() if name.startswith("store-"))), Job(run, "1.0", 1)
-    )
-    writer.take()
+    store_actor = cluster.handle(next(name for name in cluster.actors() if name.startswith("store-")))
+    writer = RayRunWriter(store_actor, run, "1.0")
+    writer.take(os.getpid(), processes.identity(os.getpid()))
     writer.begin("cpu", "another code's")
     writer.report(0.5, {"train_loss": 2.0}, 0.1)
     assert not writer.heartbeat()
@@ -266,18 +266,18 @@ def test_workers_tell_the_store_actor_what_they_do_and_hear_what_it_met(store, c
     monkeypatch.setattr(
         datasets, "status", lambda name, folder=None: absent if name == "digits" else real(name, folder)
     )
-    there = writer.load("digits", "test")
+    there = worker_actor.load(store_actor, "digits", "test")
     assert torch.equal(there.images, here.images)
     assert torch.equal(there.labels, here.labels)
     assert there.class_names == here.class_names
     with pytest.raises(DatasetError, match=r"CIFAR-10 is not on this machine"):
-        writer.load("cifar10", "test")
+        worker_actor.load(store_actor, "cifar10", "test")
     token = import_job.begin(Request("lot", Options(), str(write(tmp_path / "lot", classes(5)))))
     import_job.work(token)
     finalize.finalize(token, "lot")
     images, labels = datasets.arrays("lot", "train")
     monkeypatch.setattr(datasets, "load", None)  # this node's own set of that name might be another one
-    own = writer.load("lot", "train")
+    own = worker_actor.load(store_actor, "lot", "train")
     assert np.array_equal(own.images, images)
     assert own.labels.tolist() == labels.tolist()
     writer.end("cancelled")

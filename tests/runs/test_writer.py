@@ -1,4 +1,4 @@
-"""What workers elsewhere tell: calls that come twice, come too late, or bring files."""
+"""What workers report: calls that come twice, come too late, or bring files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hierapp.errors import StaleAttemptError
-from hierapp.execution.ray.remote_writer import RemoteWriterServer
 from hierapp.runs import Store
+from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 
@@ -26,25 +26,9 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def attempt(store: Store) -> RemoteWriterServer:
+def attempt(store: Store) -> SQLiteRunWriter:
     run = store.claim(launcher="ray")
-    return RemoteWriterServer(store, run.id, run.attempt)
-
-
-def test_calls_are_carried_out_in_order_up_to_the_first_that_fails(store, attempt):
-    answer = attempt.carry_out([("report", (0.5, {"train_loss": 2.0}, 0.1)), ("is_asked_to_stop", ())])
-    assert (answer.done, answer.value, answer.error) == (2, False, None)
-    calls = [
-        ("log", ("one\n",)),
-        ("end", ("failed", "why")),
-        ("report", (0.6, {"train_loss": 1.0}, 0.1)),
-        ("heartbeat", ()),
-    ]
-    answer = attempt.carry_out(calls)
-    assert (answer.done, answer.value) == (2, None)
-    assert isinstance(answer.error, StaleAttemptError)
-    assert store.metrics(["1"])["1"]["train_loss"] == [(0.5, 2.0)]
-    assert store.run("1").log_file.read_text() == "one\n"
+    return store.writer(run.id)
 
 
 def test_what_is_told_twice_is_there_once_and_succeeds_both_times(store, attempt):
@@ -65,7 +49,7 @@ def test_an_end_told_twice_succeeds_but_not_that_of_an_earlier_attempt(store, at
         attempt.end("failed", "the first time")
     store.resume("1")
     again = store.claim(launcher="ray")
-    later = RemoteWriterServer(store, again.id, again.attempt)
+    later = store.writer(again.id)
     later.end("failed", "the second time")
     with pytest.raises(StaleAttemptError):
         attempt.end("failed", "the first time")
@@ -76,7 +60,7 @@ def test_files_are_kept_and_given_back_until_the_run_is_finished(store, attempt)
     attempt.save_file("checkpoint.safetensors", b"one", "checkpoint.previous.safetensors")
     attempt.save_file("checkpoint.safetensors", b"two", "checkpoint.previous.safetensors")
     attempt.save_file("model.safetensors", b"model")
-    assert attempt.files() == {"checkpoint.previous.safetensors": b"one", "checkpoint.safetensors": b"two"}
+    assert attempt.checkpoints() == {"checkpoint.previous.safetensors": b"one", "checkpoint.safetensors": b"two"}
     attempt.finish(1, {}, CONFUSION)
     assert [file.name for file in store.run("1").folder.iterdir()] == ["model.safetensors"]
 
@@ -89,8 +73,9 @@ def test_a_file_stays_in_the_runs_folder_whatever_it_is_called(store, attempt):
 def test_a_worker_that_is_late_leaves_no_file(store, attempt):
     store.lose(store.run("1"), "its node was cut off", again=True)
     store.claim(launcher="ray")
-    answer = attempt.carry_out([("log", ("late\n",)), ("save_file", ("checkpoint.safetensors", b"late"))])
-    assert (answer.done, type(answer.error)) == (1, StaleAttemptError)
+    attempt.log("late\n")
+    with pytest.raises(StaleAttemptError):
+        attempt.save_file("checkpoint.safetensors", b"late")
     assert not store.run("1").folder.exists()
 
 
@@ -117,9 +102,9 @@ def test_a_disk_without_room_is_told_and_leaves_what_was_there(store, attempt, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    answer = attempt.carry_out([("save_file", ("checkpoint.safetensors", b"after"))])
-    assert isinstance(answer.error, OSError)
-    assert answer.error.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="No space left") as told:
+        attempt.save_file("checkpoint.safetensors", b"after")
+    assert told.value.errno == errno.ENOSPC
     monkeypatch.undo()
-    assert attempt.files() == {"checkpoint.safetensors": b"before"}
+    assert attempt.checkpoints() == {"checkpoint.safetensors": b"before"}
     assert len(list(store.run("1").folder.iterdir())) == 1
