@@ -143,7 +143,7 @@ def test_a_running_run_ends_once(store, state):
     assert (ended.state, ended.error, ended.test) == (state, *expected)
     assert ended.ended is not None
     assert not ended.is_open
-    for other in ENDED[1:]:
+    for other in set(ENDED[1:]) - {state}:
         with pytest.raises(StaleAttemptError):
             store.writer(run).end(other, "other")
     assert store.claim() is None
