@@ -2,19 +2,19 @@
 
 import streamlit as st
 
-PAGES = {
-    "start": ("Start", "home"),
-    "data": ("Data", "photo_library"),
-    "trees": ("Trees", "account_tree"),
-    "similarities": ("Similarities", "grid_on"),
-    "studio": ("Studio", "edit"),
-    "lab": ("Lab", "experiment"),
-    "train": ("Train", "play_circle"),
-    "search": ("Search", "tune"),
-    "runs": ("Runs", "monitoring"),
-    "compare": ("Compare", "balance"),
-    "reproduce": ("Reproduce", "menu_book"),
-    "settings": ("Settings", "settings"),
+# The menu: sections of pages; each page is a folder of pages/ and an address.
+MENU = {
+    "": {"start": ("Start", "home")},
+    "Learn": {"lab": ("Lab", "experiment"), "reproduce": ("Reproduce", "menu_book")},
+    "Prepare": {
+        "data": ("Data", "photo_library"),
+        "trees": ("Trees", "account_tree"),
+        "studio": ("Studio", "edit"),
+        "similarities": ("Similarities", "grid_on"),
+    },
+    "Train": {"train": ("Train", "play_circle"), "search": ("Search", "tune")},
+    "Results": {"runs": ("Runs", "monitoring"), "compare": ("Compare", "balance")},
+    ":material/settings:": {"settings": ("Settings", "settings")},
 }
 
 if __name__ == "__main__":
@@ -25,11 +25,16 @@ if __name__ == "__main__":
     assets = app_folder() / "assets"
     st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
     st.logo(assets / "logo.svg", size="large")
-    pages = [
-        st.Page(f"pages/{name}/page.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "start")
-        for name, (title, icon) in PAGES.items()
-    ]
-    common.show(auth.navigate(pages))
+    menu = {
+        section: [
+            st.Page(
+                f"pages/{name}/page.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == "start"
+            )
+            for name, (title, icon) in pages.items()
+        ]
+        for section, pages in MENU.items()
+    }
+    common.show(auth.navigate(menu))
 else:
     from starlette.middleware import Middleware
 

@@ -55,21 +55,26 @@ def person() -> Person:
     return policy.person(claims)
 
 
-def navigate(pages: Sequence[Page]) -> Page:
-    """Return the requested page, among these and the account page.
+def navigate(menu: Mapping[str, Sequence[Page]]) -> Page:
+    """Return the requested page, among those of the menu's sections and the account page.
 
     For a user without access, every address shows the reason.
     """
     blocking = blocking_page()
     if blocking:
         blocked = [
-            st.Page(blocking, title="hierapp", url_path=page.url_path, default=not page.url_path) for page in pages
+            st.Page(blocking, title="hierapp", url_path=page.url_path, default=not page.url_path)
+            for pages in menu.values()
+            for page in pages
         ]
         return st.navigation(blocked, position="hidden")
     who = person()
-    name = (who.email or "Account").partition("@")[0][:20]
-    own = [] if who is LOCAL else [st.Page(account, title=escaped(name), icon=":material/person:", url_path="account")]
-    return st.navigation([*pages, *own], position="top")
+    if who is LOCAL:
+        return st.navigation(menu, position="top")
+    name = escaped((who.email or "Account").partition("@")[0][:20])
+    own = st.Page(account, title="Account", icon=":material/person:", url_path="account")
+    *sections, (_, settings) = menu.items()
+    return st.navigation(dict([*sections, (f":material/person: {name}", [*settings, own])]), position="top")
 
 
 def blocking_page() -> Callable[[], None] | None:

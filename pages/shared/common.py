@@ -24,6 +24,7 @@ from hierapp.runs import Run, Store
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
+from pages.components.page_history import one_entry_per_page
 from pages.shared.auth import person
 from pages.shared.messages import escaped as escaped, show_error as show_error, show_warning as show_warning
 
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 def show(page: Page) -> None:
     """Run the chosen page; show errors that the user can fix as one sentence."""
+    st.set_page_config(page_title=f"{page.title} · hierapp")
+    one_entry_per_page()
     with show_errors():
         disk_notice()
         page.run()
@@ -54,7 +57,7 @@ def disk_notice() -> None:
     if disk.room == "full":
         st.error(
             "The disk with the runs is full: runs wait until there is free space; delete files that you do not need"
-            " from the disk of {escaped(str(disk.folder))}, or set HIERAPP_HOME to a folder on another disk.",
+            f" from the disk of {escaped(str(disk.folder))}, or set HIERAPP_HOME to a folder on another disk.",
             icon=":material/hard_drive:",
         )
     else:

@@ -7,6 +7,9 @@ import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+# Plotly asks whether a value is one of pandas' wherever pandas is imported, even half: two first visits at once would
+# fail. So it is imported before the first one.
+import pandas as pd  # noqa: F401
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -102,15 +102,48 @@ def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
     wait_until(lambda: numbers_shown() == numbers_stored(1), "the first epoch's numbers")
 
 
-@pytest.mark.parametrize("path", TITLES)
-def test_every_page_opens_by_its_address_on_a_fresh_server(path, server, page):
-    page.goto(f"{server.url}/{path}")
-    expect(page.get_by_role("heading", level=1, name=TITLES[path])).to_be_visible()
-    # The router's own navigation, not the one that Streamlit makes of the folder's files.
-    expect(page.get_by_test_id("stTopNavLink").get_by_text("Start")).to_be_visible()
-    expect(page.get_by_role("link", name="common")).to_have_count(0)
-    expect(page.get_by_role("dialog")).to_have_count(0)  # "Page not found"
-    assert page.locator("[data-testid=stException]").count() == 0
+def test_every_page_opens_by_its_address_and_back_goes_to_the_page_before(server, page):
+    def is_open(path):
+        expect(page.get_by_role("heading", level=1, name=TITLES[path])).to_be_visible()
+        # The router's own navigation, not the one that Streamlit makes of the folder's files.
+        expect(page.get_by_test_id("stTopNavLink").get_by_text("Start")).to_be_visible()
+        expect(page.get_by_role("link", name="common")).to_have_count(0)
+        expect(page.get_by_role("dialog")).to_have_count(0)  # "Page not found"
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+
+    # The first visit to a fresh server is to a page's own address.
+    for path in reversed(TITLES):
+        page.goto(f"{server.url}/{path}")
+        is_open(path)
+
+    before = page.evaluate("history.length")
+    visited = [("Prepare", "Trees"), ("Learn", "Lab"), ("Results", "Compare"), ("Train", "Train")]
+    for section, title in visited:
+        page.get_by_test_id("stTopNavSection").get_by_text(section).click()
+        page.get_by_role("menuitem", name=title).click()
+        expect(page).to_have_title(f"{title} · hierapp")
+        is_open(title.lower())
+        if title == "Trees":  # what is chosen on a page is in its address
+            page.get_by_role("radio", name="edges").click()
+            page.wait_for_url(re.compile("distance=edges"))
+    assert page.evaluate("history.length") == before + len(visited)
+    for title in ("Compare", "Lab", "Trees"):
+        page.go_back()
+        expect(page).to_have_title(f"{title} · hierapp")
+        is_open(title.lower())
+    page.go_forward()
+    expect(page).to_have_title("Lab · hierapp")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (853, 533)], ids=["small", "1280 at 150 %"])
+def test_the_menu_hides_nothing_on_a_small_screen(width, height, server, page):
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(server.url)
+    sections = page.get_by_test_id("stTopNavSection")
+    expect(sections).to_have_count(5)
+    for section in sections.all():
+        expect(section).to_be_in_viewport()
+    expect(page.get_by_text(re.compile(r"\d+ more"))).to_have_count(0)
 
 
 def test_the_run_goes_on_without_the_app_and_the_app_finds_it_again(new_server, page):
