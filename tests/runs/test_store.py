@@ -272,7 +272,7 @@ def test_an_epoch_is_recorded_whole_or_not_at_all(store):
     (run,) = store.add(configs(1), DIGITS)
     writer = working(store, run)
     with pytest.raises(AttributeError):
-        writer.end_epoch(1, {"val_loss": 1.0}, confusion=None)
+        writer.end_epoch(1, {"val_loss": 1.0}, confusion="no matrix")
     assert store.metrics([run]) == {run: {}}
     assert store.run(run).epoch == 0
 
@@ -397,7 +397,7 @@ def test_a_call_that_failed_does_not_stand_in_the_way_of_the_next(store):
     (run,) = store.add(configs(1), DIGITS)
     writer = working(store, run)
     with pytest.raises(AttributeError):
-        writer.end_epoch(1, {}, confusion=None)
+        writer.end_epoch(1, {}, confusion="no matrix")
     end(Store(store.folder), run, "finished")
 
 
