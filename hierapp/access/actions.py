@@ -154,10 +154,7 @@ class Actions(Rules):
     def delete_tree(self, name: str) -> None:
         """Delete a tree of the person; its versions remain."""
         self._need_runner("delete trees")
-        there = tree_library.own(name)
-        if not self.may_change(there.owner if there else None):
-            raise AccessError(f"The tree {name!r} is not yours; ask its owner or an admin to delete it.")
-        tree_library.delete(name)
+        tree_library.delete(name, self.may_change)
 
     def keep_similarity(
         self,
@@ -184,10 +181,7 @@ class Actions(Rules):
     def delete_similarity(self, name: str) -> None:
         """Delete a similarity of the person; runs that used it have their own copy."""
         self._need_runner("delete similarities")
-        there = similarity_library.own(name)
-        if not self.may_change(there.owner if there else None):
-            raise AccessError(f"The similarity {name!r} is not yours; ask its owner or an admin to delete it.")
-        similarity_library.delete(name)
+        similarity_library.delete(name, self.may_change)
 
     def begin_draft(self, tree: LabelTree, title: str, data: str | None = None) -> Draft:
         """Start a draft of a tree; return the draft."""
@@ -235,9 +229,7 @@ class Actions(Rules):
         self._need_runner("delete data sets")
         if not dataset.own:
             self.need_admin("delete downloaded data sets")
-        if not self.may_change(dataset.owner):
-            raise AccessError(f"The data set {name!r} is not yours; ask its owner or an admin to delete it.")
-        data_deletion.delete(name, self.store)
+        data_deletion.delete(name, self.store, may_delete=lambda found: self.may_change(found.owner))
 
     def _import(self, request: Request, upload: bytes | memoryview | None = None) -> str:
         self._need_runner("import data sets")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hierapp.utils import files, locks, parts, processes
+from hierapp.utils.reading import read_text
 
 POLL_SECONDS = 0.2
 
@@ -63,7 +64,7 @@ def record_path(root: Path, name: str) -> Path:
 def read_record(root: Path, name: str) -> Record | None:
     """Read the record file; None if it is missing or invalid."""
     try:
-        fields: dict[str, Any] = json.loads(record_path(root, name).read_text(encoding="utf-8"))
+        fields: dict[str, Any] = json.loads(read_text(record_path(root, name)))
         return Record(**fields)
     except (OSError, ValueError, TypeError):
         return None

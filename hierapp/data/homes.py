@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hierapp.utils import files
+from hierapp.utils.reading import read_bytes
 
 _PREFIX = ".home-"
 
@@ -29,7 +30,7 @@ def others(home: Path, root: Path) -> list[Path]:
     found = []
     for file in sorted(root.glob(f"{_PREFIX}*")):
         with suppress(OSError):
-            found.append(Path(os.fsdecode(file.read_bytes())))
+            found.append(Path(os.fsdecode(read_bytes(file))))
     here = Path(os.path.realpath(home))
     return [each for each in found if each != here and not _is_gone(each)]
 

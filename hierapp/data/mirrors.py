@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from errno import EDQUOT, ENOSPC
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -21,6 +20,7 @@ from urllib.error import HTTPError
 from hierapp.data.dataset import Dataset, is_intact
 from hierapp.data.download_lock import POLL_SECONDS
 from hierapp.errors import DatasetError
+from hierapp.utils.disk import is_full
 
 # A server that sends nothing for this many seconds is abandoned; torchvision itself would wait forever.
 STALL_SECONDS = 60.0
@@ -173,7 +173,7 @@ def _watch(work: Callable[[], None], done: Callable[[], int], dataset: Dataset, 
     for error in raised:
         if isinstance(error, HTTPError):
             error.close()  # the error holds the connection
-        if not isinstance(error, _FAILURES) or (isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)):
+        if not isinstance(error, _FAILURES) or is_full(error):
             raise error
         raise _WayFailedError(_in_words(error)) from error
 

@@ -7,10 +7,14 @@ for each scheduler, in a process of its own that never uses a GPU.
 from __future__ import annotations
 
 import atexit
+import errno
 import multiprocessing
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing import forkserver, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -19,6 +23,7 @@ from hierapp.utils import processes
 
 VARIABLE = "HIERAPP_FORK_SERVER"
 PRELOADED = "hierapp.execution.preloaded"
+ANSWER_SECONDS = 120.0  # for the imports and a fork; less than a scheduler's step may take
 WITHOUT_STATUS = 255  # given by multiprocessing if the fork server ended before the worker
 
 _code: float | None = None  # when the code that the fork server has imported was changed last
@@ -79,15 +84,39 @@ def fork(run: str, attempt: int, log: Path, environment: Mapping[str, str]) -> F
         environment: variables in addition to those of this process.
 
     Raises:
-        OSError: if the process cannot be started.
+        OSError: if the process cannot be started, or the fork server does not answer within `ANSWER_SECONDS`; then it
+            is killed, and the next call starts another one.
         EOFError: if the fork server ended.
     """
     begin()
     log.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_work, args=(run, attempt, log, {**os.environ, **environment}))
-    process.start()
+    _within(ANSWER_SECONDS, process.start)
     return ForkedWorker(process)
+
+
+def _within(seconds: float, start: Callable[[], None]) -> None:
+    """Start a process; kill a fork server that does not answer, as one that was stopped."""
+    raised: list[Exception] = []
+
+    def call() -> None:
+        try:
+            start()
+        except Exception as error:  # raised again in the caller
+            raised.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        with suppress(ProcessLookupError):
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+        thread.join()
+        if raised:
+            raise TimeoutError(errno.ETIMEDOUT, f"no answer for {seconds:g} seconds")
+    if raised:
+        raise raised[0]
 
 
 def _work(run: str, attempt: int, log: Path, environment: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from hierapp.errors import StoreError
 from hierapp.runs import Store
+from hierapp.utils.reading import open_file
 
 BLOCK = 1 << 16
 FARTHEST = 4 << 20  # bytes from the end; a search does not look farther back
@@ -55,7 +56,7 @@ def tail(file: Path, lines: int = 200, search: str | None = None) -> list[str] |
     """
     wanted = (search or "").casefold()
     try:
-        with file.open("rb") as log:
+        with open_file(file) as log:
             found = (line for line in _backwards(log) if wanted in line.casefold())
             return [*islice(found, lines)][::-1]
     except FileNotFoundError:

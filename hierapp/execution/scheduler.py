@@ -11,7 +11,6 @@ exits. Whatever it had begun concerns an attempt of a run, and takes effect only
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ from hierapp.execution import fork_server, settings
 from hierapp.execution.backend import LOG, Backend
 from hierapp.runs import Run, Store
 from hierapp.utils import devices, locks, processes
-from hierapp.utils.disk import disk_of
+from hierapp.utils.disk import disk_of, is_full
 from hierapp.utils.locks import SILENCE_SECONDS, Held, Superseded
 from hierapp.utils.own_log import say
 
@@ -128,7 +127,7 @@ class Scheduler:
             backend.start(run)
             self._tell(f"run {run.id} starts, attempt {run.attempt}, {run.assigned_device or 'anywhere'}")
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(error):
                 self.store.unclaim(run)
                 raise DiskFull(f"The disk with {run.folder} is full, so no run can start; free some space.") from error
             why = error.strerror or str(error)

@@ -18,6 +18,7 @@ from hierapp.lab.views import State
 from hierapp.trees import LabelTree
 from hierapp.trees.library import stem_of
 from hierapp.utils import named_files
+from hierapp.utils.reading import open_file
 
 # Larger files are rejected.
 LARGEST_FILE = 10_000_000
@@ -168,7 +169,7 @@ def _is(name: str, tree: LabelTree) -> bool:
 
 def _bytes(file: Path) -> bytes | None:
     try:
-        with file.open("rb") as source:
+        with open_file(file) as source:
             content = source.read(LARGEST_FILE + 1)
     except OSError:
         return None

@@ -12,6 +12,7 @@ from hierapp.errors import StoreError
 from hierapp.reproduction.presets import SizeName
 from hierapp.reproduction.rules import WORST_FIRST, Kind
 from hierapp.utils import files, private
+from hierapp.utils.reading import read_bytes
 
 
 class _Plain(BaseModel):
@@ -147,7 +148,7 @@ def load(file: Path) -> PaperResults | None:
         StoreError: if the file does not contain results.
     """
     try:
-        text = file.read_bytes()
+        text = read_bytes(file)
     except FileNotFoundError:
         return None
     except OSError as error:

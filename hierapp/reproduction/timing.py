@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from hierapp import paths
 from hierapp.errors import StoreError
 from hierapp.reproduction import results
 from hierapp.reproduction.presets import SizeName
 from hierapp.trees import LabelTree
-from hierapp.utils import files, private, processes
+from hierapp.utils import files, locks, private, processes
+from hierapp.utils.reading import read_bytes
 from hierapp.version import code_version
 
 BATCH = 128
@@ -91,26 +91,24 @@ def start(size: SizeName, data: str) -> None:
     Raises:
         StoreError: if its log cannot be written.
     """
-    if is_running():
-        return
     with _told():
-        child = processes.spawn(["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data], _log())
-        if child is not None and (who := processes.identity(child.pid, paths.home())) is not None:
-            files.replace(who.encode(), _mark())
+        private.make_folder(results.folder())
+        lock = locks.take(_lock(), locks.GLANCE_SECONDS)
+        if lock is not None:
+            with lock:  # the process inherits it
+                command = ["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data]
+                processes.spawn(command, _log(), files=[lock.descriptor])
 
 
 def is_running() -> bool:
     """Return whether a measurement started with `start` is still running."""
-    try:
-        return processes.alive(_mark().read_text(encoding="utf-8"), paths.home())
-    except (OSError, ValueError, IndexError):
-        return False
+    return locks.is_locked(_lock())
 
 
 def kept(size: SizeName, data: str) -> Timing | None:
     """Load the saved measurement; None if there is none or it is broken."""
     try:
-        return Timing.model_validate_json(_file(size, data).read_bytes())
+        return Timing.model_validate_json(read_bytes(_file(size, data)))
     except (OSError, ValidationError):
         return None
 
@@ -135,9 +133,9 @@ def _log() -> Path:
     return results.folder() / "appendix-a.log"
 
 
-def _mark() -> Path:
-    """Return the file that says which process is measuring."""
-    return results.folder() / "appendix-a.process"
+def _lock() -> Path:
+    """Return the file that the measuring process has locked."""
+    return results.folder() / "appendix-a.lock"
 
 
 @contextmanager

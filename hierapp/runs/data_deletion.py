@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hierapp import paths
 from hierapp.data import download, homes, registry as datasets
 from hierapp.data.dataset import Dataset
 from hierapp.data.imports import store as import_store
-from hierapp.errors import DatasetError
+from hierapp.errors import AccessError, DatasetError
 from hierapp.runs import Store
 from hierapp.runs.check import STORE, open_readonly
 from hierapp.runs.states import OPEN_STATES
@@ -75,20 +75,36 @@ def _open_run(home: Path, names: Collection[str]) -> str | None:
     return None
 
 
-def delete(name: str, store: Store, folder: Path | str | None = None) -> None:
+def delete(
+    name: str,
+    store: Store,
+    folder: Path | str | None = None,
+    may_delete: Callable[[Dataset], bool] = lambda dataset: True,
+) -> None:
     """Delete the files of a data set and, if it is the user's own, its default tree; the tree's versions remain.
 
+    Args:
+        name: the name of the data set.
+        store: a store whose runs may use it.
+        folder: the data folder; by default paths.data_folder().
+        may_delete: returns whether this data set may be deleted.
+
     Raises:
-        DatasetError: if it does not exist, an open run uses it, or its files cannot be removed.
+        DatasetError: if it does not exist, an open run uses it, its files cannot be removed, or another data set takes
+            its name meanwhile.
+        AccessError: if it may not be deleted.
     """
     root = (paths.data_folder() if folder is None else Path(folder)).absolute()
+    stamp = import_store.stamp(name, root)  # before its owner is read
     dataset = datasets.find(name, root)
+    if not may_delete(dataset):
+        raise AccessError(f"The data set {name!r} is not yours; ask its owner or an admin to delete it.")
     reason = obstacle(dataset, store, root)
     if reason:
         raise DatasetError(reason)
     try:
         if dataset.own:
-            _delete_own(dataset, root)
+            _delete_own(dataset, root, stamp)
         else:
             _delete_downloaded(dataset, root)
     except OSError as error:
@@ -97,11 +113,14 @@ def delete(name: str, store: Store, folder: Path | str | None = None) -> None:
         ) from None
 
 
-def _delete_own(dataset: Dataset, root: Path) -> None:
+def _delete_own(dataset: Dataset, root: Path, stamp: int) -> None:
     own = import_store.own_folder(root)
     # Rename first: an interrupted deletion must not leave a partial data set.
     gone = own / f".gone-{secrets.token_hex(8)}"
     (own / dataset.name).rename(gone)
+    if import_store.stamp(gone.name, root) != stamp:
+        gone.rename(own / dataset.name)
+        raise DatasetError(f"Another data set has just taken the name {dataset.name!r}; it was not deleted.")
     parts.remove(gone)
     tree = tree_library.own(dataset.default_tree)
     if tree is not None and tree.data == dataset.name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sqlite3
@@ -15,7 +14,8 @@ from pathlib import Path
 from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.runs import schema
 from hierapp.runs.schema import SCHEMA_VERSION
-from hierapp.utils import parts, private
+from hierapp.utils import files, private
+from hierapp.utils.disk import is_full
 
 WAIT_SECONDS = 30.0  # how long to wait for another writer
 NO_ROOM = 1 << 20  # bytes; with less free, SQLite may report a misleading error
@@ -175,21 +175,14 @@ class Database:
     def _keep_copy(self, db: sqlite3.Connection, version: int) -> None:
         copy = self.file.with_name(f"store.version-{version}.sqlite")
         if not copy.exists():
-            side = parts.beside(copy)
-            private.make_file(side)
-            try:
+            with files.replacing(copy) as side:
+                private.make_file(side)
                 db.execute("VACUUM INTO ?", (str(side),))
-                side.replace(copy)
-            finally:
-                side.unlink(missing_ok=True)
 
     def _is_full(self, error: Exception) -> bool:
-        if isinstance(error, OSError):
-            return error.errno in (errno.ENOSPC, errno.EDQUOT)
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
             return self.folder.exists() and shutil.disk_usage(self.folder).free < NO_ROOM
-        return code == sqlite3.SQLITE_FULL
+        return is_full(error)
 
 
 def _connect(file: str) -> sqlite3.Connection:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,7 @@ from hierapp.trees import LabelTree, formats as tree_formats
 Place = Literal["first", "earlier", "later", "last"]
 HIGHEST_PRIORITY = 100
 MOST_KEPT, LARGEST_KEPT = 4_000, 20_000  # runs that are kept in memory, and characters of their test metrics
+SHORT = 200  # characters; of longer texts only the hash is kept
 IN_ORDER = "priority DESC, place, id"
 
 
@@ -59,7 +61,8 @@ class Store:
     def __init__(self, folder: Path | None = None, pinned: bool = False) -> None:
         self.folder = (folder or paths.home()).absolute()
         self.database = Database(self.folder / "store.sqlite", pinned)
-        self._known: dict[int, tuple[tuple[object, ...], Run]] = {}
+        # By number, what a run was made from, and the run while it is in memory.
+        self._known: dict[int, tuple[tuple[object, ...], Callable[[], Run | None]]] = {}
 
     # Runs
 
@@ -301,17 +304,20 @@ class Store:
     def _run(self, row: sqlite3.Row, tree: str, similarity: str | None) -> Run:
         """Return the run of a row; the same object as before if nothing of the row has changed.
 
-        The pages of all visitors read all runs again and again, and most runs have ended.
+        The pages of all visitors read all runs again and again, and most runs have ended. Large runs stay only while
+        somebody uses them; but all who do have the same one, because each session holds the runs that it shows.
         """
-        number, values = int(row["id"]), tuple(row)
-        known = self._known.get(number)
-        if known is not None and known[0] == values and known[1].tree_text == tree:
-            return known[1]
+        number = int(row["id"])
+        texts = (tree, similarity, *row)
+        values = tuple(hash(each) if isinstance(each, str) and len(each) > SHORT else each for each in texts)
+        made_from, kept = self._known.get(number, (None, None))
+        if kept is not None and made_from == values and (known := kept()) is not None:
+            return known
         run = Run.of_row(row, tree, similarity, self.folder / "runs")
-        if similarity is None and len(row["test"] or "") <= LARGEST_KEPT:
-            if len(self._known) >= MOST_KEPT:
-                self._known.clear()
-            self._known[number] = values, run
+        if len(self._known) >= MOST_KEPT:
+            self._known.clear()
+        is_large = similarity is not None or len(row["test"] or "") > LARGEST_KEPT
+        self._known[number] = values, weakref.ref(run) if is_large else lambda: run
         return run
 
     def _move(self, run: Run, event: Event) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hierapp.runs import Run
+from hierapp.utils.reading import open_file
 
 WEIGHTS = "model.safetensors"
 HEAD = 8  # bytes that contain the length of a safetensors header
@@ -26,7 +27,7 @@ def conditions(run: Run) -> dict[str, Any]:
 def header(file: Path) -> tuple[dict[str, Any], int]:
     """Return the header of a safetensors file and its length in bytes; an empty header for other files."""
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             length = int.from_bytes(opened.read(HEAD), "little")
             found = json.loads(opened.read(length)) if length < MOST_WORDS else {}
     except (OSError, ValueError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sqlite3
 import time
 import zlib
@@ -24,6 +23,7 @@ from hierapp.runs.database import Database
 from hierapp.runs.records import Part
 from hierapp.runs.states import ENDS, State, move
 from hierapp.training.recorder import Confusion, EarlyEnd, RunWriter
+from hierapp.utils import files
 
 
 class SQLiteRunWriter(RunWriter):
@@ -120,20 +120,13 @@ class SQLiteRunWriter(RunWriter):
         self.is_asked_to_stop()  # raises before anything is written
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / Path(name).name
-        side = file.with_name(f"{file.name}.part")
-        try:
-            with side.open("wb") as written:
-                written.write(content)
-                written.flush()
-                os.fsync(written.fileno())
+        with files.staged(file) as side:
+            files.write_new(content, side)
             # Inside the transaction, so that no other attempt can start between the ownership check and the rename.
             with self._transaction():
                 if before is not None and file.exists():
                     file.replace(file.with_name(Path(before).name))
                 side.replace(file)
-        finally:
-            with suppress(OSError):
-                side.unlink(missing_ok=True)
 
     def checkpoints(self) -> dict[str, bytes]:
         """Return the checkpoints of the run by file name, for a worker on another machine."""

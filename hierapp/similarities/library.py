@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hierapp import paths
@@ -86,18 +86,25 @@ def keep(
     return kept
 
 
-def delete(name: str) -> None:
+def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: True) -> None:
     """Delete one of the user's own similarities; runs that used it have a copy.
+
+    Args:
+        name: the name of the similarity.
+        may_delete: returns whether a similarity of this owner may be deleted.
 
     Raises:
         ConfigError: if there is no such similarity, or it is a shipped one.
+        AccessError: if it may not be deleted.
         StoreError: if the folder cannot be written.
     """
     if own(name) is None:
+        _FILES.refuse_foreign(None, may_delete)
         raise ConfigError(
             f"There is no similarity {name!r} among your saved ones; only saved similarities can be deleted."
         )
     with _FILES.changing():
+        _FILES.refuse_foreign(own(name), may_delete)
         _FILES.own_file(name).unlink(missing_ok=True)
 
 

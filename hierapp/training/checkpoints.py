@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import zlib
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from hierapp.training.config import RunConfig
 from hierapp.training.evaluation import Best
+from hierapp.utils import files, parts
 
 FILE, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 VERSION = 2
@@ -114,8 +114,9 @@ def restore(
         names of broken files.
     """
     broken: list[str] = []
+    parts.remove_left(folder, own=True)  # by a worker that was killed while it wrote
     for name in (FILE, PREVIOUS):
-        if not (folder / name).exists():
+        if not (folder / name).is_file():
             continue
         try:
             about, tensors = _read(folder / name, config)
@@ -129,13 +130,13 @@ def restore(
 
 def _link(file: Path, to: Path) -> None:
     """Give a file a second name, replacing any file of that name."""
-    side = to.with_name(f"{to.name}.part")
-    side.unlink(missing_ok=True)
-    try:
-        side.hardlink_to(file)
-    except OSError:  # the file system does not support hard links
-        side = file
-    side.replace(to)
+    with files.staged(to) as side:
+        try:
+            side.hardlink_to(file)
+        except OSError:  # the file system does not support hard links
+            file.replace(to)
+        else:
+            side.replace(to)
 
 
 def _read(file: Path, config: RunConfig) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -214,17 +215,10 @@ def write(tensors: Mapping[str, Tensor], file: Path, about: Mapping[str, str]) -
     """
     # Not its parents: the folder of the store may have been moved away.
     file.parent.mkdir(exist_ok=True)
-    side = file.with_name(f"{file.name}.part")
     try:
-        save_file(storable(tensors), side, dict(about))
-        with side.open("rb") as written:
-            os.fsync(written.fileno())
-        side.replace(file)
+        with files.replacing(file) as side:
+            save_file(storable(tensors), side, dict(about))
     except SafetensorError as error:
-        side.unlink(missing_ok=True)
         # The library is written in Rust and reports a system error only in its text.
         number = re.search(r"os error (\d+)", str(error))
         raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
-    except BaseException:
-        side.unlink(missing_ok=True)
-        raise

@@ -86,7 +86,7 @@ def read(folder: Path) -> Outputs | None:
     from safetensors import SafetensorError, safe_open
 
     file = folder / FILE
-    if not file.exists():
+    if not file.is_file():  # a pipe would block
         return None
     try:
         with safe_open(file, framework="numpy") as opened:

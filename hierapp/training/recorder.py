@@ -6,7 +6,6 @@ on this machine and `execution.ray.writer` for a store elsewhere. This module do
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.errors import DiskFull, StaleAttemptError, StoreError
+from hierapp.utils.disk import is_full
 from hierapp.utils.own_log import say
 
 LOOK_SECONDS = 0.25  # between checks for a request to stop
@@ -173,7 +173,7 @@ class Recorder:
             try:
                 return write()
             except (DiskFull, OSError) as error:
-                if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if not is_full(error):
                     raise
                 if self._stale is not None:
                     raise self._stale from error

@@ -20,7 +20,8 @@ from hierapp import paths
 from hierapp.errors import StoreError, TreeError
 from hierapp.trees import edits as tree_edits
 from hierapp.trees.tree import LabelTree
-from hierapp.utils import files, private
+from hierapp.utils import files, locks, private
+from hierapp.utils.reading import open_file
 
 REBASED = "This draft was also changed elsewhere; your edit was made on its newest state."
 _UNSEEN = "This draft was also changed elsewhere, so nothing was {}; check its current state and try again."
@@ -175,14 +176,14 @@ class Draft:
         try:
             if not file.exists():  # removed meanwhile: what this session has is all that is left
                 self._write_all()
-            with files.locked(file):
+            with locks.holding(file):
                 yield self._follow_file()
         except OSError as error:
             raise _unwritable(file, error) from None
 
     def _follow_file(self) -> bool:
         """Follow the lines of the file that are new; return whether any changed the draft."""
-        with _file(self.id).open("rb") as opened:
+        with open_file(_file(self.id)) as opened:
             head, size = opened.readline() + opened.readline(), os.fstat(opened.fileno()).st_size
             if self._head and (self._head != head or self._read > size):
                 return self._follow_other_file()

@@ -14,6 +14,7 @@ from hierapp.trees import formats
 from hierapp.trees.tree import LabelTree
 from hierapp.utils import files, private
 from hierapp.utils.named_files import Entry, NamedFileStore
+from hierapp.utils.reading import read_bytes
 
 TreeEntry = Entry
 
@@ -143,17 +144,24 @@ def versions(name: str) -> list[TreeEntry]:
     return [entry for file in found if (entry := _entry(file, shipped=False)) is not None]
 
 
-def delete(name: str) -> None:
+def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: True) -> None:
     """Delete one of the user's own trees; it remains among the versions of its name and in the runs that used it.
+
+    Args:
+        name: the name of the tree.
+        may_delete: returns whether a tree of this owner may be deleted.
 
     Raises:
         TreeError: if there is no such tree, or it is a shipped one.
+        AccessError: if it may not be deleted.
         StoreError: if the folder cannot be written.
     """
     file = _FILES.own_file(name)
     if Path(name).name != name or not os.path.lexists(file):
+        _FILES.refuse_foreign(None, may_delete)
         raise TreeError(f"There is no tree {name!r} among your saved trees; only saved trees can be deleted.")
     with _FILES.changing(), suppress(FileNotFoundError):  # another process may have deleted it by now
+        _FILES.refuse_foreign(_entry(file, shipped=False), may_delete)
         _add_version(file, name)
         file.unlink()
 
@@ -180,7 +188,7 @@ def _add_version(file: Path, stem: str) -> None:
     folder = _versions_folder(stem)
     private.make_folder(folder)
     number = 1 + max((int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()), default=0)
-    files.place(file.read_bytes(), folder / f"{number:06d}.json")
+    files.place(read_bytes(file), folder / f"{number:06d}.json")
 
 
 def _holds(file: Path, tree: LabelTree) -> bool:
@@ -194,7 +202,7 @@ def _holds(file: Path, tree: LabelTree) -> bool:
 def _entry(path: Path, shipped: bool) -> TreeEntry | None:
     try:
         formats.load(path)
-        about = json.loads(path.read_text(encoding="utf-8-sig"))
+        about = json.loads(read_bytes(path).decode("utf-8-sig"))
     except (TreeError, OSError, ValueError):
         return None
     if not isinstance(about, dict):

@@ -1,11 +1,15 @@
-"""Free disk space and the limits below which it is too low; fast enough to check on every page."""
+"""Free disk space and the limits below which it is too low, fast enough to check on every page; and full disks."""
 
 from __future__ import annotations
 
+import errno
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from hierapp.errors import DiskFull
 
 Room = Literal["enough", "low", "full"]
 
@@ -41,6 +45,17 @@ def disk_of(folder: Path) -> Disk | None:
             return None
         return Disk(folder, usage.free, usage.total)
     return None
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that a disk is full, or a quota is used up.
+
+    >>> is_full(OSError(errno.ENOSPC, "No space left on device"))
+    True
+    """
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, DiskFull) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def in_words(count: int) -> str:

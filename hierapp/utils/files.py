@@ -5,8 +5,6 @@ A file is either placed, which never replaces another one, or replaced at once; 
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import sqlite3
 import stat
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from hierapp.errors import StoreError
 from hierapp.utils import parts, private
+from hierapp.utils.disk import is_full
 
 PUBLIC_FILE = 0o666  # less what the umask forbids
 
@@ -27,7 +26,8 @@ def place(content: bytes, file: Path, mode: int = private.FILE) -> None:
         FileExistsError: if there is a file of that name; it is not changed.
         OSError: if it cannot be written.
     """
-    with _written(content, file, mode) as side:
+    with staged(file) as side:
+        write_new(content, side, mode)
         place_part(side, file)
 
 
@@ -43,10 +43,50 @@ def replace(content: bytes, file: Path, mode: int = private.FILE) -> None:
     if file.exists() and not file.is_file():
         file.write_bytes(content)
         return
-    with _written(content, file, mode) as side:
+    with staged(file) as side:
+        write_new(content, side, mode)
         if file.exists():
             side.chmod(stat.S_IMODE(file.stat().st_mode))
         side.replace(file)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Context manager: `staged`, for a library that writes the content; at the end of the block that becomes the file.
+
+    Several processes and threads may do this at once: each writes a file of its own, and the last one remains.
+
+    Raises:
+        OSError: if it cannot be replaced; after any error an existing file is not changed.
+    """
+    with staged(file) as side:
+        yield side
+        with side.open("rb") as written:
+            os.fsync(written.fileno())
+        side.replace(file)
+
+
+@contextmanager
+def staged(file: Path) -> Iterator[Path]:
+    """Context manager: a path beside a file for its content until that is complete; what is left there is removed."""
+    side = parts.beside(file)
+    try:
+        yield side
+    finally:
+        with suppress(OSError):  # not instead of the error in the block
+            side.unlink(missing_ok=True)
+
+
+def write_new(content: bytes, file: Path, mode: int = private.FILE) -> None:
+    """Write a file that does not exist, safe against a loss of power; after an error a part of it may remain.
+
+    Raises:
+        OSError: if it exists or cannot be written.
+    """
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def place_part(side: Path, file: Path) -> None:
@@ -84,18 +124,6 @@ def set_aside(file: Path) -> Path:
             number += 1
     _over_reserved(file, aside)
     return aside
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Context manager: hold a lock between processes and threads. The file is created and stays; the system releases
-    the lock when its holder dies."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 # Files that users request
@@ -167,30 +195,10 @@ def as_store_error(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        full = _is_full(error)
+        full = is_full(error)
         why = "no space left on the disk" if full else getattr(error, "strerror", None) or error
         do = "make room" if full else "check that the folders can be read and written"
         raise StoreError(f"{what} ({why}); {do}.") from error
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-@contextmanager
-def _written(content: bytes, file: Path, mode: int) -> Iterator[Path]:
-    """Context manager: a temporary file beside `file` with the content, safe against a loss of power."""
-    side = parts.beside(file)
-    try:
-        with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        yield side
-    finally:
-        side.unlink(missing_ok=True)
 
 
 def _over_reserved(side: Path, file: Path) -> None:

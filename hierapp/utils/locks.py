@@ -20,7 +20,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hierapp.utils import processes
+from hierapp.utils import private, processes
+from hierapp.utils.reading import read_text
 
 GLANCE_SECONDS = 0.02  # for which `is_locked` may hold a lock
 BEAT_SECONDS = 2.0  # between heartbeats
@@ -100,6 +101,21 @@ def take(file: Path, patience: float = 0.0) -> Held | None:
     return held
 
 
+@contextmanager
+def holding(file: Path) -> Iterator[None]:
+    """Context manager: wait for a lock and hold it, for a moment: without a heartbeat. The file is created and stays.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def adopt(file: Path, descriptor: int) -> Held:
     """Return the lock that this process has inherited. Processes that it starts do not inherit it."""
     os.set_inheritable(descriptor, False)
@@ -143,7 +159,7 @@ def is_locked(file: Path) -> bool:
 def silent_for(file: Path) -> float | None:
     """Return the seconds since the last heartbeat of a lock's holder; None if the lock is free, or that is unknown."""
     try:
-        machine, beat = file.read_text(encoding="ascii").split()
+        machine, beat = read_text(file).split()
         seconds = time.monotonic() - float(beat)
     except (OSError, ValueError):
         return None

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hierapp.errors import StoreError
-from hierapp.utils import files, private
+from hierapp.errors import AccessError, StoreError
+from hierapp.utils import files, locks, private
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,14 @@ class NamedFileStore:
         with writing(self.own_folder(), self.what):
             return place(content, names, self.own_file, self.file_of, is_same)
 
+    def refuse_foreign(self, entry: Entry | None, may_change: Callable[[str | None], bool]) -> None:
+        """Raise an AccessError if a file may not be deleted; call it while `changing`, so that it stays the same file.
+
+        A file that is missing or cannot be read is nobody's.
+        """
+        if not may_change(None if entry is None else entry.owner):
+            raise AccessError(f"This {self.what} is not yours; ask its owner or an admin to delete it.")
+
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Context manager: only one process at a time replaces or deletes a file; placing new ones needs no lock.
@@ -93,7 +101,7 @@ class NamedFileStore:
         """
         folder = self.own_folder()
         # The lock is beside the folder, which contains nothing but the user's files.
-        with writing(folder, self.what), files.locked(folder.with_name(f".{folder.name}.lock")):
+        with writing(folder, self.what), locks.holding(folder.with_name(f".{folder.name}.lock")):
             yield
 
 

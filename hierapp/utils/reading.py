@@ -1,4 +1,4 @@
-"""Open files that users name. Pipes and devices are refused: reading one may never end."""
+"""Open files that users name or may have put into a home. Pipes and devices are refused: reading one may never end."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def open_file(path: Path) -> BinaryIO:
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     raise OSError(errno.EINVAL, "it is a pipe, a socket or a device", str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a regular file; the errors are those of `open_file`."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a regular file in UTF-8; raise the errors of `open_file`, or a UnicodeDecodeError."""
+    return read_bytes(path).decode()

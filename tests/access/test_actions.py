@@ -3,6 +3,7 @@
 import functools
 import re
 import threading
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -23,7 +24,7 @@ from hierapp.similarities.similarity import ordinal
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
-from hierapp.utils import processes
+from hierapp.utils import locks, processes
 from tests.data.imports.conftest import classes, pack
 
 TREE = tree_library.load("digits")
@@ -297,6 +298,24 @@ def test_a_similarity_is_its_keepers_and_an_admins(store):
     bob.keep_similarity(PLACES, "mine")
     ada.delete_similarity("mine")
     assert [entry for entry in similarity_library.entries() if not entry.shipped] == []
+
+
+@pytest.mark.parametrize(
+    ("library", "delete"), [(tree_library, "delete_tree"), (similarity_library, "delete_similarity")]
+)
+def test_what_another_keeps_under_a_name_just_before_it_is_deleted_stays(library, delete, store, monkeypatch):
+    kept = {tree_library: TREE, similarity_library: PLACES}[library]
+    library.keep(kept, "mine", owner=BOB.email)
+
+    @contextmanager
+    def after_another(file):
+        library.own("mine").path.unlink()
+        library.keep(kept, "mine", owner=EVE.email)
+        yield
+
+    monkeypatch.setattr(locks, "holding", after_another)
+    refused(getattr(Actions(store, BOB), delete), "mine")
+    assert library.own("mine").owner == EVE.email
 
 
 def test_a_tree_without_an_owner_is_an_admins(store):

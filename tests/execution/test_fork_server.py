@@ -218,3 +218,15 @@ def test_run_queued_to_an_idle_scheduler_is_trained(store):
     log = (store.folder / "launcher.log").read_text()
     os.kill(int(log.split("process ")[1].split()[0]), signal.SIGTERM)
     wait_for(lambda: not scheduler.is_at_work(store), "the scheduler's end")
+
+
+def test_a_fork_server_that_does_not_answer_is_killed_and_replaced(store, monkeypatch, tmp_path):
+    monkeypatch.setattr(fork_server, "ANSWER_SECONDS", 0.2)
+    fork_server.begin()
+    stopped = psutil.Process(forkserver._forkserver._forkserver_pid)
+    stopped.suspend()
+    with pytest.raises(TimeoutError):
+        fork_server.fork("1", 1, tmp_path / "log.txt", {})
+    wait_for(lambda: stopped.status() == psutil.STATUS_ZOMBIE, "the end of the fork server")
+    fork_server.begin()
+    assert forkserver._forkserver._forkserver_pid != stopped.pid

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from hierapp.reproduction import planning, results, state, timing
 from hierapp.reproduction.figures import FIGURES, find
 from hierapp.reproduction.presets import SIZES
 from hierapp.reproduction.shown import shown
+from hierapp.utils import processes
 from tests.reproduction import made_up
 from tests.store_states import working
 
@@ -123,6 +127,29 @@ def test_a_figure_knows_what_it_lacks(soft):
     assert not by_id["1011"].is_complete
     assert {each.group.name for each in by_id["1011"].lacking} == {"constant rate", "SGD", "SGD, rate 1e-2, momentum"}
     assert not by_id["appendix-a"].timed
+
+
+def test_of_two_that_start_a_timing_at_once_one_starts_it(store, monkeypatch):
+    at_once, started = threading.Barrier(2), []
+
+    def inherit(command, log, files):
+        started.append(os.dup(files[0]))  # as a process that holds the lock from its start
+
+    monkeypatch.setattr(processes, "spawn", inherit)
+
+    def start() -> None:
+        at_once.wait()
+        timing.start("quick", "digits")
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (held,) = started
+    assert timing.is_running()
+    os.close(held)
+    assert not timing.is_running()
 
 
 def test_the_times_are_measured_kept_and_judged(store):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import sqlite3
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -454,3 +456,26 @@ def test_the_runs_that_are_kept_in_memory_are_limited(tmp_path, monkeypatch):
     store.add([RunConfig.make(data="digits", tree="digits", loss="cross-entropy")] * 5, tree_library.load("digits"))
     assert [run.id for run in store.runs()] == ["1", "2", "3", "4", "5"]
     assert len(store._known) <= 2
+
+
+@pytest.mark.parametrize("metrics", [{"accuracy": 0.5}, {"class_accuracy": [0.123] * 10_000}], ids=["small", "large"])
+def test_all_who_look_at_a_run_have_the_same_one_until_it_changes(store, metrics):
+    (name,) = store.add(configs(), DIGITS)
+    with store.database.write() as db:
+        db.execute("UPDATE runs SET state = 'finished', test = ?", (json.dumps(metrics),))
+    first = store.run(name)
+    assert first.test == metrics
+    assert store.run(name) is first
+    with store.database.write() as db:
+        db.execute("UPDATE runs SET own_note = 'new'")
+    assert store.run(name).own_note == "new"
+    assert first.own_note == ""
+
+
+def test_a_large_run_that_nobody_uses_is_not_kept(store):
+    (name,) = store.add(configs(), DIGITS)
+    with store.database.write() as db:
+        db.execute("UPDATE runs SET state = 'finished', test = ?", (json.dumps({"class_accuracy": [0.1] * 10_000}),))
+    used = weakref.ref(store.run(name))
+    gc.collect()
+    assert used() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -244,3 +245,23 @@ def test_a_stopped_run_goes_on_on_cuda(tmp_path):
     report = trainer.train(wanted, DIGITS, notes, tmp_path)
     assert notes.began == [1 + 4 / BATCHES]
     assert report["accuracy"] > 0.3
+
+
+def test_several_that_write_one_tensor_file_at_once_each_succeed(tmp_path):
+    errors = []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(10):
+                checkpoints.write({"w": torch.full((1000,), float(number))}, tmp_path / "model.safetensors", {})
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(load_file(tmp_path / "model.safetensors")["w"].unique()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]

@@ -152,7 +152,7 @@ def test_a_draft_that_cannot_be_written_is_told_and_the_edit_not_done(draft, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "open", fail)
-    monkeypatch.setattr(drafts.files, "locked", fail)
+    monkeypatch.setattr(drafts.locks, "holding", fail)
     with pytest.raises(StoreError, match=r"The draft cannot be saved in .*\(No space left on device\)"):
         draft.do("rename", {"node": "cat", "name": "lynx"})
     assert draft.tree == TREE

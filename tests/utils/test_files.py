@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hierapp.errors import StoreError
-from hierapp.utils import files, parts, private
+from hierapp.utils import files, locks, parts, private
 
 
 @pytest.fixture(params=["links", "no links"], autouse=True)
@@ -128,7 +128,7 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     inside: list[int] = []
 
     def hold(number: int) -> None:
-        with files.locked(tmp_path / "lock"):
+        with locks.holding(tmp_path / "lock"):
             inside.append(number)
             assert inside == [number]
             inside.remove(number)

@@ -27,6 +27,7 @@ from hierapp.errors import DatasetError, HierappError, one_line
 from hierapp.trees import LabelTree, formats as tree_formats
 from hierapp.utils import parts, processes
 from hierapp.utils.disk import disk_of, in_words
+from hierapp.utils.reading import read_text
 
 PREFIX, SIDE_FILE = ".stage-", "import"
 REQUEST, UPLOAD, BUILT, PART = "request.json", "upload", "set", "part"
@@ -172,8 +173,8 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
     locked, record = download_lock.look(job, SIDE_FILE)
     if (job / BUILT).is_dir():
         try:
-            report = json.loads((job / BUILT / store.REPORT).read_text(encoding="utf-8"))
-            built = json.loads((job / BUILT / build.BUILD).read_text(encoding="utf-8"))
+            report = json.loads(read_text(job / BUILT / store.REPORT))
+            built = json.loads(read_text(job / BUILT / build.BUILD))
             tree = tree_formats.load(job / BUILT / store.TREE)
         except (OSError, ValueError):
             raise DatasetError("This import was already finished or discarded; start another import.") from None
@@ -235,7 +236,7 @@ def _waiting(own: Path, owner: str | None) -> int:
 
 def _request(job: Path) -> Request:
     try:
-        said = json.loads((job / REQUEST).read_text(encoding="utf-8"))
+        said = json.loads(read_text(job / REQUEST))
         return Request(**{**said, "options": Options(**said["options"])})
     except (OSError, ValueError, TypeError, KeyError):
         raise DatasetError("This import was already finished or discarded; start another import.") from None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,8 @@ from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_fix
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, short
 from hierapp.trees import library as tree_library
+from hierapp.utils import files as whole_files
+from hierapp.utils.reading import read_text
 
 FOLDER = "own"
 DESCRIPTION = "dataset.json"
@@ -132,16 +133,15 @@ def hash_files(folder: Path, part: Part) -> str:
     except (OSError, ValueError, EOFError):
         raise DatasetError(f"The {part} part of the data set in {folder} cannot be read; import it again.") from None
     with suppress(OSError):  # a read-only folder
-        side = folder / f"{HASHES}.{os.getpid()}.part"
-        side.write_text(json.dumps({**kept, part: {"hash": found, "files": state}}), encoding="utf-8")
-        side.replace(folder / HASHES)
+        said = json.dumps({**kept, part: {"hash": found, "files": state}})
+        whole_files.replace(said.encode(), folder / HASHES, whole_files.PUBLIC_FILE)
     return found
 
 
 def report_of(name: str, root: Path) -> Report | None:
     """Return the report of a data set's import; None if it cannot be read."""
     try:
-        return Report.from_dict(json.loads((own_folder(root) / name / REPORT).read_text(encoding="utf-8")))
+        return Report.from_dict(json.loads(read_text(own_folder(root) / name / REPORT)))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -161,7 +161,7 @@ def _read_files(folder: Path, part: Part) -> Arrays:
 
 def _kept_hashes(folder: Path) -> dict[str, Any]:
     try:
-        kept = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+        kept = json.loads(read_text(folder / HASHES))
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
@@ -187,7 +187,7 @@ def _read(file: Path, time: int, size: int) -> Dataset | None:
     """Create the entry from a description; it is read again when its time or size changes."""
     name = file.parent.name
     try:
-        said = Description(**json.loads(file.read_text(encoding="utf-8")))
+        said = Description(**json.loads(read_text(file)))
         height, width, channels = said.shape
         return Dataset(
             name=name,

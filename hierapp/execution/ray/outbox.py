@@ -5,7 +5,6 @@ Only one batch is in transit at a time, so that calls keep their order even if a
 
 from __future__ import annotations
 
-import errno
 import io
 import threading
 from collections import deque
@@ -14,7 +13,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from hierapp.errors import DiskFull, StaleAttemptError
+from hierapp.errors import StaleAttemptError
+from hierapp.utils.disk import is_full
 
 MOST = 1_000  # maximum number of waiting calls; further senders block
 BATCH = 200
@@ -139,7 +139,7 @@ class Outbox:
                 batch[-1].outcome.set_result(answer.value)
             return
         waiting = [item for item in self._items if item.outcome]
-        if _is_full(answer.error) and not self._closed:
+        if is_full(answer.error) and not self._closed:
             # Calls without a waiting sender stay in the queue; a waiting sender tries again.
             self._items = deque(item for item in self._items if not item.outcome)
             self._full = answer.error if self._items else None
@@ -163,7 +163,3 @@ class LogLines(io.TextIOBase):
         if newline:
             self._outbox.send_best_effort("log", whole + newline)
         return len(text)
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))

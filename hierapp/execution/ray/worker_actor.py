@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from hierapp.execution.ray.outbox import LogLines
 from hierapp.execution.ray.writer import RayRunWriter
 from hierapp.execution.worker import work
 from hierapp.runs import Run
-from hierapp.utils import parts, processes
+from hierapp.utils import locks, parts, processes
 from hierapp.utils.own_log import say
 
 FOLDERS = "hierapp-run-"
@@ -115,13 +114,12 @@ def _images(
 def own_folder() -> Iterator[Path]:
     """Context manager: a folder for the files of one worker. Folders of workers that were killed are removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
-        with suppress(OSError), (left / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            parts.remove(left)
+        with suppress(OSError), locks.take(left / "lock") or nullcontext() as lock:
+            if lock is not None:
+                parts.remove(left)
     # The folder is renamed only once it is locked: otherwise another worker would remove it as a leftover.
     folder = Path(tempfile.mkdtemp(prefix="hierapp-new-"))
-    with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locks.holding(folder / "lock"):
         folder = folder.rename(folder.with_name(folder.name.replace("hierapp-new-", FOLDERS)))
         try:
             yield folder
