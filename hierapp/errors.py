@@ -48,6 +48,22 @@ class DatasetError(HierappError):
     """A data set is unknown, missing, damaged, or could not be downloaded."""
 
 
+class PredictionsError(HierappError, ValueError):
+    """A file does not hold predictions over the classes of a tree."""
+
+
+class AmbiguousPredictionsError(PredictionsError):
+    """The values of a file can be read as probabilities, log-probabilities or logits.
+
+    Attributes:
+        kinds: the possible kinds; give one of them as `kind`.
+    """
+
+    def __init__(self, message: str, kinds: Sequence[str]) -> None:
+        super().__init__(message)
+        self.kinds = tuple(kinds)
+
+
 class StoreError(HierappError):
     """The store cannot be read or written, or does not contain the run."""
 

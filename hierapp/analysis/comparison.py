@@ -114,11 +114,14 @@ def key(group: Group) -> str:
 def comparable(groups: Sequence[Group]) -> list[Group]:
     """Return the newest of the groups that differ from that of the newest run only in loss and tree, in order.
 
-    If there are not at least two such groups, the newest of all groups are returned.
+    Imported predictions, whose training is unknown, are among them. If there are not at least two such groups, the
+    newest of all groups are returned.
     """
     if not groups:
         return []
-    alike = [group for group in groups if _recipe(group.run) == _recipe(max(groups, key=_newest).run)]
+    trained = [group for group in groups if not group.run.is_imported] or list(groups)
+    recipe = _recipe(max(trained, key=_newest).run)
+    alike = [group for group in groups if group.run.is_imported or _recipe(group.run) == recipe]
     some = alike if len(alike) > 1 else list(groups)
     newest = sorted(some, key=_newest)[-SHOWN:]
     return [group for group in groups if group in newest]

@@ -78,6 +78,8 @@ def values(found: Sequence[Group], metric: str) -> dict[str, dict[int, float]]:
 def remark(first: Group, second: Group) -> str | None:
     """Return one sentence if the losses of two groups are the same in theory, although they look different."""
     one, other = first.run, second.run
+    if one.is_imported or other.is_imported:
+        return None
     looks = (one.config.loss, one.config.options) == (other.config.loss, other.config.options)
     if one.config.data != other.config.data or one.content.differ(other.content) or (looks and one.tree == other.tree):
         return None

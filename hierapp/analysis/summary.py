@@ -38,10 +38,11 @@ def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "id": run.id,
             "state": run.state,
             "pid": run.pid if run.state == "running" else None,
-            "config": run.config.model_dump(),
+            "origin": run.origin,
+            "config": run.config_values,
             "content": run.content._asdict(),
             "epoch": run.epoch,
-            "epochs": run.config.epochs,
+            "epochs": run.config_values["epochs"],
             "progress": run.progress,
             "metrics": {name: _for_json(value) for name, value in run.last.items()},
             "test": run.test,
@@ -72,8 +73,11 @@ def _for_json(value: float) -> float | None:
 def loss_label(run: Run) -> str:
     """Return the loss with its options that differ from the default, such as "hierarchical, mass 0".
 
-    Options that this version of hierapp does not know are shown unchanged.
+    Options that this version of hierapp does not know are shown unchanged. Imported predictions have the name of their
+    model instead.
     """
+    if run.is_imported:
+        return f"{run.config.model} (imported)"
     from hierapp import losses
 
     entry = losses.LOSSES.get(run.config.loss)
@@ -88,6 +92,8 @@ def loss_label(run: Run) -> str:
 
 def recipe(run: Run) -> str:
     """Return other differences from the defaults, such as "sgd, crop 4"; tables have a separate column for epochs."""
+    if run.is_imported:
+        return ""
     changed = [field for field in changed_fields(run.config) if field.name != "epochs"]
     return ", ".join(field.words(getattr(run.config, field.name)) for field in changed)
 
@@ -159,14 +165,17 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
         }
         for run in runs
     }
+    for run in runs:
+        if run.is_imported:  # the label of the loss is the model's name
+            parts[run.id] |= dict.fromkeys(["model", *(field.name for field in FIELDS)], "")
     varied = [
         key
         for key in ("data", "tree", "model", *(field.name for field in FIELDS), "seed")
-        if key not in but and len({part[key] for part in parts.values()}) > 1
+        if key not in but and len({part[key] for part in parts.values()} - {""}) > 1
     ]
     usual = {field.name: field.words(field.default) for field in FIELDS if field.name not in fields_of("training")}
     named = {
-        run: " · ".join([part["loss"], *(part[key] for key in varied if part[key] != usual.get(key))])
+        run: " · ".join([part["loss"], *(part[key] for key in varied if part[key] not in ("", usual.get(key)))])
         for run, part in parts.items()
     }
     counted = list(named.values())
@@ -185,10 +194,10 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
                 "data": data[run.id],
                 "tree": trees[run.id],
                 "loss": said[run.id],
-                "model": run.config.model,
+                "model": "" if run.is_imported else run.config.model,
                 "seed": run.config.seed,
                 "state": run.state,
-                "epochs": f"{run.epoch} of {run.config.epochs}",
+                "epochs": "" if run.is_imported else f"{run.epoch} of {run.config.epochs}",
                 "configuration": recipe(run),
                 "val accuracy": run.last.get("val_accuracy"),
                 **metrics,

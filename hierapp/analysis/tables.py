@@ -19,7 +19,8 @@ def load_runs(home: Path | str | None = None) -> pd.DataFrame:
     Returns:
         A table with id, state, every field of the configuration and every metric of the test part, named like the
         fields and metrics. A metric with the name of a field has the prefix `test_`, as in `test_loss`. Values that a
-        run does not have are missing.
+        run does not have are missing, as the fields of training of imported predictions. Runs in the trash are left
+        out.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -33,7 +34,7 @@ def load_runs(home: Path | str | None = None) -> pd.DataFrame:
         {
             "id": run.id,
             "state": run.state,
-            **run.config.model_dump(),
+            **run.config_values,
             **{f"test_{name}" if name in fields else name: value for name, value in (run.test or {}).items()},
         }
         for run in Store(None if home is None else Path(home)).runs()

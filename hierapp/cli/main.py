@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "trash": "list the runs in the trash, or empty it",
     },
     "notes": {"note": "write or print the note of a run"},
+    "predictions": {"predictions": "import predictions of models that were trained elsewhere"},
     "compare": {"compare": "compare groups over the seeds of their runs"},
     "export": {
         "export": "write a bundle of runs: metrics, weights, a script to reproduce them",

@@ -63,5 +63,10 @@ def with_classes(part_hash: str, class_names: Iterable[str]) -> str:
     return _digest([part_hash, *class_names])
 
 
+def of_labels(labels: Iterable[str]) -> str:
+    """Return the hash of a part of which only the true class of each example is known, by name."""
+    return _digest(labels)
+
+
 def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:DIGITS]

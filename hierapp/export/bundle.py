@@ -18,6 +18,7 @@ from hierapp.analysis import summary
 from hierapp.errors import ConfigError
 from hierapp.export import readme, reproduce_script, run_files, spreadsheet
 from hierapp.runs import Run, Store
+from hierapp.runs.predictions import items_of
 from hierapp.runs.weights_header import WEIGHTS
 from hierapp.training import predictions
 from hierapp.utils.files import as_store_error, commit, staging_dir
@@ -123,7 +124,7 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, options: ExportOption
     put(out, f"{place}/metrics.parquet", run_files.metrics_parquet(store, run))
     outputs = predictions.read(run.folder) if options.predictions and run.state == "finished" else None
     if outputs is not None:
-        _text(out, f"{place}/predictions.csv", run_files.predictions(outputs))
+        _text(out, f"{place}/predictions.csv", run_files.predictions(outputs, items_of(run.folder)))
         _copy(out, f"{place}/{predictions.FILE}", run.folder / predictions.FILE)
     model = run.folder / WEIGHTS
     if options.weights and run.state == "finished" and model.is_file():

@@ -230,7 +230,7 @@ def _configuration(page: Page, runs: Sequence[Run]) -> None:
     page.heading("Configuration")
     rows = []
     for run in runs:
-        config = run.config.model_dump()
+        config = {name: value for name, value in run.config_values.items() if value is not None}
         options = [f"{name} {value}" for name, value in config.pop("options").items()]
         rows.append({**config, "options of the loss": ", ".join(options)})
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -41,9 +41,11 @@ def main(arguments: Sequence[str] | None = None, bundle: Path = HERE) -> int:
     if unknown:
         return _not_tried(f"There is no run {sorted(unknown)[0]!r} in this bundle.")
     chosen = [folder for folder in folders if not options.run or folder.name in options.run]
-    finished = [folder for folder in chosen if (folder / "test.json").is_file()]
+    finished = [folder for folder in chosen if (folder / "test.json").is_file() and not _is_imported(folder)]
     for folder in chosen:
-        if folder not in finished:
+        if _is_imported(folder):
+            print(f"run {folder.name} is predictions that were made elsewhere; there is nothing to train")
+        elif folder not in finished:
             print(f"run {folder.name} did not finish; there is nothing to compare")
     if not finished:
         return _not_tried("No run is finished; there is nothing to reproduce.")
@@ -157,6 +159,13 @@ def _same_weights(before: Path, now: Path) -> bool | None:
 
 def _read(file: Path) -> dict[str, Any]:
     return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _is_imported(folder: Path) -> bool:
+    try:
+        return _read(folder / "run.json").get("origin") == "imported"
+    except (OSError, ValueError):
+        return False  # reported when it is reproduced
 
 
 def _not_tried(why: str) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hierapp import paths
 from hierapp.export import spreadsheet
 from hierapp.runs import Run, Store
+from hierapp.runs.predictions import Items
 from hierapp.runs.weights_header import HEAD, conditions, header
 from hierapp.similarities import Similarity, formats as similarity_formats
 from hierapp.training.predictions import Outputs
@@ -48,7 +49,7 @@ def texts(store: Store, run: Run) -> dict[str, str]:
     run = nameless(run)
     found = {
         "run.json": _json(_facts(run)),
-        "config.json": _json(run.config.model_dump()),
+        "config.json": _json(run.config_values),
         "tree.json": tree_formats.render(run.tree, "json"),
         "metrics.csv": metrics(store, run).to_csv(index=False, lineterminator="\n"),
     }
@@ -85,17 +86,18 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
     return _csv(rows)
 
 
-def predictions(outputs: Outputs) -> str:
+def predictions(outputs: Outputs, items: Items | None = None) -> str:
     """Return the predictions as CSV for spreadsheets, one row per test image.
 
     The columns are its index in the data set's test part, the true class, the most likely class, and the probability of
-    both.
+    both; of imported predictions also the text or the image's path, without folders if it is absolute.
     """
     likeliest = outputs.probabilities.argmax(1)
     places = np.arange(len(outputs.target))
     # Five digits restore a float16 exactly.
     true, best = (outputs.probabilities[places, classes].tolist() for classes in (outputs.target, likeliest))
     classes = outputs.classes
+    texts = {} if items is None else {items.kind.removesuffix("s"): [_relative(text, items) for text in items.texts]}
     return spreadsheet.to_csv(
         pd.DataFrame(
             {
@@ -104,9 +106,15 @@ def predictions(outputs: Outputs) -> str:
                 "predicted": [classes[found] for found in likeliest.tolist()],
                 "probability_of_true": [float(f"{p:.5g}") for p in true],
                 "probability_of_predicted": [float(f"{p:.5g}") for p in best],
+                **texts,
             }
         )
     )
+
+
+def _relative(text: str, items: Items) -> str:
+    is_absolute = items.kind == "paths" and (text.startswith("/") or PureWindowsPath(text).is_absolute())
+    return PureWindowsPath(text).name if is_absolute else text
 
 
 def nameless_head(file: Path, run: Run) -> tuple[bytes, int]:
@@ -124,6 +132,7 @@ def _facts(run: Run) -> dict[str, Any]:
     times = {name: getattr(run, name) for name in ("created", "started", "ended")}
     return {
         "run": run.id,
+        "origin": run.origin,
         "state": run.state,
         "epochs_done": run.epoch,
         **{name: None if at is None else datetime.fromtimestamp(at, UTC).isoformat() for name, at in times.items()},

@@ -114,7 +114,7 @@ def _events(run: Run, points: Points, within: set[str]) -> bytes:
 
     add(file_version="brain.Event:2")
     add(summary=_session_start(run))
-    add(summary=text_pb("config", _letter_by_letter(json.dumps(run.config.model_dump(), indent=2))))
+    add(summary=text_pb("config", _letter_by_letter(json.dumps(run.config_values, indent=2))))
     if run.own_note:
         add(summary=text_pb("note", _letter_by_letter(run.own_note)))
     for tag, step, value in _scalars(run, points, within):
@@ -141,7 +141,7 @@ def _session_start(run: Run) -> Any:
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-    config = run.config.model_dump()
+    config = run.config_values
     options = {f"option {name}": value for name, value in config.pop("options").items()}
     known = {
         name: value if isinstance(value, bool | int | float | str) else json.dumps(value)

@@ -19,6 +19,7 @@ from hierapp.errors import HierappError, StoreError, one_line
 from hierapp.lab import trees
 from hierapp.lab.example import Example
 from hierapp.runs import Run, Store
+from hierapp.runs.predictions import items_of
 from hierapp.training import predictions
 from hierapp.training.predictions import Outputs
 
@@ -146,6 +147,8 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
         StoreError: if it is no longer the one on which the run was tested.
     """
     found = outputs_of(run)
+    if run.is_imported and (kept := _pictures_of_run(run, images)) is not None:
+        return kept
     folder = paths.data_folder()
     now = datasets.content_hashes(run.config.data, folder)
     pixels, labels = _test_part(run.config.data, folder, now)
@@ -156,6 +159,16 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
             f"The data set {run.config.data!r} has changed since run {run.id} was tested; its images are not shown."
         )
     return [pixels[place] for place in np.asarray(images, np.int64).tolist()]
+
+
+def _pictures_of_run(run: Run, images: ArrayLike) -> list[Pixels] | None:
+    """Return the images that were stored with imported predictions; None if they are those of a data set."""
+    items = items_of(run.folder)
+    if items is not None and items.has_pictures:
+        return [items.picture(place) for place in np.asarray(images, np.int64).tolist()]
+    if run.config.data not in datasets.catalogue():
+        raise StoreError(f"Run {run.id} was imported, and there are no images of its rows on this machine.")
+    return None
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ __all__ = [
     "curves",
     "data_deletion",
     "notes",
+    "predictions",
     "records",
     "same_data",
     "selectors",

@@ -21,7 +21,7 @@ from hierapp import paths
 from hierapp.errors import StoreError, one_line
 from hierapp.runs.check import RUNS, STORE, damaged, faults, open_readonly
 from hierapp.runs.database import Database
-from hierapp.runs.schema import SCHEMA_VERSION
+from hierapp.runs.schema import ORIGIN_SINCE, SCHEMA_VERSION
 from hierapp.runs.states import move
 from hierapp.utils import archives, parts, private
 from hierapp.utils.archive_readers import Refused
@@ -59,7 +59,7 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
         raise StoreError(f"There is nothing to back up in {home}; set HIERAPP_HOME to a folder with a store.")
     with as_store_error(f"The backup cannot be written to {file.parent}"), staging_dir(file) as folder:
         store, side = folder / STORE, folder / "backup.zip"
-        runs = _copy_store(home / STORE, store)
+        runs, imported = _copy_store(home / STORE, store)
         about = {"format": FORMAT, "schema": SCHEMA_VERSION, "created": time.time(), "weights": weights, "names": names}
         with side.open("xb") as raw:
             with zipfile.ZipFile(raw, "w") as out:
@@ -67,7 +67,8 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
                 _add(out, store, STORE)
                 for name in (*(name for name in names if name != RUNS), *(f"{RUNS}/{run}" for run in runs)):
                     if (home / name).is_dir():
-                        _add_folder(out, home, name, weights)
+                        # Imported predictions have no weights, and their outputs cannot be computed again.
+                        _add_folder(out, home, name, weights or name.removeprefix(f"{RUNS}/") in imported)
                     else:
                         _add(out, home / name, name)
             raw.flush()
@@ -144,11 +145,11 @@ def _included(home: Path) -> list[str]:
     ]
 
 
-def _copy_store(store: Path, copy: Path) -> list[str]:
-    """Copy a snapshot of the store; return the ids of its runs."""
+def _copy_store(store: Path, copy: Path) -> tuple[list[str], set[str]]:
+    """Copy a snapshot of the store; return the ids of its runs, and of those that are imported predictions."""
     if not store.exists():
         with Database(copy).write():  # creates an empty store
-            return []
+            return [], set()
     with closing(open_readonly(store)) as live, closing(sqlite3.connect(copy)) as db:
         try:
             live.backup(db)
@@ -159,7 +160,12 @@ def _copy_store(store: Path, copy: Path) -> list[str]:
             found = damaged([str(error)])
         if found:
             raise StoreError(f"No backup was made: {found[0]}")
-        return [str(row[0]) for row in db.execute("SELECT id FROM runs ORDER BY id")]
+        older = db.execute("PRAGMA user_version").fetchone()[0] < ORIGIN_SINCE
+        imported = "" if older else "SELECT id FROM runs WHERE origin = 'imported'"
+        return (
+            [str(row[0]) for row in db.execute("SELECT id FROM runs ORDER BY id")],
+            {str(row[0]) for row in db.execute(imported)} if imported else set(),
+        )
 
 
 def _add_folder(out: zipfile.ZipFile, home: Path, name: str, weights: bool) -> None:

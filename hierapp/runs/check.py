@@ -11,7 +11,8 @@ from pathlib import Path
 from hierapp import paths
 from hierapp.errors import StoreError, one_line
 from hierapp.runs.database import WAIT_SECONDS
-from hierapp.runs.schema import SCHEMA_VERSION
+from hierapp.runs.schema import ORIGIN_SINCE, SCHEMA_VERSION
+from hierapp.training.predictions import FILE as OUTPUTS
 
 STORE = "store.sqlite"
 RUNS = "runs"
@@ -50,6 +51,7 @@ def check(home: Path | None = None) -> Report:
                 problems += faults(db)
                 runs = {str(run): epoch for run, epoch in db.execute("SELECT id, epoch FROM runs ORDER BY id")}
                 problems += _strays(db)
+                problems += _without_outputs(db, home)
         except sqlite3.Error as error:
             if not problems:
                 problems.append(f"The store cannot be read ({error}); try again.")
@@ -110,6 +112,15 @@ def _strays(db: sqlite3.Connection) -> Iterator[str]:
         ]
         if lacking:
             yield f"Runs whose {column} is missing: {', '.join(lacking[:10])}{' and more' * (len(lacking) > 10)}."
+
+
+def _without_outputs(db: sqlite3.Connection, home: Path) -> Iterator[str]:
+    """Report imported predictions whose outputs are missing: they have nothing else."""
+    if db.execute("PRAGMA user_version").fetchone()[0] < ORIGIN_SINCE:
+        return
+    for (run,) in db.execute("SELECT id FROM runs WHERE origin = 'imported' ORDER BY id"):
+        if not (home / RUNS / str(run) / OUTPUTS).is_file():
+            yield f"Run {run}, imported predictions, has no outputs."
 
 
 def _unmatched(home: Path, runs: dict[str, int], folders: list[Path]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 SCHEMA_VERSION = 8
+ORIGIN_SINCE = 8  # the version that added the column `origin`
 
 _TREES = "CREATE TABLE trees (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 

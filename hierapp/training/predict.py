@@ -38,6 +38,7 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
     """
     import torch
 
+    _require(folder / FILE)
     if images.dtype != np.uint8 or images.ndim != 4:
         raise ConfigError(
             f"Expected images as uint8 [n, H, W, C] but got {images.dtype} {list(images.shape)}; convert them."
@@ -58,6 +59,14 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
     return values
 
 
+def _require(file: Path) -> None:
+    if not file.exists():
+        raise StoreError(
+            f"There are no weights in {file.parent}; only finished runs that were trained here have weights: train the"
+            " run again."
+        )
+
+
 def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> nn.Module:
     """Return the network with its weights, in evaluation mode."""
     import torch
@@ -67,10 +76,6 @@ def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> 
 
     from hierapp.training.batches import Normalizer
 
-    if not file.exists():
-        raise StoreError(
-            f"There are no weights in {file.parent}; only finished runs have weights: train the run again."
-        )
     try:
         stored = load_file(file)
     except (OSError, SafetensorError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import tokenize
 import warnings
 from functools import lru_cache
 from importlib.util import find_spec
@@ -150,6 +151,6 @@ def _holds_objects(file: Path) -> bool:
             version = np.lib.format.read_magic(opened)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             _, _, dtype = read(opened)
-        except ValueError:
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError):
             return False
     return bool(dtype.hasobject)

@@ -30,7 +30,7 @@ DIGITS = tree_library.load("digits")
 KEYS = {
     *("id", "state", "pid", "config", "epoch", "epochs", "progress", "metrics", "test", "folder", "error"),
     *("device", "version", "content", "created", "started", "ended"),
-    *("note", "own_note", "tags", "owner", "priority", "held", "attempt"),
+    *("note", "own_note", "tags", "owner", "priority", "held", "attempt", "origin"),
 }
 PATIENCE = 600.0
 
