@@ -27,6 +27,7 @@ from hierapp.runs.predictions.raw import Kind, Source
 from hierapp.runs.predictions.read import read, read_list
 from hierapp.runs.run import Run
 from hierapp.runs.store import Store
+from hierapp.runs.writer import add_confusion
 from hierapp.training import RunConfig, predictions as outputs_file
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree, formats as tree_formats
@@ -260,7 +261,7 @@ def _insert(
     ).lastrowid
     if run is None:
         raise StoreError("The run could not be added to the store; try again.")
-    records.add_confusion(db, run, "test", 0, each.confusion)
+    add_confusion(db, run, "test", 0, each.confusion)
     return run
 
 
