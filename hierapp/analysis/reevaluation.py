@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp import metrics
-from hierapp.decoding import explain
+from hierapp.decoding import decoders
+from hierapp.metrics.operating import OperatingCurve, operating_curve
 from hierapp.metrics.probabilities import node_report
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
 BINS = 15
-# Number of values processed at once: nodes * rows stay within about 100 MB.
-NUMBERS_AT_ONCE = 4_000_000
+# Points of a curve in a plot.
+POINTS = 201
 
 
 class TreeProbabilities(NamedTuple):
@@ -39,23 +40,6 @@ class Reliability:
     error: float
 
 
-@dataclass(frozen=True)
-class Operating:
-    """The threshold decoder at several thresholds.
-
-    Attributes:
-        thresholds: [T].
-        correct: share of the images whose predicted node is the true leaf or one of its ancestors.
-        depth: mean depth of the predicted nodes, 1 at the root.
-        leaves: share of the predictions that are leaves.
-    """
-
-    thresholds: Floats
-    correct: Floats
-    depth: Floats
-    leaves: Floats
-
-
 def on_tree(outputs: Outputs, tree: LabelTree) -> TreeProbabilities:
     """Return the outputs in the order of a tree's leaves; classes are matched by name.
 
@@ -69,34 +53,28 @@ def on_tree(outputs: Outputs, tree: LabelTree) -> TreeProbabilities:
     return TreeProbabilities(p, at[outputs.target])
 
 
-def predictions(
-    given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5
-) -> NDArray[np.int64]:
-    """Apply a decoder and return positions in `tree.nodes` [n]; "min-risk" uses "lca-depth".
+def predictions(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", **options: Any) -> NDArray[np.int64]:
+    """Apply a decoder and return positions in `tree.nodes` [n].
 
     Raises:
-        ConfigError: if the decoder is unknown or the threshold is not from 0 to 1.
+        ConfigError: if the decoder or an option is unknown, or a value is out of bounds.
     """
-    step = _rows_at_once(tree)
-    parts = [
-        explain.decode(given.p[start : start + step], tree, rule, threshold)
-        for start in range(0, max(len(given.target), 1), step)
-    ]
-    return np.concatenate(parts)
+    nodes: NDArray[np.int64] = decoders.decode_probabilities(given.p, tree, rule, **options)
+    return nodes
 
 
-def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", threshold: float = 0.5) -> dict[str, Any]:
+def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", **options: Any) -> dict[str, Any]:
     """Compute all metrics of the outputs under a tree and a decoder.
 
-    These are `metrics.report` if the predictions are leaves, and `node_report` for the threshold decoder.
+    These are `metrics.report` if all predictions of the decoder are leaves, and `node_report` otherwise.
 
     Raises:
         TreeError: if the leaves of the tree are not the classes.
         ConfigError: as `predictions`.
     """
     given = on_tree(outputs, tree)
-    nodes = predictions(given, tree, rule, threshold)
-    if rule == "threshold":
+    nodes = predictions(given, tree, rule, **options)
+    if not decoders.find(rule).leaves_only:
         return node_report(nodes, given.target, tree)
     leaves = np.searchsorted(tree.leaf_nodes, nodes)
     counts = metrics.confusion_matrix(given.target, leaves, len(tree.leaves))
@@ -118,35 +96,28 @@ def reliability(outputs: Outputs, bins: int = BINS) -> Reliability:
     return Reliability(count, mean, hits, error)
 
 
-def operating(outputs: Outputs, tree: LabelTree, thresholds: Sequence[float]) -> Operating:
-    """Compute how often the threshold decoder is correct, and how deep its predictions are, at each threshold.
-
-    The predictions range from only leaves at 0 to only the root at 1.
+def operating(outputs: Outputs, tree: LabelTree) -> OperatingCurve:
+    """Compute the exact operating curve of the outputs under a tree; see `hierapp.metrics.operating_curve`.
 
     Raises:
         TreeError: if the leaves of the tree are not the classes.
     """
     given = on_tree(outputs, tree)
-    sums = np.zeros((3, len(thresholds)))
-    start, stop = tree.leaf_ranges.T
-    for first in range(0, len(given.target), step := _rows_at_once(tree)):
-        rows = slice(first, first + step)
-        deepest, target = explain.deepest(given.p[rows], tree), given.target[rows]
-        for column, threshold in enumerate(thresholds):
-            node = explain.at_threshold(deepest, threshold)
-            right = (start[node] <= target) & (target < stop[node])
-            sums[:, column] += right.sum(), tree.depth[node].sum(), (tree.height[node] == 0).sum()
-    correct, depths, leaves = sums / max(len(given.target), 1)
-    return Operating(np.asarray(thresholds, np.float64), correct, depths, leaves)
+    with np.errstate(divide="ignore"):
+        return operating_curve(np.log(given.p), given.target, tree)
 
 
-def mean_operating(curves: Sequence[Operating]) -> Operating:
-    """Return the mean of curves over the same thresholds."""
-    correct, depth, leaves = (
-        np.mean([getattr(curve, name) for curve in curves], axis=0) for name in ("correct", "depth", "leaves")
+def mean_operating(curves: Sequence[OperatingCurve], points: int = POINTS) -> OperatingCurve:
+    """Return the mean of curves at common thresholds: evenly spaced among those where predictions change.
+
+    Args:
+        curves: at least one curve.
+        points: the number of thresholds, fewer if there are not as many.
+    """
+    pooled = np.unique(np.concatenate([curve.thresholds for curve in curves]))
+    thresholds = pooled[np.unique(np.linspace(0, len(pooled) - 1, points).round().astype(np.int64))]
+    found = [curve.at_thresholds(thresholds) for curve in curves]
+    return OperatingCurve(
+        thresholds,
+        *(np.mean([getattr(each, name) for each in found], axis=0) for name in OperatingCurve.VALUES),
     )
-    return Operating(curves[0].thresholds, correct, depth, leaves)
-
-
-def _rows_at_once(tree: LabelTree) -> int:
-    return max(1, NUMBERS_AT_ONCE // len(tree.nodes))

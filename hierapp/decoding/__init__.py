@@ -1,12 +1,10 @@
-"""Decoders from class probabilities to predicted nodes: `decoders` uses torch, `explain` shows the steps in numpy."""
+"""From class probabilities to predicted nodes and sets of nodes; a decoder is one file of the folder `rules`.
 
-from typing import TYPE_CHECKING
+Nothing here imports torch: tensors are recognized when they are given, and pages decode numpy arrays.
+"""
 
-if TYPE_CHECKING:
-    from hierapp.decoding.decoders import decode
-else:
-    from hierapp.utils.lazy import names_on_first_use
+from hierapp.decoding.climbing import climb_threshold
+from hierapp.decoding.decoders import DECODERS, decode, decode_set
+from hierapp.decoding.spec import DecoderSpec
 
-    __getattr__ = names_on_first_use(__name__, {"decoders": ["decode"]})
-
-__all__ = ["decode", "explain"]
+__all__ = ["DECODERS", "DecoderSpec", "climb_threshold", "decode", "decode_set"]

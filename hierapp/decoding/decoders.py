@@ -1,120 +1,144 @@
-"""Decoders by name: they convert leaf probabilities to predicted nodes.
-
-All use z, the probability of each node, which is a sum over a range of leaves: O(B * N), without an [L, L] matrix.
-"""
+"""The decoders by name: from leaf probabilities to predicted nodes, on tensors of any device and on numpy arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, NamedTuple
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from hierapp.decoding.checks import check_log_probs
+from hierapp.decoding import arrays, rules
+from hierapp.decoding.checks import check_probs
+from hierapp.decoding.inputs import PART, chunks, flat_rows
+from hierapp.decoding.risks import node_risks
+from hierapp.decoding.spec import DecoderSpec
+from hierapp.decoding.tables import Rows
 from hierapp.errors import ConfigError
 from hierapp.trees import DistanceKind, LabelTree
-from hierapp.trees.distances import checked_kind
-
-# Log-probabilities in single precision have an error of about 1e-7: values this close to a threshold count as equal.
-ROUNDING = 1e-6
 
 
-def leaf(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
-    """Predict the most probable leaf: argmax of z over the leaves, as node indices [B]."""
-    check_log_probs(leaf_log_probs)
-    return _leaf_nodes(tree, leaf_log_probs.argmax(dim=1))
+def _found() -> dict[str, DecoderSpec]:
+    modules = [import_module(f"{rules.__name__}.{each.name}") for each in iter_modules(rules.__path__)]
+    specs = sorted((module.DECODER for module in modules), key=lambda spec: (spec.order, spec.name))
+    return {spec.name: spec for spec in specs}
 
 
-def top_down(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
-    """Predict a leaf by moving from the root to the most probable child at each step, as node indices [B]."""
-    z = node_probabilities(leaf_log_probs, tree)[:, 1:]
-    tables = _tables(tree, z.device)
-    group, place = tables.group, tables.place
-    best = z.new_zeros(len(z), len(tree.internal_nodes)).scatter_reduce(1, group.expand_as(z), z, "amax")
-    # Among equally probable children, choose the first.
-    columns = torch.arange(z.shape[1], device=z.device).expand_as(z)
-    # Sums of the same numbers in a different order differ in the last digits; this counts as equal.
-    columns = columns.where(z >= (1 - 1e-9) * best.gather(1, group.expand_as(z)), z.shape[1])
-    chosen = torch.full_like(best, z.shape[1], dtype=torch.int64)
-    chosen = chosen.scatter_reduce(1, group.expand_as(z), columns, "amin") + 1
-    node = chosen.new_zeros(len(z), 1)
-    for _ in range(int(tree.depth.max()) - 1):
-        below = place[node]
-        # A leaf has no position among the internal nodes and is final.
-        node = torch.where(below < 0, node, chosen.gather(1, below.clamp(min=0)))
-    return node[:, 0]
+# Every decoder of the folder `rules`.
+DECODERS: dict[str, DecoderSpec] = _found()
 
 
-def min_risk(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind = "lca-depth") -> Tensor:
-    """Predict the leaf of minimum expected distance, argmin over leaves of sum_c P(c) d(c, .), as node indices [B].
-
-    Source: conditional risk minimization, Karthik et al. 2021. Among leaves of equal risk, choose the most probable.
-    """
-    risks = leaf_risks(leaf_log_probs, tree, distance)
-    least = risks.amin(dim=1, keepdim=True)
-    tied = risks <= least + ROUNDING * (1 + least.abs())
-    return _leaf_nodes(tree, leaf_log_probs.where(tied, -torch.inf).argmax(dim=1))
-
-
-def leaf_risks(leaf_log_probs: Tensor, tree: LabelTree, distance: DistanceKind = "lca-depth") -> Tensor:
-    """Compute the expected distance of each leaf, sum_c P(c) d(c, leaf), [B, L], in one pass down the tree.
-
-    With s(v) the sum of z over path(v) without the root:
-
-    - "edges": the expected depth, plus one step for each edge to the leaf, minus 2 s(leaf)
-    - "lca-depth": the expectation of max(depth of the truth, depth of the leaf) - 1, minus s(leaf)
-    - "lca-height": the sum over the edges down to the leaf of (height of the parent - height of the child) * (1 -
-      z(child)); that is risk(child) = risk(parent) + height(parent) * (z(parent) - z(child)), summed by parts
-
-    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> risks = leaf_risks(torch.tensor([[0.3, 0.3, 0.4]]).log(), tree)[0]
-    >>> [round(risk, 4) for risk in risks.tolist()]  # 0.3 * 1 + 0.4 * 2, twice; 0.6 * 2
-    [1.1, 1.1, 1.2]
-    """
-    checked_kind(distance)
-    z = node_probabilities(leaf_log_probs, tree)
-    tables = _tables(tree, z.device)
-    paths, depth = tables.paths, tables.depth[tables.leaf_nodes]
-    total = z.new_zeros(len(z), len(tree.leaves))
-    if distance == "lca-height":
-        height = tables.height
-        for level in range(1, paths.shape[1]):
-            fall = height[paths[:, level - 1]] - height[paths[:, level]]  # 0 past the end of a path
-            total += fall * (1 - z[:, paths[:, level]])
-        return total
-    for level in range(1, paths.shape[1]):
-        total += torch.where(depth > level, z[:, paths[:, level]], 0.0)
-    leaves = z[:, tables.leaf_nodes]
-    if distance == "edges":
-        return (leaves @ (depth - 1).to(z.dtype))[:, None] + (depth - 1) - 2 * total
-    deepest = torch.maximum(depth, torch.arange(1, paths.shape[1] + 1, device=z.device)[:, None])  # [levels, L]
-    return (leaves @ deepest.T.to(z.dtype))[:, depth - 1] - 1 - total
-
-
-def threshold(leaf_log_probs: Tensor, tree: LabelTree, threshold: float = 0.5) -> Tensor:
-    """Predict the deepest node with z >= threshold, which may be internal, as node indices [B].
-
-    Nodes of equal depth can both qualify if the threshold is at most 0.5: then choose the most probable, and the first
-    among equally probable nodes. The root always qualifies.
+def find(rule: str) -> DecoderSpec:
+    """Return a decoder.
 
     Raises:
-        ConfigError: if the threshold is not from 0 to 1.
+        ConfigError: if it is unknown.
     """
-    if not 0 <= threshold <= 1:
-        raise ConfigError(f"Expected a threshold from 0 to 1 but got {threshold:g}.")
-    z = node_probabilities(leaf_log_probs, tree)
-    z[:, 0] = 1.0
-    depth = _tables(tree, z.device).depth
-    # z is at most 1, so it decides only between nodes of equal depth.
-    rank = torch.where(z >= threshold - ROUNDING, 2.0 * depth + z.clamp(max=1.0), 0.0)
-    # As in `top_down`, the last digits of sums are ignored: they depend on the device.
-    return (rank >= rank.amax(dim=1, keepdim=True) - 1e-9).int().argmax(dim=1)
+    if rule not in DECODERS:
+        raise ConfigError(f"Unknown decoder {rule!r}; choose one of {', '.join(DECODERS)}.")
+    return DECODERS[rule]
 
 
-def node_probabilities(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
+def decode(leaf_log_probs: Any, tree: LabelTree, rule: str = "leaf", **options: Any) -> Any:
+    """Predict a node for each sample.
+
+    Args:
+        leaf_log_probs: [B, L, ...] log-probabilities of the leaves, in the order of `tree.leaves`: a tensor on any
+            device, or a numpy array.
+        tree: the label tree.
+        rule: a name of `DECODERS`, by default "leaf". With P the leaf probabilities, z those of all nodes, and anc(v)
+            the ancestors of v and v:
+
+            - "leaf": the most probable leaf
+            - "top-down": from the root to the most probable child at each step
+            - "min-risk": the leaf of least expected distance, argmin of sum_c P(c) d(c, l)
+            - "threshold": the deepest node with z >= threshold
+            - "min-cost": the node of least expected cost, argmin over nodes of sum_l P(l) cost[v, l]
+            - "hf-beta": the node of largest expected F_beta between anc(v) and anc(l)
+            - "climb": from the most probable leaf up, the first node with z > threshold; see `climb_threshold`
+            - "parent-weighted": the leaf with the largest P(l) z(parent(l)), a heuristic
+        options: "min-risk": `distance` (default "lca-depth"). "threshold" and "climb": `threshold` (0.5). "min-cost":
+            `cost`, a matrix [N, L] or a distance ("edges"). "hf-beta": `beta` (1.0), `count_root` (False: the root is
+            in no set).
+
+    Returns:
+        int64 [B, ...], positions in `tree.nodes`, of the kind and on the device of the input.
+
+    Raises:
+        ConfigError: if the rule is unknown, has no such option, or a value is out of bounds; if the log-probabilities
+            have the wrong shape or do not sum to 1 as probabilities.
+
+    Example of Loss in Layers, figure 7: "leaf" predicts a truck, "top-down" a cat.
+
+    >>> import numpy as np
+    >>> tree = LabelTree.from_edges(
+    ...     [("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("animal", "horse")]
+    ...     + [("root", "vehicle"), ("vehicle", "truck"), ("vehicle", "ship")]
+    ... )
+    >>> p = np.array([[0.6 * 0.4, 0.6 * 0.3, 0.6 * 0.3, 0.4 * 0.95, 0.4 * 0.05]])
+    >>> [tree.nodes[decode(np.log(p), tree, rule)[0]] for rule in ("leaf", "top-down", "min-risk", "threshold")]
+    ['truck', 'cat', 'cat', 'animal']
+    >>> [tree.nodes[decode(np.log(p), tree, "hf-beta", count_root=each)[0]] for each in (True, False)]
+    ['animal', 'cat']
+    """
+    spec = find(rule)
+    checked = spec.check_options(options)
+    log_p, shape = flat_rows(leaf_log_probs, tree)
+    prepared = spec.prepare(checked, tree, log_p) if spec.prepare else checked
+    found = [spec.predict(rows, **prepared) for _, rows in chunks(log_p, tree)]
+    return arrays.joined(found).reshape(shape)
+
+
+def decode_set(leaf_log_probs: Any, tree: LabelTree, rule: str = "hf-beta", **options: Any) -> Any:
+    """Predict a set of nodes for each sample: the one that is best in expectation.
+
+    Args:
+        leaf_log_probs: as in `decode`.
+        tree: the label tree.
+        rule: "hf-beta" (default), the set of largest expected F_beta with the true leaf and its ancestors (Plaud et
+            al., ICML 2025). Unlike the ancestors of one node, the set can have nodes of several branches.
+        options: `beta` (default 1.0); `count_root` (default False), whether the root counts as an ancestor of the
+            truth; if not, it is in no set.
+
+    Returns:
+        bool [B, N, ...], columns in the order of `tree.nodes`. With every node the set has its ancestors, but for the
+        root.
+
+    Raises:
+        ConfigError: as `decode`, or if the rule cannot predict sets.
+
+    >>> import numpy as np
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> chosen = decode_set(np.log([[0.4, 0.35, 0.25]]), tree)[0]
+    >>> [name for name, inside in zip(tree.nodes, chosen, strict=True) if inside]
+    ['animal', 'cat', 'dog']
+    """
+    spec = find(rule)
+    if spec.predict_set is None:
+        able = [name for name, each in DECODERS.items() if each.predict_set]
+        raise ConfigError(f"The decoder {rule} predicts no sets; choose one of {', '.join(able)}.")
+    checked = spec.check_options(options)
+    log_p, shape = flat_rows(leaf_log_probs, tree)
+    found = [spec.predict_set(rows, **checked) for _, rows in chunks(log_p, tree)]
+    sets = arrays.joined(found)
+    return arrays.namespace(sets).moveaxis(sets.reshape((*shape, len(tree.nodes))), -1, 1)
+
+
+def decode_probabilities(p: Any, tree: LabelTree, rule: str = "leaf", **options: Any) -> Any:
+    """Predict a node for each row of probabilities [n, L], as `decode` does for their logarithms.
+
+    Raises:
+        ConfigError: as `decode`.
+    """
+    check_probs(p)
+    spec = find(rule)
+    checked = spec.check_options(options)
+    prepared = spec.prepare(checked, tree, p) if spec.prepare else checked
+    step = max(1, PART // len(tree.nodes))
+    starts = range(0, max(len(p), 1), step)
+    parts = (Rows(arrays.double(p[start : start + step]), tree) for start in starts)
+    return arrays.joined([spec.predict(rows, **prepared) for rows in parts])
+
+
+def node_probabilities(leaf_log_probs: Any, tree: LabelTree) -> Any:
     """Compute the probabilities of all nodes, [B, N], from log-probabilities of the leaves [B, L].
 
     The result is in double precision if the device supports it.
@@ -122,88 +146,24 @@ def node_probabilities(leaf_log_probs: Tensor, tree: LabelTree) -> Tensor:
     Raises:
         ConfigError: if the exponentials of a row do not sum to about 1.
     """
-    check_log_probs(leaf_log_probs)
-    exact = torch.float32 if leaf_log_probs.device.type == "mps" else torch.float64
-    sums = torch.nn.functional.pad(leaf_log_probs.detach().to(exact).exp().cumsum(dim=1), (1, 0))
-    ranges = _tables(tree, sums.device).ranges
-    return sums[:, ranges[:, 1]] - sums[:, ranges[:, 0]]
+    return arrays.joined([rows.z for _, rows in chunks(flat_rows(leaf_log_probs, tree)[0], tree)])
 
 
-DECODERS: dict[str, Callable[..., Tensor]] = {
-    "leaf": leaf,
-    "top-down": top_down,
-    "min-risk": min_risk,
-    "threshold": threshold,
-}
-# The options of each decoder.
-OPTIONS: dict[str, tuple[str, ...]] = {"min-risk": ("distance",), "threshold": ("threshold",)}
-
-
-def decode(leaf_log_probs: Tensor, tree: LabelTree, rule: str = "leaf", **options: Any) -> Tensor:
-    """Predict a node for each sample.
-
-    Args:
-        leaf_log_probs: [B, L, ...] log-probabilities of the leaves, in the order of `tree.leaves`.
-        tree: the label tree.
-        rule: "leaf" (default), the most probable leaf; "top-down", from the root to the most probable child at each
-            step; "min-risk", the leaf of minimum expected distance; "threshold", the deepest node whose probability
-            reaches the threshold.
-        options: `distance` for "min-risk" (default "lca-depth"), `threshold` for "threshold" (default 0.5).
-
-    Returns:
-        int64 [B, ...], positions in `tree.nodes`.
+def leaf_risks(leaf_log_probs: Any, tree: LabelTree, distance: DistanceKind = "lca-depth") -> Any:
+    """Compute the expected distance of each leaf, sum_c P(c) d(c, leaf), [B, L], in one pass down the tree.
 
     Raises:
-        ConfigError: if the rule is unknown, does not have an option, or the log-probabilities have the wrong shape or
-            do not sum to 1 as probabilities.
         TreeError: if the distance is unknown.
+        ConfigError: if the exponentials of a row do not sum to about 1.
 
-    Example of Loss in Layers, figure 7: "leaf" predicts a truck, "top-down" a cat.
-
-    >>> tree = LabelTree.from_edges(
-    ...     [("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("animal", "horse")]
-    ...     + [("root", "vehicle"), ("vehicle", "truck"), ("vehicle", "ship")]
-    ... )
-    >>> p = torch.tensor([[0.6 * 0.4, 0.6 * 0.3, 0.6 * 0.3, 0.4 * 0.95, 0.4 * 0.05]])
-    >>> [tree.nodes[decode(p.log(), tree, rule)] for rule in DECODERS]
-    ['truck', 'cat', 'cat', 'animal']
+    >>> import numpy as np
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> risks = leaf_risks(np.log([[0.3, 0.3, 0.4]]), tree)[0]
+    >>> [round(risk, 4) for risk in risks.tolist()]  # 0.3 * 1 + 0.4 * 2, twice; 0.6 * 2
+    [1.1, 1.1, 1.2]
     """
-    if rule not in DECODERS:
-        raise ConfigError(f"Unknown decoder {rule!r}; choose one of {', '.join(DECODERS)}.")
-    for given in options:
-        if given not in OPTIONS.get(rule, ()):
-            raise ConfigError(f"The decoder {rule} has no option {given!r}.")
-    if not isinstance(leaf_log_probs, Tensor):
-        raise ConfigError(
-            f"Expected a tensor of log-probabilities but got {type(leaf_log_probs).__name__}; convert it."
-        )
-    if leaf_log_probs.ndim < 2 or leaf_log_probs.shape[1] != len(tree.leaves):
-        raise ConfigError(
-            f"Expected log-probabilities of the leaves, [B, {len(tree.leaves)}], but got {list(leaf_log_probs.shape)}."
-        )
-    rows = leaf_log_probs.movedim(1, -1)
-    return DECODERS[rule](rows.reshape(-1, len(tree.leaves)), tree, **options).view(rows.shape[:-1])
-
-
-def _leaf_nodes(tree: LabelTree, leaves: Tensor) -> Tensor:
-    return _tables(tree, leaves.device).leaf_nodes[leaves]
-
-
-class _Tables(NamedTuple):
-    """Arrays of the tree as tensors; `place` is the position of a node among the internal nodes, -1 for leaves."""
-
-    leaf_nodes: Tensor
-    ranges: Tensor
-    paths: Tensor
-    depth: Tensor
-    height: Tensor
-    place: Tensor
-    group: Tensor
-
-
-@lru_cache(maxsize=16)
-def _tables(tree: LabelTree, device: torch.device) -> _Tables:
-    place = np.full(len(tree.nodes), -1)
-    place[tree.internal_nodes] = np.arange(len(tree.internal_nodes))
-    arrays = (tree.leaf_nodes, tree.leaf_ranges, tree.leaf_paths, tree.depth, tree.height)
-    return _Tables(*(torch.tensor(each, device=device) for each in (*arrays, place, place[tree.parents[1:]])))
+    found = [
+        node_risks(rows, distance)[:, rows.tables.leaf_nodes]
+        for _, rows in chunks(flat_rows(leaf_log_probs, tree)[0], tree)
+    ]
+    return arrays.joined(found)

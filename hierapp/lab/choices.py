@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from hierapp import losses
-from hierapp.decoding.explain import RULES
+from hierapp.decoding import decoders
 from hierapp.errors import ConfigError
 from hierapp.losses import OptionValue
 from hierapp.similarities import spec as similarity_spec
-from hierapp.trees import DISTANCES
-
-DECODERS = RULES
-# The options of hierapp.decoding.decoders, which needs torch; tests check that both agree.
-DECODER_DEFAULTS: dict[str, dict[str, str | float]] = {
-    "leaf": {},
-    "top-down": {},
-    "min-risk": {"distance": "lca-depth"},
-    "threshold": {"threshold": 0.5},
-}
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,7 @@ class DecoderChoice:
     """A decoder and its non-default options; create it with `of`."""
 
     rule: str
-    options: tuple[tuple[str, str | float], ...] = ()
+    options: tuple[tuple[str, OptionValue], ...] = ()
 
     @classmethod
     def of(cls, rule: str, options: Mapping[str, object] | None = None) -> DecoderChoice:
@@ -84,38 +73,17 @@ class DecoderChoice:
         >>> DecoderChoice.of("threshold", {"threshold": "0.7"}).option_values
         {'threshold': 0.7}
         """
-        if rule not in DECODER_DEFAULTS:
-            raise ConfigError(f"Unknown decoder {rule!r}; choose one of {', '.join(DECODERS)}.")
-        default, chosen = DECODER_DEFAULTS[rule], []
-        for key, value in (options or {}).items():
-            if key not in default:
-                raise ConfigError(f"The decoder {rule} has no option {key!r}.")
-            checked = _distance(value) if key == "distance" else _threshold(value)
-            if checked != default[key]:
-                chosen.append((key, checked))
-        return cls(rule, tuple(chosen))
+        spec = decoders.find(rule)
+        chosen = spec.check_options(options or {})
+        return cls(rule, tuple((key, value) for key, value in chosen.items() if value != spec.defaults[key]))
 
     @property
-    def option_values(self) -> dict[str, str | float]:
+    def option_values(self) -> dict[str, Any]:
         """All options, including defaults."""
-        return {**DECODER_DEFAULTS[self.rule], **dict(self.options)}
-
-
-def _distance(value: object) -> str:
-    if value not in DISTANCES:
-        raise ConfigError(f"Expected the distance of min-risk to be one of {', '.join(DISTANCES)} but got {value!r}.")
-    return str(value)
-
-
-def _threshold(value: object) -> float:
-    try:
-        number = float(cast(Any, value))
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise ConfigError(f"Expected a threshold from 0 to 1 but got {value!r}.")
-    return number
+        return {**decoders.find(self.rule).defaults, **dict(self.options)}
 
 
 EVERY_LOSS = tuple(LossChoice(name) for name in losses.LOSSES)
-EVERY_DECODER = tuple(DecoderChoice(rule) for rule in DECODERS)
+EVERY_DECODER = tuple(DecoderChoice(rule) for rule in decoders.DECODERS)
+# The decoders that the board shows at first.
+INITIAL_DECODERS = tuple(DecoderChoice(rule) for rule in ("leaf", "top-down", "min-risk", "threshold"))

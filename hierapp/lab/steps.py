@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hierapp.lab import trees
-from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
+from hierapp.lab.choices import EVERY_LOSS, INITIAL_DECODERS, DecoderChoice, LossChoice
 from hierapp.lab.example import Example
 from hierapp.lab.landscape import Space
 
@@ -85,7 +85,7 @@ class Step:
     target: str
     point: Point
     losses: tuple[LossChoice, ...] = EVERY_LOSS
-    decoders: tuple[DecoderChoice, ...] = EVERY_DECODER
+    decoders: tuple[DecoderChoice, ...] = INITIAL_DECODERS
     shows: tuple[str, ...] = ("tree",)
     controls: tuple[str, ...] = ()
     must_show: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hierapp.lab.choices import EVERY_DECODER
+from hierapp.lab.choices import INITIAL_DECODERS
 from hierapp.lab.steps import Point, Step, Story, conditionals, loss, over_leaves
 from hierapp.lab.trees import FIGURE_7, RAGGED, unbalanced_name
 
@@ -31,7 +31,7 @@ def _on(tree: str, title: str, text: str, *must_show: str) -> Step:
         "cat",
         _CAT,
         losses=(loss("conditional"), loss("cross-entropy"), loss("hierarchical"), loss("tree-wasserstein")),
-        decoders=EVERY_DECODER,
+        decoders=INITIAL_DECODERS,
         shows=("tree", "losses", "decoders"),
         controls=("tree", "losses"),
         must_show=must_show,

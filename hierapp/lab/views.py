@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from hierapp.errors import ConfigError, HierappError
 from hierapp.lab import run_images, stories, trees, url_codec
-from hierapp.lab.choices import EVERY_DECODER, EVERY_LOSS, DecoderChoice, LossChoice
+from hierapp.lab.choices import EVERY_LOSS, INITIAL_DECODERS, DecoderChoice, LossChoice
 from hierapp.lab.example import Example, on_slider
 from hierapp.lab.landscape import SPACES, Space
 from hierapp.lab.run_images import RunImage
@@ -45,7 +45,7 @@ class State:
     example: Example
     tree_name: str | None
     losses: tuple[LossChoice, ...] = EVERY_LOSS
-    decoders: tuple[DecoderChoice, ...] = EVERY_DECODER
+    decoders: tuple[DecoderChoice, ...] = INITIAL_DECODERS
     story: str | None = None
     step: int = 1
     second: tuple[float, ...] | None = None

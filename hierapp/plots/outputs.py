@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from hierapp.analysis.reevaluation import Operating, Reliability
+from hierapp.analysis.reevaluation import Reliability
+from hierapp.metrics.operating import OperatingCurve
 from hierapp.plots.comparison import REFERENCE
 from hierapp.plots.core import framed, plain
 
 
-def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], at: float | None = None) -> go.Figure:
+def operating_plot(
+    curves: Mapping[str, OperatingCurve], colors: Mapping[str, str], at: float | None = None
+) -> go.Figure:
     """Return the share of correct predictions over their mean depth, with a ring at threshold `at`.
 
     The curves run from threshold 0 (right end) to 1 (left end).
@@ -22,18 +25,18 @@ def operating_plot(curves: Mapping[str, Operating], colors: Mapping[str, str], a
         plot.add_scatter(
             x=curve.depth,
             y=curve.correct,
-            customdata=np.column_stack([curve.thresholds, curve.leaves]),
+            customdata=np.column_stack([curve.thresholds, curve.leaves, curve.specificity]),
             name=plain(name),
             mode="lines",
             line={"width": 2, "color": colors[name]},
             hovertemplate="threshold %{customdata[0]:.2f}: %{y:.1%} correct at mean depth %{x:.2f},"
-            " %{customdata[1]:.0%} leaves",
+            " %{customdata[2]:.2f} bits, %{customdata[1]:.0%} leaves",
         )
         if at is not None:
-            near = int(np.abs(curve.thresholds - at).argmin())
+            there = curve.at_thresholds([at])
             plot.add_scatter(
-                x=[curve.depth[near]],
-                y=[curve.correct[near]],
+                x=there.depth,
+                y=there.correct,
                 mode="markers",
                 marker={"size": 13, "color": colors[name], "symbol": "circle-open", "line": {"width": 3}},
                 showlegend=False,

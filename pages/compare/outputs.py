@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
 
 from hierapp.analysis import comparison, reevaluation
 from hierapp.analysis.groups import Group
-from hierapp.analysis.reevaluation import Operating, Reliability
+from hierapp.analysis.reevaluation import Reliability
+from hierapp.decoding import DECODERS
 from hierapp.errors import HierappError
+from hierapp.metrics.operating import OperatingCurve
 from hierapp.plots import outputs as output_plots
 from hierapp.runs import Run
 from hierapp.stats import Sample
@@ -20,14 +22,9 @@ from hierapp.training import predictions
 from hierapp.trees import LabelTree, formats as tree_formats
 from pages.compare.choice import Chosen
 from pages.shared import common
+from pages.shared.option_fields import option_field
 
 OWN = "own"
-RULES = {
-    "leaf": "leaf: the most likely class",
-    "top-down": "top-down: the most likely child at each node, from the root",
-    "min-risk": "min-risk: the class with the smallest expected distance",
-    "threshold": "threshold: the deepest node above a probability",
-}
 METRICS = ("accuracy", "mean_distance", "severity", "hierarchical_f1", "macro_weighted_recall", "superclass_accuracy")
 NODE_METRICS = {
     "correct": "correct: the class or an ancestor",
@@ -38,7 +35,8 @@ NODE_METRICS = {
     "hierarchical_recall": "hierarchical recall",
     "hierarchical_f1": "hierarchical F1",
 }
-THRESHOLDS = tuple(step / 40 for step in range(41))
+# The decoder of the operating curve.
+CLIMB = "climb"
 
 
 def show(chosen: Chosen) -> None:
@@ -53,21 +51,22 @@ def show(chosen: Chosen) -> None:
         )
     if not groups:
         return
-    left, middle, right = st.columns(3)
-    common.one_from_url("rule", list(RULES), "leaf")
-    rule = left.selectbox("Decoder", list(RULES), format_func=RULES.__getitem__, key="rule")
+    left, right = st.columns(2)
+    common.one_from_url("rule", list(DECODERS), "leaf")
+    titles = {rule: f"{rule}: {spec.title}" for rule, spec in DECODERS.items()}
+    rule = left.selectbox("Decoder", list(DECODERS), format_func=titles.__getitem__, key="rule")
     common.to_url("rule", rule)
     trees = {OWN: "each run's own tree"} | _trees(chosen)
     common.one_from_url("as", list(trees), OWN)
-    name = middle.selectbox("Tree", list(trees), format_func=trees.__getitem__, key="as")
+    name = right.selectbox("Tree", list(trees), format_func=trees.__getitem__, key="as")
     common.to_url("as", name)
-    threshold = 0.5
-    if rule == "threshold":
-        threshold = right.slider("Threshold", 0.0, 1.0, 0.5, 0.025, key="threshold")
+    spec = DECODERS[rule]
+    fields = zip(st.columns(4), spec.options, strict=False) if spec.options else ()
+    options = {option.name: option_field(rule, option, where) for where, option in fields}
     try:
         tree = None if name == OWN else common.the_tree(name)
-        _table(groups, tree, rule, threshold)
-        _below(groups, tree, rule, threshold, chosen.colors)
+        _table(groups, tree, rule, options)
+        _below(groups, tree, options if rule == CLIMB else {}, chosen.colors)
     except HierappError as error:
         common.show_error(error)
 
@@ -84,13 +83,14 @@ def _trees(chosen: Chosen) -> dict[str, str]:
         return {}
 
 
-def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, threshold: float) -> None:
-    names = NODE_METRICS if rule == "threshold" else {name: comparison.title(name) for name in METRICS}
+def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, options: Mapping[str, object]) -> None:
+    only_leaves = DECODERS[rule].leaves_only
+    names = {name: comparison.title(name) for name in METRICS} if only_leaves else NODE_METRICS
     rows = []
-    # Show the leaf decoder as well, except next to the threshold rule: it has no metrics of inner nodes.
-    for each in dict.fromkeys((rule, "leaf") if rule != "threshold" else (rule,)):
+    # Show the leaf decoder as well, except next to decoders that predict inner nodes: they have other metrics.
+    for each in dict.fromkeys((rule, "leaf") if only_leaves else (rule,)):
         for group in groups:
-            found = [_metrics(run, tree, each, threshold if each == "threshold" else 0.5) for run in _runs(group)]
+            found = [_metrics(run, tree, each, options if each == rule else {}) for run in _runs(group)]
             said = {title: comparison.words(Sample.of([one[name] for one in found])) for name, title in names.items()}
             rows.append({"group": group.label, "decoder": each, "n": len(found), **said})
     st.dataframe(
@@ -107,21 +107,20 @@ def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, threshold
 
 
 def _below(
-    groups: Sequence[Group], tree: LabelTree | None, rule: str, threshold: float, colors: Mapping[str, str]
+    groups: Sequence[Group], tree: LabelTree | None, climbed: Mapping[str, object], colors: Mapping[str, str]
 ) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Operating curve of the threshold decoder")
+        st.subheader("Operating curve")
         curves = {
             group.label: reevaluation.mean_operating([_operating(run, tree) for run in _runs(group)])
             for group in groups
         }
-        at = threshold if rule == "threshold" else None
-        plot = output_plots.operating_plot(curves, colors, at)
+        plot = output_plots.operating_plot(curves, colors, cast("float | None", climbed.get("threshold")))
         common.chart(plot, "compare-operating", "Correct predictions over their mean depth, by threshold")
         st.caption(
-            "Low thresholds, on the right, always predict a class; high thresholds stop higher up in the tree and are"
-            " correct more often."
+            "The decoder climb at every threshold: low ones, on the right, predict the most likely class; high ones"
+            " move up in the tree, until the prediction is likely enough, and are correct more often."
         )
     with right:
         st.subheader("Calibration")
@@ -131,11 +130,11 @@ def _below(
         st.caption("Below the dashed line a network is overconfident. Error: expected calibration error.")
 
 
-def _metrics(run: Run, tree: LabelTree | None, rule: str, threshold: float) -> dict[str, Any]:
-    return _judged(str(run.folder), run.ended, _text(run, tree), rule, threshold)
+def _metrics(run: Run, tree: LabelTree | None, rule: str, options: Mapping[str, object]) -> dict[str, Any]:
+    return _judged(str(run.folder), run.ended, _text(run, tree), rule, dict(options))
 
 
-def _operating(run: Run, tree: LabelTree | None) -> Operating:
+def _operating(run: Run, tree: LabelTree | None) -> OperatingCurve:
     return _operated(str(run.folder), run.ended, _text(run, tree))
 
 
@@ -148,15 +147,15 @@ def _text(run: Run, tree: LabelTree | None) -> str:
 
 
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")
-def _judged(folder: str, ended: float | None, tree_text: str, rule: str, threshold: float) -> dict[str, Any]:
+def _judged(folder: str, ended: float | None, tree_text: str, rule: str, options: dict[str, Any]) -> dict[str, Any]:
     return reevaluation.reevaluate(
-        predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"), rule, threshold
+        predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"), rule, **options
     )
 
 
 @st.cache_data(max_entries=500, show_spinner="Decoding…")
-def _operated(folder: str, ended: float | None, tree_text: str) -> Operating:
-    return reevaluation.operating(predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"), THRESHOLDS)
+def _operated(folder: str, ended: float | None, tree_text: str) -> OperatingCurve:
+    return reevaluation.operating(predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

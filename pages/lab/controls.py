@@ -10,14 +10,14 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hierapp.decoding import DECODERS
 from hierapp.lab import actions as lab_actions, preload, trees
-from hierapp.lab.choices import DECODERS
 from hierapp.lab.landscape import SPACES
 from hierapp.lab.steps import Step
 from hierapp.lab.views import State
 from hierapp.losses import LOSSES, Option
-from hierapp.trees import DISTANCES, library as tree_library
-from pages.lab.state import Lab, bound, current
+from hierapp.trees import library as tree_library
+from pages.lab.state import Change, Lab, bound, current
 
 POINT_TITLES = {"first": "start", "second": "end", "third": "third"}
 
@@ -81,7 +81,11 @@ def _option(place: int, loss: str, option: Option, value: Any) -> None:
         chosen = type(state.losses[place]).of(loss, options)
         return replace(state, losses=(*state.losses[:place], chosen, *state.losses[place + 1 :]))
 
-    label, key = option.name.replace("_", " "), f"lab-{place}-{loss}-{option.name}"
+    _field(option, option.name.replace("_", " "), f"lab-{place}-{loss}-{option.name}", value, changed)
+
+
+def _field(option: Option, label: str, key: str, value: Any, changed: Change) -> None:
+    """Show the field of an option of a loss or a decoder, by its kind."""
     match option.kind:
         case "word":
             st.selectbox(label, option.choices, help=option.help, **bound(key, value, changed))
@@ -101,22 +105,23 @@ def _decoders(lab: Lab) -> None:
     chosen = [choice.rule for choice in lab.state.decoders]
     st.multiselect(
         "Decoders",
-        DECODERS,
+        list(DECODERS),
         **bound("lab-decoders", chosen, lambda state, rules: lab_actions.with_decoders(state, tuple(rules))),
     )
     for choice in lab.state.decoders:
-        if choice.rule == "min-risk":
-            st.selectbox(
-                "Distance of min-risk",
-                DISTANCES,
-                **bound(
-                    "lab-distance",
-                    choice.option_values["distance"],
-                    lambda state, kind: lab_actions.with_decoder_option(state, "min-risk", {"distance": kind}),
-                ),
-            )
         if choice.rule == "threshold":
             _threshold(lab)
+            continue
+        for option in DECODERS[choice.rule].options:
+            label = f"{option.name.replace('_', ' ').capitalize()} of {choice.rule}"
+            value = choice.option_values[option.name]
+            changed = partial(_with_decoder_option, rule=choice.rule, name=option.name)
+            _field(option, label, f"lab-{choice.rule}-{option.name}", value, changed)
+
+
+def _with_decoder_option(state: State, value: object, rule: str, name: str) -> State:
+    before = next((each.option_values for each in state.decoders if each.rule == rule), {})
+    return lab_actions.with_decoder_option(state, rule, {**before, name: value})
 
 
 def _threshold(lab: Lab) -> None:

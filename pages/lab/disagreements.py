@@ -10,9 +10,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hierapp.decoding import DECODERS
 from hierapp.errors import HierappError
 from hierapp.lab import disagreements, preload, run_images
-from hierapp.lab.choices import DECODERS, DecoderChoice
+from hierapp.lab.choices import DecoderChoice
 from hierapp.lab.disagreements import WHICH, Decoded, SearchCriteria, Tally
 from hierapp.runs import Run
 from hierapp.training import predictions
@@ -71,7 +72,7 @@ def _criteria(found: Decoded) -> SearchCriteria:
     names, leaves = found.tree.nodes, found.tree.leaf_nodes.tolist()
     any_of = partial(_name, names)
     up, down = st.columns(3), st.columns(3)
-    first = _pick(up[0], "First decoder", "first", DECODERS, str)
+    first = _pick(up[0], "First decoder", "first", list(DECODERS), str)
     second = _pick(up[1], "Second decoder", "second", [rule for rule in DECODERS if rule != first], str)
     which = _pick(up[2], "Images where", "which", list(WHICH), WHICH.__getitem__)
     true = _pick(down[0], "True class", "true", [ANY, *leaves], any_of)

@@ -1,7 +1,5 @@
 """Train: the form, with a summary of what it queues and the estimated time."""
 
-from typing import cast
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -16,6 +14,7 @@ from hierapp.training.models import MODELS
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import pluralize
 from pages.shared import common, run_fields
+from pages.shared.option_fields import option_field
 
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
@@ -39,7 +38,7 @@ def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, obj
         for name in chosen:
             st.markdown(f"**{LOSSES[name].title}**", help=LOSSES[name].summary)
             own = {
-                option.name: option_field(name, option, column, data)
+                option.name: loss_option_field(name, option, column, data)
                 for column, option in zip(st.columns(4), LOSSES[name].options, strict=False)
             }
             with common.show_errors():
@@ -55,36 +54,18 @@ def loss_options(chosen: list[str], tree: LabelTree, data: str) -> dict[str, obj
     return changed
 
 
-def option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -> object:
-    """Show the field of one option, by its kind."""
+def loss_option_field(loss: str, option: Option, column: DeltaGenerator, data: str) -> object:
+    """Show the field of one option of a loss."""
+    if option.kind != "text":
+        return option_field(loss, option, column)
+    # A word entered by the user stays among the options; otherwise a rerun would drop it.
     key, label = f"{loss}.{option.name}", option.name.replace("_", " ")
-    match option.kind:
-        case "word":
-            index = option.choices.index(str(option.default))
-            return column.selectbox(label, option.choices, index, key=key, help=option.help, bind="query-params")
-        case "flag":
-            return column.checkbox(label, value=bool(option.default), key=key, help=option.help, bind="query-params")
-        case "text":
-            # A word entered by the user stays among the options; otherwise a rerun would drop it.
-            named = st.session_state.get(key) or st.query_params.get(key) or str(option.default)
-            options = list(dict.fromkeys([*WORDS[option.name](data), named]))
-            common.one_from_url(key, options, str(option.default))
-            chosen = column.selectbox(label, options, key=key, help=option.help, accept_new_options=True)
-            common.to_url(key, chosen)
-            return chosen
-        case "numbers":
-            field = column.text_input(label, key=key, placeholder="1, 0.5, ...", help=option.help, bind="query-params")
-            return field or None
-        case _:
-            return column.number_input(
-                label,
-                min_value=option.low,
-                max_value=None if option.high == float("inf") else option.high,
-                value=cast("float", option.default),
-                step=0.05,
-                help=option.help,
-                **common.bound_number(key),
-            )
+    named = st.session_state.get(key) or st.query_params.get(key) or str(option.default)
+    options = list(dict.fromkeys([*WORDS[option.name](data), named]))
+    common.one_from_url(key, options, str(option.default))
+    chosen = column.selectbox(label, options, key=key, help=option.help, accept_new_options=True)
+    common.to_url(key, chosen)
+    return chosen
 
 
 def model_field() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hierapp.analysis.reevaluation import Operating, mean_operating, on_tree, operating, reevaluate, reliability
+from hierapp.analysis.reevaluation import mean_operating, on_tree, operating, reevaluate, reliability
+from hierapp.decoding.decoders import decode_probabilities
 from hierapp.errors import TreeError
 from hierapp.metrics import probability_report
 from hierapp.training.predictions import Outputs
@@ -47,34 +48,44 @@ def test_from_the_top_down_the_cat_is_an_animal_again():
 
 
 def test_the_threshold_decoder_has_the_figures_of_nodes():
-    found = reevaluate(FOUR, TREE, "threshold", 0.75)
+    found = reevaluate(FOUR, TREE, "threshold", threshold=0.75)
     # Animal, animal, root, root: all right, none a class.
     assert (found["correct"], found["leaves"], found["mean_depth"], found["accuracy"]) == (1.0, 0.0, 1.5, 0.0)
 
 
-def test_the_operating_curve_has_the_figures_of_each_threshold():
-    curve = operating(FOUR, TREE, [0.0, 0.4, 0.75, 1.0])
-    for number, threshold in enumerate(curve.thresholds):
-        found = reevaluate(FOUR, TREE, "threshold", float(threshold))
+@pytest.mark.parametrize("rule", ["min-cost", "hf-beta", "climb"])
+def test_decoders_of_inner_nodes_have_the_figures_of_nodes(rule):
+    found = reevaluate(FOUR, TREE, rule)
+    assert found["correct"] == sum(is_right(node, y) for node, y in zip(nodes_of(rule), FOUR.target, strict=True)) / 4
+
+
+def nodes_of(rule):
+    return decode_probabilities(on_tree(FOUR, TREE).p, TREE, rule).tolist()
+
+
+def is_right(node, leaf):
+    return node in TREE.path(int(TREE.leaf_nodes[leaf]))
+
+
+def test_the_operating_curve_has_the_figures_of_climb_at_each_threshold():
+    curve = operating(FOUR, TREE)
+    for number, threshold in enumerate(curve.thresholds.tolist()):
+        found = reevaluate(FOUR, TREE, "climb", threshold=threshold)
         assert curve.correct[number] == found["correct"]
         assert curve.depth[number] == found["mean_depth"]
         assert curve.leaves[number] == found["leaves"]
-    assert curve.correct[-1] == 1.0
-    assert curve.depth[-1] == 1.0
+    assert (curve.correct[-1], curve.depth[-1], curve.specificity[-1]) == (1.0, 1.0, 0.0)
 
 
-def test_the_mean_of_operating_curves():
-    thresholds, ones = np.array([0.0, 1.0]), np.ones(2)
-    curves = [Operating(thresholds, ones * k, ones * 2 * k, ones * 3 * k) for k in (1, 3)]
+def test_the_mean_of_operating_curves_is_at_common_thresholds():
+    curves = [operating(FOUR, TREE), operating(said([[0.8, 0.1, 0.1]], [1]), TREE)]
     mean = mean_operating(curves)
-    assert (mean.correct.tolist(), mean.depth.tolist(), mean.leaves.tolist()) == ([2, 2], [4, 4], [6, 6])
-    assert mean.thresholds.tolist() == [0.0, 1.0]
-
-
-def test_many_images_are_worked_on_in_parts(monkeypatch):
-    whole = reevaluate(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()
-    monkeypatch.setattr("hierapp.analysis.reevaluation.NUMBERS_AT_ONCE", 5)  # one image of five nodes
-    assert (reevaluate(FOUR, TREE, "min-risk"), operating(FOUR, TREE, [0.5]).correct.tolist()) == whole
+    assert mean.thresholds.tolist() == sorted({*curves[0].thresholds, *curves[1].thresholds})
+    for number, threshold in enumerate(mean.thresholds):
+        each = [curve.at_thresholds([threshold]) for curve in curves]
+        assert mean.correct[number] == np.mean([one.correct[0] for one in each])
+        assert mean.depth[number] == np.mean([one.depth[0] for one in each])
+    assert len(mean_operating(curves, points=3).thresholds) == 3
 
 
 def test_reliability_by_hand():

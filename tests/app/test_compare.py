@@ -123,7 +123,7 @@ def test_another_decoder_is_judged_beside_the_leaf_decoder(open_page, two_groups
 
 def test_a_threshold_of_one_predicts_the_root(open_page, two_groups):
     page = open_page("compare", view="outputs", rule="threshold")
-    page.slider(key="threshold").set_value(1.0).run()
+    page.number_input(key="threshold.threshold").set_value(1.0).run()
     assert page.dataframe[0].value["mean depth"].tolist()[0].startswith("1.0")
 
 

@@ -35,7 +35,12 @@ def test_cards_say_what_the_losses_say_and_gradients_are_those_of_finite_differe
                 )
                 assert bar["slope"] == pytest.approx((up - down) / 2e-5, abs=1e-7)
     assert told["scale"] == max(abs(bar["slope"] or 0) for card in told["losses"] for bar in card["bars"])
-    assert told["tree"]["marks"] == {"2": "top-down, min-risk", "6": "leaf", "1": "threshold"}
+    assert told["tree"]["marks"] == {
+        "0": "climb",
+        "1": "threshold, min-cost",
+        "2": "top-down, min-risk, hf-beta",
+        "6": "leaf, parent-weighted",
+    }
     json.dumps(told)
 
 

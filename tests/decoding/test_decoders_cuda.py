@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hierapp import LabelTree
-from hierapp.decoding import decode
+from hierapp.decoding import decode, inputs
 from hierapp.decoding.decoders import leaf_risks
 from hierapp.trees import DISTANCES
 from tests.devices import DEEP, LARGE, in_precisions, nothing_waits, on_devices
@@ -21,6 +21,10 @@ RULES = [
     ("top-down", {}),
     *(("min-risk", {"distance": kind}) for kind in DISTANCES),
     *(("threshold", {"threshold": share}) for share in (0.0, 0.3, 0.5, 0.9, 1.0)),
+    *(("climb", {"threshold": share}) for share in (0.0, 0.3, 0.9, 1.0)),
+    *(("min-cost", {"cost": kind}) for kind in DISTANCES),
+    *(("hf-beta", {"beta": beta, "count_root": beta > 1}) for beta in (0.5, 1.0, 2.0)),
+    ("parent-weighted", {}),
 ]
 with_rules = pytest.mark.parametrize(
     ("rule", "options"), RULES, ids=["-".join([rule, *map(str, options.values())]) for rule, options in RULES]
@@ -75,7 +79,9 @@ def test_risks_are_expected_distances_on_cuda(kind, tree_name, device):
 
 @on_devices
 @with_rules
-def test_decoding_never_waits_for_the_device(rule, options, device):
+def test_decoding_never_waits_for_the_device(rule, options, device, monkeypatch):
+    """Apart from the check that its input are log-probabilities, which reads one truth value back."""
+    monkeypatch.setattr(inputs, "check_log_probs", lambda rows: None)
     log_p = drawn(DEEP, torch.float32).to(device)
     expected = decode(log_p, DEEP, rule, **options)  # brings the tree's tables to the device
     with nothing_waits(device):

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from hierapp.decoding import decoders
 from hierapp.errors import ConfigError
-from hierapp.lab.choices import DECODER_DEFAULTS, DECODERS, EVERY_DECODER, DecoderChoice
+from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
 from hierapp.lab.decoding import decide, decide_all
 from hierapp.lab.example import Example
 from hierapp.trees import DISTANCES, LabelTree
@@ -17,14 +17,12 @@ CHOICES = [
     *EVERY_DECODER,
     *(DecoderChoice.of("min-risk", {"distance": kind}) for kind in DISTANCES),
     *(DecoderChoice.of("threshold", {"threshold": least}) for least in (0, 0.2, 0.9, 1)),
+    *(DecoderChoice.of("climb", {"threshold": least}) for least in (0, 0.2, 0.9, 1)),
+    DecoderChoice.of("min-cost", {"cost": "lca-height"}),
+    DecoderChoice.of("hf-beta", {"beta": 2, "count_root": True}),
 ]
 # With seed 47297 its nodes n1 and n7, of equal depth, have a probability of 0.5 each, but for rounding.
 TIED = LabelTree([f"n{node}" for node in range(10)], [-1, 0, 0, 1, 1, 2, 1, 2, 3, 6])
-
-
-def test_the_names_and_options_are_the_librarys():
-    assert tuple(decoders.DECODERS) == DECODERS
-    assert {rule: tuple(options) for rule, options in DECODER_DEFAULTS.items() if options} == decoders.OPTIONS
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -55,6 +53,13 @@ def test_the_prediction_is_the_librarys_and_follows_from_the_lines(choice, tree,
             reached = [line for line in decision.lines if "≥" in line.text]
             assert max(int(tree.depth[line.node]) for line in reached) == tree.depth[decision.node]
             assert "≥" in taken[0].text
+        case "min-cost":
+            assert taken[0].value == pytest.approx(min(line.value for line in decision.lines), abs=1e-9)
+        case "hf-beta" | "parent-weighted":
+            assert taken[0].value == pytest.approx(max(line.value for line in decision.lines), abs=1e-9)
+        case "climb":
+            assert [line.value for line in decision.lines] == sorted(line.value for line in decision.lines)
+            assert all(">" not in line.text for line in decision.lines[:-1])
 
 
 def test_the_arithmetic_is_written_out():

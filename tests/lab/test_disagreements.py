@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from hierapp import LabelTree
+from hierapp.decoding import DECODERS
 from hierapp.errors import ConfigError
 from hierapp.lab import disagreements
-from hierapp.lab.choices import DECODERS, EVERY_DECODER, DecoderChoice
+from hierapp.lab.choices import EVERY_DECODER, DecoderChoice
 from hierapp.lab.decoding import decide
 from hierapp.lab.disagreements import WHICH, SearchCriteria
 from hierapp.lab.example import Example

@@ -154,7 +154,7 @@ def test_an_address_with_one_letter_changed_never_fails(state, data):
         ({"space": "time"}, "one of logits, probabilities"),
         ({"loss": "nobody"}, "Unknown loss 'nobody'"),
         ({"loss": "hierarchical:mass=-1"}, "mass of hierarchical"),
-        ({"decoder": "threshold:threshold=2"}, "threshold from 0 to 1"),
+        ({"decoder": "threshold:threshold=2"}, "threshold of the decoder threshold"),
     ],
 )
 def test_a_mangled_part_gives_the_default_and_a_sentence(params, sentence):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hierapp.analysis.comparison import Band
-from hierapp.analysis.reevaluation import Operating, Reliability
+from hierapp.analysis.reevaluation import Reliability
+from hierapp.metrics.operating import OperatingCurve
 from hierapp.plots.comparison import bands_plot, colors_of, dots_plot, heights_plot, severity_plot
 from hierapp.plots.confusion import node_confusion_plot
 from hierapp.plots.outputs import operating_plot, reliability_plot
@@ -51,8 +52,8 @@ def test_bars_of_different_heights_stand_together():
 
 
 def test_a_ring_stands_at_the_threshold():
-    curve = Operating(np.array([0.0, 0.5, 1.0]), np.array([0.6, 0.8, 1.0]), np.array([3.0, 2.0, 1.0]), np.ones(3))
-    line, ring = operating_plot({"one": curve}, COLORS, at=0.45).data
+    values = np.array([[0.0, 0.5, 1.0], [0.6, 0.8, 1.0], [2.0, 1.0, 0.0], [3.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
+    line, ring = operating_plot({"one": OperatingCurve(*values)}, COLORS, at=0.55).data
     assert (list(line.x), ring.x[0], ring.y[0]) == ([3.0, 2.0, 1.0], 2.0, 0.8)
 
 
