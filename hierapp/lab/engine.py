@@ -11,9 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import Example, centred, node_log_sums
+from hierapp.lab.example import LIMIT, Example, centred, log_conditionals, node_log_sums
 from hierapp.losses import make_loss
-from hierapp.losses.base import ConditionalLoss, TreeLoss
+from hierapp.losses.base import TreeLoss
+from hierapp.losses.frame import Frame
 from hierapp.losses.propriety import ImproperLossWarning
 from hierapp.trees import LabelTree
 
@@ -34,29 +35,78 @@ def loss_of(choice: LossChoice, tree: LabelTree) -> TreeLoss:
     """
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore", ImproperLossWarning)
-        return make_loss(choice.name, tree, reduction="none", **dict(choice.options)).double()
+        # In evaluation mode logit adjustment, which needs the priors of a data set, changes nothing.
+        return make_loss(choice.name, tree, reduction="none", **dict(choice.options)).double().eval()
 
 
 def reads_nodes(loss: TreeLoss) -> bool:
-    """Return whether the loss reads node logits; otherwise it reads leaf logits."""
-    return isinstance(loss, ConditionalLoss)
+    """Return whether the loss reads the node logits; otherwise it reads log z of the leaves."""
+    return loss.link != "leaves"
 
 
 def logit_nodes(loss: TreeLoss) -> tuple[int, ...]:
     """Return the node of each logit that the loss reads."""
-    return tuple(range(1, len(loss.tree.nodes))) if reads_nodes(loss) else tuple(loss.tree.leaf_nodes.tolist())
+    return tuple(loss.output_nodes.tolist())
 
 
 def read(example: Example, loss: TreeLoss) -> Floats:
-    """Return the logits of an example that the loss reads: the node logits, or log z of the leaves."""
+    """Return the logits of an example that the loss reads: the node logits, or log z of the leaves.
+
+    A softmax over all nodes also reads the root's, which is 0; behind a fixed head, the outputs are those that give
+    log z.
+    """
+    if isinstance(loss, Frame):
+        outputs: Floats = _outputs(loss, np.array(example.leaf_log_probs)[None])[0]
+        return outputs
+    if loss.link == "nodes":
+        return np.array([0.0, *example.logits])
     return np.array(example.logits if reads_nodes(loss) else example.leaf_log_probs)
 
 
 def example_of(logits: Floats, loss: TreeLoss, like: Example) -> Example:
     """Return the example with the given loss logits; leaf logits keep the mean of each set of siblings in `like`."""
+    if loss.link == "nodes":
+        logits = (logits[1:] - logits[0]).clip(-LIMIT, LIMIT)
     if reads_nodes(loss):
         return Example(like.tree, tuple(logits.tolist()), like.target)
+    if isinstance(loss, Frame):
+        logits = _scores(loss, logits)
     return Example(like.tree, tuple(centred(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target)
+
+
+def probabilities(logits: Floats, loss: TreeLoss) -> Floats:
+    """Return the probabilities that the loss makes of its logits, [C]: of the leaves, of nodes, or given the parent."""
+    if isinstance(loss, Frame):
+        logits = _scores(loss, logits)
+    if loss.link == "sigmoid":
+        logs = -np.logaddexp(0.0, -logits)
+    elif loss.link == "siblings":
+        logs = log_conditionals(loss.tree, logits)[1:]
+    else:
+        logs = logits - np.logaddexp.reduce(logits)
+    found: Floats = np.exp(logs)
+    return found
+
+
+def logits_of(points: Floats, loss: TreeLoss) -> Floats:
+    """Return logits [K, C] with the given probabilities [K, C]; the inverse of `probabilities`.
+
+    The softmax of log p is p again. Probabilities that underflow to 0 are replaced by the smallest normal double.
+    """
+    logs = np.log(np.maximum(points, np.finfo(np.float64).tiny))
+    if isinstance(loss, Frame):
+        return _outputs(loss, logs)
+    return logs - np.log1p(-np.minimum(points, 1 - np.finfo(np.float64).eps)) if loss.link == "sigmoid" else logs
+
+
+def _scores(loss: Frame, outputs: Floats) -> Floats:
+    found: Floats = loss.scores(torch.tensor(outputs)[None])[0].numpy()
+    return found
+
+
+def _outputs(loss: Frame, leaf_logs: Floats) -> Floats:
+    found: Floats = loss.outputs_of(torch.tensor(leaf_logs)).numpy()
+    return found
 
 
 def values(loss: TreeLoss, rows: ArrayLike, target: int) -> Floats:
@@ -84,6 +134,8 @@ def untouched(choice: LossChoice, tree: LabelTree, target: int) -> tuple[int, ..
     everywhere. Values up to 1e-14 (relative to the largest, if above 1) count as 0: cancellation leaves about 1e-17.
     """
     loss = loss_of(choice, tree)
+    if loss.link == "sigmoid":
+        return ()  # only the least or largest logit of a path has a gradient, and each one is that somewhere
     rows = np.random.default_rng(0).normal(0.0, 1.5, (PROBES, loss.num_outputs))
     _, found = gradients(loss, rows, target)
     most = np.abs(found).max(axis=0)

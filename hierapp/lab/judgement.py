@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hierapp import losses
 from hierapp.errors import ConfigError
@@ -11,6 +12,9 @@ from hierapp.lab.choices import EVERY_LOSS, LossChoice
 from hierapp.lab.contributions import Contribution, Term
 from hierapp.lab.example import Example
 from hierapp.lab.splits import split
+
+if TYPE_CHECKING:
+    from hierapp.losses.base import TreeLoss
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,12 @@ class Judgement:
         choice: the loss.
         title: its title with its options.
         formula: LaTeX, for a true leaf y.
-        reads: "nodes" if it reads one logit per node, "leaves" if one per leaf (log z of the example).
+        reads: "nodes" if it reads one logit per node, "leaves" if one per leaf (log z of the example), "head" if one
+            output per node, from which a fixed head computes log z.
         value: the value of hierapp's own loss.
         terms: the terms; their contributions add up to the value.
         gradient: by node in the order of `tree.nodes`, with respect to the logits that the loss reads; None for nodes
-            without such a logit: the root, and inner nodes for a flat loss.
+            without such a logit: the root for most losses, and inner nodes for a flat loss.
         untouched: the nodes whose logits the loss reads but never changes for this true leaf.
         is_proper: whether the expected loss is minimal at the true distribution, with this tree and these options.
         reason: one sentence that explains `is_proper`.
@@ -83,7 +88,7 @@ def judge(example: Example, choice: LossChoice) -> Judgement:
         choice=choice,
         title=choice.title,
         formula=losses.find(choice.name).formula,
-        reads="nodes" if engine.reads_nodes(loss) else "leaves",
+        reads=_reads(loss),
         value=value,
         terms=split(choice.name, example, choice.option_values, value),
         gradient=tuple(gradient),
@@ -91,6 +96,12 @@ def judge(example: Example, choice: LossChoice) -> Judgement:
         is_proper=loss.propriety.is_proper,
         reason=loss.propriety.reason,
     )
+
+
+def _reads(loss: TreeLoss) -> str:
+    if loss.link != "leaves":
+        return "nodes"
+    return "leaves" if loss.num_outputs == loss.num_leaves else "head"
 
 
 def judge_all(example: Example, choices: Iterable[LossChoice] = EVERY_LOSS) -> tuple[Judgement | Refusal, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import Example, log_conditionals
+from hierapp.lab.example import Example
 from hierapp.utils.numbers import number
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def cut(first: Example, second: Example, choice: LossChoice, space: Space = "log
     at = np.linspace(0.0, 1.0, points)
     start, end = (_coordinates(example, first, loss, space) for example in (first, second))
     mixed = (1 - at)[:, None] * start + at[:, None] * end
-    curve = engine.values(loss, _logits(mixed, space), first.target)
+    curve = engine.values(loss, mixed if space == "logits" else engine.logits_of(mixed, loss), first.target)
     return _judged(choice.title, space, at.tolist(), curve.tolist())
 
 
@@ -130,7 +130,8 @@ def plane(
     mixed = start + a * (one - start) + b * (other - start)
     inside = np.ones(len(mixed), bool) if space == "logits" else (mixed > 0).all(axis=1)
     found = np.full(len(mixed), np.nan)
-    found[inside] = engine.values(loss, _logits(mixed[inside], space), origin.target)
+    points_inside = mixed[inside] if space == "logits" else engine.logits_of(mixed[inside], loss)
+    found[inside] = engine.values(loss, points_inside, origin.target)
     rows = found.reshape(points, points).tolist()
     return Surface(
         choice.title,
@@ -189,16 +190,7 @@ def _coordinates(example: Example, like: Example, loss: TreeLoss, space: Space) 
     if space not in SPACES:
         raise ConfigError(f"Expected the space to be one of {', '.join(SPACES)} but got {space!r}.")
     logits = engine.read(example, loss)
-    if space == "logits":
-        return logits
-    if engine.reads_nodes(loss):
-        return np.exp(log_conditionals(example.tree, logits)[1:])
-    return np.exp(logits)  # log z of the leaves
-
-
-def _logits(points: Floats, space: Space) -> Floats:
-    # The softmax of log p is p again. Probabilities that underflow to 0 are replaced by the smallest normal double.
-    return points if space == "logits" else np.log(np.maximum(points, np.finfo(np.float64).tiny))
+    return logits if space == "logits" else engine.probabilities(logits, loss)
 
 
 def _judged(title: str, space: Space, at: Sequence[float], values: Sequence[float]) -> Slice:

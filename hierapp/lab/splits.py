@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hierapp.lab import splits_flat, splits_path
+from hierapp.lab import splits_flat, splits_nodes, splits_path
 from hierapp.lab.contributions import Contribution, Term
 from hierapp.lab.example import Example
 
@@ -27,6 +27,9 @@ SPLITS: dict[str, Split] = {
     "simloss": splits_flat.simloss,
     "tree-wasserstein": splits_flat.tree_wasserstein,
     "level-wise": splits_flat.level_wise,
+    "softmax-margin": splits_nodes.softmax_margin,
+    "tree-min-focal": splits_nodes.tree_min_focal,
+    "frame": splits_flat.frame,
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hierapp.lab.contributions import Contribution, Term, contribution
 from hierapp.lab.example import Example
+from hierapp.losses.propriety import checked_levels
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.trees.distances import largest_distance
 from hierapp.utils.numbers import number, of_log
@@ -32,6 +33,11 @@ def cross_entropy(example: Example, option_values: Mapping[str, Any]) -> list[Te
     )
     note = "A share of the target is distributed uniformly over all leaves, so certainty is penalized."
     return [*terms, Term("smoothing", "label smoothing", contributions, note)]
+
+
+def frame(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
+    """-log p of the true leaf, computed behind the fixed head."""
+    return [_own(example, 1.0)]
 
 
 def regularized(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
@@ -103,8 +109,8 @@ def tree_wasserstein(example: Example, option_values: Mapping[str, Any]) -> list
 
 def level_wise(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """The cross-entropy of each level's marginals; a leaf above a level represents itself at that level."""
-    path, levels = example.true_path, int(example.tree.depth.max()) - 1
-    weights = option_values["weights"] or (1.0,) * levels
+    path = example.true_path
+    weights = checked_levels(example.tree, option_values["weights"])
     contributions: list[Contribution] = []
     for level, weight in enumerate(weights, start=1):
         node = path[min(level, len(path) - 1)]

@@ -129,7 +129,7 @@ PUSHES = Story(
         ),
         Step(
             "All losses compared",
-            "Ten losses on the same example. Take one gradient step, then a hundred. Each loss increases cat, but not"
+            "All losses on the same example. Take one gradient step, then a hundred. Each loss increases cat, but not"
             " all of them up to certainty.",
             FIGURE_7,
             "cat",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Literal, Self, TypedDict, Unpack, cast
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack, cast
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
+from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.labels import Index, Labels, LeavesBelow
 from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.nodes import NodeTables
@@ -19,6 +21,7 @@ from hierapp.losses.propriety import Propriety, counted
 from hierapp.trees import LabelTree
 
 Reduction = Literal["mean", "sum", "none"]
+Link = Literal["leaves", "siblings", "nodes", "sigmoid"]
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -56,6 +59,9 @@ class TreeLoss(nn.Module):
 
     Attributes:
         num_outputs: number of logits per sample, C.
+        output_nodes: [C], the node of each logit, a position in `tree.nodes`.
+        link: what makes probabilities of logits: "leaves", one softmax over all leaves; "siblings", a softmax over each
+            set of siblings; "nodes", one softmax over all nodes; "sigmoid", a sigmoid for each node.
         is_proper: whether the true probabilities minimize the expected loss.
         propriety: `is_proper` with the reason.
 
@@ -66,6 +72,8 @@ class TreeLoss(nn.Module):
     """
 
     num_outputs: int
+    output_nodes: NDArray[np.int64]
+    link: ClassVar[Link]
     plain_propriety: Propriety
     weight: Tensor | None
     label_weight: Tensor | None
@@ -110,14 +118,16 @@ class TreeLoss(nn.Module):
         self.register_buffer("label_weight", label_weight, persistent=False)
         self.register_buffer("leaf_labels", of_leaves, persistent=False)
         self.nodes = NodeTables(tree)
+        self.adjustment: LogitAdjustment | None = None
 
     @property
     def propriety(self) -> Propriety:
         """`is_proper`, and one sentence or more that give the reason; class weights and coarse labels are counted in.
 
-        Subclasses set `plain_propriety`, in which class weights are not counted in.
+        Logit adjustment, too. Subclasses set `plain_propriety`, in which none of them is counted in.
         """
-        return counted(self.plain_propriety, self.has_unequal_weights, self.labels.index)
+        plain = self.plain_propriety if self.adjustment is None else self.adjustment.judged(self.plain_propriety)
+        return counted(plain, self.has_unequal_weights, self.labels.index)
 
     @property
     def is_proper(self) -> bool:
@@ -166,18 +176,23 @@ class TreeLoss(nn.Module):
         return _join(values, count, self.reduction if reduction is None else _checked_reduction(reduction))
 
     def _rows(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits [B', C] and target [B'] or [B', L], with all further dimensions merged into B'."""
+        """Return the scores of the logits, and target [B'] or [B', L], with all further dimensions merged into B'."""
         inner = logits.shape[2:]
         self._check_logits(logits)
         if not target.is_floating_point() and target.dtype != torch.bool and target.shape == logits.shape[:1] + inner:
-            return _flat(_float(logits)), (target if target.ndim == 1 else target.reshape(-1)).long()
+            return self._scores(_flat(_float(logits))), (target if target.ndim == 1 else target.reshape(-1)).long()
         if target.is_floating_point() and target.shape == (len(logits), self.num_leaves, *inner):
-            logits = _flat(_float(logits))
-            return logits, _flat(target).to(logits.dtype)
+            scores = self._scores(_flat(_float(logits)))
+            return scores, _flat(target).to(scores.dtype)
         raise ConfigError(
             f"Expected target to be integers {[len(logits), *inner]} or probabilities"
             f" {[len(logits), self.num_leaves, *inner]} but got {target.dtype} {list(target.shape)}."
         )
+
+    def _scores(self, logits: Tensor) -> Tensor:
+        """Return what the value is computed from: the logits [B', C], adjusted in training if the loss does so."""
+        adjusted: Tensor = logits if self.adjustment is None else self.adjustment(logits)
+        return adjusted
 
     def _values(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the values [B'] and the divisor of their mean, None for the number of values."""
@@ -277,9 +292,12 @@ class TreeLoss(nn.Module):
 class FlatLoss(TreeLoss):
     """Base class of losses that read one logit per leaf, with one softmax over all leaves."""
 
+    link = "leaves"
+
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.num_outputs = len(tree.leaves)
+        self.output_nodes = tree.leaf_nodes
         self.below = LeavesBelow(self.labels) if self.labels.index == "node" else None
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
@@ -297,9 +315,12 @@ class FlatLoss(TreeLoss):
 class ConditionalLoss(TreeLoss):
     """Base class of losses that read one logit per node except the root, with a softmax over each set of siblings."""
 
+    link = "siblings"
+
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)
         self.num_outputs = len(tree.nodes) - 1
+        self.output_nodes = np.arange(1, len(tree.nodes))
 
     def leaf_log_probs(self, logits: Tensor) -> Tensor:
         """Return the log-probabilities of the leaves, [B, L, ...], from logits [B, C, ...]."""

@@ -7,11 +7,12 @@ from typing import Unpack
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from hierapp.losses import propriety
 from hierapp.losses.base import ConditionalLoss, Shared
+from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.path import PathTables
 from hierapp.trees import LabelTree
 
@@ -82,6 +83,9 @@ class Conditional(PathLoss):
 
     Args:
         tree: the label tree.
+        tau: strength of logit adjustment (default 0, Plaud et al. 2024): tau * log prior(v given its parent) is added
+            to the logits, in training mode only, so that frequent classes have no advantage in evaluation.
+        prior: [L], probabilities or counts of the classes in the training data, for `tau`.
         shared: see `TreeLoss`.
 
     >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
@@ -89,8 +93,15 @@ class Conditional(PathLoss):
     4.0
     """
 
-    def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
+    def __init__(
+        self,
+        tree: LabelTree,
+        tau: float = 0.0,
+        prior: ArrayLike | Tensor | None = None,
+        **shared: Unpack[Shared],
+    ) -> None:
         super().__init__(tree, np.ones(tree.leaf_paths.shape[1] - 1), **shared)
+        self.adjustment = LogitAdjustment(tree, tau, "node", prior) if tau else None
         self.plain_propriety = propriety.siblings_alike()
 
 

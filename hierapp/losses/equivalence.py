@@ -160,13 +160,13 @@ def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | No
     own: dict[str, object] = {} if similarity is None else {"similarity": similarity}
     steps = np.arange(1, tree.leaf_paths.shape[1], dtype=np.float64)
     match name:
-        case "cross-entropy" if options["label_smoothing"] == 0:
+        case "cross-entropy" if options["label_smoothing"] == options["tau"] == 0:
             return _weighted(tree, np.ones_like(steps), "flat")
         case "regularized-cross-entropy" if options["penalty"] == 0:
             return _weighted(tree, np.ones_like(steps), "flat")
         case "simloss" if losses.judge(name, tree, options | own).is_proper:  # each class is similar only to itself
             return _weighted(tree, np.ones_like(steps), "flat")
-        case "conditional":
+        case "conditional" if options["tau"] == 0:
             return _weighted(tree, np.ones_like(steps), "conditional")
         case "hxe":
             decay = np.exp(-float(options["alpha"]) * steps)  # type: ignore[arg-type]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Reduction, Shared
+from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.masking import finite
 from hierapp.trees import LabelTree
 
@@ -22,6 +24,9 @@ class CrossEntropy(FlatLoss):
     Args:
         tree: the label tree.
         label_smoothing: share of the target, from 0 (default) to 1, that is spread evenly over all leaves.
+        tau: strength of logit adjustment (default 0, Menon et al. 2021): tau * log prior of the classes is added to the
+            logits, in training mode only, so that frequent classes have no advantage in evaluation.
+        prior: [L], probabilities or counts of the classes in the training data, for `tau`.
         shared: see `TreeLoss`.
 
     >>> import torch
@@ -30,9 +35,17 @@ class CrossEntropy(FlatLoss):
     0.6931
     """
 
-    def __init__(self, tree: LabelTree, label_smoothing: float = 0.0, **shared: Unpack[Shared]) -> None:
+    def __init__(
+        self,
+        tree: LabelTree,
+        label_smoothing: float = 0.0,
+        tau: float = 0.0,
+        prior: ArrayLike | Tensor | None = None,
+        **shared: Unpack[Shared],
+    ) -> None:
         super().__init__(tree, **shared)
         self.label_smoothing = label_smoothing
+        self.adjustment = LogitAdjustment(tree, tau, "leaf", prior) if tau else None
         self.plain_propriety = propriety.cross_entropy(label_smoothing)
 
     def _joined(self, logits: Tensor, target: Tensor, reduction: Reduction) -> Tensor:

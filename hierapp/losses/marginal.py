@@ -171,7 +171,8 @@ class LevelWise(MarginalLoss):
 
     Args:
         tree: the label tree.
-        weights: one weight per level from the children of the root down, at least one above 0; all 1 by default.
+        weights: one weight per level from the children of the root down, at least one above 0; all 1 by default. Or a
+            preset, see `propriety.preset_levels`: "uniform", "hxe", "report" or "geometric".
         shared: see `TreeLoss`.
 
     Raises:
@@ -182,7 +183,7 @@ class LevelWise(MarginalLoss):
     4.5
     """
 
-    def __init__(self, tree: LabelTree, weights: Sequence[float] | None = None, **shared: Unpack[Shared]) -> None:
+    def __init__(self, tree: LabelTree, weights: str | Sequence[float] | None = None, **shared: Unpack[Shared]) -> None:
         chosen = propriety.checked_levels(tree, weights)
         of_level = np.array([0.0, *chosen])
         coefficients = of_level[tree.depth - 1]

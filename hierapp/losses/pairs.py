@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.kernels.ancestors import DistanceRows
+from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.mean_rows import MeanRows, SubtreeDistances
 from hierapp.losses.kernels.path import MOST_KEPT
@@ -21,9 +22,6 @@ from hierapp.metrics.confusion import here
 from hierapp.similarities.similarity import bounded, checked, checked_bound, tree_similarity
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import largest_distance
-
-# Up to this many classes, probability targets use all classes; above it, only those with a probability other than 0.
-MOST_DENSE = 256
 
 
 def mean_rows(table: Tensor, labels: Labels) -> Tensor:
@@ -36,9 +34,7 @@ def mean_rows(table: Tensor, labels: Labels) -> Tensor:
 class PairLoss(FlatLoss):
     """Base class of losses of the leaf log-probabilities and one row [L] selected by the label.
 
-    Probability targets are evaluated class by class: for all L classes up to 256, above that for each entry other than
-    0. The latter suits mixup and a few annotators, and is slow for labels smoothed over all classes. It reads the
-    number of such entries from the device, so it waits for the device and cannot be part of a CUDA graph.
+    Probability targets are evaluated class by class; see `class_by_class`.
     """
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -47,15 +43,7 @@ class PairLoss(FlatLoss):
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
-        log_p, size = F.log_softmax(logits, dim=1), self.num_leaves
-        if size <= MOST_DENSE:
-            labels = self._of_leaves(torch.arange(len(self.labels.nodes), device=target.device)).repeat(len(target))
-            each = self.of_log_probs(log_p.repeat_interleave(size, dim=0), labels)
-            return (target * each.view_as(target)).sum(1)
-        samples, leaves = target.detach().nonzero(as_tuple=True)
-        labels = leaves if self.leaf_labels is None else self.leaf_labels.index_select(0, leaves)
-        each = self.of_log_probs(log_p.index_select(0, samples), labels) * target[samples, leaves]
-        return log_p.new_zeros(len(log_p)).index_add(0, samples, each)
+        return class_by_class(F.log_softmax(logits, dim=1), target, self.leaf_labels, self.of_log_probs)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for log-probabilities [B, L] and labels [B]."""

@@ -159,7 +159,12 @@ class PathHead(nn.Module):
     def _rows(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return weight and bias of some outputs."""
         take = _take_sparse if self.sparse else _take
-        return take(self.weight, rows), None if self.bias is None else take(self.bias, rows)
+        weight, bias = take(self.weight, rows), None if self.bias is None else take(self.bias, rows)
+        shift = None if self.loss.adjustment is None else self.loss.adjustment.current()
+        if shift is None:
+            return weight, bias
+        added = _take(shift.to(weight.dtype), rows)
+        return weight, added if bias is None else bias + added
 
 
 def _take(table: Tensor, rows: Tensor) -> Tensor:

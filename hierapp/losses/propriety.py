@@ -63,6 +63,24 @@ def counted(plain: Propriety, has_weights: bool, index: str) -> Propriety:
     )
 
 
+def adjusted(plain: Propriety, tau: float, has_equal_priors: bool | None) -> Propriety:
+    """Count logit adjustment in.
+
+    Args:
+        plain: the propriety without it.
+        tau: its strength.
+        has_equal_priors: whether the priors change nothing; None if they are unknown.
+    """
+    if not tau or has_equal_priors or not plain.is_proper:
+        return plain
+    return Propriety(
+        False,
+        f"{plain.reason} Logit adjustment with tau = {tau:g} moves its minimum to t / prior^tau, normalized; with tau 1"
+        " these are the probabilities if all classes were equally frequent."
+        + ("" if has_equal_priors is False else " Equal priors would change nothing."),
+    )
+
+
 def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float, index: str = "leaf") -> Propriety:
     """Judge the hierarchical loss (Loss in Layers, eq. 2).
 
@@ -179,6 +197,41 @@ def largest_credit(similarity: Matrix) -> float:
     return float(similarity[apart].max(initial=0.0))
 
 
+def softmax_margin(tau: float) -> Propriety:
+    """Judge softmax margin: without a margin it is cross-entropy over the nodes."""
+    if tau == 0:
+        return Propriety(True, "Without a margin it is cross-entropy over the nodes.")
+    return Propriety(
+        False,
+        f"The margin of {tau:g} is added to the wrong nodes in training only, so the outputs that minimize the loss are"
+        " more certain than the truth.",
+    )
+
+
+def tree_min_focal(tree: LabelTree, gamma: float, index: str = "leaf") -> Propriety:
+    """Judge tree-min focal loss: binary cross-entropies of nodes, bent by the focal factors."""
+    if gamma:
+        return Propriety(
+            False,
+            f"The focal factors with gamma = {gamma:g} reduce the weight of nodes that are right already, so the scores"
+            " that minimize the loss are nearer to 1/2 than the true probabilities.",
+        )
+    if index == "node" and len(_deciding(tree)) > 1:
+        return Propriety(
+            False,
+            "A coarse label observes the nodes below other inner nodes, which are absent, but not those below its own,"
+            " of which one is present: deep nodes are underestimated.",
+        )
+    return Propriety(True, "The sum of the nodes' binary cross-entropies has its minimum at the true probabilities.")
+
+
+def frame() -> Propriety:
+    """Judge cross-entropy on a fixed head, whose rows are linearly independent."""
+    return Propriety(
+        True, "Cross-entropy has its minimum at the true probabilities, and the fixed head can express all of them."
+    )
+
+
 def tree_wasserstein() -> Propriety:
     """Judge tree-Wasserstein: its expectation over hard targets is linear in the probabilities."""
     return Propriety(
@@ -215,9 +268,46 @@ def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) ->
     )
 
 
-def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[float, ...]:
-    """Return one weight for each level below the root, all 1 by default, or raise a ConfigError."""
+LEVEL_PRESETS = ("uniform", "hxe", "report", "geometric")
+
+
+def preset_levels(levels: int, preset: str) -> tuple[float, ...]:
+    """Return the weights of the levels from the children of the root down.
+
+    Weights w of the marginals z are sums of weights s of the decisions p(v) = z(v) / z(parent): s of a step is the sum
+    of w from its level down. On trees of uniform depth
+
+    - "uniform", all 1, has the s of `hierarchical` with path targets (Loss in Layers, eq. 2);
+    - "hxe" has those of `hxe` with alpha = 0.1, not normalized;
+    - "report" has those of `hierarchical-convex` (eq. 4), 1 / depth.
+
+    "geometric" halves the weight from each level to the one above; the leaves' is 1.
+
+    >>> preset_levels(3, "geometric")
+    (0.25, 0.5, 1.0)
+    >>> [round(weight, 4) for weight in preset_levels(3, "report")]
+    [0.5, 0.1667, 0.3333]
+    """
+    steps = np.arange(1.0, levels + 1)
+    if preset == "geometric":
+        return tuple((0.5 ** (levels - steps)).tolist())
+    of_steps = {"uniform": levels - steps + 1, "hxe": np.exp(-0.1 * steps), "report": 1 / steps}[preset]
+    return tuple((of_steps - np.append(of_steps[1:], 0.0)).tolist())
+
+
+def checked_levels(tree: LabelTree, weights: str | Iterable[float] | None) -> tuple[float, ...]:
+    """Return one weight for each level below the root, all 1 by default, or raise a ConfigError.
+
+    `weights` may be a preset, see `preset_levels`.
+    """
     levels = tree.leaf_paths.shape[1] - 1
+    if isinstance(weights, str):
+        if weights not in LEVEL_PRESETS:
+            raise ConfigError(
+                f"Expected weights of level-wise to be numbers or one of {', '.join(LEVEL_PRESETS)}, but got"
+                f" {weights!r}."
+            )
+        return preset_levels(levels, weights)
     chosen = tuple(float(weight) for weight in weights) if weights is not None else (1.0,) * levels
     if len(chosen) != levels:
         raise ConfigError(
@@ -228,7 +318,7 @@ def checked_levels(tree: LabelTree, weights: Iterable[float] | None) -> tuple[fl
     return chosen
 
 
-def level_wise(tree: LabelTree, weights: Iterable[float] | None, index: str = "leaf") -> Propriety:
+def level_wise(tree: LabelTree, weights: str | Iterable[float] | None, index: str = "leaf") -> Propriety:
     """Judge level-wise cross-entropies of marginals; on the last level every leaf stands alone."""
     if index == "node" and not tree.is_uniform_depth:
         return Propriety(
@@ -250,10 +340,14 @@ def level_wise(tree: LabelTree, weights: Iterable[float] | None, index: str = "l
 
 def _soft(tree: LabelTree, soft: float) -> Propriety | None:
     """Judge soft labels off the path: they have no effect if every decision is on every path."""
-    deciding = [node for node in tree.internal_nodes.tolist() if len(tree.children[node]) > 1]
-    if soft == 0 or len(deciding) <= 1:
+    if soft == 0 or len(_deciding(tree)) <= 1:
         return None
     return Propriety(
         False,
         f"Soft labels with weight {soft:g} pull every decision off the true path towards the uniform distribution.",
     )
+
+
+def _deciding(tree: LabelTree) -> list[int]:
+    """Return the nodes with more than one child."""
+    return [node for node in tree.internal_nodes.tolist() if len(tree.children[node]) > 1]

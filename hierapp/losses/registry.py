@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from hierapp.errors import ConfigError
-from hierapp.losses import propriety
+from hierapp.losses import priors, propriety
 from hierapp.losses.propriety import Propriety
 from hierapp.similarities import spec as similarity_spec
 from hierapp.trees import DISTANCES, LabelTree
@@ -44,6 +44,16 @@ _SOFT = (
     Option("soft_reduction", "mean", "how the terms of the nodes off the path are combined", choices=("mean", "sum")),
 )
 
+_TAU = Option(
+    "tau", 0.0, "logit adjustment for rare classes: tau times the logarithm of the class priors is added in training"
+)
+
+
+def _adjusted(plain: Propriety, tree: LabelTree, options: Mapping[str, Any], by: priors.By) -> Propriety:
+    prior = options.get("prior")
+    return propriety.adjusted(plain, options["tau"], None if prior is None else priors.are_equal(tree, prior, by))
+
+
 LOSSES: dict[str, LossEntry] = {
     "cross-entropy": LossEntry(
         "flat:CrossEntropy",
@@ -51,8 +61,11 @@ LOSSES: dict[str, LossEntry] = {
         "One softmax over all classes; the tree is not used.",
         r"-\log \mathrm{softmax}(u)_y",
         "Loss in Layers, eq. 5",
-        lambda tree, options: propriety.cross_entropy(options["label_smoothing"]),
-        (Option("label_smoothing", 0.0, "share of the target distributed uniformly over all classes", high=1.0),),
+        lambda tree, options: _adjusted(propriety.cross_entropy(options["label_smoothing"]), tree, options, "leaf"),
+        (
+            Option("label_smoothing", 0.0, "share of the target distributed uniformly over all classes", high=1.0),
+            _TAU,
+        ),
     ),
     "regularized-cross-entropy": LossEntry(
         "flat:RegularizedCrossEntropy",
@@ -96,7 +109,8 @@ LOSSES: dict[str, LossEntry] = {
         "A softmax over each set of siblings; all decisions along the true path have the same weight.",
         r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
         "hierarchical softmax",
-        lambda tree, options: propriety.siblings_alike(),
+        lambda tree, options: _adjusted(propriety.siblings_alike(), tree, options, "node"),
+        (_TAU,),
     ),
     "hxe": LossEntry(
         "hxe:hxe",
@@ -167,7 +181,50 @@ LOSSES: dict[str, LossEntry] = {
         r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
         "multi-level baseline",
         lambda tree, options: propriety.level_wise(tree, options["weights"], options["index"]),
-        (Option("weights", None, "one weight per level from the top, as in 1,0.5,0.25; all 1 if empty"),),
+        (
+            Option(
+                "weights",
+                None,
+                "one weight per level from the top, as in 1,0.5,0.25; or uniform, hxe, report, geometric; all 1 if"
+                " empty",
+                presets=propriety.LEVEL_PRESETS,
+            ),
+        ),
+    ),
+    "softmax-margin": LossEntry(
+        "softmax_margin:SoftmaxMargin",
+        "Softmax margin",
+        "One softmax over all nodes, inner ones included; wrong nodes have to keep a margin to the true one.",
+        r"-u_y + \log \sum_v e^{u_v + \tau m(y, v)}",
+        "Valmadre 2022",
+        lambda tree, options: propriety.softmax_margin(options["tau"]),
+        (
+            Option("tau", 1.0, "scale of the margin"),
+            Option(
+                "margin",
+                "incorrect",
+                "1 at the nodes that are neither the true one nor above it, or the number of edges to the true one",
+                choices=("incorrect", "depth"),
+            ),
+        ),
+    ),
+    "tree-min-focal": LossEntry(
+        "tree_min_focal:TreeMinFocal",
+        "Tree-min focal",
+        "A sigmoid for each node: present only if its ancestors are, absent only if its descendants are.",
+        r"-\sum_v \left[ l_v (1 - a_v)^\gamma \log a_v + (1 - l_v)\, b_v^\gamma \log(1 - b_v) \right]",
+        "Li et al. 2022 (HieraSeg); Giunchiglia and Lukasiewicz 2020",
+        lambda tree, options: propriety.tree_min_focal(tree, options["gamma"], options["index"]),
+        (Option("gamma", 2.0, "exponent of the factors that reduce the weight of nodes that are right already"),),
+    ),
+    "frame": LossEntry(
+        "frame:Frame",
+        "Frame",
+        "Cross-entropy behind a fixed head, in which similar classes share outputs.",
+        r"-\log \mathrm{softmax}(W x)_y,\quad (W W^T)_{ij} = e^{-\gamma d(i, j) / d_{\max}}",
+        "Liang and Davis 2023 (HAFrame)",
+        lambda tree, options: propriety.frame(),
+        (Option("gamma", 3.0, "how fast the similarity of classes decreases with their distance", low=0.01),),
     ),
 }
 
@@ -226,6 +283,8 @@ def judge(
     given, beyond = dict(options or {}), {}
     if name == "simloss" and not isinstance(given.get("similarity", ""), str):
         beyond["similarity"] = given.pop("similarity")
+    if "prior" in given and any(option is _TAU for option in find(name).options):
+        beyond["prior"] = given.pop("prior")
     plain = find(name).judge(tree, {**check_options(name, given), **beyond, "index": index})
     return propriety.counted(plain, len(set(weight or ())) > 1, index)
 
@@ -240,7 +299,7 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
             "none"), `weight` (class weights [L]), `ignore_index` and `index` ("leaf", or "node" for targets that are
             positions in `tree.nodes`, where an inner node is a coarse label); for simloss, `similarity` is a matrix
             [L, L] in the order of `tree.leaves`, or None or "tree" for that of the tree; hierarchical also has
-            `matrix_form`.
+            `matrix_form`; cross-entropy and conditional have `prior`, [L], for `tau`.
 
     Returns:
         An `nn.Module` to call as `loss(logits, target)`; see `hierapp.losses.base.TreeLoss`.
@@ -264,6 +323,8 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
     beyond = {key: options.pop(key) for key in _SHARED if key in options}
     if "matrix_form" in options and name == "hierarchical":
         beyond["matrix_form"] = bool(options.pop("matrix_form"))
+    if "prior" in options and any(option is _TAU for option in find(name).options):
+        beyond["prior"] = options.pop("prior")
     if "similarity" in options and name == "simloss":
         beyond["similarity"] = _matrix(options.pop("similarity"))
     make = getattr(import_module(f"hierapp.losses.{module}"), maker)

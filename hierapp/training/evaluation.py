@@ -86,6 +86,7 @@ def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Eval
     """
     loss = state.loss
     state.network.eval()
+    loss.eval()
     size = len(loss.tree.leaves)
     counts = torch.zeros(size * size, dtype=torch.int64, device=part.images.device)
     total = torch.zeros((), device=part.images.device)

@@ -106,6 +106,10 @@ class _Run:
         images = DeviceDataset.of(whole, tree, device)
         self.validation = images.take(held_out)
         training = images.take(fitting)
+        if loss.adjustment is not None:
+            # A class without an image in the training part counts as if it had one.
+            counts = torch.bincount(training.leaves, minlength=len(tree.leaves))
+            loss.adjustment.set_prior(counts.clamp(min=1))
         self.loader = BatchLoader(training, config, len(tree.leaves))
         height, width, channels = whole.images.shape[1:]
         shape = (height, width, channels)
@@ -214,6 +218,7 @@ def train_epoch(
         return learning_rate(config, Place((progress.epoch - 1) * count + batch, count, config.epochs * count))
 
     state.network.train()
+    state.loss.train()
     loader.begin(progress.epoch)
     while progress.batch < count:
         progress.images += state.train_batch(loader, progress.batch, rate(progress.batch))

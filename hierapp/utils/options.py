@@ -17,7 +17,8 @@ class Option:
     """One option of a loss or a decoder: a number with bounds, a word, a flag, a list of numbers, or a text.
 
     The kind follows from the fields: a text has `reads`, which returns the stored form or raises a ConfigError; a word
-    has `choices`; a list of numbers has the default None, for which its owner chooses the numbers; a flag has a bool.
+    has `choices`; a list of numbers has the default None, for which its owner chooses the numbers, and may have
+    `presets`, names of such lists; a flag has a bool.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Option:
     low: float = 0.0
     high: float = math.inf
     choices: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
     reads: Callable[[object], str] | None = None
 
     @property
@@ -56,11 +58,15 @@ class Option:
             case "numbers":
                 if value is None or value == "":
                     return None
+                if isinstance(value, str) and value in self.presets:
+                    return value
                 parts = value.split(",") if isinstance(value, str) else value
                 listed: list[Any] = list(parts) if isinstance(parts, Iterable) else [None]
                 if all(self._in_bounds(part) for part in listed):
                     return tuple(float(part) for part in listed)
-                expected = f"numbers {self._bounds()}, as in 1,0.5,0.25"
+                expected = f"numbers {self._bounds()}, as in 1,0.5,0.25" + "".join(
+                    f", or {name}" for name in self.presets
+                )
             case "number":
                 if self._in_bounds(value):
                     return float(cast(Any, value))
@@ -71,8 +77,8 @@ class Option:
         """Return the value as users read and type it."""
         if isinstance(value, tuple | list):  # a list when read from the store
             return ",".join(f"{part:g}" for part in value)
-        if self.reads:
-            return str(value)
+        if isinstance(value, str):
+            return value
         return f"{value:g}" if isinstance(value, float) else str(value).lower() if value is not None else ""
 
     def _in_bounds(self, value: object) -> bool:

@@ -11,8 +11,11 @@ from hierapp.lab import engine
 from hierapp.lab.choices import EVERY_LOSS, LossChoice
 from hierapp.lab.example import Example
 from hierapp.lab.judgement import Judgement, Refusal, judge, judge_all
-from tests.losses.literal import RAGGED, SETTINGS, UNIFORM, literal, options_for
+from tests.losses.literal import RAGGED, SETTINGS as EVERY_SETTING, UNIFORM, literal, options_for
 from tests.strategies import trees
+
+# In the lab there is no training part, so no class priors.
+SETTINGS = [(name, options) for name, options in EVERY_SETTING if "prior" not in options]
 
 
 def choice_for(tree, name, options):
@@ -37,8 +40,7 @@ def test_the_parts_add_up_to_the_librarys_value(name, options, tree, seed):
 def test_the_value_is_the_definitions(name, options, tree, seed):
     example = Example.random(tree, seed)
     word = judge(example, choice_for(tree, name, options))
-    # The example's leaf probabilities are what a flat loss sees, its node logits what a conditional one does.
-    row = torch.tensor(example.logits if word.reads == "nodes" else example.leaf_log_probs, dtype=torch.float64)
+    row = torch.tensor(engine.read(example, engine.loss_of(choice_for(tree, name, options), tree)))
     wanted = literal(name, tree, row, example.target, options_for(tree, options))
     assert word.value == pytest.approx(float(wanted), abs=1e-9, rel=1e-9)
 
@@ -57,8 +59,7 @@ def test_the_gradient_is_that_of_finite_differences(name, options, tree, seed):
     )
     shown = [slope for slope in word.gradient if slope is not None]
     assert shown == pytest.approx(slopes.tolist(), abs=1e-7)
-    inner = [node for node in range(len(tree.nodes)) if node == 0 or (word.reads == "leaves" and tree.children[node])]
-    assert [node for node, slope in enumerate(word.gradient) if slope is None] == inner
+    assert [node for node, slope in enumerate(word.gradient) if slope is not None] == sorted(loss.output_nodes)
 
 
 @pytest.mark.slow
@@ -76,11 +77,30 @@ def test_what_is_untouched_changes_nothing_and_the_rest_does(name, options, tree
             moved[column] += shaken[node]
             assert abs(word.gradient[node]) < 1e-12
         else:
-            one = row.copy()
-            one[column] += 1.0
-            changed = engine.gradients(loss, np.stack([row, one, row * 0]), example.target)[1][:, column]
+            moves = [np.where(np.arange(len(row)) == column, to, row) for to in (row[column] + 1.0, 50.0, -50.0)]
+            changed = engine.gradients(loss, np.stack([row, *moves, row * 0]), example.target)[1][:, column]
             assert np.abs(changed).max() > 1e-13
     assert engine.values(loss, moved[None], example.target)[0] == pytest.approx(word.value, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+@settings(max_examples=8)
+@given(tree=trees(max_nodes=15), seed=st.integers(0, 2**31))
+def test_what_a_loss_reads_leads_back_to_the_example(name, tree, seed):
+    example, loss = Example.random(tree, seed), engine.loss_of(LossChoice.of(name), tree)
+    row = engine.read(example, loss)
+    again = engine.example_of(row, loss, like=example)
+    assert again.z == pytest.approx(example.z)
+    assert engine.read(again, loss) == pytest.approx(row)
+    points = engine.probabilities(row, loss)
+    found = engine.logits_of(points[None], loss)
+    assert engine.values(loss, found, example.target) == pytest.approx(engine.values(loss, row[None], example.target))
+
+
+def test_logit_adjustment_needs_priors_and_has_no_effect_in_the_lab():
+    example = Example.random(RAGGED, 0)
+    for name in ("cross-entropy", "conditional"):
+        assert judge(example, LossChoice.of(name, {"tau": 1.0})).value == judge(example, LossChoice.of(name)).value
 
 
 def test_which_logits_a_loss_never_touches():

@@ -28,7 +28,8 @@ def coarse(name: str, tree: LabelTree, row: Tensor, node: int, options: dict) ->
     return DEFINITIONS[name](tree, row, tree.nodes[node], **options)
 
 
-def cross_entropy(tree, row, node, label_smoothing=0.0):
+def cross_entropy(tree, row, node, label_smoothing=0.0, tau=0.0, prior=None):
+    row = row + tau * literal.log_prior(tree, prior)[tree.leaf_nodes.tolist()] if tau else row
     spread = -torch.log_softmax(row, 0).mean()
     return -(1 - label_smoothing) * masses(tree, row)[node].log() + label_smoothing * spread
 
@@ -68,7 +69,8 @@ def off_path(tree, p, node, reduction, weight):
     return total / (len(off) if off and reduction == "mean" else 1)
 
 
-def conditional(tree, row, node):
+def conditional(tree, row, node, tau=0.0, prior=None):
+    row = row + tau * literal.given_parent(tree, prior) if tau else row
     return -node_probability(tree, conditionals(tree, row), node).log()
 
 
@@ -118,6 +120,8 @@ def tree_wasserstein(tree, row, node):
 
 
 def level_wise(tree, row, node, weights=None):
+    if weights == "geometric":
+        weights = [0.5**above for above in range(int(tree.depth.max()) - 1)][::-1]
     z, path, value = masses(tree, row), path_names(tree, node), row.new_zeros(())
     for level in range(1, int(tree.depth.max())):
         if level < len(path):
@@ -128,6 +132,39 @@ def level_wise(tree, row, node, weights=None):
             ancestor = node
         value = value - (weights[level - 1] if weights else 1) * z[ancestor].log()
     return value
+
+
+def softmax_margin(tree, row, node, tau=1.0, margin="incorrect"):
+    """All nodes of the subtree are right."""
+    right = [name for name in tree.nodes if node in path_names(tree, name)]
+    total = row.new_zeros(())
+    for u, name in zip(row, tree.nodes, strict=True):
+        if name in right:
+            m = 0
+        elif margin == "depth":
+            m = literal.edges_between(tree, node, name)
+        else:
+            m = float(name not in path_names(tree, node))
+        total = total + (u + tau * m).exp()
+    return total.log() - sum(row[tree.nodes.index(name)].exp() for name in right).log()
+
+
+def tree_min_focal(tree, row, node, gamma=2.0):
+    """Nodes below the label are not observed."""
+    s = dict(zip(tree.nodes[1:], torch.sigmoid(row), strict=True))
+    value = row.new_zeros(())
+    for name in tree.nodes[1:]:
+        if name in path_names(tree, node):
+            a = min(s[each] for each in path_names(tree, name)[1:])
+            value = value - (1 - a) ** gamma * a.log()
+        elif node not in path_names(tree, name):
+            b = max(s[each] for each in tree.nodes[1:] if name in path_names(tree, each))
+            value = value - b**gamma * (1 - b).log()
+    return value
+
+
+def frame(tree, row, node, gamma=3.0):
+    return -masses(tree, literal.fixed_head(tree, gamma) @ row)[node].log()
 
 
 DEFINITIONS = {
@@ -141,4 +178,7 @@ DEFINITIONS = {
     "simloss": simloss,
     "tree-wasserstein": tree_wasserstein,
     "level-wise": level_wise,
+    "softmax-margin": softmax_margin,
+    "tree-min-focal": tree_min_focal,
+    "frame": frame,
 }

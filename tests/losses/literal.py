@@ -41,14 +41,27 @@ SETTINGS = [
     ("level-wise", {}),
     # One weight a level: made to fit the tree by `options_for`.
     ("level-wise", {"weights": "falling"}),
+    ("level-wise", {"weights": "geometric"}),
+    ("softmax-margin", {}),
+    ("softmax-margin", {"tau": 0.7, "margin": "depth"}),
+    ("softmax-margin", {"tau": 0.0}),
+    ("tree-min-focal", {}),
+    ("tree-min-focal", {"gamma": 0.0}),
+    ("frame", {}),
+    ("frame", {"gamma": 0.5}),
+    # Class priors that fit the tree, too.
+    ("cross-entropy", {"tau": 1.0, "prior": "falling"}),
+    ("conditional", {"tau": 0.7, "prior": "falling"}),
 ]
 
 
 def options_for(tree: LabelTree, options: dict) -> dict:
-    """The options with their weights made to fit the tree's levels."""
-    if "weights" not in options:
-        return options
-    return {**options, "weights": [1 / (1 + level) for level in range(int(tree.depth.max()) - 1)]}
+    """The options with weights and priors made to fit the tree."""
+    sizes = {"weights": int(tree.depth.max()) - 1, "prior": len(tree.leaves)}
+    fitting = {
+        name: [1 / (1 + each) for each in range(sizes[name])] for name, value in options.items() if value == "falling"
+    }
+    return {**options, **fitting}
 
 
 def sample(tree: LabelTree, loss: TreeLoss, seed: int, batch: int = 4) -> tuple[Tensor, Tensor]:
@@ -127,8 +140,8 @@ def node_probability(tree: LabelTree, p: dict[str, Tensor], name: str) -> Tensor
     return z
 
 
-def cross_entropy(tree, row, leaf, label_smoothing=0.0):
-    p = torch.softmax(row, 0)
+def cross_entropy(tree, row, leaf, label_smoothing=0.0, tau=0.0, prior=None):
+    p = torch.softmax(row + tau * log_prior(tree, prior)[tree.leaf_nodes.tolist()] if tau else row, 0)
     share = [(1 - label_smoothing) * (i == leaf) + label_smoothing / len(p) for i in range(len(p))]
     return sum(-t * value.log() for t, value in zip(share, p, strict=True))
 
@@ -164,7 +177,20 @@ def soft_labels_off_path(tree, p, path, reduction, weight):
     return total / (len(others) if others and reduction == "mean" else 1)
 
 
-def conditional(tree, row, leaf):
+def log_prior(tree, prior):
+    """The logarithm of each node's prior from those of the leaves."""
+    below = [sum(prior[leaf] for leaf in leaves_below(tree, name)) for name in tree.nodes]
+    return torch.tensor(below, dtype=torch.float64).log()
+
+
+def given_parent(tree, prior):
+    """log prior(v given its parent) of the nodes below the root."""
+    logs = log_prior(tree, prior)
+    return logs[1:] - logs[tree.parents[1:].tolist()]
+
+
+def conditional(tree, row, leaf, tau=0.0, prior=None):
+    row = row + tau * given_parent(tree, prior) if tau else row
     return -node_probability(tree, conditionals(tree, row), tree.leaves[leaf]).log()
 
 
@@ -205,11 +231,59 @@ def tree_wasserstein(tree, row, leaf):
 
 
 def level_wise(tree, row, leaf, weights=None):
+    if weights == "geometric":
+        weights = [0.5**above for above in range(int(tree.depth.max()) - 1)][::-1]
     z, path, value = masses(tree, row), path_names(tree, tree.leaves[leaf]), row.new_zeros(())
     for level in range(1, int(tree.depth.max())):
         ancestor = path[min(level, len(path) - 1)]
         value = value - (weights[level - 1] if weights else 1) * z[ancestor].log()
     return value
+
+
+def edges_between(tree, first, second):
+    one, other = path_names(tree, first), path_names(tree, second)
+    common = sum(a == b for a, b in zip(one, other, strict=False))
+    return len(one) + len(other) - 2 * common
+
+
+def softmax_margin(tree, row, leaf, tau=1.0, margin="incorrect"):
+    y = tree.leaves[leaf]
+    if margin == "depth":
+        m = [edges_between(tree, y, name) for name in tree.nodes]
+    else:
+        m = [float(name not in path_names(tree, y)) for name in tree.nodes]
+    return -row[tree.nodes.index(y)] + sum((u + tau * each).exp() for u, each in zip(row, m, strict=True)).log()
+
+
+def tree_min_focal(tree, row, leaf, gamma=2.0):
+    s = dict(zip(tree.nodes[1:], torch.sigmoid(row), strict=True))
+    value = row.new_zeros(())
+    for name in tree.nodes[1:]:
+        if name in path_names(tree, tree.leaves[leaf]):
+            a = min(s[each] for each in path_names(tree, name)[1:])
+            value = value - (1 - a) ** gamma * a.log()
+        else:
+            b = max(s[each] for each in tree.nodes[1:] if name in path_names(tree, each))
+            value = value - b**gamma * (1 - b).log()
+    return value
+
+
+def fixed_head(tree, gamma):
+    """W, column by column; `test_the_frame_has_the_similarities` compares W W^T with S."""
+    far = largest(tree, "lca-height")
+    height = {name: max(len(path_names(tree, tree.leaves[i])) for i in leaves_below(tree, name)) for name in tree.nodes}
+    height = {name: high - len(path_names(tree, name)) for name, high in height.items()}
+    s = {name: math.exp(-gamma * high / far) for name, high in height.items()}
+    w = torch.zeros(len(tree.leaves), len(tree.nodes), dtype=torch.float64)
+    for row, leaf in enumerate(tree.leaves):
+        for name in path_names(tree, leaf):
+            above = parent_of(tree, name)
+            w[row, tree.nodes.index(name)] = math.sqrt(s[name] - (s[above] if above else 0.0))
+    return w
+
+
+def frame(tree, row, leaf, gamma=3.0):
+    return -torch.log_softmax(fixed_head(tree, gamma) @ row, 0)[leaf]
 
 
 DEFINITIONS = {
@@ -223,4 +297,7 @@ DEFINITIONS = {
     "simloss": simloss,
     "tree-wasserstein": tree_wasserstein,
     "level-wise": level_wise,
+    "softmax-margin": softmax_margin,
+    "tree-min-focal": tree_min_focal,
+    "frame": frame,
 }

@@ -13,7 +13,7 @@ from benchmarks.random_trees import random_tree
 from hierapp import make_loss
 from hierapp.errors import ConfigError
 from hierapp.losses import marginal, pairs
-from hierapp.losses.kernels import ancestors, path
+from hierapp.losses.kernels import ancestors, expectation, path
 from tests.devices import no_cuda
 from tests.losses.coarse_literal import coarse
 from tests.losses.literal import ANIMALS, RAGGED, SETTINGS, options_for, sample
@@ -23,7 +23,7 @@ from tests.strategies import trees
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EACH = pytest.mark.parametrize(("name", "options"), SETTINGS)
 # As in test_large: no table is kept, and marginals are read in another way.
-LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (pairs, "MOST_DENSE")]
+LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (expectation, "MOST_DENSE")]
 WAYS = {
     "kept": [],
     "made": [(*limit, 0) for limit in LIMITS],

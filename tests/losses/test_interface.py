@@ -239,7 +239,7 @@ def test_a_target_outside_the_leaves_is_told(name, options, wrong, make):
 
 
 def test_the_registry_knows_the_defaults_of_the_makers():
-    beyond = {"tree", "shared", "similarity", "matrix_form"}
+    beyond = {"tree", "shared", "similarity", "matrix_form", "prior"}
     for entry in LOSSES.values():
         module, _, maker = entry.where.partition(":")
         signature = inspect.signature(getattr(import_module(f"hierapp.losses.{module}"), maker))

@@ -6,13 +6,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from benchmarks.random_trees import random_tree
 from hierapp.losses import marginal, pairs
-from hierapp.losses.kernels import ancestors, path
+from hierapp.losses.kernels import ancestors, expectation, path
 from hierapp.losses.kernels.ancestors import DistanceRows
 from hierapp.trees import DISTANCES
 from tests.losses.literal import SETTINGS, sample
 from tests.strategies import trees
 
-LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (pairs, "MOST_DENSE")]
+LIMITS = [(path, "MOST_KEPT"), (ancestors, "MOST_KEPT"), (pairs, "MOST_KEPT"), (expectation, "MOST_DENSE")]
 LIMITS += [(marginal, "MOST_GATHERED"), (marginal, "SMALL")]
 
 

@@ -18,6 +18,7 @@ from hierapp.data.registry import ImageSet
 from hierapp.errors import Cancelled, ConfigError, TreeError
 from hierapp.losses import flat
 from hierapp.losses.base import TreeLoss
+from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.training import RunConfig, evaluation, models, predictions as outputs, trainer
 from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
 from hierapp.training.checkpoints import TrainingProgress
@@ -520,3 +521,15 @@ def test_everything_at_once_goes_on_after_a_stop_on_cuda(tmp_path):
     report = trainer.train(wanted, DIGITS, Notes(), tmp_path)
     assert report["epochs"] == 4
     assert outputs.read(tmp_path) is not None
+
+
+def test_logit_adjustment_takes_the_class_counts_of_the_training_part(monkeypatch):
+    given = []
+    set_prior = LogitAdjustment.set_prior
+    monkeypatch.setattr(LogitAdjustment, "set_prior", lambda self, prior: (given.append(prior), set_prior(self, prior)))
+    notes = Notes()
+    trainer.train(config(loss="conditional", options={"tau": 1.0}), DIGITS, notes)
+    ((counts,), (_, _, confusion)) = given, notes.epochs[0]
+    data = datasets.load("digits", "train")
+    whole = [(data.labels == data.class_names.index(leaf)).sum() for leaf in DIGITS.leaves]
+    assert np.array_equal(counts, whole - confusion.sum(1))  # the others were held out for validation

@@ -104,10 +104,24 @@ class Descent(nn.Module):
 
     def forward(self, log_p: Tensor) -> Tensor:
         """Return the sums over the path to each node, [K, B], from the rows [K - 1, B] of all nodes except the root."""
-        levels = [log_p.new_zeros(1, log_p.shape[1])]
-        for level, rows in enumerate(torch.split(log_p, self.sizes[1:]), start=1):
-            levels.append(levels[-1].index_select(0, self.parents(level)) + rows)
+        return self.down(F.pad(log_p, (0, 0, 1, 0)), torch.add)
+
+    def down(self, rows: Tensor, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return for each node the rows [K, B] of its path joined from the root down, [K, B]."""
+        first, *others = torch.split(rows, self.sizes)
+        levels = [first]
+        for level, own in enumerate(others, start=1):
+            levels.append(join(levels[-1].index_select(0, self.parents(level)), own))
         return torch.cat(levels)
+
+    def largest_below(self, rows: Tensor) -> Tensor:
+        """Return for each node the largest entries of the rows [K, B] of its subtree, [K, B]."""
+        *others, last = torch.split(rows, self.sizes)
+        levels = [last]
+        for level in range(len(others), 0, -1):
+            to = self.parents(level)[:, None].expand_as(levels[-1])
+            levels.append(others[level - 1].scatter_reduce(0, to, levels[-1], "amax"))
+        return torch.cat(levels[::-1])
 
 
 class NodeTables(nn.Module):
@@ -123,6 +137,7 @@ class NodeTables(nn.Module):
     """
 
     preorder: Tensor
+    level_nodes: Tensor
     leaves: Tensor
     sibling_rows: Tensor
     sibling_levels: Tensor
@@ -137,6 +152,7 @@ class NodeTables(nn.Module):
         is_leaf = np.isin(order, tree.leaf_nodes)
         sibling_rows = np.argsort(self.siblings.nodes)
         self._add("preorder", row)
+        self._add("level_nodes", order)
         self._add("leaves", row[tree.leaf_nodes])
         self._add("sibling_rows", sibling_rows)
         self._add("sibling_levels", sibling_rows[order[1:] - 1])
@@ -154,6 +170,10 @@ class NodeTables(nn.Module):
         """Return log z of all nodes, rows [N, B], by softmaxes over siblings from logits [B, N - 1]."""
         log_z: Tensor = self.descent(self.siblings(logits).index_select(0, self.sibling_levels))
         return log_z
+
+    def in_levels(self, columns: Tensor) -> Tensor:
+        """Return rows [N, B] in level order from columns [B, N] in the order of `tree.nodes`."""
+        return columns.t().index_select(0, self.level_nodes)
 
     def sum_up(self, leaf_rows: Tensor) -> Tensor:
         """Return for every node the sum of `leaf_rows` [L, B] over the leaves below it, rows [N, B]."""

@@ -16,6 +16,11 @@ from hierapp.utils.numbers import number, of_log, signed
 # Maximum number of nodes drawn; larger trees show the true path, the paths to predictions, and their child nodes.
 MOST_ROWS = 60
 MOST_LINES = 14
+READS = {
+    "nodes": "one logit per node",
+    "leaves": "one logit per leaf, log z",
+    "head": "one output per node; the fixed head makes log z of them",
+}
 EVERY = 4  # an animation shows one of this number of descent steps
 
 
@@ -143,7 +148,7 @@ def _loss(example: Example, word: Judgement | Refusal, rows: Sequence[int], show
         "value": number(word.value),
         "proper": word.is_proper,
         "reason": word.reason,
-        "reads": "one logit per node" if word.reads == "nodes" else "one logit per leaf, log z",
+        "reads": READS[word.reads],
         "terms": [
             {"title": term.title, "value": number(term.value), "constant": term.constant, "note": term.note}
             for term in word.terms
