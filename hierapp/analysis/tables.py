@@ -1,13 +1,14 @@
-"""Runs as a table, for your own analyses."""
+"""Runs as a table, for your own analyses. pandas is imported when the function is called."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from hierapp.utils import extras
 
-from hierapp.runs import Store
-from hierapp.training import RunConfig
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load_runs(home: Path | str | None = None) -> pd.DataFrame:
@@ -24,11 +25,21 @@ def load_runs(home: Path | str | None = None) -> pd.DataFrame:
 
     Raises:
         StoreError: if the store cannot be read.
+        MissingPackageError: if pandas or another package of the extra `app` is not installed.
 
     >>> import tempfile
     >>> load_runs(tempfile.mkdtemp()).columns[:4].tolist()
     ['id', 'state', 'data', 'tree']
     """
+    try:
+        import pandas as pd
+
+        from hierapp.runs import Store
+        from hierapp.training import RunConfig
+    except ModuleNotFoundError as error:
+        if (missing := extras.explained(error)) is None:
+            raise
+        raise missing from None
     fields = list(RunConfig.model_fields)
     rows = [
         {

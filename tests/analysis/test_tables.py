@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import hierapp
-from hierapp.runs import Store
+from hierapp.errors import MissingPackageError
+from hierapp.runs import Store, trash
 from tests.finished_runs import add_finished
 
 
@@ -26,10 +27,23 @@ def test_an_empty_store_is_an_empty_table(tmp_path):
     assert {"id", "state", "data", "learning_rate"} <= set(frame.columns)
 
 
+def test_missing_pandas_is_named_when_it_is_called(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingPackageError, match="needs pandas, which is not installed; install it with"):
+        hierapp.load_runs(tmp_path)
+
+
+def test_runs_in_the_trash_are_left_out(tmp_path):
+    store = Store(tmp_path / "home")
+    trash.delete(store, [add_finished(store)])
+    assert len(hierapp.load_runs(tmp_path / "home")) == 0
+
+
 @pytest.mark.slow
 def test_the_core_needs_no_tables_figures_or_configurations():
     code = (
-        "import sys; from hierapp import LabelTree, TreeError, make_loss; from hierapp.decoding import decode;"
+        "import sys; from hierapp import LabelTree, TreeError, load_runs, make_loss;"
+        "from hierapp.decoding import decode;"
         "from hierapp.metrics import confusion_matrix, probability_report, report;"
         "make_loss('hierarchical', LabelTree.from_edges([('r', 'a'), ('r', 'b')]));"
         "print(sorted({'streamlit', 'pandas', 'plotly', 'pydantic', 'optuna', 'rich'} & set(sys.modules)))"
