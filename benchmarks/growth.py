@@ -19,7 +19,7 @@ from benchmarks.training import measure
 from hierapp.losses import LOSSES
 from hierapp.training import device as compute
 from hierapp.training.batches import DeviceDataset
-from hierapp.training.models import MODELS
+from hierapp.training.models import of_kind
 from hierapp.trees import LabelTree
 
 IMAGES = 5_120
@@ -92,7 +92,7 @@ def main() -> None:
 
     few = DeviceDataset(part.images[:640], part.leaves[:640])
     for kind in ("float32", precision):
-        table = {name: loops.ours(few, kind, ten, model=name) for name in MODELS}
+        table = {name: loops.ours(few, kind, ten, model=name) for name in of_kind("images")}
         show(f"network, {kind}", table, dict.fromkeys(table, 640), device, rounds)
 
 

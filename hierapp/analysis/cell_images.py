@@ -1,11 +1,13 @@
-"""Test images of a cell of a confusion matrix, as one sheet."""
+"""Test images of a cell of a confusion matrix, as one sheet, or the texts of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hierapp.data import contact_sheet, registry as datasets
 from hierapp.data.content import UNKNOWN, ContentHashes
@@ -32,21 +34,44 @@ def sheet(
     Raises:
         DatasetError: if the data set cannot be read, or its test images are not those of the run.
     """
-    images, labels = datasets.arrays(outputs.data, "test", folder)
-    names = datasets.find(outputs.data, folder).class_names
+    images, _ = _same_data(outputs, folder, content)
+    return contact_sheet.captioned(images[np.asarray(rows, np.int64)], _captions(outputs, rows), theme)
+
+
+def texts(
+    outputs: Outputs, rows: Sequence[int], folder: Path | None = None, content: ContentHashes = UNKNOWN
+) -> list[tuple[str, str, str, str]]:
+    """Return text or name, true class, predicted class and its probability of test rows, for a data set of features.
+
+    Args and errors as for `sheet`.
+    """
+    _, places = _same_data(outputs, folder, content)
+    shown = datasets.texts(outputs.data, "test", folder)
+    return [(shown[places[row]], *said) for row, said in zip(rows, _captions(outputs, rows), strict=True)]
+
+
+def _same_data(outputs: Outputs, folder: Path | None, content: ContentHashes) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the test inputs, and the positions among them of those that have outputs: all without coarse labels."""
+    inputs, labels = datasets.arrays(outputs.data, "test", folder)
+    entry = datasets.find(outputs.data, folder)
     place = {name: position for position, name in enumerate(outputs.classes)}
-    known = np.array([place.get(name, -1) for name in names])
+    known = np.array([place.get(name, -1) for name in entry.class_names])
     changed = ContentHashes(test=content.test).differ(datasets.content_hashes(outputs.data, folder))
-    if changed or len(labels) != len(outputs.target) or not np.array_equal(known[labels], outputs.target):
+    places = np.flatnonzero(labels < len(known))
+    fine = labels[places]
+    if changed or len(fine) != len(outputs.target) or not np.array_equal(known[fine], outputs.target):
         raise DatasetError(
-            f"The test images of {outputs.data!r} are not those that the run was tested on; the data set has changed "
-            "since, so train again to see images."
+            f"The test {entry.noun} of {outputs.data!r} are not those that the run was tested on; the data set has"
+            f" changed since, so train again to see {entry.noun}."
         )
+    return inputs, places
+
+
+def _captions(outputs: Outputs, rows: Sequence[int]) -> list[tuple[str, str, str]]:
     chosen = np.asarray(rows, np.int64)
     p = outputs.probabilities[chosen].astype(np.float64)
     best = p.argmax(1)
-    captions = [
+    return [
         (outputs.classes[outputs.target[row]], outputs.classes[guess], f"{p[number, guess]:.1%}")
         for number, (row, guess) in enumerate(zip(chosen.tolist(), best.tolist(), strict=True))
     ]
-    return contact_sheet.captioned(images[chosen], captions, theme)

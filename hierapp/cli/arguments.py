@@ -25,7 +25,11 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the losses, repeatable"
     )
-    parser.add_argument("--model", default="lenet", help=f"{', '.join(models.MODELS)}, or your own as module:factory")
+    parser.add_argument(
+        "--model",
+        help=f"{', '.join(models.MODELS)}, or your own as module:factory; by default {models.DEFAULT['images']}, or"
+        f" {models.DEFAULT['features']} for features",
+    )
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,21 +28,45 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     get = command(data, "get", get_data, "download a data set, or repair a broken one")
     get.add_argument("name")
     check = command(data, "check", check_data, "report what an import would find, without importing", with_json=True)
-    bring = command(data, "import", import_data, "import images in class folders as a data set", with_json=True)
-    bring.add_argument("--name", required=True, help="name: letters, digits, - and _")
+    bring = command(
+        data,
+        "import",
+        import_data,
+        "import images in class folders, or features with labels, as a data set",
+        with_json=True,
+    )
+    bring.add_argument("--name", help="name: letters, digits, - and _; by default from the file")
     usual = Options()
     for each in (check, bring):
-        each.add_argument("path", metavar="PATH", help="folder, zip or tar file")
+        each.add_argument(
+            "path", metavar="PATH", help="folder, zip or tar file of images; or features: npz, npy, CSV, Parquet"
+        )
         each.add_argument(
             "--side", type=int, default=usual.side, help="height and width of the stored images, in pixels"
         )
         each.add_argument(
-            "--test-share", type=float, default=usual.test_share, help="share of test images if there is no test folder"
+            "--test-share", type=float, default=usual.test_share, help="share of the test part if the source has none"
         )
         each.add_argument(
             "--utkface", action="store_true", help="the classes are the ages at the beginning of the file names"
         )
         each.add_argument("--bin", type=int, default=usual.bin, help="years per class of ages")
+        rows = each.add_argument_group("features")
+        rows.add_argument("--label", default="", metavar="NAME", help="column or array of the labels")
+        rows.add_argument("--part", default="", metavar="NAME", help="column or array that tells train from test")
+        rows.add_argument("--text", default="", metavar="NAME", help="column or array of what is shown for a row")
+        rows.add_argument(
+            "--ordinal", action="store_true", help="the labels are numbers; each is a class, in their order"
+        )
+        rows.add_argument(
+            "--bins",
+            type=int,
+            default=0,
+            help="cut the labels, numbers, into so many ordered classes of about equal size",
+        )
+        rows.add_argument(
+            "--tree", default="", help="name or file of a tree over the classes; its inner nodes are coarse labels"
+        )
     delete = command(data, "delete", delete_data, "delete an imported or downloaded data set")
     delete.add_argument("name")
 
@@ -87,9 +112,10 @@ def check_data(options: argparse.Namespace) -> int:
 def import_data(options: argparse.Namespace) -> int:
     from hierapp.data.imports import finalize
 
-    finalize.free_name(options.name)  # before the pictures are read
+    name = options.name or finalize.suggested(Path(options.path).absolute().name)
+    finalize.free_name(name)  # before the source is read
     with _read(options) as (report, how, token):
-        entry = finalize.finalize(token, options.name)
+        entry = finalize.finalize(token, name)
         _print(report, how, options.json)
     if not options.json:
         print(f"{entry.name} is ready; its default tree is {entry.default_tree}.")
@@ -113,7 +139,7 @@ def _read(options: argparse.Namespace) -> Iterator[tuple[Report, str, str]]:
     from hierapp.data.imports import job as import_job
 
     path = Path(options.path).absolute()
-    chosen = Options(options.side, options.test_share, options.utkface, options.bin)
+    chosen = Options(**{field.name: getattr(options, field.name) for field in fields(Options)})
     token = import_job.begin(import_job.Request(path.name, chosen, str(path)))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     try:
@@ -132,15 +158,15 @@ def _print(report: Report, how: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**report.as_dict(), "tree": how}, ensure_ascii=False))
         return
-    colours = "colour" if report.channels == 3 else "grey"
-    print(f"{report.source}: {report.images:,} images by {report.layout}, {len(report.classes):,} classes, {colours}.")
-    print(
-        f"Stored as {report.side} x {report.side}; {report.resized:,} resized, {report.cropped:,} cropped to a square."
-    )
-    print(f"Sizes {_counts(report.sizes)}; modes {_counts(report.modes)}.")
-    width = max(map(len, report.classes))
+    if report.kind == "features":
+        _print_features(report)
+    else:
+        _print_images(report)
+    width = max(map(len, [*report.classes, *report.coarse]))
     for name, train, test in zip(report.classes, report.train, report.test, strict=True):
         print(f"  {name:{width}} {train:7,} train {test:7,} test")
+    for name, train, test in zip(report.coarse, report.coarse_train, report.coarse_test, strict=True):
+        print(f"  {name:{width}} {train:7,} train {test:7,} test, coarse label")
     for warning in report.warnings:
         print(f"Warning: {warning}")
     for file, why in report.broken[:SHOWN]:
@@ -149,6 +175,21 @@ def _print(report: Report, how: str, as_json: bool) -> None:
         for files in copies.groups[:SHOWN]:
             print(f"  {title}: {', '.join(files[:SHOWN])}")
     print(f"Proposed tree: {how}")
+
+
+def _print_features(report: Report) -> None:
+    scaled = ", columns standardized by the training part" if report.scaled else ""
+    print(f"{report.source}: {report.images:,} rows of {report.layout}, {len(report.classes):,} classes.")
+    print(f"Stored as {report.dtype}, {report.features:,} features a row{scaled}.")
+
+
+def _print_images(report: Report) -> None:
+    colours = "colour" if report.channels == 3 else "grey"
+    print(f"{report.source}: {report.images:,} images by {report.layout}, {len(report.classes):,} classes, {colours}.")
+    print(
+        f"Stored as {report.side} x {report.side}; {report.resized:,} resized, {report.cropped:,} cropped to a square."
+    )
+    print(f"Sizes {_counts(report.sizes)}; modes {_counts(report.modes)}.")
 
 
 def _counts(counted: dict[str, int]) -> str:

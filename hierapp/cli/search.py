@@ -18,6 +18,7 @@ from hierapp.search import journal, runner
 from hierapp.search.journal import Search
 from hierapp.search.plan import METRICS, PRUNERS, Plan, options_of
 from hierapp.search.space import HOW
+from hierapp.training import models
 from hierapp.trees import formats as tree_formats, library as tree_library
 
 DONE, RUN_FAILED = 0, 1
@@ -106,7 +107,13 @@ def _plan(store: Store, options: argparse.Namespace) -> Plan:
     return Plan(
         name=options.name,
         losses=chosen,
-        values={"data": data.name, "tree": tree, "model": options.model, "seed": options.seed, **values},
+        values={
+            "data": data.name,
+            "tree": tree,
+            "model": options.model or models.DEFAULT[data.kind],
+            "seed": options.seed,
+            **values,
+        },
         varied=tuple(options.vary),
         tree_text=tree_formats.render(tree_library.load(tree), "json"),
         trials=options.trials,

@@ -6,10 +6,10 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from hierapp.data import content
 from hierapp.errors import DatasetError
 
 Part = Literal["train", "test"]
-Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Kind = Literal["images", "features"]
+# Images uint8 [n, H, W, C] or features float16 or float32 [n, F], and labels [n].
+Arrays = tuple[NDArray[Any], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,12 @@ class Dataset:
 
     Attributes:
         class_names: in the order of the labels, spelled as in torchvision.
-        image_shape: (H, W, C) in pixels and channels.
-        train_size, test_size: number of images in each part.
+        image_shape: (H, W, C) in pixels and channels; (0, 0, 0) for features.
+        train_size, test_size: number of images or rows in each part.
         default_tree: name of the label tree to use by default; for a user's own data set it may be the tree's file.
         source: the authors, in one sentence.
-        read: `read(dataset, part, folder)` returns images uint8 [n, H, W, C] and labels int64 [n].
+        read: `read(dataset, part, folder)` returns images uint8 [n, H, W, C], or features float16 or float32
+            [n, F], and labels int64 [n]: positions in `label_names`.
         hash_part: `hash_part(dataset, part, folder)` returns the content hash of what `read` returns.
         files: what `read` and torchvision need, relative to the data folder; empty if a package includes the data.
         archives: the archives to download for these files, relative to the data folder.
@@ -58,6 +61,9 @@ class Dataset:
         own: whether a user imported it; its files are then in own/NAME of the data folder.
         owner: e-mail address of the user who imported it, if logged in.
         ordinal: whether the order of the classes has a meaning, as for ages.
+        features: number of features of a row; 0 for images.
+        coarse_names: names of the labels that are inner nodes of the tree.
+        texts: `texts(dataset, part, folder)` returns what is shown for each row; None if there are only numbers.
     """
 
     name: str
@@ -78,6 +84,29 @@ class Dataset:
     own: bool = False
     owner: str | None = None
     ordinal: bool = False
+    features: int = 0
+    coarse_names: tuple[str, ...] = ()
+    texts: Callable[[Dataset, Part, Path], Sequence[str]] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the data set consists of images or of rows of features."""
+        return "features" if self.features else "images"
+
+    @property
+    def noun(self) -> str:
+        """What the data set consists of, in the plural."""
+        return "rows" if self.features else "images"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input: (H, W, C), or (F,)."""
+        return (self.features,) if self.features else self.image_shape
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of all labels: the classes, then the coarse labels."""
+        return (*self.class_names, *self.coarse_names)
 
     @property
     def download_bytes(self) -> int:

@@ -18,14 +18,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """One part of a data set, fully in memory.
+    """One part of a data set, fully in memory: images, or rows of features.
 
     Attributes:
         images: uint8 [n, H, W, C], 0 to 255, contiguous, so that `images.permute(0, 3, 1, 2)` is [n, C, H, W] in
-            torch's channels_last format without a copy.
-        labels: int64 [n], positions in `class_names`.
+            torch's channels_last format without a copy. Or features, float16 or float32 [n, F].
+        labels: int64 [n], positions in `class_names`, followed by `coarse_names`.
         class_names: the names of the classes.
         content_hash: the hash of this part; see `hierapp.data.content`. None if it is unknown.
+        coarse_names: the names of labels that are inner nodes of the tree.
 
     Raises:
         DatasetError: if a shape or type differs from these, or a label is out of range.
@@ -35,24 +36,28 @@ class ImageSet:
     labels: torch.Tensor
     class_names: tuple[str, ...]
     content_hash: str | None = None
+    coarse_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         import torch
 
         images, labels = self.images, self.labels
-        if images.dtype != torch.uint8 or images.dim() != 4 or not images.is_contiguous():
+        are_images = images.dtype == torch.uint8 and images.dim() == 4
+        are_features = images.dtype in (torch.float16, torch.float32) and images.dim() == 2
+        if not (are_images or are_features) or not images.is_contiguous():
             raise DatasetError(
-                f"Expected the images as one contiguous uint8 tensor [n, H, W, C] but got {images.dtype}"
-                f" {list(images.shape)}."
+                "Expected images as one contiguous uint8 tensor [n, H, W, C], or features as a float16 or float32"
+                f" tensor [n, F], but got {images.dtype} {list(images.shape)}."
             )
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             raise DatasetError(
                 f"Expected {len(images)} labels as an int64 tensor, one per image, but got {labels.dtype}"
                 f" {list(labels.shape)}."
             )
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(self.class_names):
+        count = len(self.class_names) + len(self.coarse_names)
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < count:
             raise DatasetError(
-                f"Expected labels from 0 to {len(self.class_names) - 1}, one for each class name, but got"
+                f"Expected labels from 0 to {count - 1}, one for each class name, but got"
                 f" {int(labels.min())} to {int(labels.max())}."
             )
 

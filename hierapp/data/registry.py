@@ -1,4 +1,4 @@
-"""Data sets by name, shipped and imported, each as an ImageSet of uint8 tensors.
+"""Data sets by name, shipped and imported, each as an ImageSet of tensors.
 
 To ship another data set, add an entry to DATASETS and, for a new file format, a function to `hierapp.data.readers`.
 Only `load` needs torch.
@@ -6,9 +6,10 @@ Only `load` needs torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ __all__ = [
     "Dataset",
     "ImageSet",
     "Part",
+    "RowNumbers",
     "Status",
     "arrays",
     "best_ready",
@@ -37,6 +39,7 @@ __all__ = [
     "load",
     "split",
     "status",
+    "texts",
 ]
 
 
@@ -223,7 +226,8 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
         folder: the data folder; by default paths.data_folder().
 
     Returns:
-        (images, labels): uint8 [n, H, W, C], contiguous, and int64 [n], positions in the data set's class_names.
+        (inputs, labels): images uint8 [n, H, W, C], contiguous, or features float16 or float32 [n, F]; and int64 [n],
+        positions in the data set's label_names.
 
     Raises:
         DatasetError: if the data set is unknown or missing, or a file of the part is damaged; says how to repair it.
@@ -235,29 +239,65 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
     now = status(name, root)
     if now.state == "absent":
         raise DatasetError(now.detail)
-    images, labels = dataset.read(dataset, part, root)
+    inputs, labels = dataset.read(dataset, part, root)
     expected = dataset.train_size if part == "train" else dataset.test_size
-    if len(images) != expected or len(labels) != expected:
+    if len(inputs) != expected or len(labels) != expected:
         raise DatasetError(
-            f"The {part} part of {name!r} has {len(images)} images and {len(labels)} labels instead of {expected};"
-            f" {'' if dataset.own else 'download it again: '}{how_to_fix(dataset)}."
+            f"The {part} part of {name!r} has {len(inputs)} {dataset.noun} and {len(labels)} labels instead of"
+            f" {expected}; {'' if dataset.own else 'download it again: '}{how_to_fix(dataset)}."
         )
-    return images, labels
+    return inputs, labels
+
+
+def texts(name: str, part: Part, folder: Path | str | None = None) -> Sequence[str]:
+    """Return what is shown for the rows of a data set without images: their texts, or their numbers.
+
+    Args:
+        name: a key of the catalogue.
+        part: "train" or "test".
+        folder: the data folder; by default paths.data_folder().
+    """
+    dataset = find(name, folder)
+    found = () if dataset.texts is None else dataset.texts(dataset, part, _data_folder(folder))
+    size = dataset.train_size if part == "train" else dataset.test_size
+    return found if len(found) == size else RowNumbers(size, part)
+
+
+class RowNumbers(Sequence[str]):
+    """The names of rows that have no text: their part and number."""
+
+    def __init__(self, size: int, part: Part) -> None:
+        self.size, self.part = size, part
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        if isinstance(place, slice):
+            return [f"{self.part} row {each}" for each in range(self.size)[place]]
+        return f"{self.part} row {range(self.size)[place]}"
 
 
 def class_counts(name: str, folder: Path | str | None = None) -> dict[Part, NDArray[np.int64]]:
-    """Count the images of each class in each part: [L] in the order of the data set's class_names. Reads both parts.
+    """Count the images or rows of each class in each part: [L] in the order of the data set's class_names; those with
+    coarse labels are not counted. Reads both parts.
 
     Raises:
         DatasetError: see `arrays`.
     """
     size = len(find(name, folder).class_names)
     parts: tuple[Part, Part] = ("train", "test")
-    return {part: np.bincount(arrays(name, part, folder)[1], minlength=size) for part in parts}
+    return {part: np.bincount(arrays(name, part, folder)[1], minlength=size)[:size] for part in parts}
 
 
 def content_hashes(name: str, folder: Path | str | None = None) -> ContentHashes:
-    """Return the content hash of each part of a data set, without reading the pictures where a hash is stored.
+    """Return the content hash of each part of a data set, without reading it where a hash is stored.
 
     Args:
         name: a name, which need not be in the catalogue.
@@ -285,10 +325,14 @@ def load(name: str, part: Part, folder: Path | str | None = None) -> ImageSet:
     """
     import torch
 
-    images, labels = arrays(name, part, folder)
+    inputs, labels = arrays(name, part, folder)
     dataset = find(name, folder)
     return ImageSet(
-        torch.from_numpy(images), torch.from_numpy(labels), dataset.class_names, _content_hash(dataset, part, folder)
+        torch.from_numpy(inputs),
+        torch.from_numpy(labels),
+        dataset.class_names,
+        _content_hash(dataset, part, folder),
+        dataset.coarse_names,
     )
 
 

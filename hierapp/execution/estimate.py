@@ -10,7 +10,7 @@ from hierapp.data import registry as datasets
 from hierapp.runs import Store
 from hierapp.training import RunConfig, models
 
-REFERENCE_PIXELS = 32 * 32  # image size of the reference speeds, which the first run replaces
+REFERENCE_NUMBERS = 32 * 32  # pixels or features of the reference speeds, which the first run replaces
 START_SECONDS = 5.0  # a worker's imports and the loading of the data
 
 
@@ -34,8 +34,8 @@ def estimate(store: Store, configs: Sequence[RunConfig], at_once: int) -> Estima
         if seconds is None:
             here = False
             entry = datasets.find(config.data)
-            height, width, _ = entry.image_shape
-            speed = models.find(config.model).speed * REFERENCE_PIXELS / (height * width)
+            numbers = entry.features or entry.image_shape[0] * entry.image_shape[1]
+            speed = models.find(config.model).speed * REFERENCE_NUMBERS / numbers
             seconds = entry.train_size / speed
         total += config.epochs * seconds + START_SECONDS
     return Estimate(total / max(1, min(at_once, len(configs))), here)

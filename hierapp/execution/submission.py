@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hierapp import losses, paths
 from hierapp.data import homes, registry as datasets
+from hierapp.data.targets import targets_of
 from hierapp.errors import DatasetError
 from hierapp.execution import scheduler, settings, slots
 from hierapp.execution.ray import ready as ray_ready
@@ -42,7 +43,8 @@ def submit(
         status = datasets.status(name)
         if status.state != "ready":
             raise DatasetError(status.detail)
-        tree.positions_of(datasets.find(name).class_names)
+        entry = datasets.find(name)
+        targets_of(entry.class_names, entry.coarse_names, tree)
     for model in dict.fromkeys(config.model for config in configs):
         models.require(model)
     for config in configs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -127,8 +128,7 @@ def share_cores(run: Run) -> None:
     entry = datasets.catalogue().get(run.config.data)
     if entry is None:  # a user's own data set that this node of a cluster does not have
         return
-    height, width, channels = entry.image_shape
-    if height * width * channels * run.config.batch_size < SMALL_BATCH:
+    if math.prod(entry.input_shape) * run.config.batch_size < SMALL_BATCH:
         torch.set_num_threads(1)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -139,6 +140,17 @@ def among(found: Outputs, true: int | None, taken_for: int | None) -> NDArray[np
     return np.flatnonzero(chosen)
 
 
+def texts(run: Run, images: ArrayLike) -> list[str]:
+    """Return texts or names of test rows, for a data set of features.
+
+    Raises:
+        DatasetError, StoreError: as `pictures`.
+    """
+    _, places = _of_run(run)
+    shown = datasets.texts(run.config.data, "test", paths.data_folder())
+    return [shown[places[place]] for place in np.asarray(images, np.int64).tolist()]
+
+
 def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
     """Return test images, each uint8 [H, W, C].
 
@@ -146,19 +158,28 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
         DatasetError: if the data set is not on this machine, or is broken.
         StoreError: if it is no longer the one on which the run was tested.
     """
-    found = outputs_of(run)
     if run.is_imported and (kept := _pictures_of_run(run, images)) is not None:
         return kept
+    pixels, places = _of_run(run)
+    return [pixels[places[place]] for place in np.asarray(images, np.int64).tolist()]
+
+
+def _of_run(run: Run) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the test inputs, and the positions among them of those that have outputs: all without coarse labels."""
+    found = outputs_of(run)
     folder = paths.data_folder()
     now = datasets.content_hashes(run.config.data, folder)
     pixels, labels = _test_part(run.config.data, folder, now)
     leaf_of_class = np.asarray(run.tree.positions_of(datasets.find(run.config.data).class_names))
     changed = ContentHashes(test=run.content.test).differ(now)
-    if changed or len(labels) != len(found.target) or not np.array_equal(leaf_of_class[labels], found.target):
+    places = np.flatnonzero(labels < len(leaf_of_class))
+    fine = labels[places]
+    if changed or len(fine) != len(found.target) or not np.array_equal(leaf_of_class[fine], found.target):
+        noun = datasets.find(run.config.data).noun
         raise StoreError(
-            f"The data set {run.config.data!r} has changed since run {run.id} was tested; its images are not shown."
+            f"The data set {run.config.data!r} has changed since run {run.id} was tested; its {noun} are not shown."
         )
-    return [pixels[place] for place in np.asarray(images, np.int64).tolist()]
+    return pixels, places
 
 
 def _pictures_of_run(run: Run, images: ArrayLike) -> list[Pixels] | None:
@@ -177,7 +198,7 @@ def _read(folder: Path, changed: int) -> Outputs | None:
 
 
 @lru_cache(maxsize=2)
-def _test_part(data: str, folder: Path, content: ContentHashes) -> tuple[Pixels, NDArray[np.int64]]:
+def _test_part(data: str, folder: Path, content: ContentHashes) -> tuple[NDArray[Any], NDArray[np.int64]]:
     return datasets.arrays(data, "test", folder)
 
 

@@ -30,6 +30,8 @@ class Draws:
 class Augment:
     """Takes batches from training images uint8 [n, H, W, C] and applies random changes to each image.
 
+    Features [n, F] can only be mixed.
+
     crop: a shift by up to this many pixels in each direction, with black beyond the edge (He et al. 2016). flip: mirror
     half of the images. cutout: fill a square around a random pixel with the mean color (DeVries and Taylor 2017).
     mixup: image and target become lam times themselves plus 1 - lam times those of the next image of the batch, with
@@ -46,13 +48,15 @@ class Augment:
         pad = config.crop
         self.padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad)) if pad else images
         self.is_on = bool(config.flip or config.crop or config.cutout)
-        counts = images.flatten(0, 2).sum(0, dtype=torch.int64) if config.cutout else images.new_zeros(images.shape[-1])
-        self.mean_color = (counts.double() / max(1, images[..., 0].numel())).round().to(torch.uint8)
+        self.mean_color = images.new_zeros(images.shape[-1])
+        if config.cutout:
+            counts = images.flatten(0, 2).sum(0, dtype=torch.int64)
+            self.mean_color = (counts.double() / max(1, images[..., 0].numel())).round().to(torch.uint8)
 
     def draw(self, generator: torch.Generator, batches: int, into: Draws | None = None) -> Draws:
         """Draw the random numbers of an epoch, into the tensors `into` if given; `generator` is on the CPU."""
         count = len(self.images)
-        height, width, _ = self.shape
+        height, width = self.shape[:2] if len(self.shape) == 3 else (1, 1)  # features are mixed only
 
         def whole(below: int) -> Tensor:
             return torch.randint(below, (count,), generator=generator)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.data.registry import ImageSet
+from hierapp.data.targets import targets_of
 from hierapp.training.augmentation import Augment, Draws, copy_without_waiting, mix
 from hierapp.training.config import RunConfig
 from hierapp.trees import LabelTree
@@ -20,16 +21,19 @@ from hierapp.trees import LabelTree
 
 @dataclass
 class DeviceDataset:
-    """One part of a data set on a device: uint8 images [n, H, W, C] and their leaves [n]."""
+    """One part of a data set on a device: uint8 images [n, H, W, C] or features [n, F], and their labels [n].
+
+    `leaves` are positions in `tree.leaves`, or in `tree.nodes` for a data set with coarse labels.
+    """
 
     images: Tensor
     leaves: Tensor
 
     @classmethod
     def of(cls, part: ImageSet, tree: LabelTree, device: torch.device) -> DeviceDataset:
-        """Convert a part of a data set; classes are matched to leaves by name."""
-        leaf_of_class = torch.as_tensor(tree.positions_of(part.class_names))
-        return cls(part.images.to(device), leaf_of_class[part.labels].to(device))
+        """Convert a part of a data set; classes are matched to leaves by name, coarse labels to inner nodes."""
+        target_of_label = torch.as_tensor(targets_of(part.class_names, part.coarse_names, tree))
+        return cls(part.images.to(device), target_of_label[part.labels].to(device))
 
     def take(self, indices: NDArray[np.int64]) -> DeviceDataset:
         chosen = torch.as_tensor(indices, device=self.images.device)

@@ -40,7 +40,9 @@ class RunConfig(BaseModel):
     tree: str = Field(description="the label tree: a name or a file")
     loss: str = Field(description="the loss")
     options: dict[str, losses.OptionValue] = Field(default_factory=dict, description="options of the loss")
-    model: str = Field("lenet", description="the network, or your own as module:factory")
+    model: str = Field(
+        models.DEFAULT["images"], description="the network, or your own as module:factory; by default by the data set"
+    )
     epochs: int = _field("training", 5, "passes over the training images", "epochs", ge=1, le=10_000)
     batch_size: int = _field("training", 128, "images per step", "batch", ge=1, le=100_000)
     learning_rate: float = _field(
@@ -103,8 +105,17 @@ class RunConfig(BaseModel):
         models.find(name)
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_model(cls, values: Any) -> Any:
+        """Choose the model by the kind of the data set, if none is given."""
+        if isinstance(values, dict) and values.get("model") is None and isinstance(values.get("data"), str):
+            return {**values, "model": models.DEFAULT[datasets.find(values["data"]).kind]}
+        return values
+
     @model_validator(mode="after")
     def _options(self) -> Self:
+        self._check_data()
         # Frozen for all other code: the checked options include the defaults, so that a stored run has all values used.
         self.__dict__["options"] = losses.check_options(self.loss, self.options)
         if self.label_smoothing and self.options.get("label_smoothing"):
@@ -117,6 +128,22 @@ class RunConfig(BaseModel):
                 "run; make it shorter."
             )
         return self
+
+    def _check_data(self) -> None:
+        entry = datasets.find(self.data)
+        models.require_kind(self.model, entry.kind)
+        for_images = [name for name in FOR_IMAGES if getattr(self, name)]
+        if entry.kind == "features" and for_images:
+            raise ConfigError(
+                f"The augmentation {for_images[0]} is for images, but {self.data!r} consists of rows of features; leave"
+                " it out."
+            )
+        smooth = [name for name in ("label_smoothing", "mixup") if getattr(self, name)]
+        if entry.coarse_names and smooth:
+            raise ConfigError(
+                f"The data set {self.data!r} has coarse labels, which cannot be smoothed or mixed; set"
+                f" {smooth[0]} to 0."
+            )
 
     @classmethod
     def make(cls, **values: Any) -> RunConfig:
@@ -182,6 +209,8 @@ def plan(
 
 # The fields for the form, the command line and tables, so that a new field needs no change in any of these.
 
+# Fields that apply to images only.
+FOR_IMAGES = ("flip", "crop", "cutout")
 # Fields that apply only if another field has a given value.
 ONLY_WITH = {
     "momentum": ("optimizer", "sgd"),

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hierapp.losses import PathHead
 from hierapp.losses.base import TreeLoss
 from hierapp.training import device
 from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.config import RunConfig
+from hierapp.training.heads import PathHeadModel
 from hierapp.training.recorder import Confusion
 
 EVALUATION_BATCH = 1_000
@@ -24,6 +26,7 @@ class TrainState:
 
     Attributes:
         total: sum of the losses of all images since it was last set to 0, on the device.
+        head: the last layer that computes the loss itself, and the layers before it; None if there is no such layer.
     """
 
     network: nn.Module
@@ -31,9 +34,14 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     precision: device.Precision = "float32"
     total: Tensor = field(init=False)
+    head: tuple[PathHead, nn.Module] | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.total = torch.zeros((), device=next(self.network.parameters()).device)
+        last = self.network[-1] if isinstance(self.network, nn.Sequential) else None
+        self.head = None
+        if isinstance(last, PathHeadModel) and isinstance(self.network, nn.Sequential):
+            self.head = (last.head, self.network[:-1])
 
     def train_batch(self, loader: BatchLoader, index: int, rate: float) -> int:
         """Make one step on the `index`-th batch of the loader's current epoch; return its number of images."""
@@ -49,11 +57,23 @@ class TrainState:
 
     def step(self, images: Tensor, targets: Tensor) -> None:
         """Make one step on a batch."""
-        value = self.loss(self.logits(images), targets)
+        value = self.value(images, targets)
         self.optimizer.zero_grad()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.total += value.detach() * len(images)
+
+    def value(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of a batch."""
+        value: Tensor
+        if self.head is None:
+            value = self.loss(self.logits(images), targets)
+        else:
+            head, before = self.head
+            with device.half(self.precision, images.device):
+                features = before(images)
+            value = head(features.float(), targets)
+        return value
 
     def logits(self, images: Tensor) -> Tensor:
         """Return the float32 logits [B, C] of images [B, H, W, C]."""
@@ -66,13 +86,20 @@ class TrainState:
 class Evaluation:
     """Metrics of a model on one part of the data.
 
-    confusion: [L, L] in the order of `tree.leaves`, rows true; log_probs: [n, L] if requested.
+    A coarse label does not say which leaf is the true one, so its row counts in the loss only. Accuracy, confusion and
+    everything that is computed from stored outputs are over the m rows whose label is a leaf.
+
+    confusion: [L, L] in the order of `tree.leaves`, rows true; log_probs: [m, L] and target: [m], if requested; coarse:
+    number of rows with a coarse label; coarse_accuracy: the share of these whose predicted leaf is below their label.
     """
 
     loss: float
     accuracy: float
     confusion: Confusion
     log_probs: Tensor | None = None
+    target: Tensor | None = None
+    coarse: int = 0
+    coarse_accuracy: float = 0.0
 
 
 @torch.inference_mode()
@@ -88,22 +115,44 @@ def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Eval
     state.network.eval()
     loss.eval()
     size = len(loss.tree.leaves)
-    counts = torch.zeros(size * size, dtype=torch.int64, device=part.images.device)
-    total = torch.zeros((), device=part.images.device)
+    where = part.images.device
+    counts = torch.zeros(size * size, dtype=torch.int64, device=where)
+    total, coarse_right = torch.zeros((), device=where), torch.zeros((), dtype=torch.int64, device=where)
     kept: list[Tensor] = []
+    targets: list[Tensor] = []
+    ranges = is_leaf = None
+    if loss.labels.index == "node":
+        ranges = torch.tensor(loss.tree.leaf_ranges, device=where)
+        is_leaf = torch.tensor(loss.tree.height == 0, device=where)
     for start in range(0, len(part), EVALUATION_BATCH):
-        leaves = part.leaves[start : start + EVALUATION_BATCH]
+        labels = part.leaves[start : start + EVALUATION_BATCH]
         logits = state.logits(part.images[start : start + EVALUATION_BATCH])
         log_probs = loss.leaf_log_probs(logits)
-        counts += torch.bincount(leaves * size + log_probs.argmax(dim=1), minlength=size * size)
-        total += loss(logits, leaves, reduction="sum")
+        total += loss(logits, labels, reduction="sum")
+        best, leaves = log_probs.argmax(dim=1), labels
+        if ranges is not None and is_leaf is not None:
+            first, end = ranges[labels].unbind(1)
+            fine = is_leaf[labels]
+            coarse_right += (~fine & (first <= best) & (best < end)).sum()
+            best, leaves, log_probs = best[fine], first[fine], log_probs[fine]
+        counts += torch.bincount(leaves * size + best, minlength=size * size)
         if keep:
             kept.append(log_probs)
+            targets.append(leaves)
     confusion = counts.view(size, size).cpu().numpy()
-    if confusion.sum() != len(part):
-        raise AssertionError(f"evaluated {confusion.sum()} of {len(part)} images")
-    accuracy = float(np.trace(confusion)) / len(part)
-    return Evaluation(total.item() / len(part), accuracy, confusion, torch.cat(kept) if keep else None)
+    found = int(confusion.sum())
+    coarse = len(part) - found
+    if coarse and ranges is None:
+        raise AssertionError(f"evaluated {found} of {len(part)} images")
+    return Evaluation(
+        total.item() / len(part),
+        float(np.trace(confusion)) / max(1, found),
+        confusion,
+        torch.cat(kept) if keep else None,
+        torch.cat(targets) if keep else None,
+        coarse,
+        coarse_right.item() / max(1, coarse),
+    )
 
 
 @dataclass

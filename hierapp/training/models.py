@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hierapp.data.dataset import Kind
 from hierapp.errors import ConfigError, short
 
 if TYPE_CHECKING:
     from torch import nn
 
-ImageShape = tuple[int, int, int]
-Build = Callable[[ImageShape, int], "nn.Module"]
+Shape = tuple[int, ...]  # (H, W, C) of images, or (F,) of features
+Build = Callable[[Shape, int], "nn.Module"]
+DEFAULT: dict[Kind, str] = {"images": "lenet", "features": "linear"}
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,22 @@ class ModelEntry:
 
     Attributes:
         title, summary: texts shown to users.
-        build: `build(image_shape, num_outputs)` with the shape as (H, W, C), pixels and channels.
-        speed: images per second in training at 32 x 32 pixels in float32 on two CPU cores, used to estimate durations
-            before a run has finished on this machine; measured by `benchmarks/growth.py`.
+        build: `build(shape, num_outputs)` with the shape as (H, W, C), pixels and channels, or (F,) for features.
+        speed: images per second in training at 32 x 32 pixels, or rows of 1,024 features, in float32 on two CPU cores,
+            used to estimate durations before a run has finished on this machine; measured by `benchmarks/growth.py`.
+        kind: what the network reads; None for either.
+        reads_path: whether only the logits on the true paths are computed in training, see `PathHead`.
     """
 
     title: str
     summary: str
     build: Build
     speed: float
+    kind: Kind | None = "images"
+    reads_path: bool = False
 
 
-def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+def lenet(image_shape: Shape, num_outputs: int) -> nn.Module:
     """Build the paper's LeNet: 3 convolutions of 16, 32 and 64 filters with max pooling and ReLU, and 2 dense layers.
 
     Pooling comes before ReLU: both orders give the same values, but ReLU then has a quarter of the work.
@@ -50,7 +56,7 @@ def lenet(image_shape: ImageShape, num_outputs: int) -> nn.Module:
     return _plain("lenet", [(16,), (32,), (64,)], [512], image_shape, num_outputs)
 
 
-def cnn6(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+def cnn6(image_shape: Shape, num_outputs: int) -> nn.Module:
     """Build the larger network of Loss in Layers (table 1, where it is called ResNet).
 
     It has 6 convolutions of 32, 64, 128, 128, 256 and 256 filters, max pooling after every second one, ReLU, and 3
@@ -67,7 +73,7 @@ def cnn6(image_shape: ImageShape, num_outputs: int) -> nn.Module:
     return _plain("cnn6", [(32, 64), (128, 128), (256, 256)], [1024, 512], image_shape, num_outputs)
 
 
-def resnet20(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+def resnet20(image_shape: Shape, num_outputs: int) -> nn.Module:
     """Build the small residual network for 32 x 32 images of He et al. (2016), section 4.2.
 
     It has a convolution, 9 blocks of two convolutions with 16, 32 and 64 filters, the mean over the image and one dense
@@ -88,7 +94,7 @@ def resnet20(image_shape: ImageShape, num_outputs: int) -> nn.Module:
     return network
 
 
-def resnet18(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+def resnet18(image_shape: Shape, num_outputs: int) -> nn.Module:
     """Build torchvision's ResNet-18 with the usual stem for CIFAR: a 3 x 3 convolution of stride 1, no pooling.
 
     >>> import torch
@@ -105,8 +111,32 @@ def resnet18(image_shape: ImageShape, num_outputs: int) -> nn.Module:
     return network
 
 
+def linear(shape: Shape, num_outputs: int) -> nn.Module:
+    """Build one linear layer, for features of a network that is trained already.
+
+    >>> import torch
+    >>> linear((384,), 20)(torch.zeros(2, 384)).shape
+    torch.Size([2, 20])
+    """
+    from torch import nn
+
+    return nn.Linear(shape[0], num_outputs)
+
+
+def mlp(shape: Shape, num_outputs: int) -> nn.Module:
+    """Build a perceptron with one hidden layer of 512 units and ReLU.
+
+    >>> import torch
+    >>> mlp((8,), 20)(torch.zeros(2, 8)).shape
+    torch.Size([2, 20])
+    """
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(shape[0], 512), nn.ReLU(), nn.Linear(512, num_outputs))
+
+
 def _plain(
-    name: str, stages: list[tuple[int, ...]], dense: list[int], image_shape: ImageShape, num_outputs: int
+    name: str, stages: list[tuple[int, ...]], dense: list[int], image_shape: Shape, num_outputs: int
 ) -> nn.Module:
     """Build stages of 3 x 3 convolutions, each with a final pooling that halves the image, then dense layers; ReLU."""
     from torch import nn
@@ -153,14 +183,29 @@ MODELS: dict[str, ModelEntry] = {
     ),
     "resnet20": ModelEntry("ResNet-20", "A small residual network for 32 x 32 pixels.", resnet20, 900),
     "resnet18": ModelEntry("ResNet-18", "From torchvision, with a stem for small images; best on a GPU.", resnet18, 65),
+    "linear": ModelEntry("Linear", "One linear layer over the features.", linear, 120_000, "features"),
+    "mlp": ModelEntry("MLP", "One hidden layer of 512 units, ReLU.", mlp, 25_000, "features"),
+    "path-head": ModelEntry(
+        "Linear, true path only",
+        "Computes only the siblings on the true paths, for many classes; for losses of the path family.",
+        linear,
+        120_000,
+        "features",
+        reads_path=True,
+    ),
 }
+
+
+def of_kind(kind: Kind) -> dict[str, ModelEntry]:
+    """Return the networks for images or for features, by name."""
+    return {name: entry for name, entry in MODELS.items() if entry.kind == kind}
 
 
 def find(name: str) -> ModelEntry:
     """Return the registry's entry, or a user's network given as "module:factory".
 
-    The factory is called like `build`, with (H, W, C) and the number of outputs. Only `build` looks for its module:
-    a name may come from the address of a page, and looking for a submodule imports its packages.
+    The factory is called like `build`, with (H, W, C) or (F,) and the number of outputs. Only `build` looks for its
+    module: a name may come from the address of a page, and looking for a submodule imports its packages.
 
     Raises:
         ConfigError: if the name is unknown (the message lists the names), or is not of the form "module:factory".
@@ -177,7 +222,25 @@ def find(name: str) -> ModelEntry:
         )
     if not factory.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
         raise ConfigError(f"Expected the model {short(name)} in the form module:factory, as in my_nets.small:build.")
-    return ModelEntry(name, "A network of your own.", lambda *shape: _imported(name)(*shape), MODELS["lenet"].speed)
+    return ModelEntry(
+        name, "A network of your own.", lambda *shape: _imported(name)(*shape), MODELS["lenet"].speed, None
+    )
+
+
+def require_kind(name: str, kind: Kind) -> None:
+    """Check that a network reads images or features.
+
+    Raises:
+        ConfigError: if it does not; the message lists those that do.
+
+    >>> require_kind("linear", "features")
+    """
+    entry = find(name)
+    if entry.kind not in (None, kind):
+        raise ConfigError(
+            f"The model {name} is for {entry.kind}, but the data set consists of {kind}; choose one of"
+            f" {', '.join(of_kind(kind))}, or your own as module:factory."
+        )
 
 
 def is_own(name: str) -> bool:
@@ -218,13 +281,13 @@ def _imported(name: str) -> Build:
             f"The model {name!r} cannot be imported ({type(error).__name__}: {error}); fix the module."
         ) from error
 
-    def build(image_shape: ImageShape, num_outputs: int) -> nn.Module:
+    def build(shape: Shape, num_outputs: int) -> nn.Module:
         from torch import nn
 
-        made = found(image_shape, num_outputs)
+        made = found(shape, num_outputs)
         if not isinstance(made, nn.Module):
             raise ConfigError(
-                f"The model {name!r} returned a {type(made).__name__}; called with (H, W, C) and the number of "
+                f"The model {name!r} returned a {type(made).__name__}; called with (H, W, C) or (F,) and the number of "
                 "outputs, it must return a torch.nn.Module."
             )
         return made

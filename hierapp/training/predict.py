@@ -17,6 +17,8 @@ from hierapp.trees import LabelTree
 if TYPE_CHECKING:
     from torch import nn
 
+    from hierapp.losses.base import TreeLoss
+
 FILE = "model.safetensors"
 BATCH = 256
 
@@ -30,7 +32,7 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
         folder: the run's folder, with its `model.safetensors`.
         config: the run's configuration.
         tree: the run's tree.
-        images: uint8 [n, H, W, C], of the same shape as the training images.
+        images: uint8 [n, H, W, C], of the same shape as the training images; or features, floats [n, F].
 
     Raises:
         StoreError: if the weights are missing, broken, or those of another network.
@@ -39,15 +41,16 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
     import torch
 
     _require(folder / FILE)
-    if images.dtype != np.uint8 or images.ndim != 4:
+    are_images = images.dtype == np.uint8 and images.ndim == 4
+    if not are_images and not (images.dtype in (np.float16, np.float32) and images.ndim == 2):
         raise ConfigError(
-            f"Expected images as uint8 [n, H, W, C] but got {images.dtype} {list(images.shape)}; convert them."
+            f"Expected images as uint8 [n, H, W, C], or features as float32 [n, F], but got {images.dtype}"
+            f" {list(images.shape)}; convert them."
         )
-    height, width, channels = images.shape[1:]
     # A similarity affects the loss but not the predictions; a run may have only the name of its similarity.
     options = {name: value for name, value in config.options.items() if name != "similarity"}
     loss = losses.make_loss(config.loss, tree, **options)
-    network = _network(folder / FILE, config.model, (height, width, channels), loss.num_outputs)
+    network = _network(folder / FILE, config.model, images.shape[1:], loss)
     found = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
@@ -67,29 +70,26 @@ def _require(file: Path) -> None:
         )
 
 
-def _network(file: Path, model: str, shape: models.ImageShape, outputs: int) -> nn.Module:
+def _network(file: Path, model: str, shape: models.Shape, loss: TreeLoss) -> nn.Module:
     """Return the network with its weights, in evaluation mode."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-    from torch import nn
 
-    from hierapp.training.batches import Normalizer
+    from hierapp.training import networks
 
     try:
         stored = load_file(file)
     except (OSError, SafetensorError) as error:
         raise StoreError(f"The weights in {file} are broken; train the run again.") from error
-    # The stored tensors include mean and scale of the training images.
-    network = nn.Sequential(
-        Normalizer(torch.zeros(1, 1, 1, shape[2], dtype=torch.uint8)), models.find(model).build(shape, outputs)
-    )
+    # The stored tensors include mean and scale of the training inputs.
+    network = networks.build(model, shape, loss)
     try:
         network.load_state_dict(stored)
     except RuntimeError as error:
         seen = " x ".join(map(str, shape))
         raise StoreError(
-            f"The weights in {file} do not fit {model} for images of {seen} and {outputs} logits; use images of the "
-            "run's data set, or train the run again."
+            f"The weights in {file} do not fit {model} for inputs of {seen} and {loss.num_outputs} logits; use inputs"
+            " of the run's data set, or train the run again."
         ) from error
     return network.eval().to(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 """The complete training loop, written to be read from top to bottom.
 
-The data set is on the device as one uint8 tensor; batches are indexed, augmented and normalized there, and the loop
+The data set is on the device as one tensor; batches are indexed, augmented and normalized there, and the loop
 waits for the device only to report the training loss. Events are reported to a Recorder: this file does not depend on
 the store.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hierapp.data import registry as datasets
 from hierapp.data.registry import ImageSet
@@ -26,8 +26,8 @@ from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
 from hierapp.metrics import confusion as metrics, probability_report
 from hierapp.similarities.similarity import Matrix
-from hierapp.training import checkpoints, device as compute, models, predictions
-from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
+from hierapp.training import checkpoints, device as compute, models, networks, predictions
+from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.config import RunConfig
 from hierapp.training.cuda_graph import GraphTrainState
@@ -80,9 +80,13 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
-        given = {} if similarity is None else {"similarity": similarity}
+        load = load or datasets.load
+        whole = load(config.data, "train")
+        given: dict[str, Any] = {} if similarity is None else {"similarity": similarity}
+        if whole.coarse_names:
+            given["index"] = "node"
         loss = make_loss(config.loss, tree, **{**config.options, **given}).to(device, torch.float32)
-        run = _Run(config, loss, recorder, folder, load or datasets.load, device)
+        run = _Run(config, loss, recorder, folder, load, whole, device)
         run.fit()
         return run.test()
 
@@ -97,11 +101,11 @@ class _Run:
         recorder: Recorder,
         folder: Path | None,
         load: Load,
+        whole: ImageSet,
         device: torch.device,
     ) -> None:
         self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
         self.tree = tree = loss.tree
-        whole = load(config.data, "train")
         fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
         images = DeviceDataset.of(whole, tree, device)
         self.validation = images.take(held_out)
@@ -111,14 +115,13 @@ class _Run:
             counts = torch.bincount(training.leaves, minlength=len(tree.leaves))
             loss.adjustment.set_prior(counts.clamp(min=1))
         self.loader = BatchLoader(training, config, len(tree.leaves))
-        height, width, channels = whole.images.shape[1:]
-        shape = (height, width, channels)
+        shape = tuple(whole.images.shape[1:])
         broken: list[str] = []
         self.progress, self.best = TrainingProgress(), Best()
         with _random_state:
             torch.manual_seed(config.seed)
-            model = models.find(config.model).build(shape, loss.num_outputs)
-            network = nn.Sequential(Normalizer(training.images), model).to(device).to(memory_format=torch.channels_last)
+            network = networks.build(config.model, shape, loss, training.images)
+            network = network.to(device).to(memory_format=torch.channels_last)
             optimizer = make_optimizer(config, network.parameters())
             if folder:
                 self.progress, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
@@ -126,7 +129,7 @@ class _Run:
         if self.progress.threads:
             torch.set_num_threads(self.progress.threads)
         self.progress.threads = torch.get_num_threads()
-        numbers = height * width * channels * config.batch_size
+        numbers = math.prod(shape) * config.batch_size
         precision = compute.choose_precision(self.progress.precision or config.precision, device, numbers)
         self.progress.precision = precision
         graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
@@ -146,6 +149,7 @@ class _Run:
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
                 "val_distance": metrics.mean_distance(result.confusion, self.tree),
+                **({"val_coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
                 "learning_rate": rate,
                 "images_per_second": len(self.loader.part) / seconds,
                 "epoch_seconds": seconds + time.perf_counter() - started,
@@ -166,7 +170,8 @@ class _Run:
         part = DeviceDataset.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
         result = evaluate(self.state, part, keep=True)
         assert result.log_probs is not None
-        probabilities, target = result.log_probs.exp().cpu().numpy(), part.leaves.cpu().numpy()
+        assert result.target is not None
+        probabilities, target = result.log_probs.exp().cpu().numpy(), result.target.cpu().numpy()
         outputs = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
         tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
         self._write(predictions.FILE, tensors, outputs.about())
@@ -175,6 +180,7 @@ class _Run:
             "epoch": epoch,
             "epochs": self.progress.epoch - 1,
             "confusion": result.confusion.tolist(),
+            **({"coarse_samples": result.coarse, "coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
             **probability_report(result.log_probs, outputs.target, self.tree),
             **metrics.report(result.confusion, self.tree),
         }

@@ -1,11 +1,13 @@
-"""The part of a large tree that fits a picture, and single branches of a tree."""
+"""Parts of a tree: what fits a picture, a single branch, the tree over some of the leaves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from hierapp.errors import TreeError, some
 from hierapp.trees.tree import Ints, LabelTree
 
 MOST_ROWS = 200  # leaves of a picture
@@ -89,6 +91,30 @@ def branch(tree: LabelTree, node: int) -> LabelTree:
     deeper = np.flatnonzero(tree.depth[node + 1 :] <= tree.depth[node])  # preorder: the first ends the branch
     stop = node + 1 + int(deeper[0]) if len(deeper) else len(tree.nodes)
     return LabelTree(tree.nodes[node:stop], [-1, *(tree.parents[node + 1 : stop] - node).tolist()])
+
+
+def restricted(tree: LabelTree, names: Iterable[str], collapse: bool = False) -> LabelTree:
+    """Return the tree over some of the leaves; see `LabelTree.restrict`."""
+    kept = set(names)
+    if not kept or not kept <= set(tree.leaves):
+        wrong = sorted(kept - set(tree.leaves))
+        raise TreeError(
+            f"Expected leaves of the tree but got {some(wrong) if wrong else 'none'}; choose among {some(tree.leaves)}."
+        )
+    needed = np.zeros(len(tree.nodes), bool)
+    for leaf, node in zip(tree.leaves, tree.leaf_nodes.tolist(), strict=True):
+        if leaf in kept:
+            needed[tree.path(node)] = True
+    parents = tree.parents.copy()
+    if collapse:
+        single = [sum(bool(needed[child]) for child in below) == 1 for below in tree.children]
+        for node in range(1, len(parents)):  # parents come first
+            if single[parents[node]] and parents[node] > 0:
+                parents[node] = parents[parents[node]]
+        needed &= ~(np.array(single) & (np.arange(len(parents)) > 0))
+    shown = np.flatnonzero(needed)
+    position = np.cumsum(needed) - 1
+    return LabelTree([tree.nodes[node] for node in shown], [-1, *position[parents[shown[1:]]].tolist()])
 
 
 def _free(name: str, tree: LabelTree) -> str:

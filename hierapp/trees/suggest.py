@@ -33,7 +33,11 @@ class Proposal:
 
 
 def propose(
-    classes: Sequence[str], groups: Sequence[Sequence[str]], means: ArrayLike, ordinal: bool = False
+    classes: Sequence[str],
+    groups: Sequence[Sequence[str]],
+    means: ArrayLike,
+    ordinal: bool = False,
+    noun: str = "image",
 ) -> Proposal:
     """Propose a tree whose leaves are the classes.
 
@@ -42,6 +46,7 @@ def propose(
         groups: for each class the names of its parent folders, from the top; empty if there are none.
         means: [L, features], the mean picture of each class.
         ordinal: whether the order of the classes has a meaning; neighbours are then grouped.
+        noun: what the classes consist of, for the sentence.
 
     >>> propose(["cat", "dog", "car"], [["animal"], ["animal"], ["thing"]], [[0], [0], [0]]).tree.nodes
     ('root', 'animal', 'cat', 'dog', 'thing', 'car')
@@ -54,7 +59,7 @@ def propose(
         return Proposal(tree, "From words that the class names share.")
     if (tree := by_looks(classes, means)) is not None:
         return Proposal(
-            tree, "From the mean images of the classes, by Ward's clustering: classes that look similar are grouped."
+            tree, f"From the mean {noun}s of the classes, by Ward's clustering: classes that look similar are grouped."
         )
     return Proposal(generators.flat(classes), "Flat: there is no information about which classes belong together.")
 

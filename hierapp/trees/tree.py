@@ -336,6 +336,24 @@ class LabelTree:
             )
         return np.array([position[name] for name in class_names], np.int64)
 
+    def restrict(self, names: Iterable[str], collapse: bool = False) -> LabelTree:
+        """Return the tree over some of the leaves, in the same order.
+
+        Args:
+            names: the leaves that stay.
+            collapse: remove inner nodes that are left with a single child; by default they stay.
+
+        Raises:
+            TreeError: if no name is given, or one is not a leaf.
+
+        >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+        >>> tree.restrict(["cat", "truck"]).nodes, tree.restrict(["cat", "truck"], collapse=True).nodes
+        (('root', 'animal', 'cat', 'truck'), ('root', 'cat', 'truck'))
+        """
+        from hierapp.trees.excerpt import restricted
+
+        return restricted(self, names, collapse)
+
     def to_networkx(self) -> nx.DiGraph[Any]:
         """Convert to a networkx.DiGraph with edges from parent to child and nodes in the order of `nodes`."""
         import networkx as nx

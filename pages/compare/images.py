@@ -1,4 +1,4 @@
-"""The test images of one cell of the confusion matrix."""
+"""The test images, or rows, of one cell of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from hierapp.analysis import cell_images, confusion_tree
+from hierapp.data import registry as datasets
 from hierapp.data.content import ContentHashes
 from hierapp.runs import Run
 from hierapp.training.predictions import has, stored
@@ -38,11 +39,24 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     if pages > 1:
         page = st.number_input("Page of images", 1, pages, key=f"pictures-{run.id}-{true}-{predicted}", width=160)
     shown = slice((page - 1) * AT_ONCE, page * AT_ONCE)
+    entry = datasets.catalogue().get(run.config.data)
+    noun = entry.noun.removesuffix("s") if entry else "image"
+    if entry is not None and entry.kind == "features":
+        texts = cell_images.texts(stored(run.folder), rows[shown].tolist(), content=run.content)
+        columns = zip(*texts, strict=True)
+        titles = ("row", "true class", "predicted class", "probability")
+        st.dataframe(dict(zip(titles, columns, strict=True)), hide_index=True)
+        _about(run, len(rows), noun)
+        return
     theme = "dark" if st.context.theme.type == "dark" else "light"
     picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme, run.content)
     st.image(picture, alt=f"Test images of {names[true]} classified as {names[predicted]}")
+    _about(run, len(rows), noun)
+
+
+def _about(run: Run, count: int, noun: str) -> None:
     st.caption(
-        f"{pluralize(len(rows), 'image')}, as run {run.id} classified them, mistakes and the most confident first: true"
+        f"{pluralize(count, noun)}, as run {run.id} classified them, mistakes and the most confident first: true"
         " class, predicted class, its probability."
     )
 

@@ -1,27 +1,30 @@
-"""Import of a user's own pictures: the form, the progress of reading, and the report before they are saved."""
+"""Import of a user's own pictures or features: the form, the progress of reading, and the report before saving."""
 
-import re
+from typing import Any
 
 import streamlit as st
 
-from hierapp.data.imports import job as import_job
+from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.job import ImportJob
-from hierapp.data.imports.options import SIDES, Options
+from hierapp.data.imports.options import MOST_BINS, SIDES, Options
 from hierapp.errors import DatasetError
 from hierapp.plots.core import tree_plot
+from hierapp.trees import library as tree_library
 from pages.data import report
 from pages.shared import common
 
 IMPORT = "import"  # in the page's address
 SET = "set"  # in the address, and the key of the displayed data set
 LARGEST_PICTURE = 60  # classes; a larger proposed tree is not drawn
-ARCHIVES = ["zip", "tar", "gz", "tgz", "xz", "bz2"]
+UPLOADS = ["zip", "tar", "gz", "tgz", "xz", "bz2", "npz", "csv", "tsv", "parquet"]
 
 
 def section() -> None:
     """Show the import section, collapsed while nothing is imported."""
     token = st.query_params.get(IMPORT)
-    folded = st.expander("Import your own images", expanded=bool(token), icon=":material/add_photo_alternate:")
+    folded = st.expander(
+        "Import your own images or features", expanded=bool(token), icon=":material/add_photo_alternate:"
+    )
     with folded, common.show_errors():
         if token:
             in_work(token)
@@ -32,7 +35,10 @@ def section() -> None:
 def form() -> None:
     st.markdown(
         "An archive with one folder per class, optionally below `train` and `test`; nested class folders become a"
-        " tree. The archive is checked first, and you see a report before it is imported."
+        " tree. Or features with labels: an npz file (or a zip of npy files) with the arrays `features` and"
+        " `labels`, and optionally `classes`, `test` and `texts`; or a table of numbers, CSV or Parquet, with a column"
+        " of labels. The content tells which of these it is. It is checked first, and you see a report before it is"
+        " imported."
     )
     may = common.actions()
     left, right = st.columns(2, gap="large")
@@ -46,18 +52,42 @@ def form() -> None:
         Options.test_share,
         step=0.05,
         key="import-share",
-        help="Share of the images drawn as test images if there is no test folder.",
+        help="Share that is drawn for the test part if the source has none.",
     )
     years = left.number_input("Years per class", 1, 50, Options.bin, key="import-bin") if utkface else Options.bin
-    options = Options(int(side), float(share), utkface, int(years))
+    with left.expander("Labels of features"):
+        of_rows = features_fields()
+    options = Options(int(side), float(share), utkface, int(years), **of_rows)
     with right:
-        file = st.file_uploader("Zip or tar", ARCHIVES, key="import-file", disabled=not may.may_run)
+        file = st.file_uploader(
+            "Zip or tar of images, npz, CSV or Parquet", UPLOADS, key="import-file", disabled=not may.may_run
+        )
         if st.button("Check the upload", type="primary", disabled=file is None or not may.may_run) and file is not None:
             follow(may.import_upload(file.getbuffer(), file.name, options))
         if may.may_steer:
-            path = st.text_input("Or a folder or archive on the server", key="import-path")
+            path = st.text_input("Or a folder or file on the server", key="import-path")
             if st.button("Check the folder", disabled=not path.strip()):
                 follow(may.import_path(path.strip(), options))
+
+
+def features_fields() -> dict[str, Any]:
+    """Show the options of features: which columns are used, order, bins, tree."""
+    first, second, third = st.columns(3)
+    label = first.text_input("Labels", key="import-label", help="Column or array; by default label, class, target, ...")
+    part = second.text_input("Parts", key="import-part", help="Column or array of train and test; by default part, ...")
+    text = third.text_input("Texts", key="import-text", help="Column or array that is shown for a row.")
+    trees = ["", *(entry.name for entry in tree_library.entries())]
+    tree = st.selectbox(
+        "Tree over the classes",
+        trees,
+        format_func=lambda name: name or "proposed",
+        key="import-tree",
+        help="Labels that are inner nodes of this tree are coarse labels.",
+    )
+    ordinal = st.checkbox("The labels are numbers in order", key="import-ordinal", help="Each number is a class.")
+    bins = st.number_input("Or cut them into so many classes", 0, MOST_BINS, 0, key="import-bins")
+    words = {"label": label, "part": part, "text": text}
+    return {**{key: value.strip() for key, value in words.items()}, "tree": tree, "ordinal": ordinal, "bins": int(bins)}
 
 
 def follow(token: str) -> None:
@@ -110,7 +140,7 @@ def found(now: ImportJob) -> None:
     if len(now.tree.leaves) <= LARGEST_PICTURE:
         alt = f"The proposed tree over {', '.join(now.tree.leaves)}"
         common.chart(tree_plot(now.tree, compact=True), "proposed", alt)
-    name = st.text_input("Save as", suggested(now.request.shown), key="import-name")
+    name = st.text_input("Save as", finalize.suggested(now.request.shown), key="import-name")
     may = common.actions()
     if st.button("Save this data set", type="primary", icon=":material/save:", disabled=not may.may_run):
         with common.show_errors():
@@ -119,9 +149,3 @@ def found(now: ImportJob) -> None:
             st.session_state[SET] = entry.name
             st.query_params[SET] = entry.name
             st.rerun()
-
-
-def suggested(shown: str) -> str:
-    """Return a valid name derived from the file's name."""
-    stem = re.sub(r"(\.tar)?\.\w+$", "", shown)
-    return re.sub(r"[^\w-]+", "-", stem)[:40].strip("-") or "pictures"

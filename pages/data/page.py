@@ -1,9 +1,9 @@
-"""Data: the data sets, with pictures and counts of each class; import, download and deletion."""
+"""Data: the data sets, with pictures or texts and counts of each class; import, download and deletion."""
 
 import streamlit as st
 
 from hierapp import paths
-from hierapp.data import Dataset, contact_sheet, registry as datasets
+from hierapp.data import Dataset, contact_sheet, registry as datasets, row_texts
 from hierapp.data.imports import store as import_store
 from hierapp.plots import data as data_plots
 from hierapp.runs import data_deletion
@@ -13,6 +13,7 @@ from pages.data import imports, report as data_report
 from pages.shared import common, downloading
 
 SET = imports.SET
+AT_ONCE = 200  # rows
 
 
 @st.cache_data(max_entries=20, show_spinner="Drawing the images")
@@ -45,15 +46,18 @@ def choose() -> Dataset:
 
 def describe(data: Dataset) -> None:
     height, width, channels = data.image_shape
-    common.facts(
-        {
-            "Classes": f"{len(data.class_names):,}",
-            "Training images": f"{data.train_size:,}",
-            "Test images": f"{data.test_size:,}",
-            "Pixels": f"{height} × {width}",
-            "Colours": "colour" if channels == 3 else "grey",
-        }
-    )
+    facts = {
+        "Classes": f"{len(data.class_names):,}",
+        f"Training {data.noun}": f"{data.train_size:,}",
+        f"Test {data.noun}": f"{data.test_size:,}",
+    }
+    if data.coarse_names:
+        facts["Coarse labels"] = f"{len(data.coarse_names):,}"
+    if data.kind == "features":
+        facts["Features"] = f"{data.features:,}"
+    else:
+        facts |= {"Pixels": f"{height} × {width}", "Colours": "colour" if channels == 3 else "grey"}
+    common.facts(facts)
     st.caption(common.escaped(data.source))
 
 
@@ -92,8 +96,8 @@ def deleting(data: Dataset) -> None:
         st.markdown(common.escaped(reason))
     elif data.own:
         st.markdown(
-            f"Delete **{common.escaped(data.title)}**, its images and its report, permanently? Runs that used it keep"
-            " their results, and its tree remains among the versions of that name."
+            f"Delete **{common.escaped(data.title)}**, its {data.noun} and its report, permanently? Runs that used it"
+            " keep their results, and its tree remains among the versions of that name."
         )
     else:
         also = (
@@ -129,18 +133,35 @@ def pictures(data: Dataset, stamp: int) -> None:
         st.image(sheet_of(data.name, stamp, theme, sheet), alt=f"Training images of each class: {names}")
 
 
+@st.cache_data(max_entries=20, show_spinner="Reading the rows")
+def rows_of(name: str, stamp: int, label: int) -> tuple[list[str], int]:
+    """Return texts of training rows with a label, and how many rows there are, cached."""
+    return row_texts.of_label(name, "train", label, AT_ONCE)
+
+
+def rows(data: Dataset, stamp: int) -> None:
+    """Show texts or names of training rows, label by label."""
+    names = data.label_names
+    label = st.selectbox("Label", range(len(names)), format_func=lambda place: names[place], key="data-label")
+    with common.show_errors():
+        texts, count = rows_of(data.name, stamp, label)
+        shown = f"the first {len(texts)} of " if len(texts) < count else ""
+        st.caption(f"Training rows of {common.escaped(names[label])}: {shown}{count:,}.")
+        st.dataframe({"row": texts}, hide_index=True)
+
+
 def counts(data: Dataset, stamp: int) -> None:
     with common.show_errors():
         train, test = counts_of(data.name, stamp)
         plot = data_plots.counts_plot(data.class_names, train, test)
-        common.chart(plot, "counts", f"Training and test images of each of {len(train)} classes")
+        common.chart(plot, "counts", f"Training and test {data.noun} of each of {len(train)} classes")
         rows = {"class": data.class_names, "train": train, "test": test}
         with st.expander("As a table"):
             st.dataframe(rows, hide_index=True)
 
 
 st.title("Data")
-st.markdown("Available data sets, data sets to download, and your own images in class folders.")
+st.markdown("Available data sets, data sets to download, and your own images or features.")
 imports.section()
 chosen = choose()
 status = datasets.status(chosen.name)
@@ -149,9 +170,9 @@ way_on(chosen, status.state)
 if status.state == "ready":
     now = import_store.stamp(chosen.name, paths.data_folder()) if chosen.own else 0
     report = import_store.report_of(chosen.name, paths.data_folder()) if chosen.own else None
-    tabs = st.tabs(["Images", "Class counts", *(["Check report"] if report else [])])
+    tabs = st.tabs([chosen.noun.capitalize(), "Class counts", *(["Check report"] if report else [])])
     with tabs[0]:
-        pictures(chosen, now)
+        (rows if chosen.kind == "features" else pictures)(chosen, now)
     with tabs[1]:
         counts(chosen, now)
     if report:

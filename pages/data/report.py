@@ -12,6 +12,44 @@ def show(report: Report) -> None:
         common.show_warning(warning)
     if not report.warnings:
         st.success("No warnings.", icon=":material/check:")
+    if report.kind == "features":
+        _of_features(report)
+    else:
+        _of_images(report)
+    if report.broken:
+        with st.expander(f"{_what(report, 'Files', 'Rows')} that cannot be used: {report.broken_count:,}"):
+            files, reasons = zip(*report.broken, strict=True)
+            st.dataframe({report.noun if report.kind == "features" else "file": files, "why": reasons}, hide_index=True)
+    copied(f"The same {report.noun} in the training and the test set", report.between)
+    copied(f"The same {report.noun} in two classes", report.two_classes)
+    copied(f"The same {report.noun} more than once in a class", report.within)
+
+
+def _what(report: Report, of_images: str, of_features: str) -> str:
+    return of_features if report.kind == "features" else of_images
+
+
+def _of_features(report: Report) -> None:
+    st.markdown(
+        f"**{common.escaped(report.source)}**: {report.images:,} rows of {common.escaped(report.layout)}."
+        f" {'The test set is drawn from them, stratified by class.' if report.drawn else ''} They are stored as"
+        f" {report.dtype} with {report.features:,} features"
+        f"{', standardized by the training part' if report.scaled else ''}."
+    )
+    labels, columns = st.columns([2, 1], gap="large")
+    count = len(report.classes)
+    rows = {
+        "label": [*report.classes, *report.coarse],
+        "train": [*report.train, *report.coarse_train],
+        "test": [*report.test, *report.coarse_test],
+    }
+    kinds = {"kind": ["class"] * count + ["coarse label"] * len(report.coarse)} if report.coarse else {}
+    labels.dataframe({**rows, **kinds}, hide_index=True, height="auto")
+    if report.columns:
+        columns.dataframe({"feature": report.columns}, hide_index=True)
+
+
+def _of_images(report: Report) -> None:
     st.markdown(
         f"**{common.escaped(report.source)}**: {report.images:,} images by {common.escaped(report.layout)}."
         f" {'The test set is drawn from them, stratified by class.' if report.drawn else ''} They are stored at"
@@ -25,13 +63,6 @@ def show(report: Report) -> None:
         )
     sizes.dataframe({"size": list(report.sizes), "pictures": list(report.sizes.values())}, hide_index=True)
     modes.dataframe({"mode": list(report.modes), "pictures": list(report.modes.values())}, hide_index=True)
-    if report.broken:
-        with st.expander(f"Files that cannot be used: {report.broken_count:,}"):
-            files, reasons = zip(*report.broken, strict=True)
-            st.dataframe({"file": files, "why": reasons}, hide_index=True)
-    copied("The same image in the training and the test set", report.between)
-    copied("The same image in two classes", report.two_classes)
-    copied("The same image more than once in a class", report.within)
 
 
 def copied(title: str, copies: Copies) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hierapp.data.images import Pixels
 from hierapp.decoding import DECODERS
 from hierapp.errors import HierappError
 from hierapp.lab import disagreements, preload, run_images
@@ -23,6 +24,7 @@ from pages.lab.state import Lab, current
 from pages.shared import common
 
 AT_ONCE = 24
+MOST_TEXT = 120  # characters of a row
 ANY = None
 HINT = "Prediction of the first decoder."
 FAR = (
@@ -129,11 +131,12 @@ def _pager(start: int, count: int) -> None:
 def sheet(run: Run, found: Decoded, criteria: SearchCriteria, places: list[int]) -> None:
     """Show the images, each with a button that opens it on the board."""
     names, tree = found.tree.nodes, found.tree
+    of_rows = images_page.features(run)
+    shown: Sequence[Pixels | str] = []
     try:
-        shown = images_page.grid(run, places)
+        shown = run_images.texts(run, places) if of_rows else images_page.grid(run, places)
     except HierappError as error:
         st.caption(common.escaped(str(error)))
-        shown = []
     box = st.container(horizontal=True)
     for turn, place in enumerate(places):
         true, first, second = (
@@ -146,13 +149,15 @@ def sheet(run: Run, found: Decoded, criteria: SearchCriteria, places: list[int])
         )
         words = f"{true} → {first}; {criteria.second}: {second}"
         with box.container(width=132, gap="small"):
-            if shown:
+            if shown and of_rows:
+                st.caption(common.escaped(str(shown[turn])[:MOST_TEXT]))
+            elif shown:
                 alt = f"Test image {place} of class {true}"
                 st.image(shown[turn], alt=alt, output_format="PNG")
             st.button(
                 common.escaped(words),
                 key=f"lab-found-{place}",
                 type="tertiary",
-                help=f"Open test image {place} on the board.",
+                help=f"Open test {'row' if of_rows else 'image'} {place} on the board.",
                 on_click=partial(images_page.opened, run, place),
             )

@@ -25,6 +25,11 @@ from pages.shared import common
 
 SIDE = 256  # size of a picture on the page, in pixels
 ANY = None
+MOST_TEXT = 1_500  # characters of a row's text
+FROM_PROBABILITIES = (
+    "All numbers are computed from the network's leaf probabilities: an internal node has the sum of the leaves below"
+    " it, and the logits are the logarithms."
+)
 
 
 def runs() -> dict[str, Run]:
@@ -71,7 +76,8 @@ def choose(lab: Lab) -> None:
         )
     picture(lab, run)
     others(run, outputs)
-    upload(run)
+    if not features(run):
+        upload(run)
 
 
 def nothing_yet() -> None:
@@ -93,18 +99,25 @@ def picture(lab: Lab, run: Run) -> None:
     """Show the image as the network sees it, with the network's output."""
     said = lab.state.run_image
     assert said is not None
-    words = _words(said)
+    words = _words(said, "row" if features(run) else "image")
     try:
+        if features(run) and said.image is not None:
+            st.text(run_images.texts(run, [said.image])[0][:MOST_TEXT])
+            st.caption(f"{common.escaped(words)}\n\n{FROM_PROBABILITIES}")
+            return
         pixels = own(lab) if said.image is None else run_images.pictures(run, [said.image])[0]
     except HierappError as error:
         st.caption(f"{common.escaped(str(error))}\n\n{common.escaped(words)}")
         return
     if pixels is not None:
         st.image(pictures.enlarged(pixels, SIDE), caption=common.escaped(words), alt=words, output_format="PNG")
-    st.caption(
-        "All numbers are computed from the network's leaf probabilities: an internal node has the sum of the leaves"
-        " below it, and the logits are the logarithms."
-    )
+    st.caption(FROM_PROBABILITIES)
+
+
+def features(run: Run) -> bool:
+    """Return whether a run was tested on rows of features."""
+    entry = datasets.catalogue().get(run.config.data)
+    return entry is not None and entry.kind == "features"
 
 
 def own(lab: Lab) -> Pixels | None:
@@ -112,13 +125,13 @@ def own(lab: Lab) -> Pixels | None:
     return lab.own[1] if lab.own else None
 
 
-def _words(said: run_images.RunImage) -> str:
+def _words(said: run_images.RunImage, noun: str = "image") -> str:
     example = said.example
     best = int(np.argmax(example.leaf_log_probs))
     guess = f"the network predicts {example.tree.leaves[best]} ({of_log(example.leaf_log_probs[best])})"
     if said.image is None:
         return f"Your image as the network sees it: {guess}. Its true class is unknown: choose it below."
-    return f"Test image {said.image} of class {example.target_name}: {guess}."
+    return f"Test {noun} {said.image} of class {example.target_name}: {guess}."
 
 
 def others(run: Run, outputs: Outputs) -> None:

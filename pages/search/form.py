@@ -13,6 +13,7 @@ from hierapp.execution import slots
 from hierapp.execution.estimate import estimate
 from hierapp.search import journal, space
 from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
+from hierapp.training import models
 from hierapp.training.config import Group
 from hierapp.training.models import MODELS
 from hierapp.trees import formats as tree_formats
@@ -36,8 +37,12 @@ def form() -> None:
     with left:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "With several losses, the loss varies as well.")
     with right:
-        common.one_from_url("model", list(MODELS), "lenet")
-        model = st.selectbox("Model", list(MODELS), format_func=lambda name: MODELS[name].title, key="model")
+        kind = datasets.find(data).kind
+        offered = list(models.of_kind(kind))
+        if st.session_state.get("model") not in (None, *offered):  # the data set is of the other kind now
+            del st.session_state["model"]
+        common.one_from_url("model", offered, models.DEFAULT[kind])
+        model = st.selectbox("Model", offered, format_func=lambda name: MODELS[name].title, key="model")
         values = run_fields.group("training", 3)
         values["seed"] = st.number_input("Seed", 0, 2**31 - 1, 0, key="first-seed", help="The same for every trial.")
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
@@ -48,7 +53,7 @@ def form() -> None:
         for title, *groups in FURTHER:
             with st.expander(title):
                 for group in groups:
-                    values |= run_fields.group(group, 4)
+                    values |= run_fields.group(group, 4, kind)
         plan = Plan(
             name=name,
             losses=tuple(chosen),

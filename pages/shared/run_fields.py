@@ -9,8 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hierapp.data import registry as datasets
+from hierapp.data.dataset import Kind
 from hierapp.losses import LOSSES
-from hierapp.training.config import ONLY_WITH, FormField, Group, fields_of
+from hierapp.training.config import FOR_IMAGES, ONLY_WITH, FormField, Group, fields_of
 from pages.shared import common
 
 LABELS = {
@@ -41,13 +42,16 @@ def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, li
     return data, tree, st.multiselect("Losses", list(LOSSES), format_func=titles.__getitem__, key="loss", help=hint)
 
 
-def group(name: Group, columns: int = 2) -> dict[str, Any]:
-    """Show a group's fields in columns; return their values by field. Hidden fields keep their defaults."""
+def group(name: Group, columns: int = 2, kind: Kind = "images") -> dict[str, Any]:
+    """Show a group's fields in columns; return their values by field. Hidden fields keep their defaults.
+
+    Those that have no effect on a data set of this kind are hidden.
+    """
     values: dict[str, Any] = {}
     places: list[DeltaGenerator] = []
     for field in fields_of(name).values():
         other, needed = ONLY_WITH.get(field.name, ("", ""))  # fields without effect are hidden
-        if other and values[other] != needed:
+        if (other and values[other] != needed) or (kind == "features" and field.name in FOR_IMAGES):
             values[field.name] = field.default
             continue
         places = places or list(st.columns(columns, vertical_alignment="bottom"))

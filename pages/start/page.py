@@ -8,6 +8,7 @@ from hierapp.execution.slots import at_once
 from hierapp.losses import LOSSES
 from hierapp.plots.core import tree_plot
 from hierapp.training.config import plan
+from hierapp.training.models import MODELS
 from hierapp.utils.text import pluralize
 from pages.shared import common, downloading
 
@@ -66,7 +67,7 @@ def compare(data: datasets.Dataset) -> None:
     store = common.store()
     takes = estimate(store, configs, at_once(store, configs[0].device))
     st.caption(
-        f"{len(configs)} runs of LeNet, {pluralize(epochs, 'epoch')} each, one seed: about"
+        f"{len(configs)} runs of {MODELS[configs[0].model].title}, {pluralize(epochs, 'epoch')} each, one seed: about"
         f" {takes}{'' if takes.measured_here else ' on a machine with two cores'}. They continue when you close this"
         " page."
     )
@@ -74,10 +75,11 @@ def compare(data: datasets.Dataset) -> None:
 
 def data_card(data: datasets.Dataset) -> None:
     height, width, channels = data.image_shape
+    pixels = f"{height} × {width}, {'colour' if channels == 3 else 'grey'}"
+    each = pixels if data.kind == "images" else f"{data.features:,} features"
     st.markdown(f"**{data.title}**")
     st.caption(
-        f"{data.train_size + data.test_size:,} images, {height} × {width}, {'colour' if channels == 3 else 'grey'};"
-        f" {len(data.class_names)} classes.  \n{data.source}"
+        f"{data.train_size + data.test_size:,} {data.noun}, {each}; {len(data.class_names)} classes.  \n{data.source}"
     )
     if datasets.status(data.name).state == "ready":
         st.badge("ready", icon=":material/check:", color="green")

@@ -8,7 +8,7 @@ from hierapp.execution import scheduler, slots
 from hierapp.execution.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.similarities import library as similarity_library
-from hierapp.training import RunConfig
+from hierapp.training import RunConfig, models
 from hierapp.training.config import Group, plan
 from hierapp.training.models import MODELS
 from hierapp.trees import LabelTree, library as tree_library
@@ -23,7 +23,8 @@ FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Model selection and device", "evaluation", "machine"),
 )
 OWN_MODEL = (
-    "Or enter your own as module:factory; it is called with (height, width, channels) and the number of outputs."
+    "Or enter your own as module:factory; it is called with (height, width, channels), or (features,), and the number"
+    " of outputs."
 )
 WORDS = {
     "similarity": lambda data: ["tree", "ordinal:0.5", *(entry.name for entry in similarity_library.entries(data))]
@@ -68,12 +69,15 @@ def loss_option_field(loss: str, option: Option, column: DeltaGenerator, data: s
     return chosen
 
 
-def model_field() -> str:
+def model_field(data: str) -> str:
     """Show the field of the network; a user who may steer can name their own as module:factory."""
     own = common.actions().may_steer
+    kind = datasets.find(data).kind
     named = st.session_state.get("model") or st.query_params.get("model") or ""
-    options = list(MODELS) + ([named] if own and ":" in named else [])
-    common.one_from_url("model", options, "lenet")
+    options = list(models.of_kind(kind)) + ([named] if own and ":" in named else [])
+    if "model" in st.session_state and named not in options:  # the data set is of the other kind now
+        del st.session_state["model"]
+    common.one_from_url("model", options, models.DEFAULT[kind])
     model: str | None = st.selectbox(
         "Model",
         options,
@@ -91,7 +95,7 @@ def form() -> tuple[list[RunConfig], str]:
     with left:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES)
     with right:
-        model = model_field()
+        model = model_field(data)
         values = run_fields.group("training", 3)
         first, second, _ = st.columns(3)
         seeds = first.number_input(
@@ -106,10 +110,11 @@ def form() -> tuple[list[RunConfig], str]:
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
     options = loss_options(chosen, tree_library.load(tree), data)
+    kind = datasets.find(data).kind
     for title, *groups in FURTHER:
         with st.expander(title):
             for group in groups:
-                values |= run_fields.group(group, 4)
+                values |= run_fields.group(group, 4, kind)
     configs = plan(chosen, range(start, start + seeds), options, data=data, tree=tree, model=model, **values)
     return configs, tree
 

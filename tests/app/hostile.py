@@ -87,7 +87,7 @@ def _data(root: Path, tree: LabelTree) -> None:
     for part, count in (("train", 40), ("test", 20)):
         images = np.random.default_rng(0).integers(0, 255, (count, 8, 8, 3), np.uint8)
         for file, array in (
-            (import_store.images_file(part), images),
+            (import_store.inputs_file(part, "images"), images),
             (import_store.labels_file(part), np.arange(count, dtype=np.int64) % 4),
         ):
             np.save(folder / file, array)

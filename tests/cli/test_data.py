@@ -16,6 +16,7 @@ from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
 from tests.data.imports.conftest import classes, noise, odd_lot, pack, write
+from tests.feature_rows import npz
 
 
 @pytest.fixture
@@ -118,3 +119,18 @@ def test_a_set_in_use_is_not_deleted(call, tmp_path, monkeypatch):
         2,
         "hierapp: Run 1 uses mine; cancel them or wait until they have ended, and delete the data set then.\n",
     )
+
+
+@pytest.mark.slow
+def test_features_are_checked_imported_and_trained_on(call, tmp_path):
+    source = npz(tmp_path / "my rows.npz")
+    status, out, _ = call("data", "check", source, "--json")
+    told = json.loads(out)
+    assert (status, told["kind"], told["features"], told["images"]) == (0, "features", 6, 80)
+    status, out, _ = call("data", "import", source)
+    assert status == 0
+    assert "80 rows" in out
+    assert datasets.find("my-rows").features == 6
+    status, out, err = call("run", "--data", "my-rows", "--loss", "conditional", "--epochs", 1, "--model", "lenet")
+    assert status == 2
+    assert "linear" in err

@@ -24,7 +24,7 @@ def convolutions(network: nn.Module) -> list[int]:
     return [layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)]
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", models.of_kind("images"))
 @pytest.mark.parametrize(
     ("shape", "outputs"), [((32, 32, 3), 18), ((28, 28, 1), 10), ((8, 8, 1), 100), ((40, 33, 3), 2)]
 )

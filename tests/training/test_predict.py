@@ -40,9 +40,9 @@ def test_it_says_what_is_stored_of_the_test_images(run, images):
 
 def test_images_of_another_shape_or_kind_are_refused_in_a_sentence(run, images):
     for wrong in (images.astype(np.float32), images[0]):
-        with pytest.raises(ConfigError, match=r"^Expected images as uint8 \[n, H, W, C\] but got .*\.$"):
+        with pytest.raises(ConfigError, match=r"^Expected images as uint8 .*, or features .* but got .*\.$"):
             predict(run.folder, run.config, run.tree, wrong)
-    with pytest.raises(StoreError, match=r"lenet for images of 32 x 32 x 3 and \d+ logits"):
+    with pytest.raises(StoreError, match=r"lenet for inputs of 32 x 32 x 3 and \d+ logits"):
         predict(run.folder, run.config, run.tree, np.zeros((1, 32, 32, 3), np.uint8))
 
 

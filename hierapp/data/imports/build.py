@@ -18,6 +18,7 @@ from hierapp.data.images import MOST_LEVEL
 from hierapp.data.imports import pictures, sources, store
 from hierapp.data.imports.options import DRAW_SEED, MOST_BYTES, Options
 from hierapp.data.imports.report import NAMED, Report
+from hierapp.data.imports.rows import build as rows_build, kinds
 from hierapp.data.imports.sources import Picture, Source
 from hierapp.errors import ArchiveError, DatasetError, short
 from hierapp.trees import formats as tree_formats, suggest
@@ -32,14 +33,14 @@ Ints = NDArray[np.int64]
 CHUNK_BYTES = 2**24  # of pixels copied at a time
 FEATURE_SIDE = 8  # side of the mean pictures from which a tree is proposed
 SHOWN_SIZES = 12
-BUILD = "staged.json"
+BUILD = rows_build.BUILD
 
 
 def build(source: Path, shown: str, folder: Path, options: Options, progress: Progress) -> Report:
     """Read a source and write the arrays, `report.json`, `tree.json` and `staged.json` to a folder.
 
     Args:
-        source: a folder, or a zip or tar archive.
+        source: a folder, or a zip or tar archive; or arrays or a table of features, see `rows.build`.
         shown: its name in the report.
         folder: the output folder; it is created and must not exist.
         options: the user's options.
@@ -51,6 +52,8 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
         OSError: if the disk is full or cannot be written.
     """
     folder.mkdir()
+    if kinds.kind_of(source) != "pictures":
+        return rows_build.build(source, shown, folder, options, _limits(folder), progress)
     unpacked = folder / "unpacked"
     if not source.is_dir():
         progress(0, 1, "Unpacking")
@@ -180,7 +183,7 @@ class _Pass:
         pixels = np.memmap(self.pixels, np.uint8, "r").reshape(-1, side, side, 3)
         for part in store.PARTS:
             np.save(folder / store.labels_file(part), labels[rows[part]])
-            _copy(pixels, rows[part], folder / store.images_file(part), report.channels)
+            _copy(pixels, rows[part], folder / store.inputs_file(part, "images"), report.channels)
             store.hash_files(folder, part)
         means = _means(pixels, rows["train"], labels, len(classes))
         del pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from datetime import date
 from pathlib import Path
 
@@ -31,19 +32,22 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
     tree = tree_library.keep(
         done.tree, name, title=f"{name}, proposed", description=done.how, data=name, owner=done.request.owner
     )
-    side = report.side
-    files = [file(part) for part in store.PARTS for file in (store.images_file, store.labels_file)]
+    side, kind = report.side, store.kind_named(report.kind)
+    files = [file for part in store.PARTS for file in store.files_of(part, kind, report.texts)]
     described = Description(
         title=name,
         classes=tuple(report.classes),
         shape=(side, side, report.channels),
-        train=sum(report.train),
-        test=sum(report.test),
+        train=report.train_size,
+        test=report.test_size,
         source=f"Imported from {report.source} on {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's local date
         tree=tree.name,
         files={file: (built / file).stat().st_size for file in files},
         ordinal=done.ordinal,
         owner=done.request.owner,
+        features=report.features,
+        coarse=tuple(report.coarse),
+        texts=report.texts,
     )
     try:
         described.write(built)
@@ -70,6 +74,16 @@ def free_name(name: str, folder: Path | str | None = None) -> str:
     if name.casefold() in taken:
         raise _is_taken(name)
     return name
+
+
+def suggested(shown: str) -> str:
+    """Return a valid name derived from a file's name.
+
+    >>> suggested("my flowers.tar.gz")
+    'my-flowers'
+    """
+    stem = re.sub(r"(\.tar)?\.\w+$", "", shown)
+    return re.sub(r"[^\w-]+", "-", stem)[: store.LONGEST_NAME].strip("-") or "data"
 
 
 def _is_taken(name: str) -> DatasetError:

@@ -27,7 +27,10 @@ class Copies:
 
 
 # Fields that reports of version 0.1.0 do not have.
-_SINCE = ("merged", "narrow")
+_SINCE = (
+    *("merged", "narrow", "kind", "features", "dtype", "columns", "texts", "constant", "scaled", "unlabeled"),
+    *("coarse", "coarse_train", "coarse_test"),
+)
 
 
 @dataclass
@@ -54,6 +57,14 @@ class Report:
         within: copies in the same part and class.
         between: copies in both the training and the test part; empty if the test part was drawn.
         two_classes: copies in different classes.
+        kind: "images" or "features"; the fields from here on are those of features.
+        features, dtype: number of features of a row, and the type in which they are stored.
+        columns: names of the features of a table, the first `NAMED`.
+        texts: whether the rows have texts or names to show.
+        constant: number of features that have one value in all training rows.
+        scaled: whether the features are standardized by the training rows.
+        unlabeled: number of rows without a label, which are left out.
+        coarse: labels that are inner nodes of the tree; `coarse_train` and `coarse_test` count their rows.
     """
 
     source: str
@@ -81,6 +92,17 @@ class Report:
     within: Copies = field(default_factory=Copies)
     between: Copies = field(default_factory=Copies)
     two_classes: Copies = field(default_factory=Copies)
+    kind: str = "images"
+    features: int = 0
+    dtype: str = ""
+    columns: list[str] = field(default_factory=list)
+    texts: bool = False
+    constant: int = 0
+    scaled: bool = False
+    unlabeled: int = 0
+    coarse: list[str] = field(default_factory=list)
+    coarse_train: list[int] = field(default_factory=list)
+    coarse_test: list[int] = field(default_factory=list)
 
     def break_off(self, file: str, why: str) -> None:
         """Record a file that cannot be used."""
@@ -90,7 +112,22 @@ class Report:
 
     @property
     def images(self) -> int:
-        return sum(self.train) + sum(self.test)
+        return self.train_size + self.test_size
+
+    @property
+    def train_size(self) -> int:
+        """Number of training images or rows, with those of coarse labels."""
+        return sum(self.train) + sum(self.coarse_train)
+
+    @property
+    def test_size(self) -> int:
+        """Number of test images or rows, with those of coarse labels."""
+        return sum(self.test) + sum(self.coarse_test)
+
+    @property
+    def noun(self) -> str:
+        """What the data set consists of, in the singular."""
+        return "row" if self.kind == "features" else "image"
 
     @property
     def tiny(self) -> list[str]:
@@ -106,24 +143,25 @@ class Report:
     def warnings(self) -> list[str]:
         """Possible problems with the data, one sentence each, the most serious first."""
         found = []
+        noun, nouns = self.noun, f"{self.noun}s"
         if self.between.count:
             found.append(
-                f"{pluralize(self.between.count, 'image is', 'images are')} in both the training and the test set, so"
-                " the test accuracy is too optimistic; remove the copies."
+                f"{pluralize(self.between.count, f'{noun} is', f'{nouns} are')} in both the training and the test set,"
+                " so the test accuracy is too optimistic; remove the copies."
             )
         if self.two_classes.count:
             found.append(
-                f"{pluralize(self.two_classes.count, 'image is', 'images are')} in two or more classes; choose one"
+                f"{pluralize(self.two_classes.count, f'{noun} is', f'{nouns} are')} in two or more classes; choose one"
                 " class for each."
             )
         if self.broken_count:
             found.append(
-                f"{pluralize(self.broken_count, 'file', 'files')} cannot be used and"
+                f"{pluralize(self.broken_count, 'row' if self.kind == 'features' else 'file')} cannot be used and"
                 f" {'is' if self.broken_count == 1 else 'are'} left out, {self.broken[0][0]!r} for example."
             )
         if self.empty:
-            extra = f", with {pluralize(self.left_out, 'test image', 'test images')}" if self.left_out else ""
-            found.append(f"Classes without a training image: {some(self.empty)}; left out{extra}.")
+            extra = f", with {pluralize(self.left_out, f'test {noun}')}" if self.left_out else ""
+            found.append(f"Classes without a training {noun}: {some(self.empty)}; left out{extra}.")
         if self.merged:
             found.append(f"Folders whose names differ in case only are one class: {some(self.merged)}.")
         for end, count in self.narrow.items():
@@ -134,14 +172,23 @@ class Report:
             )
         if self.tiny:
             found.append(
-                f"Classes with fewer than {TINY} training images: {some(self.tiny)}; their accuracy is not reliable."
+                f"Classes with fewer than {TINY} training {nouns}: {some(self.tiny)}; their accuracy is not reliable."
             )
         if self.untested:
-            found.append(f"Classes without a test image: {some(self.untested)}; they have no test accuracy.")
+            found.append(f"Classes without a test {noun}: {some(self.untested)}; they have no test accuracy.")
         if self.within.count:
-            copies = pluralize(self.within.count, "image has", "images have")
+            copies = pluralize(self.within.count, f"{noun} has", f"{nouns} have")
             found.append(f"{copies} copies in the same part and class, which count more than once.")
-        if self.passed_over_count:
+        if self.unlabeled:
+            found.append(f"{pluralize(self.unlabeled, 'row has', 'rows have')} no label and cannot be used.")
+        if self.constant:
+            found.append(
+                f"{pluralize(self.constant, 'feature has', 'features have')} one value in all training rows and"
+                f" {'says' if self.constant == 1 else 'say'} nothing about the classes."
+            )
+        if self.passed_over_count and self.kind == "features":
+            found.append(f"Columns or arrays that are not used: {some(self.passed_over)}.")
+        elif self.passed_over_count:
             found.append(
                 f"{pluralize(self.passed_over_count, 'file is', 'files are')} skipped, because the names are not those"
                 f" of images: {some(self.passed_over)}."

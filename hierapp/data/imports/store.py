@@ -1,5 +1,7 @@
 """Storage of the user's own data sets: own/NAME in the data folder, with four arrays, their hashes and a description.
 
+Data sets of features also have the texts of their rows, if there are any, and the scaling of their columns.
+
 `dataset.json` is written before the folder gets its final name, so that a named folder is always a complete data set.
 """
 
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hierapp.data import content
-from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_fix
+from hierapp.data.dataset import Arrays, Dataset, File, Kind, Part, how_to_fix
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, short
 from hierapp.trees import library as tree_library
@@ -27,6 +29,7 @@ DESCRIPTION = "dataset.json"
 REPORT = "report.json"
 TREE = "tree.json"
 HASHES = "hashes.json"
+COLUMNS = "columns.json"
 LONGEST_NAME = 40
 PARTS: tuple[Part, Part] = ("train", "test")
 
@@ -34,7 +37,8 @@ PARTS: tuple[Part, Part] = ("train", "test")
 @dataclass(frozen=True)
 class Description:
     """The content of `dataset.json`; `shape` is (H, W, C), `tree` the name of the saved tree, `files` the size in bytes
-    of each array's file."""
+    of each array's file. `features` is the number of features of a row, 0 for images; `coarse` the names of labels that
+    are inner nodes; `texts` whether rows have texts."""
 
     title: str
     classes: tuple[str, ...]
@@ -46,6 +50,9 @@ class Description:
     files: dict[str, int]
     ordinal: bool = False
     owner: str | None = None
+    features: int = 0
+    coarse: tuple[str, ...] = ()
+    texts: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the description to a data set's folder."""
@@ -58,14 +65,29 @@ def own_folder(root: Path) -> Path:
     return root / FOLDER
 
 
-def images_file(part: Part) -> str:
-    """Return the file name of a part's images: .npy, uint8 [n, H, W, C]."""
-    return f"{part}-images.npy"
+def inputs_file(part: Part, kind: Kind) -> str:
+    """Return the file name of a part's inputs: .npy, images uint8 [n, H, W, C] or features as floats [n, F]."""
+    return f"{part}-{kind}.npy"
 
 
 def labels_file(part: Part) -> str:
     """Return the file name of a part's labels: .npy, int64 [n]."""
     return f"{part}-labels.npy"
+
+
+def texts_file(part: Part) -> str:
+    """Return the file name of the texts of a part's rows: a JSON list of n strings."""
+    return f"{part}-texts.json"
+
+
+def files_of(part: Part, kind: Kind, texts: bool = False) -> list[str]:
+    """Return the file names of a part."""
+    return [inputs_file(part, kind), labels_file(part), *([texts_file(part)] if texts else [])]
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind of a data set as a literal."""
+    return "features" if name == "features" else "images"
 
 
 def check_name(name: str) -> str:
@@ -95,26 +117,36 @@ def found(root: Path) -> dict[str, Dataset]:
 
 
 def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
-    """Return the images as a copy-on-write memory map, and the labels."""
+    """Return the images or features as a copy-on-write memory map, and the labels."""
     folder = own_folder(root) / dataset.name
     try:
-        images, labels = _read_files(folder, part)
-        sound = images.dtype == np.uint8 and images.shape[1:] == dataset.image_shape and labels.dtype == np.int64
+        inputs, labels = _read_files(folder, part, dataset.kind)
+        kinds = (np.uint8,) if dataset.kind == "images" else (np.float16, np.float32)
+        sound = inputs.dtype in kinds and inputs.shape[1:] == dataset.input_shape and labels.dtype == np.int64
     except (OSError, ValueError, EOFError):
         sound = False
     if not sound:
         raise DatasetError(
             f"The {part} part of your data set {dataset.name!r} in {folder} cannot be read; {how_to_fix(dataset)}."
         )
-    return images, labels
+    return inputs, labels
+
+
+def read_texts(dataset: Dataset, part: Part, root: Path) -> list[str]:
+    """Return the texts of a part's rows; empty if they cannot be read."""
+    try:
+        found = json.loads((own_folder(root) / dataset.name / texts_file(part)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [str(text) for text in found] if isinstance(found, list) else []
 
 
 def hash_part(dataset: Dataset, part: Part, root: Path) -> str:
     """Return the content hash of a part of an own data set."""
-    return hash_files(own_folder(root) / dataset.name, part)
+    return hash_files(own_folder(root) / dataset.name, part, dataset.kind)
 
 
-def hash_files(folder: Path, part: Part) -> str:
+def hash_files(folder: Path, part: Part, kind: Kind = "images") -> str:
     """Return the content hash of a part in a data set's folder.
 
     It is stored beside the files when the data set is imported, and computed again if their sizes or times change.
@@ -123,13 +155,13 @@ def hash_files(folder: Path, part: Part) -> str:
         DatasetError: if the files cannot be read.
     """
     try:
-        files = [(folder / name).stat() for name in (images_file(part), labels_file(part))]
+        files = [(folder / name).stat() for name in files_of(part, kind)]
         state = [[stat.st_size, stat.st_mtime_ns] for stat in files]
         kept = _kept_hashes(folder)
         known = kept.get(part)
         if isinstance(known, dict) and known.get("files") == state and isinstance(known.get("hash"), str):
             return str(known["hash"])
-        found = content.of_arrays(*_read_files(folder, part))
+        found = content.of_arrays(*_read_files(folder, part, kind))
     except (OSError, ValueError, EOFError):
         raise DatasetError(f"The {part} part of the data set in {folder} cannot be read; import it again.") from None
     with suppress(OSError):  # a read-only folder
@@ -154,9 +186,9 @@ def stamp(name: str, root: Path) -> int:
         return 0
 
 
-def _read_files(folder: Path, part: Part) -> Arrays:
-    images = np.load(folder / images_file(part), mmap_mode="c", allow_pickle=False)
-    return np.asarray(images), np.load(folder / labels_file(part), allow_pickle=False)
+def _read_files(folder: Path, part: Part, kind: Kind) -> Arrays:
+    inputs = np.load(folder / inputs_file(part, kind), mmap_mode="c", allow_pickle=False)
+    return np.asarray(inputs), np.load(folder / labels_file(part), allow_pickle=False)
 
 
 def _kept_hashes(folder: Path) -> dict[str, Any]:
@@ -203,11 +235,14 @@ def _read(file: Path, time: int, size: int) -> Dataset | None:
             files=tuple(
                 File(f"{FOLDER}/{name}/{each}", said.files[each], "", part)
                 for part in PARTS
-                for each in (images_file(part), labels_file(part))
+                for each in files_of(part, "features" if said.features else "images", said.texts)
             ),
             own=True,
             owner=said.owner,
             ordinal=said.ordinal,
+            features=said.features,
+            coarse_names=tuple(said.coarse),
+            texts=read_texts if said.texts else None,
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None

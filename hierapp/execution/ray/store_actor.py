@@ -89,7 +89,7 @@ class StoreActor:
         return answer
 
     def images(self, name: str, part: Part) -> list[Any]:
-        """Return a reference to a part of a data set in Ray's object store: pixels, labels, class names, content hash.
+        """Return a reference to a part of a data set in Ray's object store: inputs, labels, names and content hash.
         The part is stored once and remains while an open run uses the data set.
 
         Raises:
@@ -98,7 +98,13 @@ class StoreActor:
         if (name, part) not in self._images:
             found = datasets.load(name, part, self.data)
             self._images[name, part] = ray.put(
-                (found.images.numpy(), found.labels.numpy(), found.class_names, found.content_hash)
+                (
+                    found.images.numpy(),
+                    found.labels.numpy(),
+                    found.class_names,
+                    found.content_hash,
+                    found.coarse_names,
+                )
             )
         return [self._images[name, part]]  # in a list, because Ray would resolve a bare reference
 

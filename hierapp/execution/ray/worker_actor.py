@@ -92,19 +92,22 @@ def load(store_actor: Any, name: str, part: Part) -> ImageSet:
 
     say(f"the {part} part of {name} comes from the store's machine")
     try:
-        images, labels, class_names, content_hash = _images(store_actor, name, part)
+        found = _images(store_actor, name, part)
     except ObjectLostError:  # the store actor died, and with it the objects it had stored
-        images, labels, class_names, content_hash = _images(store_actor, name, part)
+        found = _images(store_actor, name, part)
     # Copied, because arrays in the object store are read-only.
-    return ImageSet(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()), class_names, content_hash)
+    images, labels, class_names, content_hash, coarse_names = found
+    copies = torch.from_numpy(images.copy()), torch.from_numpy(labels.copy())
+    return ImageSet(*copies, class_names, content_hash, coarse_names)
 
 
 def _images(
     store_actor: Any, name: str, part: Part
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], str | None]:
+) -> tuple[NDArray[Any], NDArray[np.int64], tuple[str, ...], str | None, tuple[str, ...]]:
     try:
         (reference,) = ray.get(store_actor.images.remote(name, part))
-        found: tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...], str | None] = ray.get(reference)
+        found: tuple[NDArray[Any], NDArray[np.int64], tuple[str, ...], str | None, tuple[str, ...]]
+        found = ray.get(reference)
     except RayTaskError as error:
         raise (error.cause if isinstance(error.cause, HierappError) else error) from None
     return found
