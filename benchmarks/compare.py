@@ -27,7 +27,7 @@ from benchmarks import machine
 from benchmarks.browser import app, chromium
 from hierapp import metrics
 from hierapp.analysis import reevaluation
-from hierapp.decoding import explain
+from hierapp.decoding import DECODERS
 from hierapp.paths import project_folder
 from hierapp.runs import Store, writer
 from hierapp.training import RunConfig
@@ -153,7 +153,7 @@ def outputs(store: Store, runs: int) -> None:
         said = made_up(run)
         save_file(said.tensors(), folder / FILE, metadata=said.about())
         folders.append(folder)
-    for rule in explain.RULES:
+    for rule in DECODERS:
         taken = [
             seconds(lambda at=(folder, rule): reevaluation.reevaluate(stored(at[0]), other, at[1]))
             for folder in folders

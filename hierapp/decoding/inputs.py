@@ -13,6 +13,7 @@ from hierapp.decoding.checks import check_log_probs
 from hierapp.decoding.tables import Rows
 from hierapp.errors import ConfigError
 from hierapp.trees import LabelTree
+from hierapp.utils.indices import indices
 
 # Rows times nodes that are processed at once: 32 MB for each intermediate array.
 PART = 2**22
@@ -57,12 +58,12 @@ def target_leaves(target: ArrayLike, count: int, tree: LabelTree) -> NDArray[np.
     Raises:
         ConfigError: if there are not as many as samples, or one is not the position of a leaf.
     """
-    true = np.asarray(arrays.to_numpy(target) if arrays.is_tensor(target) else target).ravel()
+    true = indices(target, "targets")
     if len(true) != count:
         raise ConfigError(f"Expected a target for each of {count} samples but got {len(true)}.")
-    if len(true) and (true.dtype.kind not in "iu" or not 0 <= true.min() <= true.max() < len(tree.leaves)):
+    if len(true) and not 0 <= true.min() <= true.max() < len(tree.leaves):
         raise ConfigError(
-            f"Expected targets as positions of leaves, integers from 0 to {len(tree.leaves) - 1}, but got"
-            f" {true.min()} to {true.max()}."
+            f"Expected targets as positions of leaves, from 0 to {len(tree.leaves) - 1}, but got {true.min()} to"
+            f" {true.max()}."
         )
-    return true.astype(np.int64)
+    return true

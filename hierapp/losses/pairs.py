@@ -18,10 +18,10 @@ from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.mean_rows import MeanRows, SubtreeDistances
 from hierapp.losses.kernels.path import MOST_KEPT
-from hierapp.metrics.confusion import here
 from hierapp.similarities.similarity import bounded, checked, checked_bound, tree_similarity
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import largest_distance
+from hierapp.utils.indices import here
 
 
 def mean_rows(table: Tensor, labels: Labels) -> Tensor:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hierapp.errors import ConfigError, short
+from hierapp.errors import ConfigError
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import common_depths, largest_distance, mean_distance as mean_pair_distance, pair_distances
+from hierapp.utils.indices import here, indices
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -249,31 +250,3 @@ def _pairs(target: ArrayLike, predicted: ArrayLike, size: int) -> tuple[Counts, 
         if not 0 <= low <= high < size:
             raise ConfigError(f"Expected classes from 0 to {size - 1} but got {low} to {high}.")
     return true, guessed
-
-
-def indices(values: ArrayLike, what: str = "classes") -> Counts:
-    """Return integers as a flat array, from a list, an array or a tensor on any device.
-
-    Raises:
-        ConfigError: if a value is not a whole number, which names, scores and NaN are not.
-
-    >>> indices([0, 2.0]).tolist()
-    [0, 2]
-    """
-    given = np.asarray(here(values)).ravel()
-    whole = given.astype(np.int64) if given.dtype.kind in "biu" or not given.size else None
-    if given.dtype.kind == "f" and np.isfinite(given).all() and (np.abs(given) < 2**53).all():
-        whole = given.astype(np.int64) if (given == np.floor(given)).all() else None
-    if whole is None:
-        wrong = given[given != np.floor(given)] if given.dtype.kind == "f" else given
-        example = short(wrong[0].item() if hasattr(wrong[0], "item") else wrong[0]) if wrong.size else given.dtype
-        raise ConfigError(
-            f"Expected {what} as integers, their positions, but got {example}; give the index of the class, the"
-            " argmax of its scores."
-        )
-    return whole
-
-
-def here(values: Any) -> Any:
-    """Move a tensor to the CPU; return anything else unchanged. Uses only its methods, so torch is not imported."""
-    return values.detach().cpu() if hasattr(values, "detach") else values

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.decoding.checks import check_log_probs
 from hierapp.errors import ConfigError
-from hierapp.metrics.confusion import here, hierarchical_metrics, indices
+from hierapp.metrics.confusion import hierarchical_metrics
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import expected_distances, pair_distances
+from hierapp.utils.indices import here, indices
 
 # Rows are processed in chunks of this many numbers, so that 10,000 images of 10,000 classes in half precision need no
 # second full copy.

@@ -7,6 +7,7 @@ __all__ = [
     "disk",
     "file_validation",
     "files",
+    "indices",
     "lazy",
     "named_files",
     "numbers",

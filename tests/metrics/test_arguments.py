@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from hierapp import LabelTree
-from hierapp.decoding import decode
-from hierapp.decoding.decoders import DECODERS, leaf_risks
-from hierapp.decoding.explain import RULES, decode as decode_probabilities, deepest
+from hierapp.decoding import climb_threshold, decode, decode_set
+from hierapp.decoding.decoders import DECODERS, decode_probabilities, leaf_risks
 from hierapp.errors import ConfigError
-from hierapp.metrics import confusion_matrix, probability_report, report
+from hierapp.metrics import confusion_matrix, operating_curve, probability_report, report
 from hierapp.metrics.confusion import mean_distance, sparse_confusion_matrix
 from hierapp.metrics.probabilities import node_report
 
@@ -44,8 +43,10 @@ def test_what_is_no_list_of_classes_is_refused_everywhere(wrong: object) -> None
         lambda: probability_report(log_p, wrong, TREE),
         lambda: node_report(wrong, right, TREE),
         lambda: node_report(right, wrong, TREE),
+        lambda: operating_curve(log_p, wrong, TREE),
+        lambda: climb_threshold(log_p, wrong, TREE),
     ):
-        with pytest.raises(ConfigError, match=r"^Expected (classes|nodes) as integers"):
+        with pytest.raises(ConfigError, match=r"^Expected (classes|nodes|targets) as integers"):
             call()
 
 
@@ -110,9 +111,15 @@ def test_what_are_no_log_probabilities_is_refused_by_every_decoder_alike(wrong: 
         with pytest.raises(ConfigError, match=said):
             decode(rows, TREE, rule)
         with pytest.raises(ConfigError, match=said):
-            DECODERS[rule](rows.float(), TREE)
-    with pytest.raises(ConfigError, match=said):
-        leaf_risks(rows, TREE)
+            decode(wrong, TREE, rule)
+    for call in (
+        lambda: leaf_risks(rows, TREE),
+        lambda: decode_set(wrong, TREE),
+        lambda: climb_threshold(wrong, [0, 1], TREE),
+        lambda: operating_curve(wrong, [0, 1], TREE),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            call()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -126,22 +133,22 @@ def test_log_probabilities_of_any_precision_are_taken(dtype: torch.dtype) -> Non
 
 def test_a_masked_class_has_the_log_of_0() -> None:
     rows = torch.tensor([[0.5, 0.5, 0.0, 0.0]]).log()
-    assert [TREE.nodes[int(decode(rows, TREE, rule))] for rule in DECODERS] == ["cat", "cat", "cat", "cat"]
+    found = {rule: TREE.nodes[int(decode(rows, TREE, rule))] for rule in DECODERS}
+    # Half a cat and half a dog: an animal costs as few edges, and no class exceeds one half.
+    assert found == dict.fromkeys(DECODERS, "cat") | {"min-cost": "a", "climb": "a"}
+    assert decode_set(rows, TREE).tolist() == [[False, True, True, True, False, False, False]]
     assert probability_report(rows, [0], TREE)["log_loss"] == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize("wrong", [np.log(P), P * 9, np.full((2, 4), math.nan), np.array([[1.5, -0.5, 0, 0]])], ids=str)
 def test_what_are_no_probabilities_is_refused_by_the_decoders_without_torch(wrong: np.ndarray) -> None:
-    for call in (
-        *(lambda rule=rule: decode_probabilities(wrong, TREE, rule) for rule in RULES),
-        lambda: deepest(wrong, TREE),
-    ):
+    for call in (*(lambda rule=rule: decode_probabilities(wrong, TREE, rule) for rule in DECODERS),):
         with pytest.raises(ConfigError, match="Expected probabilities, which sum to 1 in each row"):
             call()
 
 
 def test_a_list_is_no_tensor() -> None:
-    with pytest.raises(ConfigError, match="Expected a tensor of log-probabilities but got list"):
+    with pytest.raises(ConfigError, match="array or a tensor of log-probabilities but got list"):
         decode([[0.0, 0.0]], TREE)  # type: ignore[arg-type]
 
 
