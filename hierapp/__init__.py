@@ -12,6 +12,7 @@ from hierapp.version import __version__
 if TYPE_CHECKING:
     from hierapp.analysis.tables import load_runs
     from hierapp.errors import TreeError
+    from hierapp.execution.tracking import track
     from hierapp.losses import make_loss
     from hierapp.trees import LabelTree
 else:
@@ -22,6 +23,7 @@ else:
         {
             "analysis.tables": ["load_runs"],
             "errors": ["TreeError"],
+            "execution.tracking": ["track"],
             "losses": ["make_loss"],
             "trees": ["LabelTree"],
         },
@@ -35,4 +37,4 @@ else:
         return _find(name)
 
 
-__all__ = ["LabelTree", "TreeError", "__version__", "load_runs", "make_loss"]
+__all__ = ["LabelTree", "TreeError", "__version__", "load_runs", "make_loss", "track"]

@@ -77,7 +77,7 @@ def loss_label(run: Run) -> str:
     model instead.
     """
     if run.is_imported:
-        return f"{run.config.model} (imported)"
+        return f"{run.config.model} ({run.origin})"
     from hierapp import losses
 
     entry = losses.LOSSES.get(run.config.loss)
@@ -197,7 +197,7 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
                 "model": "" if run.is_imported else run.config.model,
                 "seed": run.config.seed,
                 "state": run.state,
-                "epochs": "" if run.is_imported else f"{run.epoch} of {run.config.epochs}",
+                "epochs": _epochs(run),
                 "configuration": recipe(run),
                 "val accuracy": run.last.get("val_accuracy"),
                 **metrics,
@@ -218,6 +218,13 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=columns).set_index("run")
     return frame.astype(dict.fromkeys(["val accuracy", *TEST_METRICS], float))
+
+
+def _epochs(run: Run) -> str:
+    """Return how many epochs are done, such as "3 of 5"; the planned number of a tracked run may be unknown."""
+    if run.origin == "imported":
+        return ""
+    return f"{run.epoch} of {run.config.epochs}" if run.config.epochs else str(run.epoch)
 
 
 def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:

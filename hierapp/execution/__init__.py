@@ -19,4 +19,5 @@ __all__ = [
     "submission",
     "submit",
     "system_status",
+    "tracking",
 ]

@@ -21,7 +21,8 @@ from hierapp import paths
 from hierapp.errors import DiskFull, HomeMovedError, StoreError
 from hierapp.execution import fork_server, settings
 from hierapp.execution.backend import LOG, Backend
-from hierapp.runs import Run, Store
+from hierapp.execution.tracked_backend import TrackedBackend
+from hierapp.runs import Run, Store, tracked
 from hierapp.utils import devices, locks, processes
 from hierapp.utils.disk import disk_of, is_full
 from hierapp.utils.locks import SILENCE_SECONDS, Held, Superseded
@@ -93,7 +94,7 @@ class Scheduler:
         else:
             # A copy of the folder leaves it to the user to continue: the run continues in the original.
             is_copy = run.process is not None and not processes.is_of(run.process, self.store.folder)
-            again = run.lost_count < settings.retries(self.store) and not is_copy
+            again = run.lost_count < settings.retries(self.store) and not is_copy and run.origin == "trained"
             self._tell(f"run {run.id} is lost{', and is queued again' if again else ''}: {why}")
             self.store.lose(run, why, again)
         return True
@@ -164,7 +165,7 @@ def backends() -> Mapping[str, Callable[[Store], Backend]]:
 
         return RayBackend(store)
 
-    return {"local": local, "ray": ray}
+    return {"local": local, "ray": ray, tracked.LAUNCHER: TrackedBackend}
 
 
 def ensure_scheduler(store: Store) -> None:
@@ -217,7 +218,7 @@ def reap_lost_runs(store: Store) -> None:
         if lock is not None:
             scheduler = Scheduler(store, backends())
             for run in store.runs(states=("running",)):
-                if run.launcher in (None, "local"):
+                if run.launcher in (None, "local", tracked.LAUNCHER):
                     scheduler.ended(run)
     ensure_scheduler(store)
 

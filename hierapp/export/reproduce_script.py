@@ -163,7 +163,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _is_imported(folder: Path) -> bool:
     try:
-        return _read(folder / "run.json").get("origin") == "imported"
+        return bool(_read(folder / "run.json").get("origin", "trained") != "trained")
     except (OSError, ValueError):
         return False  # reported when it is reproduced
 

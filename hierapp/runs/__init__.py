@@ -25,6 +25,7 @@ __all__ = [
     "states",
     "store",
     "tags",
+    "tracked",
     "trash",
     "weights_header",
     "writer",

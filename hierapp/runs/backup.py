@@ -161,7 +161,7 @@ def _copy_store(store: Path, copy: Path) -> tuple[list[str], set[str]]:
         if found:
             raise StoreError(f"No backup was made: {found[0]}")
         older = db.execute("PRAGMA user_version").fetchone()[0] < ORIGIN_SINCE
-        imported = "" if older else "SELECT id FROM runs WHERE origin = 'imported'"
+        imported = "" if older else "SELECT id FROM runs WHERE origin != 'trained'"
         return (
             [str(row[0]) for row in db.execute("SELECT id FROM runs ORDER BY id")],
             {str(row[0]) for row in db.execute(imported)} if imported else set(),

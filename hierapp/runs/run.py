@@ -19,8 +19,9 @@ from hierapp.similarities.similarity import Matrix
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats
 
-# "trained": by a worker of hierapp; "imported": predictions of a model that was trained elsewhere.
-Origin = Literal["trained", "imported"]
+# "trained": by a worker of hierapp; "imported": predictions of a model that was trained elsewhere; "tracked": by a
+# training loop that reports to `hierapp.track`.
+Origin = Literal["trained", "imported", "tracked"]
 # Fields of the configuration that mean something for imported predictions: `model` is the name that the user gave.
 IMPORTED_FIELDS = ("data", "tree", "loss", "options", "model", "seed")
 
@@ -104,15 +105,17 @@ class Run:
 
     @property
     def is_imported(self) -> bool:
-        """Whether it has outputs only: no training, no weights, no curves."""
-        return self.origin == "imported"
+        """Whether it was trained elsewhere, so that it has no weights and no configuration of training; its predictions
+        were imported, or its training loop was tracked."""
+        return self.origin != "trained"
 
     @property
     def config_values(self) -> dict[str, Any]:
         """The configuration as plain values; None for the fields of training in imported predictions."""
         values = self.config.model_dump()
         if self.is_imported:
-            values |= {name: None for name in values if name not in IMPORTED_FIELDS}
+            known = (*IMPORTED_FIELDS, *(["epochs"] if self.config.epochs else []))
+            values |= {name: None for name in values if name not in known}
         return values
 
     @property
@@ -121,7 +124,7 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        return self.state in ("failed", "cancelled", "interrupted")
+        return self.origin == "trained" and self.state in ("failed", "cancelled", "interrupted")
 
     @property
     def log_file(self) -> Path:

@@ -72,7 +72,7 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
             "queued",
             "it is resumed from its last checkpoint",
             "ended = NULL, cancel_requested = NULL, held = 0, assigned_device = NULL",
-            condition="deleted IS NULL",
+            condition="deleted IS NULL AND origin = 'trained'",
         ),
     }
 )

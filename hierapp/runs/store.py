@@ -169,6 +169,8 @@ class Store:
         before = self.run(run)
         with self.database.write() as db:
             moved = move(db, number_of(run), "resume", time.time(), lost_count=0, note=None)
+        if not moved and before.origin != "trained":
+            raise StoreError(f"Run {before.id} was not trained by hierapp, so it cannot be resumed; track a new run.")
         if not moved:
             raise StoreError(
                 f"Run {before.id} is {before.state}; only a failed, cancelled or interrupted run can be resumed."

@@ -127,7 +127,8 @@ class Recorder:
         """The values and the validation confusion matrix of a complete epoch."""
         self._write(lambda writer: writer.end_epoch(epoch, values, confusion))
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        say(f"epoch {epoch}{f' of {self.epochs}' if self.epochs else ''}: {metrics}")
+        if metrics:
+            say(f"epoch {epoch}{f' of {self.epochs}' if self.epochs else ''}: {metrics}")
 
     def should_stop(self) -> bool:
         """Return whether the run was asked to stop, by a user or a signal."""

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hierapp.data.content import ContentHashes
 from hierapp.errors import PredictionsError, StoreError
-from hierapp.metrics import confusion_matrix, probability_report, report
 from hierapp.runs import records, tags as run_tags
 from hierapp.runs.predictions import items, matching
 from hierapp.runs.predictions.checked import Predictions, check
+from hierapp.runs.predictions.evaluated import Evaluated, evaluate
 from hierapp.runs.predictions.raw import Kind, Source
 from hierapp.runs.predictions.read import read, read_list
 from hierapp.runs.run import Run
@@ -71,10 +70,8 @@ class _Finished:
     """What is stored of one file, whose name is `shown`."""
 
     shown: str
-    outputs: Outputs
+    evaluated: Evaluated
     items: items.Items | None
-    confusion: NDArray[np.int64]
-    test: dict[str, Any]
     note: str
 
 
@@ -171,13 +168,9 @@ def _checked(request: Request) -> list[Predictions]:
 def _finished(
     checked: Predictions, tree: LabelTree, data: str, folder: Path | None, progress: Callable[[int, int], None]
 ) -> _Finished:
-    outputs = Outputs.of(np.exp(checked.log_probs), checked.target, tree.leaves, data, 0)
-    counts = confusion_matrix(checked.target, outputs.probabilities.argmax(1), len(tree.leaves))
-    test = probability_report(checked.log_probs, checked.target, tree) | report(counts, tree)
     made = items.collect(checked.texts, checked.paths, folder, progress)
-    return _Finished(
-        checked.shown, outputs, made, counts, test, f"Imported from {checked.shown}, which has {checked.kind}."
-    )
+    note = f"Imported from {checked.shown}, which has {checked.kind}."
+    return _Finished(checked.shown, evaluate(checked, tree, data), made, note)
 
 
 def _refuse_repeated(
@@ -190,12 +183,12 @@ def _refuse_repeated(
             known.append((f"run {run.id}", outputs))
     for each in finished:
         for what, outputs in known:
-            if np.array_equal(outputs.probabilities, each.outputs.probabilities):
+            if np.array_equal(outputs.probabilities, each.evaluated.outputs.probabilities):
                 raise PredictionsError(
                     f"The predictions of {each.shown} are already {what}; the same predictions twice are no two seeds:"
                     " leave them out."
                 )
-        known.append((f"in {each.shown}", each.outputs))
+        known.append((f"in {each.shown}", each.evaluated.outputs))
 
 
 def _alike(runs: Sequence[Run], config: RunConfig, tree: LabelTree, content: ContentHashes) -> list[Run]:
@@ -221,9 +214,7 @@ def _seeds(store: Store, config: RunConfig, request: Request, count: int) -> lis
 
 
 def _write(folder: Path, each: _Finished) -> None:
-    from safetensors.numpy import save_file
-
-    save_file(each.outputs.tensors(), folder / outputs_file.FILE, metadata=each.outputs.about())
+    each.evaluated.write(folder)
     if each.items is not None:
         items.write(folder, each.items)
     private.protect(folder)
@@ -254,14 +245,14 @@ def _insert(
         "progress": 1,
         "note": each.note,
         "tags": " ".join(tags),
-        "test": json.dumps(each.test),
+        "test": json.dumps(each.evaluated.test),
     }
     run = db.execute(
         f"INSERT INTO runs ({', '.join(values)}) VALUES ({records.marks(list(values))})", list(values.values())
     ).lastrowid
     if run is None:
         raise StoreError("The run could not be added to the store; try again.")
-    add_confusion(db, run, "test", 0, each.confusion)
+    add_confusion(db, run, "test", 0, each.evaluated.confusion)
     return run
 
 
