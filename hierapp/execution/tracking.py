@@ -23,7 +23,7 @@ from typing import Any, SupportsFloat
 
 from numpy.typing import ArrayLike
 
-from hierapp.errors import Cancelled, ConfigError, HierappError, StaleAttemptError, StoreError, short
+from hierapp.errors import Cancelled, ConfigError, HierappError, StaleAttemptError, StoreError, TreeError, short
 from hierapp.execution.failures import describe
 from hierapp.metrics import confusion_matrix
 from hierapp.runs import Run, Store, tracked
@@ -78,7 +78,7 @@ def track(
     'interrupted'
     """
     known = tree if isinstance(tree, LabelTree) else library.load(str(tree))
-    shown = "own tree" if isinstance(tree, LabelTree) else Path(tree).stem
+    shown = _name_of(tree) if isinstance(tree, LabelTree) else Path(tree).stem
     store = Store(None if home is None else Path(home))
     run = tracked.start(
         store,
@@ -141,7 +141,8 @@ class TrackedRun:
         """Report metrics at a time in epochs: 1 is the end of the first epoch, 1.5 the middle of the second.
 
         The app shows `train_loss`, `val_loss`, `val_accuracy` (from 0 to 1) and `val_distance` (in `lca-depth`); other
-        names are stored as well. Between two whole epochs, means are stored about ten times.
+        names are stored as well. Values at a whole epoch are stored as they are; between two whole epochs, means
+        are stored about ten times.
 
         Args:
             epoch: the time, a number from 0.
@@ -310,6 +311,15 @@ class _Means:
         return {**means, **values} if is_whole else means
 
 
+def _name_of(tree: LabelTree) -> str:
+    """Return the name of an equal tree that is shipped or saved; "own tree" if there is none."""
+    for entry in library.entries():
+        with suppress(TreeError):
+            if library.load(str(entry.path)) == tree:
+                return entry.name
+    return "own tree"
+
+
 def _epoch(epoch: object) -> float:
     value = _number("epoch", epoch)
     if not 0 <= value < 1e9:
@@ -319,7 +329,7 @@ def _epoch(epoch: object) -> float:
 
 def _number(name: str, value: Any) -> float:
     try:
-        return float(value)
+        return float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ConfigError(f"Expected one number for {name} but got {short(repr(value))}.") from None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 
 from playwright.sync_api import expect
 
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
-from tests.e2e.conftest import LONG, wait_until
+from tests.e2e.conftest import LONG, REPOSITORY, SCREENSHOTS, points, wait_until
 
 
 def config(**values):
@@ -36,6 +38,26 @@ def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
     resumed = page.get_by_text(re.compile(r"Training resumes from epoch \d+\.\d\d\."))  # in the history, and in the log
     expect(resumed.first).to_be_visible(timeout=LONG)
     assert [epoch for epoch, _ in store.metrics([run])[run]["val_loss"]] == list(range(1, 151))
+
+
+def test_a_plain_loop_is_shown_live_and_says_so_when_it_is_killed(server, page):
+    command = [sys.executable, "examples/own_training_loop.py", "--epochs", "100000"]
+    environment = {**server.environment, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    loop = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: server.store.runs() and server.store.run("1").epoch >= 2, "two epochs")
+        page.goto(f"{server.url}/runs")
+        wait_until(lambda: max(points(page, "accuracy"), default=0) >= 2, "the curve")
+        before = max(points(page, "accuracy"))
+        wait_until(lambda: max(points(page, "accuracy")) > before, "more of the curve")
+        page.screenshot(path=SCREENSHOTS / "tracked.png", full_page=True)
+    finally:
+        loop.kill()
+        loop.wait()
+    expect(page.get_by_text("process of this training loop is gone")).to_be_visible()
+    (run,) = server.store.runs()
+    assert (run.state, run.origin) == ("interrupted", "tracked")
+    expect(page.get_by_role("button", name="Resume")).to_be_disabled()
 
 
 def test_waiting_runs_are_ordered_and_held(server, page):
