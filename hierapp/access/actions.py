@@ -98,15 +98,15 @@ class Actions(Rules):
             self.need_admin("put runs before those of others")
         self.store.move(run, where)
 
-    def tag(self, run: str, words: Sequence[str]) -> None:
-        """Replace the tags of a run."""
+    def tag(self, run: str, words: Sequence[str], seen: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Replace the tags of a run; return the stored ones. See `runs.tags.put`."""
         self._own(run, "tag")
-        put_tags(self.store, run, words)
+        return put_tags(self.store, run, words, seen)
 
-    def note(self, run: str, text: str) -> None:
-        """Replace the note of a run."""
+    def note(self, run: str, text: str, seen: str | None = None) -> None:
+        """Replace the note of a run; see `runs.notes.put`."""
         self._own(run, "write beside")
-        put_note(self.store, run, text)
+        put_note(self.store, run, text, seen)
 
     def time_losses(self, size: SizeName, data: str) -> None:
         """Start the timing of the loop and the tensor implementation in appendix A of the paper."""

@@ -32,7 +32,7 @@ class RunQueue(Protocol):
 
     def resume(self, run: str) -> object: ...
 
-    def tag(self, run: str, words: Sequence[str]) -> None: ...
+    def tag(self, run: str, words: Sequence[str], seen: Sequence[str] | None = None) -> object: ...
 
     def may_change(self, owner: str | None) -> bool: ...
 
@@ -52,8 +52,8 @@ class CliRunQueue:
     def resume(self, run: str) -> object:
         return execution.resume(self.store, run)
 
-    def tag(self, run: str, words: Sequence[str]) -> None:
-        tags.put(self.store, run, words)
+    def tag(self, run: str, words: Sequence[str], seen: Sequence[str] | None = None) -> object:
+        return tags.put(self.store, run, words, seen)
 
     def may_change(self, owner: str | None) -> bool:
         return True
@@ -132,7 +132,7 @@ def _tag(run_queue: RunQueue, run: Run, size: SizeName) -> None:
     """Add the size's tag to the run's tags; a run that has too many tags is left unchanged."""
     if tag_of(size) not in run.tags:
         with suppress(ConfigError):
-            run_queue.tag(run.id, (*run.tags, tag_of(size)))
+            run_queue.tag(run.id, (*run.tags, tag_of(size)), run.tags)
 
 
 def _rank(run: Run) -> tuple[int, int]:

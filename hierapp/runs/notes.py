@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from hierapp.errors import ConfigError
-from hierapp.runs.store import Store, number_of
+from hierapp.errors import ConfigError, StoreError, short
+from hierapp.runs import user_text
+from hierapp.runs.store import Store
 
 LONGEST = 2000  # characters
 _LINES = "\n\t"
@@ -32,15 +33,27 @@ def read(text: str) -> str:
     return found
 
 
-def put(store: Store, run: str, text: str) -> str:
+def put(store: Store, run: str, text: str, seen: str | None = None) -> str:
     """Replace the note of a run; an empty text removes it. Return the stored note.
+
+    Args:
+        store: the store of the run.
+        run: the id of the run.
+        text: the new note.
+        seen: the note that the user has seen; by default whatever is stored is replaced.
 
     Raises:
         ConfigError: as `read`.
-        StoreError: if there is no such run.
+        StoreError: if there is no such run, or it has another note than the user has seen.
     """
     found = read(text)
-    store.run(run)
-    with store.database.write() as db:
-        db.execute("UPDATE runs SET own_note = ? WHERE id = ?", (found, number_of(run)))
-    return found
+
+    def new(stored: str) -> str:
+        if seen is not None and stored not in (seen, found):
+            raise StoreError(
+                f"The note of run {run} was changed elsewhere meanwhile and is now {short(stored)}; your text is not"
+                " saved: add to it what should stay, and it replaces that note."
+            )
+        return found
+
+    return user_text.change(store, run, "own_note", new)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from hierapp.errors import ConfigError, short
+from hierapp.runs import user_text
 from hierapp.runs.run import Run
-from hierapp.runs.store import Store, number_of
+from hierapp.runs.store import Store
 
 LONGEST = 40  # characters per tag
 MOST = 20  # tags per run
@@ -34,18 +35,32 @@ def read(words: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def put(store: Store, run: str, words: Iterable[str]) -> tuple[str, ...]:
+def put(store: Store, run: str, words: Iterable[str], seen: Iterable[str] | None = None) -> tuple[str, ...]:
     """Replace the tags of a run; no words remove them all. Return the stored tags.
+
+    Args:
+        store: the store of the run.
+        run: the id of the run.
+        words: the new tags.
+        seen: the tags that the user has seen: what was added or removed elsewhere meanwhile stays so. By default
+            whatever is stored is replaced.
 
     Raises:
         ConfigError: as `read`.
         StoreError: if there is no such run.
     """
     found = read(words)
-    store.run(run)
-    with store.database.write() as db:
-        db.execute("UPDATE runs SET tags = ? WHERE id = ?", (" ".join(found), number_of(run)))
-    return found
+
+    def new(stored: str) -> str:
+        return " ".join(found if seen is None else _merged(found, tuple(seen), stored.split()))
+
+    return tuple(user_text.change(store, run, "tags", new).split())
+
+
+def _merged(words: Sequence[str], seen: Sequence[str], stored: Sequence[str]) -> tuple[str, ...]:
+    """Return the tags after the changes from `seen` to `words` and those from `seen` to `stored`."""
+    mine = [tag for tag in words if tag in stored or tag not in seen]
+    return read([*mine, *(tag for tag in stored if tag not in seen)])
 
 
 def shared(runs: Sequence[Run]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -38,8 +38,8 @@ def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -
 
 
 def _of_one(run: Run, known: Sequence[str], may: bool) -> None:
-    _field(run.id, "Tags", run.tags, known, partial(_put, run.id), may)
-    with kept(f"note-{run.id}", run.own_note, partial(_note, run.id)) as bound:
+    _field(run.id, "Tags", run.tags, known, partial(_put, run), may)
+    with kept(f"note-{run.id}", run.own_note, partial(_note, run)) as bound:
         st.text_area(
             "Note",
             max_chars=LONGEST,
@@ -70,14 +70,22 @@ def _field(
         )
 
 
-def _put(run: str, words: Sequence[str]) -> None:
-    actions().tag(run, words)
+def _put(run: Run, words: Sequence[str]) -> None:
+    _change({run.id: words}, [run])
 
 
 def _put_all(runs: Sequence[Run], words: Sequence[str]) -> None:
-    for run, its in tags.changed(runs, words).items():
-        actions().tag(run, its)
+    _change(tags.changed(runs, words), runs)
 
 
-def _note(run: str, text: str) -> None:
-    actions().note(run, text)
+def _change(wanted: Mapping[str, Sequence[str]], runs: Sequence[Run]) -> None:
+    """Change tags from those shown; what other sessions changed meanwhile stays, with a message."""
+    merged = [
+        run.id for run in runs if set(actions().tag(run.id, wanted[run.id], run.tags)) != set(tags.read(wanted[run.id]))
+    ]
+    if merged:
+        st.toast(f"Tags of run {', '.join(merged)} were also changed elsewhere; both changes are kept.")
+
+
+def _note(run: Run, text: str) -> None:
+    actions().note(run.id, text, run.own_note)

@@ -349,6 +349,24 @@ def test_all_shown_runs_are_tagged_at_once_and_keep_their_own_tags(open_page, st
     assert not app.exception
 
 
+def test_two_tabs_on_the_note_and_the_tags_of_a_run_lose_nothing(open_page, store):
+    run = add_run(store)
+    one, other = open_page("runs", runs=[run]), open_page("runs", runs=[run])
+    one.text_area(key=f"note-{run}").set_value("of one").run()
+    other.text_area(key=f"note-{run}").set_value("of the other").run()
+    assert store.run(run).own_note == "of one"
+    assert "was changed elsewhere meanwhile and is now 'of one'" in texts(other)
+    assert other.text_area(key=f"note-{run}").value == "of the other"
+    other.text_area(key=f"note-{run}").set_value("of one, of the other").run()
+    assert store.run(run).own_note == "of one, of the other"
+    one.multiselect(key=f"tags-{run}").set_value(["first"]).run()
+    other.multiselect(key=f"tags-{run}").set_value(["second"]).run()
+    assert store.run(run).tags == ("second", "first")
+    assert "both changes are kept" in other.toast[0].value
+    assert not one.exception
+    assert not other.exception
+
+
 def test_a_note_is_written_on_the_runs_page_and_shown_letter_by_letter(open_page, store):
     first, second = add_run(store), add_run(store, loss="simloss")
     app = open_page("runs", runs=[first, second])

@@ -105,3 +105,14 @@ def test_the_report_shows_notes_letter_by_letter_with_their_lines(store):
         "<h2>Notes</h2>\n<h3>Run 1, hxe · seed 0</h3>\n<p class=lines>&lt;b&gt;Better&lt;/b&gt; than *expected*,"
         " &quot;why&quot;?\n\n    see run 2, größer</p>\n"
     ) in page
+
+
+def test_a_note_that_was_changed_since_it_was_seen_is_not_replaced(store):
+    notes.put(store, "1", "first")
+    notes.put(store, "1", "of another tab", seen="first")
+    with pytest.raises(StoreError, match="of another tab"):
+        notes.put(store, "1", "of this tab", seen="first")
+    assert store.run("1").own_note == "of another tab"
+    notes.put(store, "1", "of another tab", seen="first")
+    notes.put(store, "1", "of both tabs", seen="of another tab")
+    assert store.run("1").own_note == "of both tabs"

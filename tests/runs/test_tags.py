@@ -55,6 +55,17 @@ def test_tags_of_many_runs_change_what_all_share_and_leave_each_its_own(store):
         tags.changed(store.runs(), ["two words"])
 
 
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [(["a", "b", "c"], "b c x"), (["b"], "b x"), (["x", "b"], "x b"), ([], "x"), (["a", "b"], "b x")],
+    ids=["added", "removed here and there", "added here and there", "all removed", "unchanged"],
+)
+def test_tags_that_were_changed_since_they_were_seen_are_merged(store, wanted, kept):
+    tags.put(store, "1", ["a", "b"])
+    tags.put(store, "1", ["b", "x"], seen=["a", "b"])
+    assert tags.put(store, "1", wanted, seen=["a", "b"]) == store.run("1").tags == tuple(kept.split())
+
+
 def test_too_many_tags_and_no_such_run_are_told(store):
     with pytest.raises(ConfigError, match="21 tags"):
         tags.put(store, "1", [f"t{n}" for n in range(21)])
