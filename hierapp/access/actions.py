@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hierapp import execution
+from hierapp.access import cloning
+from hierapp.access.cloning import Clone
 from hierapp.access.permissions import COUNTING, Rules
 from hierapp.access.search_actions import SearchActions
 from hierapp.data import Dataset, download, registry as datasets
@@ -107,6 +109,15 @@ class Actions(Rules):
         """Replace the note of a run; see `runs.notes.put`."""
         self._own(run, "write beside")
         put_note(self.store, run, text, seen)
+
+    def clone(self, run: str) -> Clone:
+        """Return the configuration of a run for the form; its tree and similarity are saved again if they are gone."""
+        self._need_runner("clone runs")
+        return cloning.clone(
+            self.store.run(run),
+            lambda tree, name, title, data: self.keep_tree(tree, name, title, data=data),
+            lambda similarity, name, title, data: self.keep_similarity(similarity, name, title, data=data),
+        )
 
     def time_losses(self, size: SizeName, data: str) -> None:
         """Start the timing of the loop and the tensor implementation in appendix A of the paper."""

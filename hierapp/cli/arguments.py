@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hierapp import losses
+from hierapp.cli import trees
 from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError
 from hierapp.training import models
@@ -19,6 +20,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         "--data", help=f"the data set: {', '.join(datasets.catalogue())}; by default the best available one"
     )
     parser.add_argument("--tree", help="name or file of a tree; by default that of the data set")
+    trees.add_reading(parser)
     parser.add_argument(
         "--loss", action="append", default=[], help=f"a loss, repeatable: {', '.join(losses.LOSSES)}", metavar="LOSS"
     )

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from hierapp.cli import arguments
+from hierapp.cli import arguments, trees
 from hierapp.data import registry as datasets
 from hierapp.errors import StoreError
 from hierapp.execution import scheduler, slots, submission
 from hierapp.runs import Run, Store, tags
 from hierapp.runs.store import Place
 from hierapp.training.config import plan
-from hierapp.trees import library as tree_library
 from hierapp.utils import devices
 
 DONE, RUN_FAILED = 0, 1
@@ -52,7 +51,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
 def run_losses(options: argparse.Namespace) -> int:
     data = datasets.find(options.data or datasets.best_ready())
     name = options.tree or data.default_tree
-    tree = tree_library.load(name)
+    tree = trees.load(name, options)
     configs = plan(
         options.loss,
         range(options.seed, options.seed + options.seeds),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hierapp.cli import arguments
+from hierapp.cli import arguments, trees
 from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError, StoreError
 from hierapp.execution import slots
@@ -19,7 +19,7 @@ from hierapp.search.journal import Search
 from hierapp.search.plan import METRICS, PRUNERS, Plan, options_of
 from hierapp.search.space import HOW
 from hierapp.training import models
-from hierapp.trees import formats as tree_formats, library as tree_library
+from hierapp.trees import formats as tree_formats
 
 DONE, RUN_FAILED = 0, 1
 POLL_SECONDS = 0.5
@@ -115,7 +115,7 @@ def _plan(store: Store, options: argparse.Namespace) -> Plan:
             **values,
         },
         varied=tuple(options.vary),
-        tree_text=tree_formats.render(tree_library.load(tree), "json"),
+        tree_text=tree_formats.render(trees.load(tree, options), "json"),
         trials=options.trials,
         at_once=options.at_once or slots.at_once(store, values["device"]),
         options=options_of(chosen, arguments.pairs(options.option)),

@@ -27,18 +27,26 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
     for each in (check, draw, convert):
-        each.add_argument(
-            "--as", dest="read_as", metavar="READING", help="how to read a file that has several readings"
-        )
-        each.add_argument(
-            "--disambiguate",
-            action="store_true",
-            help="add parents to the names of nodes with the same name, as in `other (animal)`",
-        )
+        add_reading(each)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose between the readings of a tree file; `load` uses them."""
+    parser.add_argument("--as", dest="read_as", metavar="READING", help="how to read a tree that has several readings")
+    parser.add_argument(
+        "--disambiguate",
+        action="store_true",
+        help="add parents to the names of nodes with the same name, as in `other (animal)`",
+    )
+
+
+def load(name_or_file: str, options: argparse.Namespace) -> LabelTree:
+    """Load a tree as the options of `add_reading` say."""
+    return tree_library.load(name_or_file, options.read_as, options.disambiguate)
 
 
 def _tree(options: argparse.Namespace) -> LabelTree:
-    return tree_library.load(options.file, options.read_as, options.disambiguate)
+    return load(options.file, options)
 
 
 def check_tree(options: argparse.Namespace) -> int:

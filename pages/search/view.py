@@ -111,7 +111,7 @@ def steer(seen: Report) -> None:
             )
             and best is not None
         ):
-            st.switch_page("pages/train/page.py", query_params=queue.form_of(best))
+            queue.open_clone(best)
 
 
 def table(seen: Report) -> None:

@@ -15,16 +15,17 @@ from hierapp.errors import HierappError
 from hierapp.execution import slots
 from hierapp.runs import Run
 from hierapp.runs.store import Place
+from hierapp.training import RunConfig
 from hierapp.training.config import FormField, changed_fields
 from hierapp.utils import devices
 from pages.shared.common import actions, store
 from pages.shared.kept import kept
-from pages.shared.messages import escaped, show_error
+from pages.shared.messages import escaped, show_error, show_warning
 from pages.shared.run_fields import key_of
 
 RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
 SHOWN = 20  # waiting runs
-REFUSED = "queue-refused"
+REFUSED, CLONED = "queue-refused", "cloned"
 MOVES: dict[Place, str] = {
     "first": ":material/vertical_align_top:",
     "earlier": ":material/keyboard_arrow_up:",
@@ -121,12 +122,26 @@ def _waiting_run(run: Run, name: str, is_first: bool, is_last: bool) -> None:
 def clone_button(run: Run) -> None:
     """Show a button that opens the Train form with a run's configuration."""
     if actions().may_run and st.button("Clone and edit", icon=":material/content_copy:", key="clone"):
-        st.switch_page("pages/train/page.py", query_params=form_of(run))
+        open_clone(run)
 
 
-def form_of(run: Run) -> dict[str, str | list[str]]:
-    """Return a run's configuration as parameters of the Train page's address."""
-    config = run.config
+def open_clone(run: Run) -> None:
+    """Open the Train form with a run's configuration, and with its own tree and similarity."""
+    cloned = actions().clone(run.id)
+    st.session_state[CLONED] = cloned
+    st.switch_page("pages/train/page.py", query_params=form_of(cloned.config))
+
+
+def clone_notes(data: str, tree: str) -> None:
+    """Show what differs from the run that was cloned last, while the form still has its data set or its tree."""
+    cloned = st.session_state.get(CLONED)
+    if cloned is not None and (cloned.config.data == data or cloned.config.tree == tree):
+        for note in cloned.notes:
+            show_warning(note)
+
+
+def form_of(config: RunConfig) -> dict[str, str | list[str]]:
+    """Return a configuration as parameters of the Train page's address."""
     known = {option.name: option for option in losses.find(config.loss).options}
     changed = {
         f"{config.loss}.{name}": known[name].text(value)

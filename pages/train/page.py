@@ -13,7 +13,7 @@ from hierapp.training.config import Group, plan
 from hierapp.training.models import MODELS
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import pluralize
-from pages.shared import common, run_fields
+from pages.shared import common, queue, run_fields
 from pages.shared.option_fields import option_field
 
 DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
@@ -122,6 +122,7 @@ def form() -> tuple[list[RunConfig], str]:
 st.title("Train")
 st.markdown("The same network, data and seeds for every loss, so differences in the results come from the loss.")
 configs, tree_name = form()
+queue.clone_notes(configs[0].data, tree_name)
 
 data_set = datasets.find(configs[0].data)
 status = datasets.status(data_set.name)

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from hierapp import LabelTree
+from hierapp.access import Actions
+from hierapp.access.roles import LOCAL
 from hierapp.cli import main as cli
 from hierapp.losses import LOSSES, Option
 from hierapp.losses.registry import OptionValue
@@ -82,11 +85,27 @@ def test_clone_changes_nothing(open_page, store, loss, changed):
         config = by_default(loss, options=options, model="cnn6", seed=3, **values)
         assert all(config.options[name] != by_default(loss).options[name] for name in options)
     (run,) = store.add([config], tree_library.load("digits"))
-    page = open_page("train", **queue.form_of(store.run(run)))
+    page = open_page("train", **queue.form_of(store.run(run).config))
     assert not page.exception
     page.button[-1].click().run()
     assert not page.exception
     assert queued(store) == [config, config]
+
+
+def test_clone_trains_on_the_tree_of_the_run_where_its_name_means_another_now(open_page, store):
+    classes = tree_library.load("digits").leaves
+    own = LabelTree.from_edges([("digit", name) for name in classes])
+    tree_library.save(own, "mine", data="digits")
+    (run,) = store.add([RunConfig.make(data="digits", tree="mine", loss="hierarchical")], own)
+    tree_library.save(LabelTree.from_edges([("number", name) for name in classes]), "mine", data="digits")
+    runs = open_page("runs", runs=[run])
+    runs.button(key="clone").click().run()
+    page = open_page("train", **queue.form_of(Actions(store, LOCAL).clone(run).config))
+    page.button[-1].click().run()
+    assert not page.exception
+    first, second = store.runs()
+    assert second.tree == first.tree == own
+    assert second.config.tree == "mine-2"
 
 
 def test_search_begins_with_the_librarys_defaults(open_page, store):

@@ -144,3 +144,15 @@ def test_weights_of_levels_give_no_warning(capsys, monkeypatch):
     assert cli.main(words) == 0  # a warning is an error in tests
     assert cli.main(("runs", "--json")) == 0
     assert '"weights": [1.0, 0.5]' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["run"], ["search", "mine", "--vary", "learning_rate=1e-4..1e-1:log"]])
+def test_a_tree_with_several_readings_is_chosen_for_runs_and_searches(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+    file = tmp_path / "tree.csv"
+    digits = [str(digit) for digit in range(10)]
+    file.write_text("".join(f"digit,{digit}\n" for digit in digits))
+    start = [*command, "--data", "digits", "--loss", "hxe", "--tree", str(file), "--detach"]
+    assert cli.main([*start, "--as", "no such reading"]) == 2
+    assert "no such reading" in capsys.readouterr().err
+    assert cli.main([*start, "--as", "edges"]) == 0
