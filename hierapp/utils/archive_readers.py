@@ -27,6 +27,7 @@ from hierapp.utils.reading import open_file
 
 PIECE = 64 * 1024
 LONGEST_HEADER = 16 * 1024  # two names of 4,096 bytes and the other fields
+LONGEST_PATH = 4_096  # bytes
 ZIP_HEADER = 30
 UTF8_FLAG = 0x800
 XZ_MEMORY = 256 * 2**20  # xz -9 needs 65 MiB to unpack
@@ -38,13 +39,20 @@ class Refused(Exception):  # noqa: N818 - becomes an ArchiveError, which names t
 
 @dataclass(frozen=True)
 class Entry:
-    """The name of an entry as stored, and an iterator over the content of a file; None for a folder.
+    """An entry.
 
-    Read the content before you request the next entry.
+    Attributes:
+        name: its name as stored.
+        content: an iterator over the content of a file, to be read before the next entry is requested; None for a
+            folder or a link.
+        link: the path that a link names, as stored; None for a file or a folder.
+        is_symbolic: whether that path begins at the link, not at the top of the archive.
     """
 
     name: str
     content: Iterator[bytes] | None
+    link: str | None = None
+    is_symbolic: bool = False
 
 
 def entries(archive: Path, most_entries: int, most_unpacked: int) -> Iterator[Entry]:
@@ -106,7 +114,10 @@ def _zip_entries(archive: Path, most_entries: int) -> Iterator[Entry]:
             # zipfile truncates names at a NUL, which would hide the stored name.
             name = _zip_name(info)
             _check_zip_entry(info, name)
-            yield Entry(name, None if name.endswith(("/", "\\")) else _zip_content(opened, info))
+            if _kind(info) == stat.S_IFLNK:
+                yield Entry(name, None, _zip_link(opened, info, name), is_symbolic=True)
+            else:
+                yield Entry(name, None if name.endswith(("/", "\\")) else _zip_content(opened, info))
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -140,11 +151,22 @@ def _check_zip_entry(info: zipfile.ZipInfo, name: str) -> None:
     # Other methods are rare, and zipfile decompresses them without a memory limit.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused(f"holds {short(name)} with an unsupported compression; pack it again with deflate")
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        raise Refused(f"holds the symbolic link {short(name)}; pack it again with the files themselves")
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+    if _kind(info) not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
         raise Refused(f"holds {short(name)}, which is a device or a pipe; pack it again without it")
+
+
+def _kind(info: zipfile.ZipInfo) -> int:
+    return stat.S_IFMT(info.external_attr >> 16)
+
+
+def _zip_link(opened: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> str:
+    """Return the path that a link names, which is its content."""
+    path = b""
+    for piece in _zip_content(opened, info):
+        path += piece
+        if len(path) > LONGEST_PATH:
+            raise Refused(f"holds the link {short(name)}, whose path is too long; pack it again without it")
+    return path.decode(errors="surrogateescape")
 
 
 def _zip_content(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -174,7 +196,10 @@ def _tar_entries(file: IO[bytes], beginning: bytes, most_unpacked: int) -> Itera
             opened.members.clear()  # type: ignore[attr-defined]
             opened.pax_headers = {}
             _check_tar_entry(member)
-            yield Entry(member.name, None if member.isdir() else stream.content(member.offset_data, member.size))
+            if member.issym() or member.islnk():
+                yield Entry(member.name, None, member.linkname, member.issym())
+            else:
+                yield Entry(member.name, None if member.isdir() else stream.content(member.offset_data, member.size))
         # tarfile treats an unreadable header as the end of the archive.
         if stream.last_header.strip(b"\0") or len(stream.last_header) < tarfile.BLOCKSIZE:
             raise EOFError
@@ -183,10 +208,8 @@ def _tar_entries(file: IO[bytes], beginning: bytes, most_unpacked: int) -> Itera
 
 def _check_tar_entry(member: tarfile.TarInfo) -> None:
     name = short(member.name)
-    if member.issym():
-        raise Refused(f"holds the symbolic link {name}; pack it again with the files themselves")
-    if member.islnk():
-        raise Refused(f"holds the hard link {name}; pack it again with the files themselves")
+    if member.issym() or member.islnk():
+        return
     if not (member.isreg() or member.isdir()) or member.sparse is not None:
         raise Refused(f"holds {name}, which is a device, a pipe or a sparse file; pack it again without it")
     if hasattr(tarfile, "data_filter"):  # since Python 3.11.4

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp.errors import ArchiveError, one_line, short
 from hierapp.utils import parts
-from hierapp.utils.archive_readers import Entry, Refused, entries
+from hierapp.utils.archive_readers import PIECE, Entry, Refused, entries
 from hierapp.utils.file_validation import refuse_pickle
 
 RATIO_FREE = 10 * 2**20  # bytes exempt from the ratio, because a blank image compresses to almost nothing
@@ -41,6 +41,7 @@ def unpack(
     *,
     check: Callable[[Path], None] = refuse_pickle,
     one_spelling: bool = True,
+    left_out: Callable[[str], object] | None = None,
 ) -> None:
     """Unpack a zip, or a tar that is uncompressed or compressed with gzip, xz or bzip2; nested archives stay packed.
 
@@ -52,6 +53,8 @@ def unpack(
         limits: by default `Limits()`.
         check: called with each written file; raises an ArchiveError to refuse it.
         one_spelling: refuse names that differ only in case or Unicode normalization; some disks treat them as equal.
+        left_out: a link to a file of the archive becomes a copy of that file; this is called with the name of each
+            other link. By default archives with links are refused.
 
     Raises:
         ArchiveError: if the archive is corrupt, unsafe or exceeds the limits, if `folder` exists, or if the disk is
@@ -63,7 +66,7 @@ def unpack(
     try:
         side.mkdir()
         try:
-            _fill(_Box(side, limits or Limits(), archive.stat().st_size, check, one_spelling), archive)
+            _fill(_Box(side, limits or Limits(), archive.stat().st_size, check, one_spelling), archive, left_out)
             _refuse_existing(folder)
             side.rename(folder)
         except BaseException:
@@ -141,6 +144,13 @@ class _Box:
                 out.write(piece)
         self.check(file)
 
+    def file_at(self, parts: tuple[str, ...] | None) -> Path | None:
+        """Return the file of the archive that has exactly this path, if there is one."""
+        if parts is None:
+            return None
+        key = tuple(map(_folded, parts)) if self.one_spelling else parts
+        return self.folder.joinpath(*parts) if self.paths.get(key) == (parts, True) else None
+
     def _enter(self, parts: tuple[str, ...], is_file: bool) -> None:
         key = tuple(map(_folded, parts)) if self.one_spelling else parts
         known = self.paths.get(key)
@@ -169,11 +179,65 @@ class _Box:
             )
 
 
-def _fill(box: _Box, archive: Path) -> None:
+def _fill(box: _Box, archive: Path, left_out: Callable[[str], object] | None) -> None:
+    links: list[Entry] = []
     for entry in entries(archive, box.limits.entries, box.most_by_ratio):
-        box.put(entry)
+        if entry.link is None:
+            box.put(entry)
+            continue
+        if left_out is None or len(links) == box.limits.entries:
+            kind = "symbolic" if entry.is_symbolic else "hard"
+            raise Refused(f"holds the {kind} link {short(entry.name)}; pack it again with the files themselves")
+        links.append(entry)
+    targets = {safe_parts(link.name): target_of(link) for link in links}
+    for link in links:
+        file = box.file_at(_end_of(safe_parts(link.name), targets))
+        if file is not None:
+            box.put(Entry(link.name, _pieces(file)))
+        elif left_out is not None:
+            left_out(link.name)
     if not box.paths:
         raise Refused("is empty; pack the files again")
+
+
+def target_of(link: Entry) -> tuple[str, ...] | None:
+    """Return the parts of the path that a link names, from the top of the archive; None if it leads outside.
+
+    >>> target_of(Entry("train/cat/1.png", None, "../../all/7.png", is_symbolic=True))
+    ('all', '7.png')
+    >>> target_of(Entry("1.png", None, "../7.png", is_symbolic=True)) is None
+    True
+    """
+    path = link.link or ""
+    parts = list(safe_parts(link.name)[:-1]) if link.is_symbolic else []
+    if path.startswith("/"):
+        return None
+    for part in path.split("/"):
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return tuple(parts)
+
+
+def _end_of(name: tuple[str, ...], targets: Mapping[tuple[str, ...], tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """Follow links from a link's name to a name that is no link; None if they lead outside or in a circle."""
+    seen = set()
+    at: tuple[str, ...] | None = name
+    while at is not None and at in targets:
+        if at in seen:
+            return None
+        seen.add(at)
+        at = targets[at]
+    return at
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while piece := opened.read(PIECE):
+            yield piece
 
 
 def _folded(part: str) -> str:

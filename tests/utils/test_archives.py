@@ -10,7 +10,7 @@ import tarfile
 import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -265,6 +265,82 @@ def test_a_symlink_that_a_later_entry_would_follow_is_refused(tmp_path, refused)
 @pytest.mark.parametrize(("kind", "says"), [(0o120777, "symbolic link"), (0o020666, "device"), (0o010666, "pipe")])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path, refused, kind, says):
     assert says in refused(zip_of(tmp_path / "z.zip", [("x", b"/etc/passwd")], external_attr=kind << 16))
+
+
+LINKS = {
+    "train/cat/1.png": "../../all/7.png",  # to a file
+    "train/cat/2.png": "1.png",  # to a link
+    "again.png": "./all//7.png",
+    "outside": "../secret",
+    "absolute": "/etc/passwd",
+    "folder": "all",
+    "nowhere": "all/8.png",
+    "through": "folder/7.png",  # links to folders are not followed
+    "circle": "round",
+    "round": "circle",
+}
+FOLLOWED = ("train/cat/1.png", "train/cat/2.png", "again.png")
+
+
+def with_links(kind: str, file: Path, links: Mapping[str, str]) -> Path:
+    """An archive with all/7.png and symbolic links before and after it."""
+    before, after = list(links.items())[::2], list(links.items())[1::2]
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as out:
+            for entry in (*before, None, *after):
+                if entry is None:
+                    out.writestr("all/7.png", b"seven")
+                else:
+                    info = zipfile.ZipInfo(entry[0])
+                    info.create_system, info.external_attr = 3, 0o120777 << 16
+                    out.writestr(info, entry[1])
+        return file
+    with tarfile.open(file, "w") as out:
+        for entry in (*before, None, *after):
+            info = tarfile.TarInfo("all/7.png" if entry is None else entry[0])
+            if entry is None:
+                info.size = 5
+            else:
+                info.type, info.linkname = tarfile.SYMTYPE, entry[1]
+            out.addfile(info, io.BytesIO(b"seven"))
+    return file
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_links_to_files_of_the_archive_are_copied_and_others_named(tmp_path, box, kind):
+    archive, named = with_links(kind, tmp_path / "upload", LINKS), list[str]()
+    unpack(archive, box / "out", left_out=named.append)
+    assert files_in(box / "out") == dict.fromkeys(["all/7.png", *FOLLOWED], b"seven")
+    assert sorted(named) == sorted(set(LINKS) - set(FOLLOWED))
+    with pytest.raises(ArchiveError, match="symbolic link"):
+        unpack(archive, box / "none")
+
+
+def test_hard_links_name_their_file_from_the_top_of_the_archive(tmp_path, box):
+    with tarfile.open(tmp_path / "t.tar", "w") as out:
+        file = tarfile.TarInfo("all/7.png")
+        file.size = 5
+        out.addfile(file, io.BytesIO(b"seven"))
+        for name, target in (("cat/1.png", "all/7.png"), ("cat/2.png", "../all/7.png")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.LNKTYPE, target
+            out.addfile(link)
+    named: list[str] = []
+    unpack(tmp_path / "t.tar", box / "out", left_out=named.append)
+    assert (files_in(box / "out"), named) == ({"all/7.png": b"seven", "cat/1.png": b"seven"}, ["cat/2.png"])
+
+
+def test_links_count_towards_the_limits_and_are_checked_as_files(tmp_path, box):
+    archive = with_links("tar", tmp_path / "upload", {f"{number}.png": "all/7.png" for number in range(100)})
+    for limits, says in ((Limits(size=500), "unpacks to more"), (Limits(entries=100), "more than 100")):
+        with pytest.raises(ArchiveError, match=says):
+            unpack(archive, box / "out", limits, left_out=print)
+    for links, says in (({"../evil": "all/7.png"}, "outside"), ({"all/7.png": "all/7.png"}, "same file")):
+        with pytest.raises(ArchiveError, match=says):
+            unpack(with_links("tar", tmp_path / "t", links), box / "out", left_out=print)
+    with pytest.raises(ArchiveError, match="path is too long"):
+        unpack(with_links("zip", tmp_path / "z", {"a": "x/" * 5000}), box / "out", left_out=print)
+    assert not any(box.iterdir())
 
 
 def test_the_librarys_own_filter_is_asked(tmp_path, refused, monkeypatch):

@@ -20,7 +20,7 @@ from hierapp.data.imports.options import DRAW_SEED, MOST_BYTES, Options
 from hierapp.data.imports.report import NAMED, Report
 from hierapp.data.imports.rows import build as rows_build, kinds
 from hierapp.data.imports.sources import Picture, Source
-from hierapp.errors import ArchiveError, DatasetError, short
+from hierapp.errors import ArchiveError, DatasetError, one_line, short
 from hierapp.trees import formats as tree_formats, suggest
 from hierapp.utils import archives, parts
 from hierapp.utils.archives import Limits
@@ -54,12 +54,14 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
     folder.mkdir()
     if kinds.kind_of(source) != "pictures":
         return rows_build.build(source, shown, folder, options, _limits(folder), progress)
-    unpacked = folder / "unpacked"
+    unpacked, links = folder / "unpacked", list[str]()
     if not source.is_dir():
         progress(0, 1, "Unpacking")
-        archives.unpack(source, unpacked, _limits(folder), one_spelling=False)
+        archives.unpack(source, unpacked, _limits(folder), one_spelling=False, left_out=links.append)
         source = unpacked
     found = sources.find(source, options)
+    for link in links:
+        found.left_out.add(f"{one_line(link)} (a link)")
     size = len(found.pictures) * options.side**2 * 3
     if size > MOST_BYTES:
         raise DatasetError(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from hierapp.data.imports import folders, sources
+from hierapp.data.imports import build, folders, sources
 from hierapp.data.imports.options import Options
 from hierapp.errors import DatasetError
-from tests.data.imports.conftest import write
+from tests.data.imports.conftest import classes, png, write
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -87,6 +89,24 @@ def test_an_empty_folder_is_a_class_and_hidden_files_are_not_there(tmp_path):
     source = found(tmp_path)
     assert source.classes == ["cat", "dog"]
     assert (source.left_out.names, source.left_out.count) == (["cat/notes.txt"], 1)
+
+
+def test_links_to_pictures_of_an_archive_are_read_and_others_named(tmp_path):
+    pictures = classes(6)
+    with tarfile.open(tmp_path / "set.tar", "w") as out:
+        for number, (name, picture) in enumerate(pictures.items()):
+            info = tarfile.TarInfo(f"all/{number}.png")
+            content = png(picture)
+            info.size = len(content)
+            out.addfile(info, io.BytesIO(content))
+            link = tarfile.TarInfo(f"train/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, f"../../all/{number}.png"
+            out.addfile(link)
+        link.name, link.linkname = "train/red/gone.png", "/somewhere/1.png"
+        out.addfile(link)
+    report = build.build(tmp_path / "set.tar", "set", tmp_path / "built", Options(side=8), lambda *_: None)
+    assert report.passed_over[-1] == "train/red/gone.png (a link)"
+    assert report.classes[-3:] == ["blue", "green", "red"]
 
 
 def test_links_are_not_followed(tmp_path):
