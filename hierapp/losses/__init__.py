@@ -5,7 +5,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from hierapp.losses.registry import LOSSES, LossEntry, check_options, find, judge, make_loss
+from hierapp.losses.registry import LOSSES, check_options, find, judge, make_loss
+from hierapp.losses.spec import LossSpec
 from hierapp.utils.options import Option, OptionValue
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOSSES",
-    "LossEntry",
+    "LossSpec",
     "Option",
     "OptionValue",
     "PathHead",

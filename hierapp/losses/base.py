@@ -18,6 +18,7 @@ from hierapp.losses.kernels.labels import Index, Labels, LeavesBelow
 from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.nodes import NodeTables
 from hierapp.losses.propriety import Propriety, counted
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
 
 Reduction = Literal["mean", "sum", "none"]
@@ -71,6 +72,7 @@ class TreeLoss(nn.Module):
     The tables of the tree are buffers: they move with `.to(device)` and are not part of `state_dict`.
     """
 
+    spec: ClassVar[LossSpec]
     num_outputs: int
     output_nodes: NDArray[np.int64]
     link: ClassVar[Link]
@@ -119,6 +121,11 @@ class TreeLoss(nn.Module):
         self.register_buffer("leaf_labels", of_leaves, persistent=False)
         self.nodes = NodeTables(tree)
         self.adjustment: LogitAdjustment | None = None
+
+    @classmethod
+    def make(cls, tree: LabelTree, **options: Any) -> TreeLoss:
+        """Make the loss from all options of its `spec`; a class may return another one, depending on the options."""
+        return cls(tree, **options)
 
     @property
     def propriety(self) -> Propriety:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Unpack
 
 import numpy as np
@@ -14,6 +13,8 @@ from hierapp.losses import propriety
 from hierapp.losses.base import ConditionalLoss, Shared
 from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.path import PathTables
+from hierapp.losses.priors import TAU
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
 
 
@@ -93,6 +94,20 @@ class Conditional(PathLoss):
     4.0
     """
 
+    spec = LossSpec(
+        name="conditional",
+        title="Conditional",
+        summary="A softmax over each set of siblings; all decisions along the true path have the same weight.",
+        formula=r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
+        source="hierarchical softmax",
+        judge=lambda tree, options: propriety.adjusted_by_node(propriety.siblings_alike(), tree, options),
+        outputs="N - 1",
+        proper="yes",
+        options=(TAU,),
+        arguments=("prior",),
+        order=5,
+    )
+
     def __init__(
         self,
         tree: LabelTree,
@@ -103,21 +118,3 @@ class Conditional(PathLoss):
         super().__init__(tree, np.ones(tree.leaf_paths.shape[1] - 1), **shared)
         self.adjustment = LogitAdjustment(tree, tau, "node", prior) if tau else None
         self.plain_propriety = propriety.siblings_alike()
-
-
-class ConditionalHXE(PathLoss):
-    """Hierarchical cross-entropy with a softmax over each set of siblings; see `hxe`."""
-
-    def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
-        super().__init__(tree, weights, **shared)
-        self.plain_propriety = propriety.siblings_alike()
-
-
-def step_decay(tree: LabelTree, alpha: float, normalize: bool) -> NDArray[np.float64]:
-    """Return HXE's weights [D] of the steps from the root down: exp(-alpha * (depth(v) - 1)) for the node v of a step.
-
-    If `normalize` is set, they are divided by their sum over all N nodes, including the root's 1, as in the published
-    code.
-    """
-    weights: NDArray[np.float64] = np.exp(-alpha * np.arange(1, tree.leaf_paths.shape[1]))
-    return weights / math.fsum(np.exp(-alpha * (tree.depth - 1))) if normalize else weights

@@ -12,7 +12,10 @@ from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Reduction, Shared
 from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.masking import finite
+from hierapp.losses.priors import TAU
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 
 class CrossEntropy(FlatLoss):
@@ -34,6 +37,24 @@ class CrossEntropy(FlatLoss):
     >>> round(CrossEntropy(tree)(torch.zeros(1, 2), torch.tensor([0])).item(), 4)
     0.6931
     """
+
+    spec = LossSpec(
+        name="cross-entropy",
+        title="Cross-entropy",
+        summary="One softmax over all classes; the tree is not used.",
+        formula=r"-\log \mathrm{softmax}(u)_y",
+        source="Loss in Layers, eq. 5",
+        judge=lambda tree, options: propriety.adjusted_by_leaf(
+            propriety.cross_entropy(options["label_smoothing"]), tree, options
+        ),
+        proper="yes",
+        options=(
+            Option("label_smoothing", 0.0, "share of the target distributed uniformly over all classes", high=1.0),
+            TAU,
+        ),
+        arguments=("prior",),
+        order=1,
+    )
 
     def __init__(
         self,
@@ -96,6 +117,17 @@ class RegularizedCrossEntropy(FlatLoss):
     >>> round(RegularizedCrossEntropy(tree, penalty=1.0)(torch.zeros(1, 2), torch.tensor([0])).item(), 4)
     0.0
     """
+
+    spec = LossSpec(
+        name="regularized-cross-entropy",
+        title="Regularized cross-entropy",
+        summary="Cross-entropy with a bonus for the entropy of the output.",
+        formula=r"-\log p_y + \lambda \sum_i p_i \log p_i",
+        source="Loss in Layers, eq. 6; Pereyra et al. 2017",
+        judge=lambda tree, options: propriety.regularized(options["penalty"]),
+        options=(Option("penalty", 0.1, "weight of the negative entropy"),),
+        order=2,
+    )
 
     def __init__(self, tree: LabelTree, penalty: float = 0.1, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)

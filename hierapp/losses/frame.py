@@ -12,8 +12,10 @@ from torch.nn import functional as F
 from hierapp.losses import propriety
 from hierapp.losses.base import Shared
 from hierapp.losses.flat import CrossEntropy
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
 from hierapp.trees.distances import largest_distance
+from hierapp.utils.options import Option
 
 
 class Frame(CrossEntropy):
@@ -38,6 +40,18 @@ class Frame(CrossEntropy):
     [[1.0, 0.61, 0.37], [0.61, 1.0, 0.37], [0.37, 0.37, 1.0]]
     """
 
+    spec = LossSpec(
+        name="frame",
+        title="Frame",
+        summary="Cross-entropy behind a fixed head, in which similar classes share outputs.",
+        formula=r"-\log \mathrm{softmax}(W x)_y,\quad (W W^T)_{ij} = e^{-\gamma d(i, j) / d_{\max}}",
+        source="Liang and Davis 2023 (HAFrame)",
+        judge=lambda tree, options: propriety.frame(),
+        outputs="N",
+        proper="yes",
+        options=(Option("gamma", 3.0, "how fast the similarity of classes decreases with their distance", low=0.01),),
+        order=13,
+    )
     scale: Tensor
 
     def __init__(self, tree: LabelTree, gamma: float = 3.0, **shared: Unpack[Shared]) -> None:

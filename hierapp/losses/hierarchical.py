@@ -18,7 +18,9 @@ from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.nodes import Descent, SiblingSoftmax
 from hierapp.losses.propriety import ImproperLossWarning
+from hierapp.losses.spec import SOFT, LossSpec
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 SoftReduction = Literal["mean", "sum"]
 
@@ -170,6 +172,28 @@ class Hierarchical(SoftPathLoss):
     True
     """
 
+    spec = LossSpec(
+        name="hierarchical",
+        title="Hierarchical",
+        summary="A softmax over each set of siblings; decisions along the true path have more weight the closer they "
+        "are to the root.",
+        formula=r"-\sum_{v \in \mathrm{path}(y)} s(v) \log p(v) + m \sum_{v\ \mathrm{internal}} z(v)",
+        source="Loss in Layers, eqs. 2 and 3",
+        judge=lambda tree, options: propriety.hierarchical(
+            tree, options["targets"], options["mass"], options["soft"], options["index"]
+        ),
+        outputs="N - 1",
+        proper="depends",
+        options=(
+            Option(
+                "targets", "path", "y = 1 on every node of the true path, or on the leaf only", choices=("path", "leaf")
+            ),
+            Option("mass", 1.0, "weight of the summed probabilities of the internal nodes"),
+            *SOFT,
+        ),
+        arguments=("matrix_form",),
+        order=3,
+    )
     paths: Tensor | None
     label_rows: Tensor
 
@@ -303,6 +327,19 @@ class HierarchicalConvex(SoftPathLoss):
     >>> round(HierarchicalConvex(tree)(torch.zeros(1, 4), torch.tensor([0])).item() / 0.693147, 3)  # 1 + 1 / 2
     1.5
     """
+
+    spec = LossSpec(
+        name="hierarchical-convex",
+        title="Hierarchical, convex",
+        summary="The cross-entropy of each decision along the true path, divided by its depth.",
+        formula=r"-\sum_{i \in \mathrm{path}(y)\ \mathrm{internal}} \log p(\mathrm{child}_i) / \mathrm{depth}(i)",
+        source="Loss in Layers, eq. 4 (sign corrected)",
+        judge=lambda tree, options: propriety.convex(tree, options["soft"]),
+        outputs="N - 1",
+        proper="yes",
+        options=SOFT,
+        order=4,
+    )
 
     def __init__(
         self,

@@ -2,41 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+import math
+from typing import Any, Literal, Unpack, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hierapp.losses import propriety
 from hierapp.losses.base import Shared, TreeLoss
-from hierapp.losses.conditional import ConditionalHXE, step_decay
-from hierapp.losses.marginal import FlatHXE
+from hierapp.losses.conditional import PathLoss
+from hierapp.losses.marginal import MarginalLoss
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 
-def hxe(
-    tree: LabelTree,
-    alpha: float = 0.1,
-    normalize: bool = True,
-    parametrization: Literal["flat", "conditional"] = "flat",
-    **shared: Unpack[Shared],
-) -> TreeLoss:
-    """Make a hierarchical cross-entropy (HXE) loss (Bertinetto et al. 2020).
+class HXE(MarginalLoss):
+    """Hierarchical cross-entropy with conditionals from one softmax over all leaves, as published; see `make`.
 
-    The value is the sum over v on path(y), v != root, of w(v) * (-log p(v)) with w(v) = exp(-alpha * (depth(v) - 1)).
-    See `TreeLoss` for shapes and errors.
+    Since p(v) = z(v) / z(parent of v), the sum of w(v) * (-log p(v)) equals that of (w(v) - w(v')) * (-log z(v)), where
+    v' is the next node on the path. With equal weights only the term of the last node remains: cross-entropy.
 
     Args:
         tree: the label tree.
-        alpha: decay rate of the weights with depth (default 0.1); with 0 all weights are equal and flat HXE is
-            cross-entropy.
-        normalize: divide the weights by their sum over all N nodes, including the root's 1 (default), as in the
-            published code. This changes only the scale of the loss.
-        parametrization: "flat" (default), p(v) = z(v) / z(parent) from one softmax over the L leaves, as published;
-            "conditional", p from a softmax over each set of siblings, N - 1 logits.
+        weights: [D], w of the steps from the root down.
         shared: see `TreeLoss`.
-
-    >>> import torch
-    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-    >>> loss = hxe(tree, alpha=0.0, normalize=False)
-    >>> round(loss(torch.zeros(1, 3), torch.tensor([0])).exp().item(), 3)  # cross-entropy of 3 classes
-    3.0
     """
-    weights = step_decay(tree, alpha, normalize)
-    return (FlatHXE if parametrization == "flat" else ConditionalHXE)(tree, weights, **shared)
+
+    spec = LossSpec(
+        name="hxe",
+        title="Hierarchical cross-entropy (HXE)",
+        summary="The decisions along the true path, with weights that decrease at each step away from the root.",
+        formula=r"-\sum_{v \in \mathrm{path}(y)} e^{-\alpha (\mathrm{depth}(v) - 1)} \log p(v)",
+        source="Bertinetto et al. 2020",
+        judge=lambda tree, options: propriety.siblings_alike(),
+        outputs="either",
+        proper="yes",
+        options=(
+            Option("alpha", 0.1, "how fast the weights decrease with the distance from the root"),
+            Option("normalize", True, "divide the weights by their sum over all nodes; this changes the scale only"),
+            Option(
+                "parametrization",
+                "flat",
+                "one softmax over the leaves, as published, or one over each set of siblings",
+                choices=("flat", "conditional"),
+            ),
+        ),
+        order=6,
+    )
+
+    def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
+        of_node = np.concatenate([[0.0], weights])[tree.depth - 1]
+        of_next = np.concatenate([weights, [0.0]])[tree.depth - 1]
+        super().__init__(tree, of_node - of_next, of_node, **shared)
+        self.plain_propriety = propriety.siblings_alike()
+
+    @classmethod
+    def make(
+        cls,
+        tree: LabelTree,
+        alpha: float = 0.1,
+        normalize: bool = True,
+        parametrization: Literal["flat", "conditional"] = "flat",
+        **shared: Any,
+    ) -> TreeLoss:
+        """Make a hierarchical cross-entropy (HXE) loss (Bertinetto et al. 2020).
+
+        The value is the sum over v on path(y), v != root, of w(v) * (-log p(v)) with
+        w(v) = exp(-alpha * (depth(v) - 1)). See `TreeLoss` for shapes and errors.
+
+        Args:
+            tree: the label tree.
+            alpha: decay rate of the weights with depth (default 0.1); with 0 all weights are equal and flat HXE is
+                cross-entropy.
+            normalize: divide the weights by their sum over all N nodes, including the root's 1 (default), as in the
+                published code. This changes only the scale of the loss.
+            parametrization: "flat" (default), p(v) = z(v) / z(parent) from one softmax over the L leaves, as published;
+                "conditional", p from a softmax over each set of siblings, N - 1 logits.
+            shared: see `TreeLoss`.
+
+        >>> import torch
+        >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+        >>> loss = HXE.make(tree, alpha=0.0, normalize=False)
+        >>> round(loss(torch.zeros(1, 3), torch.tensor([0])).exp().item(), 3)  # cross-entropy of 3 classes
+        3.0
+        """
+        weights = step_decay(tree, alpha, normalize)
+        return (HXE if parametrization == "flat" else ConditionalHXE)(tree, weights, **cast(Shared, shared))
+
+
+class ConditionalHXE(PathLoss):
+    """Hierarchical cross-entropy with a softmax over each set of siblings; see `HXE.make`."""
+
+    def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
+        super().__init__(tree, weights, **shared)
+        self.plain_propriety = propriety.siblings_alike()
+
+
+def step_decay(tree: LabelTree, alpha: float, normalize: bool) -> NDArray[np.float64]:
+    """Return HXE's weights [D] of the steps from the root down: exp(-alpha * (depth(v) - 1)) for the node v of a step.
+
+    If `normalize` is set, they are divided by their sum over all N nodes, including the root's 1, as in the published
+    code.
+    """
+    weights: NDArray[np.float64] = np.exp(-alpha * np.arange(1, tree.leaf_paths.shape[1]))
+    return weights / math.fsum(np.exp(-alpha * (tree.depth - 1))) if normalize else weights

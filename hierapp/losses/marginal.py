@@ -17,7 +17,9 @@ from hierapp.losses.kernels.ancestors import SharedSteps
 from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.path import Choices
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 # The leaf sets of a true path are gathered if together they have at most this many times the leaves of the tree.
 MOST_GATHERED = 2
@@ -149,20 +151,6 @@ def _ranges(
     return factors, np.where(nothing, labels.ranges[:, :1], below[..., 0]), np.where(nothing, 1, size)
 
 
-class FlatHXE(MarginalLoss):
-    """Hierarchical cross-entropy with conditionals from one softmax over all leaves, as published; see `hxe`.
-
-    Since p(v) = z(v) / z(parent of v), the sum of w(v) * (-log p(v)) equals that of (w(v) - w(v')) * (-log z(v)), where
-    v' is the next node on the path. With equal weights only the term of the last node remains: cross-entropy.
-    """
-
-    def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
-        of_node = np.concatenate([[0.0], weights])[tree.depth - 1]
-        of_next = np.concatenate([weights, [0.0]])[tree.depth - 1]
-        super().__init__(tree, of_node - of_next, of_node, **shared)
-        self.plain_propriety = propriety.siblings_alike()
-
-
 class LevelWise(MarginalLoss):
     """Multi-level baseline: sum over the levels below the root of weight * cross-entropy of the marginals of the level.
 
@@ -182,6 +170,26 @@ class LevelWise(MarginalLoss):
     >>> round(LevelWise(tree)(torch.zeros(1, 3), torch.tensor([0])).exp().item(), 3)  # 3 / 2 and 3 / 1
     4.5
     """
+
+    spec = LossSpec(
+        name="level-wise",
+        title="Level-wise",
+        summary="A cross-entropy at each level of the tree, from one softmax summed up to that level.",
+        formula=r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
+        source="multi-level baseline",
+        judge=lambda tree, options: propriety.level_wise(tree, options["weights"], options["index"]),
+        proper="yes",
+        options=(
+            Option(
+                "weights",
+                None,
+                "one weight per level from the top, as in 1,0.5,0.25; or uniform, hxe, report, geometric; all 1 if "
+                "empty",
+                presets=propriety.LEVEL_PRESETS,
+            ),
+        ),
+        order=10,
+    )
 
     def __init__(self, tree: LabelTree, weights: str | Sequence[float] | None = None, **shared: Unpack[Shared]) -> None:
         chosen = propriety.checked_levels(tree, weights)

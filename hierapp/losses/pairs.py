@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
+from hierapp.errors import ConfigError
 from hierapp.losses import propriety
 from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.kernels.ancestors import DistanceRows
@@ -18,10 +19,13 @@ from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.mean_rows import MeanRows, SubtreeDistances
 from hierapp.losses.kernels.path import MOST_KEPT
+from hierapp.losses.spec import LossSpec
+from hierapp.similarities import spec as similarity_spec
 from hierapp.similarities.similarity import bounded, checked, checked_bound, tree_similarity
-from hierapp.trees import DistanceKind, LabelTree
+from hierapp.trees import DISTANCES, DistanceKind, LabelTree
 from hierapp.trees.distances import largest_distance
 from hierapp.utils.indices import here
+from hierapp.utils.options import Option
 
 
 def mean_rows(table: Tensor, labels: Labels) -> Tensor:
@@ -60,7 +64,7 @@ class SimLoss(PairLoss):
     Args:
         tree: the label tree.
         similarity: [L, L] in the order of `tree.leaves`, with ones on the diagonal and entries in [0, 1]; by default
-            that of the tree, 1 - d / d_max with the distance "lca-depth".
+            or for "tree" that of the tree, 1 - d / d_max with the distance "lca-depth".
         lower_bound: similarities s become max(0, (s - lower_bound) / (1 - lower_bound)); 0 by default.
         shared: see `TreeLoss`.
 
@@ -77,18 +81,45 @@ class SimLoss(PairLoss):
     0.2877
     """
 
+    spec = LossSpec(
+        name="simloss",
+        title="SimLoss",
+        summary="Cross-entropy that gives similar classes partial credit; by default the tree defines the similarity.",
+        formula=r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
+        source="SimLoss; Kobs et al. 2020",
+        judge=lambda tree, options: propriety.simloss_of(tree, options["similarity"], options["lower_bound"]),
+        options=(
+            Option(
+                "similarity",
+                similarity_spec.TREE,
+                "tree: derived from the tree; ordinal:0.5: 0.5 ** |i - j| in the order of the data set's classes; or "
+                "the name of a shipped or saved similarity",
+                reads=similarity_spec.canonical,
+            ),
+            Option(
+                "lower_bound",
+                0.0,
+                "similarities below this are set to 0, the others are rescaled",
+                low=-1.0,
+                high=0.999,
+            ),
+        ),
+        arguments=("similarity",),
+        order=8,
+    )
     log_similarity: Tensor | None
     log_shares: Tensor
 
     def __init__(
         self,
         tree: LabelTree,
-        similarity: ArrayLike | None = None,
+        similarity: ArrayLike | str | None = None,
         lower_bound: float = 0.0,
         **shared: Unpack[Shared],
     ) -> None:
         super().__init__(tree, **shared)
         self.lower_bound = checked_bound(lower_bound)
+        similarity = _matrix(similarity)
         size = len(tree.leaves)
         self.distances = self.means = None
         if similarity is None and size**2 > MOST_KEPT:
@@ -133,6 +164,18 @@ class SimLoss(PairLoss):
         return self.log_shares.to(dtype).index_select(0, distances.int().view(-1)).view_as(distances)
 
 
+def _matrix(similarity: ArrayLike | str | None) -> ArrayLike | None:
+    """Return the matrix, or None for that of the tree; other words need a data set and are rejected."""
+    if not isinstance(similarity, str):
+        return similarity
+    if similarity != similarity_spec.TREE:
+        raise ConfigError(
+            f"The similarity {similarity!r} is a name from a run's configuration; pass the matrix to the loss, as in"
+            f" hierapp.similarities.library.find({similarity!r}, classes).over(tree.leaves)."
+        )
+    return None
+
+
 class SoftLabels(PairLoss):
     """Soft labels: KL(t || softmax(u)) with t_c proportional to exp(-beta * d(c, y) / d_max) (Bertinetto et al. 2020).
 
@@ -150,6 +193,19 @@ class SoftLabels(PairLoss):
     0.0
     """
 
+    spec = LossSpec(
+        name="soft-labels",
+        title="Soft labels",
+        summary="Cross-entropy against a target spread over the classes near the true one.",
+        formula=r"\mathrm{KL}(t \,\|\, \mathrm{softmax}(u)),\quad t_c \propto e^{-\beta d(c, y) / d_{\max}}",
+        source="Bertinetto et al. 2020",
+        judge=lambda tree, options: propriety.soft_labels(options["beta"]),
+        options=(
+            Option("beta", 10.0, "sharpness of the target: 0 is uniform, large values give the true class alone"),
+            Option("distance", "lca-height", "distance that the target is computed from", choices=DISTANCES),
+        ),
+        order=7,
+    )
     means_kept: Tensor | None
 
     def __init__(
@@ -208,6 +264,16 @@ class TreeWasserstein(FlatLoss):
     >>> round(TreeWasserstein(tree)(torch.zeros(1, 3), torch.tensor([0])).item(), 4)  # (0 + 2 + 3) / 3
     1.6667
     """
+
+    spec = LossSpec(
+        name="tree-wasserstein",
+        title="Tree-Wasserstein",
+        summary="The distance along the tree that the predicted probabilities would have to travel to the true class.",
+        formula=r"\sum_{e} \left| z(e) - [y\ \mathrm{below}\ e] \right| = \sum_c p_c\, d(c, y)",
+        source="closed form of the Wasserstein distance on a tree",
+        judge=lambda tree, options: propriety.tree_wasserstein(),
+        order=9,
+    )
 
     def __init__(self, tree: LabelTree, **shared: Unpack[Shared]) -> None:
         super().__init__(tree, **shared)

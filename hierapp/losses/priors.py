@@ -9,8 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import ConfigError
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 By = Literal["leaf", "node"]
+# The option of the losses that adjust logits.
+TAU = Option(
+    "tau", 0.0, "logit adjustment for rare classes: tau times the logarithm of the class priors is added in training"
+)
 
 
 def log_priors(tree: LabelTree, prior: ArrayLike, by: By) -> NDArray[np.float64]:

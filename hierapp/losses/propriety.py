@@ -6,12 +6,14 @@ This module does not import torch, so pages can show the propriety of a choice b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hierapp.errors import ConfigError
+from hierapp.losses import priors
 from hierapp.similarities import spec as similarity_spec
 from hierapp.similarities.similarity import Matrix, bounded, checked
 from hierapp.trees import LabelTree
@@ -79,6 +81,21 @@ def adjusted(plain: Propriety, tau: float, has_equal_priors: bool | None) -> Pro
         " these are the probabilities if all classes were equally frequent."
         + ("" if has_equal_priors is False else " Equal priors would change nothing."),
     )
+
+
+def adjusted_by_leaf(plain: Propriety, tree: LabelTree, options: Mapping[str, Any]) -> Propriety:
+    """Count the logit adjustment of options in, with priors of leaves; "prior" may be missing."""
+    return _adjusted_by(plain, tree, options, "leaf")
+
+
+def adjusted_by_node(plain: Propriety, tree: LabelTree, options: Mapping[str, Any]) -> Propriety:
+    """Count the logit adjustment of options in, with priors of nodes given their parents; "prior" may be missing."""
+    return _adjusted_by(plain, tree, options, "node")
+
+
+def _adjusted_by(plain: Propriety, tree: LabelTree, options: Mapping[str, Any], by: priors.By) -> Propriety:
+    prior = options.get("prior")
+    return adjusted(plain, options["tau"], None if prior is None else priors.are_equal(tree, prior, by))
 
 
 def hierarchical(tree: LabelTree, targets: str, mass: float, soft: float, index: str = "leaf") -> Propriety:

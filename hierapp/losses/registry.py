@@ -1,236 +1,79 @@
 """Registry of the losses by name, used by the form, the command line and the tests.
 
-To add a loss, add a class to a file of this folder and an entry below. The registry does not import torch, so pages can
-list the losses and their options quickly; `make_loss` imports the class that it needs.
+A loss is a class with an attribute `spec` in a file of this folder; nothing else lists it. The registry does not import
+torch, so pages can list the losses and their options quickly; `make_loss` imports the class that it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, cast
 
 from hierapp.errors import ConfigError
-from hierapp.losses import priors, propriety
+from hierapp.losses import propriety
 from hierapp.losses.propriety import Propriety
-from hierapp.similarities import spec as similarity_spec
-from hierapp.trees import DISTANCES, LabelTree
-from hierapp.utils.options import Option, OptionValue
+from hierapp.losses.spec import LossSpec
+from hierapp.trees import LabelTree
+from hierapp.utils.options import OptionValue
 
 if TYPE_CHECKING:
     from hierapp.losses.base import TreeLoss
 
 
-@dataclass(frozen=True)
-class LossEntry:
-    """Description of a loss that does not need torch.
-
-    `where` is "module:class or function" within this package; `formula` is LaTeX for one sample with true leaf y;
-    `judge` returns whether the loss is proper without class weights, given a tree, all options, and `index`.
-    """
-
-    where: str
-    title: str
-    summary: str
-    formula: str
-    source: str
-    judge: Callable[[LabelTree, Mapping[str, Any]], Propriety]
-    options: tuple[Option, ...] = ()
+def collect(folders: Iterable[str]) -> dict[str, LossSpec]:
+    """Return the specs of all losses in the modules of some folders, by name and in their order."""
+    found: list[LossSpec] = []
+    for finder, module, _ in iter_modules(folders):
+        spec = finder.find_spec(module, None)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            source = spec.loader.get_source(module) or ""
+            found += _specs_of(module, source) if "LossSpec(" in source else ()
+    return {spec.name: spec for spec in sorted(found, key=lambda spec: (spec.order, spec.name))}
 
 
-_SOFT = (
-    Option("soft", 0.0, "weight of a uniform target at the internal nodes off the true path"),
-    Option("soft_reduction", "mean", "how the terms of the nodes off the path are combined", choices=("mean", "sum")),
-)
-
-_TAU = Option(
-    "tau", 0.0, "logit adjustment for rare classes: tau times the logarithm of the class priors is added in training"
-)
-
-
-def _adjusted(plain: Propriety, tree: LabelTree, options: Mapping[str, Any], by: priors.By) -> Propriety:
-    prior = options.get("prior")
-    return propriety.adjusted(plain, options["tau"], None if prior is None else priors.are_equal(tree, prior, by))
+def _specs_of(module: str, source: str) -> Iterator[LossSpec]:
+    """Yield the specs of the classes of a module, which is read and not imported."""
+    body = ast.parse(source).body
+    for cls in (each for each in body if isinstance(each, ast.ClassDef)):
+        for statement in cls.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id="spec")], value=ast.Call(func=ast.Name(id="LossSpec")) as call):
+                    spec = eval(  # noqa: S307 - an import would execute the same
+                        compile(ast.Expression(call), module, "eval"), _imported(body, call)
+                    )
+                    yield replace(spec, where=f"{module}:{cls.name}")
 
 
-LOSSES: dict[str, LossEntry] = {
-    "cross-entropy": LossEntry(
-        "flat:CrossEntropy",
-        "Cross-entropy",
-        "One softmax over all classes; the tree is not used.",
-        r"-\log \mathrm{softmax}(u)_y",
-        "Loss in Layers, eq. 5",
-        lambda tree, options: _adjusted(propriety.cross_entropy(options["label_smoothing"]), tree, options, "leaf"),
-        (
-            Option("label_smoothing", 0.0, "share of the target distributed uniformly over all classes", high=1.0),
-            _TAU,
-        ),
-    ),
-    "regularized-cross-entropy": LossEntry(
-        "flat:RegularizedCrossEntropy",
-        "Regularized cross-entropy",
-        "Cross-entropy with a bonus for the entropy of the output.",
-        r"-\log p_y + \lambda \sum_i p_i \log p_i",
-        "Loss in Layers, eq. 6; Pereyra et al. 2017",
-        lambda tree, options: propriety.regularized(options["penalty"]),
-        (Option("penalty", 0.1, "weight of the negative entropy"),),
-    ),
-    "hierarchical": LossEntry(
-        "hierarchical:Hierarchical",
-        "Hierarchical",
-        "A softmax over each set of siblings; decisions along the true path have more weight the closer they are to "
-        "the root.",
-        r"-\sum_{v \in \mathrm{path}(y)} s(v) \log p(v) + m \sum_{v\ \mathrm{internal}} z(v)",
-        "Loss in Layers, eqs. 2 and 3",
-        lambda tree, options: propriety.hierarchical(
-            tree, options["targets"], options["mass"], options["soft"], options["index"]
-        ),
-        (
-            Option(
-                "targets", "path", "y = 1 on every node of the true path, or on the leaf only", choices=("path", "leaf")
-            ),
-            Option("mass", 1.0, "weight of the summed probabilities of the internal nodes"),
-            *_SOFT,
-        ),
-    ),
-    "hierarchical-convex": LossEntry(
-        "hierarchical:HierarchicalConvex",
-        "Hierarchical, convex",
-        "The cross-entropy of each decision along the true path, divided by its depth.",
-        r"-\sum_{i \in \mathrm{path}(y)\ \mathrm{internal}} \log p(\mathrm{child}_i) / \mathrm{depth}(i)",
-        "Loss in Layers, eq. 4 (sign corrected)",
-        lambda tree, options: propriety.convex(tree, options["soft"]),
-        _SOFT,
-    ),
-    "conditional": LossEntry(
-        "conditional:Conditional",
-        "Conditional",
-        "A softmax over each set of siblings; all decisions along the true path have the same weight.",
-        r"-\log z(y) = -\sum_{v \in \mathrm{path}(y)} \log p(v)",
-        "hierarchical softmax",
-        lambda tree, options: _adjusted(propriety.siblings_alike(), tree, options, "node"),
-        (_TAU,),
-    ),
-    "hxe": LossEntry(
-        "hxe:hxe",
-        "Hierarchical cross-entropy (HXE)",
-        "The decisions along the true path, with weights that decrease at each step away from the root.",
-        r"-\sum_{v \in \mathrm{path}(y)} e^{-\alpha (\mathrm{depth}(v) - 1)} \log p(v)",
-        "Bertinetto et al. 2020",
-        lambda tree, options: propriety.siblings_alike(),
-        (
-            Option("alpha", 0.1, "how fast the weights decrease with the distance from the root"),
-            Option("normalize", True, "divide the weights by their sum over all nodes; this changes the scale only"),
-            Option(
-                "parametrization",
-                "flat",
-                "one softmax over the leaves, as published, or one over each set of siblings",
-                choices=("flat", "conditional"),
-            ),
-        ),
-    ),
-    "soft-labels": LossEntry(
-        "pairs:SoftLabels",
-        "Soft labels",
-        "Cross-entropy against a target spread over the classes near the true one.",
-        r"\mathrm{KL}(t \,\|\, \mathrm{softmax}(u)),\quad t_c \propto e^{-\beta d(c, y) / d_{\max}}",
-        "Bertinetto et al. 2020",
-        lambda tree, options: propriety.soft_labels(options["beta"]),
-        (
-            Option("beta", 10.0, "sharpness of the target: 0 is uniform, large values give the true class alone"),
-            Option("distance", "lca-height", "distance that the target is computed from", choices=DISTANCES),
-        ),
-    ),
-    "simloss": LossEntry(
-        "pairs:SimLoss",
-        "SimLoss",
-        "Cross-entropy that gives similar classes partial credit; by default the tree defines the similarity.",
-        r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
-        "SimLoss; Kobs et al. 2020",
-        lambda tree, options: propriety.simloss_of(tree, options["similarity"], options["lower_bound"]),
-        (
-            Option(
-                "similarity",
-                similarity_spec.TREE,
-                "tree: derived from the tree; ordinal:0.5: 0.5 ** |i - j| in the order of the data set's classes; or "
-                "the name of a shipped or saved similarity",
-                reads=similarity_spec.canonical,
-            ),
-            Option(
-                "lower_bound",
-                0.0,
-                "similarities below this are set to 0, the others are rescaled",
-                low=-1.0,
-                high=0.999,
-            ),
-        ),
-    ),
-    "tree-wasserstein": LossEntry(
-        "pairs:TreeWasserstein",
-        "Tree-Wasserstein",
-        "The distance along the tree that the predicted probabilities would have to travel to the true class.",
-        r"\sum_{e} \left| z(e) - [y\ \mathrm{below}\ e] \right| = \sum_c p_c\, d(c, y)",
-        "closed form of the Wasserstein distance on a tree",
-        lambda tree, options: propriety.tree_wasserstein(),
-    ),
-    "level-wise": LossEntry(
-        "marginal:LevelWise",
-        "Level-wise",
-        "A cross-entropy at each level of the tree, from one softmax summed up to that level.",
-        r"-\sum_{\ell} w_\ell \log z(\mathrm{ancestor}_\ell(y))",
-        "multi-level baseline",
-        lambda tree, options: propriety.level_wise(tree, options["weights"], options["index"]),
-        (
-            Option(
-                "weights",
-                None,
-                "one weight per level from the top, as in 1,0.5,0.25; or uniform, hxe, report, geometric; all 1 if"
-                " empty",
-                presets=propriety.LEVEL_PRESETS,
-            ),
-        ),
-    ),
-    "softmax-margin": LossEntry(
-        "softmax_margin:SoftmaxMargin",
-        "Softmax margin",
-        "One softmax over all nodes, inner ones included; wrong nodes have to keep a margin to the true one.",
-        r"-u_y + \log \sum_v e^{u_v + \tau m(y, v)}",
-        "Valmadre 2022",
-        lambda tree, options: propriety.softmax_margin(options["tau"]),
-        (
-            Option("tau", 1.0, "scale of the margin"),
-            Option(
-                "margin",
-                "incorrect",
-                "1 at the nodes that are neither the true one nor above it, or the number of edges to the true one",
-                choices=("incorrect", "depth"),
-            ),
-        ),
-    ),
-    "tree-min-focal": LossEntry(
-        "tree_min_focal:TreeMinFocal",
-        "Tree-min focal",
-        "A sigmoid for each node: present only if its ancestors are, absent only if its descendants are.",
-        r"-\sum_v \left[ l_v (1 - a_v)^\gamma \log a_v + (1 - l_v)\, b_v^\gamma \log(1 - b_v) \right]",
-        "Li et al. 2022 (HieraSeg); Giunchiglia and Lukasiewicz 2020",
-        lambda tree, options: propriety.tree_min_focal(tree, options["gamma"], options["index"]),
-        (Option("gamma", 2.0, "exponent of the factors that reduce the weight of nodes that are right already"),),
-    ),
-    "frame": LossEntry(
-        "frame:Frame",
-        "Frame",
-        "Cross-entropy behind a fixed head, in which similar classes share outputs.",
-        r"-\log \mathrm{softmax}(W x)_y,\quad (W W^T)_{ij} = e^{-\gamma d(i, j) / d_{\max}}",
-        "Liang and Davis 2023 (HAFrame)",
-        lambda tree, options: propriety.frame(),
-        (Option("gamma", 3.0, "how fast the similarity of classes decreases with their distance", low=0.01),),
-    ),
-}
+def _imported(body: list[ast.stmt], expression: ast.expr) -> dict[str, object]:
+    """Import the names of an expression that the statements of a module import."""
+    names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    found: dict[str, object] = {}
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            for alias in statement.names:
+                if (name := alias.asname or alias.name) in names:
+                    found[name] = _attribute(statement.module, alias.name)
+    return found
 
 
-def find(name: str) -> LossEntry:
-    """Return the registry's entry, or raise a ConfigError that lists the names."""
+def _attribute(module: str, name: str) -> object:
+    """Return an attribute or a submodule of a module."""
+    owner = import_module(module)
+    return getattr(owner, name) if hasattr(owner, name) else import_module(f"{module}.{name}")
+
+
+# Every loss of this folder.
+LOSSES: dict[str, LossSpec] = collect([str(Path(__file__).parent)])
+
+
+def find(name: str) -> LossSpec:
+    """Return the spec of a loss, or raise a ConfigError that lists the names."""
     if name not in LOSSES:
         raise ConfigError(f"Unknown loss {name!r}; choose one of {', '.join(LOSSES)}.")
     return LOSSES[name]
@@ -280,12 +123,9 @@ def judge(
     >>> judge("hierarchical", tree).is_proper, judge("hierarchical", tree, {"mass": 0}).is_proper
     (True, False)
     """
-    given, beyond = dict(options or {}), {}
-    if name == "simloss" and not isinstance(given.get("similarity", ""), str):
-        beyond["similarity"] = given.pop("similarity")
-    if "prior" in given and any(option is _TAU for option in find(name).options):
-        beyond["prior"] = given.pop("prior")
-    plain = find(name).judge(tree, {**check_options(name, given), **beyond, "index": index})
+    spec, given = find(name), dict(options or {})
+    beyond = _arguments(spec, given)
+    plain = spec.judge(tree, {**check_options(name, given), **beyond, "index": index})
     return propriety.counted(plain, len(set(weight or ())) > 1, index)
 
 
@@ -319,30 +159,17 @@ def make_loss(name: str, tree: LabelTree, **options: Any) -> TreeLoss:
     >>> loss(torch.zeros(2, 4), torch.tensor([0, 2])).item() > 0
     True
     """
-    module, _, maker = find(name).where.partition(":")
-    beyond = {key: options.pop(key) for key in _SHARED if key in options}
-    if "matrix_form" in options and name == "hierarchical":
-        beyond["matrix_form"] = bool(options.pop("matrix_form"))
-    if "prior" in options and any(option is _TAU for option in find(name).options):
-        beyond["prior"] = options.pop("prior")
-    if "similarity" in options and name == "simloss":
-        beyond["similarity"] = _matrix(options.pop("similarity"))
-    make = getattr(import_module(f"hierapp.losses.{module}"), maker)
-    checked = check_options(name, options)
-    checked.pop("similarity", None)  # a word; the matrix is passed separately
-    return cast("TreeLoss", make(tree, **checked, **beyond))
+    spec = find(name)
+    module, _, cls = spec.where.partition(":")
+    beyond = {key: options.pop(key) for key in _SHARED if key in options} | _arguments(spec, options)
+    make = getattr(import_module(f"hierapp.losses.{module}"), cls).make
+    return cast("TreeLoss", make(tree, **{**check_options(name, options), **beyond}))
 
 
-def _matrix(similarity: Any) -> Any:
-    """Return the matrix, or None for that of the tree; other words need a data set and are rejected."""
-    if not isinstance(similarity, str):
-        return similarity
-    if similarity != similarity_spec.TREE:
-        raise ConfigError(
-            f"The similarity {similarity!r} is a name from a run's configuration; pass the matrix to the loss, as in"
-            f" hierapp.similarities.library.find({similarity!r}, classes).over(tree.leaves)."
-        )
-    return None
+def _arguments(spec: LossSpec, options: dict[str, Any]) -> dict[str, Any]:
+    """Remove from options what is no option of a form, such as a matrix, and return it."""
+    names = [name for name in spec.arguments if name in options and not isinstance(options[name], str)]
+    return {name: options.pop(name) for name in names}
 
 
 _SHARED = ("reduction", "weight", "ignore_index", "index")

@@ -14,7 +14,9 @@ from hierapp.losses.base import Shared, TreeLoss
 from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.margins import Margin, Margins
 from hierapp.losses.kernels.masking import finite
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 
 class SoftmaxMargin(TreeLoss):
@@ -41,6 +43,25 @@ class SoftmaxMargin(TreeLoss):
     8.437
     """
 
+    spec = LossSpec(
+        name="softmax-margin",
+        title="Softmax margin",
+        summary="One softmax over all nodes, inner ones included; wrong nodes have to keep a margin to the true one.",
+        formula=r"-u_y + \log \sum_v e^{u_v + \tau m(y, v)}",
+        source="Valmadre 2022",
+        judge=lambda tree, options: propriety.softmax_margin(options["tau"]),
+        outputs="N",
+        options=(
+            Option("tau", 1.0, "scale of the margin"),
+            Option(
+                "margin",
+                "incorrect",
+                "1 at the nodes that are neither the true one nor above it, or the number of edges to the true one",
+                choices=("incorrect", "depth"),
+            ),
+        ),
+        order=11,
+    )
     link = "nodes"
     leaf_counts: Tensor
 

@@ -13,7 +13,9 @@ from hierapp.losses import propriety
 from hierapp.losses.base import Shared, TreeLoss
 from hierapp.losses.kernels.margins import NodeRanges
 from hierapp.losses.kernels.masking import finite
+from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
+from hierapp.utils.options import Option
 
 
 class TreeMinFocal(TreeLoss):
@@ -38,6 +40,20 @@ class TreeMinFocal(TreeLoss):
     2.7726
     """
 
+    spec = LossSpec(
+        name="tree-min-focal",
+        title="Tree-min focal",
+        summary="A sigmoid for each node: present only if its ancestors are, absent only if its descendants are.",
+        formula=r"-\sum_v \left[ l_v (1 - a_v)^\gamma \log a_v + (1 - l_v)\, b_v^\gamma \log(1 - b_v) \right]",
+        source="Li et al. 2022 (HieraSeg); Giunchiglia and Lukasiewicz 2020",
+        judge=lambda tree, options: propriety.tree_min_focal(tree, options["gamma"], options["index"]),
+        outputs="N - 1",
+        proper="depends",
+        options=(
+            Option("gamma", 2.0, "exponent of the factors that reduce the weight of nodes that are right already"),
+        ),
+        order=12,
+    )
     link = "sigmoid"
     path_columns: Tensor
     path_rows: Tensor

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from hierapp import LabelTree
+from hierapp.losses import LOSSES
 from hierapp.losses.base import TreeLoss
 
 ANIMALS = LabelTree.from_edges(
@@ -16,7 +18,7 @@ ANIMALS = LabelTree.from_edges(
 )
 RAGGED = LabelTree.from_edges([("root", "A"), ("A", "a"), ("A", "B"), ("B", "b"), ("B", "c"), ("root", "d")])
 UNIFORM = LabelTree.from_edges([("root", "x"), ("root", "y"), ("x", "a"), ("x", "b"), ("y", "c")])
-SETTINGS = [
+CHOSEN = [
     ("cross-entropy", {}),
     ("cross-entropy", {"label_smoothing": 0.2}),
     ("regularized-cross-entropy", {"penalty": 0.7}),
@@ -53,6 +55,15 @@ SETTINGS = [
     ("cross-entropy", {"tau": 1.0, "prior": "falling"}),
     ("conditional", {"tau": 0.7, "prior": "falling"}),
 ]
+
+
+def settings_of(names: Iterable[str]) -> list[tuple[str, dict]]:
+    """The chosen settings of some losses; the defaults for a loss that has none."""
+    known = {name for name, _ in CHOSEN}
+    return [each for each in CHOSEN if each[0] in names] + [(name, {}) for name in names if name not in known]
+
+
+SETTINGS = settings_of(LOSSES)
 
 
 def options_for(tree: LabelTree, options: dict) -> dict:

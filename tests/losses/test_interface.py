@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -238,15 +239,22 @@ def test_a_target_outside_the_leaves_is_told(name, options, wrong, make):
         loss(torch.zeros(2, loss.num_outputs), torch.tensor([0, wrong]))
 
 
-def test_the_registry_knows_the_defaults_of_the_makers():
-    beyond = {"tree", "shared", "similarity", "matrix_form", "prior"}
-    for entry in LOSSES.values():
-        module, _, maker = entry.where.partition(":")
-        signature = inspect.signature(getattr(import_module(f"hierapp.losses.{module}"), maker))
-        options = [option for option in entry.options if option.kind != "text"]  # a word, where the loss takes a matrix
-        for option in options:
+def class_of(name):
+    module, _, cls = LOSSES[name].where.partition(":")
+    return getattr(import_module(f"hierapp.losses.{module}"), cls)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_spec_is_that_of_the_class_and_its_defaults_too(name):
+    spec, cls = LOSSES[name], class_of(name)
+    assert replace(cls.spec, where=spec.where, judge=spec.judge) == spec
+    signature = inspect.signature(cls.make if "make" in vars(cls) else cls)
+    for option in spec.options:
+        if option.kind != "text":  # a word, where the loss takes a matrix
             assert signature.parameters[option.name].default == option.default
-        assert set(signature.parameters) - beyond == {option.name for option in options}
+    assert set(signature.parameters) - {"tree", "shared"} == {option.name for option in spec.options} | {
+        *spec.arguments
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from hierapp import LabelTree, make_loss
 from hierapp.losses import LOSSES, reference
-from tests.losses.literal import ANIMALS, RAGGED, SETTINGS, UNIFORM, literal, options_for, sample
+from tests.losses import coarse_literal
+from tests.losses.literal import ANIMALS, DEFINITIONS, RAGGED, SETTINGS, UNIFORM, literal, options_for, sample
 from tests.strategies import trees
 
 # `make` has no state.
@@ -17,7 +18,7 @@ EXPECTED = [setting for setting in SETTINGS if setting[0] != "tree-wasserstein"]
 
 
 def test_every_loss_of_the_registry_is_tested():
-    assert {name for name, _ in SETTINGS} == set(LOSSES)
+    assert set(DEFINITIONS) == set(coarse_literal.DEFINITIONS) == set(LOSSES) == {name for name, _ in SETTINGS}
 
 
 @pytest.mark.parametrize(("name", "options"), SETTINGS)
