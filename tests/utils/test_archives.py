@@ -335,7 +335,7 @@ def test_links_count_towards_the_limits_and_are_checked_as_files(tmp_path, box):
     for limits, says in ((Limits(size=500), "unpacks to more"), (Limits(entries=100), "more than 100")):
         with pytest.raises(ArchiveError, match=says):
             unpack(archive, box / "out", limits, left_out=print)
-    for links, says in (({"../evil": "all/7.png"}, "outside"), ({"all/7.png": "all/7.png"}, "same file")):
+    for links, says in (({"../evil": "all/7.png"}, "outside"), ({"a": "all/7.png", "A": "a"}, "same file")):
         with pytest.raises(ArchiveError, match=says):
             unpack(with_links("tar", tmp_path / "t", links), box / "out", left_out=print)
     with pytest.raises(ArchiveError, match="path is too long"):
