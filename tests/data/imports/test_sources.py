@@ -92,21 +92,21 @@ def test_an_empty_folder_is_a_class_and_hidden_files_are_not_there(tmp_path):
 
 
 def test_links_to_pictures_of_an_archive_are_read_and_others_named(tmp_path):
-    pictures = classes(6)
     with tarfile.open(tmp_path / "set.tar", "w") as out:
-        for number, (name, picture) in enumerate(pictures.items()):
-            info = tarfile.TarInfo(f"all/{number}.png")
-            content = png(picture)
+        for name, picture in classes(6).items():
+            info, content = tarfile.TarInfo(name), png(picture)
             info.size = len(content)
             out.addfile(info, io.BytesIO(content))
-            link = tarfile.TarInfo(f"train/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, f"../../all/{number}.png"
+        for name, target in [(f"ruby/{i}.png", f"../red/{i}.png") for i in range(6)] + [
+            ("ruby/gone.png", "/any/1.png")
+        ]:
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
             out.addfile(link)
-        link.name, link.linkname = "train/red/gone.png", "/somewhere/1.png"
-        out.addfile(link)
     report = build.build(tmp_path / "set.tar", "set", tmp_path / "built", Options(side=8), lambda *_: None)
-    assert report.passed_over[-1] == "train/red/gone.png (a link)"
-    assert report.classes[-3:] == ["blue", "green", "red"]
+    assert list(report.classes) == ["blue", "green", "red", "ruby"]
+    assert report.passed_over == ["ruby/gone.png (a link)"]
+    assert sum(report.train) + sum(report.test) == 24
 
 
 def test_links_are_not_followed(tmp_path):
