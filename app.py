@@ -5,7 +5,11 @@ import streamlit as st
 # The menu: sections of pages; each page is a folder of pages/ and an address.
 MENU = {
     "": {"start": ("Start", "home")},
-    "Learn": {"lab": ("Lab", "experiment"), "reproduce": ("Reproduce", "menu_book")},
+    "Learn": {
+        "lab": ("Lab", "experiment"),
+        "losses": ("Losses", "functions"),
+        "reproduce": ("Reproduce", "menu_book"),
+    },
     "Prepare": {
         "data": ("Data", "photo_library"),
         "trees": ("Trees", "account_tree"),

@@ -277,3 +277,12 @@ def _as_lists(tree: LabelTree) -> dict[str, list[Any]]:
 
 def _file(draft_id: str) -> Path:
     return paths.home() / "drafts" / f"{draft_id}.jsonl"
+
+
+def newest() -> str | None:
+    """Return the id of the draft that was changed last; None if there is none."""
+    found: list[tuple[float, str]] = []
+    for file in (paths.home() / "drafts").glob("*.jsonl"):
+        with suppress(OSError):  # removed meanwhile
+            found.append((file.stat().st_mtime, file.stem))
+    return max(found)[1] if found else None

@@ -11,7 +11,7 @@ from hierapp.execution.estimate import words
 from hierapp.plots import core as plots
 from hierapp.runs import Run
 from hierapp.runs.curves import Curves
-from pages.runs import export_menu, results, tag_menu
+from pages.runs import export_menu, outcome, results, tag_menu
 from pages.shared import common, queue
 
 REFRESH_SECONDS = 1.0
@@ -115,6 +115,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
         tag_menu.tag_menu(runs, names, known)
         export_menu.export_menu(runs)
     queue.refusal()
+    outcome.show(runs)
     if "seen" not in st.session_state:
         # Show the table before the plots, which take the browser longer to draw than everything else.
         st.session_state["seen"] = True
@@ -165,7 +166,7 @@ def page() -> None:
     every = store.runs()
     if not every:
         st.info(
-            "There are no runs yet. Compare the losses with one click on the Start page, or configure runs on the"
+            "There are no runs yet. Compare losses with one click on the Start page, or configure runs on the"
             " Train page."
         )
         st.page_link("pages/start/page.py", label="Start", icon=":material/home:")

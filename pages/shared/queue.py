@@ -90,7 +90,7 @@ def queue_menu() -> None:
         if not waiting:
             st.caption("No runs are queued.")
             return
-        st.markdown(f"***{waiting} queued**, in the order of execution")
+        st.markdown(f"**{waiting} queued**, in the order of execution")
         shown = store().queue(SHOWN)
         names = summary.labels(shown)
         for run in shown:

@@ -1,81 +1,125 @@
-"""Start: an introduction, and one click that compares the losses on the best data set that is ready."""
+"""Start: see what a hierarchical loss does, try the losses on a data set that is ready, or bring your own."""
 
 import streamlit as st
 
+from hierapp.access.roles import LOCAL
 from hierapp.data import registry as datasets
 from hierapp.execution.estimate import estimate
 from hierapp.execution.slots import at_once
+from hierapp.lab import trees as lab_trees
 from hierapp.losses import LOSSES
 from hierapp.plots.core import tree_plot
-from hierapp.training.config import plan
+from hierapp.training.config import RunConfig, plan
 from hierapp.training.models import MODELS
+from hierapp.trees import drafts
 from hierapp.utils.text import pluralize
-from pages.shared import common, downloading
+from pages.shared import auth, common, downloading
 
+FIRST_LOSSES = ("cross-entropy", "conditional", "hierarchical")  # no tree, and the two that the report compares
 EPOCHS = {"digits": 100}  # few small images: an epoch takes a moment
 OTHER_EPOCHS = 5
-LARGEST_PICTURE = 20  # classes; a larger tree is not drawn here
+STORY = "cat-truck"
 
 
-def introduction() -> None:
-    text, picture = st.columns([1, 1], gap="large", vertical_alignment="center")
-    with text:
-        st.title("Mistaking a cat for a dog is better than mistaking it for a truck.")
-        st.markdown(
-            "Labels have structure. **Hierarchical losses** teach this structure to a network with a *label tree*."
-            " Choose or load a tree, train the same network with several losses, and see what the tree changes: not"
-            " only how many predictions are wrong, but **how wrong** they are."
-        )
-        chosen = st.pills(
-            "Data set",
-            list(datasets.catalogue()),
-            default=datasets.best_ready(),
-            required=True,
-            format_func=lambda name: common.escaped(common.data_title(name)),
-            key="compare-on",
-            wrap=True,
-        )
-        data = datasets.find(chosen)
-        if datasets.status(chosen).state == "ready":
-            compare(data)
-        else:
-            downloading.get_button(data, "hero")
-    with picture:
-        tree = common.the_tree(data.default_tree)
-        if len(tree.leaves) <= LARGEST_PICTURE:
-            alt = f"The label tree of {data.title}: {', '.join(tree.leaves)}"
-            common.chart(tree_plot(tree, compact=True), "tree", alt)
-        else:
-            title = common.escaped(data.title)
-            st.page_link(
-                "pages/trees/page.py",
-                label=f"The tree of {title} has {len(tree.leaves)} classes: open the Trees page",
-                icon=":material/account_tree:",
-                query_params={"tree": data.default_tree},
-            )
+def see() -> None:
+    st.subheader("See it", anchor=False)
+    st.markdown(
+        "A network takes a cat for a truck. What does each loss say about it, and in which direction does it push? One"
+        " minute, step by step, nothing to train."
+    )
+    tree = lab_trees.named(lab_trees.FIGURE_7)
+    plot = tree_plot(tree, compact=True).update_layout(height=150)
+    common.chart(plot, "tree", f"The label tree of the example: {', '.join(tree.leaves)}")
+    st.page_link(
+        "pages/lab/page.py",
+        label="The cat that became a truck",
+        icon=":material/play_circle:",
+        query_params={"story": STORY},
+    )
+    st.page_link("pages/losses/page.py", label="All losses and their formulas", icon=":material/functions:")
+
+
+def try_it() -> None:
+    st.subheader("Try it", anchor=False)
+    st.markdown("Train the same small network with several losses, and watch the curves.")
+    chosen = st.pills(
+        "Data set",
+        list(datasets.catalogue()),
+        default=datasets.best_ready(),
+        required=True,
+        format_func=lambda name: common.escaped(common.data_title(name)),
+        key="compare-on",
+        wrap=True,
+    )
+    data = datasets.find(chosen)
+    if datasets.status(chosen).state == "ready":
+        compare(data)
+    else:
+        downloading.get_button(data, "hero")
 
 
 def compare(data: datasets.Dataset) -> None:
-    """Show the button that compares the losses."""
-    epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
-    # With this many short epochs, a rate that falls every few epochs would reach zero long before the end.
-    schedule = "constant" if data.name in EPOCHS else "step"
-    configs = plan(list(LOSSES), [0], data=data.name, tree=data.default_tree, epochs=epochs, schedule=schedule)
-    label, may = f"Compare the losses on {common.escaped(data.title)}", common.actions().may_run
+    """Show the buttons that compare a few losses, or all of them."""
+    may, tree = common.actions().may_run, common.the_tree(data.default_tree)
+    few = _configs(data, FIRST_LOSSES)
+    label = f"Compare three losses on {common.escaped(data.title)}"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=not may):
-        common.submit(configs, common.the_tree(data.default_tree))
+        common.submit(few, tree)
+    if st.button(f"Compare all {len(LOSSES)} losses", disabled=not may):
+        common.submit(_configs(data, list(LOSSES)), tree)
     store = common.store()
-    takes = estimate(store, configs, at_once(store, configs[0].device))
+    takes = estimate(store, few, at_once(store, few[0].device))
     st.caption(
-        f"{len(configs)} runs of {MODELS[configs[0].model].title}, {pluralize(epochs, 'epoch')} each, one seed: about"
-        f" {takes}{'' if takes.measured_here else ' on a machine with two cores'}. They continue when you close this"
-        " page."
+        f"Three losses: about {takes}{'' if takes.measured_here else ' on a machine with two cores'}."
+        f" {MODELS[few[0].model].title}, {pluralize(few[0].epochs, 'epoch')}, one seed. Runs continue when you close this page."
     )
+
+
+def _configs(data: datasets.Dataset, losses: tuple[str, ...] | list[str]) -> list[RunConfig]:
+    # With many short epochs, a rate that falls every few epochs would reach zero long before the end.
+    schedule = "constant" if data.name in EPOCHS else "step"
+    epochs = EPOCHS.get(data.name, OTHER_EPOCHS)
+    return plan(losses, [0], data=data.name, tree=data.default_tree, epochs=epochs, schedule=schedule)
+
+
+def bring() -> None:
+    st.subheader("Bring your own", anchor=False)
+    st.markdown("Everything here works with your own classes as well.")
+    for page, label, icon in (
+        ("data", "Data: images, or features in a table", "photo_library"),
+        ("studio", "A tree: draw one over your classes", "edit"),
+        ("trees", "A tree from a file", "account_tree"),
+    ):
+        st.page_link(f"pages/{page}/page.py", label=label, icon=f":material/{icon}:")
+
+
+def go_on() -> None:
+    """Show links to what was begun before, if anything was."""
+    runs = common.store().runs()
+    links = []
+    if runs:
+        going = [run.id for run in runs if run.is_open]
+        words = f"{pluralize(len(going), 'run')} queued or running" if going else f"Your {pluralize(len(runs), 'run')}"
+        links.append(("runs", words, "monitoring", {"runs": going} if going else {}))
+    if any(run.state == "finished" for run in runs):
+        links.append(("compare", "The latest comparison", "balance", {}))
+    # The address of a draft is all that is needed to edit it, so on a shared server only one's own is shown.
+    kept = st.session_state.get("draft")
+    draft = kept.id if kept is not None else drafts.newest() if auth.person() is LOCAL else None
+    if draft is not None:
+        links.append(("studio", "The tree that was drawn last", "edit", {"draft": draft}))
+    if links:
+        st.subheader("Continue", anchor=False)
+        with st.container(horizontal=True, gap="medium"):
+            for page, label, icon, query in links:
+                st.page_link(
+                    f"pages/{page}/page.py", label=label, icon=f":material/{icon}:", query_params=query, width="content"
+                )
 
 
 def data_card(data: datasets.Dataset) -> None:
     height, width, channels = data.image_shape
-    pixels = f"{height} × {width}, {'colour' if channels == 3 else 'grey'}"
+    pixels = f"{height} × {width}, {'color' if channels == 3 else 'gray'}"
     each = pixels if data.kind == "images" else f"{data.features:,} features"
     st.markdown(f"**{data.title}**")
     st.caption(
@@ -87,27 +131,24 @@ def data_card(data: datasets.Dataset) -> None:
         downloading.get_button(data, "card")
 
 
-introduction()
+st.title("Mistaking a cat for a dog is better than mistaking it for a truck.", anchor=False)
+st.markdown(
+    "Labels have structure. **Hierarchical losses** teach it to a network with a *label tree*. See what the tree changes:"
+    " not only how many predictions are wrong, but **how wrong** they are."
+)
+for column, door in zip(st.columns(3), (see, try_it, bring), strict=True):
+    with column.container(border=True, height="stretch"):
+        door()
+go_on()
 
-st.subheader("Data sets")
+st.subheader("Data sets", anchor=False)
 for column, entry in zip(st.columns(len(datasets.DATASETS)), datasets.DATASETS.values(), strict=True):
     with column.container(border=True, height="stretch"):
         data_card(entry)
-
 st.page_link(
     "pages/data/page.py",
-    label="Import your own images, view the images of each class, or delete data sets on the Data page",
+    label="View the images of each class, import your own, or delete data sets on the Data page",
     icon=":material/photo_library:",
 )
-
-st.subheader("The losses")
-st.caption(
-    "u: logits; p(v): probability of node v among its siblings; z(v): of v among all; y: the true class; S: similarity"
-    " of classes."
-)
-for name, loss in LOSSES.items():
-    words, formula = st.columns([1, 1], vertical_alignment="center")
-    words.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
-    formula.latex(loss.formula)
 
 common.glossary()

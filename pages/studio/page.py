@@ -53,6 +53,14 @@ def refresh(draft: Draft) -> None:
 def start() -> None:
     """Show the sources of a new draft."""
     st.markdown("Draw a label tree. Hierarchical losses learn from which classes belong together.")
+    left: Draft | None = st.session_state.get("draft")
+    if left is not None:
+        st.page_link(
+            "pages/studio/page.py",
+            label=f"Continue with the drawing of this session: {common.escaped(left.title)}",
+            icon=":material/edit:",
+            query_params={"draft": left.id},
+        )
     way = st.segmented_control(
         "Start from",
         ["a data set's classes", "a tree", "text", "a file", "a run"],

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from hierapp.metrics import report
 from hierapp.runs import Store
@@ -45,8 +46,10 @@ def open_page(home: Path) -> Callable[..., AppTest]:
         app = AppTest.from_file(str(APP), default_timeout=240)
         for key, value in query.items():
             app.query_params[key] = value
+        app._page_hash = calc_hash(name)  # AppTest.switch_page would have to run the first page before
         app.run()
-        return app if name == "start" else app.switch_page(f"pages/{name}/page.py").run()
+        assert app._finished_page_script_hash == calc_hash(name)
+        return app
 
     return opened
 

@@ -11,7 +11,9 @@ from hierapp.errors import StoreError
 from hierapp.execution import slots
 from hierapp.losses import LOSSES
 from hierapp.trees import library as tree_library
+from hierapp.trees.drafts import Draft
 from tests.app.conftest import add_run, texts
+from tests.finished_runs import add_finished
 from tests.store_states import end
 
 PAGES = (
@@ -21,6 +23,7 @@ PAGES = (
     "similarities",
     "studio",
     "lab",
+    "losses",
     "train",
     "search",
     "runs",
@@ -39,7 +42,7 @@ def test_every_page_opens_over_an_empty_store_and_leaves_no_file(name, open_page
     assert not home.exists()
 
 
-@pytest.mark.parametrize("name", ["start", "settings"])
+@pytest.mark.parametrize("name", ["start", "losses", "settings"])
 def test_glossary_is_on_the_page(name, open_page):
     assert "| slot | Capacity for one run" in texts(open_page(name))
 
@@ -65,7 +68,7 @@ def test_pages_do_not_import_torch(tmp_path):
         "from hierapp.runs import Store\n"
         "add_run(Store())\n"
         "app = AppTest.from_file(str(APP), default_timeout=240).run()\n"
-        "for page in 'runs trees similarities studio train search compare reproduce settings start'.split():\n"
+        "for page in 'runs trees similarities studio train search compare reproduce settings losses start'.split():\n"
         "    app.switch_page(f'pages/{page}/page.py').run()\n"
         "    assert not app.exception, page\n"
         "    assert 'torch' not in sys.modules, page\n"
@@ -83,16 +86,32 @@ def test_pages_do_not_import_torch(tmp_path):
 # Start
 
 
-def test_start_compares_every_loss_on_the_best_data_set_with_one_click(open_page, store):
+@pytest.mark.parametrize(
+    ("label", "losses"),
+    [
+        ("Compare three losses on Digits", ["cross-entropy", "conditional", "hierarchical"]),
+        (f"Compare all {len(LOSSES)} losses", list(LOSSES)),
+    ],
+)
+def test_start_compares_losses_on_the_best_data_set_with_one_click(label, losses, open_page, store):
     page = open_page("start")
-    (button,) = [b for b in page.button if b.label.startswith("Compare")]
-    assert button.label == "Compare the losses on Digits"
-    button.click().run()
+    next(b for b in page.button if b.label == label).click().run()
     assert not page.exception
     queued = store.runs()
-    assert [run.config.loss for run in queued] == list(LOSSES)
+    assert [run.config.loss for run in queued] == losses
     assert {run.config.data for run in queued} == {"digits"}
     assert page.query_params["runs"] == [run.id for run in queued]
+
+
+def test_start_goes_on_with_what_was_begun(open_page, store):
+    assert "Continue" not in texts(open_page("start"))
+    draft = Draft.begin(tree_library.load("digits"), "Digits by shape")
+    add_finished(store)
+    going = add_run(store, "queued")
+    links = {link.proto.label: link.proto.query_string for link in open_page("start").get("page_link")}
+    assert links["1 run queued or running"] == f"runs={going}"
+    assert links["The tree that was drawn last"] == f"draft={draft.id}"
+    assert "The latest comparison" in links
 
 
 def test_start_offers_to_get_what_is_not_there(open_page, monkeypatch):

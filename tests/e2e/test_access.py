@@ -140,7 +140,7 @@ def test_each_role_by_the_page_and_by_forged_messages(guarded, windows, write_se
 
     # A viewer looks.
     viewer = log_in(window, guarded, "vic")
-    expect(viewer.get_by_role("button", name="Compare the losses on Digits")).to_be_disabled()
+    expect(viewer.get_by_role("button", name="Compare three losses on Digits")).to_be_disabled()
     viewer.goto(f"{guarded.url}/train?data=digits&loss=simloss")
     expect(viewer.get_by_role("button", name="Start 1 run")).to_be_disabled()
     with session(guarded.url, viewer) as forger:
@@ -255,4 +255,4 @@ def test_an_app_that_others_can_reach_serves_only_with_the_flag(new_server, page
     closed.environment["HIERAPP_OPEN"] = "1"
     closed.start()
     page.goto(closed.url)
-    expect(page.get_by_role("button", name="Compare the losses on Digits")).to_be_enabled()
+    expect(page.get_by_role("button", name="Compare three losses on Digits")).to_be_enabled()

@@ -17,6 +17,7 @@ TITLES = {
     "similarities": "Similarities",
     "studio": "Studio",
     "lab": "Loss lab",
+    "losses": "Losses",
     "train": "Train",
     "search": "Search",
     "runs": "Runs",
@@ -30,7 +31,7 @@ def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
     slots.set_slots(server.store, "cpu", 2)
     page.goto(server.url)
     page.get_by_role("radio", name="Digits").click()
-    page.get_by_role("button", name="Compare the losses on Digits").click()
+    page.get_by_role("button", name=f"Compare all {len(LOSSES)} losses").click()
     page.wait_for_url(re.compile(r"/runs\?runs=1&"))
 
     # A curve gains points while its run is going on.
@@ -69,6 +70,8 @@ def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
         expect(confusion.locator("g.ytick")).to_have_count(10)
         page.reload()
 
+    expect(page.get_by_text("has the highest accuracy")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Add {4 * len(LOSSES)} runs, for 5 seeds")).to_be_visible()
     page.get_by_role("radio", name="test", exact=True).click()
     expect(page.get_by_role("slider", name="Epoch")).to_have_count(0)
 

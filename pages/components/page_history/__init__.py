@@ -9,7 +9,7 @@ import streamlit as st
 _component = st.components.v2.component(
     "hierapp.page_history", js=(Path(__file__).parent / "history.js").read_text(encoding="utf-8")
 )
-_OUT_OF_FLOW = "<style>.st-key-page-history { position: absolute; }</style>"
+_OUT_OF_FLOW = "<style>:has(> .st-key-page-history) { position: absolute; }</style>"
 
 
 def one_entry_per_page() -> None:

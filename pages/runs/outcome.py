@@ -1,0 +1,44 @@
+"""The part of the Runs page that says what came out, once the runs shown are over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hierapp.analysis import comparison, groups as grouping
+from hierapp.analysis.outcome import outcome
+from hierapp.runs import Run
+from hierapp.training import RunConfig
+from pages.shared import common
+
+SEEDS = 5
+
+
+def show(runs: Sequence[Run]) -> None:
+    """Show the outcome in words, with the way to a comparison that stands."""
+    said = outcome(runs)
+    if said is None:
+        return
+    with st.container(border=True):
+        st.markdown(f"{common.escaped(said.sentence)} {common.escaped(said.caution)}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if said.seeds < SEEDS and common.actions().may_run:
+                more = _more_seeds(runs)
+                if st.button(f"Add {len(more)} runs, for {SEEDS} seeds", icon=":material/add:", key="more-seeds"):
+                    common.show_runs([*(run.id for run in runs), *common.actions().launch(more, runs[0].tree)])
+            keys = [comparison.key(group) for group in grouping.groups(runs)]
+            query = {"on": runs[0].config.data, "under": runs[0].config.tree, "groups": keys}
+            st.page_link("pages/compare/page.py", label="Compare", icon=":material/balance:", query_params=query)
+
+
+def _more_seeds(runs: Sequence[Run]) -> list[RunConfig]:
+    """Return configurations that give each group `SEEDS` seeds, seed by seed, so that groups grow alike."""
+    found = grouping.groups(runs)
+    seeds = range(max(max(group.runs) for group in found) + SEEDS)
+    more = [
+        (place, group.run.config.model_copy(update={"seed": seed}))
+        for group in found
+        for place, seed in enumerate([seed for seed in seeds if seed not in group.runs][: SEEDS - len(group.runs)])
+    ]
+    return [config for _, config in sorted(more, key=lambda each: each[0])]
