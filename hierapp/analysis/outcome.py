@@ -51,7 +51,7 @@ def outcome(runs: Sequence[Run]) -> Outcome | None:
     caution = (
         "One seed shows no difference between losses: with another one the order may be reversed."
         if seeds == 1
-        else f"These are means over {seeds} or more seeds; the Compare page tests whether the differences may be chance."
+        else f"Means over at least {seeds} seeds; the Compare page tests whether the differences may be chance."
     )
     return Outcome(sentence, caution, seeds)
 

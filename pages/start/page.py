@@ -71,7 +71,8 @@ def compare(data: datasets.Dataset) -> None:
     takes = estimate(store, few, at_once(store, few[0].device))
     st.caption(
         f"Three losses: about {takes}{'' if takes.measured_here else ' on a machine with two cores'}."
-        f" {MODELS[few[0].model].title}, {pluralize(few[0].epochs, 'epoch')}, one seed. Runs continue when you close this page."
+        f" {MODELS[few[0].model].title}, {pluralize(few[0].epochs, 'epoch')}, one seed. Runs continue when you close"
+        " this page."
     )
 
 
@@ -133,8 +134,8 @@ def data_card(data: datasets.Dataset) -> None:
 
 st.title("Mistaking a cat for a dog is better than mistaking it for a truck.", anchor=False)
 st.markdown(
-    "Labels have structure. **Hierarchical losses** teach it to a network with a *label tree*. See what the tree changes:"
-    " not only how many predictions are wrong, but **how wrong** they are."
+    "Labels have structure. **Hierarchical losses** teach it to a network with a *label tree*. See what the tree"
+    " changes: not only how many predictions are wrong, but **how wrong** they are."
 )
 for column, door in zip(st.columns(3), (see, try_it, bring), strict=True):
     with column.container(border=True, height="stretch"):
