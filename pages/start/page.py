@@ -97,7 +97,7 @@ def bring() -> None:
 def go_on() -> None:
     """Show links to what was begun before, if anything was."""
     runs = common.store().runs()
-    links = []
+    links: list[tuple[str, str, str, dict[str, str | list[str]]]] = []
     if runs:
         going = [run.id for run in runs if run.is_open]
         words = f"{pluralize(len(going), 'run')} queued or running" if going else f"Your {pluralize(len(runs), 'run')}"
