@@ -45,7 +45,7 @@ def can_share(config: RunConfig) -> bool:
     All threads share torch's global state. So the run must not use deterministic algorithms or a network that draws
     random numbers, as a user's own network may.
     """
-    return config.cuda_graphs != "off" and config.deterministic != "on" and not models.is_own(config.model)
+    return config.cuda_graphs != "off" and config.deterministic != "on" and config.model in models.MODELS
 
 
 class GpuWorker:

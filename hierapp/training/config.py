@@ -23,7 +23,9 @@ Select = Literal["val_accuracy", "val_loss", "val_distance", "last"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Deterministic = Literal["auto", "on", "off"]
 CudaGraphs = Literal["auto", "on", "off"]
-Group = Literal["training", "optimization", "augmentation", "evaluation", "machine"]
+Weights = Literal["pretrained", "random"]
+Tune = Literal["all", "head"]
+Group = Literal["training", "network", "optimization", "augmentation", "evaluation", "machine"]
 
 
 def _field(group: Group, default: Any, description: str, short: str = "", **limits: Any) -> Any:
@@ -49,6 +51,15 @@ class RunConfig(BaseModel):
         "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
     )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of the split, the initial weights and the order of images")
+
+    weights: Weights = _field("network", "pretrained", "initial weights of a network of timm")
+    tune: Tune = _field("network", "all", "train all weights of such a network, or the head only", "train")
+    backbone_rate: float = _field(
+        "network", 0.1, "factor on the learning rate of all weights but the head", "backbone rate", gt=0, le=1
+    )
+    input_side: int = _field(
+        "network", 0, "side to which its images are resized, in pixels; 0: the network's own", "side", ge=0, le=1_024
+    )
 
     optimizer: Optimizer = _field("optimization", "adam", "the optimization algorithm")
     momentum: float = _field("optimization", 0.9, "Nesterov momentum, for sgd", "momentum", ge=0, lt=1)
@@ -132,6 +143,12 @@ class RunConfig(BaseModel):
     def _check_data(self) -> None:
         entry = datasets.find(self.data)
         models.require_kind(self.model, entry.kind)
+        if not models.is_timm(self.model):
+            for name, field in fields_of("network").items():
+                if getattr(self, name) != field.default:
+                    raise ConfigError(
+                        f"The option {name} is for networks of timm, but the model is {self.model}; leave it out."
+                    )
         for_images = [name for name in FOR_IMAGES if getattr(self, name)]
         if entry.kind == "features" and for_images:
             raise ConfigError(

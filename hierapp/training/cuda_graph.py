@@ -57,7 +57,7 @@ class GraphTrainState(TrainState):
     def set_rate(self, rate: float) -> None:
         if rate != self._rate:
             for group in self.optimizer.param_groups:
-                group["lr"].fill_(rate)
+                group["lr"].fill_(rate * group.get("rate_factor", 1.0))
             self._rate = rate
 
     def train_batch(self, loader: BatchLoader, index: int, rate: float) -> int:

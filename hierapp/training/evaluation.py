@@ -53,7 +53,7 @@ class TrainState:
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next steps."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_factor", 1.0)
 
     def step(self, images: Tensor, targets: Tensor) -> None:
         """Make one step on a batch."""

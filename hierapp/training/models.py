@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hierapp.data.dataset import Kind
 from hierapp.errors import ConfigError, short
+from hierapp.utils import extras
 
 if TYPE_CHECKING:
     from torch import nn
 
 Shape = tuple[int, ...]  # (H, W, C) of images, or (F,) of features
 Build = Callable[[Shape, int], "nn.Module"]
+TIMM = "timm:"  # the prefix of networks of the library timm
+OFFERED = f"{TIMM}tf_efficientnet_lite0"  # in the form; its weights come with the extra
 DEFAULT: dict[Kind, str] = {"images": "lenet", "features": "linear"}
 
 
@@ -202,7 +206,7 @@ def of_kind(kind: Kind) -> dict[str, ModelEntry]:
 
 
 def find(name: str) -> ModelEntry:
-    """Return the registry's entry, or a user's network given as "module:factory".
+    """Return the registry's entry, a network of timm as "timm:NAME", or a user's network as "module:factory".
 
     The factory is called like `build`, with (H, W, C) or (F,) and the number of outputs. Only `build` looks for its
     module: a name may come from the address of a page, and looking for a submodule imports its packages.
@@ -215,10 +219,13 @@ def find(name: str) -> ModelEntry:
     """
     if name in MODELS:
         return MODELS[name]
+    if is_timm(name):
+        return _of_timm(name)
     module, colon, factory = name.partition(":")
     if not colon:
         raise ConfigError(
-            f"Unknown model {short(name)}; choose one of {', '.join(MODELS)}, or give your own as module:factory."
+            f"Unknown model {short(name)}; choose one of {', '.join(MODELS)}, one of timm as"
+            " timm:NAME, or your own as module:factory."
         )
     if not factory.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
         raise ConfigError(f"Expected the model {short(name)} in the form module:factory, as in my_nets.small:build.")
@@ -245,18 +252,37 @@ def require_kind(name: str, kind: Kind) -> None:
 
 def is_own(name: str) -> bool:
     """Return whether the name refers to a user's code."""
-    return name not in MODELS
+    return name not in MODELS and not is_timm(name)
+
+
+def is_timm(name: str) -> bool:
+    """Return whether the name is that of a network of the library timm."""
+    return name.startswith(TIMM)
+
+
+def _of_timm(name: str) -> ModelEntry:
+    known = name.removeprefix(TIMM)
+    if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?", known):
+        raise ConfigError(f"Expected the model {short(name)} in the form timm:NAME, as in {OFFERED}.")
+
+    def build(shape: Shape, num_outputs: int) -> nn.Module:
+        raise ConfigError(f"The model {name} is built by hierapp.training.networks.")
+
+    return ModelEntry(f"{known} (timm)", "A network of the library timm, with weights from ImageNet.", build, 20)
 
 
 def require(name: str) -> None:
-    """Check that the package of a user's network is installed; nothing is imported.
+    """Check that the package of a network is installed; nothing is imported.
 
     Raises:
+        MissingPackageError: if timm is not installed.
         ConfigError: if Python finds no such package, or the name is not valid.
 
     >>> require("torchvision.ops:MLP")
     """
     find(name)
+    if is_timm(name):
+        extras.require("timm", f"The model {name}")
     package = name.partition(":")[0].partition(".")[0]
     if is_own(name) and not _is_there(package):
         raise ConfigError(

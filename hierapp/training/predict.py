@@ -50,7 +50,7 @@ def predict(folder: Path, config: RunConfig, tree: LabelTree, images: NDArray[An
     # A similarity affects the loss but not the predictions; a run may have only the name of its similarity.
     options = {name: value for name, value in config.options.items() if name != "similarity"}
     loss = losses.make_loss(config.loss, tree, **options)
-    network = _network(folder / FILE, config.model, images.shape[1:], loss)
+    network = _network(folder / FILE, config, images.shape[1:], loss)
     found = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
@@ -70,7 +70,7 @@ def _require(file: Path) -> None:
         )
 
 
-def _network(file: Path, model: str, shape: models.Shape, loss: TreeLoss) -> nn.Module:
+def _network(file: Path, config: RunConfig, shape: models.Shape, loss: TreeLoss) -> nn.Module:
     """Return the network with its weights, in evaluation mode."""
     import torch
     from safetensors import SafetensorError
@@ -83,13 +83,13 @@ def _network(file: Path, model: str, shape: models.Shape, loss: TreeLoss) -> nn.
     except (OSError, SafetensorError) as error:
         raise StoreError(f"The weights in {file} are broken; train the run again.") from error
     # The stored tensors include mean and scale of the training inputs.
-    network = networks.build(model, shape, loss)
+    network = networks.build(config, shape, loss)
     try:
         network.load_state_dict(stored)
     except RuntimeError as error:
         seen = " x ".join(map(str, shape))
         raise StoreError(
-            f"The weights in {file} do not fit {model} for inputs of {seen} and {loss.num_outputs} logits; use inputs"
-            " of the run's data set, or train the run again."
+            f"The weights in {file} do not fit {config.model} for inputs of {seen} and {loss.num_outputs} logits; use"
+            " inputs of the run's data set, or train the run again."
         ) from error
     return network.eval().to(memory_format=torch.channels_last)

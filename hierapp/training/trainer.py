@@ -120,9 +120,9 @@ class _Run:
         self.progress, self.best = TrainingProgress(), Best()
         with _random_state:
             torch.manual_seed(config.seed)
-            network = networks.build(config.model, shape, loss, training.images)
+            network = networks.build(config, shape, loss, training.images)
             network = network.to(device).to(memory_format=torch.channels_last)
-            optimizer = make_optimizer(config, network.parameters())
+            optimizer = make_optimizer(config, networks.trained_weights(config, network))
             if folder:
                 self.progress, self.best, broken = checkpoints.restore(folder, config, network, optimizer)
         # A resumed run uses the number of threads and the precision that it started with.
@@ -132,7 +132,9 @@ class _Run:
         numbers = math.prod(shape) * config.batch_size
         precision = compute.choose_precision(self.progress.precision or config.precision, device, numbers)
         self.progress.precision = precision
-        graphed = compute.choose_graphs(config.cuda_graphs, device, models.is_own(config.model))
+        graphed = compute.choose_graphs(
+            config.cuda_graphs, device, models.is_own(config.model) or models.is_timm(config.model)
+        )
         self.state = (GraphTrainState if graphed else TrainState)(network, loss, optimizer, precision)
         # In `reproduce.py` of a bundle of version 0.1.0 the recorder has this method under its old name.
         restarted_at = getattr(recorder, "restarted_at" if hasattr(recorder, "restarted_at") else "went_back")

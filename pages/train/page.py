@@ -22,6 +22,7 @@ FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Augmentation of the training images", "augmentation"),
     ("Model selection and device", "evaluation", "machine"),
 )
+TIMM_MODEL = "Or enter another network of the library timm as timm:NAME, such as timm:resnet18."
 OWN_MODEL = (
     "Or enter your own as module:factory; it is called with (height, width, channels), or (features,), and the number"
     " of outputs."
@@ -74,7 +75,10 @@ def model_field(data: str) -> str:
     own = common.actions().may_steer
     kind = datasets.find(data).kind
     named = st.session_state.get("model") or st.query_params.get("model") or ""
-    options = list(models.of_kind(kind)) + ([named] if own and ":" in named else [])
+    options = list(models.of_kind(kind))
+    if kind == "images":
+        options += [models.OFFERED, *([named] if models.is_timm(named) and named != models.OFFERED else [])]
+    options += [named] if own and ":" in named and not models.is_timm(named) else []
     if "model" in st.session_state and named not in options:  # the data set is of the other kind now
         del st.session_state["model"]
     common.one_from_url("model", options, models.DEFAULT[kind])
@@ -83,8 +87,8 @@ def model_field(data: str) -> str:
         options,
         format_func=lambda name: MODELS[name].title if name in MODELS else name,
         key="model",
-        accept_new_options=own,
-        help=OWN_MODEL if own else None,
+        accept_new_options=own or kind == "images",
+        help=f"{TIMM_MODEL} {OWN_MODEL}" if own else TIMM_MODEL,
     )
     return model or options[0]
 
@@ -97,6 +101,8 @@ def form() -> tuple[list[RunConfig], str]:
     with right:
         model = model_field(data)
         values = run_fields.group("training", 3)
+        if models.is_timm(model):
+            values |= run_fields.group("network", 4)
         first, second, _ = st.columns(3)
         seeds = first.number_input(
             "Seeds",
