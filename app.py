@@ -17,7 +17,11 @@ MENU = {
         "similarities": ("Similarities", "grid_on"),
     },
     "Train": {"train": ("Train", "play_circle"), "search": ("Search", "tune")},
-    "Results": {"runs": ("Runs", "monitoring"), "compare": ("Compare", "balance")},
+    "Results": {
+        "runs": ("Runs", "monitoring"),
+        "compare": ("Compare", "balance"),
+        "predictions": ("Imported predictions", "upload_file"),
+    },
     ":material/settings:": {"settings": ("Settings", "settings")},
 }
 

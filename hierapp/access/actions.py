@@ -6,14 +6,15 @@ another person's run. So every change is checked here; hiding buttons in the pag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hierapp import execution
 from hierapp.access import cloning
 from hierapp.access.cloning import Clone
-from hierapp.access.permissions import COUNTING, Rules
+from hierapp.access.permissions import COUNTING, Rules, whom
 from hierapp.access.search_actions import SearchActions
 from hierapp.data import Dataset, download, registry as datasets
 from hierapp.data.imports import finalize, job as import_job
@@ -26,7 +27,7 @@ from hierapp.lab.saved_views import SavedView
 from hierapp.lab.views import State
 from hierapp.reproduction import timing
 from hierapp.reproduction.presets import SizeName
-from hierapp.runs import Run, data_deletion
+from hierapp.runs import Run, data_deletion, predictions, trash
 from hierapp.runs.notes import put as put_note
 from hierapp.runs.store import Place
 from hierapp.runs.tags import put as put_tags
@@ -57,6 +58,37 @@ class Actions(Rules):
         return SearchActions(self.store, self.person)
 
     # Runs
+
+    def import_predictions(self, request: predictions.Request, warn: Callable[[str], object]) -> list[str]:
+        """Store uploaded predictions as finished runs of the person; see `predictions.import_files`.
+
+        Images on the server's disk are not read, unless the person is an admin. `warn` is called with each warning.
+        """
+        self._need_runner("import predictions")
+        files = [*request.sources, *(each for each in (request.labels, request.classes) if each is not None)]
+        self.check_upload(sum(source.size for source in files))
+        if any(source.folder is not None for source in files):
+            self.need_admin("read images on the server")
+        return predictions.import_files(self.store, replace(request, owner=self.person.email), warn=warn)
+
+    def delete(self, runs: Sequence[str]) -> list[str]:
+        """Move runs of the person to the trash; return their ids."""
+        for run in runs:
+            self._own(run, "delete")
+        return trash.delete(self.store, runs)
+
+    def restore(self, runs: Sequence[str]) -> list[str]:
+        """Take runs of the person out of the trash; return their ids."""
+        self._need_runner("restore runs")
+        for run in self.store.runs(runs, deleted=True):
+            if not self.may_change(run.owner):
+                raise AccessError(f"Run {run.id} belongs to {whom(run.owner)}; ask them or an admin to restore it.")
+        return trash.restore(self.store, runs)
+
+    def empty_trash(self) -> list[str]:
+        """Remove the person's runs in the trash for good, as an admin those of everyone; return their ids."""
+        self._need_runner("empty the trash")
+        return trash.empty(self.store, lambda run: self.may_change(run.owner))
 
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree, priority: int = 0) -> list[str]:
         """Queue runs owned by the person; return their ids in order. Also raises the errors of `execution.submit`."""

@@ -37,8 +37,11 @@ def clone(run: Run, keep_tree: KeepTree, keep_similarity: KeepSimilarity) -> Clo
         keep_tree, keep_similarity: save one under a name or, if another one has it, under a name with a number.
 
     Raises:
+        ConfigError: if the run was not trained here.
         HierappError: if the tree or the similarity must be saved and cannot be.
     """
+    if run.is_imported:
+        raise ConfigError(f"Run {run.id} is predictions that were made elsewhere; there is nothing to train again.")
     config, notes = run.config, list[str]()
     tree = _tree_name(run)
     if tree is None:

@@ -1,4 +1,4 @@
-"""Test images of a cell of a confusion matrix, as one sheet, or the texts of its rows."""
+"""Test images of a cell of a confusion matrix, as one sheet, or what else is known of its rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from hierapp.data import contact_sheet, registry as datasets
 from hierapp.data.content import UNKNOWN, ContentHashes
 from hierapp.errors import DatasetError
+from hierapp.runs.predictions import Items
 from hierapp.training.predictions import Outputs
 
 
@@ -67,11 +69,27 @@ def _same_data(outputs: Outputs, folder: Path | None, content: ContentHashes) ->
     return inputs, places
 
 
+def sheet_of_items(outputs: Outputs, items: Items, rows: Sequence[int], theme: str = "light") -> bytes:
+    """Draw the images that were stored with imported predictions, as `sheet`."""
+    images = np.stack([items.picture(row) for row in rows])
+    return contact_sheet.captioned(images, _captions(outputs, rows), theme)
+
+
+def table(outputs: Outputs, items: Items | None, rows: Sequence[int]) -> pd.DataFrame:
+    """Return the row number in the imported file, its text or the path of its image, true and predicted class and the
+    probability of that."""
+    frame = pd.DataFrame(_captions(outputs, rows), columns=["true", "predicted", "probability"])
+    if items is not None:
+        frame.insert(0, items.kind.removesuffix("s"), [items.texts[row] for row in rows])
+    frame.insert(0, "row", [row + 1 for row in rows])
+    return frame
+
+
 def _captions(outputs: Outputs, rows: Sequence[int]) -> list[tuple[str, str, str]]:
-    chosen = np.asarray(rows, np.int64)
-    p = outputs.probabilities[chosen].astype(np.float64)
+    """Return true class, predicted class and its probability of each row."""
+    p = outputs.probabilities[np.asarray(rows, np.int64)].astype(np.float64)
     best = p.argmax(1)
     return [
         (outputs.classes[outputs.target[row]], outputs.classes[guess], f"{p[number, guess]:.1%}")
-        for number, (row, guess) in enumerate(zip(chosen.tolist(), best.tolist(), strict=True))
+        for number, (row, guess) in enumerate(zip(rows, best.tolist(), strict=True))
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hierapp.analysis import cell_images, confusion_tree
 from hierapp.data import registry as datasets
 from hierapp.data.content import ContentHashes
 from hierapp.runs import Run
+from hierapp.runs.predictions import items_of
 from hierapp.training.predictions import has, stored
 from hierapp.trees import formats as tree_formats
 from hierapp.utils.text import pluralize
@@ -39,6 +41,10 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     if pages > 1:
         page = st.number_input("Page of images", 1, pages, key=f"pictures-{run.id}-{true}-{predicted}", width=160)
     shown = slice((page - 1) * AT_ONCE, page * AT_ONCE)
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    alt = f"Test images of {names[true]} classified as {names[predicted]}"
+    if run.is_imported and _show_items(run, rows[shown].tolist(), theme, alt):
+        return
     entry = datasets.catalogue().get(run.config.data)
     noun = entry.noun.removesuffix("s") if entry else "image"
     if entry is not None and entry.kind == "features":
@@ -48,9 +54,8 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
         st.dataframe(dict(zip(titles, columns, strict=True)), hide_index=True)
         _about(run, len(rows), noun)
         return
-    theme = "dark" if st.context.theme.type == "dark" else "light"
     picture = _sheet(str(run.folder), run.ended, tuple(rows[shown].tolist()), theme, run.content)
-    st.image(picture, alt=f"Test images of {names[true]} classified as {names[predicted]}")
+    st.image(picture, alt=alt)
     _about(run, len(rows), noun)
 
 
@@ -59,6 +64,20 @@ def _about(run: Run, count: int, noun: str) -> None:
         f"{pluralize(count, noun)}, as run {run.id} classified them, mistakes and the most confident first: true"
         " class, predicted class, its probability."
     )
+
+
+def _show_items(run: Run, rows: Sequence[int], theme: str, alt: str) -> bool:
+    """Show what is stored with imported predictions; return False if they are of a data set with images."""
+    items, outputs = items_of(run.folder), stored(run.folder)
+    if items is not None and items.has_pictures:
+        st.image(cell_images.sheet_of_items(outputs, items, rows, theme), alt=alt)
+        return True
+    if items is None and run.config.data in datasets.catalogue():
+        return False
+    st.dataframe(cell_images.table(outputs, items, rows), hide_index=True, alt=alt)
+    if items is None:
+        st.caption("The imported file has no texts and no paths of images, so only the numbers of its rows are known.")
+    return True
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

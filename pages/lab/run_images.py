@@ -47,7 +47,8 @@ def begin(state: State) -> State:
     there = runs()
     if not there:
         return views.start()
-    return _image(next(iter(there.values())), None, state)
+    trained = (run for run in there.values() if not run.is_imported)  # these have images
+    return _image(next(trained, next(iter(there.values()))), None, state)
 
 
 def choose(lab: Lab) -> None:
@@ -91,6 +92,8 @@ def title(run: Run) -> str:
     entry = datasets.catalogue().get(run.config.data)
     data = entry.title if entry else run.config.data
     loss = LOSSES[run.config.loss].title if run.config.loss in LOSSES else run.config.loss
+    if run.is_imported:
+        loss = "imported"
     accuracy = f", accuracy {run.test['accuracy']:.3f}" if run.test else ""
     return f"{run.id}: {data}, {loss}, {run.config.model}{accuracy}"
 
@@ -165,6 +168,8 @@ def _random(run: Run, outputs: Outputs) -> None:
 
 def upload(run: Run) -> None:
     """Show the upload of a picture for the run's network."""
+    if run.is_imported:  # without weights, there are no outputs for other images
+        return
     with st.expander("Your own image"):
         may = common.actions().may_run
         height, width, channels = datasets.find(run.config.data).image_shape

@@ -11,7 +11,7 @@ from hierapp.execution.estimate import words
 from hierapp.plots import core as plots
 from hierapp.runs import Run
 from hierapp.runs.curves import Curves
-from pages.runs import export_menu, outcome, results, tag_menu
+from pages.runs import export_menu, outcome, results, tag_menu, trash_menu
 from pages.shared import common, queue
 
 REFRESH_SECONDS = 1.0
@@ -97,6 +97,7 @@ def curves() -> Curves:
 
 def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
     """Show the parts that change while runs are active."""
+    trash_menu.redraw()
     scheduler.ensure_scheduler(store)
     if trouble := scheduler.trouble(store):
         common.show_warning(trouble)
@@ -114,6 +115,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
         queue.queue_menu()
         tag_menu.tag_menu(runs, names, known)
         export_menu.export_menu(runs)
+        trash_menu.delete_menu(runs, names)
     queue.refusal()
     outcome.show(runs)
     if "seen" not in st.session_state:
@@ -124,7 +126,10 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
 
 
 def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
-    runs = results.latest(runs)
+    runs = results.latest([run for run in runs if not run.is_imported])
+    if not runs:
+        st.caption("Predictions that were made elsewhere have no curves.")
+        return
     recorded = curves().look([run.id for run in runs])
     colors = common.colors_of(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
@@ -155,7 +160,11 @@ def details(runs: Sequence[Run]) -> None:
     with st.expander("Configuration and log"):
         by_id = {run.id: run for run in runs}
         run = by_id[st.selectbox("Run", list(by_id), format_func=names.__getitem__, key="details-run")]
-        st.json(run.config.model_dump() | {"device": run.device, "version": run.version, "folder": str(run.folder)})
+        known = {name: value for name, value in run.config_values.items() if value is not None}
+        st.json(known | {"device": run.device, "version": run.version, "folder": str(run.folder)})
+        if run.is_imported:
+            st.caption("These predictions were made elsewhere: there is no configuration to train again, and no log.")
+            return
         queue.clone_button(run)
         found = logs.tail(run.log_file)
         st.code("\n".join(found) if found else "There is no log yet.", language=None)
@@ -164,7 +173,10 @@ def details(runs: Sequence[Run]) -> None:
 def page() -> None:
     st.title("Runs")
     every = store.runs()
+    trash_menu.undo()
     if not every:
+        trash_menu.trash_menu()
+        queue.refusal()
         st.info(
             "There are no runs yet. Compare losses with one click on the Start page, or configure runs on the"
             " Train page."
@@ -178,6 +190,8 @@ def page() -> None:
     tags = {run.id: "".join(f" #{tag}" for tag in run.tags) for run in every}
     asked = set(st.query_params.get_all("tag"))
     tagged = [run.id for run in every if asked & set(run.tags)]
+    if "runs" in st.session_state:  # another page or user may have deleted some
+        st.session_state["runs"] = [run for run in st.session_state["runs"] if run in set(ids)]
     common.from_url("runs", ids, tagged or latest(every))
     shown = st.multiselect(
         "Runs shown",
@@ -187,7 +201,9 @@ def page() -> None:
         placeholder="Choose runs to show",
     )
     common.to_url("runs", shown)
+    trash_menu.trash_menu()
     if not shown:
+        queue.refusal()
         st.info("No run is chosen: choose at least one above.")
         return
     shown.sort(key=int)

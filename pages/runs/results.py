@@ -27,7 +27,7 @@ def latest(runs: Sequence[Run]) -> Sequence[Run]:
 def show(ids: Sequence[str]) -> None:
     """Show confusion matrix and class accuracy of the finished epochs."""
     chosen = common.store().runs(ids)
-    runs = [run for run in chosen if run.epoch > 0]
+    runs = [run for run in chosen if run.epoch > 0 or run.is_imported]
     if not runs:
         st.caption("Confusion matrices and class accuracy appear at the end of the first epoch.")
         return
@@ -69,6 +69,8 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
         st.session_state["confusion-run"] = runs[0].id
     run = by_id[pick.selectbox("Run", list(by_id), format_func=names.__getitem__, key="confusion-run")]
     parts: list[Part] = ["validation", "test"] if run.state == "finished" else ["validation"]
+    if run.is_imported:
+        parts = ["test"]
     if st.session_state.get("confusion-part") not in parts:
         st.session_state["confusion-part"] = parts[0]
     picked = part_column.segmented_control("Images", parts, required=True, key="confusion-part")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from hierapp.analysis import summary
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import ConfigError, HierappError, TreeError
 from hierapp.plots import core as plots
@@ -142,7 +143,7 @@ def from_run() -> None:
     chosen = st.selectbox(
         "Run",
         list(runs)[::-1],
-        format_func=lambda key: f"{key}: {runs[key].config.loss}, {common.data_title(runs[key].config.data)}",
+        format_func=lambda key: f"{key}: {summary.loss_label(runs[key])}, {common.data_title(runs[key].config.data)}",
     )
     run = runs[chosen]
     kinds = {
@@ -150,6 +151,8 @@ def from_run() -> None:
         "its mistakes": "classes that are confused with each other are joined first",
         "its weights": "classes whose rows in the last layer point the same way are joined first",
     }
+    if run.is_imported:
+        del kinds["its weights"]
     kind = st.radio("Use", list(kinds), format_func=lambda key: f"{key}: {kinds[key]}", help=LINKAGE)
     if st.button("Open in the studio", type="primary"):
         if kind == "its mistakes":

@@ -1,6 +1,7 @@
 """Who may change what: every action by every role, over real stores and folders."""
 
 import functools
+import io
 import re
 import threading
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from hierapp.execution import slots
 from hierapp.lab import saved_views, views
 from hierapp.paths import project_folder
 from hierapp.runs import Store
+from hierapp.runs.predictions import Request, Source
 from hierapp.similarities import Similarity, library as similarity_library
 from hierapp.similarities.similarity import ordinal
 from hierapp.training import RunConfig
@@ -26,6 +28,7 @@ from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
 from hierapp.utils import locks, processes
 from tests.data.imports.conftest import classes, pack
+from tests.imported import ANIMALS, npz, three
 
 TREE = tree_library.load("digits")
 OTHER = tree_library.load("digits-flat")
@@ -56,6 +59,35 @@ def refused(what, *arguments):
 
 
 # Runs
+
+
+def test_a_runner_deletes_restores_and_removes_their_own_runs_alone(store):
+    bob, eve = Actions(store, BOB), Actions(store, EVE)
+    (of_bob,), (of_eve,) = bob.launch(configs(), TREE), eve.launch(configs(), TREE)
+    bob.cancel(of_bob)
+    eve.cancel(of_eve)
+    assert refused(eve.delete, [of_eve, of_bob]) == "Run 1 belongs to bob@x.edu; ask them or an admin to delete it."
+    refused(Actions(store, NOBODY).delete, [of_bob])
+    assert bob.delete([of_bob]) + eve.delete([of_eve]) == [of_bob, of_eve]
+    assert "belongs to bob@x.edu" in refused(eve.restore, [of_bob])
+    refused(Actions(store, NOBODY).restore, [of_bob])
+    refused(Actions(store, NOBODY).empty_trash)
+    assert eve.empty_trash() == [of_eve]
+    assert bob.restore([of_bob]) == [of_bob]
+    assert Actions(store, ADA).delete([of_bob]) == [of_bob]
+    assert Actions(store, ADA).empty_trash() == [of_bob]
+
+
+def test_imported_predictions_belong_to_the_runner_and_read_no_image_of_the_server(store, tmp_path):
+    def request(folder=None):
+        return Request([Source("a.npz", io.BytesIO(npz(**three())), folder)], ANIMALS, "animals")
+
+    (run,) = Actions(store, BOB).import_predictions(request(), print)
+    assert store.run(run).owner == "bob@x.edu"
+    refused(Actions(store, NOBODY).import_predictions, request(), print)
+    refused(Actions(store, BOB).import_predictions, request(tmp_path), print)
+    small = Actions(store, Person("bob@x.edu", Role.RUNNER, Limits(upload_mb=0.0001)))
+    assert "at most 0.0001 MB" in refused(small.import_predictions, request(), print)
 
 
 @pytest.mark.parametrize("person", [ADA, BOB, LOCAL])

@@ -28,6 +28,7 @@ PAGES = (
     "search",
     "runs",
     "compare",
+    "predictions",
     "reproduce",
     "settings",
 )

@@ -8,6 +8,7 @@ import pytest
 
 from hierapp.errors import StoreError
 from hierapp.execution import scheduler
+from hierapp.runs import trash
 from hierapp.search import journal, runner, sampler, trials
 from hierapp.search.journal import Search
 from hierapp.search.report import Report
@@ -42,6 +43,20 @@ def test_every_trial_is_one_ordinary_run_with_its_tag(store):
     seen = Report.of(search)
     assert seen.state == "finished"
     assert seen.best.value == max(trial.value for trial in found)
+
+
+def test_a_trial_in_the_trash_keeps_its_value_and_one_that_was_removed_is_gone(store):
+    search = begun(store)
+    carry_on(search, by_rate)
+    before = Report.of(search)
+    trash.delete(store, [before.best.run.id])
+    after = Report.of(search)
+    assert (after.state, after.best.number, after.best.value) == ("finished", before.best.number, before.best.value)
+    trash.empty(store)
+    removed = Report.of(search)
+    assert removed.state == "finished"
+    assert removed.trials[before.best.number].state == "gone"
+    steps(search, 1)
 
 
 def test_so_many_go_at_once_and_no_more(store):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.errors import DataWarning, PredictionsError, TreeError, short, some
+from hierapp.errors import PredictionsError, TreeError, short, some
 from hierapp.runs.predictions import kinds
-from hierapp.runs.predictions.raw import Kind, RawPredictions
+from hierapp.runs.predictions.raw import Kind, RawPredictions, Warn, warn_caller
 from hierapp.trees import LabelTree
 from hierapp.trees.names import name_of
 
@@ -39,17 +38,20 @@ class Predictions:
     paths: tuple[str, ...] | None = None
 
 
-def check(raw: RawPredictions, tree: LabelTree, shown: str, kind: Kind | None = None) -> Predictions:
+def check(
+    raw: RawPredictions, tree: LabelTree, shown: str, kind: Kind | None = None, warn: Warn = warn_caller
+) -> Predictions:
     """Check predictions and bring their columns into the order of the tree's leaves.
 
-    Warns (`DataWarning`) if all rows are predicted as one class, or the accuracy is below chance, which usually means
-    that the classes are in another order.
+    Warns if all rows are predicted as one class, or the accuracy is below chance, which usually means that the classes
+    are in another order.
 
     Args:
         raw: the content of the file.
         tree: a tree over the same classes.
         shown: the name of the file, for messages.
         kind: what the values are; by default what the file's names say, or as told by the values.
+        warn: called with the text of each warning; by default raises a `DataWarning`.
 
     Raises:
         AmbiguousPredictionsError: if the kind is unknown.
@@ -60,8 +62,8 @@ def check(raw: RawPredictions, tree: LabelTree, shown: str, kind: Kind | None = 
     classes = _classes(raw, tree, shown)
     if raw.labels is None:
         raise PredictionsError(
-            f"The file {shown} has no true labels; add them as `labels`, or give a file with one on each line by"
-            " --labels."
+            f"The file {shown} has no true labels; add them as `labels`, or give a file with one on each line"
+            " (--labels, or in the form)."
         )
     for what, each in (("labels", raw.labels), ("texts", raw.texts), ("paths", raw.paths)):
         if each is not None and len(each) != len(raw.values):
@@ -80,7 +82,8 @@ def check(raw: RawPredictions, tree: LabelTree, shown: str, kind: Kind | None = 
         )
     used = kind or raw.kind or kinds.kind_of(raw.values, shown)
     log_probs = np.ascontiguousarray(kinds.log_probabilities(raw.values, used, shown)[:, positions])
-    _warn(log_probs.argmax(1), target, tree, shown)
+    if (said := _suspicion(log_probs.argmax(1), target, tree, shown)) is not None:
+        warn(said)
     texts, paths = (None if each is None else tuple(each) for each in (raw.texts, raw.paths))
     return Predictions(shown, used, log_probs, target, texts, paths)
 
@@ -91,7 +94,7 @@ def _classes(raw: RawPredictions, tree: LabelTree, shown: str) -> list[str]:
     if raw.classes is None:
         raise PredictionsError(
             f"The file {shown} does not name the classes of its {columns:,} columns; add them as `classes`, or give a"
-            " file with one on each line by --classes, in the order of the columns."
+            " file with one on each line, in the order of the columns (--classes, or in the form)."
         )
     classes = [_name(name, shown) for name in raw.classes]
     if len(classes) != columns:
@@ -146,7 +149,7 @@ def _name(name: str, shown: str) -> str:
         raise PredictionsError(f"The file {shown} has the class name {short(name)}, which is no text.") from None
 
 
-def _warn(guess: NDArray[Any], target: NDArray[np.int64], tree: LabelTree, shown: str) -> None:
+def _suspicion(guess: NDArray[Any], target: NDArray[np.int64], tree: LabelTree, shown: str) -> str | None:
     size = len(tree.leaves)
     accuracy = float((guess == target).mean())
     said = None
@@ -154,5 +157,4 @@ def _warn(guess: NDArray[Any], target: NDArray[np.int64], tree: LabelTree, shown
         said = f"All rows of {shown} are predicted as {tree.leaves[guess[0]]!r}"
     elif accuracy < 0.5 / size and len(target) >= FEW * size:
         said = f"The accuracy of {shown} is {accuracy:.2%}, below chance"
-    if said:
-        warnings.warn(f"{said}; check that the classes are in the order of the columns.", DataWarning, stacklevel=3)
+    return None if said is None else f"{said}; check that the classes are in the order of the columns."

@@ -22,7 +22,7 @@ from hierapp.runs import records, tags as run_tags
 from hierapp.runs.predictions import items, matching
 from hierapp.runs.predictions.checked import Predictions, check
 from hierapp.runs.predictions.evaluated import Evaluated, evaluate
-from hierapp.runs.predictions.raw import Kind, Source
+from hierapp.runs.predictions.raw import Kind, Source, Warn, warn_caller
 from hierapp.runs.predictions.read import read, read_list
 from hierapp.runs.run import Run
 from hierapp.runs.store import Store
@@ -76,7 +76,10 @@ class _Finished:
 
 
 def import_files(
-    store: Store, request: Request, progress: Callable[[int, int], None] = lambda done, total: None
+    store: Store,
+    request: Request,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    warn: Warn = warn_caller,
 ) -> list[str]:
     """Check predictions and store them as finished runs, all files or none; return the ids of the runs.
 
@@ -84,6 +87,7 @@ def import_files(
         store: the store.
         request: the files, and how they are read.
         progress: called with the number of images that were copied and their total.
+        warn: called with each warning; by default raises a `DataWarning`.
 
     Raises:
         AmbiguousPredictionsError: if it is not known what the values are.
@@ -92,11 +96,11 @@ def import_files(
         StoreError: if the store cannot be written.
     """
     name, words = _name(request), run_tags.read(request.tags)
-    checked = _checked(request)
+    checked = _checked(request, warn)
     first = checked[0]
     data, content = matching.data_of(first.target, request.tree, request.tree_name, request.data)
     finished = [
-        _finished(each, request.tree, data, source.folder, progress)
+        _finished(each, request.tree, data, items.collect(each.texts, each.paths, source.folder, progress, warn))
         for each, source in zip(checked, request.sources, strict=True)
     ]
     config = RunConfig.model_construct(
@@ -148,7 +152,7 @@ def _name(request: Request) -> str:
     return name
 
 
-def _checked(request: Request) -> list[Predictions]:
+def _checked(request: Request, warn: Warn) -> list[Predictions]:
     labels = None if request.labels is None else read_list(request.labels, "labels")
     classes = None if request.classes is None else read_list(request.classes, "classes")
     found: list[Predictions] = []
@@ -156,7 +160,7 @@ def _checked(request: Request) -> list[Predictions]:
         raw = read(source, request.tree)
         raw.labels = labels or raw.labels
         raw.classes = classes or raw.classes
-        found.append(check(raw, request.tree, source.shown, request.kind))
+        found.append(check(raw, request.tree, source.shown, request.kind, warn))
         if not np.array_equal(found[0].target, found[-1].target):
             raise PredictionsError(
                 f"The files {found[0].shown} and {source.shown} have different true labels; seeds of one model predict"
@@ -165,10 +169,7 @@ def _checked(request: Request) -> list[Predictions]:
     return found
 
 
-def _finished(
-    checked: Predictions, tree: LabelTree, data: str, folder: Path | None, progress: Callable[[int, int], None]
-) -> _Finished:
-    made = items.collect(checked.texts, checked.paths, folder, progress)
+def _finished(checked: Predictions, tree: LabelTree, data: str, made: items.Items | None) -> _Finished:
     note = f"Imported from {checked.shown}, which has {checked.kind}."
     return _Finished(checked.shown, evaluate(checked, tree, data), made, note)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.data.images import Pixels
-from hierapp.errors import ArchiveError, DataWarning, StoreError
+from hierapp.errors import ArchiveError, StoreError
+from hierapp.runs.predictions.raw import Warn, warn_caller
 
 FILE = "items.safetensors"
 SIDE = 64  # of the copies, in pixels
@@ -92,10 +92,11 @@ def collect(
     paths: Sequence[str] | None,
     folder: Path | None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    warn: Warn = warn_caller,
 ) -> Items | None:
     """Return the items of some predictions; images are copied if `folder`, to which their paths are relative, is given.
 
-    Warns (`DataWarning`) about images that cannot be read.
+    Warns about images that cannot be read.
     """
     if texts is not None:
         return _without_pictures("texts", texts)
@@ -112,11 +113,9 @@ def collect(
             contents.append(b"")
             problems.append(str(error))
     if problems:
-        warnings.warn(
+        warn(
             f"{len(problems):,} of {len(paths):,} images cannot be read and are shown grey; the first problem:"
-            f" {problems[0]}",
-            DataWarning,
-            stacklevel=2,
+            f" {problems[0]}"
         )
     if len(problems) == len(paths):
         return _without_pictures("paths", paths)

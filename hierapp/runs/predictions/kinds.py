@@ -43,8 +43,8 @@ def kind_of(values: NDArray[Any], shown: str) -> Kind:
     what = "not negative, but their rows do not sum to 1" if low >= 0 else "not positive, but not log-probabilities"
     kinds: tuple[Kind, ...] = ("probabilities", "logits") if low >= 0 else ("log-probabilities", "logits")
     raise AmbiguousPredictionsError(
-        f"The values of {shown} are {what}, so they may be logits or wrong; say what they are with --kind"
-        f" {' or '.join(kinds)}.",
+        f"The values of {shown} are {what}, so they may be logits or wrong; say what they are,"
+        f" {' or '.join(kinds)} (--kind, or in the form).",
         kinds,
     )
 
@@ -74,7 +74,7 @@ def _of_probabilities(p: Floats, tolerance: float, start: int, shown: str) -> Fl
         row = int(negative.argmax())
         raise PredictionsError(
             f"Row {start + row + 1} of {shown} has the value {p[row].min():.4g}, which is no probability; if the values"
-            " are log-probabilities or logits, say so with --kind."
+            " are log-probabilities or logits, say so (--kind, or in the form)."
         )
     sums = p.sum(1)
     _check_sums(sums, tolerance, start, shown, "probabilities")
@@ -109,7 +109,7 @@ def _check_sums(sums: Floats, tolerance: float, start: int, shown: str, what: st
         row = int(wrong.argmax())
         raise PredictionsError(
             f"Row {start + row + 1} of {shown} sums to {sums[row]:.4g}, but {what} sum to 1; if the values are logits,"
-            " say so with --kind logits."
+            " say so (--kind, or in the form)."
         )
 
 

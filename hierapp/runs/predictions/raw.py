@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import os
+import warnings
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from numpy.typing import NDArray
 
-from hierapp.errors import PredictionsError, one_line, some
+from hierapp.errors import DataWarning, PredictionsError, one_line, some
 
 Kind = Literal["probabilities", "log-probabilities", "logits"]
 Role = Literal["labels", "classes", "paths", "texts"]
+
+Warn = Callable[[str], object]
 
 MOST_NUMBERS = 10**8  # of all rows and classes
 MOST_ROWS = 10**6
@@ -60,6 +64,13 @@ class Source:
         return one_line(Path(self.name).name)
 
     @property
+    def size(self) -> int:
+        """The number of bytes of the file."""
+        size = self.file.seek(0, os.SEEK_END)
+        self.file.seek(0)
+        return size
+
+    @property
     def suffix(self) -> str:
         """The suffix of the name in lower case, such as ".csv"."""
         return Path(self.name).suffix.lower()
@@ -84,6 +95,11 @@ class RawPredictions:
     labels: list[str] | None = None
     paths: list[str] | None = None
     texts: list[str] | None = None
+
+
+def warn_caller(text: str) -> None:
+    """Raise a `DataWarning`; pages show warnings in another way, because Python's filters belong to all threads."""
+    warnings.warn(text, DataWarning, stacklevel=3)
 
 
 def known_name(name: str) -> str:

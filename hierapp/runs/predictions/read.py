@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 
 from hierapp.errors import PredictionsError
@@ -78,8 +77,7 @@ def read_list(source: Source, what: str) -> list[str]:
 
 
 def _beginning(source: Source) -> bytes:
-    size = source.file.seek(0, os.SEEK_END)
-    source.file.seek(0)
+    size = source.size
     if size > LARGEST:
         raise PredictionsError(
             f"The file {source.shown} has {size / 1e9:.1f} GB, and up to {LARGEST / 1e9:.0f} GB are read; split it."

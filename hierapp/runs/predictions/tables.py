@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -168,8 +167,7 @@ def _of_columns(columns: Columns, found: dict[str, Any], shown: str) -> RawPredi
 
 
 def _text(source: Source) -> str:
-    size = source.file.seek(0, os.SEEK_END)
-    source.file.seek(0)
+    size = source.size
     if size > LARGEST_CSV:
         raise PredictionsError(
             f"The file {source.shown} has {size / 1e6:,.0f} MB, and up to {LARGEST_CSV / 1e6:,.0f} MB of CSV are read;"

@@ -27,10 +27,11 @@ from hierapp.runs.predictions.importing import named_like
 from hierapp.training import predictions
 from hierapp.training.predict import predict
 from hierapp.trees import LabelTree, library as tree_library
+from tests import imported
 from tests.finished_runs import add_finished
+from tests.imported import ANIMALS, three
 
 DIGITS = tree_library.load("digits")
-ANIMALS = LabelTree.from_edges([("root", "pet"), ("pet", "cat"), ("pet", "dog"), ("root", "cow")])
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +60,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def npz(**arrays: object) -> io.BytesIO:
-    out = io.BytesIO()
-    np.savez(out, **arrays)
-    return io.BytesIO(out.getvalue())
-
-
-def three(seed: int = 0, rows: int = 30) -> dict[str, np.ndarray]:
-    """Probabilities and labels of cat, dog and cow."""
-    p = np.random.default_rng(seed).dirichlet([1, 1, 1], rows)
-    return {"probabilities": p, "labels": np.arange(rows) % 3, "classes": np.array(["cow", "dog", "cat"])}
+    return io.BytesIO(imported.npz(**arrays))
 
 
 def bring(store: Store, file: io.BytesIO, shown: str = "model.npz", tree: LabelTree = ANIMALS, **more: object) -> str:
@@ -291,7 +284,7 @@ def test_the_data_set_may_be_named(store, classifier, truth, pixels):
 
 def test_what_the_values_are_is_asked_when_it_cannot_be_told(store):
     scores = np.random.default_rng(0).random((30, 3))
-    with pytest.raises(AmbiguousPredictionsError, match="--kind probabilities or logits") as caught:
+    with pytest.raises(AmbiguousPredictionsError, match=r"probabilities or logits \(--kind") as caught:
         bring(store, npz(scores=scores, labels=three()["labels"], classes=three()["classes"]))
     assert caught.value.kinds == ("probabilities", "logits")
     file = npz(scores=scores, labels=three()["labels"], classes=three()["classes"])

@@ -1,0 +1,92 @@
+"""The part of the Runs page that deletes runs, undoes that, and shows the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from hierapp.analysis import summary
+from hierapp.runs import Run, trash
+from hierapp.utils.text import pluralize
+from pages.shared import queue
+from pages.shared.common import actions, store
+from pages.shared.messages import escaped
+
+DELETED = "runs-deleted"  # the ids of the last deletion, for Undo
+CHANGED = "runs-changed"  # the choice of runs at the top must be drawn again
+SHOWN = "runs"  # the key of that choice
+MOST = 30  # runs that are listed one by one
+
+
+def delete_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+    """Show the buttons that move the shown runs to the trash."""
+    ended = [run for run in runs if not run.is_open]
+    mine = [run.id for run in ended if actions().may_change(run.owner)]
+    with st.popover("Delete", icon=":material/delete:", disabled=not ended):
+        st.caption(
+            "Deleted runs go to the trash, from which they can be restored. Runs that wait or run are cancelled first."
+        )
+        if len(mine) > 1:
+            queue.pressed(f"Delete all {len(mine)}", "delete-all", partial(_delete, mine))
+        for run in ended[:MOST]:
+            label = f"Delete {run.id} {escaped(names[run.id])}"
+            queue.pressed(label, f"delete-{run.id}", partial(_delete, [run.id]), disabled=run.id not in mine)
+
+
+def redraw() -> None:
+    """Draw the whole page again if runs were deleted or restored in a part of it."""
+    if st.session_state.pop(CHANGED, False):
+        st.rerun()
+
+
+def undo() -> None:
+    """Show what was deleted last, with a button that restores it."""
+    there = {run.id for run in trash.contents(store())}
+    gone = [run for run in st.session_state.get(DELETED, []) if run in there]
+    if not gone:
+        st.session_state.pop(DELETED, None)
+        return
+    which = f"Run {gone[0]} is" if len(gone) == 1 else f"{pluralize(len(gone), 'run')} are"
+    with st.container(horizontal=True, vertical_alignment="center", key="undo-delete"):
+        st.markdown(f":material/delete: {which} in the trash.", width="content")
+        queue.pressed("Undo", "undo", partial(_restore, gone), icon=":material/undo:")
+
+
+def trash_menu() -> None:
+    """Show the trash, if there is something in it."""
+    runs = trash.contents(store())
+    if not runs:
+        return
+    names = summary.labels(runs)
+    mine = [run.id for run in runs if actions().may_change(run.owner)]
+    with st.popover(f"Trash ({len(runs):,})", icon=":material/delete_sweep:"):
+        if len(mine) > 1:
+            queue.pressed(f"Restore all {len(mine)}", "restore-all", partial(_restore, mine))
+        for run in runs[:MOST]:
+            label = f"Restore {run.id} {escaped(names[run.id])}"
+            queue.pressed(label, f"restore-{run.id}", partial(_restore, [run.id]), disabled=run.id not in mine)
+        if len(runs) > MOST:
+            st.caption(f"and {len(runs) - MOST:,} more")
+        st.caption("Emptying the trash removes your runs in it, with their weights and outputs, for good.")
+        sure = st.checkbox(f"Remove {pluralize(len(mine), 'run')} for good", key="empty-sure", disabled=not mine)
+        queue.pressed("Empty the trash", "empty-trash", _empty, type="primary", disabled=not sure)
+
+
+def _delete(runs: Sequence[str]) -> None:
+    st.session_state[DELETED] = actions().delete(runs)
+    st.session_state[CHANGED] = True
+    if SHOWN in st.session_state:
+        st.session_state[SHOWN] = [run for run in st.session_state[SHOWN] if run not in runs]
+
+
+def _restore(runs: Sequence[str]) -> None:
+    restored = actions().restore(runs)
+    st.session_state.pop(DELETED, None)
+    st.session_state[SHOWN] = list(dict.fromkeys([*restored, *st.session_state.get(SHOWN, [])]))
+
+
+def _empty() -> None:
+    actions().empty_trash()
+    st.session_state.pop("empty-sure", None)
