@@ -1,28 +1,31 @@
-"""Searches on disk: `searches/NAME` in the store's folder, with the plan and a journal of what was done.
+"""Searches on disk: `searches/NAME` in the store's folder, with the plan and the journal of Optuna's study.
 
-The journal is an append-only file of lines, so that a crash loses nothing that was done: before a trial's run is
-queued, a line records its values. The runner, pages and commands all write to it.
+The study has the name of the search; each trial has the id of its run among its attributes. A crash loses nothing that
+was done: before a trial's run is queued, an operation in the journal records its values. The runner, pages and commands
+all write to it.
 """
 
 from __future__ import annotations
 
-import errno
-import json
-import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hierapp.errors import StoreError
 from hierapp.runs import Store
-from hierapp.search.plan import Plan
+from hierapp.search.plan import METRICS, Plan
 from hierapp.search.space import Value
 from hierapp.utils import files, locks, parts, private
 from hierapp.utils.locks import Held
 
-FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "book.jsonl", "lock", "log.txt"
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import JournalStorage
+
+FOLDER, PLAN, JOURNAL, LOCK, LOG = "searches", "plan.json", "journal.log", "lock", "log.txt"
 
 
 @dataclass
@@ -64,24 +67,6 @@ class Journal:
     begun: float = 0.0
     importances: dict[str, float] = field(default_factory=dict)
 
-    def apply(self, line: dict[str, Any]) -> None:
-        """Apply one more line."""
-        trial = line.get("trial")
-        if "ask" in line and trial == len(self.entries):
-            self.entries.append(Entry(line["ask"]))
-        elif trial is not None:
-            entry = self.entries[trial]
-            for name in ("run", "refused", "pruned", "halted"):
-                if name in line:
-                    setattr(entry, name, tuple(line[name]) if name == "pruned" else line[name])
-        elif "error" in line:
-            self.error = str(line["error"])
-        elif "importances" in line:
-            self.importances = {str(name): float(share) for name, share in line["importances"].items()}
-        elif "stop" in line:
-            self.stopping, self.error = bool(line["stop"]), None
-            self.begun = self.begun if self.stopping else float(line["at"])
-
 
 @dataclass(frozen=True)
 class Search:
@@ -108,34 +93,95 @@ class Search:
         """The file with the output of its runner."""
         return self.folder / LOG
 
+    def study(self) -> optuna.Study:
+        """Return Optuna's study of the search, current at each look."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with self._readable():
+            return optuna.load_study(study_name=self.name, storage=self._storage())
+
     def read(self) -> Journal:
         """Read the current journal."""
-        journal = Journal()
+        with self._readable():
+            study = self.study()
+            attrs = study.user_attrs
+            asked = attrs.get("asked", {})
+            error = attrs.get("error") or {}
+            return Journal(
+                entries=[self._entry(trial, attrs) for trial in study.get_trials(deepcopy=False)],
+                stopping=bool(asked.get("stop", False)),
+                error=str(error["text"]) if error.get("asked") == asked and "text" in error else None,
+                begun=float(asked.get("begun", 0.0)),
+                importances={str(name): float(share) for name, share in attrs.get("importances", {}).items()},
+            )
+
+    def note(self, number: int, **notes: Any) -> None:
+        """Record attributes of a trial; they are on disk when this returns."""
+        study = self.study()
+        trial = study.get_trials(deepcopy=False)[number]
+        if not trial.state.is_finished():
+            for name, value in notes.items():
+                study._storage.set_trial_user_attr(trial._trial_id, name, value)
+            return
+        # Optuna's ended trials do not change, but the run of one can be resumed.
+        key = f"trial {number}"
+        study.set_user_attr(key, {**study.user_attrs.get(key, {}), **notes})
+
+    def ask_to_go(self) -> None:
+        """Record that the search is started."""
+        self.study().set_user_attr("asked", {"stop": False, "begun": time.time()})
+
+    def ask_to_stop(self) -> None:
+        """Record that the search is to stop."""
+        self.study().set_user_attr("asked", {"stop": True, "begun": self.read().begun})
+
+    def note_error(self, text: str) -> None:
+        """Record why the search cannot continue; it counts until the search is started or stopped again."""
+        study = self.study()
+        study.set_user_attr("error", {"text": text, "asked": study.user_attrs.get("asked", {})})
+
+    def note_importances(self, shares: dict[str, float]) -> None:
+        """Record the importances of the parameters."""
+        self.study().set_user_attr("importances", shares)
+
+    def _entry(self, trial: optuna.trial.FrozenTrial, attrs: dict[str, Any]) -> Entry:
+        notes = {**trial.user_attrs, **attrs.get(f"trial {trial.number}", {})}
+        known = {each.name: each for each in self.plan.dimensions if each.name in trial.params}
+        params = {name: each.clean(trial.params[name]) for name, each in known.items()}
+        pruned = notes.get("pruned")
+        return Entry(
+            params,
+            notes.get("run"),
+            notes.get("refused"),
+            None if pruned is None else tuple(pruned),
+            bool(notes.get("halted")),
+        )
+
+    def _storage(self) -> JournalStorage:
+        from hierapp.search import old_journal, storage
+
+        file = self.folder / JOURNAL
+        if not file.exists():  # a search of version 0.1.0
+            made = old_journal.converted(self)
+            try:
+                files.place(made.content(), file)
+            except FileExistsError:
+                pass  # another process has converted it
+            except OSError:
+                return storage.in_memory(made)  # in a folder that cannot be written
+        return storage.storage_of(file)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            text = (self.folder / JOURNAL).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return journal
+            yield
         except OSError as error:
             raise _unreadable(self.folder, error) from None
-        for line in text.split("\n"):
-            try:
-                journal.apply(json.loads(line))
-            except (ValueError, LookupError, TypeError, AttributeError):
-                continue  # empty, or cut short by a crash or a full disk
-        return journal
-
-    def append(self, **line: Any) -> None:
-        """Append a line; it is on disk when this returns."""
-        with files.as_store_error(f"The search {self.name} cannot be written"):
-            file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, private.FILE)
-            try:
-                # A single write with a line break on both sides: an earlier truncated line cannot corrupt this one.
-                text = f"\n{json.dumps(line)}\n".encode()
-                if os.write(file, text) < len(text):
-                    raise OSError(errno.ENOSPC, "No space left on device")
-                os.fsync(file)
-            finally:
-                os.close(file)
+        except (LookupError, ValueError, TypeError, AttributeError, AssertionError, StopIteration):
+            raise StoreError(
+                f"The journal of the search in {self.folder} is broken; restore it from a backup or delete the folder."
+            ) from None
 
     @property
     def lock_file(self) -> Path:
@@ -170,6 +216,7 @@ def begin(store: Store, plan: Plan) -> Search:
     try:
         private.make_folder(part)
         files.place(plan.to_json().encode(), part / PLAN)
+        _create_study(plan, part / JOURNAL)
         part.rename(search.folder)  # fails if the folder exists and is not empty
     except OSError as error:
         parts.remove(part)
@@ -179,6 +226,22 @@ def begin(store: Store, plan: Plan) -> Search:
             f"The folder {_folder(store)} cannot be written ({error.strerror}); make it writable."
         ) from None
     return search
+
+
+def _create_study(plan: Plan, file: Path) -> None:
+    import optuna
+
+    from hierapp.search import storage
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    made = storage.MemoryJournal()
+    optuna.create_study(storage=storage.in_memory(made), study_name=plan.name, direction=direction(plan))
+    files.place(made.content(), file)
+
+
+def direction(plan: Plan) -> Literal["maximize", "minimize"]:
+    """Return the direction of the study."""
+    return "maximize" if METRICS[plan.metric].more_is_better else "minimize"
 
 
 def find(store: Store, name: str) -> Search:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from hierapp import execution, paths
 from hierapp.data import registry as datasets
@@ -28,6 +29,9 @@ from hierapp.utils import locks, processes
 from hierapp.utils.disk import disk_of
 from hierapp.utils.locks import Held, Superseded
 from hierapp.utils.own_log import say
+
+if TYPE_CHECKING:
+    import optuna
 
 POLL_SECONDS = 0.5
 FULL_DISK_SECONDS = 2.0  # between checks while the disk is full
@@ -69,12 +73,16 @@ class SearchRunner:
         if done.stopping:
             halt(self.search)
             return False
+        study = self.search.study()
+        sampler.adopt(self.plan, study)
+        done = self.search.read()
         self._queue_asked(done)
         now = trials.read(self.search, done)
         self._bring_back(done, now)
-        self._prune(done, now)
-        self._ask(now)
-        self._judge(done, now)
+        sampler.tell(study, now)
+        self._prune(done, now, study)
+        self._ask(now, study)
+        self._judge(done, now, study)
         scheduler.ensure_scheduler(self.store)
         return not trials.is_over(self.search, now)
 
@@ -87,7 +95,7 @@ class SearchRunner:
                 config = self.plan.config(entry.params)
             except ConfigError as error:
                 entry.refused = str(error)
-                self.search.append(trial=number, refused=entry.refused)
+                self.search.note(number, refused=entry.refused)
                 continue
             known = {each.run for each in done.entries}
             tagged = [run for run in self.store.runs() if self.plan.tag in run.tags and run.id not in known]
@@ -98,7 +106,7 @@ class SearchRunner:
                 self._check_charge()
                 found = execution.submit(self.store, [config], plan.tree, owner=plan.owner, tags=[plan.tag])
             entry.run = found[0]
-            self.search.append(trial=number, run=entry.run)
+            self.search.note(number, run=entry.run)
             say(f"trial {number} is run {entry.run}: {entry.params}")
 
     def _refuse_changes(self, known: Collection[str | None], config: RunConfig) -> None:
@@ -128,9 +136,9 @@ class SearchRunner:
                 execution.resume(self.store, trial.run.id)
             elif trial.is_open and trial.run.cancel_requested is not None:
                 continue  # it has not stopped yet
-            self.search.append(trial=trial.number, halted=False)
+            self.search.note(trial.number, halted=False)
 
-    def _prune(self, done: Journal, now: Sequence[Trial]) -> None:
+    def _prune(self, done: Journal, now: Sequence[Trial], study: optuna.Study) -> None:
         """Stop the runs of unpromising trials."""
         for trial, entry in zip(now, done.entries, strict=True):
             if trial.state != "running" or trial.run is None or not trial.values:
@@ -139,27 +147,27 @@ class SearchRunner:
             given_up = entry.pruned is not None and entry.pruned[0] == trial.run.attempt
             if not given_up and self._judged.get(trial.number) != epoch:
                 self._judged[trial.number] = epoch
-                if sampler.should_prune(self.plan, now, trial.number):
-                    self.search.append(trial=trial.number, pruned=[trial.run.attempt, epoch])
+                if sampler.should_prune(self.plan, study, trial.number):
+                    self.search.note(trial.number, pruned=[trial.run.attempt, epoch])
                     say(f"trial {trial.number} is stopped early after epoch {epoch}")
                     given_up = True
             if given_up and trial.run.cancel_requested is None:
                 self.store.request_cancel(trial.run.id)
 
-    def _ask(self, now: Sequence[Trial]) -> None:
+    def _ask(self, now: Sequence[Trial], study: optuna.Study) -> None:
         """Ask for one more trial if one may start now; the next step queues it."""
         going = sum(trial.is_open or trial.state == "stopped" for trial in now)
         if len(now) < self.plan.trials and going < self.plan.at_once and self._is_room():
-            self.search.append(trial=len(now), ask=sampler.ask(self.plan, now))
+            sampler.add(self.plan, study, sampler.ask(self.plan, study))
 
-    def _judge(self, done: Journal, now: Sequence[Trial]) -> None:
+    def _judge(self, done: Journal, now: Sequence[Trial], study: optuna.Study) -> None:
         """Record the importances whenever one more trial has finished."""
         finished = sum(trial.state == "finished" for trial in now)
         if finished != self._finished:
             self._finished = finished
-            found = sampler.importances(self.plan, now)
+            found = sampler.importances(self.plan, study)
             if found and found != done.importances:
-                self.search.append(importances=found)
+                self.search.note_importances(found)
 
     def _check_charge(self) -> None:
         if not self._is_in_charge():
@@ -214,7 +222,7 @@ def _work(search: Search, lock: Held) -> None:
             say("another process has taken over, because this one had no heartbeat; it exits")
         except HierappError as error:
             say(str(error))
-            search.append(error=str(error))
+            search.note_error(str(error))
 
 
 def begin(store: Store, plan: Plan) -> Search:
@@ -251,7 +259,7 @@ def start(search: Search) -> None:
         raise StoreError(f"All trials of the search {search.name!r} have ended; start another search.")
     if state == "running":
         raise StoreError(f"The search {search.name!r} is already running; stop it first to restart it.")
-    search.append(stop=False, at=time.time())
+    search.ask_to_go()
     _wake(search)
 
 
@@ -273,7 +281,7 @@ def _wake(search: Search) -> None:
 
 def stop(search: Search) -> None:
     """Stop a search: no further trials, and its runs are stopped; resuming the search resumes them."""
-    search.append(stop=True, at=time.time())
+    search.ask_to_stop()
     with search.locked(patience=locks.GLANCE_SECONDS) as taken:
         if taken is not None:  # no runner is there to do it
             halt(search)
@@ -285,7 +293,7 @@ def halt(search: Search) -> None:
     """Stop the runs of all open trials."""
     for trial in trials.read(search):
         if trial.is_open and trial.run is not None:
-            search.append(trial=trial.number, halted=True)
+            search.note(trial.number, halted=True)
             search.store.request_cancel(trial.run.id)
 
 

@@ -1,15 +1,16 @@
 """Questions to Optuna: what to try next, whether a trial is unpromising, which parameters mattered.
 
-Each question builds the study from the current trials, so that no Optuna state is stored or repaired. The sampler is
-TPE (Bergstra et al. 2011) as implemented in Optuna: the first ten trials are random, the others are chosen to be good
-given the previous ones; running trials count as bad ones, so that two parallel trials do not try the same values.
+The study is in the journal of the search. The sampler is TPE (Bergstra et al. 2011) as implemented in Optuna: the first
+ten trials are random, the others are chosen to be good given the previous ones; running trials count as bad ones, so
+that two parallel trials do not try the same values.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,37 +28,97 @@ ENOUGH = 10  # finished trials required for importances
 GOOD_TRIALS, GOOD_SHARE = 5, 0.1  # the number and share of best trials that importances are about
 
 
-def ask(plan: Plan, trials: Sequence[Trial]) -> dict[str, Value]:
-    """Return the values of the next trial by name; deterministic for the same trials."""
-    trial = _study(plan, trials).ask()
+def ask(plan: Plan, study: optuna.Study) -> dict[str, Value]:
+    """Return the values of the next trial by name; deterministic for the same trials. Adds no trial."""
+    import optuna
+
+    # Loaded anew, because the sampler looks at the trials that a study object has cached.
+    study = optuna.load_study(study_name=study.study_name, storage=study._storage)
+    count = len(study.get_trials(deepcopy=False))
+    # A different seed for each question; otherwise all random trials would be the same.
+    seed = int(np.random.SeedSequence([plan.seed, count]).generate_state(1)[0])
+    tpe = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+    trial = optuna.create_trial(state=optuna.trial.TrialState.RUNNING)
+    trial.number = count
     params: dict[str, Value] = {}
     known = plan.start()
     for dimension in plan.dimensions:
         if dimension.says_something(known):
-            params[dimension.name] = known[dimension.name] = dimension.clean(_suggest(trial, dimension))
+            value = tpe.sample_independent(study, trial, dimension.name, distribution_of(dimension))
+            params[dimension.name] = known[dimension.name] = dimension.clean(value)
     return params
 
 
-def should_prune(plan: Plan, trials: Sequence[Trial], number: int) -> bool:
+def add(plan: Plan, study: optuna.Study, params: dict[str, Value]) -> None:
+    """Add a trial with these values, in one operation."""
+    import optuna
+
+    distributions = {dimension.name: distribution_of(dimension) for dimension in plan.dimensions}
+    study.add_trial(
+        optuna.create_trial(
+            state=optuna.trial.TrialState.RUNNING,
+            params=params,
+            distributions={name: distributions[name] for name in params},
+        )
+    )
+
+
+def adopt(plan: Plan, study: optuna.Study) -> None:
+    """Take over the trials that another program, such as optuna-dashboard, has enqueued."""
+    from optuna.trial import TrialState
+
+    storage = study._storage
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
+        given = trial.system_attrs.get("fixed_params", {})
+        for dimension in plan.dimensions:
+            with suppress(LookupError, TypeError, ValueError, StopIteration):  # a value that the plan does not have
+                distribution = distribution_of(dimension)
+                value = distribution.to_internal_repr(dimension.clean(given[dimension.name]))
+                storage.set_trial_param(trial._trial_id, dimension.name, value, distribution)
+        storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+
+
+def tell(study: optuna.Study, trials: Sequence[Trial]) -> None:
+    """Bring the study up to date: the metric of each epoch so far, and how trials have ended."""
+    storage = study._storage
+    for trial, known in zip(trials, study.get_trials(deepcopy=False), strict=False):
+        if known.state.is_finished():
+            continue
+        for epoch, value in trial.values:
+            if known.intermediate_values.get(epoch) != value:
+                storage.set_trial_intermediate_value(known._trial_id, epoch, value)
+        state = state_of(trial)
+        if state.is_finished():
+            storage.set_trial_state_values(known._trial_id, state, values_of(trial))
+
+
+def should_prune(plan: Plan, study: optuna.Study, number: int) -> bool:
     """Return whether the pruner stops a trial.
 
     It does so after five finished trials and a fifth of the trial's epochs, if its best epoch so far is worse than the
     median of theirs at the same epoch.
     """
-    if plan.pruner == "off" or not trials[number].values:
+    import optuna
+
+    trial = study.get_trials(deepcopy=False)[number]
+    if plan.pruner == "off" or not trial.intermediate_values:
         return False
-    study = _study(plan, trials)
-    return study.pruner.prune(study, study.get_trials(deepcopy=False)[number])
+    warmup = math.ceil(SPARED_SHARE * plan.epochs)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=SPARED_TRIALS, n_warmup_steps=warmup)
+    return pruner.prune(study, trial)
 
 
-def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
+def importances(plan: Plan, study: optuna.Study) -> dict[str, float]:
     """Return the importance of each parameter for a trial being among the best.
 
     The importances are shares of 1, the largest first, by PED-ANOVA (Watanabe et al. 2023), which also handles
     parameters that belong to one loss only. The result is empty while there are too few trials.
     """
+    import optuna
+
+    complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
     sign = -1 if METRICS[plan.metric].more_is_better else 1
-    values = sorted(sign * trial.value for trial in trials if trial.state == "finished" and trial.value is not None)
+    values = sorted(sign * trial.value for trial in complete if trial.value is not None)
     if len(values) < ENOUGH:
         return {}
     share = max(GOOD_SHARE, GOOD_TRIALS / len(values))
@@ -65,39 +126,11 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> dict[str, float]:
         return {}  # all equal
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # imports scikit-learn
 
-    evaluator = PedAnovaImportanceEvaluator(target_quantile=share)
-    return get_param_importances(_study(plan, trials), evaluator=evaluator)
+    return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=share))
 
 
-def _study(plan: Plan, trials: Sequence[Trial]) -> optuna.Study:
-    """Return the study with the trials in their order."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # A different seed for each question; otherwise all random trials would be the same.
-    seed = int(np.random.SeedSequence([plan.seed, len(trials)]).generate_state(1)[0])
-    study = optuna.create_study(
-        direction="maximize" if METRICS[plan.metric].more_is_better else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS),
-        pruner=optuna.pruners.MedianPruner(
-            n_startup_trials=SPARED_TRIALS, n_warmup_steps=math.ceil(SPARED_SHARE * plan.epochs)
-        ),
-    )
-    distributions = {dimension.name: _distribution(dimension) for dimension in plan.dimensions}
-    for trial in trials:
-        study.add_trial(
-            optuna.create_trial(
-                state=_state(trial),
-                value=trial.value if trial.state == "finished" else None,
-                params=trial.params,
-                distributions={name: distributions[name] for name in trial.params},
-                intermediate_values=dict(trial.values),
-            )
-        )
-    return study
-
-
-def _state(trial: Trial) -> optuna.trial.TrialState:
+def state_of(trial: Trial) -> optuna.trial.TrialState:
+    """Return what a trial's state is to Optuna."""
     from optuna.trial import TrialState
 
     if trial.state == "finished":
@@ -108,7 +141,15 @@ def _state(trial: Trial) -> optuna.trial.TrialState:
     return TrialState.RUNNING if trial.is_open or trial.state in ("stopped", "interrupted") else TrialState.FAIL
 
 
-def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
+def values_of(trial: Trial) -> list[float] | None:
+    """Return the value that Optuna stores with a trial that has ended; None if it has none."""
+    if trial.state == "pruned" and trial.values:
+        return [trial.values[-1][1]]
+    return [trial.value] if trial.state == "finished" and trial.value is not None else None
+
+
+def distribution_of(dimension: Dimension) -> optuna.distributions.BaseDistribution:
+    """Return what a dimension is to Optuna."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if dimension.choices:
@@ -116,11 +157,3 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     if dimension.whole:
         return IntDistribution(int(dimension.low), int(dimension.high), log=dimension.log)
     return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
-
-
-def _suggest(trial: optuna.Trial, dimension: Dimension) -> Any:
-    if dimension.choices:
-        return trial.suggest_categorical(dimension.name, dimension.choices)
-    if dimension.whole:
-        return trial.suggest_int(dimension.name, int(dimension.low), int(dimension.high), log=dimension.log)
-    return trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)

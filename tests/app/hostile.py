@@ -21,7 +21,7 @@ from hierapp.data.imports.store import Description
 from hierapp.lab import saved_views, views
 from hierapp.runs import Store
 from hierapp.runs.notes import put as put_note
-from hierapp.search import journal
+from hierapp.search import journal, sampler
 from hierapp.similarities import Similarity, library as similarity_library
 from hierapp.similarities.similarity import ordinal
 from hierapp.training import RunConfig
@@ -64,9 +64,9 @@ def fill(store: Store, data_folder: Path) -> dict[str, str]:
         db.execute("UPDATE runs SET state = 'failed', error = ?, note = ? WHERE id = ?", (TEXT, TEXT, int(failed)))
         db.execute("UPDATE runs SET state = 'interrupted', note = ? WHERE id = ?", (TEXT, int(interrupted)))
     search = journal.begin(store, a_plan(owner=TEXT, values={"data": NAME, "tree": NAME, "model": MODEL}))
-    search.append(trial=0, ask={"learning_rate": 0.1})
-    search.append(trial=0, refused=TEXT)
-    search.append(error=TEXT)
+    sampler.add(search.plan, search.study(), {"learning_rate": 0.1})
+    search.note(0, refused=TEXT)
+    search.note_error(TEXT)
     draft = Draft.begin(tree, TEXT, NAME)
     view = saved_views.keep(views.start().on_tree(tree, NAME), TEXT, TEXT)
     (saved_views.folder() / "broken [a](www.evil.example).json").write_text("{")

@@ -126,7 +126,7 @@ def test_a_search_that_goes_on_is_stopped_and_resumed_by_buttons(open_page, stor
 
 def test_what_stopped_a_search_is_told(open_page, store):
     search = begun(store)
-    search.append(error="The launcher cannot be understood; mend it.")
+    search.note_error("The launcher cannot be understood; mend it.")
     assert "The launcher cannot be understood" in open_page("search").error[0].value
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hierapp.errors import ConfigError, StoreError, TreeError
-from hierapp.search import journal
+from hierapp.search import journal, sampler
 from hierapp.search.plan import Plan, options_of
 from tests.search.conftest import a_plan, begun
 
@@ -97,12 +97,11 @@ def test_a_plan_of_a_later_version_is_read_as_far_as_it_is_known():
 
 def test_a_line_that_was_cut_short_spoils_no_other(store):
     search = begun(store)
-    search.append(trial=0, ask={"learning_rate": 0.01})
-    with (search.folder / "book.jsonl").open("a") as file:
-        file.write('{"trial": 0, "ru')
-    search.append(trial=0, run="7")
-    search.append(trial=5, run="8")  # of a trial that was never asked for
-    search.append(trial=0, pruned=[2, 3.0])
+    sampler.add(search.plan, search.study(), {"learning_rate": 0.01})
+    with (search.folder / journal.JOURNAL).open("a") as file:
+        file.write('{"op_code": 8, "tri')
+    search.note(0, run="7")
+    search.note(0, pruned=[2, 3.0])
     (entry,) = search.read().entries
     assert (entry.params, entry.run, entry.pruned) == ({"learning_rate": 0.01}, "7", (2, 3.0))
 

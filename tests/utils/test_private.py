@@ -60,7 +60,7 @@ def test_all_that_is_written_into_a_home_is_its_owners_alone(
     similarity_library.keep(Similarity(tree.leaves, np.eye(10)), "mine")
     Draft.begin(tree, "mine").do("rename", {"node": "0", "name": "zero"})
     saved_views.keep(views.start(), "mine")
-    journal.begin(store, a_plan()).append(stop=False, at=0.0)
+    journal.begin(store, a_plan()).ask_to_go()
     timing.keep(timing.Timing(batch=1, batches=1, seconds={}), "quick", "digits")
     processes.spawn(["hierapp", "--version"], home / "launcher.log").wait()
     backup.backup(tmp_path / "b.zip")
