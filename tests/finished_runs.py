@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from hierapp.data import registry as datasets
-from hierapp.metrics import confusion_matrix, probability_report, report
+from hierapp.metrics import confusion_matrix, evaluate
 from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.training.predictions import FILE, Outputs
@@ -54,7 +54,7 @@ def add_finished(
         figures = {"val_accuracy": 0.2 * epoch + seed / 100, "val_loss": 1.0 / epoch, "val_distance": 1.0}
         writer.end_epoch(epoch, figures, counts // (4 - epoch))
     test = {"loss": 0.5, "epoch": 3, "epochs": 3}
-    test |= probability_report(said.log_probs(), said.target, label_tree) | report(counts, label_tree)
+    test |= evaluate(said.log_probs(), said.target, label_tree, counts=counts)
     writer.finish(3, test, counts)
     if with_outputs:
         folder = store.run(run).folder

@@ -12,29 +12,14 @@ from numpy.typing import NDArray
 
 from hierapp.analysis import groups as grouping
 from hierapp.analysis.groups import Group
+from hierapp.metrics import METRICS
 from hierapp.runs import Run, same_data
 from hierapp.runs.records import Points
 from hierapp.stats import Sample
 from hierapp.trees import LabelTree
 
-# Metrics of the test part that describe a group, with their titles.
-TITLES = {
-    "accuracy": "accuracy",
-    "mean_distance": "mean distance",
-    "severity": "severity",
-    "hierarchical_f1": "hierarchical F1",
-    "macro_recall": "class accuracy",
-    "macro_weighted_recall": "weighted class accuracy",
-    "macro_f1": "F1",
-    "macro_weighted_f1": "weighted F1",
-    "superclass_accuracy": "superclass accuracy",
-    "failed_superclass_accuracy": "superclass accuracy of mistakes",
-    "top_5_accuracy": "top-5 accuracy",
-    "distance_at_5": "distance@5",
-    "expected_distance": "expected distance",
-    "log_loss": "log loss",
-    "calibration_error": "calibration error",
-}
+# Metrics of the test part that are one number, with their titles.
+TITLES = {spec.name: spec.title for spec in METRICS.values() if not spec.per}
 # Values of the test part that do not measure the quality of a run.
 NOT_COMPARED = ("samples", "epoch", "epochs", "random_mistake_distance")
 EVERY_TREE = "every tree"

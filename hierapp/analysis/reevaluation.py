@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from hierapp import metrics
 from hierapp.decoding import decoders
+from hierapp.metrics.calibration import BINS, bin_counts, calibration_error
 from hierapp.metrics.operating import OperatingCurve, operating_curve
 from hierapp.metrics.probabilities import node_report
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
-BINS = 15
 # Points of a curve in a plot.
 POINTS = 201
 
@@ -86,14 +86,9 @@ def reliability(outputs: Outputs, bins: int = BINS) -> Reliability:
     p = outputs.probabilities.astype(np.float64)
     p /= p.sum(1, keepdims=True)
     best = p.argmax(1)
-    confidence = p[np.arange(len(p)), best]
-    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    known = np.where(count, count, np.nan)
-    mean = np.bincount(place, confidence, minlength=bins) / known
-    hits = np.bincount(place, (best == outputs.target).astype(np.float64), minlength=bins) / known
-    error = float(np.nansum(np.abs(hits - mean) * count) / max(len(p), 1))
-    return Reliability(count, mean, hits, error)
+    counts = bin_counts(p[np.arange(len(p)), best], best == outputs.target, bins)
+    known = np.where(counts[0] > 0, counts[0], np.nan)
+    return Reliability(counts[0].astype(np.int64), counts[1] / known, counts[2] / known, calibration_error(counts))
 
 
 def operating(outputs: Outputs, tree: LabelTree) -> OperatingCurve:

@@ -38,18 +38,27 @@ def flat_rows(leaf_log_probs: Any, tree: LabelTree) -> tuple[Any, tuple[int, ...
     return last.reshape(-1, size), tuple(last.shape[:-1])
 
 
-def chunks(log_p: Any, tree: LabelTree, most: int = PART) -> Iterator[tuple[slice, Rows]]:
+def chunks(log_p: Any, tree: LabelTree) -> Iterator[tuple[slice, Rows]]:
     """Yield rows of log-probabilities [n, L] as probabilities, in chunks; at least one, which may be empty.
 
     Raises:
         ConfigError: if the exponentials of a row do not sum to about 1.
     """
-    step = max(1, most // len(tree.nodes))
+    for part, exact in row_chunks(log_p, tree):
+        yield part, Rows(arrays.namespace(exact).exp(exact), tree)
+
+
+def row_chunks(log_p: Any, tree: LabelTree) -> Iterator[tuple[slice, Any]]:
+    """Yield log-probabilities [n, L] in double precision, in chunks; at least one, which may be empty.
+
+    Raises:
+        ConfigError: if the exponentials of a row do not sum to about 1.
+    """
+    step = max(1, PART // len(tree.nodes))
     for start in range(0, max(len(log_p), 1), step):
         part = slice(start, start + step)
         check_log_probs(log_p[part])
-        exact = arrays.double(log_p[part])
-        yield part, Rows(arrays.namespace(exact).exp(exact), tree)
+        yield part, arrays.double(log_p[part])
 
 
 def target_leaves(target: ArrayLike, count: int, tree: LabelTree) -> NDArray[np.int64]:

@@ -4,8 +4,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hierapp.metrics.confusion import confusion_matrix, report
+    from hierapp.metrics.f_beta import hierarchical_f_beta
+    from hierapp.metrics.levels import level_report
     from hierapp.metrics.operating import operating_curve
     from hierapp.metrics.probabilities import probability_report
+    from hierapp.metrics.registry import METRICS, evaluate
+    from hierapp.metrics.spec import MetricSpec
+    from hierapp.metrics.temperature import fit_temperature, with_temperature
 else:
     from hierapp.utils.lazy import names_on_first_use
 
@@ -13,9 +18,28 @@ else:
         __name__,
         {
             "confusion": ["confusion_matrix", "report"],
+            "f_beta": ["hierarchical_f_beta"],
+            "levels": ["level_report"],
             "operating": ["operating_curve"],
             "probabilities": ["probability_report"],
+            "registry": ["METRICS", "evaluate"],
+            "spec": ["MetricSpec"],
+            "temperature": ["fit_temperature", "with_temperature"],
         },
     )
 
-__all__ = ["confusion", "confusion_matrix", "operating_curve", "probabilities", "probability_report", "report"]
+__all__ = [
+    "METRICS",
+    "MetricSpec",
+    "confusion",
+    "confusion_matrix",
+    "evaluate",
+    "fit_temperature",
+    "hierarchical_f_beta",
+    "level_report",
+    "operating_curve",
+    "probabilities",
+    "probability_report",
+    "report",
+    "with_temperature",
+]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import ConfigError
+from hierapp.metrics.spec import MetricSpec
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import common_depths, largest_distance, mean_distance as mean_pair_distance, pair_distances
 from hierapp.utils.indices import here, indices
@@ -23,6 +24,23 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Scale = Literal["none", "max", "mean"]
 SCALES: tuple[Scale, ...] = ("none", "max", "mean")
+
+METRICS = (
+    MetricSpec("accuracy", "accuracy", "share", True),
+    MetricSpec("mean_distance", "mean distance", "distance", False),
+    MetricSpec("severity", "severity", "distance", False),
+    MetricSpec("hierarchical_f1", "hierarchical F1", "", True),
+    MetricSpec("macro_recall", "class accuracy", "share", True),
+    MetricSpec("macro_weighted_recall", "weighted class accuracy", "share", True),
+    MetricSpec("macro_f1", "F1", "", True),
+    MetricSpec("macro_weighted_f1", "weighted F1", "", True),
+    MetricSpec("superclass_accuracy", "superclass accuracy", "share", True),
+    MetricSpec("failed_superclass_accuracy", "superclass accuracy of mistakes", "share", True),
+    MetricSpec("level_accuracy", "accuracy of the level", "share", True, per="level"),
+    MetricSpec("failed_level_accuracy", "accuracy of the level, of mistakes", "share", True, per="level"),
+    MetricSpec("class_accuracy", "class accuracy", "share", True, per="class"),
+    MetricSpec("weighted_class_accuracy", "weighted class accuracy", "share", True, per="class"),
+)
 
 
 def confusion_matrix(target: ArrayLike, predicted: ArrayLike, num_classes: int) -> Counts:

@@ -10,10 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from hierapp.decoding.checks import check_log_probs
 from hierapp.errors import ConfigError
+from hierapp.metrics.calibration import BINS, bin_counts, calibration_error
 from hierapp.metrics.confusion import hierarchical_metrics
+from hierapp.metrics.spec import MetricSpec
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.trees.distances import expected_distances, pair_distances
 from hierapp.utils.indices import here, indices
+
+METRICS = (
+    MetricSpec("top_5_accuracy", "top-5 accuracy", "share", True),
+    MetricSpec("distance_at_5", "distance@5", "distance", False),
+    MetricSpec("expected_distance", "expected distance", "distance", False),
+    MetricSpec("log_loss", "log loss", "nats", False),
+    MetricSpec("calibration_error", "calibration error", "share", False),
+)
 
 # Rows are processed in chunks of this many numbers, so that 10,000 images of 10,000 classes in half precision need no
 # second full copy.
@@ -26,7 +36,7 @@ def probability_report(
     tree: LabelTree,
     distance: DistanceKind = "lca-depth",
     top: Sequence[int] = (1, 5),
-    bins: int = 15,
+    bins: int = BINS,
 ) -> dict[str, Any]:
     """Compute metrics of predicted probabilities, as plain numbers for JSON.
 
@@ -80,7 +90,7 @@ def probability_report(
     count = max(len(true), 1)
     metrics: dict[str, Any] = {"samples": len(true), "distance": distance}
     metrics |= {name: float(value / count) for name, value in sums.items()}
-    metrics["calibration_error"] = float(np.abs(calibration[2] - calibration[1]).sum() / count)
+    metrics["calibration_error"] = calibration_error(calibration)
     return metrics
 
 
@@ -105,10 +115,7 @@ def _add(
     sums["log_loss"] -= float(log_p[np.arange(len(true)), true].sum())
     p = np.exp(log_p)
     sums["expected_distance"] += float(expected_distances(tree, p, true, distance).sum())
-    confidence, bins = p.max(1), calibration.shape[1]
-    place = np.minimum(np.searchsorted(np.linspace(0, 1, bins + 1), confidence, side="right") - 1, bins - 1)
-    for kind, values in enumerate((np.ones(len(p)), confidence, first[:, 0] == true)):
-        calibration[kind] += np.bincount(place, values, minlength=bins)
+    calibration += bin_counts(p.max(1), first[:, 0] == true, calibration.shape[1])
 
 
 def node_report(predicted: ArrayLike, target: ArrayLike, tree: LabelTree) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from hierapp.data.registry import ImageSet
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
-from hierapp.metrics import confusion as metrics, probability_report
+from hierapp.metrics import confusion, evaluate as evaluate_outputs
 from hierapp.similarities.similarity import Matrix
 from hierapp.training import checkpoints, device as compute, models, networks, predictions
 from hierapp.training.batches import BatchLoader, DeviceDataset
@@ -69,7 +69,7 @@ def train(
             "tree".
 
     Returns:
-        `metrics.report` and `probability_report` of the test part, with "loss", "confusion", "epoch" (the epoch whose
+        `metrics.evaluate` of the test part, with "loss", "confusion", "epoch" (the epoch whose
         weights were tested) and "epochs" (the number of epochs trained).
 
     Raises:
@@ -150,7 +150,7 @@ class _Run:
             values = {
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
-                "val_distance": metrics.mean_distance(result.confusion, self.tree),
+                "val_distance": confusion.mean_distance(result.confusion, self.tree),
                 **({"val_coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
                 "learning_rate": rate,
                 "images_per_second": len(self.loader.part) / seconds,
@@ -183,8 +183,7 @@ class _Run:
             "epochs": self.progress.epoch - 1,
             "confusion": result.confusion.tolist(),
             **({"coarse_samples": result.coarse, "coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
-            **probability_report(result.log_probs, outputs.target, self.tree),
-            **metrics.report(result.confusion, self.tree),
+            **evaluate_outputs(result.log_probs, outputs.target, self.tree, counts=result.confusion),
         }
 
     def save(self) -> None:

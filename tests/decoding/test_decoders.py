@@ -160,7 +160,7 @@ def test_numpy_arrays_decode_as_tensors_do(tree, seed):
 def test_many_samples_are_decoded_in_chunks(rule, monkeypatch):
     log_p = probabilities(TREE, 5, batch=50)
     whole, z = decode(log_p, TREE, rule), node_probabilities(log_p, TREE)
-    monkeypatch.setattr("hierapp.decoding.inputs.chunks.__defaults__", (3 * len(TREE.nodes),))
+    monkeypatch.setattr("hierapp.decoding.inputs.PART", 3 * len(TREE.nodes))
     assert torch.equal(decode(log_p, TREE, rule), whole)
     assert torch.equal(node_probabilities(log_p, TREE), z)
 

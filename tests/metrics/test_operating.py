@@ -62,7 +62,7 @@ def test_each_point_is_that_of_the_decoder(tree, seed, extra):
 def test_samples_in_chunks(monkeypatch):
     log_p, target = drawn(TREE, 1)
     whole = operating_curve(log_p, target, TREE)
-    monkeypatch.setattr("hierapp.decoding.inputs.chunks.__defaults__", (15,))
+    monkeypatch.setattr("hierapp.decoding.inputs.PART", 15)
     parts = operating_curve(log_p, target, TREE)
     np.testing.assert_allclose(parts.correct, whole.correct)
     np.testing.assert_allclose(parts.specificity, whole.specificity, atol=1e-12)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hierapp import metrics
 from hierapp.errors import PredictionsError
-from hierapp.metrics import confusion_matrix, probability_report, report
 from hierapp.runs.predictions.checked import Predictions, check
 from hierapp.runs.predictions.raw import Kind, RawPredictions
 from hierapp.training import predictions as outputs_file
@@ -43,8 +43,8 @@ class Evaluated:
 def evaluate(checked: Predictions, tree: LabelTree, data: str, epoch: int = 0) -> Evaluated:
     """Compute the test metrics of predictions for the test part of a data set."""
     outputs = Outputs.of(np.exp(checked.log_probs), checked.target, tree.leaves, data, epoch)
-    counts = confusion_matrix(checked.target, outputs.probabilities.argmax(1), len(tree.leaves))
-    test = probability_report(checked.log_probs, checked.target, tree) | report(counts, tree)
+    counts = metrics.confusion_matrix(checked.target, outputs.probabilities.argmax(1), len(tree.leaves))
+    test = metrics.evaluate(checked.log_probs, checked.target, tree, counts=counts)
     return Evaluated(outputs, counts, test)
 
 

@@ -1,0 +1,66 @@
+"""All metrics of a test part: what each is called, and their values."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from hierapp.metrics import confusion, measures, probabilities
+from hierapp.metrics.spec import Evaluated, MetricSpec
+from hierapp.trees import DistanceKind, LabelTree
+from hierapp.utils.indices import here, indices
+
+
+def _measures() -> list[ModuleType]:
+    return [import_module(f"{measures.__name__}.{each.name}") for each in iter_modules(measures.__path__)]
+
+
+MEASURES = _measures()
+# Every metric by its name: those of the confusion matrix and of probabilities, and those of the folder `measures`.
+METRICS: dict[str, MetricSpec] = {
+    spec.name: spec
+    for specs in (confusion.METRICS, probabilities.METRICS, *(module.METRICS for module in MEASURES))
+    for spec in specs
+}
+
+
+def evaluate(
+    leaf_log_probs: Any,
+    target: ArrayLike,
+    tree: LabelTree,
+    distance: DistanceKind = "lca-depth",
+    counts: Any = None,
+) -> dict[str, Any]:
+    """Compute every metric of the predicted probabilities, as plain numbers and lists for JSON.
+
+    Args:
+        leaf_log_probs: [n, L] log-probabilities in the order of `tree.leaves`, array or tensor.
+        target: [n], positions in `tree.leaves`.
+        tree: the label tree.
+        distance: the distance between leaves (default "lca-depth").
+        counts: the confusion matrix [L, L] of the most probable leaves, if it is known.
+
+    Returns:
+        The metrics of `report`, of `probability_report`, and of each file of the folder `measures`.
+
+    Raises:
+        ConfigError: as those two.
+
+    >>> import numpy as np
+    >>> tree = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
+    >>> metrics = evaluate(np.log([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]]), [0, 1], tree)
+    >>> metrics["accuracy"], metrics["top_5_accuracy"] if "top_5_accuracy" in metrics else metrics["top_3_accuracy"]
+    (0.5, 1.0)
+    """
+    found = probabilities.probability_report(leaf_log_probs, target, tree, distance)
+    if counts is None:
+        best = here(leaf_log_probs).argmax(1)
+        counts = confusion.confusion_matrix(indices(target), best, len(tree.leaves))
+    given = Evaluated(leaf_log_probs, target, tree, distance)
+    for module in MEASURES:
+        found |= module.compute(given)
+    return found | confusion.report(counts, tree, distance)
