@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hierapp.metrics.accumulate import TreeMetrics
     from hierapp.metrics.confusion import confusion_matrix, report
     from hierapp.metrics.f_beta import hierarchical_f_beta
     from hierapp.metrics.levels import level_report
@@ -17,6 +18,7 @@ else:
     __getattr__ = names_on_first_use(
         __name__,
         {
+            "accumulate": ["TreeMetrics"],
             "confusion": ["confusion_matrix", "report"],
             "f_beta": ["hierarchical_f_beta"],
             "levels": ["level_report"],
@@ -31,6 +33,7 @@ else:
 __all__ = [
     "METRICS",
     "MetricSpec",
+    "TreeMetrics",
     "confusion",
     "confusion_matrix",
     "evaluate",
