@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hierapp.decoding import DECODERS
+from hierapp.decoding.decoders import parse
 from hierapp.errors import ConfigError, some
 from hierapp.runs import Run, Store, same_data, selectors
 
@@ -21,6 +23,11 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     made = command(commands, "compare", compare_runs, with_json=True)
     made.add_argument("runs", nargs="+", metavar="RUN", help=f"finished runs of two or more groups: {selectors.HELP}")
     made.add_argument("--metric", default="accuracy", help="metric of the test set, as named by `show RUN --json`")
+    made.add_argument(
+        "--decoder",
+        metavar="RULE[:OPTION=VALUE]",
+        help="evaluate the stored outputs with this decoder, such as hf-beta:beta=2: one of " + ", ".join(DECODERS),
+    )
     pairs = made.add_mutually_exclusive_group()
     pairs.add_argument("--paired", action="store_true", default=None, help="require pairs of runs with the same seed")
     pairs.add_argument(
@@ -48,7 +55,7 @@ def compare_runs(options: argparse.Namespace) -> int:
         return _by_images(runs, options)
     groups = grouping.groups(runs)
     family = stats.compare_all(
-        grouping.values(groups, options.metric),
+        _values(groups, options.metric, options.decoder),
         baseline=_baseline(groups, options.baseline),
         paired=options.paired,
         relevant=options.relevant,
@@ -60,13 +67,32 @@ def compare_runs(options: argparse.Namespace) -> int:
         for comparison, remark in zip(shown["comparisons"], remarks, strict=True):
             comparison["same_loss"] = remark
         by_seed = {group.label: {str(seed): run.id for seed, run in group.runs.items()} for group in groups}
-        print(json.dumps({"metric": options.metric, "runs": by_seed, **shown}))
+        print(json.dumps({"metric": options.metric, "decoder": options.decoder, "runs": by_seed, **shown}))
         return DONE
-    print(f"{options.metric} of the test part\n")
+    print(f"{options.metric} of the test part{f', decoded by {options.decoder}' if options.decoder else ''}\n")
     _print(family, groups)
     for each, remark in zip(family.comparisons, remarks, strict=True):
         print(f"\n{each.first} against {each.second}: {each.sentence}{f' {remark}' if remark else ''}")
     return DONE
+
+
+def _values(groups: Sequence[Group], metric: str, decoder: str | None) -> dict[str, dict[int, float]]:
+    """Return each group's values by seed: of the run's own evaluation, or of its outputs with another decoder."""
+    from hierapp.analysis import groups as grouping, reevaluation
+    from hierapp.training import predictions
+
+    if decoder is None:
+        return grouping.values(groups, metric)
+    spec, given = parse(decoder)
+
+    def value(run: Run) -> float:
+        found = reevaluation.reevaluate(predictions.stored(run.folder), run.tree, spec.name, **given)
+        numbers = [name for name, each in found.items() if isinstance(each, float)]
+        if metric not in numbers:
+            raise ConfigError(f"The decoder {spec.name} has no metric {metric!r}; choose one of {some(numbers, 20)}.")
+        return float(found[metric])
+
+    return {group.label: {seed: value(run) for seed, run in group.runs.items()} for group in groups}
 
 
 def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
@@ -75,10 +101,11 @@ def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:
 
     if len(runs) != 2:
         raise ConfigError(f"--images compares two runs but got {len(runs)}; give two.")
-    if (options.metric, options.paired, options.baseline, options.relevant) != ("accuracy", None, None, None):
+    given = (options.metric, options.decoder, options.paired, options.baseline, options.relevant)
+    if given != ("accuracy", None, None, None, None):
         raise ConfigError(
-            "--images compares the accuracy of two single runs; leave out --metric, --paired, --unpaired, --baseline"
-            " and --relevant, or --images."
+            "--images compares the accuracy of two single runs; leave out --metric, --decoder, --paired, --unpaired,"
+            " --baseline and --relevant, or --images."
         )
     found = paired_runs.compare_images(runs[0], runs[1])
     if options.json:

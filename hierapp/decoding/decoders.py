@@ -37,6 +37,30 @@ def find(rule: str) -> DecoderSpec:
     return DECODERS[rule]
 
 
+def parse(text: str) -> tuple[DecoderSpec, dict[str, Any]]:
+    """Read a decoder with options, as on the command line: `hf-beta:beta=2:count_root=true`.
+
+    Raises:
+        ConfigError: if the decoder or an option is unknown, or a value is out of bounds.
+
+    >>> spec, options = parse("hf-beta:beta=2")
+    >>> spec.name, options
+    ('hf-beta', {'beta': 2.0, 'count_root': False})
+    """
+    rule, *pairs = text.split(":")
+    spec = find(rule)
+    return spec, dict(spec.check_options({key: value for key, _, value in (pair.partition("=") for pair in pairs)}))
+
+
+def table() -> str:
+    """Return the table of the decoders in the documentation, as Markdown."""
+    rows = ["| rule | prediction | definition | options | source |", "| --- | --- | --- | --- | --- |"]
+    for spec in DECODERS.values():
+        options = ", ".join(f"`{option.name}` ({option.text(option.default)})" for option in spec.options)
+        rows.append(f"| `{spec.name}` | {spec.title} | {spec.formula} | {options} | {spec.source} |")
+    return "\n".join(rows)
+
+
 def decode(leaf_log_probs: Any, tree: LabelTree, rule: str = "leaf", **options: Any) -> Any:
     """Predict a node for each sample.
 

@@ -28,6 +28,16 @@ METRICS: dict[str, MetricSpec] = {
 }
 
 
+def table() -> str:
+    """Return the table of the metrics in the documentation, as Markdown."""
+    rows = ["| name | metric | unit | better |", "| --- | --- | --- | --- |"]
+    better = {True: "higher", False: "lower", None: ""}
+    for spec in METRICS.values():
+        title = f"{spec.title}, by {spec.per}" if spec.per else spec.title
+        rows.append(f"| `{spec.name}` | {title} | {spec.unit} | {better[spec.higher_is_better]} |")
+    return "\n".join(rows)
+
+
 def evaluate(
     leaf_log_probs: Any,
     target: ArrayLike,

@@ -10,13 +10,15 @@ import pytest
 
 from hierapp import LabelTree
 from hierapp.analysis import groups, summary
+from hierapp.analysis.reevaluation import reevaluate
 from hierapp.cli import main as cli
 from hierapp.errors import ConfigError
 from hierapp.runs import Store
 from hierapp.stats import compare_all
-from hierapp.training import RunConfig
+from hierapp.training import RunConfig, predictions
 from hierapp.training.config import GROUPS, fields_of
 from hierapp.trees import library as tree_library
+from tests.finished_runs import add_finished
 from tests.store_states import end
 
 DIGITS = tree_library.load("digits")
@@ -249,3 +251,30 @@ def test_bad_input_costs_one_line(store, call, arguments, message, json_too):
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+# Another decoder
+
+
+def test_stored_outputs_are_compared_with_another_decoder(store, call):
+    for seed in range(3):
+        for loss, skill in (("cross-entropy", 2.0), ("hierarchical", 2.5)):
+            add_finished(store, loss, seed, skill=skill)
+    status, out, _ = call(
+        "1", "2", "3", "4", "5", "6", "--decoder", "hf-beta:beta=2", "--metric", "hierarchical_f1", "--json"
+    )
+    shown = json.loads(out)
+    assert (status, shown["decoder"]) == (0, "hf-beta:beta=2")
+    found = [
+        reevaluate(predictions.stored(store.run(run).folder), DIGITS, "hf-beta", beta=2)["hierarchical_f1"]
+        for run in ("1", "3", "5")
+    ]
+    (first, *_) = shown["samples"].values()
+    assert first["mean"] == pytest.approx(sum(found) / 3)
+    for wrong, said in (
+        (("--decoder", "best"), "Unknown decoder 'best'"),
+        (("--decoder", "climb"), "no metric 'log_loss'"),
+    ):
+        status, _, err = call("1", "2", *wrong, "--metric", "log_loss")
+        assert (status, err.count("\n")) == (2, 1)
+        assert said in err

@@ -66,7 +66,7 @@ def explain(case: Case, node: int, options: Mapping[str, Any]) -> Arithmetic:
 DECODER = DecoderSpec(
     name="hf-beta",
     title="the node with the largest expected hierarchical F",
-    formula="argmax over nodes v of E F_β(anc(v), anc(l)), F_β = (1 + β²) |A ∩ B| / (|A| + β² |B|)",
+    formula="argmax over nodes v of Σ_l P(l) F_β(anc(v), anc(l))",
     source="Plaud et al., ICML 2025",
     predict=predict,
     options=(
