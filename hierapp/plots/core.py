@@ -222,7 +222,7 @@ def class_accuracy_plot(
                 y=[plain(tree.leaves[place]) for place in shown],
                 mode="markers",
                 name=plain(name),
-                legendgroup=name,
+                legendgroup=plain(name),
                 showlegend=column == 1,
                 marker={"size": 10, "color": colors[name], "opacity": 0.85},
                 hovertemplate="%{y}: %{x:.1%}",

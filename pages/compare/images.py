@@ -74,7 +74,8 @@ def _show_items(run: Run, rows: Sequence[int], theme: str, alt: str) -> bool:
         return True
     if items is None and run.config.data in datasets.catalogue():
         return False
-    st.dataframe(cell_images.table(outputs, items, rows), hide_index=True, alt=alt)
+    about = "The rows of this cell, with true class, predicted class and its probability"
+    st.dataframe(cell_images.table(outputs, items, rows), hide_index=True, alt=about)
     if items is None:
         st.caption("The imported file has no texts and no paths of images, so only the numbers of its rows are known.")
     return True

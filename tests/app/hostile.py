@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -19,8 +20,10 @@ from hierapp.data.imports.options import Options
 from hierapp.data.imports.report import Copies, Report
 from hierapp.data.imports.store import Description
 from hierapp.lab import saved_views, views
-from hierapp.runs import Store
+from hierapp.runs import Store, trash
 from hierapp.runs.notes import put as put_note
+from hierapp.runs.predictions import Request, Source, import_files
+from hierapp.runs.predictions.importing import LONGEST_NAME
 from hierapp.search import journal, sampler
 from hierapp.similarities import Similarity, library as similarity_library
 from hierapp.similarities.similarity import ordinal
@@ -55,6 +58,7 @@ def fill(store: Store, data_folder: Path) -> dict[str, str]:
         for loss in ("cross-entropy", "hierarchical")
         for seed in (0, 1)
     ]
+    trash.delete(store, [add_finished(store, "hxe", 0, data=NAME, tree=NAME, model=MODEL)])
     for run in finished:
         put_note(store, run, TEXT)
     failed, queued, interrupted = store.add(
@@ -63,6 +67,13 @@ def fill(store: Store, data_folder: Path) -> dict[str, str]:
     with store.database.write() as db:
         db.execute("UPDATE runs SET state = 'failed', error = ?, note = ? WHERE id = ?", (TEXT, TEXT, int(failed)))
         db.execute("UPDATE runs SET state = 'interrupted', note = ? WHERE id = ?", (TEXT, int(interrupted)))
+    table = io.BytesIO()
+    probabilities = np.eye(4)[np.arange(12) % 4] * 0.6 + 0.1
+    texts, labels = np.full(12, TEXT), np.arange(12) // 3
+    np.savez(table, probabilities=probabilities, labels=labels, classes=np.array(CLASSES), texts=texts)
+    sources = [Source(f"{TEXT}.npz".replace("/", "-"), io.BytesIO(table.getvalue()))]
+    request = Request(sources, tree, NAME, TEXT[:LONGEST_NAME], owner=TEXT)
+    (imported,) = import_files(store, request)
     search = journal.begin(store, a_plan(owner=TEXT, values={"data": NAME, "tree": NAME, "model": MODEL}))
     sampler.add(search.plan, search.study(), {"learning_rate": 0.1})
     search.note(0, refused=TEXT)
@@ -75,7 +86,7 @@ def fill(store: Store, data_folder: Path) -> dict[str, str]:
     Record.now(0, 1, import_job.FAILED, error=TEXT).write(job, import_job.SIDE_FILE)
     return {
         "run": finished[0], "other": finished[2], "failed": failed, "queued": queued, "interrupted": interrupted,
-        "draft": draft.id, "import": token, "view": view.name,
+        "imported": imported, "draft": draft.id, "import": token, "view": view.name,
     }  # fmt: skip
 
 

@@ -55,11 +55,15 @@ VIEWS: dict[str, list[dict[str, str | list[str]]]] = {
         {"data": NAME, "model": TEXT + ":x", "simloss.similarity": TEXT, "loss": "simloss"},
     ],
     "search": [{"view": "new", "data": NAME, "label-tree": NAME}, {"view": "results"}],
-    "runs": [{"runs": ["run"]}, {"runs": ["run", "failed", "queued", "interrupted"]}],
+    "runs": [{"runs": ["run"]}, {"runs": ["imported"]}, {"runs": ["run", "failed", "queued", "interrupted"]}],
     "compare": [
         *({"on": NAME, "view": view} for view in ("metrics", "severity", "outputs", "confusion")),
         {"on": NAME, "view": "tests", "one": "run", "other": "other"},
         {"on": NAME, "view": "confusion", "level": "2"},
+        *(
+            {"on": f"imported-{NAME}", "view": view}
+            for view in ("metrics", "tests", "severity", "outputs", "confusion")
+        ),
     ],
     "reproduce": [{"data": NAME}],
 }
