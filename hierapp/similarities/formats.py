@@ -107,7 +107,7 @@ def render(similarity: Similarity, about: Mapping[str, str] | None = None, digit
     """
     lines = [f"# {key}: {' '.join(value.split())}\n" for key, value in (about or {}).items() if value.strip()]
     written = io.StringIO(newline="")
-    names = [_cell(name) for name in similarity.classes]
+    names = [text_files.csv_cell(name) for name in similarity.classes]
     written.write(",".join(["", *names]) + "\n")
     for name, row in zip(names, similarity.matrix.tolist(), strict=True):
         numbers = (_digits(value if digits is None else round(value, digits)) for value in row)
@@ -164,8 +164,3 @@ def _number(cell: str, row: str, column: str, decimal_comma: bool) -> float:
 
 def _digits(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
-
-
-def _cell(text: str) -> str:
-    # As in hierapp.trees.formats: csv.writer does not quote a lone carriage return.
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text

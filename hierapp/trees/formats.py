@@ -277,12 +277,7 @@ def _render_json(tree: LabelTree) -> str:
 
 
 def _write_rows(rows: list[list[str]]) -> str:
-    # Not csv.writer: it does not quote a lone carriage return, and csv.reader ends the row there.
-    return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
-
-
-def _cell(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
+    return "".join(",".join(map(text_files.csv_cell, row)) + "\n" for row in rows)
 
 
 def _render_edges(tree: LabelTree) -> str:

@@ -98,3 +98,14 @@ def number(cell: str, decimal_comma: bool = False) -> float | None:
     if not re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", cell):
         return None
     return float(cell)
+
+
+def csv_cell(text: str) -> str:
+    """Return a text as a cell of a CSV file.
+
+    csv.writer does not quote a lone carriage return, at which csv.reader ends the row.
+
+    >>> csv_cell("cat, grey"), csv_cell("cat")
+    ('"cat, grey"', 'cat')
+    """
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
