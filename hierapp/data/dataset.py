@@ -58,6 +58,8 @@ class Dataset:
         torchvision_class: the class in torchvision.datasets that downloads the archives.
         debian_package: the Debian package that holds the files as .gz, as an alternative source.
         debian_folder: the folder where that package installs them.
+        url: the address of the only archive, for data sets that torchvision does not have.
+        by_hand: how to get a data set that cannot be downloaded, as the end of a sentence.
         own: whether a user imported it; its files are then in own/NAME of the data folder.
         owner: e-mail address of the user who imported it, if logged in.
         ordinal: whether the order of the classes has a meaning, as for ages.
@@ -81,6 +83,8 @@ class Dataset:
     torchvision_class: str | None = None
     debian_package: str | None = None
     debian_folder: str | None = None
+    url: str | None = None
+    by_hand: str | None = None
     own: bool = False
     owner: str | None = None
     ordinal: bool = False

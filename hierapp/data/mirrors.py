@@ -16,6 +16,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from hierapp.data.dataset import Dataset, is_intact
 from hierapp.data.download_lock import POLL_SECONDS
@@ -52,7 +53,9 @@ def fetch(dataset: Dataset, root: Path, aside: Path, report: Report) -> Path:
         OSError: if the disk is full.
     """
     reasons = []
-    for way in (_from_installed_package, _by_torchvision, _by_apt):
+    if dataset.by_hand is not None:
+        raise DatasetError(f"{dataset.title} cannot be downloaded; to get it, {dataset.by_hand}.")
+    for way in (_from_installed_package, _by_torchvision, _by_url, _by_apt):
         box = aside / way.__name__
         box.mkdir()
         try:
@@ -83,7 +86,29 @@ def _from_installed_package(dataset: Dataset, root: Path, box: Path, report: Rep
     return True
 
 
+def _by_url(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
+    """Download the only file of a data set from its address."""
+    if dataset.url is None:
+        return False
+    (file,), (archive,) = dataset.files, dataset.archives
+    path = box / file.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def download() -> None:
+        if (root / archive.path).exists():  # put there by the user
+            shutil.copyfile(root / archive.path, path)
+            return
+        with urlopen(str(dataset.url), timeout=STALL_SECONDS) as answer, path.open("wb") as out:  # noqa: S310 - https
+            shutil.copyfileobj(answer, out)
+
+    _watch(download, lambda: _bytes_in([path]), dataset, report)
+    return True
+
+
 def _by_torchvision(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
+    if dataset.torchvision_class is None:
+        return False
+
     def download() -> None:
         import torchvision.datasets
         from torchvision.datasets import utils

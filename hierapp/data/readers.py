@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from functools import cache
 from importlib.util import find_spec
@@ -66,6 +67,29 @@ def read_cifar_coarse(dataset: Dataset, part: Part, folder: Path) -> Arrays:
     batches, (meta,) = _unpickled(dataset, part, folder), _unpickled(dataset, None, folder)
     class_of = np.array([dataset.class_names.index(name.decode()) for name in meta[b"coarse_label_names"]], np.int64)
     return _pixels(dataset, batches), class_of[np.concatenate([batch[b"coarse_labels"] for batch in batches])]
+
+
+def read_npz(dataset: Dataset, part: Part, folder: Path) -> Arrays:
+    """Read features, labels and flags of the test part from an npz file with the arrays features, labels and test."""
+    ((file, path),) = dataset.places(folder).items()
+    with np.load(io.BytesIO(read(file, path, dataset.name)), allow_pickle=False) as stored:
+        rows = np.flatnonzero(stored["test"] == (part == "test"))
+        return stored["features"][rows], stored["labels"][rows].astype(np.int64)
+
+
+def read_abalone(dataset: Dataset, part: Part, folder: Path) -> Arrays:
+    """Read the measurements of abalones: sex as three columns of 0 and 1, seven numbers standardized by the training
+    part, and the rings as classes. The test part is a stratified fifth (DIGITS_SEED)."""
+    ((file, path),) = dataset.places(folder).items()
+    rows = [line.split(",") for line in read(file, path, dataset.name).decode().split()]
+    place = {name: position for position, name in enumerate(dataset.class_names)}
+    labels = np.array([place[row[-1]] for row in rows], np.int64)
+    sex = np.array([[row[0] == each for each in "FIM"] for row in rows], np.float64)
+    features = np.concatenate([sex, np.array([row[1:-1] for row in rows], np.float64)], 1)
+    chosen = dict(zip(("train", "test"), split(labels, 0.2, DIGITS_SEED), strict=True))
+    training = features[chosen["train"]]
+    scaled = ((features - training.mean(0)) / training.std(0)).astype(np.float32)
+    return scaled[chosen[part]], labels[chosen[part]]
 
 
 def _unpickled(dataset: Dataset, part: Part | None, folder: Path) -> list[dict[bytes, Any]]:

@@ -25,6 +25,9 @@ def get_button(data: datasets.Dataset, place: str) -> None:
         common.show_error(last.error)
     elif status.state == "broken":
         common.show_warning(status.detail)
+    if data.by_hand is not None and status.state == "absent":
+        st.caption(common.escaped(status.detail))
+        return
     again = " again" if status.state == "broken" else ""
     label = f"Download {common.escaped(data.title)}{again} ({data.download_bytes / 1e6:.0f} MB)"
     may = common.actions().may_run

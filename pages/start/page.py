@@ -17,6 +17,7 @@ from pages.shared import auth, common, downloading
 
 FIRST_LOSSES = ("cross-entropy", "conditional", "hierarchical")  # no tree, and the two that the report compares
 EPOCHS = {"digits": 100}  # few small images: an epoch takes a moment
+CARDS = 4  # in a row
 OTHER_EPOCHS = 5
 STORY = "cat-truck"
 
@@ -143,9 +144,11 @@ for column, door in zip(st.columns(3), (see, try_it, bring), strict=True):
 go_on()
 
 st.subheader("Data sets", anchor=False)
-for column, entry in zip(st.columns(len(datasets.DATASETS)), datasets.DATASETS.values(), strict=True):
-    with column.container(border=True, height="stretch"):
-        data_card(entry)
+shipped = list(datasets.DATASETS.values())
+for start in range(0, len(shipped), CARDS):
+    for column, entry in zip(st.columns(CARDS), shipped[start : start + CARDS], strict=False):
+        with column.container(border=True, height="stretch"):
+            data_card(entry)
 st.page_link(
     "pages/data/page.py",
     label="View the images of each class, import your own, or delete data sets on the Data page",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from hierapp import LabelTree, losses
-from hierapp.data import registry as datasets
+from hierapp.data import download, registry as datasets
+from hierapp.data.dataset import File
 from hierapp.data.image_set import ImageSet
-from hierapp.errors import Cancelled, ConfigError
+from hierapp.errors import Cancelled, ConfigError, DatasetError
 from hierapp.training import RunConfig, checkpoints, models, networks, trainer
 from hierapp.training.batches import DeviceDataset
 from hierapp.training.evaluation import TrainState, evaluate
@@ -21,7 +24,7 @@ from hierapp.training.predict import predict
 from hierapp.training.predictions import stored
 from hierapp.trees import library as tree_library
 from tests.data.imports.rows.test_labels import TREE, mixed
-from tests.feature_rows import npz, own
+from tests.feature_rows import arrays, npz, own
 from tests.training.test_trainer import Notes
 
 
@@ -151,3 +154,41 @@ def test_a_network_of_ones_own_is_given_the_number_of_features(home, monkeypatch
     tree = LabelTree.from_edges([("root", "a"), ("root", "b")])
     network = networks.build("my_heads:build", (5,), losses.make_loss("cross-entropy", tree))
     assert network(torch.zeros(3, 5)).shape == (3, 2)
+
+
+def test_abalone_is_read_from_its_published_file_with_standardized_columns(home, monkeypatch):
+    rows = [
+        ",".join(map(str, ("MFI"[k % 3], k / 9, k % 7, k % 4, k % 11, k * 7 % 5, k % 13, k % 6, k % 4 + 1)))
+        for k in range(40)
+    ]
+    content = "\n".join(rows).encode()
+    file = File("abalone/abalone.data", len(content), hashlib.md5(content).hexdigest())
+    entry = replace(datasets.DATASETS["abalone"], files=(file,), archives=(file,), train_size=32, test_size=8)
+    monkeypatch.setitem(datasets.DATASETS, "abalone", entry)
+    assert datasets.status("abalone").state == "absent"
+    (home / "data" / "abalone").mkdir(parents=True)
+    (home / "data" / "abalone" / "abalone.data").write_bytes(content)
+    features, labels = datasets.arrays("abalone", "train")
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features[:, 3].std(), 1, rtol=1e-6)
+    assert np.isfinite(features).all()
+    assert set(labels.tolist()) == {0, 1, 2, 3}
+    assert RunConfig.make(data="abalone", tree="abalone", loss="simloss").model == "linear"
+
+
+def test_newsgroups_say_how_to_get_them_and_are_read_from_the_file(home, monkeypatch):
+    status = datasets.status("20newsgroups")
+    assert status.state == "absent"
+    assert "20newsgroups-minilm.npz" in status.detail
+    with pytest.raises(DatasetError, match=r"cannot be downloaded; .*20newsgroups-minilm\.npz"):
+        download.get("20newsgroups")
+    given = arrays()
+    path = home / "data" / "20newsgroups" / "20newsgroups-minilm.npz"
+    content = npz(path).read_bytes()
+    file = File("20newsgroups/20newsgroups-minilm.npz", len(content), hashlib.md5(content).hexdigest())
+    entry = replace(datasets.DATASETS["20newsgroups"], files=(file,), train_size=60, test_size=20, features=6)
+    monkeypatch.setitem(datasets.DATASETS, "20newsgroups", entry)
+    features, labels = datasets.arrays("20newsgroups", "test")
+    assert np.array_equal(features, given["features"][given["test"]])
+    assert np.array_equal(labels, given["labels"][given["test"]])
+    assert tree_library.load("20newsgroups").positions_of(entry.class_names).shape == (20,)

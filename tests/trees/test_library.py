@@ -14,6 +14,7 @@ from hierapp.errors import StoreError
 from hierapp.trees import formats as tree_formats, library as tree_library
 
 SHIPPED = sorted(path.stem for path in paths.shipped_trees().iterdir())
+RAGGED = ("cifar10-binary", "20newsgroups", "abalone")
 PETS = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
 OTHER = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
 
@@ -66,6 +67,10 @@ def mean_distance(tree: LabelTree) -> float:
 
 def test_the_trees_that_ship() -> None:
     assert SHIPPED == [
+        "20newsgroups",
+        "20newsgroups-flat",
+        "abalone",
+        "abalone-flat",
         "cifar10",
         "cifar10-adversarial",
         "cifar10-binary",
@@ -112,8 +117,8 @@ def test_flat_trees_are_flat(name: str) -> None:
     assert (tree_library.load(name).parents[1:] == 0).all()
 
 
-@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "cifar10-binary"])
-def test_uniform_depth_but_for_the_binary_tree(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name not in RAGGED])
+def test_uniform_depth_but_for_three_trees(name: str) -> None:
     assert tree_library.load(name).is_uniform_depth
 
 
