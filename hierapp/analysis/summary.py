@@ -154,32 +154,38 @@ def labels(runs: Sequence[Run], unique: bool = True, but: Collection[str] = ()) 
     Default values, except of training fields, are not shown. If `unique`, equal names are distinguished by the ids.
     """
     said, data, trees = loss_labels(runs), data_labels(runs), tree_labels(runs)
+    words = _words_of_fields([run for run in runs if not run.is_imported])
     parts = {
         run.id: {
             "loss": said[run.id],
             "data": data[run.id],
             "tree": trees[run.id],
-            "model": run.config.model,
-            **{field.name: field.words(getattr(run.config, field.name)) for field in FIELDS},
+            # The label of the loss of an imported run is the model's name.
+            "model": "" if run.is_imported else run.config.model,
+            **{name: words[name].get(getattr(run.config, name), "") for name in words if not run.is_imported},
             "seed": f"seed {run.config.seed}",
         }
         for run in runs
     }
-    for run in runs:
-        if run.is_imported:  # the label of the loss is the model's name
-            parts[run.id] |= dict.fromkeys(["model", *(field.name for field in FIELDS)], "")
     varied = [
         key
-        for key in ("data", "tree", "model", *(field.name for field in FIELDS), "seed")
-        if key not in but and len({part[key] for part in parts.values()} - {""}) > 1
+        for key in ("data", "tree", "model", *words, "seed")
+        if key not in but and len({part.get(key, "") for part in parts.values()} - {""}) > 1
     ]
     usual = {field.name: field.words(field.default) for field in FIELDS if field.name not in fields_of("training")}
     named = {
-        run: " · ".join([part["loss"], *(part[key] for key in varied if part[key] not in ("", usual.get(key)))])
+        run: " · ".join([part["loss"], *(part[key] for key in varied if part.get(key, "") not in ("", usual.get(key)))])
         for run, part in parts.items()
     }
     counted = list(named.values())
     return {run: f"{name} (run {run})" if unique and counted.count(name) > 1 else name for run, name in named.items()}
+
+
+def _words_of_fields(runs: Sequence[Run]) -> dict[str, dict[Any, str]]:
+    """Return the words for each value of the fields that differ among runs. A page may have thousands of runs, with few
+    values."""
+    values = {field: {getattr(run.config, field.name) for run in runs} for field in FIELDS}
+    return {field.name: {each: field.words(each) for each in some} for field, some in values.items() if len(some) > 1}
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -309,16 +309,16 @@ class Store:
         The pages of all visitors read all runs again and again, and most runs have ended. Large runs stay only while
         somebody uses them; but all who do have the same one, because each session holds the runs that it shows.
         """
-        number = int(row["id"])
-        texts = (tree, similarity, *row)
-        values = tuple(hash(each) if isinstance(each, str) and len(each) > SHORT else each for each in texts)
+        number, values = int(row["id"]), tuple(row)
+        is_large = similarity is not None or len(row["test"] or "") > LARGEST_KEPT
+        if is_large:
+            values = tuple(hash(each) if isinstance(each, str) and len(each) > SHORT else each for each in values)
         made_from, kept = self._known.get(number, (None, None))
-        if kept is not None and made_from == values and (known := kept()) is not None:
+        if kept is not None and made_from == values and (known := kept()) is not None and known.tree_text == tree:
             return known
         run = Run.of_row(row, tree, similarity, self.folder / "runs")
         if len(self._known) >= MOST_KEPT:
             self._known.clear()
-        is_large = similarity is not None or len(row["test"] or "") > LARGEST_KEPT
         self._known[number] = values, weakref.ref(run) if is_large else lambda: run
         return run
 

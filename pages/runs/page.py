@@ -138,15 +138,15 @@ def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
     with left:
         st.subheader("Validation accuracy")
         if accuracy:
-            plot = plots.curves_plot(accuracy, "validation accuracy", colors, percent=True)
-            common.chart(plot, "accuracy", "Validation accuracy of each run over the epochs")
+            alt = "Validation accuracy of each run over the epochs"
+            common.chart_of("accuracy", alt, plots.curves_plot, accuracy, "validation accuracy", colors, True)
         else:
             st.caption("The first point appears at the end of the first epoch.")
     with right:
         st.subheader("Training loss")
         if training:
-            plot = plots.curves_plot(training, "training loss", colors)
-            common.chart(plot, "loss", "Training loss of each run over the epochs")
+            alt = "Training loss of each run over the epochs"
+            common.chart_of("loss", alt, plots.curves_plot, training, "training loss", colors)
             if len({run.config.loss for run in runs}) > 1:
                 st.caption(
                     "Different losses have different scales: compare the shapes of the curves, not their values."

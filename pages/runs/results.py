@@ -47,13 +47,15 @@ def show(ids: Sequence[str]) -> None:
     finished = sum(run.test is not None for run in drawn)
     source = "test images" if finished == len(drawn) else "validation images for unfinished runs"
     st.caption(f"From the {source}.")
-    plot = plots.class_accuracy_plot(
+    common.chart_of(
+        "classes",
+        "Class accuracy and weighted class accuracy of each class and run",
+        plots.class_accuracy_plot,
         {name: report["class_accuracy"] for name, report in reports.items()},
         {name: report["weighted_class_accuracy"] for name, report in reports.items()},
         drawn[0].tree,
         common.colors_of(chosen, names),
     )
-    common.chart(plot, "classes", "Class accuracy and weighted class accuracy of each class and run")
 
 
 def last_report(run: Run) -> dict[str, list[float]]:
@@ -81,7 +83,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         alt = f"Confusion matrix of {names[run.id]}, {part} images"
-        common.chart(plots.confusion_plot(counts, run.tree), "confusion", alt)
+        common.chart_of("confusion", alt, plots.confusion_plot, counts, run.tree)
         if part == "test" and run.test and "epoch" in run.test:
             metric = run.config.select.replace("val_", "validation ")
             why = "the last one" if metric == "last" else f"the best one by {metric}"

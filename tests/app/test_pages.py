@@ -1,5 +1,6 @@
 """The pages, without a browser: what they say and do over every kind of store."""
 
+import functools
 import json
 from types import SimpleNamespace
 
@@ -10,8 +11,10 @@ from hierapp.data import download, registry as datasets
 from hierapp.errors import StoreError
 from hierapp.execution import slots
 from hierapp.losses import LOSSES
+from hierapp.plots import core as plots
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
+from pages.shared import common
 from tests.app.conftest import add_run, texts
 from tests.finished_runs import add_finished
 from tests.store_states import end
@@ -551,3 +554,26 @@ def test_of_very_many_runs_the_latest_are_drawn(open_page, store, monkeypatch):
         if trace.get("mode") == "lines+markers"
     }
     assert len(names) == 2
+
+
+def test_plots_are_drawn_once_for_all_who_show_the_same_and_again_when_there_is_more(open_page, store, monkeypatch):
+    drawn: list[int] = []
+
+    @functools.wraps(plots.curves_plot)
+    def counting(curves, *arguments):
+        drawn.append(len(curves))
+        return original(curves, *arguments)
+
+    original = plots.curves_plot
+    monkeypatch.setattr(plots, "curves_plot", counting)
+    monkeypatch.setattr(common, "_DRAWN", {})
+    first, second = add_run(store), add_run(store, loss="hxe")
+    pages = [open_page("runs", runs=[first, second]) for _ in range(2)]
+    assert not any(page.exception for page in pages)
+    assert [len(page.get("plotly_chart")) for page in pages] == [4, 4]
+    assert drawn == [2, 2]  # accuracy and loss
+    open_page("runs", runs=[first])
+    assert drawn == [2, 2, 1, 1]
+    monkeypatch.setattr(common, "MOST_DRAWN", 1)
+    open_page("runs", runs=[first])
+    assert len(common._DRAWN) == 1
