@@ -1,4 +1,4 @@
-"""The command `tree`: check, show and convert trees. It needs only numpy."""
+"""The command `tree`: check, show, convert and propose trees. All but the proposals need only numpy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hierapp.errors import TreeError, one_line
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library, text as tree_text
-from hierapp.utils import files
+from hierapp.utils import files, reading, text_files
 
 DONE = 0
 
@@ -26,6 +27,18 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     convert = command(tree, "convert", convert_tree, "convert a tree to the format of the second file's suffix")
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
+    suggest = command(tree, "propose", propose_tree, "propose a tree over classes", with_json=True)
+    source = suggest.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", metavar="NAME", help="the data set that has the classes")
+    source.add_argument("--classes", metavar="FILE", help="a text file with the name of a class on each line")
+    suggest.add_argument(
+        "--by",
+        metavar="WAY",
+        default="names",
+        help="names (their meaning, by a language model; the default), words (that names share), looks (the mean"
+        " training sample of each class), or order",
+    )
+    suggest.add_argument("-o", "--out", metavar="OUT", help="write the tree to this file, in the format of its suffix")
     for each in (check, draw, convert):
         add_reading(each)
 
@@ -72,9 +85,13 @@ def check_tree(options: argparse.Namespace) -> int:
 
 
 def show_tree(options: argparse.Namespace) -> int:
-    lines = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(tree_text.draw(_tree(options), lines))
+    _draw(_tree(options))
     return DONE
+
+
+def _draw(tree: LabelTree) -> None:
+    lines = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(tree_text.draw(tree, lines))
 
 
 def convert_tree(options: argparse.Namespace) -> int:
@@ -82,3 +99,31 @@ def convert_tree(options: argparse.Namespace) -> int:
     files.create(tree_formats.as_bytes(tree, Path(options.out)), Path(options.out))
     print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
     return DONE
+
+
+def propose_tree(options: argparse.Namespace) -> int:
+    from hierapp.data import registry as datasets, tree_proposals
+
+    classes = list(datasets.find(options.data).class_names) if options.data else _lines(options.classes)
+    tree = tree_proposals.propose(options.by, classes, options.data)
+    if options.out:
+        files.create(tree_formats.as_bytes(tree, Path(options.out)), Path(options.out))
+    if options.json:
+        print(json.dumps({"by": options.by, "nodes": tree.nodes, "parents": tree.parents.tolist(), "out": options.out}))
+    elif options.out:
+        print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
+    else:
+        _draw(tree)
+    return DONE
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        text = text_files.decode(reading.read_bytes(Path(file)))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise TreeError(
+            f"The file {one_line(file)[:200]!r} cannot be read ({reason}); expected a text file with the name of a"
+            " class on each line."
+        ) from None
+    return [line.strip() for line in text.splitlines() if line.strip()]

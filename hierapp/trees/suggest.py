@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hierapp.errors import TreeError
 from hierapp.trees import generators
@@ -151,6 +151,46 @@ def by_looks(classes: Sequence[str], means: ArrayLike) -> LabelTree | None:
     if len(sizes) < 2 or not number:
         return None
     return _grouped(classes, [number.get(each) for each in cluster])
+
+
+def by_similarity(classes: Sequence[str], similarity: ArrayLike) -> LabelTree | None:
+    """Create two levels: about sqrt(L) groups of similar classes, by Ward's linkage (scipy).
+
+    Similarities are taken as cosines: the distance is sqrt(2 - 2 s). A group is named after a word that all its
+    classes have, or after its most central class. None for fewer than three classes.
+
+    Args:
+        classes: the names of the L classes.
+        similarity: [L, L], at most 1 where classes are alike; asymmetric values are averaged.
+
+    >>> near = [[1, 0.9, 0.1, 0], [0.9, 1, 0, 0.1], [0.1, 0, 1, 0.8], [0, 0.1, 0.8, 1]]
+    >>> by_similarity(["cat", "dog", "fire truck", "truck"], near).nodes
+    ('root', 'like cat', 'cat', 'dog', 'truck 2', 'fire truck', 'truck')
+    """
+    given = np.asarray(similarity, np.float64)
+    if given.shape != (len(classes), len(classes)):
+        raise TreeError(f"Expected similarities [{len(classes)}, {len(classes)}] but got {list(given.shape)}.")
+    if len(classes) < 3:
+        return None
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    near = (given + given.T) / 2
+    above = np.triu_indices(len(classes), 1)
+    distances = np.sqrt(2 * (near.max() - near[above]))
+    cluster = fcluster(linkage(distances, "ward"), max(2, round(len(classes) ** 0.5)), "maxclust").tolist()
+    members = {each: [place for place, c in enumerate(cluster) if c == each] for each in dict.fromkeys(cluster)}
+    if len(members) < 2:
+        return None
+    names = {each: _name(classes, places, near) for each, places in members.items() if len(places) > 1}
+    return _grouped(classes, [names.get(each) for each in cluster])
+
+
+def _name(classes: Sequence[str], places: Sequence[int], near: NDArray[np.float64]) -> str:
+    """Return a word that all these classes have, or "like" and the most similar class to the others."""
+    common = set.intersection(*(set(_words(classes[place])) for place in places))
+    if common:
+        return max(_words(classes[places[0]]), key=lambda word: word in common)
+    return f"like {classes[places[int(near[np.ix_(places, places)].sum(1).argmax())]]}"
 
 
 def _words(name: str) -> list[str]:

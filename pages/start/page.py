@@ -91,6 +91,7 @@ def bring() -> None:
         ("data", "Data: images, or features in a table", "photo_library"),
         ("studio", "A tree: draw one over your classes", "edit"),
         ("trees", "A tree from a file", "account_tree"),
+        ("predictions", "Predictions of another program", "upload_file"),
     ):
         st.page_link(f"pages/{page}/page.py", label=label, icon=f":material/{icon}:")
 

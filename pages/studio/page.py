@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from hierapp.analysis import summary
+from hierapp.data import tree_proposals
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import ConfigError, HierappError, TreeError
 from hierapp.plots import core as plots
@@ -80,10 +81,17 @@ def start() -> None:
 
 def from_classes() -> None:
     data = st.selectbox("Data set", list(catalogue()), format_func=common.data_title, key="studio-data")
-    kind = st.radio("Its classes", list(GENERATORS), format_func=lambda key: f"{key}: {GENERATORS[key][0]}")
+    ways = {name: words for name, (words, _) in GENERATORS.items()}
+    ways |= {f"by {name}": f"proposed by {way.words}" for name, way in tree_proposals.WAYS.items()}
+    kind = st.radio("Its classes", list(ways), format_func=lambda key: f"{key}: {ways[key]}")
     seed = st.number_input("Seed", 0, 10**6, 0) if kind == "random" else 0
     if st.button("Open in the studio", type="primary"):
-        common.draw(GENERATORS[kind][1](list(find(data).class_names), int(seed)), common.data_title(data), data)
+        classes = list(find(data).class_names)
+        if kind in GENERATORS:
+            tree = GENERATORS[kind][1](classes, int(seed))
+        else:
+            tree = tree_proposals.propose(kind.removeprefix("by "), classes, data)
+        common.draw(tree, common.data_title(data), data)
 
 
 def from_tree() -> None:

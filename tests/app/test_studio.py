@@ -26,7 +26,7 @@ def press(page, label):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["flat", "binary", "random"])
+@pytest.mark.parametrize("kind", ["flat", "binary", "random", "by looks"])
 def test_from_a_data_sets_classes(kind, open_page):
     page = open_page("studio")
     page.radio[0].set_value(kind).run()

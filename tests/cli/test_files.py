@@ -21,6 +21,7 @@ READING = (
     ("tree", "check", "FILE.json"),
     ("tree", "show", "FILE.csv"),
     ("tree", "convert", "FILE.json", "out.csv"),
+    ("tree", "propose", "--by", "words", "--classes", "FILE.txt"),
     ("run", "--data", "digits", "--loss", "simloss", "--tree", "FILE.json", "--detach"),
     ("search", "one", "--data", "digits", "--loss", "simloss", "--tree", "FILE.json", "--detach"),
     ("similarity", "keep", "FILE.csv"),
