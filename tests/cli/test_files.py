@@ -27,6 +27,9 @@ READING = (
     ("similarity", "keep", "FILE.csv"),
     ("similarity", "show", "FILE.csv"),
     ("data", "check", "FILE.zip"),
+    ("data", "check", "FILE.csv"),
+    ("predictions", "import", "FILE.npz", "--tree", "digits"),
+    ("predictions", "import", "FILE.csv", "--tree", "digits"),
     ("data", "import", "FILE.zip", "--name", "some"),
     ("store", "restore", "FILE.zip"),
 )

@@ -23,6 +23,7 @@ from hierapp.errors import DatasetError, TreeError, short
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library, suggest
 from hierapp.utils import archives, parts
 from hierapp.utils.archives import Limits
+from hierapp.utils.reading import open_file
 
 Progress = Callable[[int, int, str], None]
 Ints = NDArray[np.int64]
@@ -65,7 +66,7 @@ def build(source: Path, shown: str, folder: Path, options: Options, limits: Limi
 
 def _read(source: Path, shown: str, unpacked: Path, options: Options, limits: Limits) -> Rows:
     if not source.is_dir():
-        with source.open("rb") as opened:
+        with open_file(source) as opened:
             beginning = opened.read(6)
         if beginning.startswith(b"\x93NUMPY"):
             return arrays.read_file(source, options)

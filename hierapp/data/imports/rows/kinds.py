@@ -9,6 +9,7 @@ from typing import Literal
 
 from hierapp.data.imports.signatures import SUFFIXES
 from hierapp.utils import text_files
+from hierapp.utils.reading import open_file
 
 Kind = Literal["pictures", "arrays", "table"]
 
@@ -24,7 +25,7 @@ def kind_of(source: Path) -> Kind:
     if source.is_dir():
         return _of_names(file.name for file in source.rglob("*") if file.is_file())
     try:
-        with source.open("rb") as opened:
+        with open_file(source) as opened:
             beginning = opened.read(_SAMPLE)
         if beginning.startswith(b"PK") and zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as archive:

@@ -14,6 +14,7 @@ from hierapp.data.imports.options import Options
 from hierapp.data.imports.rows.rows import LABELS, PARTS, TEXTS, Rows, known_name
 from hierapp.errors import DatasetError, one_line, short, some
 from hierapp.utils import text_files
+from hierapp.utils.reading import open_file
 
 MOST_CATEGORIES = 20  # a column of words with at most this many becomes a column of 0 and 1 for each
 INDEX_NAMES = ("", "index", "id", "unnamed: 0", "row")
@@ -32,7 +33,7 @@ def read_file(file: Path, shown: str, options: Options) -> Rows:
         raise DatasetError("Tables are read by pyarrow, which is not installed; install it, or save an npz.") from None
 
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             is_parquet = opened.read(4) == b"PAR1"
         table = _parquet(file) if is_parquet else _csv(file)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -58,7 +59,7 @@ def _parquet(file: Path) -> Any:
 def _csv(file: Path) -> Any:
     from pyarrow import csv
 
-    with file.open("rb") as opened:
+    with open_file(file) as opened:
         sample = opened.read(_SAMPLE)
     source: Any = file
     try:
