@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from hierapp import losses
 from hierapp.data.content import ContentHashes
 from hierapp.runs.states import OPEN_STATES, State
 from hierapp.similarities import formats as similarity_formats
@@ -78,9 +79,13 @@ class Run:
         # Validated when queued. Not validated again: a changed registry must not hide the run.
         config = json.loads(fields["config"])
         # JSON has no tuples; an option that is a list would differ from the configuration that was stored.
-        config["options"] = {
+        options = {
             name: tuple(value) if isinstance(value, list) else value for name, value in config["options"].items()
         }
+        # An option that a later version added has the default value, with which the loss is as before.
+        loss = losses.LOSSES.get(config["loss"])
+        known = {option.name: option.default for option in loss.options} if loss else {}
+        config["options"] = {name: options.get(name, default) for name, default in known.items()} | options
         fields["config"] = RunConfig.model_construct(**config)
         fields["test"] = json.loads(fields["test"]) if fields["test"] else None
         fields["last"] = {

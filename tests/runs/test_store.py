@@ -479,3 +479,11 @@ def test_a_large_run_that_nobody_uses_is_not_kept(store):
     used = weakref.ref(store.run(name))
     gc.collect()
     assert used() is None
+
+
+def test_an_option_that_was_added_since_has_its_default_in_older_runs(tmp_path):
+    store, config = Store(tmp_path), RunConfig.make(data="digits", tree="digits", loss="hierarchical")
+    (run,) = store.add([config], DIGITS)
+    with store.database.write() as db:
+        db.execute("UPDATE runs SET config = json_set(config, '$.options', json('{}')) WHERE id = ?", (run,))
+    assert store.run(run).config.model_dump_json() == config.model_dump_json()
