@@ -12,7 +12,7 @@ from hierapp.data import registry as datasets
 from hierapp.metrics import confusion_matrix, evaluate
 from hierapp.runs import Store
 from hierapp.training import RunConfig
-from hierapp.training.predictions import FILE, Outputs
+from hierapp.training.predictions import FILE, VALIDATION, Outputs
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
 
@@ -60,4 +60,6 @@ def add_finished(
         folder = store.run(run).folder
         folder.mkdir(parents=True, exist_ok=True)
         save_file(said.tensors(), folder / FILE, metadata=said.about())
+        held_out = outputs_of(data, label_tree.leaves, 1_000 + int(run), skill)
+        save_file(held_out.tensors(), folder / VALIDATION, metadata=held_out.about())
     return run

@@ -64,7 +64,12 @@ def predictions(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", *
 
 
 def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", **options: Any) -> dict[str, Any]:
-    """Compute all metrics of the outputs under a tree and a decoder.
+    """Compute all metrics of the outputs under a tree and a decoder; see `reevaluated`."""
+    return reevaluated(on_tree(outputs, tree), tree, rule, **options)
+
+
+def reevaluated(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", **options: Any) -> dict[str, Any]:
+    """Compute all metrics of probabilities over a tree with a decoder.
 
     These are `metrics.report` if all predictions of the decoder are leaves, and `node_report` otherwise.
 
@@ -72,7 +77,6 @@ def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", **options:
         TreeError: if the leaves of the tree are not the classes.
         ConfigError: as `predictions`.
     """
-    given = on_tree(outputs, tree)
     nodes = predictions(given, tree, rule, **options)
     if not decoders.find(rule).leaves_only:
         return node_report(nodes, given.target, tree)

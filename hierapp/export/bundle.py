@@ -126,6 +126,8 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, options: ExportOption
     if outputs is not None:
         _text(out, f"{place}/predictions.csv", run_files.predictions(outputs, items_of(run.folder)))
         _copy(out, f"{place}/{predictions.FILE}", run.folder / predictions.FILE)
+        if (run.folder / predictions.VALIDATION).is_file():
+            _copy(out, f"{place}/{predictions.VALIDATION}", run.folder / predictions.VALIDATION)
     model = run.folder / WEIGHTS
     if options.weights and run.state == "finished" and model.is_file():
         _copy(out, f"{place}/{WEIGHTS}", model, run_files.nameless_head(model, run))

@@ -94,6 +94,9 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
         files["runs/RUN/outputs.safetensors"] = (
             "the same with the probabilities of all classes: `probabilities` (float16) and `target`"
         )
+        files["runs/RUN/validation_outputs.safetensors"] = (
+            "the same for the validation images, with the weights of the tested epoch, if the run has them"
+        )
     if weights:
         files["runs/RUN/model.safetensors"] = (
             "the weights of the tested epoch, with the mean and standard deviation that images are normalized by"

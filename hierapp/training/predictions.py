@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from hierapp.errors import StoreError
 
 FILE = "outputs.safetensors"
+# The same for the validation images, with the weights of the tested epoch: to calibrate decoders.
+VALIDATION = "validation_outputs.safetensors"
 # Half of the smallest number in float16: the upper bound of a probability that is stored as 0.
 LEAST = 2.0**-25
 
@@ -61,23 +63,24 @@ class Outputs:
 
 
 def has(folder: Path) -> bool:
-    """Return whether a run's folder has outputs."""
+    """Return whether a run's folder has test outputs."""
     return (folder / FILE).exists()
 
 
-def stored(folder: Path) -> Outputs:
+def stored(folder: Path, name: str = FILE) -> Outputs:
     """Return the outputs in a run's folder.
 
     Raises:
         StoreError: if there are none, or the file is broken.
     """
-    found = read(folder)
+    found = read(folder, name)
     if found is None:
-        raise StoreError(f"The folder {folder} contains no test outputs; train the run again to create them.")
+        part = "validation" if name == VALIDATION else "test"
+        raise StoreError(f"The folder {folder} contains no {part} outputs; train the run again to create them.")
     return found
 
 
-def read(folder: Path) -> Outputs | None:
+def read(folder: Path, name: str = FILE) -> Outputs | None:
     """Return the outputs in a run's folder; None if the run is not finished or older than this file format.
 
     Raises:
@@ -85,7 +88,7 @@ def read(folder: Path) -> Outputs | None:
     """
     from safetensors import SafetensorError, safe_open
 
-    file = folder / FILE
+    file = folder / name
     if not file.is_file():  # a pipe would block
         return None
     try:

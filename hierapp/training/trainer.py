@@ -31,7 +31,7 @@ from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.config import RunConfig
 from hierapp.training.cuda_graph import GraphTrainState
-from hierapp.training.evaluation import Best, TrainState, evaluate
+from hierapp.training.evaluation import Best, Evaluation, TrainState, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
 from hierapp.training.recorder import Recorder
@@ -63,7 +63,8 @@ def train(
         config: what to train; `config.tree` is only the tree's name.
         tree: the label tree.
         recorder: receives the training loss about ten times per epoch, and the validation metrics of each epoch.
-        folder: folder for checkpoints, `model.safetensors` and `outputs.safetensors`; None (default) writes no files.
+        folder: folder for checkpoints, `model.safetensors`, and the outputs of the test and the validation part; None
+            (default) writes no files.
         load: reads a part of a data set; `datasets.load` by default.
         similarity: the matrix of SimLoss's option `similarity`, [L, L] in the order of `tree.leaves`; not needed for
             "tree".
@@ -171,12 +172,9 @@ class _Run:
         self._write("model.safetensors", network.state_dict(), about)
         part = DeviceDataset.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
         result = evaluate(self.state, part, keep=True)
-        assert result.log_probs is not None
-        assert result.target is not None
-        probabilities, target = result.log_probs.exp().cpu().numpy(), result.target.cpu().numpy()
-        outputs = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
-        tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
-        self._write(predictions.FILE, tensors, outputs.about())
+        outputs = self._write_outputs(predictions.FILE, result, epoch)
+        if self.folder is not None:
+            self._write_outputs(predictions.VALIDATION, evaluate(self.state, self.validation, keep=True), epoch)
         return {
             "loss": result.loss,
             "epoch": epoch,
@@ -196,6 +194,15 @@ class _Run:
             self.recorder.saved(file)
         except OSError as error:
             self.recorder.not_saved(error)
+
+    def _write_outputs(self, name: str, result: Evaluation, epoch: int) -> Outputs:
+        assert result.log_probs is not None
+        assert result.target is not None
+        probabilities, target = result.log_probs.exp().cpu().numpy(), result.target.cpu().numpy()
+        outputs = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
+        tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
+        self._write(name, tensors, outputs.about())
+        return outputs
 
     def _write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
         if self.folder is not None:

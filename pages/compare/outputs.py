@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from hierapp.analysis import comparison, reevaluation
+from hierapp.analysis.calibration import Calibration, scaled
 from hierapp.analysis.groups import Group
 from hierapp.analysis.reevaluation import Reliability
 from hierapp.decoding import DECODERS
@@ -35,6 +36,14 @@ NODE_METRICS = {
     "hierarchical_recall": "hierarchical recall",
     "hierarchical_f1": "hierarchical F1",
 }
+TEMPERATURE = (
+    "The temperature with the smallest log loss on each run's validation images. The most likely class stays the same."
+)
+ALPHA = (
+    "With 0 the threshold above applies. Otherwise each run's threshold is computed from its validation images (split"
+    " conformal): at least the other share of new images is predicted as the true class or an ancestor of it. This is"
+    " only a guarantee if the validation images selected neither the epoch nor other parameters."
+)
 # The decoder of the operating curve.
 CLIMB = "climb"
 
@@ -63,12 +72,23 @@ def show(chosen: Chosen) -> None:
     spec = DECODERS[rule]
     fields = zip(st.columns(4), spec.options, strict=False) if spec.options else ()
     options = {option.name: option_field(rule, option, where) for where, option in fields}
+    calibration = _calibration(rule)
     try:
         tree = None if name == OWN else common.the_tree(name)
-        _table(groups, tree, rule, options)
+        _table(groups, tree, rule, options, calibration)
         _below(groups, tree, options if rule == CLIMB else {}, chosen.colors)
     except HierappError as error:
         common.show_error(error)
+
+
+def _calibration(rule: str) -> Calibration:
+    """Show the fields of what is computed from validation images."""
+    left, right = st.columns(2)
+    temperature = left.checkbox("Scale the probabilities by temperature", key="temperature", help=TEMPERATURE)
+    if rule != CLIMB:
+        return Calibration(temperature)
+    share = right.number_input("Share of wrong predictions to allow", 0.0, 0.99, 0.0, 0.01, key="alpha", help=ALPHA)
+    return Calibration(temperature, share)
 
 
 def _runs(group: Group) -> list[Run]:
@@ -83,14 +103,16 @@ def _trees(chosen: Chosen) -> dict[str, str]:
         return {}
 
 
-def _table(groups: Sequence[Group], tree: LabelTree | None, rule: str, options: Mapping[str, object]) -> None:
+def _table(
+    groups: Sequence[Group], tree: LabelTree | None, rule: str, options: Mapping[str, object], calibration: Calibration
+) -> None:
     only_leaves = DECODERS[rule].leaves_only
     names = {name: comparison.title(name) for name in METRICS} if only_leaves else NODE_METRICS
     rows = []
     # Show the leaf decoder as well, except next to decoders that predict inner nodes: they have other metrics.
     for each in dict.fromkeys((rule, "leaf") if only_leaves else (rule,)):
         for group in groups:
-            found = [_metrics(run, tree, each, options if each == rule else {}) for run in _runs(group)]
+            found = [_metrics(run, tree, each, options if each == rule else {}, calibration) for run in _runs(group)]
             said = {title: comparison.words(Sample.of([one[name] for one in found])) for name, title in names.items()}
             rows.append({"group": group.label, "decoder": each, "n": len(found), **said})
     st.dataframe(
@@ -130,8 +152,10 @@ def _below(
         st.caption("Below the dashed line a network is overconfident. Error: expected calibration error.")
 
 
-def _metrics(run: Run, tree: LabelTree | None, rule: str, options: Mapping[str, object]) -> dict[str, Any]:
-    return _judged(str(run.folder), run.ended, _text(run, tree), rule, dict(options))
+def _metrics(
+    run: Run, tree: LabelTree | None, rule: str, options: Mapping[str, object], calibration: Calibration
+) -> dict[str, Any]:
+    return _judged(str(run.folder), run.ended, _text(run, tree), rule, dict(options), calibration)
 
 
 def _operating(run: Run, tree: LabelTree | None) -> OperatingCurve:
@@ -147,10 +171,16 @@ def _text(run: Run, tree: LabelTree | None) -> str:
 
 
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")
-def _judged(folder: str, ended: float | None, tree_text: str, rule: str, options: dict[str, Any]) -> dict[str, Any]:
-    return reevaluation.reevaluate(
-        predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"), rule, **options
-    )
+def _judged(
+    folder: str, ended: float | None, tree_text: str, rule: str, options: dict[str, Any], calibration: Calibration
+) -> dict[str, Any]:
+    tree = tree_formats.parse(tree_text, "json")
+    given = reevaluation.on_tree(predictions.stored(Path(folder)), tree)
+    if calibration != Calibration():
+        temperature, threshold = calibration.of(predictions.stored(Path(folder), predictions.VALIDATION), tree)
+        given = scaled(given, temperature)
+        options = options if threshold is None else options | {"threshold": threshold}
+    return reevaluation.reevaluated(given, tree, rule, **options)
 
 
 @st.cache_data(max_entries=500, show_spinner="Decoding…")

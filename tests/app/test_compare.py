@@ -127,6 +127,20 @@ def test_a_threshold_of_one_predicts_the_root(open_page, two_groups):
     assert page.dataframe[0].value["mean depth"].tolist()[0].startswith("1.0")
 
 
+def test_validation_images_calibrate_temperature_and_threshold(open_page, two_groups, store):
+    page = open_page("compare", view="outputs", rule="climb")
+    share = page.dataframe[0].value["correct: the class or an ancestor"].tolist()
+    page.number_input(key="alpha").set_value(0.05).run()
+    mended = page.dataframe[0].value["correct: the class or an ancestor"].tolist()
+    assert mended != share
+    assert all(float(each.split()[0]) == pytest.approx(0.95, abs=0.03) for each in mended)
+    page.checkbox(key="temperature").check().run()
+    assert not page.exception
+    (store.run(two_groups[0]).folder / predictions.VALIDATION).unlink()
+    page.number_input(key="alpha").set_value(0.3).run()
+    assert "no validation outputs; train the run again" in texts(page)
+
+
 def test_nodes_of_the_matrix_open_and_close(open_page, store):
     run = store.run(add_finished(store))
     page = open_page("compare", view="confusion", level="1")

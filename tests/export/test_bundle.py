@@ -82,6 +82,7 @@ def test_a_bundle_has_everything_of_a_finished_run_and_the_similarity_only_where
     common = {
         *("run.json", "config.json", "tree.json", "metrics.csv", "metrics.parquet", "confusion_validation.csv"),
         *("confusion_test.csv", "test.json", "predictions.csv", "outputs.safetensors", "model.safetensors"),
+        "validation_outputs.safetensors",
     }
     found = {run: {file.name for file in (bundle / "runs" / run).iterdir()} for run in ("1", "2")}
     assert found == {"1": common, "2": common | {"similarity.csv"}}

@@ -246,6 +246,17 @@ def test_classes_become_leaves_by_their_names():
         assert [tree.leaves[i] for i in part.leaves] == [data.class_names[i] for i in data.labels]
 
 
+def test_validation_outputs_are_those_of_the_tested_epoch(tmp_path):
+    notes = Notes()
+    trainer.train(config(epochs=2, batch_size=32, select="last"), DIGITS, notes, tmp_path)
+    found = outputs.stored(tmp_path, outputs.VALIDATION)
+    test = outputs.stored(tmp_path)
+    assert (found.epoch, found.classes) == (2, test.classes)
+    assert len(found.target) != len(test.target)
+    accuracy = notes.epochs[-1][1]["val_accuracy"]
+    assert (found.probabilities.argmax(1) == found.target).mean() == pytest.approx(accuracy)
+
+
 def test_a_tree_in_another_order_gives_each_class_its_own_figures(tmp_path):
     notes = Notes()
     report = trainer.train(config(epochs=2, batch_size=32), SHUFFLED, notes, tmp_path)

@@ -162,6 +162,7 @@ def test_the_same_command_line_gives_the_same_weights_here_and_on_the_cluster(st
         "log.txt",
         "model.safetensors",
         "outputs.safetensors",
+        "validation_outputs.safetensors",
     ]
     assert first.launcher == "ray"
     assert first.assigned_device.startswith(f"cpu on {socket.gethostname()} ")
