@@ -13,6 +13,7 @@ from hierapp.losses import propriety
 from hierapp.losses.base import Shared, TreeLoss
 from hierapp.losses.kernels.margins import NodeRanges
 from hierapp.losses.kernels.masking import finite
+from hierapp.losses.kernels.nodes import LargestBelow
 from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
 from hierapp.utils.options import Option
@@ -76,6 +77,7 @@ class TreeMinFocal(TreeLoss):
         }
         for name, values in tables.items():
             self.register_buffer(name, torch.tensor(values), persistent=False)
+        self.largest_below = LargestBelow(tree, self.nodes.descent)
         self.subtrees = NodeRanges(labels) if labels.index == "node" else None
         self.plain_propriety = propriety.tree_min_focal(tree, gamma, labels.index)
 
@@ -84,14 +86,14 @@ class TreeMinFocal(TreeLoss):
         logits = finite(logits)
         along = logits.gather(1, self.path_columns.index_select(0, target))
         on_path = self.on_path.index_select(0, target)
-        least, present = along[:, 0], []
-        for column in along.unbind(1):
-            least = torch.minimum(least, column)
-            present.append(self._present(least))
-        absent = self._absent(self._most(logits)).t().scatter(1, self.path_rows.index_select(0, target), 0.0)
+        least = [along[:, 0]]
+        for column in along.unbind(1)[1:]:
+            least.append(torch.minimum(least[-1], column))
+        present = self._present(torch.stack(least, 1))
+        absent = self._absent(self._most(logits)).scatter(0, self.path_rows.index_select(0, target).t(), 0.0)
         if self.subtrees is not None:
-            absent = absent.masked_fill(self.subtrees(target, self.row_nodes), 0.0)
-        return torch.stack(present, 1).masked_fill(~on_path, 0.0).sum(1) + absent[:, 1:].sum(1)
+            absent = absent.masked_fill(self.subtrees(target, self.row_nodes).t(), 0.0)
+        return present.masked_fill(~on_path, 0.0).sum(1) + absent[1:].sum(0)
 
     def of_probabilities(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for logits [B, C] and leaf weights [B, L], which need not sum to 1."""
@@ -119,7 +121,8 @@ class TreeMinFocal(TreeLoss):
 
     def _most(self, logits: Tensor) -> Tensor:
         """Return the largest logit over each node and its descendants, rows [N, B]."""
-        return self.nodes.descent.largest_below(self._rows_of(logits, 0.0))
+        most: Tensor = self.largest_below(self._rows_of(logits, 0.0))
+        return most
 
     def _rows_of(self, logits: Tensor, of_root: float) -> Tensor:
         return self.nodes.in_levels(F.pad(logits, (1, 0), value=of_root))
@@ -134,5 +137,10 @@ class TreeMinFocal(TreeLoss):
 
     def _focal(self, logits: Tensor) -> Tensor:
         """Return sigmoid(logits)^gamma * softplus(logits)."""
-        values = -F.logsigmoid(-logits)
-        return values * (self.gamma * F.logsigmoid(logits)).exp() if self.gamma else values
+        # Beyond the threshold, log(1 + exp(x)) is x up to rounding, in double precision as well.
+        values = F.softplus(logits, threshold=40.0)
+        if self.gamma == 0:
+            return values
+        # The slope of a power below 1 is infinite at 0, to which a sigmoid may round.
+        factor = logits.sigmoid() ** self.gamma if self.gamma >= 1 else (self.gamma * F.logsigmoid(logits)).exp()
+        return values * factor

@@ -16,22 +16,31 @@ from torch.nn import functional as F
 from hierapp import LabelTree, make_loss
 from hierapp.losses import marginal, pairs
 from hierapp.losses.base import TreeLoss
-from hierapp.losses.kernels import ancestors, path
+from hierapp.losses.kernels import ancestors, expectation, path
 from hierapp.losses.pairs import PairLoss
 from hierapp.losses.propriety import ImproperLossWarning
+from hierapp.losses.softmax_margin import SoftmaxMargin
 from tests.devices import DEEP, LARGE, in_precisions, no_cuda, nothing_waits, on_devices
 from tests.losses.literal import ANIMALS, RAGGED, SETTINGS, leaves_below, literal, masses, options_for
 
 TREES = {"ragged": RAGGED, "animals": ANIMALS, "deep": DEEP, "large": LARGE}
 # How a loss finds what belongs to a true leaf: from tables made once, as on small trees; or made for each batch, which
 # a GPU reads as one part, a CPU as several.
-MADE = [(path, "MOST_KEPT"), (pairs, "MOST_KEPT"), (pairs, "MOST_DENSE"), (ancestors, "MOST_KEPT"), (marginal, "SMALL")]
+MADE = [
+    (path, "MOST_KEPT"),
+    (pairs, "MOST_KEPT"),
+    (expectation, "MOST_DENSE"),
+    (ancestors, "MOST_KEPT"),
+    (marginal, "SMALL"),
+]
 TABLES = {
     "": [],
     "no tables": MADE,
     "parts": [*MADE, (path, "PRICE_ON_CPU"), (path, "PRICE_ELSEWHERE"), (marginal, "MOST_GATHERED")],
 }
 ROWS = 4
+# Above some classes these read from the device which entries of probability targets are not 0.
+CLASS_BY_CLASS = (PairLoss, SoftmaxMargin)
 
 
 @pytest.fixture(autouse=True)
@@ -276,7 +285,7 @@ def steps(number: int, tree_name: str, device: str) -> tuple[list[Tensor], Calla
     logits, *targets = (each.to(device) for each in drawn(number, tree, ROWS))
     logits.requires_grad_()
     hard, soft = targets
-    if isinstance(plain, PairLoss) and tree_name == "large":
+    if isinstance(plain, CLASS_BY_CLASS) and tree_name == "large":
         soft = None  # the one case that must wait: a row for each entry that is not 0, and it asks how many there are
 
     def step() -> list[Tensor]:
@@ -357,7 +366,7 @@ def test_no_table_stays_on_the_cpu_and_no_shape_depends_on_values(number, tree_n
         hard, soft = (torch.zeros(shape, device="cuda") for shape in (ROWS, (ROWS, len(tree.leaves))))
         for found in (loss(logits, hard.long()), loss.leaf_log_probs(logits), loss.node_log_probs(logits)):
             assert found.device.type == "cuda"
-        if isinstance(loss, PairLoss) and tree_name == "large":
+        if isinstance(loss, CLASS_BY_CLASS) and tree_name == "large":
             with pytest.raises(DynamicOutputShapeException):
                 loss(logits, soft)
         else:

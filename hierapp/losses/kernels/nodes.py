@@ -114,13 +114,52 @@ class Descent(nn.Module):
             levels.append(join(levels[-1].index_select(0, self.parents(level)), own))
         return torch.cat(levels)
 
-    def largest_below(self, rows: Tensor) -> Tensor:
-        """Return for each node the largest entries of the rows [K, B] of its subtree, [K, B]."""
+
+class LargestBelow(nn.Module):
+    """The largest entry over each node and its descendants.
+
+    On each level the nodes with the same number of children are one maximum, because scattered maxima are slow.
+
+    Args:
+        tree: the label tree.
+        descent: the order of the rows, over all nodes.
+    """
+
+    def __init__(self, tree: LabelTree, descent: Descent) -> None:
+        super().__init__()
+        row = np.argsort(descent.order)
+        width = np.array([len(below) for below in tree.children])
+        starts = np.cumsum([0, *descent.sizes])
+        self.sizes = descent.sizes
+        # For each level, how many nodes have how many children.
+        self.groups: list[list[tuple[int, int]]] = []
+        for level in range(len(descent.sizes) - 1):
+            nodes = descent.order[starts[level] : starts[level + 1]]
+            nodes = nodes[np.argsort(width[nodes], kind="stable")]
+            children = np.array([child for node in nodes for child in tree.children[node]], np.int64)
+            widths, counts = np.unique(width[nodes], return_counts=True)
+            self.groups.append(list(zip(counts.tolist(), widths.tolist(), strict=True)))
+            self._add(f"nodes_{level}", row[nodes] - starts[level])
+            self._add(f"places_{level}", np.argsort(row[nodes]))
+            self._add(f"children_{level}", row[children] - starts[level + 1])
+
+    def _add(self, name: str, values: NDArray[np.int64]) -> None:
+        self.register_buffer(name, torch.tensor(values), persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return [N, B] from rows [N, B] in level order."""
         *others, last = torch.split(rows, self.sizes)
         levels = [last]
-        for level in range(len(others), 0, -1):
-            to = self.parents(level)[:, None].expand_as(levels[-1])
-            levels.append(others[level - 1].scatter_reduce(0, to, levels[-1], "amax"))
+        for level in range(len(others) - 1, -1, -1):
+            groups = [(count, width) for count, width in self.groups[level] if width]
+            children = levels[-1].index_select(0, self.get_buffer(f"children_{level}"))
+            pieces = torch.split(children, [count * width for count, width in groups])
+            sizes = zip(pieces, groups, strict=True)
+            below = torch.cat([piece.view(*size, rows.shape[1]).max(1).values for piece, size in sizes])
+            own = others[level].index_select(0, self.get_buffer(f"nodes_{level}"))
+            leaves = len(own) - len(below)  # they come first and have only themselves
+            most = torch.cat([own[:leaves], torch.maximum(own[leaves:], below)])
+            levels.append(most.index_select(0, self.get_buffer(f"places_{level}")))
         return torch.cat(levels[::-1])
 
 
