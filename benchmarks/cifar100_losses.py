@@ -10,6 +10,8 @@
     python -m benchmarks.cifar100_losses
     python -m benchmarks.cifar100_losses --baseline "cross-entropy, min-risk decoding"
 
+The same for heads over features, where data and tree have other names: --data cifar100-lite0 --tree cifar100.
+
 It trains nothing: it takes the finished runs of CIFAR-100 in HIERAPP_HOME and their stored outputs. Every setting is
 compared with cross-entropy read by its greatest probability, or with the baseline given, by Wilcoxon's test of pairs,
 corrected by Holm's method over the settings, for each figure by itself. Cross-entropy with label smoothing knows no
@@ -59,12 +61,13 @@ def figures(said: Outputs, tree: LabelTree, superclasses: LabelTree, rule: str) 
     return {name: float((theirs if name in OF_SUPERCLASSES else mine)[name]) for name in FIGURES}
 
 
-def settings(tree: LabelTree, superclasses: LabelTree) -> dict[str, dict[int, Figures]]:
+def settings(data: str, tree_name: str, superclasses: LabelTree) -> dict[str, dict[int, Figures]]:
     """For each setting and seed the figures of its run."""
-    runs = [run for run in Store().runs(states=("finished",)) if run.config.data == "cifar100"]
+    tree = tree_library.load(tree_name)
+    runs = [run for run in Store().runs(states=("finished",)) if run.config.data == data]
     found: dict[str, dict[int, Figures]] = {}
     for group in groups.groups(runs):
-        if group.run.config.tree != "cifar100-5level":
+        if group.run.config.tree != tree_name:
             continue
         rules = {group.run.config.loss: "leaf"}
         if group.run.config.loss == PLAIN:
@@ -121,9 +124,11 @@ def _family(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--baseline", choices=(PLAIN, DECODED), default=PLAIN)
-    baseline = parser.parse_args().baseline
+    parser.add_argument("--data", default="cifar100", help="the data set of the runs, over CIFAR-100's classes")
+    parser.add_argument("--tree", default="cifar100-5level", help="the tree of the runs")
+    options = parser.parse_args()
     try:
-        print(table(settings(tree_library.load("cifar100-5level"), tree_library.load("cifar100")), baseline))
+        print(table(settings(options.data, options.tree, tree_library.load("cifar100")), options.baseline))
     except HierappError as error:
         print(f"cifar100_losses: {error}", file=sys.stderr)
         return 2

@@ -195,7 +195,7 @@ DATASETS: dict[str, Dataset] = {
         test_size=835,
         default_tree="abalone",
         source="Nash et al. (1994), The Population Biology of Abalone, UCI, CC BY 4.0; the age in"
-        " years is the number of rings and 1.5.",
+        " years is 1.5 more than the rings.",
         read=read_abalone,
         files=(File("abalone/abalone.data", 191_873, "a769fd0119787cac09158fe08971e480"),),
         archives=(File("abalone.data", 191_873, "a769fd0119787cac09158fe08971e480"),),

@@ -15,6 +15,11 @@ def while_downloading(name: str) -> None:
     st.progress(share, text=f"{common.escaped(now.what)}: {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
 
 
+def size_of(count: int) -> str:
+    """Return a number of bytes in MB, or in kB if it is small."""
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
 def get_button(data: datasets.Dataset, place: str) -> None:
     """Show the state of a data set that is not ready, and the download button if it applies."""
     status, last = datasets.status(data.name), download.progress_of(data.name)
@@ -29,7 +34,7 @@ def get_button(data: datasets.Dataset, place: str) -> None:
         st.caption(common.escaped(status.detail))
         return
     again = " again" if status.state == "broken" else ""
-    label = f"Download {common.escaped(data.title)}{again} ({data.download_bytes / 1e6:.0f} MB)"
+    label = f"Download {common.escaped(data.title)}{again} ({size_of(data.download_bytes)})"
     may = common.actions().may_run
     if st.button(label, key=f"get-{data.name}-{place}", icon=":material/download:", disabled=not may):
         common.actions().get_data(data.name)
