@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,8 +35,9 @@ def sheet(
     Raises:
         DatasetError: if the data set cannot be read, or its test images are not those of the run.
     """
-    images, _ = _same_data(outputs, folder, content)
-    return contact_sheet.captioned(images[np.asarray(rows, np.int64)], _captions(outputs, rows), theme)
+    places = _same_data(outputs, folder, content)
+    images = datasets.images(outputs.data, "test", folder)
+    return contact_sheet.captioned(images[places[np.asarray(rows, np.int64)]], _captions(outputs, rows), theme)
 
 
 def texts(
@@ -47,14 +47,14 @@ def texts(
 
     Args and errors as for `sheet`.
     """
-    _, places = _same_data(outputs, folder, content)
+    places = _same_data(outputs, folder, content)
     shown = datasets.texts(outputs.data, "test", folder)
     return [(shown[places[row]], *said) for row, said in zip(rows, _captions(outputs, rows), strict=True)]
 
 
-def _same_data(outputs: Outputs, folder: Path | None, content: ContentHashes) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the test inputs, and the positions among them of those that have outputs: all without coarse labels."""
-    inputs, labels = datasets.arrays(outputs.data, "test", folder)
+def _same_data(outputs: Outputs, folder: Path | None, content: ContentHashes) -> NDArray[np.int64]:
+    """Return the positions of the test rows that have outputs: all without coarse labels."""
+    _, labels = datasets.arrays(outputs.data, "test", folder)
     entry = datasets.find(outputs.data, folder)
     place = {name: position for position, name in enumerate(outputs.classes)}
     known = np.array([place.get(name, -1) for name in entry.class_names])
@@ -66,7 +66,7 @@ def _same_data(outputs: Outputs, folder: Path | None, content: ContentHashes) ->
             f"The test {entry.noun} of {outputs.data!r} are not those that the run was tested on; the data set has"
             f" changed since, so train again to see {entry.noun}."
         )
-    return inputs, places
+    return places
 
 
 def sheet_of_items(outputs: Outputs, items: Items, rows: Sequence[int], theme: str = "light") -> bytes:

@@ -47,7 +47,8 @@ def render(name: str, theme: str = "light", sheet: int = 0, folder: Path | None 
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    images, labels = registry.arrays(name, "train", folder)
+    _, labels = registry.arrays(name, "train", folder)
+    images = registry.images(name, "train", folder)
     classes = registry.find(name, folder).class_names
     chosen = range(sheet * CLASSES, min(len(classes), (sheet + 1) * CLASSES))
     cell = max(CELL, images.shape[1]) if images.shape[1] <= 2 * CELL else 2 * CELL

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.data import content
+from hierapp.data.content import ContentHashes
 from hierapp.errors import DatasetError
 
 Part = Literal["train", "test"]
@@ -65,6 +66,8 @@ class Dataset:
         ordinal: whether the order of the classes has a meaning, as for ages.
         features: number of features of a row; 0 for images.
         coarse_names: names of the labels that are inner nodes of the tree.
+        pictures: the data set of images from which the features were extracted row by row, and the hashes of its
+            parts; None if there is none.
         texts: `texts(dataset, part, folder)` returns what is shown for each row; None if there are only numbers.
     """
 
@@ -91,6 +94,7 @@ class Dataset:
     features: int = 0
     coarse_names: tuple[str, ...] = ()
     texts: Callable[[Dataset, Part, Path], Sequence[str]] | None = None
+    pictures: tuple[str, ContentHashes] | None = None
 
     @property
     def kind(self) -> Kind:

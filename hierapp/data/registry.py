@@ -36,6 +36,8 @@ __all__ = [
     "class_counts",
     "content_hashes",
     "find",
+    "has_images",
+    "images",
     "load",
     "split",
     "status",
@@ -287,6 +289,32 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
             f" {expected}; {'' if dataset.own else 'download it again: '}{how_to_fix(dataset)}."
         )
     return inputs, labels
+
+
+def has_images(name: str, folder: Path | str | None = None) -> bool:
+    """Return whether there are images to show: the data set's own, or those from which its features were extracted."""
+    dataset = find(name, folder)
+    if dataset.kind == "images" or dataset.pictures is None:
+        return dataset.kind == "images"
+    source, content_then = dataset.pictures
+    known = catalogue(folder)
+    if source not in known or known[source].kind != "images" or status(source, folder).state != "ready":
+        return False
+    return content_hashes(source, folder) == content_then
+
+
+def images(name: str, part: Part, folder: Path | str | None = None) -> NDArray[np.uint8]:
+    """Read the images of a part to show them, row by row, if the data set `has_images`: uint8 [n, H, W, C].
+
+    Raises:
+        DatasetError: see `arrays`; or if there are no images.
+    """
+    dataset = find(name, folder)
+    if dataset.kind == "images":
+        return arrays(name, part, folder)[0]
+    if dataset.pictures is None or not has_images(name, folder):
+        raise DatasetError(f"There are no images of the rows of {name!r}; its texts or numbers are shown.")
+    return arrays(dataset.pictures[0], part, folder)[0]
 
 
 def texts(name: str, part: Part, folder: Path | str | None = None) -> Sequence[str]:

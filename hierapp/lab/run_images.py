@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -146,7 +145,7 @@ def texts(run: Run, images: ArrayLike) -> list[str]:
     Raises:
         DatasetError, StoreError: as `pictures`.
     """
-    _, places = _of_run(run)
+    places = _of_run(run)
     shown = datasets.texts(run.config.data, "test", paths.data_folder())
     return [shown[places[place]] for place in np.asarray(images, np.int64).tolist()]
 
@@ -160,16 +159,18 @@ def pictures(run: Run, images: ArrayLike) -> list[Pixels]:
     """
     if run.is_imported and (kept := _pictures_of_run(run, images)) is not None:
         return kept
-    pixels, places = _of_run(run)
+    places = _of_run(run)
+    folder = paths.data_folder()
+    pixels = _test_images(run.config.data, folder, datasets.content_hashes(run.config.data, folder))
     return [pixels[places[place]] for place in np.asarray(images, np.int64).tolist()]
 
 
-def _of_run(run: Run) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the test inputs, and the positions among them of those that have outputs: all without coarse labels."""
+def _of_run(run: Run) -> NDArray[np.int64]:
+    """Return the positions of the test rows that have outputs: all without coarse labels."""
     found = outputs_of(run)
     folder = paths.data_folder()
     now = datasets.content_hashes(run.config.data, folder)
-    pixels, labels = _test_part(run.config.data, folder, now)
+    labels = _test_labels(run.config.data, folder, now)
     leaf_of_class = np.asarray(run.tree.positions_of(datasets.find(run.config.data).class_names))
     changed = ContentHashes(test=run.content.test).differ(now)
     places = np.flatnonzero(labels < len(leaf_of_class))
@@ -179,7 +180,7 @@ def _of_run(run: Run) -> tuple[NDArray[Any], NDArray[np.int64]]:
         raise StoreError(
             f"The data set {run.config.data!r} has changed since run {run.id} was tested; its {noun} are not shown."
         )
-    return pixels, places
+    return places
 
 
 def _pictures_of_run(run: Run, images: ArrayLike) -> list[Pixels] | None:
@@ -198,8 +199,13 @@ def _read(folder: Path, changed: int) -> Outputs | None:
 
 
 @lru_cache(maxsize=2)
-def _test_part(data: str, folder: Path, content: ContentHashes) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    return datasets.arrays(data, "test", folder)
+def _test_labels(data: str, folder: Path, content: ContentHashes) -> NDArray[np.int64]:
+    return datasets.arrays(data, "test", folder)[1]
+
+
+@lru_cache(maxsize=2)
+def _test_images(data: str, folder: Path, content: ContentHashes) -> Pixels:
+    return datasets.images(data, "test", folder)
 
 
 @lru_cache(maxsize=2)

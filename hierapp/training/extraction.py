@@ -199,6 +199,7 @@ class _Extraction:
             },
             ordinal=entry.ordinal,
             features=width,
+            pictures=(entry.name, datasets.content_hashes(entry.name, self.root)),
         ).write(built)
         built.rename(store.own_folder(self.root) / self.name)
         parts.remove(self.stage)

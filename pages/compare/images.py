@@ -47,7 +47,7 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
         return
     entry = datasets.catalogue().get(run.config.data)
     noun = entry.noun.removesuffix("s") if entry else "image"
-    if entry is not None and entry.kind == "features":
+    if entry is not None and not datasets.has_images(entry.name):
         texts = cell_images.texts(stored(run.folder), rows[shown].tolist(), content=run.content)
         columns = zip(*texts, strict=True)
         titles = ("row", "true class", "predicted class", "probability")

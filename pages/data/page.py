@@ -170,9 +170,10 @@ way_on(chosen, status.state)
 if status.state == "ready":
     now = import_store.stamp(chosen.name, paths.data_folder()) if chosen.own else 0
     report = import_store.report_of(chosen.name, paths.data_folder()) if chosen.own else None
-    tabs = st.tabs([chosen.noun.capitalize(), "Class counts", *(["Check report"] if report else [])])
+    with_images = datasets.has_images(chosen.name)
+    tabs = st.tabs(["Images" if with_images else "Rows", "Class counts", *(["Check report"] if report else [])])
     with tabs[0]:
-        (rows if chosen.kind == "features" else pictures)(chosen, now)
+        (pictures if with_images else rows)(chosen, now)
     with tabs[1]:
         counts(chosen, now)
     if report:

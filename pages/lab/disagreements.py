@@ -131,7 +131,7 @@ def _pager(start: int, count: int) -> None:
 def sheet(run: Run, found: Decoded, criteria: SearchCriteria, places: list[int]) -> None:
     """Show the images, each with a button that opens it on the board."""
     names, tree = found.tree.nodes, found.tree
-    of_rows = images_page.features(run)
+    of_rows = images_page.has_texts(run)
     shown: Sequence[Pixels | str] = []
     try:
         shown = run_images.texts(run, places) if of_rows else images_page.grid(run, places)

@@ -104,7 +104,7 @@ def picture(lab: Lab, run: Run) -> None:
     assert said is not None
     words = _words(said, "row" if features(run) else "image")
     try:
-        if features(run) and said.image is not None:
+        if has_texts(run) and said.image is not None:
             st.text(run_images.texts(run, [said.image])[0][:MOST_TEXT])
             st.caption(f"{common.escaped(words)}\n\n{FROM_PROBABILITIES}")
             return
@@ -121,6 +121,11 @@ def features(run: Run) -> bool:
     """Return whether a run was tested on rows of features."""
     entry = datasets.catalogue().get(run.config.data)
     return entry is not None and entry.kind == "features"
+
+
+def has_texts(run: Run) -> bool:
+    """Return whether texts or numbers of a run's rows are shown, as there are no images."""
+    return features(run) and not datasets.has_images(run.config.data)
 
 
 def own(lab: Lab) -> Pixels | None:

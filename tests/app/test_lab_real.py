@@ -116,7 +116,7 @@ def test_numbers_are_shown_where_the_pictures_are_not(lab, run, monkeypatch):
     def absent(*given: object):
         raise datasets.DatasetError("Digits is not on this machine; get it.")
 
-    monkeypatch.setattr(run_images, "_test_part", absent)
+    monkeypatch.setattr(run_images, "_test_labels", absent)
     page = lab(run=run.id, image="2")
     assert not page.exception
     assert picture_of(page) is None

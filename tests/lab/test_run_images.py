@@ -66,15 +66,15 @@ def test_pictures_are_those_of_the_test_part_in_its_order(run):
 
 
 def test_another_data_set_than_the_one_tested_shows_no_pictures(run, monkeypatch):
-    images, labels = datasets.arrays("digits", "test")
-    monkeypatch.setattr(run_images, "_test_part", lambda data, folder, content: (images, labels[::-1]))
+    _, labels = datasets.arrays("digits", "test")
+    monkeypatch.setattr(run_images, "_test_labels", lambda data, folder, content: labels[::-1])
     with pytest.raises(StoreError, match="has changed since run 1 was tested"):
         run_images.pictures(run, [0])
 
     def absent(*given: object):
         raise DatasetError("It is not on this machine; get it.")
 
-    monkeypatch.setattr(run_images, "_test_part", absent)
+    monkeypatch.setattr(run_images, "_test_labels", absent)
     with pytest.raises(DatasetError):
         run_images.pictures(run, [0])
 

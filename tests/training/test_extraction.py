@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hierapp.cli import main as cli
-from hierapp.data import registry as datasets
+from hierapp.data import contact_sheet, registry as datasets
 from hierapp.errors import ConfigError, DatasetError
 from hierapp.training import RunConfig, extraction, pretrained, trainer
 from hierapp.trees import library as tree_library
@@ -35,6 +35,9 @@ def test_the_features_are_those_of_the_network_and_train_a_head(images):
     )
     assert (entry.features, entry.class_names, entry.default_tree) == (1280, images.class_names, images.default_tree)
     assert seen[-1] == (30, 30)
+    assert datasets.has_images("features")
+    assert np.array_equal(datasets.images("features", "test"), datasets.arrays("noise", "test")[0])
+    assert contact_sheet.render("features") == contact_sheet.render("noise")
     assert datasets.status("features").state == "ready"
     config = RunConfig.make(data="noise", tree=images.default_tree, loss="cross-entropy", model=LITE, input_side=32)
     network = pretrained.build(config, images.image_shape, 0).eval()
@@ -102,3 +105,12 @@ def test_what_cannot_be_extracted_costs_one_sentence(images, capfd):
         == 0
     )
     assert "30 rows of 1,280 features" in capfd.readouterr().out
+
+
+def test_without_its_images_a_data_set_of_features_shows_rows(images):
+    extraction.extract("noise", LITE, "features", 32)
+    own("noise", 1)
+    assert not datasets.has_images("features")
+    with pytest.raises(DatasetError, match="no images"):
+        datasets.images("features", "test")
+    assert datasets.texts("features", "test")[0] == "test row 0"

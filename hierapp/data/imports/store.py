@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hierapp.data import content
+from hierapp.data.content import ContentHashes
 from hierapp.data.dataset import Arrays, Dataset, File, Kind, Part, how_to_fix
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, short
@@ -38,7 +39,8 @@ PARTS: tuple[Part, Part] = ("train", "test")
 class Description:
     """The content of `dataset.json`; `shape` is (H, W, C), `tree` the name of the saved tree, `files` the size in bytes
     of each array's file. `features` is the number of features of a row, 0 for images; `coarse` the names of labels that
-    are inner nodes; `texts` whether rows have texts."""
+    are inner nodes; `texts` whether rows have texts; `pictures` the data set of images of which the rows are features,
+    and its content hashes."""
 
     title: str
     classes: tuple[str, ...]
@@ -53,6 +55,7 @@ class Description:
     features: int = 0
     coarse: tuple[str, ...] = ()
     texts: bool = False
+    pictures: tuple[str, tuple[str | None, str | None]] | None = None
 
     def write(self, folder: Path) -> None:
         """Write the description to a data set's folder."""
@@ -243,6 +246,7 @@ def _read(file: Path, time: int, size: int) -> Dataset | None:
             features=said.features,
             coarse_names=tuple(said.coarse),
             texts=read_texts if said.texts else None,
+            pictures=None if said.pictures is None else (said.pictures[0], ContentHashes(*said.pictures[1])),
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
