@@ -71,12 +71,16 @@ def show(chosen: Chosen) -> None:
     common.to_url("as", name)
     spec = DECODERS[rule]
     fields = zip(st.columns(4), spec.options, strict=False) if spec.options else ()
-    options = {option.name: option_field(rule, option, where) for where, option in fields}
+    options = {
+        option.name: option_field(rule, option, where, option.name.replace("_", " ").capitalize())
+        for where, option in fields
+    }
     calibration = _calibration(rule)
     try:
         tree = None if name == OWN else common.the_tree(name)
         _table(groups, tree, rule, options, calibration)
-        _below(groups, tree, options if rule == CLIMB else {}, chosen.colors)
+        as_stored = rule == CLIMB and calibration == Calibration()
+        _below(groups, tree, options if as_stored else {}, chosen.colors)
     except HierappError as error:
         common.show_error(error)
 
@@ -142,7 +146,8 @@ def _below(
         common.chart(plot, "compare-operating", "Correct predictions over their mean depth, by threshold")
         st.caption(
             "The decoder climb at every threshold: low ones, on the right, predict the most likely class; high ones"
-            " move up in the tree, until the prediction is likely enough, and are correct more often."
+            " move up in the tree, until the prediction is likely enough, and are correct more often. Temperature"
+            " is not applied."
         )
     with right:
         st.subheader("Calibration")
