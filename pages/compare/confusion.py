@@ -34,7 +34,7 @@ def show(chosen: Chosen) -> None:
         help="Difference between two runs on the same tree, as shares of each row.",
     )
     common.to_url("less", less)
-    parts: list[Part] = ["test"] if run.is_imported else ["test", "validation"]
+    parts: list[Part] = ["test"] if run.origin == "imported" else ["test", "validation"]
     if st.session_state.get("images") not in (None, *parts):
         del st.session_state["images"]
     part = third.segmented_control("Images", parts, default=parts[0], required=True, key="images")

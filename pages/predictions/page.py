@@ -158,7 +158,7 @@ def ways(runs: list[Run]) -> None:
 
 def every() -> None:
     """Show all imported runs."""
-    runs = [run for run in common.store().runs() if run.is_imported]
+    runs = [run for run in common.store().runs() if run.origin == "imported"]
     if not runs:
         return
     st.subheader("Imported so far")

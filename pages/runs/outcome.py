@@ -10,6 +10,7 @@ from hierapp.analysis import comparison, groups as grouping
 from hierapp.analysis.outcome import outcome
 from hierapp.runs import Run
 from hierapp.training import RunConfig
+from hierapp.utils.text import pluralize
 from pages.shared import common
 
 SEEDS = 5
@@ -23,19 +24,20 @@ def show(runs: Sequence[Run]) -> None:
     with st.container(border=True):
         st.markdown(f"{common.escaped(said.sentence)} {common.escaped(said.caution)}")
         with st.container(horizontal=True, vertical_alignment="center"):
-            if said.seeds < SEEDS and common.actions().may_run:
-                more = _more_seeds(runs)
-                if st.button(f"Add {len(more)} runs, for {SEEDS} seeds", icon=":material/add:", key="more-seeds"):
-                    common.show_runs([*(run.id for run in runs), *common.actions().launch(more, runs[0].tree)])
+            more = _more_seeds(runs) if said.seeds < SEEDS and common.actions().may_run else []
+            label = f"Add {pluralize(len(more), 'run')}, for {SEEDS} seeds"
+            if more and st.button(label, icon=":material/add:", key="more-seeds"):
+                common.show_runs([*(run.id for run in runs), *common.actions().launch(more, runs[0].tree)])
             keys = [comparison.key(group) for group in grouping.groups(runs)]
             query = {"on": runs[0].config.data, "under": runs[0].config.tree, "groups": keys}
             st.page_link("pages/compare/page.py", label="Compare", icon=":material/balance:", query_params=query)
 
 
 def _more_seeds(runs: Sequence[Run]) -> list[RunConfig]:
-    """Return configurations that give each group `SEEDS` seeds, seed by seed, so that groups grow alike."""
-    found = grouping.groups(runs)
-    seeds = range(max(max(group.runs) for group in found) + SEEDS)
+    """Return configurations that give each group that was trained here `SEEDS` seeds, seed by seed, so that groups grow
+    alike."""
+    found = [group for group in grouping.groups(runs) if not group.run.is_imported]
+    seeds = range(max((max(group.runs) for group in found), default=0) + SEEDS)
     more = [
         (place, group.run.config.model_copy(update={"seed": seed}))
         for group in found

@@ -126,7 +126,7 @@ def live(ids: Sequence[str], going: bool, known: Sequence[str]) -> None:
 
 
 def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
-    runs = results.latest([run for run in runs if not run.is_imported])
+    runs = results.latest([run for run in runs if run.origin != "imported"])
     if not runs:
         st.caption("Predictions that were made elsewhere have no curves.")
         return
@@ -162,10 +162,11 @@ def details(runs: Sequence[Run]) -> None:
         run = by_id[st.selectbox("Run", list(by_id), format_func=names.__getitem__, key="details-run")]
         known = {name: value for name, value in run.config_values.items() if value is not None}
         st.json(known | {"device": run.device, "version": run.version, "folder": str(run.folder)})
-        if run.is_imported:
+        if run.origin == "imported":
             st.caption("These predictions were made elsewhere: there is no configuration to train again, and no log.")
             return
-        queue.clone_button(run)
+        if not run.is_imported:
+            queue.clone_button(run)
         found = logs.tail(run.log_file)
         st.code("\n".join(found) if found else "There is no log yet.", language=None)
 

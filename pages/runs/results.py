@@ -27,7 +27,7 @@ def latest(runs: Sequence[Run]) -> Sequence[Run]:
 def show(ids: Sequence[str]) -> None:
     """Show confusion matrix and class accuracy of the finished epochs."""
     chosen = common.store().runs(ids)
-    runs = [run for run in chosen if run.epoch > 0 or run.is_imported]
+    runs = [run for run in chosen if run.epoch > 0 or run.test is not None]
     if not runs:
         st.caption("Confusion matrices and class accuracy appear at the end of the first epoch.")
         return
@@ -43,7 +43,11 @@ def show(ids: Sequence[str]) -> None:
     if len(trees) > 1:
         st.caption("The chosen runs have different trees; choose runs of one tree to compare their classes.")
         return
-    reports = {names[run.id]: run.test or last_report(run) for run in drawn}
+    found = {names[run.id]: run.test or last_report(run) for run in drawn}
+    reports = {name: report for name, report in found.items() if report is not None}
+    if not reports:
+        st.caption("These runs have not recorded a confusion matrix.")
+        return
     finished = sum(run.test is not None for run in drawn)
     source = "test images" if finished == len(drawn) else "validation images for unfinished runs"
     st.caption(f"From the {source}.")
@@ -58,9 +62,10 @@ def show(ids: Sequence[str]) -> None:
     )
 
 
-def last_report(run: Run) -> dict[str, list[float]]:
-    """Return the metrics of the last epoch's validation."""
-    return metrics.report(common.store().confusion(run.id, "validation"), run.tree)
+def last_report(run: Run) -> dict[str, list[float]] | None:
+    """Return the metrics of the last epoch's validation; None if no confusion matrix was recorded."""
+    counts = common.store().confusion(run.id, "validation")
+    return None if counts is None else metrics.report(counts, run.tree)
 
 
 def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
@@ -71,7 +76,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
         st.session_state["confusion-run"] = runs[0].id
     run = by_id[pick.selectbox("Run", list(by_id), format_func=names.__getitem__, key="confusion-run")]
     parts: list[Part] = ["validation", "test"] if run.state == "finished" else ["validation"]
-    if run.is_imported:
+    if run.origin == "imported":
         parts = ["test"]
     if st.session_state.get("confusion-part") not in parts:
         st.session_state["confusion-part"] = parts[0]

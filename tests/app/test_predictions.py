@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hierapp import track
 from hierapp.access import Actions
 from hierapp.access.roles import LOCAL
 from hierapp.analysis import cell_images
@@ -16,6 +17,7 @@ from hierapp.runs.predictions import Request, Source, import_files, items_of
 from hierapp.training import predictions
 from tests.app.conftest import texts
 from tests.app.test_compare import VIEWS
+from tests.finished_runs import add_finished
 from tests.imported import ANIMALS, add_imported, npz, of_digits, three
 
 
@@ -81,6 +83,27 @@ def test_the_runs_page_shows_the_test_part_without_curves(open_page, store):
     assert "Predictions that were made elsewhere have no curves." in texts(page)
     assert page.selectbox(key="confusion-run").value == run
     assert not [button for button in page.button if button.key == "clone"]
+
+
+@pytest.mark.slow
+def test_a_tracked_loop_shows_its_curves_also_without_a_confusion_matrix(open_page, store):
+    with track("loop", ANIMALS, home=store.folder) as run:
+        run.log(1, train_loss=0.5, val_accuracy=0.25)
+        page = open_page("runs", runs=run.id)
+    assert not page.exception
+    assert not page.error
+    assert "have no curves" not in texts(page)
+    assert "These runs have not recorded a confusion matrix." in texts(page)
+
+
+@pytest.mark.slow
+def test_seeds_are_added_to_trained_groups_alone(open_page, store):
+    runs = [add_finished(store), add_imported(store)]
+    page = open_page("runs", runs=runs)
+    assert page.button(key="more-seeds").label == "Add 4 runs, for 5 seeds"
+    alone = open_page("runs", runs=[runs[1], add_imported(store, seed=1)])
+    assert not alone.exception
+    assert not [button for button in alone.button if button.key == "more-seeds"]
 
 
 def test_there_is_nothing_to_clone(store):

@@ -197,7 +197,7 @@ def _alike(runs: Sequence[Run], config: RunConfig, tree: LabelTree, content: Con
     return [
         run
         for run in runs
-        if run.is_imported
+        if run.origin == "imported"
         and (run.config.model, run.config.data, run.config.tree) == (config.model, config.data, config.tree)
         and run.tree == tree
         and not run.content.differ(content)
@@ -209,7 +209,7 @@ def _seeds(store: Store, config: RunConfig, request: Request, count: int) -> lis
         if not 0 <= request.seed < 2**31 - count:
             raise PredictionsError(f"Expected a seed from 0 to {2**31 - count - 1:,} but got {request.seed:,}.")
         return list(range(request.seed, request.seed + count))
-    alike = [run for run in store.runs(deleted=None) if run.is_imported and run.config.model == config.model]
+    alike = [run for run in store.runs(deleted=None) if run.origin == "imported" and run.config.model == config.model]
     taken = {run.config.seed for run in alike}  # those in the trash keep their seeds
     return [seed for seed in range(count + len(taken)) if seed not in taken][:count]
 
