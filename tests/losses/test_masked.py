@@ -55,3 +55,10 @@ def test_the_limit_of_a_masked_class_where_it_is_finite(name: str, shape: str) -
                     assert value == pytest.approx(limit), (options, masked, target)
                     assert torch.allclose(gradient, slope), (options, masked, target)
     assert finite > 5 or name == "soft-labels"  # whose targets are never 0
+
+
+def test_simloss_is_infinite_where_all_classes_with_credit_are_masked() -> None:
+    loss = make_loss("simloss", TREES["uniform"], similarity=torch.eye(4))
+    logits = torch.tensor([[-torch.inf, 0.0, 0.0, 0.0]])
+    assert loss(logits, torch.tensor([0])).item() == torch.inf
+    assert loss(logits, torch.tensor([1])).isfinite()
