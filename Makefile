@@ -46,6 +46,7 @@ benchmarks: .venv/.tests  ## the measurements in the README; needs CIFAR-10
 	$(BIN)/python -m benchmarks.first_paint
 	$(BIN)/python -m benchmarks.studio
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.visitors
 
 gpu:  ## test and measure everything on a GPU, within eight minutes; results in gpu-results
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu --out gpu-results

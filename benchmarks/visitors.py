@@ -3,8 +3,8 @@
     python -m benchmarks.visitors [--sessions 30] [--visits 60] [--runs 1000]
 
 The visitors speak Streamlit's protocol without a browser, which would cost more than the server. "first page" is the
-time from the connection until the script has finished, "poll" that of a refresh of the page's live part. Memory is the
-resident memory of the server's process.
+time from the connection until the script has finished, "poll" that of a refresh of the page's live part. The server's
+CPU time for each of them depends less on what else the machine does. Memory is the resident memory of the server.
 """
 
 from __future__ import annotations
@@ -100,14 +100,22 @@ def megabytes() -> float:
     return float(server().memory_info().rss / 1e6)
 
 
-async def at_once(address: str, sessions: int, query: str) -> tuple[list[float], list[float]]:
-    """Seconds of the first page, and of each poll, of sessions that all come at once and stay."""
+def cpu_seconds() -> float:
+    """CPU time of the server since it was started."""
+    times = server().cpu_times()
+    return float(times.user + times.system)
+
+
+async def at_once(address: str, sessions: int, query: str) -> None:
+    """Print the seconds of the first page, and of each poll, of sessions that all come at once and stay."""
+    spent = [cpu_seconds()]
 
     async def one() -> tuple[float, list[float]]:
         async with visitor(address) as connection:
             session = Visitor(connection)
             first = await session.open("runs", query)
-            await come.wait()
+            if await come.wait() == 0:
+                spent.append(cpu_seconds())
             polls = []
             for _ in range(POLLS if session.fragments else 0):
                 polls.append(await session.poll())
@@ -116,7 +124,10 @@ async def at_once(address: str, sessions: int, query: str) -> tuple[list[float],
 
     come = asyncio.Barrier(sessions)
     found = await asyncio.gather(*(one() for _ in range(sessions)))
-    return [first for first, _ in found], [each for _, polls in found for each in polls]
+    spent.append(cpu_seconds())
+    polls = [each for _, some in found for each in some]
+    show(f"{sessions} at once, first page", [first for first, _ in found], spent[1] - spent[0])
+    show(f"{sessions} at once, poll", polls, spent[2] - spent[1])
 
 
 async def one_after_another(address: str, visits: int) -> None:
@@ -130,8 +141,12 @@ async def one_after_another(address: str, visits: int) -> None:
             await Visitor(connection).open("compare", f"view={VIEWS[visit % len(VIEWS)]}")
 
 
-def show(what: str, seconds: list[float]) -> None:
-    print(f"{what}: median {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f}", flush=True)
+def show(what: str, seconds: list[float], cpu: float) -> None:
+    print(
+        f"{what}: median {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f};"
+        f" {cpu / len(seconds):.3f} s of CPU each",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -148,10 +163,7 @@ def main() -> None:
             asyncio.run(at_once(address, 1, query))  # the first visit imports the pages
             print(f"{options.runs:,} runs, {SHOWN} shown; {megabytes():.0f} MB after the first visit")
             for sessions in (1, options.sessions):
-                first, polls = asyncio.run(at_once(address, sessions, query))
-                show(f"{sessions} at once, first page", first)
-                if polls:
-                    show(f"{sessions} at once, poll", polls)
+                asyncio.run(at_once(address, sessions, query))
                 print(f"{megabytes():.0f} MB", flush=True)
     with tempfile.TemporaryDirectory() as home:
         compare.fill(Store(Path(home)), 200)
