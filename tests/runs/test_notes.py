@@ -102,8 +102,8 @@ def test_the_report_shows_notes_letter_by_letter_with_their_lines(store):
     notes.put(store, "1", LINES)
     page = html_report.render(store, store.runs()).decode()
     assert (
-        "<h2>Notes</h2>\n<h3>Run 1, hxe · seed 0</h3>\n<p class=lines>&lt;b&gt;Better&lt;/b&gt; than *expected*,"
-        " &quot;why&quot;?\n\n    see run 2, größer</p>\n"
+        '<h2>Notes</h2>\n<h3>Run 1, hxe · seed 0</h3>\n<p class="lines">&lt;b&gt;Better&lt;/b&gt; than *expected*,'
+        " &#34;why&#34;?\n\n    see run 2, größer</p>\n"
     ) in page
 
 
