@@ -20,7 +20,8 @@ from hierapp.training.config import GROUPS, FormField, fields_of
 from hierapp.trees import library as tree_library
 from pages.shared import queue
 
-FIELDS = [field for group in GROUPS for field in fields_of(group).values()]
+# Those of the group network are refused for a network that is not timm's.
+FIELDS = [field for group in GROUPS if group != "network" for field in fields_of(group).values()]
 # What changes only with another field, and what other values of it would be refused here.
 TOGETHER = {"optimizer": "sgd", "schedule": "step", "device": "cpu", "epochs": 7, "select": "val_loss", "patience": 2}
 
