@@ -31,6 +31,8 @@ _USUAL = {
     "step_epochs": "1..10",
     "step_factor": "0.1..1",
     "warmup_epochs": "0..1",
+    "backbone_rate": "0.01..1:log",
+    "input_side": "64,96,128",
     "crop": "0..4",
     "cutout": "0..8",
     "mixup": "0..1",

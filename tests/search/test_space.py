@@ -7,6 +7,7 @@ from hierapp.errors import ConfigError
 from hierapp.losses import LOSSES
 from hierapp.search.space import Dimension, parse, usual_range, variable
 from hierapp.training.config import fields_of
+from hierapp.training.models import OFFERED
 from tests.search.conftest import a_plan
 
 
@@ -107,7 +108,8 @@ def test_everything_that_may_vary_has_a_usual_range_that_can_be_tried(loss):
     for name in variable([loss]):
         if name == "warmup_epochs":
             continue  # below
-        a_plan(losses=(loss,), varied=[f"{name}={usual_range(name)}"], values={"optimizer": "sgd"}).check()
+        model = {"model": OFFERED} if name in fields_of("network") else {}
+        a_plan(losses=(loss,), varied=[f"{name}={usual_range(name)}"], values={"optimizer": "sgd", **model}).check()
     a_plan(losses=(loss,), varied=["warmup_epochs=0..1"], values={"epochs": 2}).check()
 
 
