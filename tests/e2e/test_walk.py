@@ -136,7 +136,7 @@ def test_the_menu_hides_nothing_on_a_small_screen(width, height, server, page):
     expect(sections).to_have_count(5)
     for section in sections.all():
         expect(section).to_be_in_viewport()
-    expect(page.get_by_text(re.compile(r"\d+ more"))).to_have_count(0)
+    expect(page.get_by_role("banner").get_by_text(re.compile(r"\d+ more"))).to_have_count(0)
 
 
 def test_the_run_goes_on_without_the_app_and_the_app_finds_it_again(new_server, page):
