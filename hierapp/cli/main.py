@@ -36,7 +36,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "app": {"app": "open the app in the browser"},
     "data": {"data": "list, download, import or delete data sets"},
     "features": {"features": "run a pretrained network over a data set once"},
-    "trees": {"tree": "check, show or convert label trees"},
+    "trees": {"tree": "check, show, convert or propose label trees"},
     "similarities": {"similarity": "list, check or create class similarities for simloss"},
     "store": {"store": "back up, restore or check the store"},
     "tags": {"tag": "replace the tags of a run"},
