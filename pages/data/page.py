@@ -56,7 +56,7 @@ def describe(data: Dataset) -> None:
     if data.kind == "features":
         facts["Features"] = f"{data.features:,}"
     else:
-        facts |= {"Pixels": f"{height} × {width}", "Colours": "colour" if channels == 3 else "grey"}
+        facts |= {"Pixels": f"{height} × {width}", "Colors": "color" if channels == 3 else "gray"}
     common.facts(facts)
     st.caption(common.escaped(data.source))
 

@@ -53,7 +53,7 @@ def _of_images(report: Report) -> None:
     st.markdown(
         f"**{common.escaped(report.source)}**: {report.images:,} images by {common.escaped(report.layout)}."
         f" {'The test set is drawn from them, stratified by class.' if report.drawn else ''} They are stored at"
-        f" {report.side} × {report.side} in {'colour' if report.channels == 3 else 'grey'}: {report.resized:,} were"
+        f" {report.side} × {report.side} in {'color' if report.channels == 3 else 'gray'}: {report.resized:,} were"
         f" resized, {report.cropped:,} cropped to the central square."
     )
     classes, sizes, modes = st.columns([2, 1, 1], gap="large")

@@ -183,7 +183,7 @@ def upload(run: Run) -> None:
             key=f"lab-upload-{run.id}",
             disabled=not may or not preload.is_ready(),
             on_change=partial(_uploaded, run),
-            help=f"Its center is resized to {width} x {height} pixels{', grey' if channels == 1 else ''}, as for the "
+            help=f"Its center is resized to {width} x {height} pixels{', gray' if channels == 1 else ''}, as for the "
             "network's training images. It is not stored.",
         )
 

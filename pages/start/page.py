@@ -19,7 +19,6 @@ FIRST_LOSSES = ("cross-entropy", "conditional", "hierarchical")  # no tree, and 
 EPOCHS = {"digits": 100}  # few small images: an epoch takes a moment
 CARDS = 4  # in a row
 OTHER_EPOCHS = 5
-STORY = "cat-truck"
 
 
 def see() -> None:
@@ -35,7 +34,7 @@ def see() -> None:
         "pages/lab/page.py",
         label="The cat that became a truck",
         icon=":material/play_circle:",
-        query_params={"story": STORY},
+        query_params={"lesson": "cat-truck", "step": "1"},
     )
     st.page_link("pages/losses/page.py", label="All losses and their formulas", icon=":material/functions:")
 

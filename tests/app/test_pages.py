@@ -3,6 +3,7 @@
 import functools
 import json
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -10,6 +11,7 @@ from hierapp import execution
 from hierapp.data import download, registry as datasets
 from hierapp.errors import StoreError
 from hierapp.execution import slots
+from hierapp.lab import views
 from hierapp.losses import LOSSES
 from hierapp.plots import core as plots
 from hierapp.trees import library as tree_library
@@ -105,6 +107,12 @@ def test_start_compares_losses_on_the_best_data_set_with_one_click(label, losses
     assert [run.config.loss for run in queued] == losses
     assert {run.config.data for run in queued} == {"digits"}
     assert page.query_params["runs"] == [run.id for run in queued]
+
+
+def test_start_leads_to_a_story_of_the_lab(open_page):
+    links = {link.proto.label: link.proto.query_string for link in open_page("start").get("page_link")}
+    opened = views.from_params(dict(parse_qsl(links["The cat that became a truck"])))
+    assert (opened.state.story, opened.complaints) == ("cat-truck", ())
 
 
 def test_start_goes_on_with_what_was_begun(open_page, store):
