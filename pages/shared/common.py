@@ -27,6 +27,7 @@ from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from pages.components.page_history import one_entry_per_page
+from pages.shared import auth
 from pages.shared.auth import person
 from pages.shared.messages import escaped as escaped, show_error as show_error, show_warning as show_warning
 
@@ -36,7 +37,8 @@ T = TypeVar("T")
 def show(page: Page) -> None:
     """Run the chosen page; show errors that the user can fix as one sentence."""
     st.set_page_config(page_title=f"{page.title} · hierapp")
-    one_entry_per_page()
+    if auth.blocking_page() is None:  # nothing but the reason is sent to others
+        one_entry_per_page()
     with show_errors():
         disk_notice()
         page.run()

@@ -420,7 +420,7 @@ FILES = {
         (("train",), "invalid choice: 'train'"),
         (("tree", "grow"), "invalid choice: 'grow'"),
         ((), "required: COMMAND"),
-        (("tree",), "required: {check,show,convert}"),
+        (("tree",), "required: {check,show,convert,propose}"),
         (("similarity",), "required: {list,show,keep,delete,embed}"),
         (("data",), "required: {list,get,check,import,delete}"),
         (("show",), "required: run"),

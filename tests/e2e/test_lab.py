@@ -74,7 +74,7 @@ class Lab:
             expect(card.locator(".value")).to_have_text(number(said.value))
             for place, slope in enumerate(said.gradient):
                 row = card.locator(f".slope[data-name='{example.tree.nodes[place]}'] > text").last
-                if place and place in said.untouched:
+                if place in said.untouched:
                     expect(row).to_have_text("untouched")
                 elif slope is not None:
                     expect(row).to_have_text(signed(slope))

@@ -186,7 +186,7 @@ def test_a_store_of_the_second_version_becomes_todays_and_its_runs_have_the_tree
     assert (older.config.schedule, older.config.select, older.config.precision) == ("constant", "last", "float32")
     assert older.config.epochs == CONFIG.epochs
     assert (plain.config, plain.tree, plain.similarity, plain.tags) == (CONFIG, DIGITS, None, ())
-    assert (alike.config.options, alike.similarity) == ({"lower_bound": 0.5}, None)
+    assert (alike.config.options, alike.similarity) == ({"similarity": "tree", "lower_bound": 0.5}, None)
     assert store.add([CONFIG], DIGITS, similarities=[SIMILARITY]) == ["4"]
     assert store.run("4").similarity_text == SIMILARITY
     kept = sqlite3.connect(tmp_path / "store.version-2.sqlite")
@@ -221,7 +221,7 @@ def test_a_store_of_the_fourth_version_becomes_todays_with_every_row_as_it_was(t
     ]
     assert store.run("2").similarity_text == SIMILARITY
     db = sqlite3.connect(tmp_path / "store.sqlite")
-    for column in ("own_note", "train_hash", "test_hash"):
+    for column in ("own_note", "train_hash", "test_hash", "origin", "deleted"):
         db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
     assert rows(db) == before
     db.rollback()

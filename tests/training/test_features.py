@@ -152,7 +152,11 @@ def test_a_network_of_ones_own_is_given_the_number_of_features(home, monkeypatch
     )
     monkeypatch.syspath_prepend(str(home))
     tree = LabelTree.from_edges([("root", "a"), ("root", "b")])
-    network = networks.build("my_heads:build", (5,), losses.make_loss("cross-entropy", tree))
+    network = networks.build(
+        RunConfig.make(data="digits", tree="digits", loss="cross-entropy", model="my_heads:build"),
+        (5,),
+        losses.make_loss("cross-entropy", tree),
+    )
     assert network(torch.zeros(3, 5)).shape == (3, 2)
 
 

@@ -350,11 +350,12 @@ class Board {
     figure.append(svg("circle", { cx: 5, cy: 6, r: 2.5 }), svg("line", { class: "axis", x1: zero, x2: zero, y1: 4, y2: 10 + card.bars.length * row }));
     figure.firstChild.setAttribute("fill", "currentColor");
     card.bars.forEach((bar, n) => {
-      const y = 20 + n * row, parent = tree.parents[bar.node], d = (depth.get(parent) ?? 0) + 1;
+      const y = 20 + n * row, parent = tree.parents[bar.node], d = bar.node ? (depth.get(parent) ?? 0) + 1 : 0;
       depth.set(bar.node, d);
       at.set(bar.node, y);
       const x = 5 + d * 11;
-      const twig = svg("path", { d: `M${x - 11},${at.get(parent) + 3}V${y}H${x - 1}`, class: path.has(bar.node) ? "twig true" : "twig" });
+      const line = bar.node ? `M${x - 11},${at.get(parent) + 3}V${y}H${x - 1}` : `M${x},9V${y - 6}`;
+      const twig = svg("path", { d: line, class: path.has(bar.node) ? "twig true" : "twig" });
       const name = svg("text", { x: x + 2, y: y + 4, class: path.has(bar.node) ? "true" : "" });
       name.textContent = short(tree.names[bar.node], Math.max(6, 17 - 2 * d));
       const g = svg("g", { class: "slope" }, twig, name), hint = svg("title");

@@ -141,7 +141,7 @@ def _loss(example: Example, word: Judgement | Refusal, rows: Sequence[int], show
             "untouched": node in word.untouched,
         }
         for node in rows
-        if node
+        if node or word.gradient[node] is not None  # some losses have a logit for the root, too
     ]
     return {
         "title": word.title,
