@@ -67,21 +67,19 @@ def lite0(weights: dict[str, Tensor], images: Tensor) -> Tensor:
     return F.linear(F.adaptive_avg_pool2d(x, 1).flatten(1), weights["_fc.weight"], weights["_fc.bias"])
 
 
-def test_the_packaged_weights_give_the_logits_of_their_own_network_to_the_last_bit():
-    # Copied, because matrix products may take another way for tensors that are not aligned in memory.
-    stored = {
-        name: tensor.clone() for name, tensor in torch.load(pretrained.packaged_file(), weights_only=True).items()
-    }
+def test_the_packaged_weights_give_the_logits_of_their_own_network():
+    stored = torch.load(pretrained.packaged_file(), weights_only=True)
     assert sum("num_batches_tracked" not in name for name in stored) == 247
     whole = timm.create_model("tf_efficientnet_lite0")
     whole.load_state_dict(pretrained.packaged_weights(whole))
     images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the order of sums depends on the number of threads
+    exact = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
     with torch.inference_mode():
-        ours, theirs = whole.eval()(images), lite0(stored, images)
-    torch.set_num_threads(threads)
-    assert torch.equal(ours, theirs)
+        # In single precision the last bits depend on where the weights lie in memory.
+        torch.testing.assert_close(whole.eval()(images), lite0(stored, images), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            whole.double()(images.double()), lite0(exact, images.double()), rtol=1e-12, atol=1e-12
+        )
 
 
 def test_the_body_has_the_packaged_weights_and_the_normalization_of_its_configuration():
