@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hierapp.analysis import groups as grouping
 from hierapp.runs import Run, same_data
@@ -16,20 +16,25 @@ class Outcome:
     """The result of runs that differ in the group only.
 
     Attributes:
-        sentence: which group is right most often, and which has the smallest mean distance, on the test images.
+        sentence: which group is right most often, and which has the smallest mean distance, on the test part.
         caution: what the runs do not show.
-        seeds: how many seeds each group has, at least.
+        groups: the groups that are compared.
     """
 
     sentence: str
     caution: str
-    seeds: int
+    groups: tuple[grouping.Group, ...]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds each group has, at least."""
+        return min(len(group.runs) for group in self.groups)
 
 
 def outcome(runs: Sequence[Run]) -> Outcome | None:
     """Return what came out of finished runs; None if they are not over, or cannot be compared.
 
-    Comparable are two or more groups with the same data set and tree, whose runs have metrics of the test images.
+    Comparable are two or more groups with the same data set and tree, whose runs have metrics of the test part.
     """
     if not runs or any(run.state != "finished" for run in runs):
         return None
@@ -40,20 +45,19 @@ def outcome(runs: Sequence[Run]) -> Outcome | None:
         return None
     accuracy, distance = _means(found, ACCURACY), _means(found, DISTANCE)
     highest, smallest = max(accuracy.values()), min(distance.values())
-    best, nearest = _named(accuracy, highest), _named(distance, smallest)
     sentence = (
-        f"On the test images {best} has the highest accuracy, {highest:.1%}, and"
-        f" {'also' if nearest == best else nearest} the smallest mean distance to the true class, {smallest:.3f}"
+        f"On the test part the highest accuracy, {highest:.1%}, is that of {_named(accuracy, highest)}, and the"
+        f" smallest mean distance to the true class, {smallest:.3f}, that of {_named(distance, smallest)}"
     )
     plain = "cross-entropy"
     sentence += f"; {plain} has {accuracy[plain]:.1%} and {distance[plain]:.3f}." if plain in accuracy else "."
-    seeds = min(len(group.runs) for group in found)
+    made = Outcome(sentence, "", tuple(found))
     caution = (
         "One seed shows no difference between losses: with another one the order may be reversed."
-        if seeds == 1
-        else f"Means over at least {seeds} seeds; the Compare page tests whether the differences may be chance."
+        if made.seeds == 1
+        else f"Means over at least {made.seeds} seeds; the Compare page tests whether the differences may be chance."
     )
-    return Outcome(sentence, caution, seeds)
+    return replace(made, caution=caution)
 
 
 def _means(found: Sequence[grouping.Group], metric: str) -> dict[str, float]:

@@ -62,7 +62,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
             "--bins",
             type=int,
             default=0,
-            help="cut the labels, numbers, into so many ordered classes of about equal size",
+            help="cut the labels, numbers, into this number of ordered classes of about equal size",
         )
         rows.add_argument(
             "--tree", default="", help="name or file of a tree over the classes; its inner nodes are coarse labels"

@@ -32,7 +32,7 @@ def ask(plan: Plan, study: optuna.Study) -> dict[str, Value]:
     """Return the values of the next trial by name; deterministic for the same trials. Adds no trial."""
     import optuna
 
-    # Loaded anew, because the sampler looks at the trials that a study object has cached.
+    # Loaded again, because the sampler looks at the trials that a study object has cached.
     study = optuna.load_study(study_name=study.study_name, storage=study._storage)
     count = len(study.get_trials(deepcopy=False))
     # A different seed for each question; otherwise all random trials would be the same.

@@ -85,7 +85,7 @@ def features_fields() -> dict[str, Any]:
         help="Labels that are inner nodes of this tree are coarse labels.",
     )
     ordinal = st.checkbox("The labels are numbers in order", key="import-ordinal", help="Each number is a class.")
-    bins = st.number_input("Or cut them into so many classes", 0, MOST_BINS, 0, key="import-bins")
+    bins = st.number_input("Or cut them into this number of classes", 0, MOST_BINS, 0, key="import-bins")
     words = {"label": label, "part": part, "text": text}
     return {**{key: value.strip() for key, value in words.items()}, "tree": tree, "ordinal": ordinal, "bins": int(bins)}
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hierapp.analysis import comparison, groups as grouping
+from hierapp.analysis import comparison
+from hierapp.analysis.groups import Group
 from hierapp.analysis.outcome import outcome
 from hierapp.runs import Run
 from hierapp.training import RunConfig
@@ -24,23 +25,24 @@ def show(runs: Sequence[Run]) -> None:
     with st.container(border=True):
         st.markdown(f"{common.escaped(said.sentence)} {common.escaped(said.caution)}")
         with st.container(horizontal=True, vertical_alignment="center"):
-            more = _more_seeds(runs) if said.seeds < SEEDS and common.actions().may_run else []
+            more = more_seeds(said.groups) if said.seeds < SEEDS and common.actions().may_run else []
             label = f"Add {pluralize(len(more), 'run')}, for {SEEDS} seeds"
             if more and st.button(label, icon=":material/add:", key="more-seeds"):
                 common.show_runs([*(run.id for run in runs), *common.actions().launch(more, runs[0].tree)])
-            keys = [comparison.key(group) for group in grouping.groups(runs)]
+            keys = [comparison.key(group) for group in said.groups]
             query = {"on": runs[0].config.data, "under": runs[0].config.tree, "groups": keys}
             st.page_link("pages/compare/page.py", label="Compare", icon=":material/balance:", query_params=query)
 
 
-def _more_seeds(runs: Sequence[Run]) -> list[RunConfig]:
-    """Return configurations that give each group that was trained here `SEEDS` seeds, seed by seed, so that groups grow
-    alike."""
-    found = [group for group in grouping.groups(runs) if not group.run.is_imported]
-    seeds = range(max((max(group.runs) for group in found), default=0) + SEEDS)
+def more_seeds(groups: Sequence[Group]) -> list[RunConfig]:
+    """Return configurations that give each group that was trained here `SEEDS` seeds; the first new seed of all groups
+    comes first."""
+    trained = [group for group in groups if not group.run.is_imported]
+    seeds = range(max((max(group.runs) for group in trained), default=0) + SEEDS)
     more = [
         (place, group.run.config.model_copy(update={"seed": seed}))
-        for group in found
-        for place, seed in enumerate([seed for seed in seeds if seed not in group.runs][: SEEDS - len(group.runs)])
+        for group in trained
+        for place, seed in enumerate([seed for seed in seeds if seed not in group.runs])
+        if place < SEEDS - len(group.runs)
     ]
     return [config for _, config in sorted(more, key=lambda each: each[0])]

@@ -63,7 +63,12 @@ def navigate(menu: Mapping[str, Sequence[Page]]) -> Page:
     blocking = blocking_page()
     if blocking:
         blocked = [
-            st.Page(blocking, title="hierapp", url_path=page.url_path, default=not page.url_path)
+            st.Page(
+                blocking,
+                title="Sign in" if blocking is sign_in else "No access",
+                url_path=page.url_path,
+                default=not page.url_path,
+            )
             for pages in menu.values()
             for page in pages
         ]

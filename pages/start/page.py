@@ -1,5 +1,7 @@
 """Start: see what a hierarchical loss does, try the losses on a data set that is ready, or bring your own."""
 
+from collections import Counter
+
 import streamlit as st
 
 from hierapp.access.roles import LOCAL
@@ -15,7 +17,7 @@ from hierapp.trees import drafts
 from hierapp.utils.text import pluralize
 from pages.shared import auth, common, downloading
 
-FIRST_LOSSES = ("cross-entropy", "conditional", "hierarchical")  # no tree, and the two that the report compares
+FIRST_LOSSES = ("cross-entropy", "conditional", "hierarchical")  # no tree; a tree with equal and with unequal weights
 EPOCHS = {"digits": 100}  # few small images: an epoch takes a moment
 CARDS = 4  # in a row
 OTHER_EPOCHS = 5
@@ -97,13 +99,14 @@ def bring() -> None:
 
 def go_on() -> None:
     """Show links to what was begun before, if anything was."""
-    runs = common.store().runs()
+    store = common.store()
+    counts = Counter(store.counts())  # not all the runs, of which there may be a thousand
+    going = [run.id for run in store.runs(states=("queued", "running"))]
     links: list[tuple[str, str, str, dict[str, str | list[str]]]] = []
-    if runs:
-        going = [run.id for run in runs if run.is_open]
-        words = f"{pluralize(len(going), 'run')} queued or running" if going else f"Your {pluralize(len(runs), 'run')}"
+    if counts:
+        words = f"{pluralize(len(going), 'run')} queued or running" if going else pluralize(counts.total(), "run")
         links.append(("runs", words, "monitoring", {"runs": going} if going else {}))
-    if any(run.state == "finished" for run in runs):
+    if counts["finished"]:
         links.append(("compare", "The latest comparison", "balance", {}))
     # The address of a draft is all that is needed to edit it, so on a shared server only one's own is shown.
     kept = st.session_state.get("draft")

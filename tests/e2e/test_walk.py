@@ -60,7 +60,7 @@ def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
         expect(confusion.locator("g.ytick")).to_have_count(10)
         page.reload()
 
-    expect(page.get_by_text("has the highest accuracy")).to_be_visible()
+    expect(page.get_by_text("the highest accuracy")).to_be_visible()
     expect(page.get_by_role("button", name="Add 12 runs, for 5 seeds")).to_be_visible()
     page.get_by_role("radio", name="test", exact=True).click()
     expect(page.get_by_role("slider", name="Epoch")).to_have_count(0)
