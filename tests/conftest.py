@@ -17,6 +17,7 @@ from hierapp.data import Dataset, registry as datasets
 from hierapp.data.dataset import File
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+MAIN = sys.modules["__main__"]
 # The mark of every test in a folder; `make test-fast` leaves all of them out.
 MARKS = {"tests/e2e": "browser", "tests/execution/ray": "ray", "tests/faults": "slow"}
 
@@ -27,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder, mark in MARKS.items():
             if item.path.is_relative_to(REPOSITORY / folder):
                 item.add_marker(mark)
+
+
+@pytest.fixture(autouse=True)
+def own_main_module() -> None:
+    """Put `__main__` back: an app under test takes its place, and spawned processes would run that app's file."""
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture(scope="session")
