@@ -7,7 +7,7 @@ from typing import Unpack
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,7 +17,7 @@ from hierapp.losses.base import FlatLoss, Shared
 from hierapp.losses.kernels.ancestors import DistanceRows
 from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.labels import Labels
-from hierapp.losses.kernels.mean_rows import MeanRows, SubtreeDistances
+from hierapp.losses.kernels.mean_rows import MeanRows, SubtreeDistances, sums_over_leaves
 from hierapp.losses.kernels.path import MOST_KEPT
 from hierapp.losses.spec import LossSpec
 from hierapp.similarities import spec as similarity_spec
@@ -219,6 +219,8 @@ class SoftLabels(PairLoss):
         order=7,
     )
     means_kept: Tensor | None
+    total: Tensor
+    negative_entropy: Tensor
 
     def __init__(
         self, tree: LabelTree, beta: float = 10.0, distance: DistanceKind = "lca-height", **shared: Unpack[Shared]
@@ -228,24 +230,35 @@ class SoftLabels(PairLoss):
         self.plain_propriety = propriety.soft_labels(beta)
         self.distances = self.means = None
         self.register_buffer("means_kept", None, persistent=False)
+        self.sharpness = beta / max(largest_distance(tree, distance), 1)
         if self.labels.index == "leaf":
             self.distances = DistanceRows(tree, distance)
-            return
-        sharpness = beta / max(largest_distance(tree, distance), 1)
-        if len(tree.leaves) ** 2 <= MOST_KEPT:
-            soft = torch.tensor(-sharpness * tree.distances(distance)).softmax(1)
+            total = sums_over_leaves(tree, distance, self._weights)
+            mean = sums_over_leaves(tree, distance, lambda apart: apart * self._weights(apart)) / total
+            self.register_buffer("total", torch.tensor(total), persistent=False)
+            negative_entropy = torch.tensor(-self.sharpness * mean - np.log(total))
+            self.register_buffer("negative_entropy", negative_entropy, persistent=False)
+        elif len(tree.leaves) ** 2 <= MOST_KEPT:
+            soft = torch.tensor(-self.sharpness * tree.distances(distance)).softmax(1)
             self.means_kept = mean_rows(soft, self.labels)
         else:
-            self.means = MeanRows(self.labels, distance, lambda apart: np.exp(-sharpness * apart), normalized=True)
+            self.means = MeanRows(self.labels, distance, self._weights, normalized=True)
+
+    def _weights(self, apart: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the soft labels of classes at some distances, before they are divided by their sum."""
+        weights: NDArray[np.float64] = np.exp(-self.sharpness * apart)
+        return weights
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for log-probabilities [B, L] and labels [B]."""
         if self.distances is None:
             t = self._means(target, log_p.dtype)
             return torch.xlogy(t, t).sum(1) - (t * log_p).sum(1)
-        distances = self.distances(target, log_p.dtype)
-        log_t = F.log_softmax(distances * (-self.beta / self.distances.largest), dim=1)
-        return (log_t.exp() * (log_t - log_p)).sum(1)
+        # What depends on the label alone is kept: the sum of the weights, and the first term of the divergence.
+        total, negative_entropy = (kept.index_select(0, target) for kept in (self.total, self.negative_entropy))
+        weights = (self.distances(target, log_p.dtype) * -self.sharpness).exp()
+        values: Tensor = negative_entropy.to(log_p.dtype) - (weights * log_p).sum(1) / total.to(log_p.dtype)
+        return values
 
     def _means(self, target: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the means of the soft labels of the leaves below each label's node, [B, L]."""

@@ -35,6 +35,15 @@ def distance_below(kind: DistanceKind, ancestor: Any, one: Any, other: Any) -> A
     return (one + other + abs(one - other)) // 2 - ancestor
 
 
+def sums_over_leaves(tree: LabelTree, kind: DistanceKind, share: Callable[[Ints], Floats]) -> Floats:
+    """Return for each leaf the sum of share(d) over its distances d to all leaves, [L], without a table [L, L]."""
+    depths, groups = _leaf_groups(tree, kind)
+    mass = _sums_below(tree, groups, np.ones(len(groups)))
+    shares = share(np.arange(largest_distance(tree, kind) + 1))
+    sums: Floats = _sums_inside(tree, kind, shares, mass, depths, groups)[0]
+    return sums
+
+
 class MeanRows(nn.Module):
     """For each label and each leaf c the mean over the leaves l below the label's node of scale(l) * share(d(l, c)).
 
@@ -61,9 +70,7 @@ class MeanRows(nn.Module):
         self.kind = kind
         tree = labels.tree
         self.shared_steps = SharedSteps(labels)
-        # The leaves in groups of one depth; where depth does not matter they are one group.
-        of_leaves = tree.depth[tree.leaf_nodes] * (kind != "lca-height")
-        depths, groups = np.unique(of_leaves, return_inverse=True)
+        depths, groups = _leaf_groups(tree, kind)
         shares = share(np.arange(largest_distance(tree, kind) + 1))
         mass = _sums_below(tree, groups, np.ones(len(groups)))
         inside = _sums_inside(tree, kind, shares, mass, depths, groups)
@@ -97,6 +104,13 @@ class MeanRows(nn.Module):
         rows = outside.flatten(1).gather(1, shared * len(self.depths) + self.groups)
         inside = self.inside.index_select(0, steps).to(dtype) / self.counts.index_select(0, target)
         return torch.where(shared == steps[:, None], inside, rows)
+
+
+def _leaf_groups(tree: LabelTree, kind: DistanceKind) -> tuple[Ints, Ints]:
+    """Return the depths of the leaves, and the place of each leaf's depth; one group where depth does not matter."""
+    of_leaves = tree.depth[tree.leaf_nodes] * (kind != "lca-height")
+    depths, groups = np.unique(of_leaves, return_inverse=True)
+    return depths, groups
 
 
 def _sums_below(tree: LabelTree, groups: Ints, values: Floats) -> Floats:
