@@ -5,6 +5,7 @@ Only `engine.py` imports torch at module level, and `engine` itself is imported 
 
 __all__ = [
     "actions",
+    "browser",
     "choices",
     "decoding",
     "descent",
