@@ -16,7 +16,7 @@ from hierapp.access import cloning
 from hierapp.access.cloning import Clone
 from hierapp.access.permissions import COUNTING, Rules, whom
 from hierapp.access.search_actions import SearchActions
-from hierapp.data import Dataset, download, registry as datasets
+from hierapp.data import Dataset, download, registry as datasets, toy
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
@@ -245,6 +245,12 @@ class Actions(Rules):
         """Start the download of a data set of the catalogue."""
         self._need_runner("download data sets")
         download.start(name)
+
+    def draw_toy(self, tree: LabelTree, tree_name: str) -> Dataset:
+        """Draw a data set of toy pictures for a stored tree; see `toy.create`."""
+        self._need_runner("draw data sets")
+        name = finalize.numbered(finalize.suggested(f"{tree_name[:30]}-toy"))
+        return toy.create(tree, name, tree_name, owner=self.person.email)
 
     def import_upload(self, upload: bytes | memoryview, shown: str, options: Options) -> str:
         """Start to import an uploaded archive of images; return the token of the import."""

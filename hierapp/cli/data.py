@@ -67,6 +67,10 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         rows.add_argument(
             "--tree", default="", help="name or file of a tree over the classes; its inner nodes are coarse labels"
         )
+    toy = command(data, "toy", draw_toy, "draw pictures of colored shapes for a label tree, which train in seconds")
+    toy.add_argument("--tree", required=True, help="name or file of the tree; its leaves are the classes")
+    toy.add_argument("--name", help="name: letters, digits, - and _; by default from the tree")
+    toy.add_argument("--seed", type=int, default=0, help="seed of the pictures")
     delete = command(data, "delete", delete_data, "delete an imported or downloaded data set")
     delete.add_argument("name")
 
@@ -119,6 +123,19 @@ def import_data(options: argparse.Namespace) -> int:
         _print(report, how, options.json)
     if not options.json:
         print(f"{entry.name} is ready; its default tree is {entry.default_tree}.")
+    return DONE
+
+
+def draw_toy(options: argparse.Namespace) -> int:
+    from hierapp.data import toy
+    from hierapp.data.imports import finalize
+    from hierapp.trees import library
+
+    name = options.name or finalize.suggested(f"{Path(options.tree).stem[:30]}-toy")
+    tree = library.load(options.tree)
+    saved = options.tree if library.has(options.tree) else ""
+    entry = toy.create(tree, name, saved, options.seed)
+    print(f"{entry.name} is ready: {entry.train_size:,} training and {entry.test_size:,} test images.")
     return DONE
 
 

@@ -21,7 +21,6 @@ from hierapp.data import download_lock, registry as datasets
 from hierapp.data.dataset import Dataset, Part
 from hierapp.data.imports import finalize, job, store
 from hierapp.data.imports.report import Report
-from hierapp.data.imports.store import Description
 from hierapp.errors import ConfigError, DatasetError
 from hierapp.training import device as compute, models
 from hierapp.training.config import RunConfig
@@ -183,24 +182,18 @@ class _Extraction:
             features=width,
             dtype="float16",
         )
-        (built / store.REPORT).write_text(json.dumps(report.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+        store.write_report(built, report)
         (built / store.TREE).write_text(tree_formats.render(tree, "json"), encoding="utf-8")
-        Description(
-            title=self.name,
-            classes=entry.class_names,
-            shape=(0, 0, 0),
-            train=entry.train_size,
-            test=entry.test_size,
-            source=f"Features of {entry.title} by {self.config.model} at {shape}, extracted on"
-            f" {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's local date
+        today = date.today()  # noqa: DTZ011 - the user's local date
+        store.describe(
+            built,
+            self.name,
+            report,
+            f"Features of {entry.title} by {self.config.model} at {shape}, extracted on {today:%Y-%m-%d}.",
             tree=entry.default_tree if re.fullmatch(r"[\w-]+", entry.default_tree) else "",
-            files={
-                file: (built / file).stat().st_size for part in store.PARTS for file in store.files_of(part, "features")
-            },
             ordinal=entry.ordinal,
-            features=width,
             pictures=(entry.name, datasets.content_hashes(entry.name, self.root)),
-        ).write(built)
+        )
         built.rename(store.own_folder(self.root) / self.name)
         parts.remove(self.stage)
         return datasets.find(self.name, self.root)

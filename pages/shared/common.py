@@ -242,10 +242,14 @@ def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:
 
 
 def likely_data(tree: LabelTree) -> str | None:
-    """Return the data set with the most classes among the leaves, if any."""
-    shared = {name: len(set(tree.leaves) & set(entry.class_names)) for name, entry in catalogue().items()}
+    """Return the data set that shares the most classes with the leaves, if it is more than half of either."""
+    leaves = set(tree.leaves)
+    shared = {
+        name: len(leaves & set(entry.class_names)) / max(len(leaves), len(entry.class_names))
+        for name, entry in catalogue().items()
+    }
     best = max(shared, key=shared.__getitem__)
-    return best if shared[best] else None
+    return best if shared[best] > 0.5 else None
 
 
 def draw(tree: LabelTree, title: str, data: str | None) -> None:
@@ -257,8 +261,10 @@ def trees_for(data: str) -> dict[str, str]:
     """Return names and titles of the trees over a data set's classes, its default first."""
     entry = find(data)
     found = {tree.name: tree.title for tree in tree_library.entries(data)}
-    # The default of a user's own data set may be a file: the tree that was proposed for it.
+    # The default of a user's own data set may be a file, the tree that was proposed for it, or a tree of no data set.
     title = f"{entry.title}, proposed" if entry.own else entry.default_tree
+    if (own := tree_library.own(entry.default_tree)) is not None:
+        title = own.title
     return {entry.default_tree: found.pop(entry.default_tree, title), **found}
 
 

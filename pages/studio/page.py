@@ -7,7 +7,7 @@ import streamlit as st
 from hierapp.analysis import summary
 from hierapp.data import tree_proposals
 from hierapp.data.registry import catalogue, find
-from hierapp.errors import ConfigError, HierappError, TreeError
+from hierapp.errors import ConfigError, HierappError
 from hierapp.plots import core as plots
 from hierapp.trees import (
     DISTANCES,
@@ -30,6 +30,10 @@ GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "binary": ("halved recursively, in their order", lambda classes, seed: generators.balanced(classes)),
     "random": ("joined at random, with a seed", generators.random),
 }
+TOY = (
+    "No data set has these classes. Pictures of colored shapes are drawn for them, the more alike the closer two"
+    " classes are in the tree; they train in seconds."
+)
 LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
 
 
@@ -284,19 +288,28 @@ def which_distance() -> DistanceKind:
 
 
 def keep(draft: Draft) -> None:
-    """Show the buttons that save, train, download and close."""
+    """Show the buttons that save, train, open the lab, download and close."""
     no = not common.actions().may_run
-    name_column, save, train, export, close = st.columns([3, 1, 1.4, 1, 1], vertical_alignment="bottom")
+    name_column, save, train, lab, export, close = st.columns([2.4, 1, 1.8, 0.9, 1, 0.9], vertical_alignment="bottom")
     name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
+
+    def stored() -> str:
+        return common.actions().save_tree(draft.tree, name, title=name, data=draft.data).name
+
     if save.button("Save", icon=":material/save:", width="stretch", disabled=no):
-        entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
-        st.toast(f"Saved as {common.escaped(entry.name)}.")
-    if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
-        if not draft.data:
-            raise TreeError("The draft does not belong to a data set; start from a data set with the same classes.")
-        draft.tree.positions_of(find(draft.data).class_names)
-        entry = common.actions().save_tree(draft.tree, name, title=name, data=draft.data)
-        st.switch_page("pages/train/page.py", query_params={"data": draft.data, "label-tree": entry.name})
+        st.toast(f"Saved as {common.escaped(stored())}.")
+    if draft.data:
+        if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
+            draft.tree.positions_of(find(draft.data).class_names)
+            st.switch_page("pages/train/page.py", query_params={"data": draft.data, "label-tree": stored()})
+    elif train.button(
+        "Train on toy pictures", icon=":material/category:", type="primary", width="stretch", disabled=no, help=TOY
+    ):
+        tree_name = stored()
+        data = common.actions().draw_toy(draft.tree, tree_name).name
+        st.switch_page("pages/train/page.py", query_params={"data": data, "label-tree": tree_name})
+    if lab.button("Lab", icon=":material/science:", width="stretch", disabled=no, help="Saves the tree and opens it"):
+        st.switch_page("pages/lab/page.py", query_params={"tree": stored()})
     with export.popover("Export", width="stretch"):
         common.tree_download(draft.tree, name, key="studio-format")
     if close.button("Close", width="stretch", help="the draft remains on this machine, at the address of this page"):

@@ -3,6 +3,7 @@
 import pytest
 
 from hierapp import LabelTree, make_loss
+from hierapp.data import registry as datasets
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
 from tests.app.conftest import add_run, texts
@@ -81,13 +82,22 @@ def test_a_draft_that_is_not_there_is_told(open_page):
     assert "Draw a label tree" in texts(page)
 
 
-def test_a_draft_of_no_data_set_is_saved_but_not_trained_on(open_page, home):
+def test_a_draft_of_no_data_set_is_saved_and_trained_on_toy_pictures(open_page, home):
     draft = Draft.begin(LabelTree.from_edges([("r", "a"), ("r", "b")]), "Odd one")
     page = open_page("studio", draft=draft.id)
-    page = press(page, "Train on it")
-    assert "does not belong to a data set" in page.error[0].value
-    page = press(page, "Save")
+    assert not any(button.label == "Train on it" for button in page.button)
+    page = press(page, "Train on toy pictures")
+    assert not page.exception
     assert tree_library.load("Odd-one") == draft.tree
+    entry = datasets.find("Odd-one-toy")
+    assert (entry.class_names, entry.default_tree) == (("a", "b"), "Odd-one")
+
+
+def test_words_that_a_few_classes_share_are_no_data_set(open_page, home):
+    page = start_from(open_page("studio"), "text")
+    page.text_area[0].set_value("food\n  apple\n  pear").run()
+    page = press(page, "Open in the studio")
+    assert draft_of(page).data is None
 
 
 def test_duplicate_and_delete_on_the_trees_page(open_page, home):

@@ -134,3 +134,13 @@ def test_features_are_checked_imported_and_trained_on(call, tmp_path):
     status, out, err = call("run", "--data", "my-rows", "--loss", "conditional", "--epochs", 1, "--model", "lenet")
     assert status == 2
     assert "linear" in err
+
+
+def test_toy_pictures_are_drawn_for_a_tree_in_a_file(call, tmp_path):
+    (tmp_path / "meals.txt").write_text("food\n  fruit\n    apple\n    pear\n  bread\n")
+    status, out, err = call("data", "toy", "--tree", tmp_path / "meals.txt")
+    assert (status, out, err) == (0, "meals-toy is ready: 600 training and 150 test images.\n", "")
+    assert datasets.find("meals-toy").class_names == ("apple", "pear", "bread")
+    status, out, err = call("data", "toy", "--tree", tmp_path / "meals.txt")
+    assert status == 2
+    assert "already exists" in err

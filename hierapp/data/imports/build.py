@@ -195,8 +195,7 @@ class _Pass:
         (folder / store.TREE).write_text(tree_formats.render(proposal.tree, "json"), encoding="utf-8")
         built = {"how": proposal.how, "ordinal": self.source.ordinal}
         (folder / BUILD).write_text(json.dumps(built), encoding="utf-8")
-        text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1)
-        (folder / store.REPORT).write_text(text, encoding="utf-8")
+        store.write_report(folder, report)
 
     def _parts(self, labels: Ints) -> tuple[NDArray[np.bool_], bool]:
         """Return whether each picture is in the test part, and whether the source defines the parts."""

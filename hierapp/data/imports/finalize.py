@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import re
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,6 @@ from pathlib import Path
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Dataset
 from hierapp.data.imports import job, store
-from hierapp.data.imports.store import Description
 from hierapp.errors import DatasetError
 from hierapp.trees import library as tree_library
 
@@ -27,30 +27,15 @@ def finalize(token: str, name: str, folder: Path | str | None = None) -> Dataset
     done = job.status(token, root)
     if done.report is None or done.tree is None:
         raise DatasetError("This import cannot be saved yet; wait for its report, or start another import.")
-    report, built = done.report, job.job_folder(token, root) / job.BUILT
+    built = job.job_folder(token, root) / job.BUILT
     own_trees = {entry.name for entry in tree_library.entries()}
     tree = tree_library.keep(
         done.tree, name, title=f"{name}, proposed", description=done.how, data=name, owner=done.request.owner
     )
-    side, kind = report.side, store.kind_named(report.kind)
-    files = [file for part in store.PARTS for file in store.files_of(part, kind, report.texts)]
-    described = Description(
-        title=name,
-        classes=tuple(report.classes),
-        shape=(side, side, report.channels),
-        train=report.train_size,
-        test=report.test_size,
-        source=f"Imported from {report.source} on {date.today():%Y-%m-%d}.",  # noqa: DTZ011 - the user's local date
-        tree=tree.name,
-        files={file: (built / file).stat().st_size for file in files},
-        ordinal=done.ordinal,
-        owner=done.request.owner,
-        features=report.features,
-        coarse=tuple(report.coarse),
-        texts=report.texts,
-    )
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    source = f"Imported from {done.report.source} on {today:%Y-%m-%d}."
     try:
-        described.write(built)
+        store.describe(built, name, done.report, source, tree.name, done.ordinal, done.request.owner)
         built.rename(store.own_folder(root) / name)
     except OSError as error:
         if tree.name not in own_trees:
@@ -70,10 +55,22 @@ def free_name(name: str, folder: Path | str | None = None) -> str:
     """
     store.check_name(name)
     root = job.root_of(folder)
-    taken = {each.casefold() for each in (*datasets.catalogue(root), *_names(store.own_folder(root)))}
-    if name.casefold() in taken:
+    if name.casefold() in _taken(root):
         raise _is_taken(name)
     return name
+
+
+def numbered(name: str, folder: Path | str | None = None) -> str:
+    """Return a free name for a new data set: this one, or with a number appended if it is taken.
+
+    Raises:
+        DatasetError: if the name is invalid.
+    """
+    store.check_name(name)
+    root = job.root_of(folder)
+    taken = _taken(root)
+    numbers = (f"{name[: store.LONGEST_NAME - 5]}-{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbers) if each.casefold() not in taken)
 
 
 def suggested(shown: str) -> str:
@@ -88,6 +85,10 @@ def suggested(shown: str) -> str:
 
 def _is_taken(name: str) -> DatasetError:
     return DatasetError(f"A data set {name!r} already exists; choose another name, or delete it first.")
+
+
+def _taken(root: Path) -> set[str]:
+    return {each.casefold() for each in (*datasets.catalogue(root), *_names(store.own_folder(root)))}
 
 
 def _names(folder: Path) -> list[str]:

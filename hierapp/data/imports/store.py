@@ -63,6 +63,43 @@ class Description:
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
+def write_report(folder: Path, report: Report) -> None:
+    """Write the report of a data set's import, or of how it was made, to its folder."""
+    text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1)
+    (folder / REPORT).write_text(text, encoding="utf-8")
+
+
+def describe(
+    folder: Path,
+    title: str,
+    report: Report,
+    source: str,
+    tree: str = "",
+    ordinal: bool = False,
+    owner: str | None = None,
+    pictures: tuple[str, tuple[str | None, str | None]] | None = None,
+) -> None:
+    """Write the description of a data set whose other files are all in the folder; see `Description`."""
+    kind = kind_named(report.kind)
+    files = [file for part in PARTS for file in files_of(part, kind, report.texts)]
+    Description(
+        title=title,
+        classes=tuple(report.classes),
+        shape=(report.side, report.side, report.channels),
+        train=report.train_size,
+        test=report.test_size,
+        source=source,
+        tree=tree,
+        files={file: (folder / file).stat().st_size for file in files},
+        ordinal=ordinal,
+        owner=owner,
+        features=report.features,
+        coarse=tuple(report.coarse),
+        texts=report.texts,
+        pictures=pictures,
+    ).write(folder)
+
+
 def own_folder(root: Path) -> Path:
     """Return the folder of own data sets in a data folder."""
     return root / FOLDER

@@ -152,8 +152,7 @@ class _Writer:
         means = self._write_parts(folder, part_rows, of_row, len(classes), mean, scale, progress)
         self._fill_report(classes, names[len(classes) :], part_rows, of_row)
         self._propose(folder, classes, means)
-        text = json.dumps(self.report.as_dict(), ensure_ascii=False, indent=1)
-        (folder / store.REPORT).write_text(text, encoding="utf-8")
+        store.write_report(folder, self.report)
 
     def _look(self, progress: Progress) -> tuple[NDArray[np.bool_], list[bytes]]:
         """Return which rows are finite, and a hash of the content of each row."""
