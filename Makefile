@@ -9,7 +9,7 @@ UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 FAST := not browser and not ray and not slow and not faults and not fuzz and not real_data
 TESTS ?= $(FAST)
 
-.PHONY: run test test-fast coverage lint hooks faults fuzz benchmarks gpu lock clean
+.PHONY: run test test-fast coverage lint hooks docs wheel faults fuzz benchmarks gpu lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -32,13 +32,20 @@ lint: .venv/.tests
 hooks: .venv/.tests  ## lint before each commit
 	$(BIN)/pre-commit install
 
+# Material's notice about its successor is no fault of a page. The site needs no network, when it is built and when it is read.
+docs: .venv/.docs  ## the documentation as a site, in .cache/docs; open .cache/docs/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+wheel: .venv/.tests  ## build the package and try it in fresh environments; PYTHONS="python3.11 python3.12" names them
+	sh tests/wheel.sh $(BIN)/python $(PYTHONS)
+
 faults: .venv/.tests  ## kill workers, launchers and the app at random moments during runs; some minutes
 	$(BIN)/python -m pytest -m faults
 
 fuzz: .venv/.tests  ## thousands of hostile arguments, addresses, names, archives and pictures; up to an hour
 	$(BIN)/python -m pytest -m fuzz -s
 
-benchmarks: .venv/.tests  ## the measurements in the README; needs CIFAR-10
+benchmarks: .venv/.tests  ## the measurements in docs/performance.md; needs CIFAR-10
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.losses --step
@@ -53,7 +60,8 @@ gpu:  ## test and measure everything on a GPU, within eight minutes; results in 
 
 lock: .venv/.tests  ## write constraints.txt again after a change of the requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-		requirements.txt requirements-dev.txt requirements-text.txt -o constraints.txt --upgrade
+		requirements.txt requirements-dev.txt requirements-docs.txt requirements-text.txt -o constraints.txt --upgrade
+	@sed -i '1i # The exact versions of everything that is installed, written by `make lock`.' constraints.txt
 
 clean:
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -70,8 +78,12 @@ clean:
 	@$(UV) -r requirements.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements.txt -c constraints.txt
 	@touch $@
 
-.venv/.tests: .venv/.app requirements-dev.txt requirements-ray.txt tests/chromium.sh
+.venv/.tests: .venv/.app requirements-dev.txt requirements-docs.txt requirements-ray.txt tests/chromium.sh
 	@$(UV) -r requirements-dev.txt -c constraints.txt || \
 		$(BIN)/python -m pip install -r requirements-dev.txt -c constraints.txt
 	@sh tests/chromium.sh $(BIN)/python
+	@touch $@
+
+.venv/.docs: .venv/.uv requirements-docs.txt constraints.txt
+	@$(UV) -r requirements-docs.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements-docs.txt -c constraints.txt
 	@touch $@

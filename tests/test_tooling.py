@@ -77,17 +77,13 @@ def test_fast_tests_choose_by_declared_marks():
     assert set(re.findall(r"not (\w+)", fast[1])) == declared
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "requirements-text.txt", "requirements-timm.txt"]
-)
+@pytest.mark.parametrize("name", sorted(file.name for file in PROJECT.glob("requirements*.txt")))
 def test_constraints_repeat_the_pins(name):
     constraints = pins("constraints.txt")
     assert {package: constraints.get(package) for package in pins(name)} == pins(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "requirements-text.txt", "requirements-timm.txt"]
-)
+@pytest.mark.parametrize("name", sorted(file.name for file in PROJECT.glob("requirements*.txt")))
 def test_each_dependency_has_its_reason(name):
     table = (PROJECT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     reasons = {

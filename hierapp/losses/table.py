@@ -1,4 +1,4 @@
-"""The table of the losses in the README, made from their specs: `python -m hierapp.losses.table` prints it."""
+"""The table of the losses in docs/library.md, made from their specs: `python -m hierapp.losses.table` prints it."""
 
 from __future__ import annotations
 
