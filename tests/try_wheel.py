@@ -71,7 +71,7 @@ def main() -> None:
     import hierapp
 
     with_app = sys.argv[1:] == ["[app]"]
-    assert "_app" in os.listdir(Path(hierapp.__file__).parent), "this is a checkout"
+    assert (Path(hierapp.__file__).parent / "_app").is_dir(), "this is a checkout"
     assert (importlib.util.find_spec("streamlit") is not None) == with_app
     library()
     if with_app:
