@@ -58,6 +58,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "searches": "list all searches",
     },
     "reproduce": {"reproduce": "reproduce the paper's figures and judge its claims"},
+    "study": {"study": "run studies of many runs, and show their tables and verdicts"},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hierapp.lab.contributions import Contribution, Term, contribution
 from hierapp.lab.example import Example
+from hierapp.losses.decay import step_decay
 from hierapp.utils.numbers import number, of_log
 
 
@@ -61,16 +62,19 @@ def convex(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
 
 def hxe(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
     """HXE: decisions weighted by exp(-alpha * steps); both parametrizations give the same probabilities."""
-    alpha = option_values["alpha"]
-    total = 1.0
-    if option_values["normalize"]:
-        total = math.fsum(math.exp(-alpha * (depth - 1)) for depth in example.tree.depth.tolist())
+    alpha, normalize, decay = (option_values[name] for name in ("alpha", "normalize", "decay"))
+    weights = step_decay(example.tree, alpha, normalize, decay).tolist()
     contributions = [
-        _weighted(example, v, math.exp(-alpha * step) / total, "w(v)")
-        for step, v in enumerate(example.true_path[1:], 1)
+        _weighted(example, v, weight, "w(v)") for v, weight in zip(example.true_path[1:], weights, strict=False)
     ]
-    said = " divided by the sum of all node weights" if option_values["normalize"] else ""
-    return [_path_term(contributions, f"w(v) decreases by e^−{number(alpha)} at each step away from the root{said}.")]
+    said = " divided by the sum of all node weights" if normalize else ""
+    away = "decreases" if decay == "root" else "increases"
+    return [
+        _path_term(
+            contributions,
+            f"w(v) {away} by e^{'−' if decay == 'root' else ''}{number(alpha)} at each step away from the root{said}.",
+        )
+    ]
 
 
 def _path_term(contributions: list[Contribution], note: str) -> Term:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hierapp import losses
 from hierapp.errors import ConfigError
 from hierapp.losses import propriety
+from hierapp.losses.decay import step_decay
 from hierapp.similarities.similarity import Matrix
 from hierapp.trees import LabelTree
 
@@ -169,9 +170,8 @@ def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | No
         case "conditional" if options["tau"] == 0:
             return _weighted(tree, np.ones_like(steps), "conditional")
         case "hxe":
-            decay = np.exp(-float(options["alpha"]) * steps)  # type: ignore[arg-type]
-            scale = np.exp(-float(options["alpha"]) * (tree.depth - 1)).sum()  # type: ignore[arg-type]
-            return _weighted(tree, decay / scale if options["normalize"] else decay, str(options["parametrization"]))
+            weights = step_decay(tree, options["alpha"], options["normalize"], options["decay"])  # type: ignore[arg-type]
+            return _weighted(tree, weights, str(options["parametrization"]))
         case "level-wise":
             given = propriety.checked_levels(tree, options["weights"])  # type: ignore[arg-type]
             # -log z of a node is the sum over the steps to it: a step counts in its own level and all levels below.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal, Unpack, cast
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from hierapp.losses import propriety
 from hierapp.losses.base import Shared, TreeLoss
 from hierapp.losses.conditional import PathLoss
+from hierapp.losses.decay import Decay, step_decay
 from hierapp.losses.marginal import MarginalLoss
 from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
@@ -47,6 +47,12 @@ class HXE(MarginalLoss):
                 "one softmax over the leaves, as published, or one over each set of siblings",
                 choices=("flat", "conditional"),
             ),
+            Option(
+                "decay",
+                "root",
+                "whether weights decrease away from the root, as in the published code, or away from the leaves",
+                choices=("root", "height"),
+            ),
         ),
         order=6,
     )
@@ -64,6 +70,7 @@ class HXE(MarginalLoss):
         alpha: float = 0.1,
         normalize: bool = True,
         parametrization: Literal["flat", "conditional"] = "flat",
+        decay: Decay = "root",
         **shared: Any,
     ) -> TreeLoss:
         """Make a hierarchical cross-entropy (HXE) loss (Bertinetto et al. 2020).
@@ -79,6 +86,8 @@ class HXE(MarginalLoss):
                 published code. This changes only the scale of the loss.
             parametrization: "flat" (default), p(v) = z(v) / z(parent) from one softmax over the L leaves, as published;
                 "conditional", p from a softmax over each set of siblings, N - 1 logits.
+            decay: "root" (default), as in the published code; "height", the publication's formula exp(-alpha * h(v))
+                with h read as the height of v, so that weights decrease away from the leaves; see `step_decay`.
             shared: see `TreeLoss`.
 
         >>> import torch
@@ -87,7 +96,7 @@ class HXE(MarginalLoss):
         >>> round(loss(torch.zeros(1, 3), torch.tensor([0])).exp().item(), 3)  # cross-entropy of 3 classes
         3.0
         """
-        weights = step_decay(tree, alpha, normalize)
+        weights = step_decay(tree, alpha, normalize, decay)
         return (HXE if parametrization == "flat" else ConditionalHXE)(tree, weights, **cast(Shared, shared))
 
 
@@ -97,13 +106,3 @@ class ConditionalHXE(PathLoss):
     def __init__(self, tree: LabelTree, weights: NDArray[np.float64], **shared: Unpack[Shared]) -> None:
         super().__init__(tree, weights, **shared)
         self.plain_propriety = propriety.siblings_alike()
-
-
-def step_decay(tree: LabelTree, alpha: float, normalize: bool) -> NDArray[np.float64]:
-    """Return HXE's weights [D] of the steps from the root down: exp(-alpha * (depth(v) - 1)) for the node v of a step.
-
-    If `normalize` is set, they are divided by their sum over all N nodes, including the root's 1, as in the published
-    code.
-    """
-    weights: NDArray[np.float64] = np.exp(-alpha * np.arange(1, tree.leaf_paths.shape[1]))
-    return weights / math.fsum(np.exp(-alpha * (tree.depth - 1))) if normalize else weights

@@ -11,6 +11,7 @@ functions, so that pages open quickly.
 """
 
 from hierapp.stats.effect_sizes import Effect, Interval, cliffs_delta, mean_difference, rank_biserial
+from hierapp.stats.equivalence import Equivalence, equivalence
 from hierapp.stats.families import Family, compare_all, holm
 from hierapp.stats.images import McNemar, mcnemar, test_folds
 from hierapp.stats.pairwise import Comparison, compare
@@ -23,6 +24,7 @@ Figures = Values  # name in version 0.1.0
 __all__ = [
     "Comparison",
     "Effect",
+    "Equivalence",
     "Family",
     "Figures",
     "Interval",
@@ -35,6 +37,7 @@ __all__ = [
     "cliffs_delta",
     "compare",
     "compare_all",
+    "equivalence",
     "holm",
     "mann_whitney",
     "mcnemar",

@@ -30,9 +30,13 @@ class DeviceDataset:
     leaves: Tensor
 
     @classmethod
-    def of(cls, part: ImageSet, tree: LabelTree, device: torch.device) -> DeviceDataset:
-        """Convert a part of a data set; classes are matched to leaves by name, coarse labels to inner nodes."""
-        target_of_label = torch.as_tensor(targets_of(part.class_names, part.coarse_names, tree))
+    def of(cls, part: ImageSet, tree: LabelTree, device: torch.device, as_nodes: bool = False) -> DeviceDataset:
+        """Convert a part of a data set; classes are matched to leaves by name, coarse labels to inner nodes.
+
+        With `as_nodes` the labels are positions in `tree.nodes` even if all of them are leaves.
+        """
+        targets = targets_of(part.class_names, part.coarse_names, tree)
+        target_of_label = torch.as_tensor(tree.leaf_nodes[targets] if as_nodes and not part.coarse_names else targets)
         return cls(part.images.to(device), target_of_label[part.labels].to(device))
 
     def take(self, indices: NDArray[np.int64]) -> DeviceDataset:

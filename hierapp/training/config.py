@@ -25,7 +25,7 @@ Deterministic = Literal["auto", "on", "off"]
 CudaGraphs = Literal["auto", "on", "off"]
 Weights = Literal["pretrained", "random"]
 Tune = Literal["all", "head"]
-Group = Literal["training", "network", "optimization", "augmentation", "evaluation", "machine"]
+Group = Literal["training", "labels", "network", "optimization", "augmentation", "evaluation", "machine"]
 
 
 def _field(group: Group, default: Any, description: str, short: str = "", **limits: Any) -> Any:
@@ -51,6 +51,16 @@ class RunConfig(BaseModel):
         "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
     )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of the split, the initial weights and the order of images")
+
+    train_share: float = _field(
+        "labels", 1.0, "share of the training images of each class that is used", "share", gt=0, le=1
+    )
+    label_noise: float = _field(
+        "labels", 0.0, "share of training labels replaced by a class with the same parent", "noise", ge=0, le=1
+    )
+    coarse_share: float = _field(
+        "labels", 0.0, "share of training labels replaced by their parent in the tree", "coarse", ge=0, le=1
+    )
 
     weights: Weights = _field("network", "pretrained", "initial weights of a network of timm")
     tune: Tune = _field("network", "all", "train all weights of such a network, or the head only", "train")
@@ -156,11 +166,12 @@ class RunConfig(BaseModel):
                 " it out."
             )
         smooth = [name for name in ("label_smoothing", "mixup") if getattr(self, name)]
-        if entry.coarse_names and smooth:
-            raise ConfigError(
-                f"The data set {self.data!r} has coarse labels, which cannot be smoothed or mixed; set"
-                f" {smooth[0]} to 0."
-            )
+        if (entry.coarse_names or self.coarse_share) and smooth:
+            whose = f"The data set {self.data!r} has" if entry.coarse_names else "With coarse_share the run has"
+            raise ConfigError(f"{whose} coarse labels, which cannot be smoothed or mixed; set {smooth[0]} to 0.")
+        weaker = [name for name in ("label_noise", "coarse_share") if getattr(self, name)]
+        if entry.coarse_names and weaker:
+            raise ConfigError(f"The data set {self.data!r} has coarse labels of its own; set {weaker[0]} to 0.")
 
     @classmethod
     def make(cls, **values: Any) -> RunConfig:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hierapp.data import registry as datasets
@@ -26,7 +27,7 @@ from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
 from hierapp.metrics import confusion, evaluate as evaluate_outputs
 from hierapp.similarities.similarity import Matrix
-from hierapp.training import checkpoints, device as compute, models, networks, predictions
+from hierapp.training import checkpoints, device as compute, models, networks, predictions, weak_labels
 from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.config import RunConfig
@@ -36,7 +37,7 @@ from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
 from hierapp.training.recorder import Recorder
 from hierapp.training.schedules import Place, learning_rate
-from hierapp.trees import LabelTree
+from hierapp.trees import LabelTree, library as tree_library
 
 REPORTS_PER_EPOCH = 10
 
@@ -84,7 +85,7 @@ def train(
         load = load or datasets.load
         whole = load(config.data, "train")
         given: dict[str, Any] = {} if similarity is None else {"similarity": similarity}
-        if whole.coarse_names:
+        if whole.coarse_names or config.coarse_share:
             given["index"] = "node"
         loss = make_loss(config.loss, tree, **{**config.options, **given}).to(device, torch.float32)
         run = _Run(config, loss, recorder, folder, load, whole, device)
@@ -108,9 +109,9 @@ class _Run:
         self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
         self.tree = tree = loss.tree
         fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
-        images = DeviceDataset.of(whole, tree, device)
+        images = DeviceDataset.of(whole, tree, device, bool(config.coarse_share))
         self.validation = images.take(held_out)
-        training = images.take(fitting)
+        training = _training_part(config, tree, whole, images, fitting)
         if loss.adjustment is not None:
             # A class without an image in the training part counts as if it had one.
             counts = torch.bincount(training.leaves, minlength=len(tree.leaves))
@@ -170,7 +171,8 @@ class _Run:
         made_by = json.dumps(compute.conditions(self.validation.images.device, self.state.precision))
         about = {"config": self.config.model_dump_json(), "epoch": str(epoch), "conditions": made_by}
         self._write("model.safetensors", network.state_dict(), about)
-        part = DeviceDataset.of(self.load(self.config.data, "test"), self.tree, self.validation.images.device)
+        whole = self.load(self.config.data, "test")
+        part = DeviceDataset.of(whole, self.tree, self.validation.images.device, bool(self.config.coarse_share))
         result = evaluate(self.state, part, keep=True)
         outputs = self._write_outputs(predictions.FILE, result, epoch)
         if self.folder is not None:
@@ -209,6 +211,27 @@ class _Run:
             file = self.folder / name
             self.recorder.when_there_is_room(lambda: checkpoints.write(tensors, file, about))
             self.recorder.saved(file)
+
+
+def _training_part(
+    config: RunConfig, tree: LabelTree, whole: ImageSet, images: DeviceDataset, fitting: NDArray[np.int64]
+) -> DeviceDataset:
+    """Return the training images, with fewer or weaker labels if the configuration asks for them."""
+    labels = whole.labels.numpy()
+    rows = weak_labels.kept_share(fitting, labels[fitting], config.train_share, config.seed)
+    training = images.take(rows)
+    if config.label_noise:
+        # Which classes are alike is a property of the data, whatever tree is trained with.
+        own = tree_library.load(datasets.find(config.data).default_tree)
+        siblings = weak_labels.siblings_of(own, own.positions_of(whole.class_names))
+        changed = weak_labels.noisy(labels[rows], siblings, config.label_noise, config.seed)
+        targets = tree.positions_of(whole.class_names)
+        given = (tree.leaf_nodes[targets] if config.coarse_share else targets)[changed]
+        training.leaves = torch.as_tensor(given, device=training.leaves.device)
+    if config.coarse_share:
+        coarse = weak_labels.coarsened(training.leaves.cpu().numpy(), tree, config.coarse_share, config.seed)
+        training.leaves = torch.as_tensor(coarse, device=training.leaves.device)
+    return training
 
 
 def train_epoch(

@@ -79,6 +79,24 @@ def adversarial(tree: LabelTree) -> LabelTree:
     return LabelTree(names, tree.parents)
 
 
+def permuted(tree: LabelTree, seed: int) -> LabelTree:
+    """Create a tree of the same shape with its classes at random places: a control for what a tree says of its classes.
+
+    Args:
+        tree: the label tree; its inner nodes keep their names and places.
+        seed: seed of the permutation.
+
+    >>> tree = LabelTree.from_edges([("r", "A"), ("r", "B"), ("A", "cat"), ("A", "dog"), ("B", "car"), ("B", "bus")])
+    >>> permuted(tree, seed=0).leaves
+    ('car', 'cat', 'dog', 'bus')
+    """
+    names = list(tree.nodes)
+    places = tree.leaf_nodes.tolist()
+    for node, leaf in zip(places, np.random.default_rng(seed).permutation(places).tolist(), strict=True):
+        names[node] = tree.nodes[leaf]
+    return LabelTree(names, tree.parents)
+
+
 def _dealt(tree: LabelTree, node: int) -> list[int]:
     """Return the leaves below a node, with the leaves of each child spread evenly over the result."""
     if not tree.children[node]:

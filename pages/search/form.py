@@ -26,6 +26,7 @@ MOST_OPTIONS = 2
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate, if fixed", "optimization"),
     ("Augmentation of the training images, if fixed", "augmentation"),
+    ("Fewer or weaker labels", "labels"),
     ("Model selection and device", "evaluation", "machine"),
 )
 RANGE = "A range such as 0..1, a logarithmic range such as 1e-4..1e-1:log, or a list of values such as 32,64,128."

@@ -20,6 +20,7 @@ DEFAULT_LOSSES = ["cross-entropy", "hierarchical"]
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate", "optimization"),
     ("Augmentation of the training images", "augmentation"),
+    ("Fewer or weaker labels", "labels"),
     ("Model selection and device", "evaluation", "machine"),
 )
 TIMM_MODEL = "Or enter another network of the library timm as timm:NAME, such as timm:resnet18."

@@ -74,8 +74,11 @@ def conditional(tree, row, node, tau=0.0, prior=None):
     return -node_probability(tree, conditionals(tree, row), node).log()
 
 
-def hxe(tree, row, node, alpha=0.1, normalize=True, parametrization="flat"):
-    weight = {name: math.exp(-alpha * (len(path_names(tree, name)) - 1)) for name in tree.nodes}
+def hxe(tree, row, node, alpha=0.1, normalize=True, parametrization="flat", decay="root"):
+    deepest = max(len(path_names(tree, name)) for name in tree.nodes)
+    steps = {name: len(path_names(tree, name)) - 1 for name in tree.nodes}
+    apart = steps if decay == "root" else {name: deepest - 1 - count for name, count in steps.items()}
+    weight = {name: math.exp(-alpha * apart[name]) for name in tree.nodes}
     total = math.fsum(weight.values()) if normalize else 1.0
     if parametrization == "conditional":
         p = conditionals(tree, row)

@@ -32,6 +32,7 @@ CHOSEN = [
     ("conditional", {}),
     ("hxe", {}),
     ("hxe", {"alpha": 0.7, "normalize": False}),
+    ("hxe", {"alpha": 0.6, "decay": "height"}),
     ("hxe", {"alpha": 0.5, "parametrization": "conditional"}),
     ("hxe", {"alpha": 0.5, "parametrization": "conditional", "normalize": False}),
     ("soft-labels", {}),
@@ -205,8 +206,11 @@ def conditional(tree, row, leaf, tau=0.0, prior=None):
     return -node_probability(tree, conditionals(tree, row), tree.leaves[leaf]).log()
 
 
-def hxe(tree, row, leaf, alpha=0.1, normalize=True, parametrization="flat"):
-    weight = {name: math.exp(-alpha * (len(path_names(tree, name)) - 1)) for name in tree.nodes}
+def hxe(tree, row, leaf, alpha=0.1, normalize=True, parametrization="flat", decay="root"):
+    deepest = max(len(path_names(tree, name)) for name in tree.nodes)
+    steps = {name: len(path_names(tree, name)) - 1 for name in tree.nodes}
+    apart = steps if decay == "root" else {name: deepest - 1 - count for name, count in steps.items()}
+    weight = {name: math.exp(-alpha * apart[name]) for name in tree.nodes}
     if normalize:
         total = math.fsum(weight.values())
         weight = {name: value / total for name, value in weight.items()}
