@@ -20,6 +20,7 @@ MENU = {
     "Results": {
         "runs": ("Runs", "monitoring"),
         "compare": ("Compare", "balance"),
+        "studies": ("Studies", "science"),
         "predictions": ("Imported predictions", "upload_file"),
     },
     ":material/settings:": {"settings": ("Settings", "settings")},

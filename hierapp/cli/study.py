@@ -156,7 +156,9 @@ def _collect(store: Store, study: Study, output: Path | None) -> list[Row]:
 
     found = list(collect.collect(study, progress.progress(store, study).tests))
     if not found:
-        raise StoreError("No test run of the study is finished; run it first with `python -m hierapp study run`.")
+        raise StoreError(
+            f"No test run of the study {study.name} is finished; run it first with `python -m hierapp study run`."
+        )
     for file in (library.own_csv(study), output):
         if file is not None:
             rows.write(found, file)

@@ -12,6 +12,7 @@ else:
 __all__ = [
     "estimate",
     "logs",
+    "planned",
     "resume",
     "scheduler",
     "settings",

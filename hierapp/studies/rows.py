@@ -45,10 +45,13 @@ def read(file: Path) -> list[Row]:
     """
     try:
         table = list(csv.DictReader(io.StringIO(read_text(file))))
-        return [{name: _value(name, text) for name, text in row.items()} for row in table]
+        found = [{name: _value(name, text) for name, text in row.items()} for row in table]
+        if not found or not all(row["group"] and row["decoder"] and row["seed"] is not None for row in found):
+            raise ValueError("incomplete")
+        return found
     except OSError as error:
         raise StoreError(f"The file {file} cannot be read ({error.strerror or error}).") from None
-    except (ValueError, TypeError, AttributeError, csv.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error):
         raise StoreError(
             f"The file {file} does not contain the results of a study; create it again with `python -m hierapp study"
             " run`."

@@ -33,6 +33,7 @@ PAGES = (
     "search",
     "runs",
     "compare",
+    "studies",
     "predictions",
     "reproduce",
     "settings",

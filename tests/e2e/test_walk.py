@@ -21,6 +21,7 @@ TITLES = {
     "search": "Search",
     "runs": "Runs",
     "compare": "Compare",
+    "studies": "Studies",
     "reproduce": "Reproduce",
     "settings": "Settings",
 }
