@@ -68,11 +68,11 @@ def hxe(example: Example, option_values: Mapping[str, Any]) -> list[Term]:
         _weighted(example, v, weight, "w(v)") for v, weight in zip(example.true_path[1:], weights, strict=False)
     ]
     said = " divided by the sum of all node weights" if normalize else ""
-    away = "decreases" if decay == "root" else "increases"
+    away = "decreases by e^−" if decay == "root" else "increases by e^"
     return [
         _path_term(
             contributions,
-            f"w(v) {away} by e^{'−' if decay == 'root' else ''}{number(alpha)} at each step away from the root{said}.",
+            f"w(v) {away}{number(alpha)} at each step away from the root{said}.",
         )
     ]
 

@@ -38,7 +38,12 @@ VALUES = {
     },
     "hierarchical-convex": {"soft": [0.0, 0.7], "soft_reduction": ["mean", "sum"]},
     "conditional": {"tau": [0.0, 1.0]},
-    "hxe": {"alpha": [0.0, 0.1, 0.5], "normalize": [True, False], "parametrization": ["flat", "conditional"]},
+    "hxe": {
+        "alpha": [0.0, 0.1, 0.5],
+        "normalize": [True, False],
+        "parametrization": ["flat", "conditional"],
+        "decay": ["root", "height"],
+    },
     "soft-labels": {"beta": [0.0, 1.0, 10.0], "distance": list(DISTANCES)},
     "simloss": {"similarity": ["tree"], "lower_bound": [0.0, -0.5, 0.4]},
     "tree-wasserstein": {},

@@ -96,8 +96,10 @@ export function conditionalHxe(tree, options) {
   return siblingLoss(tree, pathTerm(stepDecay(tree, options)));
 }
 
-// HXE's weight of a step: exp(-alpha * step), normalized by the sum over all nodes.
-export function stepDecay(tree, { alpha, normalize }) {
-  const total = normalize ? sum(tree.depth.map((depth) => Math.exp(-alpha * (depth - 1)))) : 1;
-  return (step) => Math.exp(-alpha * step) / total;
+// HXE's weight of a step: exp(-alpha * its distance from the root, or from the deepest leaves), normalized by the sum over
+// all nodes.
+export function stepDecay(tree, { alpha, normalize, decay }) {
+  const weight = (step) => Math.exp(-alpha * (decay === "root" ? step : tree.levels - 1 - step));
+  const total = normalize ? sum(tree.depth.map((depth) => weight(depth - 1))) : 1;
+  return (step) => weight(step) / total;
 }

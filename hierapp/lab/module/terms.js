@@ -72,8 +72,9 @@ function convex(example, options) {
 
 function hxe(example, options) {
   const said = options.normalize ? " divided by the sum of all node weights" : "";
+  const away = options.decay === "root" ? "decreases by e^−" : "increases by e^";
   return [pathTerm(weighted(example, stepDecay(example.tree, options), "w(v)"),
-    `w(v) decreases by e^−${number(options.alpha)} at each step away from the root${said}.`)];
+    `w(v) ${away}${number(options.alpha)} at each step away from the root${said}.`)];
 }
 
 // KL(uniform || p) at the internal nodes off the true path.
