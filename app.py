@@ -49,4 +49,6 @@ else:
 
     from pages.shared import serving
 
-    app = st.App(__file__, lifespan=serving.lifespan, middleware=[Middleware(serving.SafeHeaders)])
+    names = [name for pages in MENU.values() for name in pages]
+    middleware = [Middleware(serving.SafeHeaders), Middleware(serving.BaseAddress, pages=names)]
+    app = st.App(__file__, lifespan=serving.lifespan, middleware=middleware)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 # Plotly asks whether a value is one of pandas' wherever pandas is imported, even half: two first visits at once would
 # fail. So it is imported before the first one.
 import pandas as pd  # noqa: F401
 import streamlit as st
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
@@ -31,6 +32,52 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+
+
+class BaseAddress:
+    """ASGI middleware that tells the browser where the server is: at the address of the page without the page's name.
+
+    Streamlit's client tries a page's own address first, which fails with two errors in the browser's console.
+    """
+
+    def __init__(self, app: ASGIApp, pages: Collection[str]) -> None:
+        self.app = app
+        named = json.dumps([f"/{page}" for page in pages])
+        # Where no page's name ends the address, the client's own way is left to it.
+        self.script = (
+            "<head><script>{const here=location.pathname;"
+            f"const page={named}.find(page=>here.endsWith(page));"
+            "if(page)window.__streamlit={BACKEND_BASE_URL:location.origin+here.slice(0,1-page.length)}}</script>"
+        ).encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        if b"text/html" in dict(scope["headers"]).get(b"accept", b""):  # in a compressed page nothing can be inserted
+            plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+            scope = {**scope, "headers": plain}
+        held: list[Message] = []  # the start of an HTML page, until its length is known
+
+        async def changed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = Headers(raw=message["headers"])
+                if message["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+                    held.append(message)
+                    return
+            elif held:
+                held.append(message)
+                if message.get("more_body"):
+                    return
+                body = b"".join(part.get("body", b"") for part in held[1:])
+                body = body.replace(b"<head>", self.script, 1)
+                MutableHeaders(scope=held[0])["content-length"] = str(len(body))
+                await send(held[0])
+                held.clear()
+                message = {"type": "http.response.body", "body": body}
+            await send(message)
+
+        await self.app(scope, receive, changed)
 
 
 class SafeHeaders:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from pages.shared.serving import HEADERS, SafeHeaders
+from pages.shared.serving import HEADERS, BaseAddress, SafeHeaders
 
 
 def answered(headers, kind="http"):
@@ -38,3 +38,37 @@ def test_a_header_that_is_there_stays():
 
 def test_web_sockets_are_passed_on():
     assert answered([], "websocket") == {}
+
+
+def page_of(content_type, *parts, method="GET", path="/data"):
+    """The length and the body of an answer to a browser."""
+    sent = []
+
+    async def app(scope, receive, send):
+        assert all(name != b"accept-encoding" for name, _ in scope["headers"]) or method != "GET"
+        headers = [(b"content-type", content_type), (b"content-length", b"%d" % sum(map(len, parts)))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for number, part in enumerate(parts):
+            await send({"type": "http.response.body", "body": part, "more_body": number < len(parts) - 1})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path}
+    scope["headers"] = [(b"accept", b"text/html,*/*"), (b"accept-encoding", b"gzip")]
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(BaseAddress(app, ["data", "runs"])(scope, None, send))).result()
+    headers = dict(sent[0]["headers"])
+    return int(headers[b"content-length"]), b"".join(message["body"] for message in sent[1:])
+
+
+def test_a_page_says_where_the_server_is():
+    length, body = page_of(b"text/html; charset=utf-8", b"<html><he", b"ad></head></html>")
+    assert length == len(body)
+    assert body.startswith(b"<html><head><script>")
+    assert b'["/data", "/runs"]' in body
+
+
+def test_other_answers_are_passed_on():
+    assert page_of(b"text/css", b"<head>") == (6, b"<head>")
+    assert page_of(b"text/html", b"<head>", method="POST") == (6, b"<head>")
