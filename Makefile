@@ -22,6 +22,7 @@ test-fast: .venv/.tests  ## the quick tests, about two minutes on two cores
 
 coverage: .venv/.tests  ## branch coverage of the quick tests, with a report in .cache/coverage/html
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(TESTS)" --cov --cov-report=term --cov-report=html
+	@$(BIN)/coverage report --format=markdown > .cache/coverage/summary.md
 
 lint: .venv/.tests
 	$(BIN)/ruff check .

@@ -40,9 +40,31 @@ def test_ci_matrix_begins_with_oldest_supported_python(workflow):
 
 
 def test_ci_commands_are_make_targets(workflow):
-    commands = [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step]
-    assert commands == ["make lint", "make test"]
-    assert {command.split()[1] for command in commands} <= TARGETS
+    commands = {
+        name: [step["run"] for step in job["steps"] if step.get("run", "").startswith("make ")]
+        for name, job in workflow["jobs"].items()
+    }
+    assert commands == {
+        "test": ["make lint", "make test", "make wheel"],
+        "coverage": ["make coverage"],
+        "docs": ["make docs"],
+    }
+    assert {command.split()[1] for job in commands.values() for command in job} <= TARGETS
+
+
+@pytest.mark.parametrize(
+    "file", sorted((PROJECT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda file: file.stem
+)
+def test_issue_forms_have_what_the_host_requires(file):
+    form = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if file.stem == "config":
+        assert isinstance(form["blank_issues_enabled"], bool)
+        return
+    assert form["name"]
+    assert form["description"]
+    assert all(part["attributes"]["label"] for part in form["body"])
+    names = [part["id"] for part in form["body"]]
+    assert len(names) == len(set(names))
 
 
 def test_contributing_shows_existing_make_targets():
