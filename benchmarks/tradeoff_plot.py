@@ -79,9 +79,9 @@ def svg(rows: Sequence[Group]) -> str:
     for tick in range(int(least * 20) + 1, int(most * 20) + 1):
         parts.append(f'<path class="grid" d="M{x(tick / 20):.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
         parts.append(_text(x(tick / 20), HEIGHT - BOTTOM + 18, f"{tick / 20:.2f}", 'text-anchor="middle"'))
-    parts.append(
-        _text(LEFT, HEIGHT - 12, "severity: mean distance of the mistakes in the tree; less severe to the right →")
-    )
+    (runs,) = {row.runs for row in rows}
+    below = f"severity: mean distance of the mistakes in the tree, less severe → (mean ± deviation of {runs} seeds)"
+    parts.append(_text(LEFT, HEIGHT - 12, below))
     parts.append(_text(LEFT + 6, TOP + 14, "↑ accuracy on the test images"))
     parts += [_point(row, x, y) for row in rows]
     return (
