@@ -11,7 +11,7 @@ from hierapp.cli import trees
 from hierapp.data import registry as datasets
 from hierapp.errors import ConfigError
 from hierapp.training import models
-from hierapp.training.config import GROUPS, fields_of
+from hierapp.training.config import GROUPS, USUAL, fields_of
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         help=f"{', '.join(models.MODELS)}, or your own as module:factory; by default {models.DEFAULT['images']}, or"
-        f" {models.DEFAULT['features']} for features",
+        f" {models.DEFAULT['features']} for features and {models.DEFAULT['segmentation']} for label maps",
     )
 
 
@@ -52,16 +52,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         part = parser.add_argument_group(group)
         for name, field in fields_of(group).items():
             flag, help = f"--{name.replace('_', '-')}", f"{field.description} (default {field.text(field.default)})"
+            # The default of some depends on the data set, so that RunConfig chooses it.
+            default = None if any(name in usual for usual in USUAL.values()) else field.default
             if field.kind is bool:
-                part.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default, help=help)
+                part.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=help)
             elif field.choices:
-                part.add_argument(
-                    flag, default=field.default, help=f"{', '.join(field.choices)}: {help}", metavar="NAME"
-                )
+                part.add_argument(flag, default=default, help=f"{', '.join(field.choices)}: {help}", metavar="NAME")
             else:
-                part.add_argument(flag, type=field.kind, default=field.default, help=help, metavar=field.kind.__name__)
+                part.add_argument(flag, type=field.kind, default=default, help=help, metavar=field.kind.__name__)
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the values of these options, by field."""
-    return {name: getattr(options, name) for group in GROUPS for name in fields_of(group)}
+    found = {name: getattr(options, name) for group in GROUPS for name in fields_of(group)}
+    return {name: value for name, value in found.items() if value is not None}

@@ -32,14 +32,17 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         data,
         "import",
         import_data,
-        "import images in class folders, or features with labels, as a data set",
+        "import images in class folders or with label maps, or features with labels, as a data set",
         with_json=True,
     )
     bring.add_argument("--name", help="name: letters, digits, - and _; by default from the file")
     usual = Options()
     for each in (check, bring):
         each.add_argument(
-            "path", metavar="PATH", help="folder, zip or tar file of images; or features: npz, npy, CSV, Parquet"
+            "path",
+            metavar="PATH",
+            help="folder, zip or tar file of images, in class folders or with"
+            " label maps; or features: npz, npy, CSV, Parquet",
         )
         each.add_argument(
             "--side", type=int, default=usual.side, help="height and width of the stored images, in pixels"
@@ -51,6 +54,12 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
             "--utkface", action="store_true", help="the classes are the ages at the beginning of the file names"
         )
         each.add_argument("--bin", type=int, default=usual.bin, help="years per class of ages")
+        each.add_argument(
+            "--height",
+            type=int,
+            default=usual.height,
+            help="height of images with label maps, in pixels, at their aspect ratio; 0: that of most, at most 256",
+        )
         rows = each.add_argument_group("features")
         rows.add_argument("--label", default="", metavar="NAME", help="column or array of the labels")
         rows.add_argument("--part", default="", metavar="NAME", help="column or array that tells train from test")
@@ -177,11 +186,16 @@ def _print(report: Report, how: str, as_json: bool) -> None:
         return
     if report.kind == "features":
         _print_features(report)
+    elif report.kind == "segmentation":
+        _print_maps(report)
     else:
         _print_images(report)
     width = max(map(len, [*report.classes, *report.coarse]))
-    for name, train, test in zip(report.classes, report.train, report.test, strict=True):
-        print(f"  {name:{width}} {train:7,} train {test:7,} test")
+    if report.kind == "segmentation":
+        _print_pixels(report, width)
+    else:
+        for name, train, test in zip(report.classes, report.train, report.test, strict=True):
+            print(f"  {name:{width}} {train:7,} train {test:7,} test")
     for name, train, test in zip(report.coarse, report.coarse_train, report.coarse_test, strict=True):
         print(f"  {name:{width}} {train:7,} train {test:7,} test, coarse label")
     for warning in report.warnings:
@@ -198,6 +212,24 @@ def _print_features(report: Report) -> None:
     scaled = ", columns standardized by the training part" if report.scaled else ""
     print(f"{report.source}: {report.images:,} rows of {report.layout}, {len(report.classes):,} classes.")
     print(f"Stored as {report.dtype}, {report.features:,} features a row{scaled}.")
+
+
+def _print_maps(report: Report) -> None:
+    colors = "color" if report.channels == 3 else "gray"
+    print(
+        f"{report.source}: {report.num_train:,} training and {report.num_test:,} test images with label maps, by"
+        f" {report.layout}; {len(report.classes):,} classes from {report.classes_from}, {colors}."
+    )
+    print(f"Stored as {report.width} x {report.height}; {report.resized:,} resized, {report.cropped:,} cropped.")
+    print(f"Sizes {_counts(report.sizes)}; {report.void_pixels / report.all_pixels:.1%} of the pixels are void.")
+
+
+def _print_pixels(report: Report, width: int) -> None:
+    """Print in how many images each class is, and its share of the training pixels that are not void."""
+    total = max(1, sum(report.train_pixels))
+    rows = zip(report.classes, report.train, report.test, report.train_pixels, strict=True)
+    for name, train, test, pixels in rows:
+        print(f"  {name:{width}} in {train:7,} train {test:7,} test, {pixels / total:7.2%} of the training pixels")
 
 
 def _print_images(report: Report) -> None:

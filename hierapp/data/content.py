@@ -46,7 +46,10 @@ def of_arrays(images: np.ndarray, labels: np.ndarray) -> str:
     """Return the hash of one part from its arrays, which may be memory maps."""
     found = hashlib.sha256(f"{images.dtype} {images.shape} {labels.shape}".encode())
     found.update(np.ascontiguousarray(images).reshape(-1).data)
-    found.update(labels.astype("<i8").data)
+    if labels.ndim == 1:
+        found.update(labels.astype("<i8").data)
+    else:  # label maps, of one or two bytes a pixel
+        found.update(np.ascontiguousarray(labels).astype(labels.dtype.newbyteorder("<"), copy=False).reshape(-1).data)
     return found.hexdigest()[:DIGITS]
 
 

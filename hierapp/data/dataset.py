@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.data import content
@@ -19,9 +18,9 @@ from hierapp.data.content import ContentHashes
 from hierapp.errors import DatasetError
 
 Part = Literal["train", "test"]
-Kind = Literal["images", "features"]
-# Images uint8 [n, H, W, C] or features float16 or float32 [n, F], and labels [n].
-Arrays = tuple[NDArray[Any], NDArray[np.int64]]
+Kind = Literal["images", "features", "segmentation"]
+# Images uint8 [n, H, W, C] or features float16 or float32 [n, F], and labels int64 [n], or label maps [n, H, W].
+Arrays = tuple[NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Dataset:
         default_tree: name of the label tree to use by default; for a user's own data set it may be the tree's file.
         source: the authors, in one sentence.
         read: `read(dataset, part, folder)` returns images uint8 [n, H, W, C], or features float16 or float32
-            [n, F], and labels int64 [n]: positions in `label_names`.
+            [n, F], and labels int64 [n]: positions in `label_names`; or label maps, see `hierapp.data.label_maps`.
         hash_part: `hash_part(dataset, part, folder)` returns the content hash of what `read` returns.
         files: what `read` and torchvision need, relative to the data folder; empty if a package includes the data.
         archives: the archives to download for these files, relative to the data folder.
@@ -68,6 +67,7 @@ class Dataset:
         coarse_names: names of the labels that are inner nodes of the tree.
         pictures: the data set of images from which the features were extracted row by row, and the hashes of its
             parts; None if there is none.
+        maps: whether the images have label maps, a class for each pixel.
         texts: `texts(dataset, part, folder)` returns what is shown for each row; None if there are only numbers.
     """
 
@@ -95,11 +95,12 @@ class Dataset:
     coarse_names: tuple[str, ...] = ()
     texts: Callable[[Dataset, Part, Path], Sequence[str]] | None = None
     pictures: tuple[str, ContentHashes] | None = None
+    maps: bool = False
 
     @property
     def kind(self) -> Kind:
-        """Whether the data set consists of images or of rows of features."""
-        return "features" if self.features else "images"
+        """Whether the data set consists of images, of rows of features, or of images with label maps."""
+        return "features" if self.features else "segmentation" if self.maps else "images"
 
     @property
     def noun(self) -> str:

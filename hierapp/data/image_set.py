@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hierapp.data.label_maps import void_of
 from hierapp.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class ImageSet:
     Attributes:
         images: uint8 [n, H, W, C], 0 to 255, contiguous, so that `images.permute(0, 3, 1, 2)` is [n, C, H, W] in
             torch's channels_last format without a copy. Or features, float16 or float32 [n, F].
-        labels: int64 [n], positions in `class_names`, followed by `coarse_names`.
+        labels: int64 [n], positions in `class_names`, followed by `coarse_names`; or label maps of these, uint8 or
+            int16 [n, H, W], see `hierapp.data.label_maps`.
         class_names: the names of the classes.
         content_hash: the hash of this part; see `hierapp.data.content`. None if it is unknown.
         coarse_names: the names of labels that are inner nodes of the tree.
@@ -49,6 +51,9 @@ class ImageSet:
                 "Expected images as one contiguous uint8 tensor [n, H, W, C], or features as a float16 or float32"
                 f" tensor [n, F], but got {images.dtype} {list(images.shape)}."
             )
+        if self.has_maps:
+            self._check_maps()
+            return
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             raise DatasetError(
                 f"Expected {len(images)} labels as an int64 tensor, one per image, but got {labels.dtype}"
@@ -63,6 +68,29 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether each image has a label map, a label for each pixel, instead of one label."""
+        return self.labels.dim() == 3
+
+    def _check_maps(self) -> None:
+        import torch
+
+        maps = self.labels
+        if maps.dtype not in (torch.uint8, torch.int16) or maps.shape != self.images.shape[:3]:
+            raise DatasetError(
+                f"Expected label maps as uint8 or int16 {list(self.images.shape[:3])}, one for each image, but got"
+                f" {maps.dtype} {list(maps.shape)}."
+            )
+        count, void = len(self.class_names) + len(self.coarse_names), void_of(maps.dtype)
+        for each in maps:  # one at a time, because the whole may be a memory map
+            known = each[each != void]
+            if len(known) and not 0 <= int(known.min()) <= int(known.max()) < count:
+                raise DatasetError(
+                    f"Expected labels from 0 to {count - 1} in the label maps, and {void} for void, but got"
+                    f" {int(known.min())} to {int(known.max())}."
+                )
 
 
 def split(labels: ArrayLike, fraction: float = 0.2, seed: int = 0) -> tuple[Ints, Ints]:

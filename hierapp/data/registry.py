@@ -20,6 +20,7 @@ from hierapp.data.content import UNKNOWN, ContentHashes
 from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_fix, how_to_get, size_on_disk
 from hierapp.data.image_set import ImageSet, split
 from hierapp.data.imports import store as import_store
+from hierapp.data.label_maps import pixel_counts
 from hierapp.data.readers import read_abalone, read_cifar, read_cifar_coarse, read_digits, read_idx, read_npz
 from hierapp.errors import DatasetError
 
@@ -269,7 +270,7 @@ def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:
 
     Returns:
         (inputs, labels): images uint8 [n, H, W, C], contiguous, or features float16 or float32 [n, F]; and int64 [n],
-        positions in the data set's label_names.
+        positions in the data set's label_names, or label maps of these [n, H, W], see `hierapp.data.label_maps`.
 
     Raises:
         DatasetError: if the data set is unknown or missing, or a file of the part is damaged; says how to repair it.
@@ -354,13 +355,15 @@ class RowNumbers(Sequence[str]):
 
 def class_counts(name: str, folder: Path | str | None = None) -> dict[Part, NDArray[np.int64]]:
     """Count the images or rows of each class in each part: [L] in the order of the data set's class_names; those with
-    coarse labels are not counted. Reads both parts.
+    coarse labels are not counted; of label maps the pixels are. Reads both parts.
 
     Raises:
         DatasetError: see `arrays`.
     """
     size = len(find(name, folder).class_names)
     parts: tuple[Part, Part] = ("train", "test")
+    if find(name, folder).kind == "segmentation":
+        return {part: pixel_counts(arrays(name, part, folder)[1], size) for part in parts}
     return {part: np.bincount(arrays(name, part, folder)[1], minlength=size)[:size] for part in parts}
 
 

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from hierapp.metrics.accumulate import TreeMetrics
     from hierapp.metrics.confusion import confusion_matrix, report
     from hierapp.metrics.f_beta import hierarchical_f_beta
+    from hierapp.metrics.iou import iou_report, mean_iou
     from hierapp.metrics.levels import level_report
     from hierapp.metrics.operating import operating_curve
     from hierapp.metrics.probabilities import probability_report
@@ -21,6 +22,7 @@ else:
             "accumulate": ["TreeMetrics"],
             "confusion": ["confusion_matrix", "report"],
             "f_beta": ["hierarchical_f_beta"],
+            "iou": ["iou_report", "mean_iou"],
             "levels": ["level_report"],
             "operating": ["operating_curve"],
             "probabilities": ["probability_report"],
@@ -39,7 +41,9 @@ __all__ = [
     "evaluate",
     "fit_temperature",
     "hierarchical_f_beta",
+    "iou_report",
     "level_report",
+    "mean_iou",
     "operating_curve",
     "probabilities",
     "probability_report",

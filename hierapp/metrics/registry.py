@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from hierapp.metrics import confusion, measures, probabilities
+from hierapp.metrics import confusion, iou, measures, probabilities
 from hierapp.metrics.spec import Evaluated, MetricSpec
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.utils.indices import here, indices
@@ -23,7 +23,7 @@ MEASURES = _measures()
 # Every metric by its name: those of the confusion matrix and of probabilities, and those of the folder `measures`.
 METRICS: dict[str, MetricSpec] = {
     spec.name: spec
-    for specs in (confusion.METRICS, probabilities.METRICS, *(module.METRICS for module in MEASURES))
+    for specs in (confusion.METRICS, iou.METRICS, probabilities.METRICS, *(module.METRICS for module in MEASURES))
     for spec in specs
 }
 

@@ -38,6 +38,7 @@ class Metric:
 # Metrics that runs record on the validation part and that are comparable across losses; val_loss is not.
 METRICS = {
     "val_accuracy": Metric("validation accuracy", more_is_better=True, percent=True),
+    "val_mean_iou": Metric("validation mean IoU of label maps", more_is_better=True, percent=True),
     "val_distance": Metric("mean distance of the validation images", more_is_better=False, percent=False),
 }
 

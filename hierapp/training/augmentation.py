@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hierapp.data.label_maps import void_of
 from hierapp.training.config import RunConfig
 
 
@@ -30,7 +31,7 @@ class Draws:
 class Augment:
     """Takes batches from training images uint8 [n, H, W, C] and applies random changes to each image.
 
-    Features [n, F] can only be mixed.
+    Features [n, F] can only be mixed. Label maps are shifted and mirrored with their images; beyond the edge is void.
 
     crop: a shift by up to this many pixels in each direction, with black beyond the edge (He et al. 2016). flip: mirror
     half of the images. cutout: fill a square around a random pixel with the mean color (DeVries and Taylor 2017).
@@ -40,13 +41,17 @@ class Augment:
     Args:
         images: the training images, on the device.
         config: a configuration; its flip, crop, cutout and mixup are used.
+        maps: label maps [n, H, W] of the images, uint8 or int16.
     """
 
-    def __init__(self, images: Tensor, config: RunConfig) -> None:
+    def __init__(self, images: Tensor, config: RunConfig, maps: Tensor | None = None) -> None:
         self.images, self.config = images, config
         self.shape = images.shape[1:]
         pad = config.crop
         self.padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad)) if pad else images
+        self.maps = maps
+        if maps is not None and pad:
+            self.maps = torch.nn.functional.pad(maps, (pad, pad, pad, pad), value=void_of(maps.dtype))
         self.is_on = bool(config.flip or config.crop or config.cutout)
         self.mean_color = images.new_zeros(images.shape[-1])
         if config.cutout:
@@ -79,18 +84,28 @@ class Augment:
         """Return the images at these positions [B], each with its changes: uint8 [B, H, W, C]."""
         if not self.is_on:
             return self.images[batch]
-        height, width, _ = self.shape
+        # A single gather selects the images, their rows and their columns.
+        taken = self.padded[self._places(batch, draws)]
+        return self._cut(taken, draws.middle[batch]) if self.config.cutout else taken
+
+    def take_with_maps(self, batch: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return the images and the label maps at these positions [B], with the same shifts and mirrors."""
+        assert self.maps is not None
+        places = self._places(batch, draws)
+        return self.padded[places], self.maps[places]
+
+    def _places(self, batch: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the indices of the images, their rows and their columns, which broadcast to [B, H, W]."""
+        height, width = self.shape[:2]
         rows = torch.arange(height, device=batch.device)
         columns = torch.arange(width, device=batch.device).expand(len(batch), -1)
         if self.config.flip:
             columns = torch.where(draws.mirror[batch, None], columns.flip(1), columns)
-        # A single gather selects the images, their rows and their columns.
-        taken = self.padded[
+        return (
             batch[:, None, None],
             (draws.top[batch, None] + rows)[:, :, None],
             (draws.left[batch, None] + columns)[:, None, :],
-        ]
-        return self._cut(taken, draws.middle[batch]) if self.config.cutout else taken
+        )
 
     def _cut(self, images: Tensor, middle: Tensor) -> Tensor:
         """Blank a square around each center [B, 2]; the part outside the image is cut off."""

@@ -12,22 +12,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hierapp.data.label_maps import map_dtype, void_of
 from hierapp.data.registry import ImageSet
 from hierapp.data.targets import targets_of
 from hierapp.training.augmentation import Augment, Draws, copy_without_waiting, mix
 from hierapp.training.config import RunConfig
 from hierapp.trees import LabelTree
 
+IGNORED = -100  # the target of void pixels, the usual `ignore_index` of the losses
+
 
 @dataclass
 class DeviceDataset:
-    """One part of a data set on a device: uint8 images [n, H, W, C] or features [n, F], and their labels [n].
+    """One part of a data set on a device: uint8 images [n, H, W, C] or features [n, F], and their labels [n] or label
+    maps [n, H, W], uint8 or int16.
 
-    `leaves` are positions in `tree.leaves`, or in `tree.nodes` for a data set with coarse labels.
+    `leaves` are positions in `tree.leaves`, or in `tree.nodes` for a data set with coarse labels (`of_nodes`); in maps,
+    also void.
     """
 
     images: Tensor
     leaves: Tensor
+    of_nodes: bool = False
 
     @classmethod
     def of(cls, part: ImageSet, tree: LabelTree, device: torch.device, as_nodes: bool = False) -> DeviceDataset:
@@ -36,15 +42,57 @@ class DeviceDataset:
         With `as_nodes` the labels are positions in `tree.nodes` even if all of them are leaves.
         """
         targets = targets_of(part.class_names, part.coarse_names, tree)
-        target_of_label = torch.as_tensor(tree.leaf_nodes[targets] if as_nodes and not part.coarse_names else targets)
-        return cls(part.images.to(device), target_of_label[part.labels].to(device))
+        if as_nodes and not part.coarse_names:
+            targets = tree.leaf_nodes[targets]
+        of_nodes = as_nodes or bool(part.coarse_names)
+        if part.has_maps:
+            leaves = _target_maps(part.labels, targets, len(tree.nodes) if of_nodes else len(tree.leaves))
+        else:
+            leaves = torch.as_tensor(targets)[part.labels]
+        return cls(part.images.to(device), leaves.to(device), of_nodes)
 
     def take(self, indices: NDArray[np.int64]) -> DeviceDataset:
         chosen = torch.as_tensor(indices, device=self.images.device)
-        return DeviceDataset(self.images[chosen], self.leaves[chosen])
+        return DeviceDataset(self.images[chosen], self.leaves[chosen], self.of_nodes)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether each image has a label map."""
+        return self.leaves.dim() == 3
+
+    def targets(self, rows: slice | Tensor) -> Tensor:
+        """Return the targets of rows for the loss: int64 [B] or [B, H, W], in which void is `IGNORED`."""
+        chosen = self.leaves[rows] if isinstance(rows, slice) else self.leaves.index_select(0, rows)
+        return _as_targets(chosen)
+
+    def count(self, labels: int) -> Tensor:
+        """Count the images, or pixels that are not void, of each label: int64 [labels]."""
+        found = torch.zeros(labels, dtype=torch.int64, device=self.leaves.device)
+        for each in self.leaves if self.has_maps else [self.leaves]:
+            found += torch.bincount(each.flatten().long(), minlength=labels)[:labels]
+        return found
 
     def __len__(self) -> int:
         return len(self.leaves)
+
+
+def _target_maps(maps: Tensor, target_of_label: NDArray[np.int64], size: int) -> Tensor:
+    """Return label maps with targets in place of labels; one at a time, because indices take eight bytes a pixel."""
+    kind = torch.as_tensor(np.zeros(0, map_dtype(size))).dtype
+    table = torch.full((void_of(maps.dtype) + 1,), void_of(kind), dtype=kind)
+    table[: len(target_of_label)] = torch.as_tensor(target_of_label).to(kind)
+    found = torch.empty(maps.shape, dtype=kind)
+    for to, each in zip(found, maps, strict=True):
+        to.copy_(table[each.long()])
+    return found
+
+
+def _as_targets(leaves: Tensor) -> Tensor:
+    """Return targets for the loss from labels, or from maps with void."""
+    if leaves.dim() == 1:
+        return leaves
+    targets = leaves.long()
+    return targets.masked_fill(targets == void_of(leaves.dtype), IGNORED)
 
 
 class Normalizer(nn.Module):
@@ -89,7 +137,7 @@ class BatchLoader:
 
     def __init__(self, part: DeviceDataset, config: RunConfig, num_leaves: int) -> None:
         self.part, self.config, self.num_leaves = part, config, num_leaves
-        self.augment = Augment(part.images, config)
+        self.augment = Augment(part.images, config, part.leaves if part.has_maps else None)
         self._order = torch.zeros(len(part), dtype=torch.int64, device=part.images.device)
         self._draws: Draws | None = None
 
@@ -115,8 +163,11 @@ class BatchLoader:
 
     def take(self, batch: Tensor, share: Tensor | float | None) -> tuple[Tensor, Tensor]:
         """Return images [B, H, W, C] of 0 to 255, and targets: leaves [B], or probabilities [B, L] if labels are
-        smoothed or mixed."""
-        leaves = self.part.leaves.index_select(0, batch)  # several times as fast as indexing with brackets
+        smoothed or mixed; or leaves of each pixel [B, H, W]."""
+        if self._draws is not None and self.part.has_maps:
+            images, maps = self.augment.take_with_maps(batch, self._draws)
+            return images, _as_targets(maps)
+        leaves = self.part.targets(batch)  # by index_select, several times as fast as indexing with brackets
         images = (
             self.part.images.index_select(0, batch) if self._draws is None else self.augment.take(batch, self._draws)
         )

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from hierapp import losses
 from hierapp.data import registry as datasets
+from hierapp.data.dataset import Kind
 from hierapp.errors import ConfigError
 from hierapp.training import models
 
@@ -19,7 +20,8 @@ MOST_RUNS = 1_000  # in one plan
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
-Select = Literal["val_accuracy", "val_loss", "val_distance", "last"]
+Select = Literal["val_accuracy", "val_loss", "val_distance", "last", "val_mean_iou"]
+ClassWeights = Literal["none", "median-frequency"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Deterministic = Literal["auto", "on", "off"]
 CudaGraphs = Literal["auto", "on", "off"]
@@ -50,6 +52,9 @@ class RunConfig(BaseModel):
     learning_rate: float = _field(
         "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
     )
+    class_weights: ClassWeights = _field(
+        "training", "none", "weights of the classes in the loss; median-frequency: rare classes count more", "weights"
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of the split, the initial weights and the order of images")
 
     train_share: float = _field(
@@ -69,6 +74,9 @@ class RunConfig(BaseModel):
     )
     input_side: int = _field(
         "network", 0, "side to which its images are resized, in pixels; 0: the network's own", "side", ge=0, le=1_024
+    )
+    unet_width: int = _field(
+        "network", 16, "filters of the U-Net's first level; each pooling doubles them", "width", ge=1, le=512
     )
 
     optimizer: Optimizer = _field("optimization", "adam", "the optimization algorithm")
@@ -106,6 +114,9 @@ class RunConfig(BaseModel):
     patience: int = _field(
         "evaluation", 0, "epochs without improvement after which a run stops; 0: never", "patience", ge=0
     )
+    pixel_probabilities: bool = _field(
+        "evaluation", False, "also store the probabilities of each pixel of the test images", "probabilities"
+    )
     device: Device = _field("machine", "auto", "auto: cuda if available, else mps, else cpu")
     precision: Precision = _field("machine", "auto", "auto: bfloat16 if the hardware supports it natively")
     deterministic: Deterministic = _field("machine", "auto", "same seed, same weights; auto: on a CPU", "deterministic")
@@ -128,11 +139,13 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_model(cls, values: Any) -> Any:
-        """Choose the model by the kind of the data set, if none is given."""
-        if isinstance(values, dict) and values.get("model") is None and isinstance(values.get("data"), str):
-            return {**values, "model": models.DEFAULT[datasets.find(values["data"]).kind]}
-        return values
+    def _usual_values(cls, values: Any) -> Any:
+        """Choose the model and other usual values by the kind of the data set, if none are given."""
+        if not isinstance(values, dict) or not isinstance(values.get("data"), str):
+            return values
+        kind = datasets.find(values["data"]).kind
+        usual = {"model": models.DEFAULT[kind], **USUAL.get(kind, {})}
+        return {**values, **{name: value for name, value in usual.items() if values.get(name) is None}}
 
     @model_validator(mode="after")
     def _options(self) -> Self:
@@ -153,17 +166,20 @@ class RunConfig(BaseModel):
     def _check_data(self) -> None:
         entry = datasets.find(self.data)
         models.require_kind(self.model, entry.kind)
-        if not models.is_timm(self.model):
-            for name, field in fields_of("network").items():
-                if getattr(self, name) != field.default:
-                    raise ConfigError(
-                        f"The option {name} is for networks of timm, but the model is {self.model}; leave it out."
-                    )
-        for_images = [name for name in FOR_IMAGES if getattr(self, name)]
-        if entry.kind == "features" and for_images:
+        for name, field in fields_of("network").items():
+            if name not in network_fields(self.model) and getattr(self, name) != field.default:
+                takers = "the U-Net" if name == "unet_width" else "networks of timm"
+                raise ConfigError(f"The option {name} is for {takers}, but the model is {self.model}; leave it out.")
+        unfit = [name for name in NOT_FOR[entry.kind] if getattr(self, name) != type(self).model_fields[name].default]
+        if unfit:
             raise ConfigError(
-                f"The augmentation {for_images[0]} is for images, but {self.data!r} consists of rows of features; leave"
-                " it out."
+                f"The option {unfit[0]} does not apply to {self.data!r}, which consists of"
+                f" {models.WORDS[entry.kind]}; leave it out."
+            )
+        if self.select == "val_mean_iou" and entry.kind != "segmentation":
+            raise ConfigError(
+                f"The metric val_mean_iou is that of label maps, but {self.data!r} consists of"
+                f" {models.WORDS[entry.kind]}; select another."
             )
         smooth = [name for name in ("label_smoothing", "mixup") if getattr(self, name)]
         if (entry.coarse_names or self.coarse_share) and smooth:
@@ -237,8 +253,14 @@ def plan(
 
 # The fields for the form, the command line and tables, so that a new field needs no change in any of these.
 
-# Fields that apply to images only.
-FOR_IMAGES = ("flip", "crop", "cutout")
+# Fields that do not apply to a kind of data sets.
+NOT_FOR: dict[Kind, tuple[str, ...]] = {
+    "images": ("pixel_probabilities",),
+    "features": ("flip", "crop", "cutout", "pixel_probabilities"),
+    "segmentation": ("cutout", "mixup", "label_smoothing", "label_noise", "coarse_share"),
+}
+# Defaults that differ for a kind of data sets.
+USUAL: dict[Kind, dict[str, Any]] = {"segmentation": {"batch_size": 8, "select": "val_mean_iou"}}
 # Fields that apply only if another field has a given value.
 ONLY_WITH = {
     "momentum": ("optimizer", "sgd"),
@@ -291,6 +313,22 @@ class FormField:
 
 
 GROUPS: tuple[Group, ...] = get_args(Group)
+
+
+def usual_value(field: FormField, kind: Kind) -> Any:
+    """Return the default of a field for a kind of data sets."""
+    return USUAL.get(kind, {}).get(field.name, field.default)
+
+
+def network_fields(model: str) -> tuple[str, ...]:
+    """Return the fields of the group "network" that apply to a network.
+
+    >>> network_fields("unet"), network_fields("lenet")
+    (('unet_width',), ())
+    """
+    if models.is_timm(model):
+        return tuple(name for name in fields_of("network") if name != "unet_width")
+    return models.find(model).options
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,8 @@ from hierapp.training.heads import PathHeadModel
 from hierapp.training.recorder import Confusion
 
 EVALUATION_BATCH = 1_000
+# Sums over millions of pixels; MPS has no float64.
+EXACT = {"mps": torch.float32, "cpu": torch.float64, "cuda": torch.float64}
 LESS_IS_BETTER = ("val_loss", "val_distance")
 
 
@@ -66,7 +69,11 @@ class TrainState:
     def value(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of a batch."""
         value: Tensor
-        if self.head is None:
+        if targets.dim() == 3:
+            # The mean of a batch without a labeled pixel is 0, not 0 / 0.
+            total = self.loss(self.logits(images), targets, reduction="sum")
+            value = total / self.divisor(targets).clamp(min=torch.finfo(total.dtype).tiny)
+        elif self.head is None:
             value = self.loss(self.logits(images), targets)
         else:
             head, before = self.head
@@ -75,8 +82,15 @@ class TrainState:
             value = head(features.float(), targets)
         return value
 
+    def divisor(self, targets: Tensor) -> Tensor:
+        """Return the divisor of the mean over integer targets: their class weights, or the number of those counted."""
+        known, weight = targets != self.loss.ignore_index, self.loss.label_weight
+        if weight is None:
+            return known.sum()
+        return weight.index_select(0, targets.where(known, 0).flatten()).dot(known.flatten().to(weight.dtype))
+
     def logits(self, images: Tensor) -> Tensor:
-        """Return the float32 logits [B, C] of images [B, H, W, C]."""
+        """Return the float32 logits [B, C], or [B, C, H, W] for label maps, of images [B, H, W, C]."""
         with device.half(self.precision, images.device):
             found: Tensor = self.network(images)
         return found.float()
@@ -90,7 +104,10 @@ class Evaluation:
     everything that is computed from stored outputs are over the m rows whose label is a leaf.
 
     confusion: [L, L] in the order of `tree.leaves`, rows true; log_probs: [m, L] and target: [m], if requested; coarse:
-    number of rows with a coarse label; coarse_accuracy: the share of these whose predicted leaf is below their label.
+    number of rows with a coarse label; coarse_accuracy: the share of these whose predicted leaf is below their label;
+    log_loss: the mean of -log p of the true leaf, for label maps.
+
+    With label maps, rows are pixels, and void ones do not count.
     """
 
     loss: float
@@ -100,16 +117,25 @@ class Evaluation:
     target: Tensor | None = None
     coarse: int = 0
     coarse_accuracy: float = 0.0
+    log_loss: float = 0.0
 
 
 @torch.inference_mode()
-def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Evaluation:
+def evaluate(
+    state: TrainState,
+    part: DeviceDataset,
+    keep: bool = False,
+    batch: int = EVALUATION_BATCH,
+    visit: Callable[[Tensor], object] = lambda _: None,
+) -> Evaluation:
     """Compute loss, accuracy and confusion of the most probable leaves, over every image of the part once.
 
     Args:
         state: the network and its loss.
         part: the images; they are never augmented.
         keep: also return the log-probabilities of the leaves.
+        batch: number of images at a time.
+        visit: called with the log-probabilities of each batch, [B, L] or [B, L, H, W].
     """
     loss = state.loss
     state.network.eval()
@@ -117,18 +143,26 @@ def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Eval
     size = len(loss.tree.leaves)
     where = part.images.device
     counts = torch.zeros(size * size, dtype=torch.int64, device=where)
-    total, coarse_right = torch.zeros((), device=where), torch.zeros((), dtype=torch.int64, device=where)
+    exact = EXACT.get(where.type) if part.has_maps else None
+    total, weights, nll = (torch.zeros((), device=where, dtype=exact) for _ in range(3))
+    coarse_right, rows = (torch.zeros((), dtype=torch.int64, device=where) for _ in range(2))
     kept: list[Tensor] = []
     targets: list[Tensor] = []
     ranges = is_leaf = None
     if loss.labels.index == "node":
         ranges = torch.tensor(loss.tree.leaf_ranges, device=where)
         is_leaf = torch.tensor(loss.tree.height == 0, device=where)
-    for start in range(0, len(part), EVALUATION_BATCH):
-        labels = part.leaves[start : start + EVALUATION_BATCH]
-        logits = state.logits(part.images[start : start + EVALUATION_BATCH])
+    for start in range(0, len(part), batch):
+        labels = part.targets(slice(start, start + batch))
+        logits = state.logits(part.images[start : start + batch])
         log_probs = loss.leaf_log_probs(logits)
+        visit(log_probs)
         total += loss(logits, labels, reduction="sum")
+        weights += state.divisor(labels)
+        if labels.dim() == 3:
+            known = labels != loss.ignore_index
+            log_probs, labels = log_probs.movedim(1, -1)[known], labels[known]
+        rows += len(labels)
         best, leaves = log_probs.argmax(dim=1), labels
         if ranges is not None and is_leaf is not None:
             first, end = ranges[labels].unbind(1)
@@ -136,22 +170,25 @@ def evaluate(state: TrainState, part: DeviceDataset, keep: bool = False) -> Eval
             coarse_right += (~fine & (first <= best) & (best < end)).sum()
             best, leaves, log_probs = best[fine], first[fine], log_probs[fine]
         counts += torch.bincount(leaves * size + best, minlength=size * size)
+        if part.has_maps:
+            nll -= log_probs.gather(1, leaves[:, None]).sum()
         if keep:
             kept.append(log_probs)
             targets.append(leaves)
     confusion = counts.view(size, size).cpu().numpy()
     found = int(confusion.sum())
-    coarse = len(part) - found
+    coarse = int(rows) - found
     if coarse and ranges is None:
-        raise AssertionError(f"evaluated {found} of {len(part)} images")
+        raise AssertionError(f"evaluated {found} of {int(rows)} rows")
     return Evaluation(
-        total.item() / len(part),
+        total.item() / max(weights.item(), torch.finfo(torch.float32).tiny),
         float(np.trace(confusion)) / max(1, found),
         confusion,
         torch.cat(kept) if keep else None,
         torch.cat(targets) if keep else None,
         coarse,
         coarse_right.item() / max(1, coarse),
+        nll.item() / max(1, found),
     )
 
 

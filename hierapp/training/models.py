@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 Shape = tuple[int, ...]  # (H, W, C) of images, or (F,) of features
-Build = Callable[[Shape, int], "nn.Module"]
+Build = Callable[..., "nn.Module"]  # called with the shape, the number of outputs, and the entry's options by name
 TIMM = "timm:"  # the prefix of networks of the library timm
 OFFERED = f"{TIMM}tf_efficientnet_lite0"  # in the form; its weights come with the extra
-DEFAULT: dict[Kind, str] = {"images": "lenet", "features": "linear"}
+DEFAULT: dict[Kind, str] = {"images": "lenet", "features": "linear", "segmentation": "unet"}
+WORDS: dict[Kind, str] = {"images": "images", "features": "features", "segmentation": "images with label maps"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class ModelEntry:
         build: `build(shape, num_outputs)` with the shape as (H, W, C), pixels and channels, or (F,) for features.
         speed: images per second in training at 32 x 32 pixels, or rows of 1,024 features, in float32 on two CPU cores,
             used to estimate durations before a run has finished on this machine; measured by `benchmarks/growth.py`.
-        kind: what the network reads; None for either.
+        kind: what the network reads; None for any of these. Those for "segmentation" return logits [B, C, H, W].
         reads_path: whether only the logits on the true paths are computed in training, see `PathHead`.
+        options: fields of `RunConfig` that are given to `build` by name.
     """
 
     title: str
@@ -42,6 +44,7 @@ class ModelEntry:
     speed: float
     kind: Kind | None = "images"
     reads_path: bool = False
+    options: tuple[str, ...] = ()
 
 
 def lenet(image_shape: Shape, num_outputs: int) -> nn.Module:
@@ -139,6 +142,27 @@ def mlp(shape: Shape, num_outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(shape[0], 512), nn.ReLU(), nn.Linear(512, num_outputs))
 
 
+def unet(shape: Shape, num_outputs: int, unet_width: int = 16) -> nn.Module:
+    """Build a small U-Net for label maps."""
+    from hierapp.training import segmentation_networks
+
+    return segmentation_networks.unet(shape, num_outputs, unet_width)
+
+
+def lraspp(shape: Shape, num_outputs: int) -> nn.Module:
+    """Build torchvision's lraspp_mobilenet_v3_large for label maps, with random weights."""
+    from hierapp.training import segmentation_networks
+
+    return segmentation_networks.lraspp(shape, num_outputs)
+
+
+def deeplabv3(shape: Shape, num_outputs: int) -> nn.Module:
+    """Build torchvision's deeplabv3_mobilenet_v3_large for label maps, with random weights."""
+    from hierapp.training import segmentation_networks
+
+    return segmentation_networks.deeplabv3(shape, num_outputs)
+
+
 def _plain(
     name: str, stages: list[tuple[int, ...]], dense: list[int], image_shape: Shape, num_outputs: int
 ) -> nn.Module:
@@ -197,11 +221,25 @@ MODELS: dict[str, ModelEntry] = {
         "features",
         reads_path=True,
     ),
+    "unet": ModelEntry(
+        "U-Net",
+        "Three poolings, skip connections; its width is an option.",
+        unet,
+        930,
+        "segmentation",
+        options=("unet_width",),
+    ),
+    "lraspp": ModelEntry(
+        "LR-ASPP", "torchvision's lraspp_mobilenet_v3_large, with random weights.", lraspp, 2_600, "segmentation"
+    ),
+    "deeplabv3": ModelEntry(
+        "DeepLabV3", "torchvision's deeplabv3_mobilenet_v3_large, with random weights.", deeplabv3, 800, "segmentation"
+    ),
 }
 
 
 def of_kind(kind: Kind) -> dict[str, ModelEntry]:
-    """Return the networks for images or for features, by name."""
+    """Return the networks for images, for features or for label maps, by name."""
     return {name: entry for name, entry in MODELS.items() if entry.kind == kind}
 
 
@@ -235,7 +273,7 @@ def find(name: str) -> ModelEntry:
 
 
 def require_kind(name: str, kind: Kind) -> None:
-    """Check that a network reads images or features.
+    """Check that a network is for data sets of a kind.
 
     Raises:
         ConfigError: if it does not; the message lists those that do.
@@ -245,7 +283,7 @@ def require_kind(name: str, kind: Kind) -> None:
     entry = find(name)
     if entry.kind not in (None, kind):
         raise ConfigError(
-            f"The model {name} is for {entry.kind}, but the data set consists of {kind}; choose one of"
+            f"The model {name} is for {WORDS[entry.kind]}, but the data set consists of {WORDS[kind]}; choose one of"
             f" {', '.join(of_kind(kind))}, or your own as module:factory."
         )
 

@@ -27,7 +27,8 @@ def build(config: RunConfig, shape: tuple[int, ...], loss: TreeLoss, inputs: Ten
         ConfigError: if the model is not for such inputs, or does not fit the loss.
     """
     entry = models.find(config.model)
-    models.require_kind(config.model, "features" if len(shape) == 1 else "images")
+    if (len(shape) == 1) != (entry.kind == "features") and entry.kind is not None:
+        models.require_kind(config.model, "features" if len(shape) == 1 else "images")
     if len(shape) == 1:
         features = torch.zeros(1, shape[0]) if inputs is None else inputs
         head = PathHeadModel(loss, shape[0]) if entry.reads_path else entry.build(shape, loss.num_outputs)
@@ -37,7 +38,8 @@ def build(config: RunConfig, shape: tuple[int, ...], loss: TreeLoss, inputs: Ten
 
         return pretrained.build(config, shape, loss.num_outputs, with_weights=inputs is not None)
     images = torch.zeros(1, 1, 1, shape[2], dtype=torch.uint8) if inputs is None else inputs
-    return nn.Sequential(Normalizer(images), entry.build(shape, loss.num_outputs))
+    options = {name: getattr(config, name) for name in entry.options}
+    return nn.Sequential(Normalizer(images), entry.build(shape, loss.num_outputs, **options))
 
 
 def trained_weights(config: RunConfig, network: nn.Module) -> list[nn.Parameter] | list[dict[str, Any]]:

@@ -15,9 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hierapp.data import registry as datasets
@@ -25,19 +23,21 @@ from hierapp.data.registry import ImageSet
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
-from hierapp.metrics import confusion, evaluate as evaluate_outputs
+from hierapp.metrics import confusion, evaluate as evaluate_outputs, report
+from hierapp.metrics.iou import iou_report, mean_iou
 from hierapp.similarities.similarity import Matrix
-from hierapp.training import checkpoints, device as compute, models, networks, predictions, weak_labels
+from hierapp.training import checkpoints, data_parts, device as compute, map_predictions, models, networks, predictions
 from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.checkpoints import TrainingProgress
+from hierapp.training.class_weights import median_frequency
 from hierapp.training.config import RunConfig
 from hierapp.training.cuda_graph import GraphTrainState
-from hierapp.training.evaluation import Best, Evaluation, TrainState, evaluate
+from hierapp.training.evaluation import EVALUATION_BATCH, Best, Evaluation, TrainState, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
 from hierapp.training.recorder import Recorder
 from hierapp.training.schedules import Place, learning_rate
-from hierapp.trees import LabelTree, library as tree_library
+from hierapp.trees import LabelTree
 
 REPORTS_PER_EPOCH = 10
 
@@ -83,12 +83,14 @@ def train(
     device = compute.choose_device(config.device)
     with compute.determinism(config.deterministic, device):
         load = load or datasets.load
-        whole = load(config.data, "train")
+        parts = data_parts.split(config, tree, load(config.data, "train"), device)
         given: dict[str, Any] = {} if similarity is None else {"similarity": similarity}
-        if whole.coarse_names or config.coarse_share:
+        if parts[0].of_nodes:
             given["index"] = "node"
+        if config.class_weights == "median-frequency":
+            given["weight"] = median_frequency(parts[0], tree)
         loss = make_loss(config.loss, tree, **{**config.options, **given}).to(device, torch.float32)
-        run = _Run(config, loss, recorder, folder, load, whole, device)
+        run = _Run(config, loss, recorder, folder, load, parts)
         run.fit()
         return run.test()
 
@@ -103,21 +105,19 @@ class _Run:
         recorder: Recorder,
         folder: Path | None,
         load: Load,
-        whole: ImageSet,
-        device: torch.device,
+        parts: tuple[DeviceDataset, DeviceDataset],
     ) -> None:
         self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
         self.tree = tree = loss.tree
-        fitting, held_out = (np.asarray(part) for part in datasets.split(whole.labels, seed=config.seed))
-        images = DeviceDataset.of(whole, tree, device, bool(config.coarse_share))
-        self.validation = images.take(held_out)
-        training = _training_part(config, tree, whole, images, fitting)
+        training, self.validation = parts
+        device = training.images.device
+        # Whole images with maps need more memory than the small ones of other data sets.
+        self.at_once = config.batch_size if training.has_maps else EVALUATION_BATCH
         if loss.adjustment is not None:
             # A class without an image in the training part counts as if it had one.
-            counts = torch.bincount(training.leaves, minlength=len(tree.leaves))
-            loss.adjustment.set_prior(counts.clamp(min=1))
+            loss.adjustment.set_prior(training.count(len(tree.leaves)).clamp(min=1))
         self.loader = BatchLoader(training, config, len(tree.leaves))
-        shape = tuple(whole.images.shape[1:])
+        shape = tuple(training.images.shape[1:])
         broken: list[str] = []
         self.progress, self.best = TrainingProgress(), Best()
         with _random_state:
@@ -148,12 +148,13 @@ class _Run:
         while self.progress.epoch <= config.epochs and not self.best.should_stop(config, self.progress.epoch - 1):
             rate = train_epoch(self.state, self.loader, config, self.progress, self.recorder, self.save)
             epoch, seconds, started = self.progress.epoch, self.progress.seconds, time.perf_counter()
-            result = evaluate(self.state, self.validation)
+            result = evaluate(self.state, self.validation, batch=self.at_once)
             values = {
                 "val_loss": result.loss,
                 "val_accuracy": result.accuracy,
                 "val_distance": confusion.mean_distance(result.confusion, self.tree),
                 **({"val_coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
+                **({"val_mean_iou": mean_iou(result.confusion)} if self.validation.has_maps else {}),
                 "learning_rate": rate,
                 "images_per_second": len(self.loader.part) / seconds,
                 "epoch_seconds": seconds + time.perf_counter() - started,
@@ -173,17 +174,46 @@ class _Run:
         self._write("model.safetensors", network.state_dict(), about)
         whole = self.load(self.config.data, "test")
         part = DeviceDataset.of(whole, self.tree, self.validation.images.device, bool(self.config.coarse_share))
-        result = evaluate(self.state, part, keep=True)
-        outputs = self._write_outputs(predictions.FILE, result, epoch)
-        if self.folder is not None:
-            self._write_outputs(predictions.VALIDATION, evaluate(self.state, self.validation, keep=True), epoch)
+        result, metrics = (self._test_maps if part.has_maps else self._test_rows)(part, epoch)
         return {
             "loss": result.loss,
             "epoch": epoch,
             "epochs": self.progress.epoch - 1,
             "confusion": result.confusion.tolist(),
             **({"coarse_samples": result.coarse, "coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
-            **evaluate_outputs(result.log_probs, outputs.target, self.tree, counts=result.confusion),
+            **metrics,
+        }
+
+    def _test_rows(self, part: DeviceDataset, epoch: int) -> tuple[Evaluation, dict[str, Any]]:
+        """Evaluate images or rows; write the probabilities of the test and the validation part."""
+        result = evaluate(self.state, part, keep=True)
+        outputs = self._write_outputs(predictions.FILE, result, epoch)
+        if self.folder is not None:
+            self._write_outputs(predictions.VALIDATION, evaluate(self.state, self.validation, keep=True), epoch)
+        return result, evaluate_outputs(result.log_probs, outputs.target, self.tree, counts=result.confusion)
+
+    def _test_maps(self, part: DeviceDataset, epoch: int) -> tuple[Evaluation, dict[str, Any]]:
+        """Evaluate images with label maps batch by batch; write the predicted maps as they come."""
+        found: list[Evaluation] = []
+
+        def run(visit: Callable[[Tensor], object] = lambda _: None) -> None:
+            found.append(evaluate(self.state, part, batch=self.at_once, visit=visit))
+
+        if self.folder is None:
+            run()
+        else:
+            folder, keep = self.folder, self.config.pixel_probabilities
+            about = map_predictions.About(self.tree.leaves, self.config.data, epoch)
+            # With a full disk, the maps are predicted again when there is room.
+            self.recorder.when_there_is_room(lambda: map_predictions.write(folder, about, run, keep))
+            for name in map_predictions.FILES:
+                if (folder / name).exists():
+                    self.recorder.saved(folder / name)
+        result = found[-1]
+        return result, {
+            **report(result.confusion, self.tree),
+            **iou_report(result.confusion, self.tree),
+            "log_loss": result.log_loss,
         }
 
     def save(self) -> None:
@@ -211,27 +241,6 @@ class _Run:
             file = self.folder / name
             self.recorder.when_there_is_room(lambda: checkpoints.write(tensors, file, about))
             self.recorder.saved(file)
-
-
-def _training_part(
-    config: RunConfig, tree: LabelTree, whole: ImageSet, images: DeviceDataset, fitting: NDArray[np.int64]
-) -> DeviceDataset:
-    """Return the training images, with fewer or weaker labels if the configuration asks for them."""
-    labels = whole.labels.numpy()
-    rows = weak_labels.kept_share(fitting, labels[fitting], config.train_share, config.seed)
-    training = images.take(rows)
-    if config.label_noise:
-        # Which classes are alike is a property of the data, whatever tree is trained with.
-        own = tree_library.load(datasets.find(config.data).default_tree)
-        siblings = weak_labels.siblings_of(own, own.positions_of(whole.class_names))
-        changed = weak_labels.noisy(labels[rows], siblings, config.label_noise, config.seed)
-        targets = tree.positions_of(whole.class_names)
-        given = (tree.leaf_nodes[targets] if config.coarse_share else targets)[changed]
-        training.leaves = torch.as_tensor(given, device=training.leaves.device)
-    if config.coarse_share:
-        coarse = weak_labels.coarsened(training.leaves.cpu().numpy(), tree, config.coarse_share, config.seed)
-        training.leaves = torch.as_tensor(coarse, device=training.leaves.device)
-    return training
 
 
 def train_epoch(

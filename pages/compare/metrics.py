@@ -15,10 +15,12 @@ from pages.shared import common
 
 CURVES = {
     "val_accuracy": "validation accuracy",
+    "val_mean_iou": "validation mean IoU",
     "val_distance": "validation mean distance",
     "val_loss": "validation loss",
     "train_loss": "training loss",
 }
+SHARES = ("val_accuracy", "val_mean_iou")
 
 
 def show(chosen: Chosen) -> None:
@@ -41,19 +43,20 @@ def show(chosen: Chosen) -> None:
         + (" Distances of different trees have different units." if chosen.tree is None else "")
     )
     left, right, _ = st.columns([2, 2, 3])
-    common.one_from_url("curve", list(CURVES), "val_accuracy")
-    metric = left.selectbox("Curve", list(CURVES), format_func=CURVES.__getitem__, key="curve")
+    runs = [run for group in chosen.groups for run in group.runs.values()]
+    offered = [name for name in CURVES if name != "val_mean_iou" or any(name in run.last for run in runs)]
+    common.one_from_url("curve", offered, "val_accuracy")
+    metric = left.selectbox("Curve", offered, format_func=CURVES.__getitem__, key="curve")
     common.to_url("curve", metric)
     smoothing = right.slider(
         "Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", help="Weight of the running mean at each step."
     )
-    runs = [run for group in chosen.groups for run in group.runs.values()]
     points = recorded(str(home()), [run.id for run in runs], [run.ended for run in runs], metric)
     bands = comparison.bands(chosen.groups, points, metric, smoothing)
     if not bands:
         st.caption("These runs have not recorded this metric.")
         return
-    plot = comparison_plots.bands_plot(bands, CURVES[metric], chosen.colors, percent=metric == "val_accuracy")
+    plot = comparison_plots.bands_plot(bands, CURVES[metric], chosen.colors, percent=metric in SHARES)
     common.chart(plot, "compare-curves", f"{CURVES[metric]} of each group over the epochs, mean and standard deviation")
     st.caption(
         "The line is the mean over the seeds, the band one standard deviation on each side."

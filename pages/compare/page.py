@@ -3,7 +3,7 @@
 import streamlit as st
 
 from hierapp.analysis import comparison
-from pages.compare import choice, confusion, metrics, outputs, severity, tests
+from pages.compare import choice, confusion, maps, metrics, outputs, severity, tests
 from pages.shared import common
 
 VIEWS = {
@@ -12,6 +12,7 @@ VIEWS = {
     "severity": ("Severity and classes", severity.show),
     "outputs": ("Another decoder or tree", outputs.show),
     "confusion": ("Confusion and images", confusion.show),
+    "maps": ("Label maps", maps.show),
 }
 
 
@@ -30,11 +31,12 @@ def page() -> None:
         return
     if st.query_params.get("view") == "figures":  # an older address
         st.query_params["view"] = "metrics"
-    common.one_from_url("view", list(VIEWS), "metrics")
+    views = [view for view in VIEWS if view != "maps" or maps.applies(chosen)]
+    common.one_from_url("view", views, "metrics")
     view = common.chosen(
         st.segmented_control(
             "View",
-            list(VIEWS),
+            views,
             format_func=lambda view: VIEWS[view][0],
             required=True,
             key="view",

@@ -1,4 +1,4 @@
-"""Import of a user's own pictures or features: the form, the progress of reading, and the report before saving."""
+"""Import of a user's own pictures, label maps or features: the form, the progress, and the report before saving."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.job import ImportJob
-from hierapp.data.imports.options import MOST_BINS, SIDES, Options
+from hierapp.data.imports.options import HEIGHTS, MOST_BINS, SIDES, Options
 from hierapp.errors import DatasetError
 from hierapp.plots.core import tree_plot
 from hierapp.trees import library as tree_library
@@ -35,7 +35,9 @@ def section() -> None:
 def form() -> None:
     st.markdown(
         "An archive with one folder per class, optionally below `train` and `test`; nested class folders become a"
-        " tree. Or features with labels: an npz file (or a zip of npy files) with the arrays `features` and"
+        " tree. Or images with a label map each, `images` and `labels` below `train` and `test`, and a table"
+        " `classes.csv` with name and value, or name, r, g, b. Or features with labels: an npz file (or a zip of npy"
+        " files) with the arrays `features` and"
         " `labels`, and optionally `classes`, `test` and `texts`; or a table of numbers, CSV or Parquet, with a column"
         " of labels. The content tells which of these it is. It is checked first, and you see a report before it is"
         " imported."
@@ -55,9 +57,18 @@ def form() -> None:
         help="Share that is drawn for the test part if the source has none.",
     )
     years = left.number_input("Years per class", 1, 50, Options.bin, key="import-bin") if utkface else Options.bin
+    with left.expander("Images with label maps"):
+        height = st.number_input(
+            "Height in pixels",
+            0,
+            HEIGHTS[1],
+            Options.height,
+            key="import-height",
+            help="The aspect ratio is kept. 0: the height of most images, at most 256.",
+        )
     with left.expander("Labels of features"):
         of_rows = features_fields()
-    options = Options(int(side), float(share), utkface, int(years), **of_rows)
+    options = Options(int(side), float(share), utkface, int(years), height=int(height), **of_rows)
     with right:
         file = st.file_uploader(
             "Zip or tar of images, npz, CSV or Parquet", UPLOADS, key="import-file", disabled=not may.may_run

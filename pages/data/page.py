@@ -9,7 +9,7 @@ from hierapp.plots import data as data_plots
 from hierapp.runs import data_deletion
 from hierapp.trees import library as tree_library
 from hierapp.utils.disk import in_words
-from pages.data import imports, report as data_report
+from pages.data import imports, overlays, report as data_report
 from pages.shared import common, downloading
 
 SET = imports.SET
@@ -154,14 +154,15 @@ def counts(data: Dataset, stamp: int) -> None:
     with common.show_errors():
         train, test = counts_of(data.name, stamp)
         plot = data_plots.counts_plot(data.class_names, train, test)
-        common.chart(plot, "counts", f"Training and test {data.noun} of each of {len(train)} classes")
+        of_what = "pixels" if data.kind == "segmentation" else data.noun
+        common.chart(plot, "counts", f"Training and test {of_what} of each of {len(train)} classes")
         rows = {"class": data.class_names, "train": train, "test": test}
         with st.expander("As a table"):
             st.dataframe(rows, hide_index=True)
 
 
 st.title("Data")
-st.markdown("Available data sets, data sets to download, and your own images or features.")
+st.markdown("Available data sets, data sets to download, and your own images, label maps or features.")
 imports.section()
 chosen = choose()
 status = datasets.status(chosen.name)
@@ -171,9 +172,11 @@ if status.state == "ready":
     now = import_store.stamp(chosen.name, paths.data_folder()) if chosen.own else 0
     report = import_store.report_of(chosen.name, paths.data_folder()) if chosen.own else None
     with_images = datasets.has_images(chosen.name)
-    tabs = st.tabs(["Images" if with_images else "Rows", "Class counts", *(["Check report"] if report else [])])
+    has_maps = chosen.kind == "segmentation"
+    first = "Images" if with_images or has_maps else "Rows"
+    tabs = st.tabs([first, "Class counts", *(["Check report"] if report else [])])
     with tabs[0]:
-        (pictures if with_images else rows)(chosen, now)
+        (overlays.show if has_maps else pictures if with_images else rows)(chosen, now)
     with tabs[1]:
         counts(chosen, now)
     if report:

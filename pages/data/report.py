@@ -14,6 +14,8 @@ def show(report: Report) -> None:
         st.success("No warnings.", icon=":material/check:")
     if report.kind == "features":
         _of_features(report)
+    elif report.kind == "segmentation":
+        _of_maps(report)
     else:
         _of_images(report)
     if report.broken:
@@ -47,6 +49,26 @@ def _of_features(report: Report) -> None:
     labels.dataframe({**rows, **kinds}, hide_index=True, height="auto")
     if report.columns:
         columns.dataframe({"feature": report.columns}, hide_index=True)
+
+
+def _of_maps(report: Report) -> None:
+    st.markdown(
+        f"**{common.escaped(report.source)}**: {report.images:,} images with label maps, by"
+        f" {common.escaped(report.layout)}; the classes are from {common.escaped(report.classes_from)}."
+        f" {'The test set is drawn from the images. ' if report.drawn else ''}They are stored at {report.width} ×"
+        f" {report.height} in {'color' if report.channels == 3 else 'gray'}: {report.resized:,} were resized,"
+        f" {report.cropped:,} cropped. {report.void_pixels / max(1, report.all_pixels):.1%} of the pixels are void and"
+        " not counted."
+    )
+    total = max(1, sum(report.train_pixels))
+    shares = [pixels / total for pixels in report.train_pixels]
+    st.dataframe(
+        {"class": report.classes, "in train": report.train, "in test": report.test, "training pixels": shares},
+        hide_index=True,
+        height="auto",
+        column_config={"training pixels": st.column_config.NumberColumn(format="percent")},
+        alt="For each class the images in which it occurs, and its share of the training pixels",
+    )
 
 
 def _of_images(report: Report) -> None:

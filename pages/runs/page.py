@@ -153,6 +153,13 @@ def show_curves(runs: Sequence[Run], names: dict[str, str]) -> None:
                 )
         else:
             st.caption("The first point appears after the first batches.")
+    overlap = {names[run]: values["val_mean_iou"] for run, values in recorded.items() if "val_mean_iou" in values}
+    if overlap:
+        left, _ = st.columns(2)
+        with left:
+            st.subheader("Validation mean IoU")
+            alt = "Mean IoU of the validation images of each run over the epochs"
+            common.chart_of("iou", alt, plots.curves_plot, overlap, "validation mean IoU", colors, True)
 
 
 def details(runs: Sequence[Run]) -> None:

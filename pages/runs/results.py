@@ -60,6 +60,22 @@ def show(ids: Sequence[str]) -> None:
         drawn[0].tree,
         common.colors_of(chosen, names),
     )
+    iou_table(drawn, names)
+
+
+def iou_table(runs: Sequence[Run], names: dict[str, str]) -> None:
+    """Show the IoU of each class of runs on label maps, on the test images."""
+    found = {names[run.id]: run.test["class_iou"] for run in runs if run.test and "class_iou" in run.test}
+    if not found:
+        return
+    st.subheader("IoU of each class")
+    st.dataframe(
+        {"class": list(runs[0].tree.leaves), **found},
+        hide_index=True,
+        height="auto",
+        column_config=dict.fromkeys(found, st.column_config.NumberColumn(format="percent")),
+        alt="IoU of each class on the test images, by run",
+    )
 
 
 def last_report(run: Run) -> dict[str, list[float]] | None:

@@ -44,7 +44,7 @@ def form() -> None:
             del st.session_state["model"]
         common.one_from_url("model", offered, models.DEFAULT[kind])
         model = st.selectbox("Model", offered, format_func=lambda name: MODELS[name].title, key="model")
-        values = run_fields.group("training", 3)
+        values = run_fields.group("training", 3, kind)
         values["seed"] = st.number_input("Seed", 0, 2**31 - 1, 0, key="first-seed", help="The same for every trial.")
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)

@@ -11,12 +11,14 @@ import streamlit as st
 from hierapp import losses
 from hierapp.access.actions import BACKWARDS
 from hierapp.analysis import summary
+from hierapp.data import registry as datasets
+from hierapp.data.dataset import Kind
 from hierapp.errors import HierappError
 from hierapp.execution import slots
 from hierapp.runs import Run
 from hierapp.runs.store import Place
 from hierapp.training import RunConfig
-from hierapp.training.config import FormField, changed_fields
+from hierapp.training.config import GROUPS, FormField, fields_of, usual_value
 from hierapp.utils import devices
 from pages.shared.common import actions, store
 from pages.shared.kept import kept
@@ -143,6 +145,8 @@ def clone_notes(data: str, tree: str) -> None:
 def form_of(config: RunConfig) -> dict[str, str | list[str]]:
     """Return a configuration as parameters of the Train page's address."""
     known = {option.name: option for option in losses.find(config.loss).options}
+    entry = datasets.catalogue().get(config.data)
+    kind: Kind = "images" if entry is None else entry.kind
     changed = {
         f"{config.loss}.{name}": known[name].text(value)
         for name, value in config.options.items()
@@ -154,7 +158,12 @@ def form_of(config: RunConfig) -> dict[str, str | list[str]]:
         "loss": [config.loss],
         "model": config.model,
         "first-seed": str(config.seed),
-        **{key_of(field.name): _written(field, getattr(config, field.name)) for field in changed_fields(config)},
+        **{
+            key_of(field.name, kind): _written(field, getattr(config, field.name))
+            for group in GROUPS
+            for field in fields_of(group).values()
+            if getattr(config, field.name) != usual_value(field, kind)
+        },
         **changed,
     }
 

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Kind
 from hierapp.losses import LOSSES
-from hierapp.training.config import FOR_IMAGES, ONLY_WITH, FormField, Group, fields_of
+from hierapp.training.config import NOT_FOR, ONLY_WITH, USUAL, FormField, Group, fields_of, network_fields, usual_value
 from pages.shared import common
 
 LABELS = {
@@ -19,14 +19,17 @@ LABELS = {
     "crop": "Crop (pixels)",
     "cutout": "Cutout (pixels)",
     "warmup_epochs": "Warm-up epochs",
+    "train_share": "Share of the images",
+    "unet_width": "Width",
+    "pixel_probabilities": "Store the probabilities of pixels",
 }
 STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number field
 OTHER_STEP = 0.1
 
 
-def key_of(name: str) -> str:
-    """Return a field's name in the page's address."""
-    return name.replace("_", "-")
+def key_of(name: str, kind: Kind = "images") -> str:
+    """Return a field's name in the page's address; of its own where the usual value depends on the kind of data."""
+    return f"{kind}-{name.replace('_', '-')}" if name in USUAL.get(kind, {}) else name.replace("_", "-")
 
 
 def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, list[str]]:
@@ -42,41 +45,44 @@ def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, li
     return data, tree, st.multiselect("Losses", list(LOSSES), format_func=titles.__getitem__, key="loss", help=hint)
 
 
-def group(name: Group, columns: int = 2, kind: Kind = "images") -> dict[str, Any]:
+def group(name: Group, columns: int = 2, kind: Kind = "images", model: str | None = None) -> dict[str, Any]:
     """Show a group's fields in columns; return their values by field. Hidden fields keep their defaults.
 
-    Those that have no effect on a data set of this kind are hidden.
+    Those that have no effect on a data set of this kind, or on the network, are hidden.
     """
     values: dict[str, Any] = {}
     places: list[DeltaGenerator] = []
     for field in fields_of(name).values():
         other, needed = ONLY_WITH.get(field.name, ("", ""))  # fields without effect are hidden
-        if (other and values[other] != needed) or (kind == "features" and field.name in FOR_IMAGES):
+        unfit = model is not None and name == "network" and field.name not in network_fields(model)
+        if (other and values[other] != needed) or field.name in NOT_FOR[kind] or unfit:
             values[field.name] = field.default
             continue
         places = places or list(st.columns(columns, vertical_alignment="bottom"))
-        values[field.name] = _widget(field, places.pop(0))
+        values[field.name] = _widget(field, places.pop(0), kind)
     return values
 
 
-def _widget(field: FormField, column: DeltaGenerator) -> Any:
-    label, key = LABELS.get(field.name, field.name.replace("_", " ").capitalize()), key_of(field.name)
+def _widget(field: FormField, column: DeltaGenerator, kind: Kind) -> Any:
+    label, key = LABELS.get(field.name, field.name.replace("_", " ").capitalize()), key_of(field.name, kind)
+    default = usual_value(field, kind)
     about = field.description[0].upper() + field.description[1:] + "."
     if field.kind is bool:
-        return column.checkbox(label, field.default, key=key, help=about, bind="query-params")
+        return column.checkbox(label, default, key=key, help=about, bind="query-params")
     if field.choices:
-        index = field.choices.index(field.default)
-        return column.selectbox(label, field.choices, index, key=key, help=about, bind="query-params")
+        choices = [each for each in field.choices if kind == "segmentation" or each != "val_mean_iou"]
+        index = choices.index(default)
+        return column.selectbox(label, choices, index, key=key, help=about, bind="query-params")
     if field.kind is int:
         least, most = (None if limit is None else int(limit) for limit in (field.low, field.high))
-        return column.number_input(label, least, most, field.default, help=about, **common.bound_number(key))
+        return column.number_input(label, least, most, default, help=about, **common.bound_number(key))
     step = STEPS.get(field.name, OTHER_STEP)
     low, high = field.low, field.high
     return column.number_input(
         label,
         None if low is None else float(low),
         None if high is None else float(high),
-        field.default,
+        default,
         step=step,
         format="%.6g",
         help=about,

@@ -9,7 +9,7 @@ from hierapp.execution.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig, models
-from hierapp.training.config import Group, plan
+from hierapp.training.config import Group, network_fields, plan
 from hierapp.training.models import MODELS
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import pluralize
@@ -101,9 +101,10 @@ def form() -> tuple[list[RunConfig], str]:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES)
     with right:
         model = model_field(data)
-        values = run_fields.group("training", 3)
-        if models.is_timm(model):
-            values |= run_fields.group("network", 4)
+        kind = datasets.find(data).kind
+        values = run_fields.group("training", 3, kind)
+        if network_fields(model):
+            values |= run_fields.group("network", 4, kind, model)
         first, second, _ = st.columns(3)
         seeds = first.number_input(
             "Seeds",
@@ -117,7 +118,6 @@ def form() -> tuple[list[RunConfig], str]:
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
     options = loss_options(chosen, tree_library.load(tree), data)
-    kind = datasets.find(data).kind
     for title, *groups in FURTHER:
         with st.expander(title):
             for group in groups:

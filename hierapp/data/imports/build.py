@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hierapp.data.image_set import split
 from hierapp.data.images import MOST_LEVEL
 from hierapp.data.imports import pictures, sources, store
+from hierapp.data.imports.maps import build as maps_build
 from hierapp.data.imports.options import DRAW_SEED, MOST_BYTES, Options
 from hierapp.data.imports.report import NAMED, Report
 from hierapp.data.imports.rows import build as rows_build, kinds
@@ -40,7 +41,8 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
     """Read a source and write the arrays, `report.json`, `tree.json` and `staged.json` to a folder.
 
     Args:
-        source: a folder, or a zip or tar archive; or arrays or a table of features, see `rows.build`.
+        source: a folder, or a zip or tar archive, of pictures in class folders or with label maps, see `maps.build`; or
+            arrays or a table of features, see `rows.build`.
         shown: its name in the report.
         folder: the output folder; it is created and must not exist.
         options: the user's options.
@@ -52,13 +54,17 @@ def build(source: Path, shown: str, folder: Path, options: Options, progress: Pr
         OSError: if the disk is full or cannot be written.
     """
     folder.mkdir()
-    if kinds.kind_of(source) != "pictures":
+    if kinds.kind_of(source) in ("arrays", "table"):
         return rows_build.build(source, shown, folder, options, _limits(folder), progress)
     unpacked, links = folder / "unpacked", list[str]()
     if not source.is_dir():
         progress(0, 1, "Unpacking")
         archives.unpack(source, unpacked, _limits(folder), one_spelling=False, left_out=links.append)
         source = unpacked
+    if kinds.kind_of(source) == "maps":  # also of a tar archive, whose names are known only now
+        maps = maps_build.build(source, shown, folder, options, progress)
+        parts.remove(unpacked)
+        return maps
     found = sources.find(source, options)
     for link in links:
         found.left_out.add(f"{one_line(link)} (a link)")

@@ -12,6 +12,7 @@ MOST_PIXELS = 50_000_000  # per picture; about 150 MB while it is read
 MOST_BYTES = 8 * 10**9  # for all pictures, at three bytes per pixel, or all features
 TINY = 10  # a class with fewer training pictures is reported as tiny
 SIDES = (8, 256)
+HEIGHTS = (8, 1024)  # of pictures with label maps
 MOST_BINS = 200
 DRAW_SEED = 20240229  # for the test part, the same on every machine
 
@@ -30,6 +31,8 @@ class Options:
         ordinal: whether the labels of rows are numbers whose order has a meaning.
         bins: number of ordered classes of about equal size into which such numbers are cut; 0 for a class each.
         tree: name or file of a tree over the classes of rows; labels that are its inner nodes are coarse labels.
+        height: height of pictures with label maps, in pixels, whose aspect ratio is kept; 0 for that of most pictures,
+            at most 256.
 
     Raises:
         DatasetError: if a value is out of range.
@@ -45,6 +48,7 @@ class Options:
     ordinal: bool = False
     bins: int = 0
     tree: str = ""
+    height: int = 0
 
     def __post_init__(self) -> None:
         if not SIDES[0] <= self.side <= SIDES[1]:
@@ -55,3 +59,8 @@ class Options:
             raise DatasetError(f"Expected 1 to 50 years per class but got {self.bin}.")
         if self.bins and not 2 <= self.bins <= MOST_BINS:
             raise DatasetError(f"Expected 2 to {MOST_BINS} bins, or 0 for none, but got {self.bins}.")
+        if self.height and not HEIGHTS[0] <= self.height <= HEIGHTS[1]:
+            raise DatasetError(
+                f"Expected a height from {HEIGHTS[0]} to {HEIGHTS[1]} pixels, or 0 for that of most pictures, but got"
+                f" {self.height}."
+            )

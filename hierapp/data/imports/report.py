@@ -29,7 +29,8 @@ class Copies:
 # Fields that reports of version 0.1.0 do not have.
 _SINCE = (
     *("merged", "narrow", "kind", "features", "dtype", "columns", "texts", "constant", "scaled", "unlabeled"),
-    *("coarse", "coarse_train", "coarse_test"),
+    *("coarse", "coarse_train", "coarse_test", "height", "width", "num_train", "num_test"),
+    *("train_pixels", "test_pixels", "void_pixels", "unknown", "classes_from"),
 )
 
 
@@ -57,7 +58,7 @@ class Report:
         within: copies in the same part and class.
         between: copies in both the training and the test part; empty if the test part was drawn.
         two_classes: copies in different classes.
-        kind: "images" or "features"; the fields from here on are those of features.
+        kind: "images", "features" or "segmentation"; the fields from here on are those of features.
         features, dtype: number of features of a row, and the type in which they are stored.
         columns: names of the features of a table, the first `NAMED`.
         texts: whether the rows have texts or names to show.
@@ -65,6 +66,13 @@ class Report:
         scaled: whether the features are standardized by the training rows.
         unlabeled: number of rows without a label, which are left out.
         coarse: labels that are inner nodes of the tree; `coarse_train` and `coarse_test` count their rows.
+        height, width: of pictures with label maps, as stored; the fields from here on are those of label maps, for
+            which `train` and `test` count the pictures with a pixel of each class.
+        num_train, num_test: number of pictures of each part.
+        train_pixels, test_pixels: number of pixels of each class in each part.
+        void_pixels: number of pixels that are not counted.
+        unknown: values or colors in the maps that no class has, with their number of pixels; they count as void.
+        classes_from: where the classes are from, in words.
     """
 
     source: str
@@ -103,6 +111,15 @@ class Report:
     coarse: list[str] = field(default_factory=list)
     coarse_train: list[int] = field(default_factory=list)
     coarse_test: list[int] = field(default_factory=list)
+    height: int = 0
+    width: int = 0
+    num_train: int = 0
+    num_test: int = 0
+    train_pixels: list[int] = field(default_factory=list)
+    test_pixels: list[int] = field(default_factory=list)
+    void_pixels: int = 0
+    unknown: dict[str, int] = field(default_factory=dict)
+    classes_from: str = ""
 
     def break_off(self, file: str, why: str) -> None:
         """Record a file that cannot be used."""
@@ -117,12 +134,17 @@ class Report:
     @property
     def train_size(self) -> int:
         """Number of training images or rows, with those of coarse labels."""
-        return sum(self.train) + sum(self.coarse_train)
+        return self.num_train if self.kind == "segmentation" else sum(self.train) + sum(self.coarse_train)
 
     @property
     def test_size(self) -> int:
         """Number of test images or rows, with those of coarse labels."""
-        return sum(self.test) + sum(self.coarse_test)
+        return self.num_test if self.kind == "segmentation" else sum(self.test) + sum(self.coarse_test)
+
+    @property
+    def all_pixels(self) -> int:
+        """Number of pixels of all label maps."""
+        return (self.num_train + self.num_test) * self.height * self.width
 
     @property
     def noun(self) -> str:
@@ -159,6 +181,9 @@ class Report:
                 f"{pluralize(self.broken_count, 'row' if self.kind == 'features' else 'file')} cannot be used and"
                 f" {'is' if self.broken_count == 1 else 'are'} left out, {self.broken[0][0]!r} for example."
             )
+        if self.unknown:
+            values = [f"{value} ({pluralize(count, 'pixel')})" for value, count in self.unknown.items()]
+            found.append(f"The label maps have values that no class has: {some(values)}; these pixels count as void.")
         if self.empty:
             extra = f", with {pluralize(self.left_out, f'test {noun}')}" if self.left_out else ""
             found.append(f"Classes without a training {noun}: {some(self.empty)}; left out{extra}.")

@@ -12,7 +12,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from hierapp.data import content
 from hierapp.data.content import ContentHashes
 from hierapp.data.dataset import Arrays, Dataset, File, Kind, Part, how_to_fix
 from hierapp.data.imports.report import Report
+from hierapp.data.label_maps import map_dtype
 from hierapp.errors import DatasetError, short
 from hierapp.trees import library as tree_library
 from hierapp.utils import files as whole_files
@@ -40,7 +41,7 @@ class Description:
     """The content of `dataset.json`; `shape` is (H, W, C), `tree` the name of the saved tree, `files` the size in bytes
     of each array's file. `features` is the number of features of a row, 0 for images; `coarse` the names of labels that
     are inner nodes; `texts` whether rows have texts; `pictures` the data set of images of which the rows are features,
-    and its content hashes."""
+    and its content hashes; `maps` whether images have label maps."""
 
     title: str
     classes: tuple[str, ...]
@@ -56,6 +57,7 @@ class Description:
     coarse: tuple[str, ...] = ()
     texts: bool = False
     pictures: tuple[str, tuple[str | None, str | None]] | None = None
+    maps: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the description to a data set's folder."""
@@ -81,11 +83,12 @@ def describe(
 ) -> None:
     """Write the description of a data set whose other files are all in the folder; see `Description`."""
     kind = kind_named(report.kind)
+    size = (report.height, report.width) if kind == "segmentation" else (report.side, report.side)
     files = [file for part in PARTS for file in files_of(part, kind, report.texts)]
     Description(
         title=title,
         classes=tuple(report.classes),
-        shape=(report.side, report.side, report.channels),
+        shape=(*size, report.channels),
         train=report.train_size,
         test=report.test_size,
         source=source,
@@ -97,6 +100,7 @@ def describe(
         coarse=tuple(report.coarse),
         texts=report.texts,
         pictures=pictures,
+        maps=kind == "segmentation",
     ).write(folder)
 
 
@@ -107,11 +111,11 @@ def own_folder(root: Path) -> Path:
 
 def inputs_file(part: Part, kind: Kind) -> str:
     """Return the file name of a part's inputs: .npy, images uint8 [n, H, W, C] or features as floats [n, F]."""
-    return f"{part}-{kind}.npy"
+    return f"{part}-features.npy" if kind == "features" else f"{part}-images.npy"
 
 
 def labels_file(part: Part) -> str:
-    """Return the file name of a part's labels: .npy, int64 [n]."""
+    """Return the file name of a part's labels: .npy, int64 [n], or label maps, uint8 or int16 [n, H, W]."""
     return f"{part}-labels.npy"
 
 
@@ -127,7 +131,7 @@ def files_of(part: Part, kind: Kind, texts: bool = False) -> list[str]:
 
 def kind_named(name: str) -> Kind:
     """Return the kind of a data set as a literal."""
-    return "features" if name == "features" else "images"
+    return next((kind for kind in get_args(Kind) if kind == name), "images")
 
 
 def check_name(name: str) -> str:
@@ -161,8 +165,13 @@ def read_arrays(dataset: Dataset, part: Part, root: Path) -> Arrays:
     folder = own_folder(root) / dataset.name
     try:
         inputs, labels = _read_files(folder, part, dataset.kind)
-        kinds = (np.uint8,) if dataset.kind == "images" else (np.float16, np.float32)
-        sound = inputs.dtype in kinds and inputs.shape[1:] == dataset.input_shape and labels.dtype == np.int64
+        kinds = (np.float16, np.float32) if dataset.kind == "features" else (np.uint8,)
+        sound = inputs.dtype in kinds and inputs.shape[1:] == dataset.input_shape
+        if dataset.kind == "segmentation":
+            expected, inner = map_dtype(len(dataset.label_names)), dataset.image_shape[:2]
+            sound = sound and labels.dtype == expected and labels.shape[1:] == inner
+        else:
+            sound = sound and labels.dtype == np.int64
     except (OSError, ValueError, EOFError):
         sound = False
     if not sound:
@@ -228,7 +237,8 @@ def stamp(name: str, root: Path) -> int:
 
 def _read_files(folder: Path, part: Part, kind: Kind) -> Arrays:
     inputs = np.load(folder / inputs_file(part, kind), mmap_mode="c", allow_pickle=False)
-    return np.asarray(inputs), np.load(folder / labels_file(part), allow_pickle=False)
+    mapped: Literal["c"] | None = "c" if kind == "segmentation" else None
+    return np.asarray(inputs), np.asarray(np.load(folder / labels_file(part), mmap_mode=mapped, allow_pickle=False))
 
 
 def _kept_hashes(folder: Path) -> dict[str, Any]:
@@ -283,6 +293,7 @@ def _read(file: Path, time: int, size: int) -> Dataset | None:
             features=said.features,
             coarse_names=tuple(said.coarse),
             texts=read_texts if said.texts else None,
+            maps=said.maps,
             pictures=None if said.pictures is None else (said.pictures[0], ContentHashes(*said.pictures[1])),
         )
     except (OSError, ValueError, TypeError, KeyError):

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from hierapp.data.imports.maps import layout
 from hierapp.data.imports.signatures import SUFFIXES
 from hierapp.utils import text_files
 from hierapp.utils.reading import open_file
 
-Kind = Literal["pictures", "arrays", "table"]
+Kind = Literal["pictures", "maps", "arrays", "table"]
 
 TABLES = (".csv", ".tsv", ".parquet")
 _SAMPLE = 4096
@@ -23,13 +24,13 @@ def kind_of(source: Path) -> Kind:
     Only the names in a folder or zip file and the first bytes of other files are read.
     """
     if source.is_dir():
-        return _of_names(file.name for file in source.rglob("*") if file.is_file())
+        return _of_names(file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file())
     try:
         with open_file(source) as opened:
             beginning = opened.read(_SAMPLE)
         if beginning.startswith(b"PK") and zipfile.is_zipfile(source):
             with zipfile.ZipFile(source) as archive:
-                return _of_names(archive.namelist())
+                return _of_names(name for name in archive.namelist() if not name.endswith("/"))
     except (OSError, zipfile.BadZipFile, ValueError):
         return "pictures"  # the reader of archives says what is wrong
     if beginning.startswith(b"\x93NUMPY"):
@@ -58,9 +59,10 @@ def is_delimited(beginning: bytes) -> bool:
 
 
 def _of_names(names: Iterable[str]) -> Kind:
+    names = list(names)
     suffixes = {PurePosixPath(name).suffix.lower() for name in names}
     if suffixes & SUFFIXES:
-        return "pictures"
+        return "maps" if layout.has_maps(names) else "pictures"
     if ".npy" in suffixes or ".npz" in suffixes:
         return "arrays"
     return "table" if suffixes & set(TABLES) else "pictures"
