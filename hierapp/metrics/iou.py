@@ -12,9 +12,9 @@ from hierapp.metrics.spec import MetricSpec
 from hierapp.trees import LabelTree
 
 METRICS = (
-    MetricSpec("mean_iou", "mean IoU", "share", True),
-    MetricSpec("level_mean_iou", "mean IoU of the level", "share", True, per="level"),
-    MetricSpec("class_iou", "IoU", "share", True, per="class"),
+    MetricSpec("mean_iou", "mean IoU", "share", True, maps=True),
+    MetricSpec("level_mean_iou", "mean IoU of the level", "share", True, per="level", maps=True),
+    MetricSpec("class_iou", "IoU", "share", True, per="class", maps=True),
 )
 
 

@@ -25,6 +25,7 @@ class MetricSpec:
         higher_is_better: whether higher values are better; None if neither is.
         format: format specification of its values.
         per: "level" or "class" if its value is a list, with one number for each level below the root or each class.
+        maps: whether only runs on images with label maps have it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class MetricSpec:
     higher_is_better: bool | None
     format: str = ".4f"
     per: Literal["", "level", "class"] = ""
+    maps: bool = False
 
     def text(self, value: float) -> str:
         """Return a value as shown in tables.

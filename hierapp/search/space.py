@@ -20,7 +20,7 @@ HOW = "NAME=RANGE, as in learning_rate=1e-4..1e-1:log, mass=0..1 or optimizer=ad
 Value = float | int | str | bool
 
 # Fields that cannot vary: budget, machine, model selection, and what is learned from.
-_FIXED = {"epochs", "patience", "select", *fields_of("machine"), *fields_of("labels")}
+_FIXED = {"epochs", "patience", "select", "pixel_probabilities", *fields_of("machine"), *fields_of("labels")}
 
 # Default ranges; for the other fields see `usual_range`.
 _USUAL = {
@@ -33,6 +33,7 @@ _USUAL = {
     "warmup_epochs": "0..1",
     "backbone_rate": "0.01..1:log",
     "input_side": "64,96,128",
+    "unet_width": "8,16,32",
     "crop": "0..4",
     "cutout": "0..8",
     "mixup": "0..1",

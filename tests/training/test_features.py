@@ -96,7 +96,7 @@ def test_models_and_options_follow_the_kind_of_the_data(some):
         config("some", model="lenet")
     with pytest.raises(ConfigError, match="linear is for features"):
         RunConfig.make(data="digits", tree="digits", loss="conditional", model="linear")
-    with pytest.raises(ConfigError, match="flip is for images"):
+    with pytest.raises(ConfigError, match="flip does not apply"):
         config("some", flip=True)
 
 
