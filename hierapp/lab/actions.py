@@ -11,7 +11,7 @@ from hierapp.errors import ConfigError
 from hierapp.lab import views
 from hierapp.lab.choices import DecoderChoice, LossChoice
 from hierapp.lab.example import LIMIT, Example
-from hierapp.lab.steps import Step
+from hierapp.lab.steps import Step, Story
 from hierapp.lab.stories import STORIES, step, story
 from hierapp.lab.views import State
 
@@ -35,11 +35,20 @@ def current_step(state: State) -> Step:
 
 
 def step_by(state: State, by: int) -> State:
-    """Move by the given number of steps within the story; past either end the state is unchanged."""
+    """Move by the given number of steps within the story; after its end begins the next story, if there is one."""
     if state.story is None:
         return state
     to = state.step + by
-    return views.start(state.story, to) if 1 <= to <= len(story(state.story).steps) else state
+    if to > len(story(state.story).steps):
+        after = next_story(state.story)
+        return state if after is None else views.start(after.id)
+    return state if to < 1 else views.start(state.story, to)
+
+
+def next_story(story_id: str) -> Story | None:
+    """Return the story after this one; None after the last."""
+    ids = [each.id for each in STORIES]
+    return dict(zip(ids, STORIES[1:], strict=False)).get(story_id)
 
 
 def reset(state: State) -> State:
@@ -77,6 +86,32 @@ def with_logit(state: State, which: str, node: object, value: object) -> State:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LIMIT:
         raise ConfigError(f"Expected a logit from {-LIMIT:g} to {LIMIT:g}.")
     return with_point(state, which, example.with_logit(node, float(value)))
+
+
+def with_logits(state: State, which: str, values: object) -> State:
+    """Set all logits, such as after a descent in the browser.
+
+    Raises:
+        ConfigError: unless there is a number from -10,000 to 10,000 for each node below the root.
+    """
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise ConfigError("Expected a list of logits, one for each node below the root.")
+    if not all(abs(value) <= LIMIT for value in values):
+        raise ConfigError(f"Expected logits from {-LIMIT:g} to {LIMIT:g}.")
+    return with_point(state, which, replace(point(state, which), logits=tuple(values)))
+
+
+def descended(state: State, which: str, place: object, steps: object) -> State:
+    """Take gradient steps on a displayed loss that the browser cannot compute; imports torch.
+
+    Raises:
+        ConfigError: if no loss has this position, or the number of steps is out of bounds.
+    """
+    from hierapp.lab.descent import descend
+
+    if type(place) is not int or not 0 <= place < len(state.losses) or type(steps) is not int:
+        raise ConfigError("Expected one of the losses shown and a number of steps.")
+    return with_point(state, which, descend(point(state, which), state.losses[place], steps=steps).last)
 
 
 def with_target(state: State, node: object) -> State:
@@ -134,13 +169,16 @@ def with_decoder_option(state: State, rule: str, options: Mapping[str, object]) 
 
 
 def edited(state: State, which: str, edit: Mapping[str, Any]) -> State:
-    """Apply an edit requested by the board; `op` is "logit", "target" or "go".
+    """Apply an edit requested by the board; `op` is "logit", "logits", "descend", "target", "reset" or "go".
 
     Raises:
         ConfigError: if the edit is invalid. The board runs in a browser, which may send anything.
     """
     moves: dict[str, Callable[[], State]] = {
         "logit": lambda: with_logit(state, which, edit.get("node"), edit.get("value")),
+        "logits": lambda: with_logits(state, which, edit.get("values")),
+        "descend": lambda: descended(state, which, edit.get("loss"), edit.get("steps")),
+        "reset": lambda: reset(state),
         "target": lambda: with_target(state, edit.get("node")),
         "go": lambda: step_by(state, 1 if edit.get("by") == 1 else -1),
     }

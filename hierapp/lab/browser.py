@@ -35,11 +35,19 @@ FILES = (
     "contents.js",
 )
 
+# The board that draws what the module computes: a component of the app, or the page of one file.
+BOARD = ("dom.js", "tree_drawing.js", "cards.js", "board.js")
+
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([\w.]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|class|function) (\w+))", re.MULTILINE)
 
 
-def joined(files: Sequence[str] = FILES, entry: str = "") -> str:
+def read(name: str) -> str:
+    """Return a file of the module, its style or its markup."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def joined(files: Sequence[str] = (*FILES, *BOARD), entry: str = "") -> str:
     """Return files of the module as one file, followed by a file that may import from them.
 
     Streamlit's components and a page that opens from a disk take one file only. Each file becomes a function that
@@ -50,7 +58,7 @@ def joined(files: Sequence[str] = FILES, entry: str = "") -> str:
 
 
 def _as_function(name: str) -> str:
-    text = (FOLDER / name).read_text(encoding="utf-8")
+    text = read(name)
     exported = ", ".join(_EXPORT.findall(text))
     body = _EXPORT.sub("", _imported(text))
     return f"const {_variable(name)} = (() => {{\n{body}return {{ {exported} }};\n}})();"
@@ -67,8 +75,7 @@ def _variable(name: str) -> str:
 @cache
 def names_in(file: str, table: str) -> frozenset[str]:
     """Return the names in a table of the module, such as the losses that it has."""
-    text = (FOLDER / file).read_text(encoding="utf-8")
-    body = text.partition(f"export const {table} = {{")[2].partition("\n};")[0]
+    body = read(file).partition(f"export const {table} = {{")[2].partition("\n};")[0]
     return frozenset(re.findall(r'(?:^|,)\s*"?([a-z][a-z-]*)"?(?=\s*[:,])', body, re.MULTILINE))
 
 
@@ -96,6 +103,13 @@ def view(
         "decoders": [_decoder(example, choice) for choice in decoders],
         "shows": list(shows),
     }
+
+
+def is_complete(losses: Sequence[LossChoice], decoders: Sequence[DecoderChoice]) -> bool:
+    """Return whether the module has all of these losses and decoders."""
+    return {choice.name for choice in losses} <= names_in("losses.js", "LOSSES") and {
+        choice.rule for choice in decoders
+    } <= names_in("decoders.js", "DECODERS")
 
 
 def stated(example: Example, losses: Sequence[LossChoice], decoders: Sequence[DecoderChoice]) -> dict[str, Any]:

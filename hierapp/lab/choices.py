@@ -85,5 +85,6 @@ class DecoderChoice:
 
 EVERY_LOSS = tuple(LossChoice(name) for name in losses.LOSSES)
 EVERY_DECODER = tuple(DecoderChoice(rule) for rule in decoders.DECODERS)
-# The decoders that the board shows at first.
+# The losses and decoders that the board shows at first.
+INITIAL_LOSSES = tuple(LossChoice(name) for name in ("cross-entropy", "hierarchical", "soft-labels"))
 INITIAL_DECODERS = tuple(DecoderChoice(rule) for rule in ("leaf", "top-down", "min-risk", "threshold"))

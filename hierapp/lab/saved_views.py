@@ -11,6 +11,7 @@ from typing import Any
 from hierapp import paths
 from hierapp.errors import HierappError, StoreError, one_line
 from hierapp.lab import run_images, trees, views
+from hierapp.lab.choices import EVERY_LOSS
 from hierapp.lab.example import Example
 from hierapp.lab.run_images import RunImage
 from hierapp.lab.url_codec import checked_tree
@@ -91,6 +92,7 @@ def _file_of(name: str) -> Path | None:
 def _as_dict(state: State, title: str) -> dict[str, Any]:
     # Losses, decoders, lesson and space as in an address; tree and logits in full.
     said = {key: value for key, value in views.to_params(state).items() if key in _SAID}
+    said["loss"] = views.losses_text(state)  # also those shown first, which may change
     tree = state.example.tree
     return {
         "title": title,
@@ -132,6 +134,8 @@ def _read(file: Path) -> tuple[State, str]:
         raise broken(opened.complaints[0].rstrip("."))
     known = name if isinstance(name, str) and _is(name, tree) else None
     base = opened.state
+    if not {"loss", "lesson"} & set(about["params"]):
+        base = replace(base, losses=EVERY_LOSS)  # those that earlier versions showed first
     state = replace(
         base,
         example=example,

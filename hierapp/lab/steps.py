@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hierapp.lab import trees
-from hierapp.lab.choices import EVERY_LOSS, INITIAL_DECODERS, DecoderChoice, LossChoice
+from hierapp.lab.choices import INITIAL_DECODERS, INITIAL_LOSSES, DecoderChoice, LossChoice
 from hierapp.lab.example import Example
 from hierapp.lab.landscape import Space
 
@@ -84,7 +84,7 @@ class Step:
     tree: str
     target: str
     point: Point
-    losses: tuple[LossChoice, ...] = EVERY_LOSS
+    losses: tuple[LossChoice, ...] = INITIAL_LOSSES
     decoders: tuple[DecoderChoice, ...] = INITIAL_DECODERS
     shows: tuple[str, ...] = ("tree",)
     controls: tuple[str, ...] = ()

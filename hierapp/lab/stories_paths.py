@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hierapp.lab.choices import DecoderChoice
+from hierapp.lab.choices import EVERY_LOSS, DecoderChoice
 from hierapp.lab.steps import Step, Story, conditionals, loss
 from hierapp.lab.trees import FIGURE_7
 
@@ -134,6 +134,7 @@ PUSHES = Story(
             FIGURE_7,
             "cat",
             _GOOD,
+            losses=EVERY_LOSS,
             shows=("losses", "tree"),
             controls=("logits", "target", "losses", "descent"),
             must_show=("0.916", "0.57", "3.14"),

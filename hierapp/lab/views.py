@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from hierapp.errors import ConfigError, HierappError
 from hierapp.lab import run_images, stories, trees, url_codec
-from hierapp.lab.choices import EVERY_LOSS, INITIAL_DECODERS, DecoderChoice, LossChoice
+from hierapp.lab.choices import INITIAL_DECODERS, INITIAL_LOSSES, DecoderChoice, LossChoice
 from hierapp.lab.example import Example, on_slider
 from hierapp.lab.landscape import SPACES, Space
 from hierapp.lab.run_images import RunImage
@@ -44,7 +44,7 @@ class State:
 
     example: Example
     tree_name: str | None
-    losses: tuple[LossChoice, ...] = EVERY_LOSS
+    losses: tuple[LossChoice, ...] = INITIAL_LOSSES
     decoders: tuple[DecoderChoice, ...] = INITIAL_DECODERS
     story: str | None = None
     step: int = 1
@@ -77,7 +77,7 @@ class Opened:
 
 @cache
 def start(story: str | None = None, step: int = 1) -> State:
-    """Return a start: a story's step, or without a story the lab's default, figure 7 with every loss and decoder.
+    """Return a start: a story's step, or without a story the lab's default, figure 7 with some losses and decoders.
 
     Raises:
         ConfigError: if there is no such story or step.
@@ -101,7 +101,7 @@ def start(story: str | None = None, step: int = 1) -> State:
 
 
 def of_run_image(image: RunImage) -> State:
-    """Return the start for a network's output on an image: its probabilities, with every loss and decoder."""
+    """Return the start for a network's output on an image: its probabilities, with the losses shown first."""
     return State(image.example, image.tree_name, run_image=image)
 
 
@@ -142,10 +142,15 @@ def to_params(state: State) -> dict[str, str]:
     if state.space != base.space:
         params["space"] = state.space
     if state.losses != base.losses:
-        params["loss"] = "!".join(_text(each.name, each.options) for each in state.losses)
+        params["loss"] = losses_text(state)
     if state.decoders != base.decoders:
         params["decoder"] = "!".join(_text(each.rule, each.options) for each in state.decoders)
     return params
+
+
+def losses_text(state: State) -> str:
+    """Return the losses of a state as the parameter `loss`."""
+    return "!".join(_text(each.name, each.options) for each in state.losses)
 
 
 def fits(params: Mapping[str, str]) -> bool:

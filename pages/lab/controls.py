@@ -8,16 +8,15 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from hierapp.decoding import DECODERS
-from hierapp.lab import actions as lab_actions, preload, trees
+from hierapp.lab import actions as lab_actions, trees
 from hierapp.lab.landscape import SPACES
 from hierapp.lab.steps import Step
 from hierapp.lab.views import State
 from hierapp.losses import LOSSES, Option
 from hierapp.trees import library as tree_library
-from pages.lab.state import Change, Lab, bound, current
+from pages.lab.state import Change, Lab, bound
 
 POINT_TITLES = {"first": "start", "second": "end", "third": "third"}
 
@@ -60,9 +59,10 @@ def _target(lab: Lab) -> None:
 
 def _losses(lab: Lab) -> None:
     chosen = list(dict.fromkeys(choice.name for choice in lab.state.losses))
-    st.multiselect(
+    st.pills(
         "Losses",
         list(LOSSES),
+        selection_mode="multi",
         format_func=lambda name: LOSSES[name].title,
         **bound("lab-losses", chosen, lambda state, names: lab_actions.with_losses(state, tuple(names))),
     )
@@ -200,60 +200,6 @@ def _space(lab: Lab) -> None:
     )
 
 
-def _descent(lab: Lab) -> None:
-    """Show the buttons for gradient steps on one of the displayed losses."""
-    if not lab.state.losses:
-        return
-    titles = [choice.title for choice in lab.state.losses]
-    place = lab.down = min(lab.down, len(titles) - 1)
-    if len(titles) > 1:
-        st.session_state["lab-down"] = place
-        st.selectbox(
-            "Gradient step on",
-            range(len(titles)),
-            format_func=titles.__getitem__,
-            key="lab-down",
-            on_change=lambda: setattr(lab, "down", st.session_state["lab-down"] or 0),
-        )
-    row = st.container(horizontal=True)
-    wait = not preload.is_ready()
-    for label, count in (("One step", 1), ("100 steps", 100)):
-        row.button(
-            label,
-            key=f"lab-descend-{count}",
-            width="stretch",
-            disabled=wait,
-            help="One gradient step with a rate of 1." if count == 1 else "100 gradient steps with a rate of 1.",
-            on_click=descend,
-            args=(place, count),
-        )
-    reset(row)
-
-
-def descend(place: int, count: int) -> None:
-    """Take gradient steps on the loss at this position; several steps are animated."""
-    from hierapp.lab.descent import descend as down
-
-    lab = current()
-
-    def go(state: State) -> State:
-        found = down(lab_actions.point(state, lab.point), state.losses[place], steps=count)
-        lab.play = found if count > 1 else None
-        return lab_actions.with_point(state, lab.point, found.last)
-
-    lab.attempt(go)
-
-
-def reset(column: DeltaGenerator) -> None:
-    column.button(
-        "Reset",
-        key="lab-reset",
-        width="stretch",
-        help="Restore the initial logits and true class.",
-        on_click=lambda: current().attempt(lab_actions.reset),
-    )
-
-
 CONTROLS: dict[str, Callable[[Lab], None]] = {
     "points": _points,
     "space": _space,
@@ -266,5 +212,4 @@ CONTROLS: dict[str, Callable[[Lab], None]] = {
     "mass": partial(_weight, "mass", "Weight of the second term", 2.0),
     "soft": partial(_weight, "soft", "Weight of soft labels", 2.0),
     "threshold": _threshold,
-    "descent": _descent,
 }

@@ -5,10 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from hierapp.lab import actions as lab_actions, preload
+from hierapp.lab import actions as lab_actions, browser, preload
 from hierapp.lab.steps import Step
 from pages.components.loss_board import loss_board
-from pages.components.loss_board.contents import contents, frames
 from pages.lab import (
     controls,
     disagreements as search_page,
@@ -22,8 +21,22 @@ from pages.lab.state import Lab
 from pages.shared import common
 
 BOARD = ("tree", "losses", "formulas", "decoders")
+# For an audience at 1280 x 720: no menu, type at 150 %, black on white or white on black.
+PRESENTATION = """<style>
+[data-testid="stHeader"], [data-testid="stSidebar"], h1 { display: none !important; }
+[data-testid="stMainBlockContainer"] { padding: 1rem 1.5rem !important; max-width: none !important; }
+[data-testid="stMainBlockContainer"] { --st-text-color: #000; --st-background-color: #fff; zoom: 1.5; }
+[data-testid="stApp"] { background: #fff !important; }
+[data-testid="stMarkdownContainer"] { color: #000 !important; }
+@media (prefers-color-scheme: dark) {
+  [data-testid="stMainBlockContainer"] { --st-text-color: #fff; --st-background-color: #000; }
+  [data-testid="stApp"] { background: #000 !important; }
+  [data-testid="stMarkdownContainer"] { color: #fff !important; }
+}
+</style>"""
 HEAD_START = 0.06  # seconds for the browser to draw the board before it receives plots
-WAITING = "Loading the losses…"
+WAITING = "Loading the losses that the browser cannot compute…"
+SEARCH_WAITING = "Loading the losses…"
 
 
 def lab_part(had_ended: bool) -> None:
@@ -31,11 +44,16 @@ def lab_part(had_ended: bool) -> None:
     if preload.has_ended() and not had_ended:
         st.rerun()  # ends the timed reruns of this part
     lab = state.current()
+    if lab.is_shown:
+        preload.begin()  # after the first view, which needs no torch, has been sent
+    lab.is_shown = True
     lab.concerns_all = False
     for sentence in lab.complaints:
         common.show_warning(f"{sentence} Invalid values are replaced by the defaults.", icon=":material/link_off:")
     if preload.failure():
         common.show_error(preload.failure() or "")
+    if lab.presents:
+        st.html(PRESENTATION)
     left, right = st.columns([1, 2.7], gap="medium")
     at = lab_actions.current_step(lab.state)
     with left:
@@ -46,15 +64,14 @@ def lab_part(had_ended: bool) -> None:
             with common.show_errors():
                 images_page.choose(lab)
         controls.controls(lab, at)
-        if "descent" not in at.controls and at.controls:
-            controls.reset(left)
-        with common.show_errors():
-            saved.saved(lab)
+        if not lab.presents:
+            with common.show_errors():
+                saved.saved(lab)
     with right:
         if lab.state.run_image is not None:
             look(lab)
         if lab.searching:
-            search_page.show(lab, WAITING)
+            search_page.show(lab, SEARCH_WAITING)
             state.write_address(lab)
         else:
             common.repeated(show, None)()
@@ -75,7 +92,7 @@ def look(lab: Lab) -> None:
 
 
 def show() -> None:
-    """Show the board and the step's plots, in the step's order. Dragging a bar reruns only this part, so the controls
+    """Show the board and the step's plots, in the step's order. Moving a bar reruns only this part, so the controls
     next to it do not change."""
     lab = state.current()
     if lab.concerns_all:
@@ -99,35 +116,36 @@ def show() -> None:
 
 
 def board(lab: Lab, at: Step) -> None:
-    """Show the board component: the tree, and the cards of losses and decoders."""
+    """Show the board component: the tree, and the cards of losses and decoders, which the browser computes."""
     usable = preload.is_ready()
     shows = [name for name in at.shows if name in BOARD]
     if "points" in at.controls and "tree" not in shows:
         shows.append("tree")  # its bars move the points
     example = lab_actions.point(lab.state, lab.point)
-    chosen = (lab.state.losses, lab.state.decoders, shows)
-    data: dict[str, Any] = contents(example, *chosen, look=lab.look, ready=usable)
-    if lab.play is not None:
-        lab.plays += 1
-        data["play"] = {"id": lab.plays, "frames": frames(lab.play, *chosen)}
-        lab.play = None
-    order = list(dict.fromkeys("losses" if name == "formulas" else name for name in shows))
+    losses, decoders = lab.state.losses, lab.state.decoders
+    is_complete = browser.is_complete(losses, decoders)
+    data: dict[str, Any] = browser.view(example, losses, decoders, shows, ready=usable)
     data |= {
         "session": lab.session,
         "done": lab.done,
-        "order": order,
+        "place": [lab.state.story, lab.state.step, lab.point],
+        "order": list(dict.fromkeys("losses" if name == "formulas" else name for name in shows)),
         "sliders": bool({"logits", "points"} & set(at.controls)),
         "targets": "target" in at.controls,
-        "story": lab.state.story is not None,
+        "descent": "descent" in at.controls,
+        "reset": bool(at.controls),
+        "presents": lab.presents,
+        "story": stories.ways(lab),
         "link": lab.link(),
         "message": lab.message,
-        "waiting": "" if usable or preload.failure() else WAITING,
+        "waiting": "" if is_complete or usable or preload.failure() else WAITING,
+        "live": not is_complete or any(name in lab_plots.PLOTS for name in at.shows),
+        "stated": browser.stated(example, losses, decoders) if usable and lab.settled else None,
     }
     loss_board(data, state.current().ask)
 
 
 st.title("Loss lab")
-preload.begin()
 state.opened()
 loaded = preload.has_ended()
 common.repeated(lab_part, None if loaded else 0.4)(loaded)

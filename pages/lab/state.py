@@ -14,12 +14,12 @@ import streamlit as st
 from hierapp.data.images import Pixels
 from hierapp.errors import HierappError
 from hierapp.lab import actions as lab_actions, saved_views, views
-from hierapp.lab.descent import Descent
 from hierapp.lab.views import State
 
 KEY = "lab"
 Change = Callable[[State, Any], State]
-OURS = (*views.PARAMETERS, "view")
+OURS = (*views.PARAMETERS, "view", "present")
+TOO_LONG = "This view is too large for a link: save it, and copy the link of the saved view."
 
 
 @dataclass
@@ -31,11 +31,7 @@ class Lab:
         params: the parameters of its address, as last written or read.
         complaints: what was wrong with the address.
         message: what was wrong with the last change.
-        look: the node whose formulas are shown.
         point: the point of a slice that the board shows.
-        down: the position of the loss for gradient steps.
-        play: a descent to be animated once.
-        plays: the number of animations so far, the id of the last one.
         view: the name of the saved view that was last saved or opened, and its state.
         session, done: the session id and the last move processed, from which the board knows that a move is done.
         concerns_all: whether the board's last moves change more than the board and the plots.
@@ -45,17 +41,15 @@ class Lab:
         searching: whether the search is shown instead of one image on the board.
         found_from: the position of the first search result shown.
         own: name and pixels of the uploaded picture on the board.
+        is_shown: whether the browser has received a view.
+        presents: whether it is shown to an audience: large, without the menu.
     """
 
     state: State
     params: dict[str, str]
     complaints: tuple[str, ...] = ()
     message: str = ""
-    look: int | None = None
     point: str = "first"
-    down: int = 0
-    play: Descent | None = None
-    plays: int = 0
     view: tuple[str, State] | None = None
     concerns_all: bool = False
     settled: bool = True
@@ -64,18 +58,18 @@ class Lab:
     searching: bool = False
     found_from: int = 0
     own: tuple[str, Pixels] | None = None
+    is_shown: bool = False
+    presents: bool = False
     done: int = 0
     session: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def put(self, state: State) -> None:
         """Set the view."""
         if (state.story, state.step) != (self.state.story, self.state.step):
-            self.point, self.down = "first", 0
+            self.point = "first"
         self.wants_run_image = False
         if state.run_image != self.state.run_image:
             self.searching, self.own = False, None
-        if state.example.tree != self.state.example.tree or state.story != self.state.story:
-            self.look = None
         self.state, self.settled, self.complaints, self.message = state, True, (), ""
 
     def attempt(self, change: Callable[[State], State]) -> None:
@@ -92,13 +86,12 @@ class Lab:
             if type(number) is not int or number <= self.done:
                 continue
             self.done = number
-            if move.get("op") == "look":
-                node = move.get("node")
-                self.look = node if type(node) is int and node != self.look else None
+            if move.get("op") == "present":
+                self.presents, self.concerns_all = not self.presents, True
                 continue
             self.attempt(partial(lab_actions.edited, which=self.point, edit=move))
             self.settled = move.get("final") is not False
-            self.concerns_all |= move.get("op") != "logit"
+            self.concerns_all |= move.get("op") not in ("logit", "logits", "descend")
 
     def at_rest(self, state: State) -> State:
         """Return this state, or, while a bar is dragged, the one before the drag."""
@@ -112,12 +105,14 @@ class Lab:
         """Whether the controls for images of runs are shown."""
         return self.wants_run_image or self.state.run_image is not None
 
-    def link(self) -> str | None:
-        """Return the query string of the link to this view; None if it is too long for an address."""
+    def link(self) -> dict[str, str]:
+        """Return the query string of the link to this view, or why there is none."""
         if self.view is not None and self.view[1] == self.state:
-            return urlencode({"view": self.view[0]})
+            return {"query": urlencode({"view": self.view[0]})}
         params = views.to_params(self.state)
-        return urlencode(params) if views.fits(params) else None
+        if not views.fits(params):
+            return {"refused": TOO_LONG}
+        return {"query": urlencode(params)}
 
 
 def current() -> Lab:
@@ -135,7 +130,7 @@ def opened() -> Lab:
     if kept is None or given != kept.params:
         fresh = _from_address(given)
         if kept is not None:
-            fresh.session, fresh.done, fresh.plays = kept.session, kept.done, kept.plays
+            fresh.session, fresh.done, fresh.is_shown = kept.session, kept.done, kept.is_shown
         st.session_state[KEY] = kept = fresh
     return kept
 
@@ -150,6 +145,8 @@ def write_address(lab: Lab) -> None:
         wanted = views.to_params(lab.state)
         if not views.fits(wanted):
             return
+    if lab.presents:
+        wanted = {**wanted, "present": "1"}
     if wanted != lab.params:
         others = {key: st.query_params.get_all(key) for key in st.query_params if key not in OURS}
         st.query_params.from_dict({**others, **wanted})
@@ -157,6 +154,12 @@ def write_address(lab: Lab) -> None:
 
 
 def _from_address(given: dict[str, str]) -> Lab:
+    lab = _view_of_address(given)
+    lab.presents = given.get("present") == "1"
+    return lab
+
+
+def _view_of_address(given: dict[str, str]) -> Lab:
     if "view" in given:
         try:
             state = saved_views.load(given["view"])

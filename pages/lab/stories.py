@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from hierapp.lab import actions as lab_actions, views
+from hierapp.lab import views
+from hierapp.lab.actions import next_story
 from hierapp.lab.steps import Step
 from hierapp.lab.stories import STORIES, story
 from pages.lab import run_images as images_page
@@ -28,23 +31,23 @@ def _chosen() -> None:
     lab.wants_run_image = name == RUN_IMAGE
 
 
+def ways(lab: Lab) -> dict[str, Any] | None:
+    """Return whether there is a step before this one, and what the button of the next step or story says."""
+    if lab.state.story is None:
+        return None
+    after = next_story(lab.state.story)
+    is_last = lab.state.step == len(story(lab.state.story).steps)
+    onward = "Next" if not is_last else f"Next story: {after.title}" if after else ""
+    return {"back": lab.state.step > 1, "next": onward}
+
+
 def steps(lab: Lab, at: Step) -> None:
-    """Show the text of the step, the navigation buttons, and the list of steps."""
+    """Show the text of the step and the list of steps."""
     told = story(lab.state.story or "")
     count, here = len(told.steps), lab.state.step
     st.markdown(f"#### {here}. {at.title}")
     st.markdown(common.escaped(at.text))
-    row = st.container(horizontal=True)
-    for label, by, end in (("Back", -1, 1), ("Next", 1, count)):
-        row.button(
-            label,
-            key=f"lab-{label.lower()}",
-            width="stretch",
-            type="primary" if by == 1 else "secondary",
-            disabled=here == end,
-            on_click=lambda by=by: lab.attempt(lambda state: lab_actions.step_by(state, by)),
-        )
-    st.caption("Keys: → and ←, or n and b.")
+    st.caption("Back and Next are above the board; keys: ← and →, or b and n.")
     with st.expander(f"Step {here} of {count}"):
         st.radio(
             "Steps",

@@ -13,7 +13,7 @@ from hierapp.lab.example import Example
 from hierapp.lab.stories import STORIES
 from hierapp.lab.trees import named
 from hierapp.trees import generators
-from pages.lab import plots as lab_plots
+from pages.lab import plots as lab_plots, stories as stories_page
 from pages.lab.state import Lab
 from pages.shared import auth
 from tests.app.conftest import texts
@@ -34,6 +34,15 @@ def state_of(page):
 def address_of(page):
     params = {key: value if isinstance(value, str) else value[0] for key, value in page.query_params.items()}
     return views.from_params(params)
+
+
+def move(page, **asked):
+    """Ask for a move as the board does."""
+    lab = page.session_state["lab"]
+    lab.ask([{"id": lab.done + 1, **asked}])
+    page.run()
+    assert not page.exception
+    return page
 
 
 def press(page, label):
@@ -57,12 +66,12 @@ def test_every_step_opens_by_its_address(story, step, lab):
 
 
 def test_next_and_back_and_the_list_of_steps_walk_through_a_story(lab):
-    page = press(lab(lesson="cat-truck"), "Next")
+    page = move(lab(lesson="cat-truck"), op="go", by=1)
     assert state_of(page) == views.start("cat-truck", 2)
     assert address_of(page).state == state_of(page)
     page.radio(key="lab-steps").set_value(7).run()
     assert state_of(page).step == 7
-    assert press(page, "Back").session_state["lab"].state.step == 6
+    assert state_of(move(page, op="go", by=-1)).step == 6
     page.selectbox(key="lab-story").set_value("convex").run()
     assert state_of(page) == views.start("convex", 1)
     page.selectbox(key="lab-story").set_value("").run()
@@ -73,7 +82,7 @@ def test_switches_change_the_view_and_its_address(lab):
     page = lab()
     page.selectbox(key="lab-tree").set_value("cifar10-flat").run()
     page.selectbox(key="lab-target").set_value(3).run()
-    page.multiselect(key="lab-losses").set_value(["hierarchical", "cross-entropy"]).run()
+    page.button_group(key="lab-losses").set_value(["hierarchical", "cross-entropy"]).run()
     page.multiselect(key="lab-decoders").set_value(["threshold"]).run()
     page.slider(key="lab-threshold").set_value(0.7).run()
     page.number_input(key="lab-0-hierarchical-mass").set_value(0.5).run()
@@ -99,15 +108,44 @@ def test_soft_labels_mass_targets_and_the_unbalanced_tree(lab):
     assert state_of(page).losses == (LossChoice.of("hierarchical", {"soft": 0.5}), LossChoice("hierarchical"))
 
 
-def test_steps_go_down_the_chosen_loss(lab):
+def test_the_end_of_a_story_leads_to_the_next(lab):
+    page = move(lab(lesson="one-path", step="4"), op="go", by=1)
+    assert state_of(page) == views.start("pushes", 1)
+    last = STORIES[-1]
+    page = move(lab(lesson=last.id, step=str(len(last.steps))), op="go", by=1)
+    assert state_of(page) == views.start(last.id, len(last.steps))
+    assert stories_page.ways(page.session_state["lab"]) == {"back": True, "next": ""}
+    page = move(lab(lesson="one-path"), op="go", by=-1)
+    assert stories_page.ways(page.session_state["lab"]) == {"back": False, "next": "Next"}
+
+
+def test_a_presentation_is_in_the_address_and_not_in_the_link(lab):
+    page = move(lab(lesson="pushes", step="2"), op="present")
+    assert page.query_params["present"] in ("1", ["1"])
+    own = page.session_state["lab"]
+    assert own.presents
+    assert "present" not in own.link()["query"]
+    assert not any(expander.label == "Saved views" for expander in page.expander)
+    page = move(page, op="present")
+    assert "present" not in page.query_params
+    assert lab(lesson="pushes", step="2", present="1").session_state["lab"].presents
+
+
+def test_logits_of_a_descent_are_taken_and_reset(lab):
+    page = lab(lesson="pushes", step="2")
+    start = state_of(page)
+    page = move(page, op="logits", values=[1.0] * 7)
+    assert state_of(page).example.logits == (1.0,) * 7
+    assert state_of(move(page, op="reset")) == start
+
+
+def test_python_takes_the_steps_on_a_loss_that_the_browser_cannot_compute(lab):
     from hierapp.lab.descent import descend
 
     page = lab(lesson="pushes", step="2")
-    page.selectbox(key="lab-down").set_value(1).run()
     start = state_of(page)
-    page = press(page, "One step")
-    assert state_of(page).example == descend(start.example, start.losses[1]).last
-    assert state_of(press(page, "Reset")) == start
+    page = move(page, op="descend", loss=1, steps=3)
+    assert state_of(page).example == descend(start.example, start.losses[1], steps=3).last
 
 
 def test_a_mangled_address_is_told_and_the_rest_of_it_holds(lab):
@@ -133,17 +171,17 @@ def test_a_view_is_saved_listed_and_opened_by_its_address(lab, home):
 def test_a_viewer_may_play_and_not_save(lab, monkeypatch, home):
     monkeypatch.setattr(auth, "person", lambda: Person("vic@x.edu", Role.VIEWER))
     monkeypatch.setattr("pages.shared.common.person", lambda: Person("vic@x.edu", Role.VIEWER))
-    page = press(lab(lesson="cat-truck"), "Next")
+    page = move(lab(lesson="cat-truck"), op="go", by=1)
     (save,) = [button for button in page.button if button.label == "Save this view"]
     assert save.disabled
 
 
 def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
     lab = Lab(views.start("cat-truck", 1), {})
-    lab.ask([{"id": 1, "op": "logit", "node": 2, "value": 1.5, "final": True}, {"id": 2, "op": "look", "node": 2}])
-    assert (lab.state.example.logits[1], lab.look, lab.done, lab.message) == (1.5, 2, 2, "")
-    lab.ask([{"id": 2, "op": "look", "node": 3}])
-    assert lab.look == 2
+    lab.ask([{"id": 1, "op": "logit", "node": 2, "value": 1.5, "final": True}, {"id": 2, "op": "target", "node": 3}])
+    assert (lab.state.example.logits[1], lab.state.example.target_node, lab.done, lab.message) == (1.5, 3, 2, "")
+    lab.ask([{"id": 2, "op": "target", "node": 4}])
+    assert lab.state.example.target_node == 3
     before = lab.state
     bad = [
         {"op": "logit", "node": 0, "value": 1},
@@ -153,6 +191,13 @@ def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
         {"op": "logit", "node": 1, "value": "1"},
         {"op": "target", "node": 1},
         {"op": "target", "node": [2]},
+        {"op": "logits", "values": [0.0]},
+        {"op": "logits", "values": [float("nan")] * 7},
+        {"op": "logits", "values": [True] * 7},
+        {"op": "logits", "values": "0000000"},
+        {"op": "descend", "loss": 99, "steps": 1},
+        {"op": "descend", "loss": 0, "steps": 10**9},
+        {"op": "descend"},
         {"op": ["go"]},
         {"op": "delete"},
         {},
@@ -169,12 +214,12 @@ def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
 
 def test_a_link_is_short_or_none():
     lab = Lab(views.start("cat-truck", 2), {})
-    assert parse_qs(lab.link()) == {"lesson": ["cat-truck"], "step": ["2"]}
+    assert parse_qs(lab.link()["query"]) == {"lesson": ["cat-truck"], "step": ["2"]}
     lab.put(views.State(Example.random(generators.random([f"class {i}" for i in range(900)], 0), 0), None))
-    assert lab.link() is None
+    assert lab.link()["refused"].endswith(".")
     tree = named("cifar100")
     lab.put(views.State(Example.level(tree), "cifar100"))
-    assert len(lab.link()) < views.LONGEST
+    assert len(lab.link()["query"]) < views.LONGEST
 
 
 @pytest.mark.parametrize("step", ["1", "2", "3", "4"])

@@ -77,7 +77,7 @@ def test_the_newest_run_s_first_mistake_is_shown_with_the_network_s_own_numbers(
     assert words in picture_of(page).alt
     assert "leaf probabilities" in texts(page)
     # Changed losses stay for the next image.
-    page.multiselect(key="lab-losses").set_value(["conditional"]).run()
+    page.button_group(key="lab-losses").set_value(["conditional"]).run()
     page.number_input(key="lab-image").set_value(7).run()
     assert state_of(page).run_image.image == 7
     assert [choice.name for choice in state_of(page).losses] == ["conditional"]

@@ -61,23 +61,39 @@ class Lab:
         found = self.board.locator("text, li, header span, .terms, .summary, .look div")
         return "\n".join(found.filter(visible=True).all_text_contents())
 
+    def numbers(self) -> dict[str, object]:
+        """Return p and z of each node, and of each loss the value and the gradient by node."""
+        return self.board.evaluate(
+            """board => {
+                const text = (root, part) => root.querySelector(part)?.textContent ?? "";
+                const nodes = [...board.querySelectorAll(".node")].map((node) =>
+                    [node.dataset.name, [text(node, ".z"), text(node, ".p")]]);
+                const losses = [...board.querySelectorAll(".loss")].map((card) => [card.dataset.title, {
+                    value: text(card, ".value"),
+                    slopes: Object.fromEntries([...card.querySelectorAll(".slope")].map((row) =>
+                        [row.dataset.name, [...row.querySelectorAll(":scope > text")].at(-1).textContent])),
+                }]);
+                return { nodes: Object.fromEntries(nodes), losses: Object.fromEntries(losses) };
+            }"""
+        )
+
     def agrees_with(self, state: State) -> None:
-        """Each p, z, value, gradient on the board is the library's."""
-        example = state.example
-        for place, name in enumerate(example.tree.nodes):
-            expect(self.node(name).locator(".z")).to_have_text(f"z {of_log(example.log_z[place])}")
-            if place:
-                expect(self.node(name).locator(".p")).to_have_text(f"p {of_log(example.log_p[place])}")
+        """Wait until each p, z, value and gradient on the board is the library's."""
+        example, names = state.example, state.example.tree.nodes
+        p = ["", *(f"p {of_log(each)}" for each in example.log_p[1:])]
+        z = [f"z {of_log(each)}" for each in example.log_z]
+        nodes = {name: list(each) for name, *each in zip(names, z, p, strict=True)}
+        losses = {}
         for choice in state.losses:
             said = judge(example, choice)
-            card = self.board.locator(f".loss[data-title='{choice.title}']")
-            expect(card.locator(".value")).to_have_text(number(said.value))
-            for place, slope in enumerate(said.gradient):
-                row = card.locator(f".slope[data-name='{example.tree.nodes[place]}'] > text").last
-                if place in said.untouched:
-                    expect(row).to_have_text("untouched")
-                elif slope is not None:
-                    expect(row).to_have_text(signed(slope))
+            slopes = {
+                names[place]: "untouched" if place in said.untouched else "·" if slope is None else signed(slope)
+                for place, slope in enumerate(said.gradient)
+                if place or slope is not None
+            }
+            losses[choice.title] = {"value": number(said.value), "slopes": slopes}
+        wanted = {"nodes": nodes, "losses": losses}
+        wait_until(lambda: self.numbers() == wanted, f"the library's numbers {wanted}", seconds=60)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +107,11 @@ def lab_server(tmp_path_factory):
 
 
 @pytest.fixture
-def lab(lab_server, page) -> Lab:
-    return Lab(page, lab_server.url)
+def lab(lab_server, page):
+    failures = []
+    page.on("pageerror", failures.append)
+    yield Lab(page, lab_server.url)
+    assert failures == []
 
 
 def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
@@ -109,6 +128,7 @@ def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
     assert lab.value("cat") == pytest.approx(3, abs=0.2)  # at once, whatever Python does
     mouse.up()
     wait_until(lambda: lab.state() != before, "the address follows")
+    expect(lab.board).to_have_attribute("data-agrees", "yes")  # with what Python states
     assert lab.state().example.logits[1] == pytest.approx(lab.value("cat"))
     lab.agrees_with(lab.state())
 

@@ -16,6 +16,8 @@ from hierapp.lab.decoding import decide
 from hierapp.lab.descent import descend
 from hierapp.lab.example import Example
 from hierapp.lab.judgement import Judgement, judge
+from hierapp.lab.stories import step
+from hierapp.lab.trees import named
 from hierapp.losses import LOSSES
 from hierapp.trees import DISTANCES
 from hierapp.utils.numbers import number, of_log, signed
@@ -61,6 +63,12 @@ RULES = {
 }
 
 
+# A loss or decoder that only Python has is tested below.
+HERE = tuple(choice for choice in EVERY_LOSS if choice.name in VALUES)
+RULED = [rule for rule in DECODERS if rule in browser.names_in("decoders.js", "DECODERS")]
+DECIDED = tuple(choice for choice in EVERY_DECODER if choice.rule in RULED)
+
+
 def grid(values):
     every = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
     # How soft labels are combined matters only if there are any.
@@ -68,7 +76,7 @@ def grid(values):
 
 
 CHOICES = [LossChoice.of(name, options) for name, values in VALUES.items() for options in grid(values)]
-DECISIONS = [DecoderChoice.of(rule, options) for rule in DECODERS for options in grid(RULES.get(rule, {}))]
+DECISIONS = [DecoderChoice.of(rule, options) for rule in RULED for options in grid(RULES.get(rule, {}))]
 
 
 def ragged(seed: int) -> LabelTree:
@@ -133,13 +141,12 @@ def same(found, wanted):
 
 
 def test_every_loss_and_every_option_is_tried():
-    assert set(VALUES) == set(LOSSES) == browser.names_in("losses.js", "LOSSES")
+    assert set(VALUES) == browser.names_in("losses.js", "LOSSES")
     assert {name: set(values) for name, values in VALUES.items()} == {
-        name: {option.name for option in spec.options} for name, spec in LOSSES.items()
+        name: {option.name for option in LOSSES[name].options} for name in VALUES
     }
-    assert set(DECODERS) == browser.names_in("decoders.js", "DECODERS")
-    assert {rule: set(values) for rule, values in RULES.items()} == {
-        rule: {option.name for option in spec.options} for rule, spec in DECODERS.items() if spec.options
+    assert {rule: set(RULES.get(rule, ())) for rule in browser.names_in("decoders.js", "DECODERS")} == {
+        rule: {option.name for option in DECODERS[rule].options} for rule in RULED
     }
 
 
@@ -187,7 +194,7 @@ def test_terms_and_their_formulas_are_the_librarys(name, computed):
                 ]
 
 
-@pytest.mark.parametrize("rule", DECODERS)
+@pytest.mark.parametrize("rule", RULED)
 def test_decisions_and_their_arithmetic_are_the_librarys(rule, computed):
     for number_of_example, (example, found) in enumerate(computed):
         for place, choice in enumerate(DECISIONS):
@@ -205,7 +212,7 @@ def test_decisions_and_their_arithmetic_are_the_librarys(rule, computed):
                 assert {line["text"] for line in own["lines"]} <= lines
 
 
-@pytest.mark.parametrize("choice", EVERY_LOSS, ids=lambda choice: choice.name)
+@pytest.mark.parametrize("choice", HERE, ids=lambda choice: choice.name)
 def test_descents_are_the_librarys(choice, computed):
     place = CHOICES.index(choice)
     for example, found in computed[::3]:
@@ -220,13 +227,13 @@ def test_cards_have_the_librarys_numbers(computed):
         assert told["tree"]["p"] == [of_log(each) for each in example.log_p]
         assert told["tree"]["z"] == [of_log(each) for each in example.log_z]
         assert told["tree"]["path"] == list(example.true_path)
-        for choice in EVERY_LOSS:
+        for choice in HERE:
             card, said = told["losses"][CHOICES.index(choice)], judge(example, choice)
             assert (card["title"], card["value"], card["reason"]) == (said.title, number(said.value), said.reason)
             for bar in card["bars"]:
                 slope = said.gradient[bar["node"]]
                 assert bar["text"] == ("" if slope is None else signed(slope)), (choice, example)
-        for choice in EVERY_DECODER:
+        for choice in DECIDED:
             card, decision = told["decoders"][DECISIONS.index(choice)], decide(example, choice)
             assert card["name"] == decision.name
             verdicts = {(True, True): "right", (True, False): "right, but not exact", (False, False): "wrong"}
@@ -252,7 +259,7 @@ def test_numbers_are_written_as_in_python():
 
 def test_what_python_states_is_compared():
     example = examples()[0]
-    said = browser.stated(example, EVERY_LOSS, EVERY_DECODER)
+    said = browser.stated(example, HERE, DECIDED)
     wrong = {
         "losses": [*said["losses"][:-1], {**said["losses"][-1], "value": said["losses"][-1]["value"] + 1e-6}],
         "decoders": [said["decoders"][0] - 1, *said["decoders"][1:]],
@@ -261,17 +268,17 @@ def test_what_python_states_is_compared():
         import { disagreements, exampleOfView } from "./contents.js";
         const result = given.stated.map((each) => disagreements(given.view, exampleOfView(given.view), each));
     """
-    view = browser.view(example, EVERY_LOSS, EVERY_DECODER, SHOWS)
+    view = browser.view(example, HERE, DECIDED, SHOWS)
     none, two = module.run(script, {"view": view, "stated": [said, wrong]})
     assert none == []
-    assert [each.partition(":")[0] for each in two] == [EVERY_LOSS[-1].title, EVERY_DECODER[0].rule]
+    assert [each.partition(":")[0] for each in two] == [HERE[-1].title, DECIDED[0].rule]
 
 
 def test_the_joined_module_computes_the_same(tmp_path):
     entry = 'import { contents, exampleOfView } from "./contents.js";\nexport { contents, exampleOfView };\n'
     file = tmp_path / "joined.mjs"
     file.write_text(browser.joined(entry=entry), encoding="utf-8")
-    view = browser.view(examples()[0], EVERY_LOSS, EVERY_DECODER, SHOWS)
+    view = browser.view(examples()[0], HERE, DECIDED, SHOWS)
     script = f"""
         import * as apart from "./contents.js";
         import * as joined from "{file.as_uri()}";
@@ -280,6 +287,15 @@ def test_the_joined_module_computes_the_same(tmp_path):
     apart, together = module.run(script, view)
     assert apart == together
     assert apart["look"]["lines"]
+
+
+def test_every_name_that_a_file_imports_is_exported():
+    files = (*browser.FILES, *browser.BOARD)
+    for place, name in enumerate(files):
+        for names, source in browser._IMPORT.findall(browser.read(name)):
+            assert source in files[:place], f"{name} imports from {source}, which comes later"
+            exported = set(browser._EXPORT.findall(browser.read(source)))
+            assert {each.strip() for each in names.strip("{}").split(",")} <= exported, (name, source)
 
 
 def test_a_loss_that_the_tree_does_not_allow_has_its_reason():
@@ -322,3 +338,33 @@ def test_a_decoder_without_a_form_in_the_module_is_shown_with_pythons_arithmetic
     told = module.run(script, view)
     assert told["decoders"][0]["summary"] == decide(example, DecoderChoice("leaf")).summary
     assert "made-up" in told["tree"]["marks"].values()
+
+
+def test_of_a_large_tree_the_true_path_and_what_was_predicted_are_drawn():
+    example = Example.random(named("cifar100-flat"), 3)
+    view = browser.view(example, HERE, DECIDED, SHOWS)
+    script = """
+        import { contents, exampleOfView } from "./contents.js";
+        const result = contents(given, exampleOfView(given));
+    """
+    told = module.run(script, view)["tree"]
+    assert len(told["rows"]) <= 60
+    assert {*example.true_path, *map(int, told["marks"])} <= set(told["rows"])
+    assert all(example.tree.parents[node] in told["rows"] for node in told["rows"][1:])
+    assert told["hidden"] == len(example.tree.nodes) - len(told["rows"])
+
+
+def test_a_nodes_formulas_have_its_numbers_put_in():
+    view = browser.view(step("cat-truck", 1).example(), [LossChoice("conditional")], (), ("tree",))
+    script = """
+        import { contents, exampleOfView } from "./contents.js";
+        const result = [2, 6, 99].map((node) => contents(given, exampleOfView(given), node).look);
+    """
+    cat, truck, nobody = module.run(script, view)
+    lines = {line["title"]: line["text"] for line in cat["lines"]}
+    assert lines["z"] == "z = 0.6 · 0.4 = 0.24"
+    assert lines["p"].endswith("= 0.4")
+    assert "−log p(v) = −log 0.4 = 0.916" in lines["Conditional"]
+    assert "gradient −0.6" in lines["Conditional"]
+    assert truck["lines"][-1]["text"] == "no gradient on this logit"
+    assert nobody is None

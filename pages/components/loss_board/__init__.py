@@ -1,4 +1,4 @@
-"""The loss board: a Streamlit component that draws the lab's example and requests moves. Python does the arithmetic."""
+"""The loss board: a Streamlit component that computes and draws the lab's example, and requests moves."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-_FOLDER = Path(__file__).parent
+from hierapp.lab import browser
+
 _component = st.components.v2.component(
     "hierapp.loss_board",
-    html=(_FOLDER / "board.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "board.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "board.js").read_text(encoding="utf-8"),
+    html=browser.read("board.html"),
+    css=browser.read("board.css"),
+    js=browser.joined(entry=(Path(__file__).parent / "component.js").read_text(encoding="utf-8")),
 )
 
 Moves = Sequence[Mapping[str, Any]]
@@ -23,8 +24,7 @@ def loss_board(data: Mapping[str, Any], ask: Callable[[Moves], None], key: str =
     """Show the board; moves are applied before the script reruns.
 
     Args:
-        data: the return value of `contents`, and in addition `session`, `done`, `order`, `sliders`, `targets`, `story`,
-            `link`, `message`, `waiting` and optionally `play`.
+        data: the return value of `hierapp.lab.browser.view`, and what else `hierapp/lab/module/board.js` lists.
         ask: a function that applies the moves; each has an `id`, higher than all before, and an `op`.
         key: the widget's key.
     """
