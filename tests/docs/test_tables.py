@@ -1,5 +1,6 @@
 """Tables of the documentation that the code knows, too."""
 
+import ast
 import re
 
 from hierapp.losses import LOSSES
@@ -17,3 +18,9 @@ def test_glossary_is_sorted_and_counted():
     terms = re.findall(r"^\| ([^|]*) \| ", text, re.MULTILINE)[2:]
     assert terms == sorted(terms, key=str.casefold)
     assert f"The {len(terms)} terms" in text
+
+
+def test_every_page_of_the_app_is_described():
+    (menu,) = re.findall(r"^MENU = (\{.*?^\})", pages.text("app.py"), re.MULTILINE | re.DOTALL)
+    titles = [title for section in ast.literal_eval(menu).values() for title, _ in section.values()]
+    assert [title for title in titles if f"| {title} |" not in pages.text("docs/pages.md")] == []
