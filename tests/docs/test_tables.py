@@ -3,8 +3,12 @@
 import ast
 import re
 
+import pytest
+
+from hierapp import LabelTree
 from hierapp.losses import LOSSES
 from hierapp.losses.table import table
+from hierapp.metrics import report
 from tests.docs import pages
 
 
@@ -24,3 +28,16 @@ def test_every_page_of_the_app_is_described():
     (menu,) = re.findall(r"^MENU = (\{.*?^\})", pages.text("app.py"), re.MULTILINE | re.DOTALL)
     titles = [title for section in ast.literal_eval(menu).values() for title, _ in section.values()]
     assert [title for title in titles if f"| {title} |" not in pages.text("docs/pages.md")] == []
+
+
+def test_the_worked_example_of_the_metrics_is_computed():
+    tree = LabelTree.from_paths([("animal", "pet", "cat"), ("animal", "pet", "dog"), ("vehicle", "truck")])
+    found = report([[8, 1, 1], [2, 6, 2], [0, 3, 7]], tree)
+    shown = re.findall(
+        r"^\| (cat|dog|truck) \| .*? \| ([.\d]+) \| ([.\d]+) \| ([.\d]+) \|$", pages.text("docs/metrics.md"), re.M
+    )
+    assert [name for name, *_ in shown] == list(tree.leaves)
+    for row, (_, *values) in enumerate(shown):
+        names = ("weighted_precision", "weighted_class_accuracy", "weighted_f1")
+        assert [found[name][row] for name in names] == pytest.approx([float(value) for value in values], abs=5e-6)
+    assert (found["accuracy"], found["mean_distance"], found["severity"]) == pytest.approx((0.7, 0.7, 21 / 9))
