@@ -53,6 +53,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "report": "write a self-contained HTML report of runs",
         "tensorboard": "write TensorBoard event files of runs",
     },
+    "lab": {"lab": "write the Loss lab as one HTML file"},
     "search": {
         "search": "search for the best configuration on the validation images",
         "searches": "list all searches",

@@ -14,6 +14,7 @@ __all__ = [
     "judgement",
     "landscape",
     "minimizer",
+    "one_file",
     "preload",
     "run_images",
     "saved_views",

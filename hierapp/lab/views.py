@@ -181,7 +181,7 @@ def from_params(params: Mapping[str, str]) -> Opened:
     # The true leaf and the logits are meaningless without their tree or image.
     if attempt(lambda now: _with_tree(now, params)) if named and there else there:
         if "y" in params:
-            attempt(lambda now: _with_target(now, params["y"]))
+            attempt(lambda now: with_target(now, params["y"]))
         for key in (key for key in _LOGITS if key in params):
             attempt(partial(_with_logits, key=key, text=params[key]))
     if "space" in params:
@@ -205,7 +205,8 @@ def _with_tree(state: State, params: Mapping[str, str]) -> State:
     return state.on_tree(url_codec.unpack_tree(params["nodes"]), None)
 
 
-def _with_target(state: State, name: str) -> State:
+def with_target(state: State, name: str) -> State:
+    """Return the state with another true class; raise a ConfigError if the tree has no class of this name."""
     leaves = state.example.tree.leaves
     if name not in leaves:
         raise ConfigError(f"The tree has no class {name[:60]!r}, which the address names as the true one.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from hierapp.errors import HierappError
-from hierapp.lab import saved_views
+from hierapp.lab import browser, one_file, saved_views
 from pages.lab.state import Lab, current
 from pages.shared import common
 
 
 def saved(lab: Lab) -> None:
-    """Show the controls to save this view and to open saved ones."""
+    """Show the controls to download this view or story, to save the view, and to open saved ones."""
+    _download(lab)
     with st.expander("Saved views"):
         name = st.text_input("Name", key="lab-view-name", placeholder="my example")
         no = not common.actions().may_run
@@ -28,6 +31,25 @@ def saved(lab: Lab) -> None:
         if good:
             st.selectbox("Open", good, index=None, format_func=lambda key: entries[key].title, key="lab-open",
                          on_change=_open, placeholder="a saved view")  # fmt: skip
+
+
+def _download(lab: Lab) -> None:
+    """Show the button that downloads the story, or outside of stories the view, as one file."""
+    told = lab.state.story
+    if told is None and not browser.is_complete(lab.state.losses, lab.state.decoders):
+        return
+    make = partial(one_file.of_state, lab.state) if told is None else partial(one_file.of_story, told)
+    st.download_button(
+        "Download as one file",
+        make,
+        f"hierapp-{told or 'lab'}.html",
+        "text/html",
+        on_click="ignore",
+        icon=":material/download:",
+        width="stretch",
+        help="One HTML file that works without a network: "
+        + ("this story with all its steps." if told else "this tree and its numbers."),
+    )
 
 
 def _open() -> None:

@@ -109,7 +109,7 @@ def lab_server(tmp_path_factory):
 @pytest.fixture
 def lab(lab_server, page):
     failures = []
-    page.on("pageerror", failures.append)
+    page.on("pageerror", lambda error: failures.append(str(error)))
     yield Lab(page, lab_server.url)
     assert failures == []
 

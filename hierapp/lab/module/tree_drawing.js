@@ -95,7 +95,7 @@ export class TreeDrawing {
       const by = many > most ? `${many} decoders` : mark;
       const said = [i === tree.target && "true", mark && `◂ ${by}`].filter(Boolean).join(" ");
       const beside = this.sliders && i, below = beside && this.tight && !leaf && !folded;
-      const own = svg("text", { class: "mark", x: beside && !below ? BAR + 66 : 13, y: below ? 28 : 13 });
+      const own = svg("text", { class: "mark", x: beside && !below ? BAR + 74 : 13, y: below ? 28 : 13 });
       own.textContent = said;
       g.append(own);
     }
