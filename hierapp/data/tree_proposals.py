@@ -74,6 +74,8 @@ def _by_looks(classes: Sequence[str], data: str | None) -> LabelTree | None:
     inputs, labels = registry.arrays(data, "train")
     place = {name: number for number, name in enumerate(classes)}
     class_of = np.array([place.get(name, -1) for name in registry.find(data).label_names])
+    if labels.ndim == 3:
+        return suggest.by_looks(classes, _mean_colors(inputs, labels, class_of, len(classes)))
     return suggest.by_looks(classes, _means(inputs, class_of[labels], len(classes)))
 
 
@@ -87,6 +89,25 @@ def _means(inputs: NDArray[np.generic], places: NDArray[np.int64], classes: int)
     if not counts.all():
         raise TreeError("Some classes have no training samples of their own; choose another way.")
     means: NDArray[np.float64] = sums / counts[:, None]
+    return means
+
+
+def _mean_colors(
+    images: NDArray[np.generic], maps: NDArray[np.integer], class_of: NDArray[np.int64], classes: int
+) -> NDArray[np.float64]:
+    """Return the mean color of each class's pixels in images with label maps, [classes, channels]."""
+    colors = np.zeros((classes, images.shape[-1]))
+    counts = np.zeros(classes)
+    places = np.append(class_of, -1)  # void
+    for image, labels in zip(images, maps, strict=True):
+        own = places[np.minimum(labels.astype(np.int64), len(class_of))]
+        known = own >= 0
+        counts += np.bincount(own[known], minlength=classes)
+        for channel in range(images.shape[-1]):
+            colors[:, channel] += np.bincount(own[known], image[..., channel][known], classes)
+    if not counts.all():
+        raise TreeError("Some classes have no training pixels of their own; choose another way.")
+    means: NDArray[np.float64] = colors / counts[:, None]
     return means
 
 

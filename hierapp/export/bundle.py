@@ -20,7 +20,7 @@ from hierapp.export import readme, reproduce_script, run_files, spreadsheet
 from hierapp.runs import Run, Store
 from hierapp.runs.predictions import items_of
 from hierapp.runs.weights_header import WEIGHTS
-from hierapp.training import predictions
+from hierapp.training import map_predictions, predictions
 from hierapp.utils.files import as_store_error, commit, staging_dir
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # earliest date of a zip; with the export time, no two bundles would be equal
@@ -128,6 +128,10 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, options: ExportOption
         _copy(out, f"{place}/{predictions.FILE}", run.folder / predictions.FILE)
         if (run.folder / predictions.VALIDATION).is_file():
             _copy(out, f"{place}/{predictions.VALIDATION}", run.folder / predictions.VALIDATION)
+    if options.predictions and run.state == "finished":
+        for name in map_predictions.FILES:
+            if (run.folder / name).is_file():
+                _copy(out, f"{place}/{name}", run.folder / name)
     model = run.folder / WEIGHTS
     if options.weights and run.state == "finished" and model.is_file():
         _copy(out, f"{place}/{WEIGHTS}", model, run_files.nameless_head(model, run))

@@ -97,6 +97,10 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
         files["runs/RUN/validation_outputs.safetensors"] = (
             "the same for the validation images, with the weights of the tested epoch, if the run has them"
         )
+        files["runs/RUN/predicted_maps.npz, pixel_probabilities.npz"] = (
+            "in place of those for images with label maps: an array ROW.npy for each test image, the predicted classes"
+            " of its pixels and, if the run stored them, their probabilities"
+        )
     if weights:
         files["runs/RUN/model.safetensors"] = (
             "the weights of the tested epoch, with the mean and standard deviation that images are normalized by"

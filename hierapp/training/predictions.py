@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.errors import StoreError
+from hierapp.training import map_predictions
 
 FILE = "outputs.safetensors"
 # The same for the validation images, with the weights of the tested epoch: to calibrate decoders.
@@ -74,6 +75,11 @@ def stored(folder: Path, name: str = FILE) -> Outputs:
         StoreError: if there are none, or the file is broken.
     """
     found = read(folder, name)
+    if found is None and map_predictions.has(folder):
+        raise StoreError(
+            f"The run in {folder} predicts label maps, for which no outputs of single examples are stored; compare its"
+            " metrics, or read its predicted maps."
+        )
     if found is None:
         part = "validation" if name == VALIDATION else "test"
         raise StoreError(f"The folder {folder} contains no {part} outputs; train the run again to create them.")

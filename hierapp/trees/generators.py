@@ -168,7 +168,9 @@ def from_classifier(file: Path, tree: LabelTree) -> LabelTree:
         raise TreeError(f"The weights {file.name} of this run cannot be read; train the run again.") from None
     matrices = [array for name, array in weights.items() if name.endswith("weight") and array.ndim == 2]
     rows = {len(tree.leaves): np.arange(len(tree.leaves)), len(tree.nodes) - 1: tree.leaf_nodes - 1}
-    last = next((array for array in matrices[::-1] if len(array) in rows), None)
+    # The last layer of a network for label maps is a convolution of one pixel.
+    pixels = [array[:, :, 0, 0] for array in weights.values() if array.ndim == 4 and array.shape[2:] == (1, 1)]
+    last = next((array for array in [*matrices[::-1], *pixels[::-1]] if len(array) in rows), None)
     if last is None:
         raise TreeError(
             "The network's last layer does not have one row per class; induce the tree from mistakes instead."

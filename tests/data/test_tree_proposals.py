@@ -9,6 +9,7 @@ from hierapp.cli import main as cli
 from hierapp.data import registry, tree_proposals
 from hierapp.errors import ConfigError, TreeError
 from hierapp.trees import LabelTree
+from tests import label_maps
 
 
 def groups_of(tree: LabelTree) -> list[set[str]]:
@@ -63,3 +64,10 @@ def test_command_line(tmp_path, capsys, monkeypatch):
     for wrong in ("missing.txt", str(tmp_path)):
         assert cli.main(["tree", "propose", "--classes", wrong, "--by", "words"]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_looks_of_label_maps_are_mean_colors(tmp_path, monkeypatch):
+    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / "data"))
+    label_maps.own(tmp_path)
+    assert set(tree_proposals.propose("looks", label_maps.CLASSES, "streets").leaves) == set(label_maps.CLASSES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +17,18 @@ from hierapp import LabelTree, losses
 from hierapp.data import registry as datasets
 from hierapp.data.image_set import ImageSet
 from hierapp.errors import Cancelled, ConfigError, DatasetError, StoreError
+from hierapp.export import bundle
 from hierapp.metrics import report
 from hierapp.metrics.iou import iou_report
+from hierapp.runs import Store
 from hierapp.training import RunConfig, map_predictions, models, networks, trainer
 from hierapp.training.batches import IGNORED, BatchLoader, DeviceDataset
 from hierapp.training.class_weights import median_frequency
 from hierapp.training.evaluation import TrainState, evaluate
 from hierapp.training.predict import predict
-from hierapp.trees import library as tree_library
-from tests.label_maps import CLASSES, HEIGHT, WIDTH, own
+from hierapp.training.predictions import stored
+from hierapp.trees import generators, library as tree_library
+from tests.label_maps import CLASSES, HEIGHT, WIDTH, add_finished, own
 from tests.training.test_resume import Ended, Rows
 from tests.training.test_trainer import Notes
 
@@ -265,3 +270,13 @@ def test_maps_that_do_not_fit_their_images() -> None:
 
 def test_the_tree_of_the_data_set_is_loaded() -> None:
     assert set(tree_library.load("streets").leaves) == set(CLASSES)
+
+
+def test_a_run_on_maps_is_exported_with_them_and_has_a_tree_of_its_weights(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = store.run(add_finished(store, "conditional"))
+    with zipfile.ZipFile(io.BytesIO(bundle.as_bytes(store, [run.id]))) as packed:
+        assert "runs/1/predicted_maps.npz" in packed.namelist()
+    assert set(generators.from_classifier(run.folder / "model.safetensors", run.tree).leaves) == set(CLASSES)
+    with pytest.raises(StoreError, match="label maps"):
+        stored(run.folder)

@@ -59,7 +59,7 @@ def data_of(target: NDArray[np.int64], tree: LabelTree, tree_name: str, data: st
 
 def _is_of(entry: Dataset, target: NDArray[np.int64], tree: LabelTree) -> bool:
     """Return whether these are the test labels of a data set, in its order."""
-    if entry.test_size < len(target) or set(entry.class_names) != set(tree.leaves):
+    if entry.kind == "segmentation" or entry.test_size < len(target) or set(entry.class_names) != set(tree.leaves):
         return False
     try:
         labels = datasets.arrays(entry.name, "test")[1]
