@@ -26,13 +26,12 @@ def frames(story_id: str) -> list[Image.Image]:
     found = []
     with tempfile.TemporaryDirectory() as home, app(home) as address, chromium() as browser:
         page = browser.new_page(viewport=SIZE)
-        page.goto(f"{address}/lab?lesson={story_id}&step=1")
         for number, step in enumerate(story(story_id).steps, start=1):
+            page.goto(f"{address}/lab?lesson={story_id}&step={number}")
             expect(page.get_by_role("heading", name=f"{number}. {step.title}")).to_be_visible(timeout=60_000)
-            expect(page.get_by_text("Loading the losses")).to_have_count(0, timeout=60_000)
-            page.wait_for_timeout(1000)  # bars and cards come to rest
+            expect(page.get_by_role("button", name="Copy link")).to_be_visible(timeout=60_000)
+            page.wait_for_timeout(1500)  # the board and its cards come to rest
             found.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
-            page.keyboard.press("ArrowRight")
     return found
 
 
