@@ -85,6 +85,6 @@ clean:
 	@sh tests/chromium.sh $(BIN)/python
 	@touch $@
 
-.venv/.docs: .venv/.uv requirements-docs.txt constraints.txt
+.venv/.docs: .venv/.app requirements-docs.txt constraints.txt
 	@$(UV) -r requirements-docs.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements-docs.txt -c constraints.txt
 	@touch $@

