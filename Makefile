@@ -35,7 +35,7 @@ hooks: .venv/.tests  ## lint before each commit
 
 # Material's notice about its successor is no fault of a page. The site needs no network, when it is built and when it is read.
 docs: .venv/.docs  ## the documentation as a site, in .cache/docs; open .cache/docs/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 wheel: .venv/.tests  ## build the package and try it in fresh environments; PYTHONS="python3.11 python3.12" names them
 	sh tests/wheel.sh $(BIN)/python $(PYTHONS)
