@@ -167,7 +167,7 @@ class _Pass:
                         f"Its label map has the value {value:,}, but values go up to {MOST_CLASSES - 1}; number the"
                         " classes from 0, with 255 for void."
                     )
-                new[place] = UNKNOWN if value == class_tables.VOID_VALUE else value
+                new[place] = value
             elif value not in known:
                 self._note_unknown(value, int(counts[place]), colored)
             elif known[value] != VOID:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hierapp.data.imports.maps import known
-from hierapp.errors import DatasetError, short, some
+from hierapp.errors import DatasetError, one_line, short, some
 from hierapp.utils import text_files
 from hierapp.utils.reading import read_bytes
 
 # Names of class tables, the first that exists is read: ours, Kaggle's, CamVid's, ADE's.
-TABLES = ("classes.csv", "classes.txt", "class_dict.csv", "labels.csv", "label_colors.txt", "objectinfo150.txt")
+TABLES = ("classes.csv", "classes.txt", "class_dict.csv", "label_colors.txt", "objectinfo150.txt")
 VOID_NAMES = frozenset(("void", "unlabeled", "unlabelled", "ignore", "ignored", "don't care"))
 VOID = -1
 VOID_VALUE = 255  # in maps without a class of this value
@@ -65,9 +66,16 @@ def camvid() -> ClassTable:
 
 
 def numbered(values: Sequence[int]) -> ClassTable:
-    """Return classes named by the values that occur, for maps without a table; 255 is void."""
-    values = sorted(set(values) - {VOID_VALUE})
-    by_value = {**{value: place for place, value in enumerate(values)}, VOID_VALUE: VOID}
+    """Return classes named by the values that occur, for maps without a table.
+
+    255 is void, but beside one other value it is a class: black and white masks.
+
+    >>> numbered([0, 1, 255]).names, numbered([0, 255]).names
+    (['class 0', 'class 1'], ['class 0', 'class 255'])
+    """
+    others = set(values) - {VOID_VALUE}
+    values = sorted(others if len(others) > 1 else set(values))
+    by_value = {VOID_VALUE: VOID, **{value: place for place, value in enumerate(values)}}
     return ClassTable([f"class {value}" for value in values], by_value, source="the values in the maps")
 
 
@@ -101,7 +109,7 @@ def read(file: Path) -> ClassTable:
     by_color: dict[int, int] = {}
     for place, row in enumerate(rows):
         cells = {key: row[at] for key, at in columns.items() if at < len(row)}
-        name = cells.get("name", "").strip()
+        name = unicodedata.normalize("NFC", one_line(cells.get("name", ""))).strip()
         name = name.split(",")[0].strip() if is_ade else name
         if not name:
             raise _unreadable(file)

@@ -97,6 +97,8 @@ def read_map(file: Path, table: ClassTable | None) -> tuple[Ints, bool]:
                     " is; put a file classes.csv with the columns name, r, g, b beside the folders."
                 )
             return 65536 * rgb[..., 0] + 256 * rgb[..., 1] + rgb[..., 2], True
+        if image.mode in ("LA", "PA"):
+            return np.asarray(image)[..., 0].astype(np.int32), False
         if image.mode in ("L", "P", "I", "1") or image.mode.startswith("I;16"):
             return np.asarray(image).astype(np.int32), False
     raise ArchiveError(

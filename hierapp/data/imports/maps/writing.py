@@ -71,9 +71,10 @@ class Writer:
         pixels = np.memmap(pixels_file, np.uint8, "r", shape=(count, height, width, 3))
         values = np.memmap(values_file, np.uint16, "r", shape=(count, height, width))
         is_test = self._parts()
-        table = self.table or class_tables.numbered([value for value in read.values if value != UNKNOWN])
+        table = self.table or class_tables.numbered(list(read.values))
         # Without a table the working file has the values themselves.
-        label_of = list(range(len(table.names))) if self.table else sorted(set(read.values) - {UNKNOWN})
+        in_order = sorted(value for value, label in table.by_value.items() if label != class_tables.VOID)
+        label_of = list(range(len(table.names))) if self.table else in_order
         trained: set[int] = set().union(*(read.present[row] for row in np.flatnonzero(~is_test).tolist()))
         kept = [place for place, value in enumerate(label_of) if value in trained]
         report.empty = [name for place, name in enumerate(table.names) if place not in kept]

@@ -155,6 +155,29 @@ def test_without_a_table_classes_are_numbered(tmp_path: Path) -> None:
     assert report.classes == ["class 0", "class 1", "class 2", "class 3"]
 
 
+@pytest.mark.parametrize("mode", ["P", "LA", "I;16"])
+def test_modes_of_maps(tmp_path: Path, mode: str) -> None:
+    made = dict(files())
+    for name, image in made.items():
+        if "labels" in name and mode == "P":
+            image.putpalette([3 * value % 256 for value in range(768)])
+        elif "labels" in name:
+            made[name] = image.convert("LA") if mode == "LA" else Image.fromarray(np.asarray(image).astype(np.uint16))
+    finalize.finalize(checked(write(tmp_path / "source", {**made, "classes.csv": table()}))[0], "modes")
+    own(tmp_path)
+    assert (datasets.arrays("modes", "train")[1] == datasets.arrays("streets", "train")[1]).all()
+
+
+def test_black_and_white_masks_have_two_classes(tmp_path: Path) -> None:
+    made = dict(files("images/{number}.png", "masks/{number}.png"))
+    for name, image in made.items():
+        if "masks" in name:
+            made[name] = Image.fromarray(np.where(np.asarray(image) == 1, 255, 0).astype(np.uint8))
+    report = checked(write(tmp_path / "source", made))[1]
+    assert report.classes == ["class 0", "class 255"]
+    assert report.void_pixels == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
