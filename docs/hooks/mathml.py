@@ -11,6 +11,7 @@ from mkdocs.structure.pages import Page
 
 SPACED = re.compile(r"(<mi>(?:log|exp|max|min)</mi>)(?!<mo)")  # log z, not logz
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+BAR = re.compile(r"<mo([^>]*)>(?:\||&#x0007C;)</mo>")  # |A|, without the spaces of an operator
 
 
 def mathml(latex: str, display: bool) -> str:
@@ -22,6 +23,7 @@ def mathml(latex: str, display: bool) -> str:
     converted = convert(latex, display="block" if display else "inline")
     if unknown := re.findall(r"\\[A-Za-z]+", converted):
         raise PluginError(f"{', '.join(unknown)} of the formula {latex} is not known to latex2mathml")
+    converted = BAR.sub(r'<mo\1 lspace="0" rspace="0">|</mo>', converted)
     return SPACED.sub(r'\1<mspace width="0.17em"/>', converted)
 
 
