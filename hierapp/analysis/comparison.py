@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hierapp.analysis import groups as grouping
 from hierapp.analysis.groups import Group
+from hierapp.errors import ConfigError, some
 from hierapp.metrics import METRICS
 from hierapp.runs import Run, same_data
 from hierapp.runs.records import Points
@@ -94,6 +95,43 @@ def usual_tree(field: Field) -> str:
 def key(group: Group) -> str:
     """Return a stable name of a group, for addresses: its first run."""
     return min((run.id for run in (*group.runs.values(), *group.repeated)), key=int)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the Compare page shows some runs: the names of data set and tree, and the keys of the groups."""
+
+    data: str
+    tree: str
+    groups: tuple[str, ...]
+
+
+def place_of(finished: Sequence[Run], chosen: Collection[str]) -> Place:
+    """Return where the groups of the chosen runs are compared.
+
+    Args:
+        finished: all finished runs.
+        chosen: the ids of the chosen ones.
+
+    Raises:
+        ConfigError: if none of them has finished, or they have several data sets.
+    """
+    found = {name: field for name, field in fields(finished).items() if chosen_in(field.under(EVERY_TREE), chosen)}
+    if not found:
+        raise ConfigError("None of these runs has finished; wait for the end of one, or choose finished runs.")
+    if len(found) > 1:
+        raise ConfigError(f"These runs have different data ({some(list(found), 4)}); choose runs with the same data.")
+    ((data, field),) = found.items()
+    trees = [name for name, runs in field.trees.items() if chosen_in(runs, chosen)]
+    tree = trees[0] if len(trees) == 1 else EVERY_TREE
+    groups = grouping.groups(field.under(tree))
+    keys = [key(group) for group in groups if chosen_in([*group.runs.values(), *group.repeated], chosen)]
+    return Place(data, tree, tuple(keys))
+
+
+def chosen_in(runs: Iterable[Run], chosen: Collection[str]) -> list[Run]:
+    """Return the runs whose ids are chosen."""
+    return [run for run in runs if run.id in chosen]
 
 
 def comparable(groups: Sequence[Group]) -> list[Group]:

@@ -50,10 +50,10 @@ def groups(runs: Sequence[Run]) -> list[Group]:
     Two groups differ in a field of their configuration other than seed and device, or in the content of their tree,
     similarity or data set when they were queued.
     """
-    found: dict[str, list[Run]] = {}
+    found: dict[tuple[str, str, str | None], list[Run]] = {}
     for run in runs:
         if run.state == "finished":
-            found.setdefault(_key(run), []).append(run)
+            found.setdefault(configuration(run), []).append(run)
     # Run numbers increase, so the newest run of a seed is added last.
     same = [alike for each in found.values() for alike in same_data.by_content(each)]
     ordered = [sorted(alike, key=lambda run: int(run.id)) for alike in same]
@@ -94,9 +94,10 @@ def metrics(runs: Sequence[Run]) -> list[str]:
     return [name for name in tests[0] if all(_is_number(test.get(name)) for test in tests)]
 
 
-def _key(run: Run) -> str:
+def configuration(run: Run) -> tuple[str, str, str | None]:
+    """Return what runs of one group share, apart from the content of their data."""
     config = run.config.model_dump(exclude=set(NOT_IN_GROUP))
-    return json.dumps([config, run.tree_text, run.similarity_text], sort_keys=True, default=str)
+    return json.dumps(config, sort_keys=True, default=str), run.tree_text, run.similarity_text
 
 
 def _value_of(run: Run, metric: str) -> float:

@@ -203,7 +203,7 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
                 "model": "" if run.is_imported else run.config.model,
                 "seed": run.config.seed,
                 "state": run.state,
-                "epochs": _epochs(run),
+                "epochs": epochs(run),
                 "configuration": recipe(run),
                 "val accuracy": run.last.get("val_accuracy"),
                 **metrics,
@@ -226,7 +226,7 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(["val accuracy", *TEST_METRICS], float))
 
 
-def _epochs(run: Run) -> str:
+def epochs(run: Run) -> str:
     """Return how many epochs are done, such as "3 of 5"; the planned number of a tracked run may be unknown."""
     if run.origin == "imported":
         return ""

@@ -19,7 +19,7 @@ from hierapp.errors import HierappError
 from hierapp.export import bundle, readme, run_files
 from hierapp.export.html_page import Page
 from hierapp.metrics import confusion
-from hierapp.plots import core as plots, tree_svg
+from hierapp.plots import core as plots, curves as curve_plots, tree_svg
 from hierapp.runs import Run, Store
 from hierapp.utils.files import as_store_error, commit, staging_dir
 from hierapp.utils.text import pluralize
@@ -141,7 +141,7 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
     if len(runs) > MOST_CURVES:
         shown = [group.run for group in groups][:MOST_CURVES] or shown[:MOST_CURVES]
     names = summary.labels(shown)
-    colors, recorded = plots.run_colors(shown, names), store.metrics(run.id for run in shown)
+    styles, recorded = curve_plots.run_styles(shown, names), store.metrics(run.id for run in shown)
     alike = [replace(run, config=run.config.model_copy(update={"seed": 0})) for run in shown]
     labels = summary.labels(alike, unique=False)
     page.heading("Curves")
@@ -150,7 +150,7 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
     for metric, words in (("val_accuracy", "validation accuracy"), ("train_loss", "training loss")):
         curves = {names[run]: values[metric] for run, values in recorded.items() if metric in values}
         if curves:
-            plot = plots.curves_plot(curves, words, colors, percent=metric == "val_accuracy")
+            plot = curve_plots.curves_plot(curves, words, styles, percent=metric == "val_accuracy")
             _name_groups(plot, {names[run]: label for run, label in labels.items()})
             page.plot(plot, f"{words.capitalize()} of each run over the epochs.")
         else:
@@ -166,7 +166,7 @@ def _name_groups(plot: go.Figure, labels: Mapping[str, str]) -> None:
     labels = {plots.plain(name): plots.plain(label) for name, label in labels.items()}
     told: set[str] = set()
     for line in plot.data:
-        label = labels[line.name]
+        label = labels[line.meta]
         line.update(name=label, legendgroup=label, showlegend=label not in told)
         told.add(label)
 

@@ -4,6 +4,7 @@ __all__ = [
     "comparison",
     "confusion",
     "core",
+    "curves",
     "data",
     "lab",
     "outputs",

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from hierapp.plots.blocks import block_labels, block_means, block_side, block_sums, cell_gap
-from hierapp.runs import Run
 from hierapp.trees import LabelTree
 from hierapp.trees.excerpt import Excerpt, excerpt
 
@@ -27,8 +26,6 @@ ON_DARK = ((0, "#161d26"), (0.04, "#1b3347"), (0.2, "#245a80"), (0.5, "#3d8fc6")
 MOST_LINES = 60  # with more branches, lines between them would hide the cells
 MOST_CLASSES = 200  # rows of the dot plot of class accuracies
 NUMBERS_UP_TO = 20  # with more classes there is no space for a number in each cell
-
-Points = Sequence[tuple[float, float]]
 
 
 def plain(name: str) -> str:
@@ -43,13 +40,6 @@ def branch_colors(tree: LabelTree) -> list[str]:
         start, stop = top, (*tree.children[0], len(tree.nodes))[number + 1]
         colors[start:stop] = [COLORS[number % (len(COLORS) - 1)]] * (stop - start)
     return colors
-
-
-def run_colors(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """Return a colour for each run's name; runs that differ only in their seed share one."""
-    groups = [run.config.model_dump_json(exclude={"seed"}) for run in runs]
-    number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-    return {names[run.id]: COLORS[number[group] % len(COLORS)] for run, group in zip(runs, groups, strict=True)}
 
 
 def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -151,28 +141,6 @@ def depth_plot(tree: LabelTree) -> go.Figure:
     return framed(plot, height=320)
 
 
-def curves_plot(curves: Mapping[str, Points], what: str, colors: Mapping[str, str], percent: bool = False) -> go.Figure:
-    """Return one line per run over the epochs. The keys of `curves` and `colors` are the labels of the runs."""
-    plot = go.Figure()
-    for name, points in curves.items():
-        plot.add_scatter(
-            x=[epoch for epoch, _ in points],
-            y=[value for _, value in points],
-            name=plain(name),
-            mode="lines+markers",
-            marker={"size": 5 if len(points) < 60 else 1},
-            line={"width": 2},
-            marker_color=colors[name],
-            line_color=colors[name],
-            hovertemplate="epoch %{x:.4g}: %{y:" + (".1%" if percent else ".4f") + "}",
-        )
-    plot.update_layout(hovermode="x unified")
-    plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
-    plot.update_yaxes(title=what, tickformat=".0%" if percent else None)
-    # A legend with many lines must not compress the plot.
-    return framed(plot, height=340 + 10 * max(0, len(curves) - 4))
-
-
 def confusion_plot(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
     """Return the confusion matrix; rows are true classes, columns predicted ones, in the order of the tree.
 
@@ -206,8 +174,11 @@ def class_accuracy_plot(
     weighted: Mapping[str, Sequence[float]],
     tree: LabelTree,
     colors: Mapping[str, str],
+    symbols: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Return a dot per class and run: class accuracy on the left, weighted class accuracy on the right.
+
+    `colors` and `symbols` are those of the dots of each run; by default all dots are circles.
 
     Of many classes, the `MOST_CLASSES` with the lowest mean accuracy are drawn, in the order of the tree; the title of
     the axis says so.
@@ -224,7 +195,12 @@ def class_accuracy_plot(
                 name=plain(name),
                 legendgroup=plain(name),
                 showlegend=column == 1,
-                marker={"size": 10, "color": colors[name], "opacity": 0.85},
+                marker={
+                    "size": 10,
+                    "color": colors[name],
+                    "opacity": 0.85,
+                    "symbol": (symbols or {}).get(name, "circle"),
+                },
                 hovertemplate="%{y}: %{x:.1%}",
                 row=1,
                 col=column,

@@ -13,6 +13,9 @@ from pages.shared.common import store
 
 def export_menu(runs: Sequence[Run]) -> None:
     """Show downloads of the bundle, report and table of some runs, each created when its button is pressed."""
+    if not runs:
+        st.popover("Export", icon=":material/download:", disabled=True)
+        return
     ids = [run.id for run in runs]
     where = store()
     name = f"hierapp-run-{ids[0]}" if len(ids) == 1 else f"hierapp-{len(ids)}-runs-{ids[0]}-to-{ids[-1]}"

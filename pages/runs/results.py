@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -9,36 +10,34 @@ import streamlit as st
 from hierapp import metrics
 from hierapp.analysis import summary
 from hierapp.plots import core as plots
+from hierapp.plots.curves import run_styles
 from hierapp.runs import Run
 from hierapp.runs.records import Part
 from pages.shared import common
 
-MOST_DRAWN = 60  # runs; lines and dots of more cannot be told apart
-FIRST_SECONDS = 0.4  # delay of the plots at the first visit
+FIRST_SECONDS = 0.2
 
 
-def latest(runs: Sequence[Run]) -> Sequence[Run]:
-    """Return the runs that are drawn, the latest ones if there are many; show a message about the others."""
-    if len(runs) > MOST_DRAWN:
-        st.caption(f"The latest {MOST_DRAWN} of these {len(runs):,} runs are drawn; choose fewer to see others.")
-    return runs[-MOST_DRAWN:]
+def pause(before: str) -> None:
+    """Pause at the first visit, so that the browser draws what it has: plots take it longer than everything else."""
+    if f"seen-{before}" not in st.session_state:
+        st.session_state[f"seen-{before}"] = True
+        time.sleep(FIRST_SECONDS)
 
 
-def show(ids: Sequence[str]) -> None:
-    """Show confusion matrix and class accuracy of the finished epochs."""
-    chosen = common.store().runs(ids)
+def show(chosen: Sequence[Run], drawn: Sequence[Run], names: dict[str, str]) -> None:
+    """Show confusion matrix and class accuracy of the finished epochs; the latter of the runs that are drawn."""
     runs = [run for run in chosen if run.epoch > 0 or run.test is not None]
     if not runs:
         st.caption("Confusion matrices and class accuracy appear at the end of the first epoch.")
         return
-    names = summary.labels(chosen)
     confusion_view(runs, names)
     st.subheader("Class accuracy and weighted class accuracy")
     st.markdown(
         "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to its"
         " predicted class, so costly mistakes reduce the value more."
     )
-    drawn = latest(runs)
+    drawn = [run for run in drawn if run in runs]
     trees = {run.tree_text for run in drawn}
     if len(trees) > 1:
         st.caption("The chosen runs have different trees; choose runs of one tree to compare their classes.")
@@ -51,6 +50,7 @@ def show(ids: Sequence[str]) -> None:
     finished = sum(run.test is not None for run in drawn)
     source = "test images" if finished == len(drawn) else "validation images for unfinished runs"
     st.caption(f"From the {source}.")
+    styles = run_styles(drawn, names)
     common.chart_of(
         "classes",
         "Class accuracy and weighted class accuracy of each class and run",
@@ -58,7 +58,8 @@ def show(ids: Sequence[str]) -> None:
         {name: report["class_accuracy"] for name, report in reports.items()},
         {name: report["weighted_class_accuracy"] for name, report in reports.items()},
         drawn[0].tree,
-        common.colors_of(chosen, names),
+        {name: style.color for name, style in styles.items()},
+        {name: style.symbol for name, style in styles.items()},
     )
     iou_table(drawn, names)
 

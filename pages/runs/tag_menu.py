@@ -21,11 +21,13 @@ def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -
     `known` are the suggested tags; any other word is accepted.
     """
     mine = [run for run in runs if actions().may_change(run.owner)]
-    with st.popover("Tags, notes", icon=":material/label:"):
+    with st.popover("Tags, notes", icon=":material/label:", disabled=not runs):
+        if not runs:
+            return
         st.caption("Labels to find runs: type one in the field at the top, or open `runs?tag=WORD`.")
         chosen = runs[0].id
         if len(runs) > 1:
-            says = {ALL: f"All {len(mine)} runs shown"} if len(mine) > 1 else {}
+            says = {ALL: f"All {len(mine)} chosen runs"} if len(mine) > 1 else {}
             says |= {run.id: f"{run.id} {names[run.id]}" for run in runs}
             chosen = st.selectbox(
                 "Run", list(says), index=len(says) - len(runs), format_func=says.__getitem__, key="noted"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -20,11 +20,11 @@ SHOWN = "runs"  # the key of that choice
 MOST = 30  # runs that are listed one by one
 
 
-def delete_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+def delete_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     """Show the buttons that move the shown runs to the trash."""
     ended = [run for run in runs if not run.is_open]
     mine = [run.id for run in ended if actions().may_change(run.owner)]
-    with st.popover("Delete", icon=":material/delete:", disabled=not ended):
+    with st.popover("Delete", icon=":material/delete:", disabled=not ended, key="delete-menu", on_change="rerun"):
         st.caption(
             "Deleted runs go to the trash, from which they can be restored. Runs that wait or run are cancelled first."
         )
@@ -33,12 +33,13 @@ def delete_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
         for run in ended[:MOST]:
             label = f"Delete {run.id} {escaped(names[run.id])}"
             queue.pressed(label, f"delete-{run.id}", partial(_delete, [run.id]), disabled=run.id not in mine)
+        if len(ended) > MOST:
+            st.caption(f"and {len(ended) - MOST:,} more")
 
 
-def redraw() -> None:
-    """Draw the whole page again if runs were deleted or restored in a part of it."""
-    if st.session_state.pop(CHANGED, False):
-        st.rerun()
+def has_changed() -> bool:
+    """Return whether runs were deleted or restored since the page was drawn."""
+    return bool(st.session_state.pop(CHANGED, False))
 
 
 def undo() -> None:
@@ -76,7 +77,7 @@ def trash_menu() -> None:
 
 def _delete(runs: Sequence[str]) -> None:
     st.session_state[DELETED] = actions().delete(runs)
-    st.session_state[CHANGED] = True
+    st.session_state[CHANGED], st.session_state["delete-menu"] = True, False
     if SHOWN in st.session_state:
         st.session_state[SHOWN] = [run for run in st.session_state[SHOWN] if run not in runs]
 

@@ -21,8 +21,8 @@ from hierapp.errors import HierappError
 from hierapp.paths import home, project_folder, shipped_trees
 from hierapp.plots import tree_svg
 from hierapp.plots.blocks import MOST_CELLS, block_side
-from hierapp.plots.core import ON_DARK, ON_LIGHT, run_colors
-from hierapp.runs import Run, Store
+from hierapp.plots.core import ON_DARK, ON_LIGHT
+from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
@@ -106,11 +106,6 @@ def actions() -> Actions:
 def shipped_tree(name: str) -> LabelTree:
     """Return a tree that ships; it is read once."""
     return tree_library.load(name)
-
-
-def colors_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, str]:
-    """Return a colour for each run's name; see `run_colors`."""
-    return run_colors(runs, names)
 
 
 def chart(plot: go.Figure, key: str, alt: str) -> None:

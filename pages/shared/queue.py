@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from pages.shared.run_fields import key_of
 
 RUNS_AT_ONCE = {"cuda": "Runs at once on each GPU", "mps": "Runs at once on the GPU", "cpu": "Runs at once on the CPU"}
 SHOWN = 20  # waiting runs
+LISTED = 30  # runs in a menu
 REFUSED, CLONED = "queue-refused", "cloned"
 MOVES: dict[Place, str] = {
     "first": ":material/vertical_align_top:",
@@ -54,31 +55,47 @@ def refusal() -> None:
         show_error(st.session_state.pop(REFUSED))
 
 
-def cancel_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+def cancel_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
+    """Show a menu that cancels the runs that wait or run."""
     going = [run for run in runs if run.is_open]
     mine = [run.id for run in going if actions().may_change(run.owner)]
-    with st.popover("Cancel", icon=":material/cancel:", disabled=not going):
+    with st.popover("Cancel", icon=":material/cancel:", disabled=not going, key="cancel-menu", on_change="rerun"):
         if len(mine) > 1:
-            pressed(f"Cancel all {len(mine)}", "cancel-all", lambda: [actions().cancel(run) for run in mine])
-        for run in going:
+            pressed(f"Cancel all {len(mine):,}", "cancel-all", partial(_cancel, mine))
+        for run in going[:LISTED]:
             asked = run.cancel_requested is not None
             label = f"Cancel {run.id} {escaped(names[run.id])}" + (" (stopping)" if asked else "")
             no = asked or run.id not in mine
-            pressed(label, f"cancel-{run.id}", partial(_act, "cancel", run.id), disabled=no)
+            pressed(label, f"cancel-{run.id}", partial(_cancel, [run.id]), disabled=no)
+        _further(going)
 
 
-def resume_menu(runs: Sequence[Run], names: dict[str, str]) -> None:
+def resume_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
+    """Show a menu that resumes the runs that were stopped."""
     stopped = [run for run in runs if run.can_resume]
     mine = [run.id for run in stopped if actions().may_change(run.owner)]
-    with st.popover("Resume", icon=":material/resume:", disabled=not stopped):
+    with st.popover("Resume", icon=":material/resume:", disabled=not stopped, key="resume-menu", on_change="rerun"):
         if len(mine) > 1:
-            pressed(f"Resume all {len(mine)}", "resume-all", lambda: _resume(mine))
-        for run in stopped:
+            pressed(f"Resume all {len(mine):,}", "resume-all", partial(_resume, mine))
+        for run in stopped[:LISTED]:
             label = f"Resume {run.id} {escaped(names[run.id])}"
-            pressed(label, f"resume-{run.id}", partial(_act, "resume", run.id), disabled=run.id not in mine)
+            pressed(label, f"resume-{run.id}", partial(_resume, [run.id]), disabled=run.id not in mine)
+        _further(stopped)
+
+
+def _further(runs: Sequence[Run]) -> None:
+    if len(runs) > LISTED:
+        st.caption(f"and {len(runs) - LISTED:,} more")
+
+
+def _cancel(runs: Sequence[str]) -> None:
+    st.session_state["cancel-menu"] = False  # an open menu would be left empty
+    for run in runs:
+        actions().cancel(run)
 
 
 def _resume(runs: Sequence[str]) -> None:
+    st.session_state["resume-menu"] = False
     for run in runs:
         actions().resume(run)
 

@@ -24,6 +24,31 @@ def visible(page, key):
     return page.locator(f".st-key-{key} button").locator("visible=true")
 
 
+def turn_row(page, place):
+    """Click the box of a row of the table, which is drawn on a canvas."""
+    page.get_by_test_id("stDataFrame").click(position={"x": 17, "y": 36 + 35 * place + 17})
+
+
+def shown_range(page, chart):
+    """The range of the horizontal axis of a chart."""
+    return page.evaluate(
+        """chart => document.querySelector(`.st-key-${chart} .js-plotly-plot`)._fullLayout.xaxis.range""", chart
+    )
+
+
+def zoom(page, chart):
+    """Zoom into the middle of a chart by dragging; return the new range."""
+    page.locator(f".st-key-{chart}").scroll_into_view_if_needed()
+    before, box = shown_range(page, chart), page.locator(f".st-key-{chart} .nsewdrag").first.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.3, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=5)
+    page.mouse.up()
+    wait_until(lambda: shown_range(page, chart)[0] > before[0], "the zoom")
+    return shown_range(page, chart)
+
+
 def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
     store = server.store
     (run,) = store.add([config()], tree_library.load("digits"))
@@ -50,6 +75,9 @@ def test_a_plain_loop_is_shown_live_and_says_so_when_it_is_killed(server, page):
         wait_until(lambda: max(points(page, "accuracy"), default=0) >= 2, "the curve")
         before = max(points(page, "accuracy"))
         wait_until(lambda: max(points(page, "accuracy")) > before, "more of the curve")
+        zoomed, before = zoom(page, "accuracy"), max(points(page, "accuracy"))
+        wait_until(lambda: max(points(page, "accuracy")) > before, "more of the curve after zooming")
+        assert shown_range(page, "accuracy") == zoomed
         page.screenshot(path=SCREENSHOTS / "tracked.png", full_page=True)
     finally:
         loop.kill()
@@ -75,6 +103,26 @@ def test_waiting_runs_are_ordered_and_held(server, page):
     wait_until(lambda: store.run(ids[0]).epoch > 0, "its first epoch")
     assert [run.held for run in store.runs(ids[1:])] == [True, True]
     expect(page.get_by_text("2 queued")).to_be_visible()
+
+    # Rows are chosen while the page refreshes and runs are added, without further entries in the history.
+    page.keyboard.press("Escape")
+    entries = page.evaluate("history.length")
+    turn_row(page, 1)
+    expect(page.get_by_text("3 runs, 2 chosen")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"runs=1&runs=3$"))
+    (later,) = store.add([config(seed=3)], tree_library.load("digits"))
+    store.hold(later)
+    expect(page.get_by_text("4 runs, 2 chosen")).to_be_visible()
+    turn_row(page, 2)
+    expect(page.get_by_text("4 runs, 3 chosen")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"runs=1&runs=2&runs=3$"))
+    page.get_by_label("Find runs").fill("seed 1")
+    page.get_by_label("Find runs").press("Enter")
+    expect(page.get_by_text("1 of 4 runs, 3 chosen (2 not listed)")).to_be_visible()
+    turn_row(page, 0)
+    expect(page.get_by_text("1 of 4 runs, 2 chosen (2 not listed)")).to_be_visible()
+    assert page.evaluate("history.length") == entries
+    page.screenshot(path=SCREENSHOTS / "runs-table.png", full_page=True)
 
 
 def test_a_run_is_cloned_into_the_form(server, page):

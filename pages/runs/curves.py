@@ -1,0 +1,58 @@
+"""The part of the Runs page with the curves of the chosen runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from hierapp.plots import curves as plots
+from hierapp.runs import Run
+from hierapp.runs.curves import Curves
+from pages.shared import common
+
+
+def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
+    """Show validation accuracy and training loss over the epochs."""
+    runs = [run for run in runs if run.origin != "imported"]
+    if not runs:
+        st.caption("Predictions that were made elsewhere have no curves.")
+        return
+    recorded = _reader().look([run.id for run in runs])
+    styles = plots.run_styles(runs, names)
+    accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
+    training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Validation accuracy")
+        if accuracy:
+            alt = "Validation accuracy of each run over the epochs"
+            common.chart_of("accuracy", alt, plots.curves_plot, accuracy, "validation accuracy", styles, True)
+        else:
+            st.caption("The first point appears at the end of the first epoch.")
+    with right:
+        st.subheader("Training loss")
+        if training:
+            alt = "Training loss of each run over the epochs"
+            common.chart_of("loss", alt, plots.curves_plot, training, "training loss", styles)
+            if len({run.config.loss for run in runs}) > 1:
+                st.caption(
+                    "Different losses have different scales: compare the shapes of the curves, not their values."
+                )
+        else:
+            st.caption("The first point appears after the first batches.")
+    overlap = {names[run]: values["val_mean_iou"] for run, values in recorded.items() if "val_mean_iou" in values}
+    if overlap:
+        left, _ = st.columns(2)
+        with left:
+            st.subheader("Validation mean IoU")
+            alt = "Mean IoU of the validation images of each run over the epochs"
+            common.chart_of("iou", alt, plots.curves_plot, overlap, "validation mean IoU", styles, True)
+
+
+def _reader() -> Curves:
+    """Return the reader of the curves; each read loads only new points."""
+    kept = st.session_state.get("curves")
+    if kept is None or kept.store is not common.store():
+        kept = st.session_state["curves"] = Curves(common.store())
+    return kept

@@ -1,0 +1,131 @@
+"""The Runs page's table of all runs, in which rows are chosen and folds are opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from hierapp.analysis import run_frame, run_rows
+from hierapp.analysis.run_rows import Row
+from hierapp.execution.estimate import words
+from hierapp.runs import Run
+from hierapp.utils.text import pluralize
+from pages.runs.view import View
+
+CHOSEN = "runs"  # the chosen runs, in the session and in the address
+OPENED = "opened"  # the opened folds
+_TABLE, _ROWS, _CLICK, _WINDOW = "runs-table", "runs-rows", "runs-fold", ""
+SILENCE_SECONDS = 30.0  # a worker sends a heartbeat every two
+ROW, HEAD = 35, 37  # pixels
+MOST_ROWS, TALL_ROWS = 6, 20
+
+
+def show(every: Sequence[Run], view: View) -> list[Run]:
+    """Show the table; return the chosen runs, oldest first."""
+    chosen = set(st.session_state[CHOSEN])
+    listed = view.filter.of(every)
+    if view.only_chosen:
+        listed = [run for run in listed if run.id in chosen]
+    opened = st.session_state.get(OPENED, ())
+    rows = run_rows.rows(listed, view.fold, opened, run_frame.value_of(view.sort), view.descending)
+    st.session_state[_ROWS] = {row.key: [run.id for run in row.runs] for row in rows}
+    places = run_rows.positions(rows, chosen)
+    state = st.session_state.get(_TABLE)
+    # Other rows than the browser shows: it has just opened the page, or rows have moved.
+    if state is None or state["selection"]["rows"] != places:
+        st.session_state[_TABLE] = {"selection": {"rows": places, "columns": [], "cells": []}}
+    if rows:
+        _table(rows, view, any(run.is_open for run in listed))
+    else:
+        st.info("No run is like this: change the text or the filter.")
+    return [run for run in every if run.id in chosen]
+
+
+def _table(rows: Sequence[Row], view: View, is_going: bool) -> None:
+    frame = run_frame.frame(rows, state_of)
+    columns = list(view.columns) or run_frame.usual_columns(frame, is_going)
+    if any(row.is_fold for row in rows):
+        icons = [":material/expand_more:" if row.is_open else ":material/chevron_right:" for row in rows]
+        frame[_WINDOW] = [icon if row.is_fold else None for icon, row in zip(icons, rows, strict=True)]
+        columns = [_WINDOW, *columns]
+    most = TALL_ROWS if view.is_tall else MOST_ROWS
+    st.dataframe(
+        frame[columns],
+        key=_TABLE,
+        hide_index=True,
+        height=HEAD + ROW * min(len(rows), most) + (ROW // 2 if len(rows) > most else 2),
+        selection_mode="multi-row",
+        on_select=_choose,
+        column_config=_config(frame, columns),
+        placeholder="",
+        alt="The runs, their progress, and their metrics on the test images",
+    )
+
+
+def _config(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    longest = max(map(len, frame["name"]))
+    config: dict[str, Any] = {
+        _WINDOW: st.column_config.ButtonColumn("", width=40, type="tertiary", key=_CLICK, on_click=_turn),
+        "run": number(width=55, format="%d"),
+        "name": text("loss", width=max(150, min(300, 7 * longest))),
+        "state": text(width=150 if frame["state"].str.len().max() > 11 else 90),
+        "progress": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=95),
+        "epochs": text(width=75),
+        "seed": number(width=50, format="%d"),
+        "val accuracy": number(format="percent", width=90),
+        "test accuracy": number(format="percent", width=95),
+        "mean distance": number(format="%.4f", width=100, help="lca-depth distance, mean over all test images"),
+        "severity": number(format="%.3f", width=65, help="lca-depth distance, mean over the mistakes only"),
+        "class accuracy": number(format="percent", width=100, help="mean over the classes, test images"),
+        "weighted class accuracy": number(format="percent", help="mean over the classes, test images"),
+        "date": text(width=125, help="when the run was queued"),
+        "duration": text(width=75, help="time of training; of a fold, the sum"),
+    }
+    return {name: made for name, made in config.items() if name in columns}
+
+
+def counted(every: Sequence[Run], chosen: Sequence[Run]) -> str:
+    """Return how many runs are listed and chosen, in words."""
+    shown = {run for runs in st.session_state[_ROWS].values() for run in runs}
+    hidden = sum(run.id not in shown for run in chosen)
+    listed = pluralize(len(every), "run") if len(shown) == len(every) else f"{len(shown):,} of {len(every):,} runs"
+    return f"{listed}, {len(chosen):,} chosen" + (f" ({hidden:,} not listed)" if hidden else "")
+
+
+def _choose() -> None:
+    """Take over the choice of rows in the browser."""
+    runs_of = st.session_state[_ROWS]
+    keys = list(runs_of)
+    now = {keys[place] for place in st.session_state[_TABLE]["selection"]["rows"] if place < len(keys)}
+    chosen = st.session_state[CHOSEN]
+    before = {key for key, runs in runs_of.items() if set(runs) <= set(chosen)}
+    st.session_state[CHOSEN] = run_rows.rechosen(runs_of, before, now, chosen)
+
+
+def _turn() -> None:
+    """Open or close the fold that was clicked."""
+    place = st.session_state[_CLICK]["row"]
+    keys = list(st.session_state[_ROWS])
+    if place < len(keys):
+        key, opened = keys[place], list(st.session_state.get(OPENED, ()))
+        st.session_state[OPENED] = [each for each in opened if each != key] if key in opened else [*opened, key]
+
+
+def state_of(run: Run) -> str:
+    """Return the state of a run in words, with what is left to do."""
+    if run.cancel_requested is not None and run.is_open:
+        return "stopping"
+    if run.held and run.state == "queued":
+        return "queued, held"
+    if run.state == "running":
+        state = "starting" if run.started is None else "running"
+        if run.heartbeat is not None and time.time() - run.heartbeat > SILENCE_SECONDS:
+            return f"{state}, no update for {words(time.time() - run.heartbeat)}"
+        if run.started is None:
+            return state
+    return run.state if run.seconds_left is None else f"{run.state}, {words(run.seconds_left)} left"
