@@ -9,6 +9,11 @@ def home() -> Path:
     return Path(os.environ.get("HIERAPP_HOME") or "~/.hierapp").expanduser()
 
 
+def trash_folder() -> Path:
+    """Return the folder of deleted trees, similarities and searches under home(); deleted runs stay where they are."""
+    return home() / "trash"
+
+
 def data_folder() -> Path:
     """Return the folder of the data sets: HIERAPP_DATA, by default data/ under home()."""
     return Path(os.environ.get("HIERAPP_DATA") or home() / "data").expanduser()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hierapp import execution
-from hierapp.access import cloning
+from hierapp.access import cloning, trashed
 from hierapp.access.cloning import Clone
 from hierapp.access.permissions import COUNTING, Rules, whom
 from hierapp.access.search_actions import SearchActions
@@ -37,6 +37,7 @@ from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.trees.drafts import Draft
 from hierapp.trees.library import TreeEntry
+from hierapp.utils.trash_folder import Item
 
 BACKWARDS: tuple[Place, ...] = ("later", "last")  # moves that do not overtake other runs
 
@@ -86,9 +87,19 @@ class Actions(Rules):
         return trash.restore(self.store, runs)
 
     def empty_trash(self) -> list[str]:
-        """Remove the person's runs in the trash for good, as an admin those of everyone; return their ids."""
+        """Remove what the person has in the trash for good, as an admin all of it; return the ids of the runs."""
         self._need_runner("empty the trash")
+        trashed.empty(self.store, lambda item: self.may_change(item.owner))
         return trash.empty(self.store, lambda run: self.may_change(run.owner))
+
+    def restore_item(self, item: Item) -> None:
+        """Take something else of the person out of the trash."""
+        self._need_runner(f"restore a {item.kind}")
+        if not self.may_change(item.owner):
+            raise AccessError(
+                f"The {item.kind} {item.name!r} belongs to {whom(item.owner)}; ask them or an admin to restore it."
+            )
+        trashed.restore(self.store, item)
 
     def launch(self, configs: Sequence[RunConfig], tree: LabelTree, priority: int = 0) -> list[str]:
         """Queue runs owned by the person; return their ids in order. Also raises the errors of `execution.submit`."""
@@ -194,10 +205,10 @@ class Actions(Rules):
         self._need_runner("keep trees")
         return tree_library.save(tree, name, title, data=data, owner=self.person.email, may_replace=self.may_change)
 
-    def delete_tree(self, name: str) -> None:
-        """Delete a tree of the person; its versions remain."""
+    def delete_tree(self, name: str) -> Item | None:
+        """Move a tree of the person to the trash, and return it there; its versions remain."""
         self._need_runner("delete trees")
-        tree_library.delete(name, self.may_change)
+        return tree_library.delete(name, self.may_change)
 
     def keep_similarity(
         self,
@@ -221,10 +232,10 @@ class Actions(Rules):
         title, description = about.pop("title"), about.pop("description")
         return self.keep_similarity(found, f"{data}-names", title, description, data, about)
 
-    def delete_similarity(self, name: str) -> None:
-        """Delete a similarity of the person; runs that used it have their own copy."""
+    def delete_similarity(self, name: str) -> Item | None:
+        """Move a similarity of the person to the trash, and return it there; runs that used it have their own copy."""
         self._need_runner("delete similarities")
-        similarity_library.delete(name, self.may_change)
+        return similarity_library.delete(name, self.may_change)
 
     def begin_draft(self, tree: LabelTree, title: str, data: str | None = None) -> Draft:
         """Start a draft of a tree; return the draft."""
@@ -272,13 +283,18 @@ class Actions(Rules):
         self._own_import(token)
         import_job.discard(token)
 
-    def delete_data(self, name: str) -> None:
-        """Delete a data set of the person; only an admin may delete a downloaded one."""
+    def delete_data(self, name: str, shared: bool = False) -> Item | None:
+        """Move a data set of the person to the trash, and return it there; only an admin may delete a downloaded one.
+
+        With `shared` its files are deleted even if other stores use them, too.
+        """
         dataset = datasets.find(name)
         self._need_runner("delete data sets")
         if not dataset.own:
             self.need_admin("delete downloaded data sets")
-        data_deletion.delete(name, self.store, may_delete=lambda found: self.may_change(found.owner))
+        return data_deletion.delete(
+            name, self.store, may_delete=lambda found: self.may_change(found.owner), shared=shared
+        )
 
     def _import(self, request: Request, upload: bytes | memoryview | None = None) -> str:
         self._need_runner("import data sets")

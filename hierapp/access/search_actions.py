@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from hierapp.access.permissions import COUNTING, Rules, whom
 from hierapp.errors import AccessError
-from hierapp.search import journal, runner
+from hierapp.search import deletion, journal, runner
 from hierapp.search.journal import Search
 from hierapp.search.plan import Plan
+from hierapp.utils.trash_folder import Item
 
 
 class SearchActions(Rules):
@@ -31,6 +32,11 @@ class SearchActions(Rules):
     def stop(self, name: str) -> None:
         """Stop a search of the person and end its runs."""
         runner.stop(self._own_search(name, "stop"))
+
+    def delete(self, name: str) -> Item:
+        """Move a search of the person and its runs to the trash, and return it there."""
+        self._own_search(name, "delete")
+        return deletion.delete(self.store, name)
 
     def resume(self, name: str) -> None:
         """Resume a search of the person."""

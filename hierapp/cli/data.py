@@ -82,6 +82,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     toy.add_argument("--seed", type=int, default=0, help="seed of the pictures")
     delete = command(data, "delete", delete_data, "delete an imported or downloaded data set")
     delete.add_argument("name")
+    delete.add_argument("--shared", action="store_true", help="even if other stores use its files, too")
 
 
 def list_data(options: argparse.Namespace) -> int:
@@ -151,8 +152,9 @@ def draw_toy(options: argparse.Namespace) -> int:
 def delete_data(options: argparse.Namespace) -> int:
     from hierapp.runs import Store, data_deletion
 
-    data_deletion.delete(options.name, Store())
-    print(f"{options.name} is deleted.")
+    gone = data_deletion.delete(options.name, Store(), shared=options.shared)
+    way = f"in the trash; restore it with `python -m hierapp restore {gone.word}`" if gone else "deleted"
+    print(f"{options.name} is {way}.")
     return DONE
 
 

@@ -41,9 +41,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "store": {"store": "back up, restore or check the store"},
     "tags": {"tag": "replace the tags of a run"},
     "trash": {
-        "delete": "move runs to the trash",
-        "restore": "take runs out of the trash",
-        "trash": "list the runs in the trash, or empty it",
+        "delete": "move runs, trees, similarities, data sets or searches to the trash",
+        "restore": "take runs and other things out of the trash",
+        "trash": "list what is in the trash, or empty it",
     },
     "notes": {"note": "write or print the note of a run"},
     "predictions": {"predictions": "import predictions of models that were trained elsewhere"},

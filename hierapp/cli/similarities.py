@@ -89,7 +89,7 @@ def _data_of(found: Similarity) -> str | None:
 
 def delete_one(options: argparse.Namespace) -> int:
     similarity_library.delete(options.name)
-    print(f"{options.name} is deleted")
+    print(f"{options.name} is in the trash; restore it with `python -m hierapp restore similarity:{options.name}`")
     return DONE
 
 

@@ -1,9 +1,9 @@
-"""Delete data sets that no open run uses: the user's own permanently, others until the next download."""
+"""Delete data sets that no open run uses: the user's own go to the trash, others are gone until the next download."""
 
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import closing, suppress
@@ -13,12 +13,15 @@ from hierapp import paths
 from hierapp.data import download, homes, registry as datasets
 from hierapp.data.dataset import Dataset
 from hierapp.data.imports import store as import_store
-from hierapp.errors import AccessError, DatasetError
+from hierapp.errors import AccessError, DatasetError, StoreError
 from hierapp.runs import Store
 from hierapp.runs.check import STORE, open_readonly
 from hierapp.runs.states import OPEN_STATES
 from hierapp.trees import library as tree_library
-from hierapp.utils import parts
+from hierapp.utils import trash_folder
+from hierapp.utils.trash_folder import Item
+
+KIND = "data"  # in the trash
 
 
 def with_the_same_files(dataset: Dataset) -> list[Dataset]:
@@ -80,18 +83,23 @@ def delete(
     store: Store,
     folder: Path | str | None = None,
     may_delete: Callable[[Dataset], bool] = lambda dataset: True,
-) -> None:
-    """Delete the files of a data set and, if it is the user's own, its default tree; the tree's versions remain.
+    shared: bool = False,
+) -> Item | None:
+    """Move a data set of the user's own to the trash, with its default tree, or remove the files of a downloaded one.
 
     Args:
         name: the name of the data set.
         store: a store whose runs may use it.
         folder: the data folder; by default paths.data_folder().
         may_delete: returns whether this data set may be deleted.
+        shared: whether downloaded files that other stores use, too, may be removed; see `sharing`.
+
+    Returns:
+        The data set in the trash; None for a downloaded one, which can be downloaded again.
 
     Raises:
-        DatasetError: if it does not exist, an open run uses it, its files cannot be removed, or another data set takes
-            its name meanwhile.
+        DatasetError: if it does not exist, an open run uses it, its files cannot be removed, other stores use them and
+            `shared` is false, or another data set takes its name meanwhile.
         AccessError: if it may not be deleted.
     """
     root = (paths.data_folder() if folder is None else Path(folder)).absolute()
@@ -102,29 +110,59 @@ def delete(
     reason = obstacle(dataset, store, root)
     if reason:
         raise DatasetError(reason)
+    if not shared and (others := sharing(dataset, store, root)):
+        raise DatasetError(f"{others} Delete it with --shared if it may be missing there.")
     try:
         if dataset.own:
-            _delete_own(dataset, root, stamp)
-        else:
-            _delete_downloaded(dataset, root)
+            return _delete_own(dataset, root, stamp)
+        _delete_downloaded(dataset, root)
     except OSError as error:
         raise DatasetError(
             f"{dataset.title} cannot be deleted from {root} ({error.strerror or error}); make the folder writable."
         ) from None
+    return None
 
 
-def _delete_own(dataset: Dataset, root: Path, stamp: int) -> None:
+def sharing(dataset: Dataset, store: Store, folder: Path | str | None = None) -> str | None:
+    """Return one sentence if stores of other homes use the files of a downloaded data set, too; None otherwise."""
+    root = (paths.data_folder() if folder is None else Path(folder)).absolute()
+    others = [home for home in homes.others(store.folder, root) if os.path.lexists(home / STORE)]
+    if dataset.own or not others:  # all stores can restore a set of the user's own
+        return None
+    where = str(others[0]) if len(others) == 1 else f"{others[0]} and {len(others) - 1} more"
+    return f"The files of {dataset.title} in {root} are also used by the runs in {where}."
+
+
+def trash_of(folder: Path | str | None = None) -> Path:
+    """Return the trash of data sets, which is on their disk."""
+    root = (paths.data_folder() if folder is None else Path(folder)).absolute()
+    return import_store.own_folder(root) / ".trash"
+
+
+def restore(item: Item) -> None:
+    """Take a data set out of the trash, and the tree that was deleted with it.
+
+    Raises:
+        StoreError: if another data set has its name now, or it is no longer in the trash.
+    """
+    trash_folder.restore(item, item.folder.parent.parent / item.name)
+    trees = [each for each in trash_folder.contents(paths.trash_folder()) if each.kind == tree_library.KIND]
+    for tree in [each for each in trees if each.name == item.more.get("tree") and each.deleted >= item.deleted][-1:]:
+        with suppress(StoreError):  # another tree has its name
+            tree_library.restore(tree)
+
+
+def _delete_own(dataset: Dataset, root: Path, stamp: int) -> Item:
     own = import_store.own_folder(root)
-    # Rename first: an interrupted deletion must not leave a partial data set.
-    gone = own / f".gone-{secrets.token_hex(8)}"
-    (own / dataset.name).rename(gone)
-    if import_store.stamp(gone.name, root) != stamp:
-        gone.rename(own / dataset.name)
-        raise DatasetError(f"Another data set has just taken the name {dataset.name!r}; it was not deleted.")
-    parts.remove(gone)
     tree = tree_library.own(dataset.default_tree)
-    if tree is not None and tree.data == dataset.name:
-        tree_library.delete(tree.name)
+    with_it = tree.name if tree is not None and tree.data == dataset.name else None
+    gone = trash_folder.put(trash_of(root), KIND, dataset.name, own / dataset.name, dataset.owner, tree=with_it)
+    if (gone.content / import_store.DESCRIPTION).stat().st_mtime_ns != stamp:
+        trash_folder.restore(gone, own / dataset.name)
+        raise DatasetError(f"Another data set has just taken the name {dataset.name!r}; it was not deleted.")
+    if with_it is not None:
+        tree_library.delete(with_it)
+    return gone
 
 
 def _delete_downloaded(dataset: Dataset, root: Path) -> None:

@@ -86,7 +86,7 @@ class Search:
     @property
     def folder(self) -> Path:
         """The folder of the search."""
-        return _folder(self.store) / self.name
+        return folder_of(self.store) / self.name
 
     @property
     def log_file(self) -> Path:
@@ -223,7 +223,7 @@ def begin(store: Store, plan: Plan) -> Search:
         if (search.folder / PLAN).exists():
             raise StoreError(f"A search {plan.name!r} already exists; choose another name, or resume it.") from None
         raise StoreError(
-            f"The folder {_folder(store)} cannot be written ({error.strerror}); make it writable."
+            f"The folder {folder_of(store)} cannot be written ({error.strerror}); make it writable."
         ) from None
     return search
 
@@ -254,21 +254,22 @@ def find(store: Store, name: str) -> Search:
     if name not in names(store):
         raise StoreError(f"There is no search {name!r}; list them with `python -m hierapp searches`.")
     try:
-        return Search(store, Plan.from_json((_folder(store) / name / PLAN).read_text(encoding="utf-8")))
+        return Search(store, Plan.from_json((folder_of(store) / name / PLAN).read_text(encoding="utf-8")))
     except OSError as error:
-        raise _unreadable(_folder(store) / name, error) from None
+        raise _unreadable(folder_of(store) / name, error) from None
 
 
 def names(store: Store) -> list[str]:
     """Return the names of the searches, the newest first."""
     try:
-        kept = [each for each in _folder(store).glob(f"*/{PLAN}") if not each.parent.name.startswith(".")]
+        kept = [each for each in folder_of(store).glob(f"*/{PLAN}") if not each.parent.name.startswith(".")]
         return [plan.parent.name for plan in sorted(kept, key=lambda plan: plan.stat().st_mtime, reverse=True)]
     except OSError:
         return []
 
 
-def _folder(store: Store) -> Path:
+def folder_of(store: Store) -> Path:
+    """Return the folder of the searches of a store."""
     return store.folder / FOLDER
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hierapp import paths
@@ -11,13 +12,16 @@ from hierapp.similarities import formats
 from hierapp.similarities.formats import MOST_CLASSES
 from hierapp.similarities.similarity import Similarity, ordinal
 from hierapp.similarities.spec import NAME, RESERVED, TREE, canonical, ratio_of
+from hierapp.utils import trash_folder
 from hierapp.utils.named_files import Entry, NamedFileStore
 from hierapp.utils.reading import open_file
+from hierapp.utils.trash_folder import Item
 
 _ABOUT = 4_096  # bytes; the description is at the beginning of a file
 
 
 SimilarityEntry = Entry
+KIND = "similarity"  # in the trash
 
 
 def own_folder() -> Path:
@@ -86,8 +90,10 @@ def keep(
     return kept
 
 
-def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: True) -> None:
-    """Delete one of the user's own similarities; runs that used it have a copy.
+def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: True) -> Item | None:
+    """Move one of the user's own similarities to the trash; return it there, or None if another process was faster.
+
+    Runs that used it have a copy.
 
     Args:
         name: the name of the similarity.
@@ -103,9 +109,22 @@ def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: T
         raise ConfigError(
             f"There is no similarity {name!r} among your saved ones; only saved similarities can be deleted."
         )
+    with _FILES.changing(), suppress(FileNotFoundError):
+        entry = own(name)
+        _FILES.refuse_foreign(entry, may_delete)
+        owner = None if entry is None else entry.owner
+        return trash_folder.put(paths.trash_folder(), KIND, name, _FILES.own_file(name), owner)
+    return None
+
+
+def restore(item: Item) -> None:
+    """Take a similarity out of the trash.
+
+    Raises:
+        StoreError: if another similarity has its name now, or it is no longer in the trash.
+    """
     with _FILES.changing():
-        _FILES.refuse_foreign(own(name), may_delete)
-        _FILES.own_file(name).unlink(missing_ok=True)
+        trash_folder.restore(item, _FILES.own_file(item.name))
 
 
 def find(spec: str, classes: Sequence[str]) -> Similarity | None:

@@ -12,11 +12,13 @@ from hierapp import paths
 from hierapp.errors import TreeError
 from hierapp.trees import formats
 from hierapp.trees.tree import LabelTree
-from hierapp.utils import files, private
+from hierapp.utils import files, private, trash_folder
 from hierapp.utils.named_files import Entry, NamedFileStore
 from hierapp.utils.reading import read_bytes
+from hierapp.utils.trash_folder import Item
 
 TreeEntry = Entry
+KIND = "tree"  # in the trash
 
 
 def own_folder() -> Path:
@@ -144,8 +146,10 @@ def versions(name: str) -> list[TreeEntry]:
     return [entry for file in found if (entry := _entry(file, shipped=False)) is not None]
 
 
-def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: True) -> None:
-    """Delete one of the user's own trees; it remains among the versions of its name and in the runs that used it.
+def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: True) -> Item | None:
+    """Move one of the user's own trees to the trash; return it there, or None if another process was faster.
+
+    It also remains among the versions of its name and in the runs that used it.
 
     Args:
         name: the name of the tree.
@@ -161,9 +165,21 @@ def delete(name: str, may_delete: Callable[[str | None], bool] = lambda owner: T
         _FILES.refuse_foreign(None, may_delete)
         raise TreeError(f"There is no tree {name!r} among your saved trees; only saved trees can be deleted.")
     with _FILES.changing(), suppress(FileNotFoundError):  # another process may have deleted it by now
-        _FILES.refuse_foreign(_entry(file, shipped=False), may_delete)
+        entry = _entry(file, shipped=False)
+        _FILES.refuse_foreign(entry, may_delete)
         _add_version(file, name)
-        file.unlink()
+        return trash_folder.put(paths.trash_folder(), KIND, name, file, None if entry is None else entry.owner)
+    return None
+
+
+def restore(item: Item) -> None:
+    """Take a tree out of the trash.
+
+    Raises:
+        StoreError: if another tree has its name now, or it is no longer in the trash.
+    """
+    with _FILES.changing():
+        trash_folder.restore(item, _FILES.own_file(item.name))
 
 
 def stem_of(name: str) -> str:

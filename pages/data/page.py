@@ -10,7 +10,7 @@ from hierapp.runs import data_deletion
 from hierapp.trees import library as tree_library
 from hierapp.utils.disk import in_words
 from pages.data import imports, overlays, report as data_report
-from pages.shared import common, downloading
+from pages.shared import common, downloading, undo
 
 SET = imports.SET
 AT_ONCE = 200  # rows
@@ -96,8 +96,8 @@ def deleting(data: Dataset) -> None:
         st.markdown(common.escaped(reason))
     elif data.own:
         st.markdown(
-            f"Delete **{common.escaped(data.title)}**, its {data.noun} and its report, permanently? Runs that used it"
-            " keep their results, and its tree remains among the versions of that name."
+            f"Delete **{common.escaped(data.title)}**, its {data.noun} and its report? It goes to the trash, with its"
+            " tree. Runs that used it keep their results."
         )
     else:
         also = (
@@ -109,10 +109,15 @@ def deleting(data: Dataset) -> None:
         st.markdown(
             f"Delete **{common.escaped(data.title)}** from this machine, {size}? You can download it again.{also}"
         )
+    others_use = data_deletion.sharing(data, common.store())
+    sure = True
+    if others_use and not reason:
+        st.markdown(common.escaped(others_use))
+        sure = st.checkbox("Delete it although they need it, too", key="shared-sure")
     if not mine:
         st.caption("Only its owner or an admin can delete it." if data.own else "Only admins can delete it.")
-    if st.button("Delete it", type="primary", disabled=bool(reason) or not mine):
-        may.delete_data(data.name)
+    if st.button("Delete it", type="primary", disabled=bool(reason) or not mine or not sure):
+        undo.offer(may.delete_data(data.name, shared=bool(others_use)))
         st.query_params.pop(SET, None)
         del st.session_state[SET]
         st.rerun()
@@ -163,6 +168,7 @@ def counts(data: Dataset, stamp: int) -> None:
 
 st.title("Data")
 st.markdown("Available data sets, data sets to download, and your own images, label maps or features.")
+undo.show(data_deletion.KIND)
 imports.section()
 chosen = choose()
 status = datasets.status(chosen.name)

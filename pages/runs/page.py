@@ -49,16 +49,20 @@ def live(shown: View, going: bool) -> None:
     if not chosen:
         st.info("No run is chosen: choose rows of the table.")
         return
-    details.messages(chosen, names)
+    # Containers: a chart that moved down among its siblings would be drawn anew, without the user's zoom.
+    with st.container():
+        details.messages(chosen, names)
     results.pause("curves")
     drawn = told_apart(chosen)
-    if len(drawn) < len(chosen):
-        st.caption(
-            f"The latest {len(drawn)} of the {len(chosen):,} chosen runs are drawn: colors and dashes of more"
-            f" cannot be told apart. {len(chosen) - len(drawn):,} are not drawn."
-        )
+    with st.container():
+        if len(drawn) < len(chosen):
+            st.caption(
+                f"The latest {len(drawn)} of the {len(chosen):,} chosen runs are drawn: colors and dashes of more"
+                f" cannot be told apart. {len(chosen) - len(drawn):,} are not drawn."
+            )
     curves.show(drawn, names)
-    outcome.show(chosen)
+    with st.container():
+        outcome.show(chosen)
     results.pause("results")
     results.show(chosen, drawn, names)
     details.configuration(chosen, names)

@@ -18,7 +18,8 @@ from pages.runs.view import View
 
 CHOSEN = "runs"  # the chosen runs, in the session and in the address
 OPENED = "opened"  # the opened folds
-_TABLE, _ROWS, _CLICK, _WINDOW = "runs-table", "runs-rows", "runs-fold", ""
+_TABLE, _ROWS, _CLICK, _WINDOW, _TELL = "runs-table", "runs-rows", "runs-fold", "", "runs-tell"
+TOLD = 3  # how often a browser is told that chosen rows have moved: a busy one may skip what is soon replaced
 SILENCE_SECONDS = 30.0  # a worker sends a heartbeat every two
 ROW, HEAD = 35, 37  # pixels
 MOST_ROWS, TALL_ROWS = 6, 20
@@ -34,18 +35,21 @@ def show(every: Sequence[Run], view: View) -> list[Run]:
     rows = run_rows.rows(listed, view.fold, opened, run_frame.value_of(view.sort), view.descending)
     st.session_state[_ROWS] = {row.key: [run.id for run in row.runs] for row in rows}
     places = run_rows.positions(rows, chosen)
+    selection = {"selection": {"rows": places, "columns": [], "cells": []}}
     state = st.session_state.get(_TABLE)
-    # Other rows than the browser shows: it has just opened the page, or rows have moved.
-    if state is None or state["selection"]["rows"] != places:
-        st.session_state[_TABLE] = {"selection": {"rows": places, "columns": [], "cells": []}}
+    if state is not None and state["selection"]["rows"] != places:  # rows have moved
+        st.session_state[_TELL] = TOLD
+    if st.session_state.get(_TELL, 0) > 0:
+        st.session_state[_TELL] -= 1
+        st.session_state[_TABLE] = selection
     if rows:
-        _table(rows, view, any(run.is_open for run in listed))
+        _table(rows, view, any(run.is_open for run in listed), selection)
     else:
         st.info("No run is like this: change the text or the filter.")
     return [run for run in every if run.id in chosen]
 
 
-def _table(rows: Sequence[Row], view: View, is_going: bool) -> None:
+def _table(rows: Sequence[Row], view: View, is_going: bool, selection: Any) -> None:
     frame = run_frame.frame(rows, state_of)
     columns = list(view.columns) or run_frame.usual_columns(frame, is_going)
     if any(row.is_fold for row in rows):
@@ -60,6 +64,7 @@ def _table(rows: Sequence[Row], view: View, is_going: bool) -> None:
         height=HEAD + ROW * min(len(rows), most) + (ROW // 2 if len(rows) > most else 2),
         selection_mode="multi-row",
         on_select=_choose,
+        selection_default=selection,
         column_config=_config(frame, columns),
         placeholder="",
         alt="The runs, their progress, and their metrics on the test images",
@@ -99,6 +104,7 @@ def counted(every: Sequence[Run], chosen: Sequence[Run]) -> str:
 
 def _choose() -> None:
     """Take over the choice of rows in the browser."""
+    st.session_state[_TELL] = 0
     runs_of = st.session_state[_ROWS]
     keys = list(runs_of)
     now = {keys[place] for place in st.session_state[_TABLE]["selection"]["rows"] if place < len(keys)}

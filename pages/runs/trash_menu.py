@@ -1,4 +1,4 @@
-"""The part of the Runs page that deletes runs, undoes that, and shows the trash."""
+"""The parts of the Runs page that delete runs, undo that, and show the trash, with all that is in it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from functools import partial
 
 import streamlit as st
 
+from hierapp.access import trashed
 from hierapp.analysis import summary
 from hierapp.runs import Run, trash
 from hierapp.utils.text import pluralize
+from hierapp.utils.trash_folder import Item
 from pages.shared import queue
 from pages.shared.common import actions, store
 from pages.shared.messages import escaped
@@ -57,12 +59,12 @@ def undo() -> None:
 
 def trash_menu() -> None:
     """Show the trash, if there is something in it."""
-    runs = trash.contents(store())
-    if not runs:
+    runs, items = trash.contents(store()), trashed.contents(store())
+    if not runs and not items:
         return
     names = summary.labels(runs)
     mine = [run.id for run in runs if actions().may_change(run.owner)]
-    with st.popover(f"Trash ({len(runs):,})", icon=":material/delete_sweep:"):
+    with st.popover(f"Trash ({len(runs) + len(items):,})", icon=":material/delete_sweep:"):
         if len(mine) > 1:
             queue.pressed(f"Restore all {len(mine)}", "restore-all", partial(_restore, mine))
         for run in runs[:MOST]:
@@ -70,8 +72,14 @@ def trash_menu() -> None:
             queue.pressed(label, f"restore-{run.id}", partial(_restore, [run.id]), disabled=run.id not in mine)
         if len(runs) > MOST:
             st.caption(f"and {len(runs) - MOST:,} more")
-        st.caption("Emptying the trash removes your runs in it, with their weights and outputs, for good.")
-        sure = st.checkbox(f"Remove {pluralize(len(mine), 'run')} for good", key="empty-sure", disabled=not mine)
+        my_items = [item for item in items if actions().may_change(item.owner)]
+        for item in items[:MOST]:
+            label = f"Restore {item.kind} {escaped(item.name)}"
+            key = f"restore-{item.folder.name}"
+            queue.pressed(label, key, partial(_restore_item, item), disabled=item not in my_items)
+        st.caption("Emptying the trash removes what is yours in it, with weights and outputs of runs, for good.")
+        count = len(mine) + len(my_items)
+        sure = st.checkbox(f"Remove {pluralize(count, 'item')} for good", key="empty-sure", disabled=not count)
         queue.pressed("Empty the trash", "empty-trash", _empty, type="primary", disabled=not sure)
 
 
@@ -86,6 +94,10 @@ def _restore(runs: Sequence[str]) -> None:
     restored = actions().restore(runs)
     st.session_state.pop(DELETED, None)
     st.session_state[SHOWN] = list(dict.fromkeys([*restored, *st.session_state.get(SHOWN, [])]))
+
+
+def _restore_item(item: Item) -> None:
+    actions().restore_item(item)
 
 
 def _empty() -> None:

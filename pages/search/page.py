@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from hierapp.search import journal
+from hierapp.search import deletion, journal
 from pages.search import form, view as search_view
-from pages.shared import common
+from pages.shared import common, undo
 
 VIEWS = {"results": "Searches", "new": "New search"}
 
@@ -15,6 +15,7 @@ def page() -> None:
         "Tries configurations as ordinary queued runs, and chooses the next one from the results so far. Only the"
         " **validation images** are used; the test images have no influence."
     )
+    undo.show(deletion.KIND)
     known = journal.names(common.store())
     if not known:
         st.info(

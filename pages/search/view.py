@@ -12,7 +12,7 @@ from hierapp.plots import search as search_plots
 from hierapp.search import journal, report, sampler, trials
 from hierapp.search.report import Report
 from hierapp.utils.text import pluralize
-from pages.shared import common, queue
+from pages.shared import common, queue, undo
 
 REFRESH_SECONDS = 2.0
 FEW = 2  # finished trials required before lines through their values are informative
@@ -31,6 +31,8 @@ def show(known: Sequence[str]) -> None:
 def live(name: str, going: bool) -> None:
     """Show the parts that change while the search runs."""
     store = common.store()
+    if name not in journal.names(store):  # it was deleted, here or elsewhere
+        st.rerun()
     scheduler.ensure_scheduler(store)
     seen = Report.of(journal.find(store, name))
     by_itself = not st.session_state.pop("search-is-drawn", False)
@@ -96,6 +98,14 @@ def steer(seen: Report) -> None:
             lambda: common.actions().searches.resume(search.name),
             icon=":material/resume:",
             disabled=not mine or not trials.can_resume(seen.state),
+        )
+        queue.pressed(
+            "Delete",
+            "delete-search",
+            lambda: undo.offer(common.actions().searches.delete(search.name)),
+            icon=":material/delete:",
+            disabled=not mine or seen.is_going,
+            help="Moves the search and its runs to the trash.",
         )
         ids = [trial.run.id for trial in seen.trials if trial.run and trial.run.deleted is None]
         if st.button("Show its runs", icon=":material/monitoring:", key="see-runs", disabled=not ids):

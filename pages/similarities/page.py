@@ -18,7 +18,7 @@ from hierapp.similarities.library import SimilarityEntry
 from hierapp.similarities.similarity import bounded, ordinal, tree_similarity
 from hierapp.similarities.spec import TREE, ordinal_spec
 from hierapp.trees import DISTANCES, library as tree_library
-from pages.shared import common
+from pages.shared import common, undo
 from pages.similarities.parts import Chosen, describe, downloads, keeping, train_link
 
 SOURCES = {
@@ -144,7 +144,7 @@ def keep(chosen: Chosen, name: str, data: str) -> None:
 
 def delete(name: str) -> None:
     try:
-        common.actions().delete_similarity(name)
+        undo.offer(common.actions().delete_similarity(name))
     except HierappError as error:
         st.session_state["similarity-error"] = str(error)
 
@@ -156,6 +156,7 @@ def choose(name: str) -> None:
 
 st.title("Similarities")
 st.markdown("SimLoss gives classes that are similar to the true one partial credit. Which classes, and how much?")
+undo.show(similarity_library.KIND)
 if "similarity-error" in st.session_state:
     common.show_error(st.session_state.pop("similarity-error"))
 names = list(catalogue())

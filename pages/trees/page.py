@@ -8,7 +8,7 @@ from hierapp.plots import core as plots
 from hierapp.trees import DISTANCES, LabelTree, formats as tree_formats, library as tree_library
 from hierapp.trees.distances import mean_distance
 from hierapp.trees.excerpt import branch, excerpt
-from pages.shared import common, tree_input
+from pages.shared import common, tree_input, undo
 
 UNIFORM = (
     "All leaves have the same depth. Each level then has probability 1, so the second term of the hierarchical loss"
@@ -159,6 +159,7 @@ with add.popover("Upload a tree", icon=":material/upload:", width="stretch", dis
     upload()
 if "keep-error" in st.session_state:
     common.show_error(st.session_state.pop("keep-error"))
+undo.show(tree_library.KIND)
 entry = entries[picked]
 shown = tree_library.load(picked)
 data_words = f" Its leaves are the classes of {common.data_title(entry.data)}." if entry.data else ""
@@ -186,10 +187,11 @@ with earlier.popover("Versions", width="stretch", disabled=entry.shipped):
             common.draw(tree_library.load(str(version.path)), version.title, version.data)
 with remove.popover("Delete", width="stretch", disabled=not_mine):
     st.markdown(
-        f"Delete **{common.escaped(entry.title)}**? Runs that used it keep their copy, and its versions remain."
+        f"Delete **{common.escaped(entry.title)}**? It goes to the trash. Runs that used it keep their copy, and its"
+        " versions remain."
     )
     if st.button("Delete it", type="primary", disabled=not_mine):
-        actions.delete_tree(picked)
+        undo.offer(actions.delete_tree(picked))
         del st.session_state["tree"]
         st.query_params.pop("tree", None)
         st.rerun()

@@ -56,7 +56,9 @@ def test_pictures_are_checked_imported_listed_and_deleted(call, tmp_path):
     assert (rows["lot"]["state"], rows["lot"]["own"], rows["digits"]["own"]) == ("ready", True, False)
     assert "Your own." in call("data", "list")[1].splitlines()[-1]
 
-    assert call("data", "delete", "lot") == (0, "lot is deleted.\n", "")
+    status, out, err = call("data", "delete", "lot")
+    assert (status, err) == (0, "")
+    assert "lot is in the trash" in out
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
     assert left(tmp_path) == []
 

@@ -38,8 +38,16 @@ def shown_range(page, chart):
 
 def zoom(page, chart):
     """Zoom into the middle of a chart by dragging; return the new range."""
-    page.locator(f".st-key-{chart}").scroll_into_view_if_needed()
-    before, box = shown_range(page, chart), page.locator(f".st-key-{chart} .nsewdrag").first.bounding_box()
+    before = shown_range(page, chart)
+    box = page.evaluate(
+        """chart => {
+            const area = document.querySelector(`.st-key-${chart} .nsewdrag`);
+            area.scrollIntoView({block: "center"});
+            const {x, y, width, height} = area.getBoundingClientRect();
+            return {x, y, width, height};
+        }""",
+        chart,
+    )
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.3, middle)
     page.mouse.down()

@@ -310,7 +310,7 @@ def test_a_set_is_deleted_with_its_tree_which_stays_among_the_versions(tmp_path,
     kept_as("other", tmp_path)
     data_deletion.delete("mine", Store())
     assert list(import_store.found(data)) == ["other"]
-    assert own_files(data) == ["other"]
+    assert own_files(data) == [".trash", "other"]
     assert tree_library.own("mine") is None
     assert len(tree_library.versions("mine")) == 1
     assert kept_as("mine", tmp_path).train_size == 24, "the name is free again"
@@ -351,7 +351,7 @@ def test_a_set_under_an_open_run_of_another_home_is_not_deleted(tmp_path, data, 
             data_deletion.delete("mine", Store())
     Store(tmp_path / "other home").request_cancel(run)
     data_deletion.delete("mine", Store())
-    assert own_files(data) == []
+    assert own_files(data) == [".trash"]
 
 
 def test_a_home_that_is_gone_or_has_no_store_hinders_nothing(tmp_path, data):
