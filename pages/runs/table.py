@@ -19,6 +19,7 @@ from pages.runs.view import View
 CHOSEN = "runs"  # the chosen runs, in the session and in the address
 OPENED = "opened"  # the opened folds
 _TABLE, _ROWS, _CLICK, _WINDOW, _TELL = "runs-table", "runs-rows", "runs-fold", "", "runs-tell"
+_NUMBER, _VIEW = "runs-table-number", "runs-view"
 TOLD = 3  # how often a browser is told that chosen rows have moved: a busy one may skip what is soon replaced
 SILENCE_SECONDS = 30.0  # a worker sends a heartbeat every two
 ROW, HEAD = 35, 37  # pixels
@@ -33,20 +34,36 @@ def show(every: Sequence[Run], view: View) -> list[Run]:
         listed = [run for run in listed if run.id in chosen]
     opened = st.session_state.get(OPENED, ())
     rows = run_rows.rows(listed, view.fold, opened, run_frame.value_of(view.sort), view.descending)
+    _renew(len(rows), view)
     st.session_state[_ROWS] = {row.key: [run.id for run in row.runs] for row in rows}
     places = run_rows.positions(rows, chosen)
     selection = {"selection": {"rows": places, "columns": [], "cells": []}}
-    state = st.session_state.get(_TABLE)
+    state = st.session_state.get(key())
     if state is not None and state["selection"]["rows"] != places:  # rows have moved
         st.session_state[_TELL] = TOLD
     if st.session_state.get(_TELL, 0) > 0:
         st.session_state[_TELL] -= 1
-        st.session_state[_TABLE] = selection
+        st.session_state[key()] = selection
     if rows:
         _table(rows, view, any(run.is_open for run in listed), selection)
     else:
         st.info("No run is like this: change the text or the filter.")
     return [run for run in every if run.id in chosen]
+
+
+def key() -> str:
+    """Return the key of the table."""
+    return f"{_TABLE}-{st.session_state[_NUMBER]}"
+
+
+def _renew(count: int, view: View) -> None:
+    """Let the browser make a new table if rows are gone: it would take those that are missing as no longer chosen."""
+    before = len(st.session_state.get(_ROWS, ()))
+    st.session_state.setdefault(_NUMBER, 0)
+    if count < before or st.session_state.get(_VIEW, view) != view:
+        st.session_state[_NUMBER] += 1
+        st.session_state[_TELL] = 0
+    st.session_state[_VIEW] = view
 
 
 def _table(rows: Sequence[Row], view: View, is_going: bool, selection: Any) -> None:
@@ -59,7 +76,7 @@ def _table(rows: Sequence[Row], view: View, is_going: bool, selection: Any) -> N
     most = TALL_ROWS if view.is_tall else MOST_ROWS
     st.dataframe(
         frame[columns],
-        key=_TABLE,
+        key=key(),
         hide_index=True,
         height=HEAD + ROW * min(len(rows), most) + (ROW // 2 if len(rows) > most else 2),
         selection_mode="multi-row",
@@ -107,7 +124,7 @@ def _choose() -> None:
     st.session_state[_TELL] = 0
     runs_of = st.session_state[_ROWS]
     keys = list(runs_of)
-    now = {keys[place] for place in st.session_state[_TABLE]["selection"]["rows"] if place < len(keys)}
+    now = {keys[place] for place in st.session_state[key()]["selection"]["rows"] if place < len(keys)}
     chosen = st.session_state[CHOSEN]
     before = {key for key, runs in runs_of.items() if set(runs) <= set(chosen)}
     st.session_state[CHOSEN] = run_rows.rechosen(runs_of, before, now, chosen)

@@ -75,6 +75,12 @@ def texts(app: AppTest) -> str:
     return shown("\n".join(str(element.value) for kind in kinds for element in kind))
 
 
+def chosen_rows(app: AppTest) -> list[int]:
+    """The places of the chosen rows in the table of runs."""
+    number = app.session_state["runs-table-number"]
+    return app.session_state[f"runs-table-{number}"]["selection"]["rows"]
+
+
 def add_run(
     store: Store, state: str = "finished", loss: str = "hierarchical", tree: str = "digits", epochs: int = 3
 ) -> str:

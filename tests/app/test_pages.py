@@ -17,7 +17,7 @@ from hierapp.plots import curves as curve_plots
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
 from pages.shared import common
-from tests.app.conftest import add_run, texts
+from tests.app.conftest import add_run, chosen_rows, texts
 from tests.finished_runs import add_finished
 from tests.store_states import end
 
@@ -303,7 +303,7 @@ def test_runs_are_chosen_by_the_address_and_by_default_the_last_click(open_page,
 
 def chosen(page):
     """The runs that are chosen, and that the browser is told to show as chosen."""
-    rows = page.session_state["runs-table"]["selection"]["rows"]
+    rows = chosen_rows(page)
     listed = list(page.session_state["runs-rows"].values())
     assert sorted(run for row in rows for run in listed[row]) == sorted(page.session_state["runs"])
     return page.session_state["runs"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hierapp.runs import tags
-from tests.app.conftest import add_run, texts
+from tests.app.conftest import add_run, chosen_rows, texts
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_a_search_is_folded_and_opened(open_page, store):
     add_run(store)
     page = open_page("runs", runs=["1", "2", "3"])
     assert page.dataframe[0].value["name"].tolist() == ["hierarchical", "search rates, 3 runs"]
-    assert page.session_state["runs-table"]["selection"]["rows"] == [1]
+    assert chosen_rows(page) == [1]
     page.session_state["opened"] = ["batch search:rates"]
     page.run()
     assert len(page.dataframe[0].value) == 5
@@ -53,11 +53,11 @@ def test_a_search_is_folded_and_opened(open_page, store):
 def test_new_runs_move_the_choice_with_its_rows(open_page, store):
     add_run(store)
     page = open_page("runs")
-    assert page.session_state["runs-table"]["selection"]["rows"] == [0]
+    assert chosen_rows(page) == [0]
     add_run(store)
     page.run()
     assert listed(page) == [2, 1]
-    assert page.session_state["runs-table"]["selection"]["rows"] == [1]
+    assert chosen_rows(page) == [1]
 
 
 def test_chosen_runs_open_on_the_compare_page(open_page, store):
