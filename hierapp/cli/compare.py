@@ -16,6 +16,13 @@ if TYPE_CHECKING:  # needs pandas; the rest of the command line starts without i
     from hierapp.analysis.groups import Group
 
 DONE = 0
+FORMS = {
+    "latex": "all metrics as a LaTeX table",
+    "markdown": "as a Markdown table",
+    "csv": "as CSV",
+    "bibtex": "BibTeX of the losses",
+    "methods": "a paragraph on seeds, versions and tests",
+}
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -43,6 +50,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         action="store_true",
         help="compare two single runs by their test images: McNemar's test, and ten folds of the test set",
     )
+    made.add_argument("--as", dest="form", choices=FORMS, help="print it for a paper: " + ", ".join(FORMS.values()))
     made.add_argument("--relevant", type=float, metavar="X", help="smallest relevant difference")
 
 
@@ -54,6 +62,9 @@ def compare_runs(options: argparse.Namespace) -> int:
     if options.images:
         return _by_images(runs, options)
     groups = grouping.groups(runs)
+    if options.form:
+        print(_for_paper(options.form, groups, options.metric), end="")
+        return DONE
     family = stats.compare_all(
         _values(groups, options.metric, options.decoder),
         baseline=_baseline(groups, options.baseline),
@@ -93,6 +104,21 @@ def _values(groups: Sequence[Group], metric: str, decoder: str | None) -> dict[s
         return float(found[metric])
 
     return {group.label: {seed: value(run) for seed, run in group.runs.items()} for group in groups}
+
+
+def _for_paper(form: str, groups: Sequence[Group], metric: str) -> str:
+    """Return the groups in one of the forms of `FORMS`."""
+    from hierapp.analysis import comparison
+    from hierapp.export import bibliography, paper
+
+    if form == "bibtex":
+        return bibliography.bibtex(group.run.config.loss for group in groups if not group.run.is_imported)
+    if form == "methods":
+        return paper.methods(groups, comparison.title(metric))
+    frame = comparison.table(groups)
+    if form == "latex":
+        return paper.latex(frame, paper.CAPTION)
+    return paper.markdown(frame) if form == "markdown" else paper.csv(frame)
 
 
 def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:

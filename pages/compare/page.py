@@ -3,7 +3,7 @@
 import streamlit as st
 
 from hierapp.analysis import comparison
-from pages.compare import choice, confusion, maps, metrics, outputs, severity, tests
+from pages.compare import choice, confusion, maps, metrics, outputs, paper_menu, severity, tests
 from pages.shared import common
 
 VIEWS = {
@@ -31,6 +31,7 @@ def page() -> None:
         return
     if st.query_params.get("view") == "figures":  # an older address
         st.query_params["view"] = "metrics"
+    paper_menu.show(chosen)
     views = [view for view in VIEWS if view != "maps" or maps.applies(chosen)]
     common.one_from_url("view", views, "metrics")
     view = common.chosen(

@@ -137,6 +137,12 @@ def chart_of(key: str, alt: str, draw: Callable[..., go.Figure], *arguments: Any
     _show(plot, key, alt)
 
 
+PLOT_FORMAT = "plot-format"
+# Of plots that are saved: a PNG for print, or an SVG in the width of a column, in which type keeps its size.
+PLOT_FORMATS: dict[str, dict[str, Any]] = {
+    "PNG": {"scale": 3},
+    "SVG": {"format": "svg", "width": 340, "height": 260},
+}
 MOST_DRAWN = 40
 _DRAWN: dict[tuple[str, str, bytes, bool], go.Figure] = {}  # the least recently shown first
 _DRAWING = threading.Lock()
@@ -155,7 +161,7 @@ def _show(plot: go.Figure, key: str, alt: str) -> None:
     config = {
         "displaylogo": False,
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-        "toImageButtonOptions": {"filename": key, "scale": 3},  # a PNG for print
+        "toImageButtonOptions": {"filename": key, **PLOT_FORMATS[st.session_state.get(PLOT_FORMAT, "PNG")]},
     }
     st.plotly_chart(plot, key=key, alt=alt, config=config)
 
