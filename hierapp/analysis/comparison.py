@@ -176,6 +176,11 @@ def is_share(metric: str) -> bool:
     return "accuracy" in metric or "recall" in metric
 
 
+def largest_difference(metric: str) -> float | None:
+    """Return the largest possible difference between two values of a metric; None if there is no limit."""
+    return 1.0 if is_share(metric) else None
+
+
 def samples(group: Group, metrics: Sequence[str]) -> dict[str, Sample | None]:
     """Return each metric over the seeds of a group; None if a run does not have it."""
     found: dict[str, Sample | None] = {}

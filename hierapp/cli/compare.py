@@ -56,7 +56,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def compare_runs(options: argparse.Namespace) -> int:
     from hierapp import stats
-    from hierapp.analysis import groups as grouping
+    from hierapp.analysis import comparison, groups as grouping
 
     runs = _finished(options.runs)
     if options.images:
@@ -70,13 +70,14 @@ def compare_runs(options: argparse.Namespace) -> int:
         baseline=_baseline(groups, options.baseline),
         paired=options.paired,
         relevant=options.relevant,
+        largest=comparison.largest_difference(options.metric),
     )
     by_label = {group.label: group for group in groups}
     remarks = [grouping.remark(by_label[each.first], by_label[each.second]) for each in family.comparisons]
     if options.json:
         shown = family.as_dict()
-        for comparison, remark in zip(shown["comparisons"], remarks, strict=True):
-            comparison["same_loss"] = remark
+        for each, remark in zip(shown["comparisons"], remarks, strict=True):
+            each["same_loss"] = remark
         by_seed = {group.label: {str(seed): run.id for seed, run in group.runs.items()} for group in groups}
         print(json.dumps({"metric": options.metric, "decoder": options.decoder, "runs": by_seed, **shown}))
         return DONE

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from hierapp import stats
-from hierapp.analysis import groups as grouping, summary
+from hierapp.analysis import comparison, groups as grouping, summary
 from hierapp.analysis.groups import Group
 from hierapp.data import registry as datasets
 from hierapp.errors import HierappError
@@ -127,7 +127,9 @@ def _tests(page: Page, groups: Sequence[Group]) -> None:
     for metric, words in TESTED.items():
         page.heading(words, 3)
         try:
-            family = stats.compare_all(grouping.values(groups, metric), baseline=baseline)
+            family = stats.compare_all(
+                grouping.values(groups, metric), baseline=baseline, largest=comparison.largest_difference(metric)
+            )
         except HierappError as error:
             page.text(str(error))
             continue

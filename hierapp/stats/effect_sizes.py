@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -63,11 +63,14 @@ def cliffs_delta(a: Values, b: Values, level: float = 0.95) -> Effect:
     return Effect(value, _newcombe(value, len(x), len(y), level), _bootstrapped(_delta, x, y, level, paired=False))
 
 
-def mean_difference(a: Values, b: Values, paired: bool = False, level: float = 0.95) -> Effect:
+def mean_difference(
+    a: Values, b: Values, paired: bool = False, level: float = 0.95, largest: float | None = None
+) -> Effect:
     """Compute the mean of `a` minus the mean of `b`, with Welch's interval, or Student's for pairs.
 
     Both intervals assume normally distributed noise. The interval is None if a list has a single value or the values do
-    not vary, because the noise is then unknown.
+    not vary, because the noise is then unknown. `largest` is the largest possible difference, such as 1 for shares:
+    intervals end there.
 
     Raises:
         ConfigError: if a list is empty, a value is not finite, or the lists are not pairs.
@@ -78,7 +81,15 @@ def mean_difference(a: Values, b: Values, paired: bool = False, level: float = 0
     """
     x, y, _ = matched(a, b, paired)
     value = float(x.mean() - y.mean())
-    return Effect(value, _student(x, y, paired, level), _bootstrapped(_mean_gap, x, y, level, paired))
+    intervals = _student(x, y, paired, level), _bootstrapped(_mean_gap, x, y, level, paired)
+    return Effect(value, *(_within(interval, largest) for interval in intervals))
+
+
+def _within(interval: Interval | None, largest: float | None) -> Interval | None:
+    """Return the part of an interval that is possible."""
+    if interval is None or largest is None:
+        return interval
+    return replace(interval, low=max(interval.low, -largest), high=min(interval.high, largest))
 
 
 def rank_biserial(a: Values, b: Values) -> float:

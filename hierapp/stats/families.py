@@ -67,6 +67,7 @@ def compare_all(
     replicates: Replicates = "seeds",
     alpha: float = 0.05,
     relevant: float | None = None,
+    largest: float | None = None,
 ) -> Family:
     """Compare all groups with each other, or with a baseline, corrected for the number of comparisons.
 
@@ -77,6 +78,7 @@ def compare_all(
         replicates: see `compare`.
         alpha: see `compare`.
         relevant: see `compare`.
+        largest: see `compare`.
 
     Raises:
         ConfigError: as `compare`; and if there are fewer than two groups, or the baseline is not one of them.
@@ -101,6 +103,7 @@ def compare_all(
             replicates=replicates,
             alpha=alpha,
             relevant=relevant,
+            largest=largest,
         )
         for first, second in asked
     ]

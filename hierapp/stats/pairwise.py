@@ -46,6 +46,7 @@ def compare(
     replicates: Replicates = "seeds",
     alpha: float = 0.05,
     relevant: float | None = None,
+    largest: float | None = None,
 ) -> Comparison:
     """Compare two lists of values: tests, effect sizes with intervals, and a sentence.
 
@@ -58,6 +59,7 @@ def compare(
         replicates: "seeds" (default), independent trainings; "test folds", parts of one test set.
         alpha: the p below which a difference is significant (default 0.05).
         relevant: the smallest difference of means that matters, in the unit of the values; None (default) for none.
+        largest: the largest possible difference, such as 1 for shares, at which intervals end; None (default) for none.
 
     Raises:
         ConfigError: if a list is empty, a value is not finite, the lists cannot be paired, alpha is not between 0 and
@@ -88,7 +90,7 @@ observed one, about 6 seeds each would give a power of 80 %.
         cliffs_delta=cliffs_delta(x, y, 1 - alpha),
         rank_biserial=rank_biserial(x, y) if pairs else None,
         wins=int((gaps > 0).sum()) if pairs else None,
-        mean_difference=mean_difference(x, y, pairs, 1 - alpha),
+        mean_difference=mean_difference(x, y, pairs, 1 - alpha, largest),
         alpha=alpha,
         relevant=relevant,
         are_equal=not gaps.any() if pairs else not np.ptp(gaps),

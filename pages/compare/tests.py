@@ -59,7 +59,8 @@ def _options(chosen: Chosen) -> None:
         placeholder="none",
         help="In the metric's own unit: 0.01 of accuracy is one point.",
     )
-    family = compared(found, None if baseline == ALL else by_key[baseline].label, relevant or None)
+    against = None if baseline == ALL else by_key[baseline].label
+    family = compared(found, against, relevant or None, comparison.largest_difference(chosen.metric))
     _table(family.comparisons)
     by_label = {group.label: group for group in chosen.groups}
     for each in family.comparisons:
@@ -71,9 +72,11 @@ def _options(chosen: Chosen) -> None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def compared(metrics: Mapping[str, Mapping[int, float]], baseline: str | None, relevant: float | None) -> Family:
+def compared(
+    metrics: Mapping[str, Mapping[int, float]], baseline: str | None, relevant: float | None, largest: float | None
+) -> Family:
     """Return `compare_all`, cached for the same metrics."""
-    return compare_all(metrics, baseline, relevant=relevant)
+    return compare_all(metrics, baseline, relevant=relevant, largest=largest)
 
 
 def _table(comparisons: tuple[Comparison, ...]) -> None:

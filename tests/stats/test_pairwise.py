@@ -203,3 +203,9 @@ def test_what_pages_import_brings_neither_torch_nor_scipy():
     code += " print([name for name in ('torch', 'scipy', 'streamlit') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=project_folder())
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_an_interval_of_shares_ends_at_the_largest_possible_difference():
+    free, cut = (compare([0.9, 0.2], [0.5, 0.1], largest=largest).mean_difference for largest in (None, 1.0))
+    assert free.interval.high > 1 > -1 > free.interval.low
+    assert (cut.value, cut.interval.low, cut.interval.high) == (free.value, -1.0, 1.0)
