@@ -26,7 +26,7 @@ def visible(page, key):
 
 def turn_row(page, place):
     """Click the box of a row of the table, which is drawn on a canvas."""
-    page.get_by_test_id("stDataFrame").click(position={"x": 17, "y": 36 + 35 * place + 17})
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 17, "y": 36 + 35 * place + 17})
 
 
 def test_a_killed_run_says_why_and_goes_on_when_it_is_resumed(server, page):
