@@ -60,7 +60,9 @@ def test_pictures_are_checked_imported_listed_and_deleted(call, tmp_path):
     assert (status, err) == (0, "")
     assert "lot is in the trash" in out
     assert list(datasets.catalogue()) == list(datasets.DATASETS)
-    assert left(tmp_path) == []
+    assert left(tmp_path) == [".trash"]
+    assert call("trash", "--empty")[0] == 0
+    assert list((tmp_path / "data/own/.trash").iterdir()) == []
 
 
 def test_faces_are_imported_by_age(call, tmp_path):
