@@ -11,17 +11,22 @@ import torch
 Times = dict[str, list[float]]
 
 
-def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 3) -> Times:
-    """Seconds of each way in each round; those of the first rounds are dropped."""
+def in_turn(
+    ways: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Times:
+    """Seconds of each way in each round by a clock; those of the first rounds are dropped."""
     seconds: Times = {name: [] for name in ways}
     for turn in range(rounds + warm_up):
         for name, way in ways.items():
-            started = time.perf_counter()
+            started = clock()
             way()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             if turn >= warm_up:
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(clock() - started)
     return seconds
 
 
