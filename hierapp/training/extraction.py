@@ -68,7 +68,8 @@ def extract(
     if not models.is_timm(model):
         raise ConfigError(f"Features are extracted by a network of timm, such as {models.OFFERED}, but got {model!r}.")
     if entry.kind != "images":
-        raise DatasetError(f"The data set {data!r} has no images but features already; choose one with images.")
+        what = "features already" if entry.kind == "features" else "label maps"
+        raise DatasetError(f"The data set {data!r} has no images with one label each but {what}; choose one that has.")
     if (now := datasets.status(data, root)).state != "ready":
         raise DatasetError(now.detail)
     config = RunConfig.make(

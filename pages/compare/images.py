@@ -14,6 +14,7 @@ from hierapp.data import registry as datasets
 from hierapp.data.content import ContentHashes
 from hierapp.runs import Run
 from hierapp.runs.predictions import items_of
+from hierapp.training import map_predictions
 from hierapp.training.predictions import has, stored
 from hierapp.trees import formats as tree_formats
 from hierapp.utils.text import pluralize
@@ -28,6 +29,9 @@ def show(run: Run, part: str, true: int, predicted: int) -> None:
     st.subheader(f"{common.escaped(names[true])} classified as {common.escaped(names[predicted])}")
     if part != "test":
         st.caption("Images are available for the test set only, for which outputs are stored: choose it above.")
+        return
+    if map_predictions.has(run.folder):
+        st.caption("The test images of runs on label maps are in the view *Label maps*.")
         return
     if not has(run.folder):
         st.caption("This run has no stored outputs, so its images cannot be shown: train it again to store them.")

@@ -54,8 +54,8 @@ def show(chosen: Chosen) -> None:
     missing = [group.label for group in chosen.groups if group not in groups]
     if missing:
         st.info(
-            f"Left out, because they have no stored outputs: {common.escaped('; '.join(missing))}. Runs of older"
-            " versions have none; train them again to include them.",
+            f"Left out, because they have no stored outputs: {common.escaped('; '.join(missing))}. Runs on label maps"
+            " have none, and those of older versions; train the latter again to include them.",
             icon=":material/inventory_2:",
         )
     if not groups:

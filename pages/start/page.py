@@ -125,7 +125,8 @@ def go_on() -> None:
 def data_card(data: datasets.Dataset) -> None:
     height, width, channels = data.image_shape
     pixels = f"{height} × {width}, {'color' if channels == 3 else 'gray'}"
-    each = pixels if data.kind == "images" else f"{data.features:,} features"
+    each = f"{data.features:,} features" if data.kind == "features" else pixels
+    each += " with label maps" if data.kind == "segmentation" else ""
     st.markdown(f"**{data.title}**")
     st.caption(
         f"{data.train_size + data.test_size:,} {data.noun}, {each}; {len(data.class_names)} classes.  \n{data.source}"
