@@ -182,6 +182,11 @@ class Actions(Rules):
         self.need_admin("set how often runs are retried")
         settings.set_retries(self.store, count)
 
+    def set_public_address(self, address: str) -> None:
+        """Set the address at which others reach the app, for links."""
+        self.need_admin("set the public address")
+        settings.set_public_address(self.store, address)
+
     # Trees, similarities, drafts, data sets
 
     def check_upload(self, size: int) -> None:

@@ -15,8 +15,10 @@ MOST_RETRIES = 10
 DEFAULT_RETRIES = {LOCAL: 0, RAY: 3}
 
 SHARE_VARIABLE = "HIERAPP_SHARE_GPU"
+ADDRESS_VARIABLE = "HIERAPP_PUBLIC_URL"
 
 _SETTING, _LAST_RAY, _RETRIES, _SHARE = "launcher", "launcher.ray", "retries", "gpu.share"
+_ADDRESS = "address"
 
 
 def chosen(store: Store) -> str:
@@ -108,6 +110,44 @@ def set_shares_gpu(store: Store, on: bool) -> None:
 def is_sharing_fixed() -> bool:
     """Return whether HIERAPP_SHARE_GPU is set, which overrides the stored setting."""
     return bool(os.environ.get(SHARE_VARIABLE, "").strip())
+
+
+def public_address(store: Store) -> str:
+    """Return the address at which others reach the app, for links: HIERAPP_PUBLIC_URL, else as set, else "".
+
+    Raises:
+        ConfigError: if HIERAPP_PUBLIC_URL is no address.
+    """
+    return _checked_address(os.environ.get(ADDRESS_VARIABLE, "").strip() or store.setting(_ADDRESS) or "")
+
+
+def set_public_address(store: Store, address: str) -> None:
+    """Store the address at which others reach the app; "" for none.
+
+    Raises:
+        ConfigError: if it is no address, such as https://labs.example.org/hierapp.
+    """
+    store.set_setting(_ADDRESS, _checked_address(address.strip()))
+
+
+def is_address_fixed() -> bool:
+    """Return whether HIERAPP_PUBLIC_URL is set, which overrides the stored address."""
+    return bool(os.environ.get(ADDRESS_VARIABLE, "").strip())
+
+
+def _checked_address(given: str) -> str:
+    try:
+        parts = urlsplit(given)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+        extra = parts.query or parts.fragment or (parts.port == 0)
+    except ValueError:  # an invalid port, or unbalanced brackets
+        is_whole, extra = False, ""
+    if given and (not is_whole or extra or any(letter.isspace() or not letter.isprintable() for letter in given)):
+        raise ConfigError(
+            "Expected the public address to begin with http:// or https://, as in https://labs.example.org/hierapp, but"
+            f" got {short(given)}."
+        )
+    return given.rstrip("/")
 
 
 def _checked(value: str) -> str:

@@ -20,6 +20,7 @@ from hierapp.lab import trees
 from hierapp.lab.example import Example
 from hierapp.runs import Run, Store
 from hierapp.runs.predictions import items_of
+from hierapp.runs.tags import TRIAL
 from hierapp.training import predictions
 from hierapp.training.predictions import Outputs
 
@@ -49,6 +50,26 @@ def runs(store: Store) -> list[Run]:
     """Return the finished runs that have stored outputs, newest first."""
     finished = reversed(store.runs(states=["finished"]))
     return list(islice((run for run in finished if (run.folder / predictions.FILE).exists()), MOST_RUNS))
+
+
+def best(found: Sequence[Run]) -> Run:
+    """Return the run with the highest test accuracy on the data set of the newest one.
+
+    Trials of searches, and runs whose predictions were imported and which have no images, count only if there are no
+    others.
+
+    Args:
+        found: at least one run, newest first.
+    """
+    rank = min(map(_rank, found))
+    chosen = [run for run in found if _rank(run) == rank]
+    alike = [run for run in chosen if run.config.data == chosen[0].config.data]
+    return max(alike, key=lambda run: (run.test or {}).get("accuracy") or 0.0)
+
+
+def _rank(run: Run) -> int:
+    """Return 0 for a run of one's own, 1 for a trial of a search, 2 for imported predictions."""
+    return 2 if run.is_imported else int(any(tag.startswith(TRIAL) for tag in run.tags))
 
 
 def outputs_of(run: Run) -> Outputs:

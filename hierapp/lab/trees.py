@@ -42,6 +42,13 @@ def named(name: str) -> LabelTree:
     raise TreeError(f"There is no tree {one_line(name)[:60]!r} in the lab; choose one from the list.")
 
 
+def is_shipped(name: str | None) -> bool:
+    """Return whether every installation has the tree with this name."""
+    if name is None or Path(name).name != name:
+        return False
+    return name in titles() or (paths.shipped_trees() / f"{name}.json").is_file()
+
+
 def unbalance_of(name: str | None) -> int | None:
     """Return the number of steps by which a tree of the lab is unbalanced; None for other trees."""
     known = name is not None and name.startswith(_UNBALANCED) and name in titles()

@@ -148,14 +148,28 @@ def to_params(state: State) -> dict[str, str]:
     return params
 
 
+def link_params(state: State) -> dict[str, str]:
+    """Return the parameters of a link to the state that holds its tree and its numbers.
+
+    The address of a page may name a run or a tree of this machine; a link is opened on other machines, too.
+    """
+    named = state.tree_name if trees.is_shipped(state.tree_name) else None
+    return to_params(replace(state, tree_name=named, run_image=None))
+
+
 def losses_text(state: State) -> str:
     """Return the losses of a state as the parameter `loss`."""
     return "!".join(_text(each.name, each.options) for each in state.losses)
 
 
+def length(params: Mapping[str, str]) -> int:
+    """Return the number of characters of an address with these parameters."""
+    return len(urlencode(params))
+
+
 def fits(params: Mapping[str, str]) -> bool:
     """Return whether an address with these parameters is short enough to share."""
-    return len(urlencode(params)) <= LONGEST
+    return length(params) <= LONGEST
 
 
 def from_params(params: Mapping[str, str]) -> Opened:

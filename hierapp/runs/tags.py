@@ -12,6 +12,7 @@ from hierapp.runs.store import Store
 
 LONGEST = 40  # characters per tag
 MOST = 20  # tags per run
+TRIAL = "search:"  # followed by the name of the search that the run is a trial of
 _TAG = re.compile(r"[\w][\w.:+-]*")
 
 

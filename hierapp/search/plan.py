@@ -11,6 +11,7 @@ from typing import Any
 
 from hierapp import losses
 from hierapp.errors import ConfigError, StoreError, short
+from hierapp.runs.tags import TRIAL
 from hierapp.search import space
 from hierapp.search.space import Dimension, Value
 from hierapp.similarities import library as similarity_library
@@ -92,7 +93,7 @@ class Plan:
     @property
     def tag(self) -> str:
         """The tag of its runs."""
-        return f"search:{self.name}"
+        return f"{TRIAL}{self.name}"
 
     @property
     def models(self) -> tuple[str, ...]:

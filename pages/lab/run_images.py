@@ -43,12 +43,9 @@ def _runs(folder: Path) -> dict[str, Run]:
 
 
 def begin(state: State) -> State:
-    """Return the view of the newest run's first mistake; without stored outputs, the free lab."""
+    """Return the view of the first mistake of the best run; without stored outputs, the free lab."""
     there = runs()
-    if not there:
-        return views.start()
-    trained = (run for run in there.values() if not run.is_imported)  # these have images
-    return _image(next(trained, next(iter(there.values()))), None, state)
+    return _image(run_images.best(list(there.values())), None, state) if there else views.start()
 
 
 def choose(lab: Lab) -> None:

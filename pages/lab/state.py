@@ -12,14 +12,20 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from hierapp.data.images import Pixels
-from hierapp.errors import HierappError
+from hierapp.errors import ConfigError, HierappError
+from hierapp.execution import settings
 from hierapp.lab import actions as lab_actions, saved_views, views
 from hierapp.lab.views import State
+from pages.shared import common
 
 KEY = "lab"
 Change = Callable[[State, Any], State]
 OURS = (*views.PARAMETERS, "view", "present")
-TOO_LONG = "This view is too large for a link: save it, and copy the link of the saved view."
+TOO_LONG = (
+    "This view needs a link of {:,} characters, and mail programs shorten links of more than {:,}: download it as one"
+    " file, or save it and copy the link of the saved view."
+)
+ONLY_HERE = "This view is too large for a link; the link names the saved view, which only this server has."
 
 
 @dataclass
@@ -106,13 +112,18 @@ class Lab:
         return self.wants_run_image or self.state.run_image is not None
 
     def link(self) -> dict[str, str]:
-        """Return the query string of the link to this view, or why there is none."""
+        """Return the query string of the link to this view and the app's public address, or why there is no link."""
+        try:
+            base = settings.public_address(common.store())
+        except ConfigError as error:  # HIERAPP_PUBLIC_URL is no address
+            return {"refused": str(error)}
+        found = {"base": f"{base}/lab" if base else ""}
+        params = views.link_params(self.state)
+        if views.fits(params):
+            return {**found, "query": urlencode(params)}
         if self.view is not None and self.view[1] == self.state:
-            return {"query": urlencode({"view": self.view[0]})}
-        params = views.to_params(self.state)
-        if not views.fits(params):
-            return {"refused": TOO_LONG}
-        return {"query": urlencode(params)}
+            return {**found, "query": urlencode({"view": self.view[0]}), "note": ONLY_HERE}
+        return {"refused": TOO_LONG.format(views.length(params), views.LONGEST)}
 
 
 def current() -> Lab:

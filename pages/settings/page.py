@@ -86,6 +86,21 @@ def scheduler_fields() -> None:
         )
 
 
+def address_field() -> None:
+    st.subheader("Links")
+    fixed = settings.is_address_fixed()
+    with kept("public-address", settings.public_address(store), common.actions().set_public_address) as bound:
+        st.text_input(
+            "Public address of the app",
+            placeholder="https://labs.example.org/hierapp",
+            disabled=fixed or not common.actions().may_steer,
+            help=f"set by {settings.ADDRESS_VARIABLE}"
+            if fixed
+            else "for links that others can open; if empty, links have the address at which you opened the app",
+            **bound,
+        )
+
+
 def slots_section() -> None:
     st.subheader("Slots")
     queue.slot_fields()
@@ -163,6 +178,8 @@ left, right = st.columns(2, gap="medium")
 with left, common.show_errors():
     storage()
 with right:
+    with common.show_errors():
+        address_field()
     versions()
 log_view()
 common.glossary()

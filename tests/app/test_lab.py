@@ -10,9 +10,10 @@ from hierapp.access import Person, Role
 from hierapp.lab import preload, saved_views, views
 from hierapp.lab.choices import LossChoice
 from hierapp.lab.example import Example
+from hierapp.lab.run_images import RunImage
 from hierapp.lab.stories import STORIES
 from hierapp.lab.trees import named
-from hierapp.trees import generators
+from hierapp.trees import LabelTree, generators, library
 from pages.lab import plots as lab_plots, stories as stories_page
 from pages.lab.state import Lab
 from pages.shared import auth
@@ -212,11 +213,35 @@ def test_the_boards_moves_are_done_once_and_what_it_may_not_ask_for_is_told():
     assert lab.state == before
 
 
-def test_a_link_is_short_or_none():
+def test_a_link_holds_the_tree_and_the_numbers(home):
+    """Another machine has neither one's own trees nor one's runs."""
+    tree = LabelTree.from_edges([("food", "apple"), ("food", "pear")])
+    library.save(tree, "my-food")
+    state = views.State(Example(tree, (0.5, -0.5), 1), "my-food")
+    assert "tree" in views.to_params(state)
+    link = views.link_params(state)
+    assert "tree" not in link
+    opened = views.from_params(link)
+    assert (opened.state.example, opened.complaints) == (state.example, ())
+    image = RunImage("7", 3, Example(named("digits"), (0.25,) * (len(named("digits").nodes) - 1), 0), "digits")
+    assert views.link_params(views.of_run_image(image)).keys() == {"tree", "x"}
+
+
+def test_a_link_has_the_public_address_if_there_is_one(home, monkeypatch):
+    lab = Lab(views.start("cat-truck", 2), {})
+    assert lab.link()["base"] == ""
+    monkeypatch.setenv("HIERAPP_PUBLIC_URL", "https://labs.example.org/h/")
+    assert lab.link()["base"] == "https://labs.example.org/h/lab"
+
+
+def test_a_link_is_short_or_none(home):
     lab = Lab(views.start("cat-truck", 2), {})
     assert parse_qs(lab.link()["query"]) == {"lesson": ["cat-truck"], "step": ["2"]}
     lab.put(views.State(Example.random(generators.random([f"class {i}" for i in range(900)], 0), 0), None))
-    assert lab.link()["refused"].endswith(".")
+    assert f"more than {views.LONGEST:,}" in lab.link()["refused"]
+    lab.view = ("large", lab.state)
+    assert parse_qs(lab.link()["query"]) == {"view": ["large"]}
+    assert "only this server" in lab.link()["note"]
     tree = named("cifar100")
     lab.put(views.State(Example.level(tree), "cifar100"))
     assert len(lab.link()["query"]) < views.LONGEST

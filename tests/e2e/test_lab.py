@@ -261,6 +261,7 @@ def test_a_link_that_cannot_be_copied_can_be_taken_by_hand(lab):
     lab.board.get_by_role("button", name="Copy link").click()
     field = lab.board.get_by_label("the link to this view")
     expect(field).to_have_value(re.compile(r"/lab\?lesson=cat-truck&step=2$"))
+    expect(lab.board.locator(".status")).to_contain_text("opens on this machine only")
     assert lab.board.evaluate("board => board.getRootNode().activeElement?.className") == "link"
 
 

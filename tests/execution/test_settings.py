@@ -91,3 +91,30 @@ def test_a_number_of_retries_that_cannot_be_is_refused(count, store):
     with pytest.raises(ConfigError, match="from 0 to 10"):
         settings.set_retries(store, count)
     assert settings.retries(store) == 2
+
+
+@pytest.mark.parametrize(
+    "address", ["https://labs.example.org/hierapp", "http://10.0.0.3:8501", "https://[::1]:80", ""]
+)
+def test_a_public_address_is_kept_without_its_last_slash(address, store, monkeypatch):
+    monkeypatch.delenv("HIERAPP_PUBLIC_URL", raising=False)
+    settings.set_public_address(store, f" {address}/ " if address else "  ")
+    assert settings.public_address(store) == address
+    monkeypatch.setenv("HIERAPP_PUBLIC_URL", "https://elsewhere.org/")
+    assert settings.public_address(store) == "https://elsewhere.org"
+    assert settings.is_address_fixed()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["labs.example.org", "ftp://labs.example.org", "javascript:alert(1)", "https://", "https://a.org/?x=1",
+     "https://a b", "https://me:secret@a.org", "https://a.org:99999", "https://[::1", "https://a.org/#x"],
+)  # fmt: skip
+def test_what_is_no_public_address_is_refused(address, store, monkeypatch):
+    monkeypatch.delenv("HIERAPP_PUBLIC_URL", raising=False)
+    with pytest.raises(ConfigError, match="public address"):
+        settings.set_public_address(store, address)
+    assert settings.public_address(store) == ""
+    monkeypatch.setenv("HIERAPP_PUBLIC_URL", address)
+    with pytest.raises(ConfigError, match="public address"):
+        settings.public_address(store)

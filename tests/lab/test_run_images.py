@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -158,3 +160,19 @@ def test_a_saved_view_keeps_the_image_and_opens_without_it_too(run, monkeypatch,
 def test_a_tree_whose_name_stands_for_another_now_has_no_name(run, monkeypatch):
     monkeypatch.setattr(run_images.trees, "named", lambda name: LabelTree.from_edges([("r", "a")]))
     assert run_images.tree_name(run) is None
+
+
+def test_the_best_run_is_of_the_newest_ones_data_and_no_trial(run):
+    def made(data, accuracy, tags=(), trained=True):
+        config = run.config.model_copy(update={"data": data})
+        origin = run.origin if trained else "imported"
+        return dataclasses.replace(run, config=config, test={"accuracy": accuracy}, tags=tags, origin=origin)
+
+    trial, imported = made("digits", 0.99, ("search:lr",)), made("digits", 1.0, trained=False)
+    assert imported.is_imported
+    good, bad, other = made("digits", 0.9, ("mine",)), made("digits", 0.5), made("cifar10", 0.95)
+    assert run_images.best([imported, trial, bad, other, good]) is good
+    assert run_images.best([other, bad, good]) is other
+    assert run_images.best([imported, trial]) is trial
+    assert run_images.best([imported]) is imported
+    assert run_images.best([dataclasses.replace(bad, test=None), bad]) is not None

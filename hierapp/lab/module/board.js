@@ -1,11 +1,15 @@
 // The loss board: draws the lab's example, computes everything that it shows, and tells its host what was moved.
 //
 // The host is the app or a page of one file. It passes data to `show`: a view (see contents.js) and, in addition,
-// `session`, `place` (what the view is a step of) and `done` (the last move that the view has), `order` (of the parts),
-// `sliders`, `targets`, `descent` and `reset` (whether these can be used), `presents` (whether it is presented), `story` (null, or whether there is a way back, and the label of the way
-// on), `link`, `message`, `waiting`, `live` (whether the host needs every move of a drag) and `stated` (the numbers that
-// Python states for the view, or null). It gets moves, each with an `id`; one request is in flight at a time, and of
-// queued moves of the same kind and node the last one wins.
+//
+// - `session`, `place` (what the view is a step of), `done` (the last move that the view has), `order` (of the parts);
+// - `sliders`, `targets`, `descent`, `reset` (whether these can be used), `presents` (whether it is presented);
+// - `story` (null, or whether there is a way back, and the label of the way on);
+// - `link` (`query` and `base`, or why `refused`; undefined if there are no links), `message`, `waiting`;
+// - `live` (whether the host needs every move of a drag), `stated` (the numbers that Python states, or null).
+//
+// It gets moves, each with an `id`; one request is in flight at a time, and of queued moves of the same kind and node the
+// last one wins.
 
 import { contents, descentOf, disagreements, exampleOfView } from "./contents.js";
 import { drawDecoders, drawLook, drawLosses } from "./cards.js";
@@ -323,6 +327,8 @@ export class Board {
       field.value = address;
       field.select();
     }
-    if (link.note) this.say(link.note);
+    const isLocal = !link.base && ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+    const local = "This link opens on this machine only; an admin can set the app's public address in Settings.";
+    if (link.note || isLocal) this.say(link.note || local);
   }
 }
