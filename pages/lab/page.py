@@ -39,14 +39,9 @@ WAITING = "Loading the losses that the browser cannot compute…"
 SEARCH_WAITING = "Loading the losses…"
 
 
-def lab_part(had_ended: bool) -> None:
+def lab_part() -> None:
     """Show everything below the title; controls in this part rerun only this part."""
-    if preload.has_ended() and not had_ended:
-        st.rerun()  # ends the timed reruns of this part
     lab = state.current()
-    if lab.is_shown:
-        preload.begin()  # after the first view, which needs no torch, has been sent
-    lab.is_shown = True
     lab.concerns_all = False
     for sentence in lab.complaints:
         common.show_warning(f"{sentence} Invalid values are replaced by the defaults.", icon=":material/link_off:")
@@ -75,6 +70,20 @@ def lab_part(had_ended: bool) -> None:
             state.write_address(lab)
         else:
             common.repeated(show, None)()
+
+
+def wait_for_losses() -> None:
+    """Load torch once the first view, which does not need it, has been sent; then show what does.
+
+    This part is empty, so that its timed reruns do not interrupt anyone who uses the rest of the page.
+    """
+    lab = state.current()
+    if not lab.is_shown:
+        lab.is_shown = True
+        return
+    preload.begin()
+    if preload.has_ended():
+        st.rerun()
 
 
 def look(lab: Lab) -> None:
@@ -147,5 +156,6 @@ def board(lab: Lab, at: Step) -> None:
 
 st.title("Loss lab")
 state.opened()
-loaded = preload.has_ended()
-common.repeated(lab_part, None if loaded else 0.4)(loaded)
+common.repeated(lab_part, None)()
+if not preload.has_ended():
+    common.repeated(wait_for_losses, 0.4)()
