@@ -359,8 +359,10 @@ def changed_fields(config: RunConfig) -> list[FormField]:
     >>> [field.name for field in changed_fields(run)]
     ['optimizer', 'crop']
     """
+    known = models.MODELS.get(config.model)
+    kind = known.kind if known is not None and known.kind is not None else "images"
     every = [field for group in GROUPS for field in fields_of(group).values()]
-    return [field for field in every if getattr(config, field.name) != field.default]
+    return [field for field in every if getattr(config, field.name) != usual_value(field, kind)]
 
 
 def _bound(field: FieldInfo, *kinds: str) -> float | None:

@@ -24,6 +24,7 @@ from hierapp.runs import Store
 from hierapp.training import RunConfig, map_predictions, models, networks, trainer
 from hierapp.training.batches import IGNORED, BatchLoader, DeviceDataset
 from hierapp.training.class_weights import median_frequency
+from hierapp.training.config import changed_fields
 from hierapp.training.evaluation import TrainState, evaluate
 from hierapp.training.predict import predict
 from hierapp.training.predictions import stored
@@ -280,3 +281,10 @@ def test_a_run_on_maps_is_exported_with_them_and_has_a_tree_of_its_weights(tmp_p
     assert set(generators.from_classifier(run.folder / "model.safetensors", run.tree).leaves) == set(CLASSES)
     with pytest.raises(StoreError, match="label maps"):
         stored(run.folder)
+
+
+def test_usual_values_are_not_named_as_changes() -> None:
+    usual = RunConfig.make(data="streets", tree="streets", loss="conditional")
+    assert changed_fields(usual) == []
+    other = RunConfig.make(data="streets", tree="streets", loss="conditional", batch_size=128, unet_width=8)
+    assert [field.name for field in changed_fields(other)] == ["batch_size", "unet_width"]

@@ -25,10 +25,6 @@ LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 COLORED = ("RGB", "RGBA", "RGBX")
 
 
-class ColorsError(DatasetError):
-    """Label maps have colors, but there is no table that names them."""
-
-
 @dataclass(frozen=True)
 class Picture:
     """A picture: uint8 [H, W, 3], whether it has no colors, its mode, its (width, height) upright, a content hash."""
@@ -79,7 +75,7 @@ def read_map(file: Path, table: ClassTable | None) -> tuple[Ints, bool]:
 
     Raises:
         ArchiveError: if it cannot be read, or is a JPEG, whose values are not exact.
-        ColorsError: if it has colors, but there is no table of colors.
+        DatasetError: if it has colors, but there is no table of colors.
     """
     if file.suffix.lower() in LOSSY:
         raise ArchiveError(
@@ -92,7 +88,7 @@ def read_map(file: Path, table: ClassTable | None) -> tuple[Ints, bool]:
             if (rgb == rgb[..., :1]).all() and not (table and table.by_color):
                 return rgb[..., 0], False
             if table is None or not table.by_color:
-                raise ColorsError(
+                raise DatasetError(
                     f"The label map {one_line(file.name)} has colors, and there is no table that says which class each"
                     " is; put a file classes.csv with the columns name, r, g, b beside the folders."
                 )
