@@ -183,7 +183,7 @@ BAD_TREES = {
     "broken.json": ('{"name": "r", "children": [', "line 1"),
     "wrong.json": ("no tree at all", "wrong.json"),
     "tree.csv": ("just\nnames\n", "lines of parent,child"),
-    "other.csv": ("parent,child\nr,0\nr,cat\n", "does not fit"),
+    "other.csv": ("parent,child\n" + "".join(f"r,{leaf}\n" for leaf in (*range(9), "cat")), "does not fit"),
 }
 
 
