@@ -9,9 +9,10 @@ from typing import Any
 from hierapp import losses
 from hierapp.cli import trees
 from hierapp.data import registry as datasets
+from hierapp.data.dataset import Kind
 from hierapp.errors import ConfigError
 from hierapp.training import models
-from hierapp.training.config import GROUPS, USUAL, fields_of
+from hierapp.training.config import GROUPS, USUAL, fields_of, usual_value
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +63,8 @@ def add(parser: argparse.ArgumentParser) -> None:
                 part.add_argument(flag, type=field.kind, default=default, help=help, metavar=field.kind.__name__)
 
 
-def given(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the values of these options, by field."""
-    found = {name: getattr(options, name) for group in GROUPS for name in fields_of(group)}
-    return {name: value for name, value in found.items() if value is not None}
+def given(options: argparse.Namespace, kind: Kind) -> dict[str, Any]:
+    """Return the values of these options by field, with the usual ones for a kind of data sets."""
+    fields = [field for group in GROUPS for field in fields_of(group).values()]
+    values = {field.name: getattr(options, field.name) for field in fields}
+    return values | {field.name: usual_value(field, kind) for field in fields if values[field.name] is None}

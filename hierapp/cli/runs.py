@@ -59,7 +59,7 @@ def run_losses(options: argparse.Namespace) -> int:
         data=data.name,
         tree=name,
         model=options.model,
-        **arguments.given(options),
+        **arguments.given(options, data.kind),
     )
     words, store = tags.read(options.tag), Store()
     if options.slots is not None:

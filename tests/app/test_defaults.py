@@ -16,12 +16,18 @@ from hierapp.runs import Store
 from hierapp.search import journal
 from hierapp.search.plan import Plan
 from hierapp.training import RunConfig
-from hierapp.training.config import GROUPS, FormField, fields_of
+from hierapp.training.config import GROUPS, NOT_FOR, FormField, fields_of
 from hierapp.trees import library as tree_library
 from pages.shared import queue
 
-# Those of the group network are refused for a network that is not timm's.
-FIELDS = [field for group in GROUPS if group != "network" for field in fields_of(group).values()]
+# Those of the group network are refused for a network that is not timm's, others for images.
+FIELDS = [
+    field
+    for group in GROUPS
+    if group != "network"
+    for field in fields_of(group).values()
+    if field.name not in NOT_FOR["images"]
+]
 # What changes only with another field, and what other values of it would be refused here.
 TOGETHER = {"optimizer": "sgd", "schedule": "step", "device": "cpu", "epochs": 7, "select": "val_loss", "patience": 2}
 
@@ -81,6 +87,7 @@ def test_clone_changes_nothing(open_page, store, loss, changed):
     if changed:
         options = {option.name: other(option) for option in LOSSES[loss].options}
         values = {field.name: other_of(field) for field in FIELDS}
+        values["coarse_share"] = 0.0  # coarse labels cannot be smoothed or mixed
         if loss == "cross-entropy":  # smooths the labels by itself
             values["label_smoothing"] = 0.0
         config = by_default(loss, options=options, model="cnn6", seed=3, **values)
