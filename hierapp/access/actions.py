@@ -16,7 +16,7 @@ from hierapp.access import cloning, trashed
 from hierapp.access.cloning import Clone
 from hierapp.access.permissions import COUNTING, Rules, whom
 from hierapp.access.search_actions import SearchActions
-from hierapp.data import Dataset, download, registry as datasets, toy
+from hierapp.data import Dataset, download, registry as datasets, toy, wordnet_files
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
@@ -267,6 +267,11 @@ class Actions(Rules):
         self._need_runner("draw data sets")
         name = finalize.numbered(finalize.suggested(f"{tree_name[:30]}-toy"))
         return toy.create(tree, name, tree_name, owner=self.person.email)
+
+    def get_wordnet(self) -> None:
+        """Download the WordNet dictionary."""
+        self._need_runner("download WordNet")
+        wordnet_files.get()
 
     def import_upload(self, upload: bytes | memoryview, shown: str, options: Options) -> str:
         """Start to import an uploaded archive of images; return the token of the import."""

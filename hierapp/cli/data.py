@@ -42,7 +42,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
             "path",
             metavar="PATH",
             help="folder, zip or tar file of images, in class folders or with"
-            " label maps; or features: npz, npy, CSV, Parquet",
+            " label maps; or features: npz, npy, CSV, Parquet; or a table of texts",
         )
         each.add_argument(
             "--side", type=int, default=usual.side, help="height and width of the stored images, in pixels"
@@ -64,6 +64,11 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         rows.add_argument("--label", default="", metavar="NAME", help="column or array of the labels")
         rows.add_argument("--part", default="", metavar="NAME", help="column or array that tells train from test")
         rows.add_argument("--text", default="", metavar="NAME", help="column or array of what is shown for a row")
+        rows.add_argument(
+            "--embed",
+            action="store_true",
+            help="embed the texts of a table as its features; by default if it has no numbers",
+        )
         rows.add_argument(
             "--ordinal", action="store_true", help="the labels are numbers; each is a class, in their order"
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hierapp.errors import TreeError, one_line
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library, text as tree_text
+from hierapp.trees.wordnet import Sense
 from hierapp.utils import files, reading, text_files
 
 DONE = 0
@@ -35,10 +36,18 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         "--by",
         metavar="WAY",
         default="names",
-        help="names (their meaning, by a language model; the default), words (that names share), looks (the mean"
-        " training sample of each class), or order",
+        help="names (their meaning, by a language model; the default), words (that names share), wordnet (what they"
+        " are kinds of), looks (the mean training sample of each class), or order",
+    )
+    suggest.add_argument(
+        "--sense",
+        metavar="CLASS=SENSE",
+        action="append",
+        default=[],
+        help="with --by wordnet: the meaning of a class, such as orange=orange.n.01; may be repeated",
     )
     suggest.add_argument("-o", "--out", metavar="OUT", help="write the tree to this file, in the format of its suffix")
+    command(tree, "wordnet", get_wordnet, "download the WordNet dictionary (6 MB), by apt, without installing it")
     for each in (check, draw, convert):
         add_reading(each)
 
@@ -105,16 +114,45 @@ def propose_tree(options: argparse.Namespace) -> int:
     from hierapp.data import registry as datasets, tree_proposals
 
     classes = list(datasets.find(options.data).class_names) if options.data else _lines(options.classes)
-    tree = tree_proposals.propose(options.by, classes, options.data)
+    senses = _senses(options.sense)
+    told = tree_proposals.with_senses(classes, senses).senses if options.by == "wordnet" else {}
+    tree = tree_proposals.propose(options.by, classes, options.data, senses)
     if options.out:
         files.create(tree_formats.as_bytes(tree, Path(options.out)), Path(options.out))
     if options.json:
-        print(json.dumps({"by": options.by, "nodes": tree.nodes, "parents": tree.parents.tolist(), "out": options.out}))
+        shown = {"by": options.by, "nodes": tree.nodes, "parents": tree.parents.tolist(), "out": options.out}
+        if told:
+            shown["senses"] = {name: None if sense is None else sense.name for name, sense in told.items()}
+        print(json.dumps(shown))
     elif options.out:
         print(f"{options.out}: {len(tree.nodes)} nodes, {len(tree.leaves)} leaves")
     else:
         _draw(tree)
+    if told and not options.json:
+        _print_senses(told)
     return DONE
+
+
+def get_wordnet(options: argparse.Namespace) -> int:
+    from hierapp.data import wordnet_files
+
+    print(f"The WordNet dictionary is in {wordnet_files.get()}.")
+    return DONE
+
+
+def _senses(given: Sequence[str]) -> dict[str, str]:
+    found = dict(each.rpartition("=")[::2] for each in given)
+    if not all(found) or not all(found.values()):
+        raise TreeError(f"Expected a sense as CLASS=SENSE, such as orange=orange.n.01, but got {given[-1][:60]!r}.")
+    return found
+
+
+def _print_senses(senses: Mapping[str, Sense | None]) -> None:
+    print("\nThe senses; change one by --sense CLASS=SENSE.")
+    width = max(map(len, senses))
+    for name, sense in senses.items():
+        said = "not in WordNet" if sense is None else f"{sense.name}  {sense.synset.gloss[:80]}"
+        print(f"  {name:{width}}  {said}")
 
 
 def _lines(file: str) -> list[str]:

@@ -138,9 +138,9 @@ def _by_apt(dataset: Dataset, root: Path, box: Path, report: Report) -> bool:
         return False
 
     def download() -> None:
-        _command([apt, "-q", "download", package], box)
+        run_command([apt, "-q", "download", package], box)
         for archive in box.glob("*.deb"):
-            _command([dpkg, "-x", str(archive), str(box)], box)
+            run_command([dpkg, "-x", str(archive), str(box)], box)
         _unpack(dataset, box / installed.lstrip("/"), box)
 
     _watch(download, lambda: _bytes_in(box.glob("*.deb")), dataset, report)
@@ -154,7 +154,8 @@ def _unpack(dataset: Dataset, source: Path, box: Path) -> None:
             shutil.copyfileobj(packed, unpacked)
 
 
-def _command(command: list[str], cwd: Path) -> None:
+def run_command(command: list[str], cwd: Path) -> None:
+    """Run a program quietly; raise a RuntimeError with the last line of its complaint if it fails."""
     done = subprocess.run(
         command,
         cwd=cwd,

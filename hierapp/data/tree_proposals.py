@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.data import registry
+from hierapp.data import registry, wordnet_files
 from hierapp.errors import ConfigError, TreeError
 from hierapp.similarities import embeddings, library as similarity_library
 from hierapp.trees import LabelTree, suggest
+from hierapp.trees.wordnet_tree import WordNetProposal, by_wordnet
 
 _CHUNK = 1024  # samples
 
@@ -31,13 +32,16 @@ class Way:
     needs_data: bool = False
 
 
-def propose(by: str, classes: Sequence[str], data: str | None = None) -> LabelTree:
+def propose(
+    by: str, classes: Sequence[str], data: str | None = None, senses: Mapping[str, str] | None = None
+) -> LabelTree:
     """Return a tree whose leaves are the classes.
 
     Args:
         by: a key of `WAYS`.
         classes: the names of the classes.
         data: the data set that has them; without it, `classes` are only names.
+        senses: for "wordnet" the senses of some classes, such as {"orange": "orange.n.01"}.
 
     Raises:
         ConfigError: if there is no such way, or an extra that it needs is not installed.
@@ -54,10 +58,22 @@ def propose(by: str, classes: Sequence[str], data: str | None = None) -> LabelTr
         raise ConfigError(f"A proposal by {by} reads samples; name a data set with these classes.")
     if len(set(classes)) != len(classes) or len(classes) < 2:
         raise TreeError(f"Expected two or more different class names but got {len(classes)}.")
-    tree = way.tree(classes, data)
+    if senses and by != "wordnet":
+        raise ConfigError(f"A proposal by {by} has no senses; give them for wordnet.")
+    tree = with_senses(classes, senses).tree if senses else way.tree(classes, data)
     if tree is None:
         raise TreeError(f"These {len(classes)} classes say too little for a proposal by {by}; choose another way.")
     return tree
+
+
+def with_senses(classes: Sequence[str], senses: Mapping[str, str] | None = None) -> WordNetProposal:
+    """Propose a tree by WordNet, with the senses that were chosen; see `by_wordnet`.
+
+    Raises:
+        DatasetError: if the dictionary is not on this machine.
+        TreeError: as `by_wordnet`.
+    """
+    return by_wordnet(classes, wordnet_files.load(), senses)
 
 
 def _by_names(classes: Sequence[str], data: str | None) -> LabelTree | None:
@@ -114,6 +130,7 @@ def _mean_colors(
 WAYS = {
     "names": Way("the meaning of the class names, by a language model", _by_names),
     "words": Way("words that the class names share", lambda classes, data: suggest.by_words(classes)),
+    "wordnet": Way("what WordNet says that they are kinds of", lambda classes, data: with_senses(classes).tree),
     "looks": Way("the mean training sample of each class", _by_looks, needs_data=True),
     "order": Way("the order of the classes", lambda classes, data: suggest.by_order(classes)),
 }

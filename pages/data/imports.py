@@ -38,9 +38,9 @@ def form() -> None:
         " tree. Or images with a label map each, `images` and `labels` below `train` and `test`, and a table"
         " `classes.csv` with name and value, or name, r, g, b. Or features with labels: an npz file (or a zip of npy"
         " files) with the arrays `features` and"
-        " `labels`, and optionally `classes`, `test` and `texts`; or a table of numbers, CSV or Parquet, with a column"
-        " of labels. The content tells which of these it is. It is checked first, and you see a report before it is"
-        " imported."
+        " `labels`, and optionally `classes`, `test` and `texts`; or a table of numbers or of texts, CSV or Parquet,"
+        " with a column of labels. The content tells which of these it is. It is checked first, and you see a report"
+        " before it is imported."
     )
     may = common.actions()
     left, right = st.columns(2, gap="large")
@@ -95,10 +95,16 @@ def features_fields() -> dict[str, Any]:
         key="import-tree",
         help="Labels that are inner nodes of this tree are coarse labels.",
     )
+    embed = st.checkbox(
+        "Embed the texts as features",
+        key="import-embed",
+        help="By a sentence encoder; happens anyway if the table has texts and labels only.",
+    )
     ordinal = st.checkbox("The labels are numbers in order", key="import-ordinal", help="Each number is a class.")
     bins = st.number_input("Or cut them into this number of classes", 0, MOST_BINS, 0, key="import-bins")
     words = {"label": label, "part": part, "text": text}
-    return {**{key: value.strip() for key, value in words.items()}, "tree": tree, "ordinal": ordinal, "bins": int(bins)}
+    chosen = {"tree": tree, "embed": embed, "ordinal": ordinal, "bins": int(bins)}
+    return {**{key: value.strip() for key, value in words.items()}, **chosen}
 
 
 def follow(token: str) -> None:

@@ -24,6 +24,7 @@ from hierapp.trees.drafts import Draft
 from hierapp.utils.text import pluralize
 from pages.components.tree_editor import tree_editor
 from pages.shared import common, tree_input
+from pages.studio import wordnet
 
 GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "flat": ("all directly below the root", lambda classes, seed: generators.flat(classes)),
@@ -89,12 +90,15 @@ def from_classes() -> None:
     ways |= {f"by {name}": f"proposed by {way.words}" for name, way in tree_proposals.WAYS.items()}
     kind = st.radio("Its classes", list(ways), format_func=lambda key: f"{key}: {ways[key]}")
     seed = st.number_input("Seed", 0, 10**6, 0) if kind == "random" else 0
+    senses = wordnet.senses(list(find(data).class_names)) if kind == "by wordnet" else None
+    if kind == "by wordnet" and senses is None:
+        return
     if st.button("Open in the studio", type="primary"):
         classes = list(find(data).class_names)
         if kind in GENERATORS:
             tree = GENERATORS[kind][1](classes, int(seed))
         else:
-            tree = tree_proposals.propose(kind.removeprefix("by "), classes, data)
+            tree = tree_proposals.propose(kind.removeprefix("by "), classes, data, senses)
         common.draw(tree, common.data_title(data), data)
 
 

@@ -3,10 +3,11 @@
 import pytest
 
 from hierapp import LabelTree, make_loss
-from hierapp.data import registry as datasets
+from hierapp.data import registry as datasets, wordnet_files
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
 from tests.app.conftest import add_run, texts
+from tests.trees import tiny_wordnet
 
 
 def draft_of(page) -> Draft:
@@ -34,6 +35,30 @@ def test_from_a_data_sets_classes(kind, open_page):
     page = press(page, "Open in the studio")
     assert not page.exception
     assert set(draft_of(page).tree.leaves) == set("0123456789")
+
+
+def test_a_sense_of_wordnet_is_chosen_and_moves_its_class(open_page, monkeypatch, tmp_path):
+    monkeypatch.setattr(wordnet_files, "folder", lambda: tiny_wordnet.write(tmp_path / "wordnet"))
+    page = open_page("studio")
+    page.selectbox(key="studio-data").set_value("cifar10").run()
+    page.radio[0].set_value("by wordnet").run()
+    assert dict(zip(*(page.dataframe[0].value[name] for name in ("class", "sense")), strict=True))["cat"] == "cat.n.01"
+    page.selectbox(key="sense-of-cat").set_value("cat.n.02").run()
+    page = press(page, "Open in the studio")
+    assert not page.exception
+    tree = draft_of(page).tree
+    assert set(tree.leaves) == set(datasets.find("cifar10").class_names)
+    parent = {name: tree.nodes[tree.parents[tree.nodes.index(name)]] for name in ("cat", "dog", "truck")}
+    assert parent["cat"] == tree.nodes[0] != parent["dog"]
+
+
+def test_without_wordnet_it_can_be_downloaded(open_page, monkeypatch):
+    monkeypatch.setattr(wordnet_files, "folder", lambda: None)
+    page = open_page("studio")
+    page.radio[0].set_value("by wordnet").run()
+    assert not page.exception
+    assert "Get WordNet" in [button.label for button in page.button]
+    assert "Open in the studio" not in [button.label for button in page.button]
 
 
 def test_from_text_and_what_is_no_tree_is_told(open_page):

@@ -28,6 +28,7 @@ class Options:
         bin: width of an age class in years.
         label, part, text: names of the columns or arrays of labels, parts and shown texts of a data set of features;
             empty to choose them by the usual names.
+        embed: whether the texts of a table become its features, although there are columns of numbers.
         ordinal: whether the labels of rows are numbers whose order has a meaning.
         bins: number of ordered classes of about equal size into which such numbers are cut; 0 for a class each.
         tree: name or file of a tree over the classes of rows; labels that are its inner nodes are coarse labels.
@@ -45,6 +46,7 @@ class Options:
     label: str = ""
     part: str = ""
     text: str = ""
+    embed: bool = False
     ordinal: bool = False
     bins: int = 0
     tree: str = ""

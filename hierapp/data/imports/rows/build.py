@@ -16,7 +16,7 @@ from hierapp.data.image_set import split
 from hierapp.data.imports import store
 from hierapp.data.imports.options import DRAW_SEED, MOST_BYTES, MOST_CLASSES, Options
 from hierapp.data.imports.report import NAMED, Report
-from hierapp.data.imports.rows import arrays, kinds, labels as row_labels, tables
+from hierapp.data.imports.rows import arrays, kinds, labels as row_labels, tables, texts as row_texts
 from hierapp.data.imports.rows.labels import Labels
 from hierapp.data.imports.rows.rows import Rows, test_flags
 from hierapp.errors import DatasetError, TreeError, short
@@ -53,6 +53,8 @@ def build(source: Path, shown: str, folder: Path, options: Options, limits: Limi
     progress(0, 1, "Reading")
     unpacked = folder / "unpacked"
     rows = _read(source, shown, unpacked, options, limits)
+    if rows.embeds:
+        rows = row_texts.embedded(rows, progress)
     tree = _tree(options)
     labels = row_labels.read(rows.labels, rows.class_names, tree, options.ordinal, options.bins)
     _check_size(rows, labels)

@@ -34,6 +34,7 @@ class Rows:
         columns: names of the features; empty for arrays.
         scaled: whether the columns have different units and are standardized.
         ignored: names of arrays or columns that are not used.
+        embeds: whether the texts are still to be embedded as features, which are empty.
     """
 
     layout: str
@@ -45,6 +46,7 @@ class Rows:
     columns: tuple[str, ...] = ()
     scaled: bool = False
     ignored: list[str] = field(default_factory=list)
+    embeds: bool = False
 
 
 def known_name(names: Sequence[str], wanted: str, usual: Sequence[str], what: str) -> str | None:

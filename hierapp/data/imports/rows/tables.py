@@ -144,6 +144,8 @@ def _of_columns(columns: dict[str, NDArray[Any]], options: Options) -> Rows:
     if text is not None and not options.text and columns[text].dtype != object:
         text = None
     rest = [name for name in rest if name != text]
+    if text is not None and (options.embed or not _has_numbers({name: columns[name] for name in rest})):
+        return _of_texts(columns, label, part, text)
     vectors = [name for name in rest if columns[name].ndim == 2]
     numbers: list[NDArray[Any]] = []
     ignored: list[str] = []
@@ -178,6 +180,27 @@ def _of_columns(columns: dict[str, NDArray[Any]], options: Options) -> Rows:
         columns=() if vectors else tuple(used),
         scaled=not vectors,
         ignored=ignored,
+    )
+
+
+def _has_numbers(columns: dict[str, NDArray[Any]]) -> bool:
+    """Return whether there are features beside the texts."""
+    words = (values for values in columns.values() if values.dtype == object)
+    return any(len(set(values.tolist()) - {""}) <= MOST_CATEGORIES for values in words) or any(
+        values.dtype != object and not _is_index(name, values) for name, values in columns.items()
+    )
+
+
+def _of_texts(columns: dict[str, NDArray[Any]], label: str, part: str | None, text: str) -> Rows:
+    texts = [str(each) for each in columns[text].tolist()]
+    return Rows(
+        f"texts in {text}, labels in {label}{f', parts in {part}' if part else ''}",
+        np.zeros((len(texts), 0), np.float32),
+        columns[label],
+        part=None if part is None else _flags(columns[part]),
+        texts=texts,
+        ignored=[name for name in columns if name not in (label, part, text)],
+        embeds=True,
     )
 
 
