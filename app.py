@@ -34,6 +34,7 @@ if __name__ == "__main__":
     assets = app_folder() / "assets"
     st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
     st.logo(assets / "logo.svg", size="large")
+    st.html(assets / "app.css")
     menu = {
         section: [
             st.Page(

@@ -26,7 +26,7 @@ AT_ONCE = 24
 def show(run: Run, part: str, true: int, predicted: int) -> None:
     """Show the images of a cell, one page at a time; the rows and columns are nodes of the run's tree."""
     names = run.tree.nodes
-    st.subheader(f"{common.escaped(names[true])} classified as {common.escaped(names[predicted])}")
+    st.header(f"{common.escaped(names[true])} classified as {common.escaped(names[predicted])}")
     if part != "test":
         st.caption("Images are available for the test set only, for which outputs are stored: choose it above.")
         return

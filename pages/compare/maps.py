@@ -28,7 +28,7 @@ def show(chosen: Chosen) -> None:
         return
     levels = comparison.class_means(chosen.groups, "level_mean_iou")
     classes = comparison.class_means(chosen.groups, "class_iou")
-    st.subheader("Mean IoU at each level")
+    st.header("Mean IoU at each level")
     depth = max((len(values) for values in levels.values()), default=0)
     percent = st.column_config.NumberColumn(format="percent")
     frame = {"level": [str(level + 1) for level in range(depth)], **levels}
@@ -39,7 +39,7 @@ def show(chosen: Chosen) -> None:
         alt="Mean IoU of the nodes of each level, by group, means over the seeds",
     )
     st.caption("Level 1 are the children of the root; the classes below a node are merged. Means over the seeds.")
-    st.subheader("IoU of each class")
+    st.header("IoU of each class")
     st.dataframe(
         {"class": list(chosen.tree.leaves), **classes},
         hide_index=True,
@@ -52,7 +52,7 @@ def show(chosen: Chosen) -> None:
 
 def images(chosen: Chosen) -> None:
     """Show test images of one run."""
-    st.subheader("Test images")
+    st.header("Test images")
     named = {
         run.id: (run, f"run {run.id} · {group.label} · seed {run.config.seed}")
         for group in chosen.groups

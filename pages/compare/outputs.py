@@ -137,7 +137,7 @@ def _below(
 ) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Operating curve")
+        st.header("Operating curve")
         curves = {
             group.label: reevaluation.mean_operating([_operating(run, tree) for run in _runs(group)])
             for group in groups
@@ -150,7 +150,7 @@ def _below(
             " is not applied."
         )
     with right:
-        st.subheader("Calibration")
+        st.header("Calibration")
         found = {group.label: [_reliability(str(run.folder), run.ended) for run in _runs(group)] for group in groups}
         plot = output_plots.reliability_plot(found, colors)
         common.chart(plot, "compare-calibration", "Accuracy over the probability of the most likely class")

@@ -22,7 +22,7 @@ def show(chosen: Chosen) -> None:
             " evaluate all runs under one tree in *Another decoder or tree*."
         )
         return
-    st.subheader("Severity against accuracy")
+    st.header("Severity against accuracy")
     points = comparison.points(chosen.groups, "accuracy", "severity")
     common.chart(
         comparison_plots.severity_plot(points, chosen.colors, mean_distance(tree)),
@@ -34,7 +34,7 @@ def show(chosen: Chosen) -> None:
         " only: a worse network with more mild mistakes has a lower severity, so read it together with accuracy. Down"
         " and to the right is better."
     )
-    st.subheader("Mistakes by height of the common ancestor")
+    st.header("Mistakes by height of the common ancestor")
     shares = comparison.height_shares(chosen.groups)
     if shares:
         common.chart(
@@ -46,7 +46,7 @@ def show(chosen: Chosen) -> None:
             "Height 1 is a mistake between siblings; the greatest height is a mistake between different branches of"
             " the root."
         )
-    st.subheader("Class accuracy and weighted class accuracy")
+    st.header("Class accuracy and weighted class accuracy")
     plain = comparison.class_means(chosen.groups, "class_accuracy")
     weighted = comparison.class_means(chosen.groups, "weighted_class_accuracy")
     both = [name for name in plain if name in weighted]

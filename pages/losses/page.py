@@ -11,7 +11,8 @@ st.caption(
     " of classes."
 )
 for name, loss in LOSSES.items():
-    st.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
-    st.latex(loss.formula)  # over the whole width: a formula that is cut off cannot be scrolled by the keyboard
+    words, formula = st.columns([1, 1], vertical_alignment="center")
+    words.markdown(f"**{loss.title}**  \n{loss.summary}  \n:gray[`{name}`, {loss.source}]")
+    formula.latex(loss.formula)
 
 common.glossary()

@@ -161,7 +161,7 @@ def every() -> None:
     runs = [run for run in common.store().runs() if run.origin == "imported"]
     if not runs:
         return
-    st.subheader("Imported so far")
+    st.header("Imported so far")
     frame = summary.table(runs).reset_index()
     columns = ["run", "model", "data", "tree", "seed", *summary.TEST_METRICS]
     st.dataframe(

@@ -44,7 +44,7 @@ def _judged(
 def show(found: DisplayedFigure, size: Size, data: str) -> None:
     """Show the question, what the paper saw, the result with its verdicts, and the runs."""
     figure, result = found.figure, found.result
-    st.subheader(figure.title, anchor=figure.id, divider="gray")
+    st.header(figure.title, anchor=figure.id, divider="gray")
     st.markdown(f"**{figure.question}**")
     left, right = st.columns([1, 2], gap="large")
     with left:

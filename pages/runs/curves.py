@@ -24,14 +24,14 @@ def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
     left, right = st.columns(2)
     with left:
-        st.subheader("Validation accuracy")
+        st.header("Validation accuracy")
         if accuracy:
             alt = "Validation accuracy of each run over the epochs"
             common.chart_of("accuracy", alt, plots.curves_plot, accuracy, "validation accuracy", styles, True)
         else:
             st.caption("The first point appears at the end of the first epoch.")
     with right:
-        st.subheader("Training loss")
+        st.header("Training loss")
         if training:
             alt = "Training loss of each run over the epochs"
             common.chart_of("loss", alt, plots.curves_plot, training, "training loss", styles)
@@ -45,7 +45,7 @@ def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     if overlap:
         left, _ = st.columns(2)
         with left:
-            st.subheader("Validation mean IoU")
+            st.header("Validation mean IoU")
             alt = "Mean IoU of the validation images of each run over the epochs"
             common.chart_of("iou", alt, plots.curves_plot, overlap, "validation mean IoU", styles, True)
 

@@ -32,7 +32,7 @@ def show(chosen: Sequence[Run], drawn: Sequence[Run], names: dict[str, str]) -> 
         st.caption("Confusion matrices and class accuracy appear at the end of the first epoch.")
         return
     confusion_view(runs, names)
-    st.subheader("Class accuracy and weighted class accuracy")
+    st.header("Class accuracy and weighted class accuracy")
     st.markdown(
         "Weighted class accuracy is TP / (TP + wFN): each missed image counts by the distance (`lca-depth`) to its"
         " predicted class, so costly mistakes reduce the value more."
@@ -69,7 +69,7 @@ def iou_table(runs: Sequence[Run], names: dict[str, str]) -> None:
     found = {names[run.id]: run.test["class_iou"] for run in runs if run.test and "class_iou" in run.test}
     if not found:
         return
-    st.subheader("IoU of each class")
+    st.header("IoU of each class")
     st.dataframe(
         {"class": list(runs[0].tree.leaves), **found},
         hide_index=True,
@@ -86,7 +86,7 @@ def last_report(run: Run) -> dict[str, list[float]] | None:
 
 
 def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
-    st.subheader("Confusion matrix")
+    st.header("Confusion matrix")
     by_id = {run.id: run for run in runs}
     pick, part_column = st.columns([3, 1], vertical_alignment="bottom")
     if st.session_state.get("confusion-run") not in by_id:

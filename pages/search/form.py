@@ -74,7 +74,7 @@ def form() -> None:
 
 def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
     """Show what varies, each with its range, and return it as words for `space.parse`."""
-    st.subheader("Parameters to vary")
+    st.header("Parameters to vary")
     known = space.variable(chosen) if chosen else []
     numbers = [name for name in known if "." in name and ".." in space.usual_range(name)]
     usual = [*BEGIN_WITH, *numbers[:MOST_OPTIONS]]
@@ -101,7 +101,7 @@ def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
 
 def size() -> tuple[str, int, int, str, str]:
     """Show and return the search's name, number of trials, number of parallel trials, metric and pruner."""
-    st.subheader("Search strategy")
+    st.header("Search strategy")
     columns = st.columns([2, 1, 1, 2, 2], vertical_alignment="bottom")
     name = columns[0].text_input("Name", free_name(), max_chars=LONGEST_NAME, key="search-name")
     trials = columns[1].number_input("Trials", 1, 1000, 20, key="trials", help="Number of configurations to try.")

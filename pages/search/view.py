@@ -44,7 +44,7 @@ def live(name: str, going: bool) -> None:
     if not seen.trials:
         st.info("The first trial is running." if seen.is_going else "Nothing has been tried yet: resume the search.")
         return
-    st.subheader("Best so far")
+    st.header("Best so far")
     plot = search_plots.best_plot(seen.trials, report.best_so_far(seen), seen.metric)
     common.chart(plot, "search-best", "The value of each trial, and the best so far")
     table(seen)
@@ -126,7 +126,7 @@ def steer(seen: Report) -> None:
 
 def table(seen: Report) -> None:
     """Show one row per trial, with its run."""
-    st.subheader("Trials")
+    st.header("Trials")
     frame = seen.table().iloc[::-1]
     links: list[Any] = [f"runs?runs={run}" if run else None for run in frame["run"]]
     frame = frame.assign(run=links)
@@ -153,7 +153,7 @@ def why(seen: Report) -> None:
     plan, done = seen.search.plan, report.finished(seen.trials)
     left, right = st.columns([1, 2], gap="large")
     with left:
-        st.subheader("Importances")
+        st.header("Importances")
         if shares := seen.journal.importances:
             titles = {each.name: each.title for each in plan.dimensions}
             plot = search_plots.importance_plot({titles[name]: share for name, share in shares.items()})
@@ -162,7 +162,7 @@ def why(seen: Report) -> None:
         else:
             st.caption(f"Available after {sampler.ENOUGH} finished trials with different values; so far {len(done)}.")
     with right:
-        st.subheader("Parallel coordinates")
+        st.header("Parallel coordinates")
         if len(done) >= FEW:
             plot = search_plots.parallel_plot(done, plan.dimensions, seen.metric)
             common.chart(plot, "search-parallel", "One line per finished trial through its parameter values")

@@ -87,7 +87,7 @@ def scheduler_fields() -> None:
 
 
 def address_field() -> None:
-    st.subheader("Links")
+    st.header("Links")
     fixed = settings.is_address_fixed()
     with kept("public-address", settings.public_address(store), common.actions().set_public_address) as bound:
         st.text_input(
@@ -102,7 +102,7 @@ def address_field() -> None:
 
 
 def slots_section() -> None:
-    st.subheader("Slots")
+    st.header("Slots")
     queue.slot_fields()
     cores, threads = devices.cores(), slots.threads(store)
     st.caption(
@@ -113,7 +113,7 @@ def slots_section() -> None:
 
 
 def storage() -> None:
-    st.subheader("Storage")
+    st.header("Storage")
     stored = system_status.storage(store)
     for title, folder, on in (("Runs", store.folder, stored.home), ("Data sets", paths.data_folder(), stored.data)):
         st.markdown(f"**{title}**: {common.escaped(str(folder))}")
@@ -124,7 +124,7 @@ def storage() -> None:
 
 
 def versions() -> None:
-    st.subheader("Versions")
+    st.header("Versions")
     st.caption("Include these lines when you report a bug.")
     st.code(
         "\n".join(f"{name} {version}" for name, version in system_status.versions().items()),
@@ -154,7 +154,7 @@ def log_lines(log: logs.Log, words: str) -> None:
 
 
 def log_view() -> None:
-    st.subheader("Logs")
+    st.header("Logs")
     found = {log.name: log for log in logs.known(store)}
     common.one_from_url("log", list(found), "launcher")
     left, right = st.columns(2, gap="medium")
@@ -165,13 +165,13 @@ def log_view() -> None:
 
 
 st.title("Settings")
-st.subheader("This machine")
+st.header("This machine")
 common.repeated(machine, REFRESH_SECONDS)()
 left, right = st.columns(2, gap="medium")
 with left, common.show_errors():
     slots_section()
 with right, common.show_errors():
-    st.subheader("Scheduler")
+    st.header("Scheduler")
     common.repeated(scheduler_state, REFRESH_SECONDS)()
     scheduler_fields()
 left, right = st.columns(2, gap="medium")

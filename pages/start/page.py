@@ -24,7 +24,7 @@ OTHER_EPOCHS = 5
 
 
 def see() -> None:
-    st.subheader("See it", anchor=False)
+    st.header("See it", anchor=False)
     st.markdown(
         "A network takes a cat for a truck. What does each loss say about it, and in which direction does it push? One"
         " minute, step by step, nothing to train."
@@ -42,7 +42,7 @@ def see() -> None:
 
 
 def try_it() -> None:
-    st.subheader("Try it", anchor=False)
+    st.header("Try it", anchor=False)
     st.markdown("Train the same small network with several losses, and watch the curves.")
     chosen = st.pills(
         "Data set",
@@ -86,7 +86,7 @@ def _configs(data: datasets.Dataset, losses: tuple[str, ...] | list[str]) -> lis
 
 
 def bring() -> None:
-    st.subheader("Bring your own", anchor=False)
+    st.header("Bring your own", anchor=False)
     st.markdown("Everything here works with your own classes as well.")
     for page, label, icon in (
         ("data", "Data: images, or features in a table", "photo_library"),
@@ -114,7 +114,7 @@ def go_on() -> None:
     if draft is not None:
         links.append(("studio", "The tree that was drawn last", "edit", {"draft": draft}))
     if links:
-        st.subheader("Continue", anchor=False)
+        st.header("Continue", anchor=False)
         with st.container(horizontal=True, gap="medium"):
             for page, label, icon, query in links:
                 st.page_link(
@@ -147,7 +147,7 @@ for column, door in zip(st.columns(3), (see, try_it, bring), strict=True):
         door()
 go_on()
 
-st.subheader("Data sets", anchor=False)
+st.header("Data sets", anchor=False)
 shipped = list(datasets.DATASETS.values())
 for start in range(0, len(shipped), CARDS):
     for column, entry in zip(st.columns(CARDS), shipped[start : start + CARDS], strict=False):

