@@ -33,6 +33,8 @@ from hierapp.runs.store import Place
 from hierapp.runs.tags import put as put_tags
 from hierapp.similarities import Similarity, embeddings, library as similarity_library
 from hierapp.similarities.library import SimilarityEntry
+from hierapp.studies import collect
+from hierapp.studies.progress import StudyProgress
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.trees.drafts import Draft
@@ -166,6 +168,11 @@ class Actions(Rules):
         """Start the timing of the loop and the tensor implementation in appendix A of the paper."""
         self._need_runner("time the losses")
         timing.start(size, data)
+
+    def collect_study(self, found: StudyProgress, seen: Callable[[int], object]) -> None:
+        """Write this machine's results of a study from its finished runs; see `studies.collect.write`."""
+        self._need_runner("compute the results of studies")
+        collect.write(found.study, found.tests, seen)
 
     def set_slots(self, kind: str, count: int) -> None:
         """Set the slots per device of a kind."""

@@ -25,7 +25,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands to the parser; `command` creates them like all others."""
     group: Any = command(commands, "study")
     parts = group.add_subparsers(required=True, metavar="COMMAND")
-    command(parts, "list", list_studies, help="list the studies that ship", with_json=True)
+    command(parts, "list", list_studies, help="list the studies that ship and your own", with_json=True)
     run = _of_study(parts, command, "run", run_study, "tune and train a study, then write its CSV file")
     run.add_argument("--slots", type=int, help="number of runs at once on each device, from now on")
     run.add_argument("--output", type=Path, metavar="FILE", help="also write the CSV file here")
@@ -47,7 +47,9 @@ def _of_study(
     parts: Any, command: Callable[..., argparse.ArgumentParser], name: str, call: Any, help: str
 ) -> argparse.ArgumentParser:
     made = command(parts, name, call, help=help, with_json=True)
-    made.add_argument("study", metavar="NAME-OR-FILE", help="a study that ships, or a .toml file")
+    made.add_argument(
+        "study", metavar="NAME-OR-FILE", help="a study that ships or is in HIERAPP_HOME/studies, or a .toml file"
+    )
     made.add_argument("--seeds", type=int, metavar="N", help="the first N seeds only")
     return made
 
@@ -68,7 +70,7 @@ def list_studies(options: argparse.Namespace) -> int:
     from hierapp.studies.planning import candidates
 
     table = []
-    for study in library.shipped().values():
+    for study in (library.shipped() | library.own()[0]).values():
         tests = study.seeds * sum(max(1, group.permutations) for group in study.groups)
         tuned = len(candidates(study)) * len(study.tuning_seeds) * len(study.groups) if study.tuning else 0
         there = library.results_file(study)
@@ -152,16 +154,11 @@ def verdict(options: argparse.Namespace) -> int:
 
 
 def _collect(store: Store, study: Study, output: Path | None) -> list[Row]:
-    from hierapp.studies import collect, library, progress, rows
+    from hierapp.studies import collect, progress, rows
 
-    found = list(collect.collect(study, progress.progress(store, study).tests))
-    if not found:
-        raise StoreError(
-            f"No test run of the study {study.name} is finished; run it first with `python -m hierapp study run`."
-        )
-    for file in (library.own_csv(study), output):
-        if file is not None:
-            rows.write(found, file)
+    found = collect.write(study, progress.progress(store, study).tests)
+    if output is not None:
+        rows.write(found, output)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from hierapp.analysis.calibration import Calibration, scaled
 from hierapp.analysis.reevaluation import TreeProbabilities, on_tree
 from hierapp.data import registry as datasets
 from hierapp.decoding import decoders
+from hierapp.errors import StoreError
 from hierapp.metrics.probabilities import node_report, probability_report
 from hierapp.runs import Run
+from hierapp.studies import library, rows
 from hierapp.studies.planning import StudyRun
 from hierapp.studies.readings import Reading
 from hierapp.studies.rows import Row
@@ -53,6 +55,31 @@ def collect(study: Study, tests: Sequence[tuple[StudyRun, Run | None]]) -> Itera
         validation = predictions.stored(run.folder, predictions.VALIDATION)
         for reading in readings:
             yield about | {"decoder": reading.text} | read(test, validation, study.true_tree, reading)
+
+
+def write(
+    study: Study, tests: Sequence[tuple[StudyRun, Run | None]], seen: Callable[[int], object] = lambda rows: None
+) -> list[Row]:
+    """Collect the rows of the finished test runs and write them to this machine's file of the study.
+
+    Args:
+        study: the study.
+        tests: its test runs.
+        seen: called with the number of rows so far.
+
+    Raises:
+        StoreError: if no run is finished, the outputs of a run are missing or broken, or the file cannot be written.
+    """
+    found: list[Row] = []
+    for row in collect(study, tests):
+        found.append(row)
+        seen(len(found))
+    if not found:
+        raise StoreError(
+            f"No test run of the study {study.name} is finished; run it first with `python -m hierapp study run`."
+        )
+    rows.write(found, library.own_csv(study))
+    return found
 
 
 def read(test: Outputs, validation: Outputs, tree: LabelTree, reading: Reading) -> Row:

@@ -21,13 +21,12 @@ def show(study: Study) -> None:
     file = library.results_file(study)
     if file is None:
         st.info(
-            "There are no results yet. When all runs are finished,"
-            f" `python -m hierapp study collect {study.name}` writes them.",
+            "There are no results yet: they are computed when all runs are finished.",
             icon=":material/hourglass_empty:",
         )
         return
     try:
-        found, means = _read(file, file.stat().st_mtime_ns, study.name)
+        found, means = _read(file, file.stat().st_mtime_ns, study)
     except HierappError as error:
         show_error(error)
         return
@@ -53,8 +52,7 @@ def _verdicts(found: list[Verdict]) -> None:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _read(file: Path, changed: int, name: str) -> tuple[list[Verdict], list[dict[str, Any]]]:
+def _read(file: Path, changed: int, _study: Study) -> tuple[list[Verdict], list[dict[str, Any]]]:
     """Return verdicts and means; `changed` is the time of the file's last change."""
-    study = library.shipped()[name]
     given = rows.read(file)
-    return verdicts.verdicts(study, given), tables.means(study, given)
+    return verdicts.verdicts(_study, given), tables.means(_study, given)

@@ -9,7 +9,7 @@ import streamlit as st
 from hierapp.data import registry as datasets
 from hierapp.errors import HierappError
 from hierapp.execution import estimate, slots
-from hierapp.studies import progress as studies
+from hierapp.studies import library, progress as studies
 from hierapp.studies.planning import candidates
 from hierapp.studies.progress import StudyProgress
 from hierapp.studies.spec import Study
@@ -57,6 +57,25 @@ def start(study: Study, live: Callable[[], None]) -> None:
             at_once = slots.at_once(common.store(), configs[0].device)
             takes = estimate.estimate(common.store(), configs, at_once)
             st.caption(f"{len(configs)} runs, {at_once} at a time: about {takes}")
+    elif not library.own_csv(study).is_file():
+        _compute(found)
+
+
+def _compute(found: StudyProgress) -> None:
+    """Show a button that reads the stored outputs of all runs, which takes about a second for each."""
+    place = st.empty()
+    if not place.button(
+        "Compute the results", icon=":material/calculate:", type="primary", disabled=not common.actions().may_run
+    ):
+        return
+    total = len(found.study.decoders) * sum(run is not None and run.state == "finished" for _, run in found.tests)
+    bar = place.progress(0.0, text="Reading the outputs of the runs")
+    try:
+        common.actions().collect_study(found, lambda rows: bar.progress(rows / max(1, total)))
+    except HierappError as error:
+        show_error(error)
+    else:
+        place.empty()
 
 
 def bar(found: StudyProgress) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from hierapp.access import Actions, Person, Role
+from hierapp.errors import AccessError
 from hierapp.studies import library, progress, rows
 from tests.app.conftest import texts
-from tests.app.test_access import ACCESS, app_of, fresh, page_of  # noqa: F401 - a fixture
+from tests.cli.test_study import FILE
+from tests.finished_runs import add_finished
 from tests.studies.conftest import rows_of, study
 
 MEANS = {"plain": 0.5, "hxe": 0.53, "hxe, permuted": 0.5}
@@ -48,6 +51,34 @@ def test_verdicts_and_means_of_results_are_shown(open_page, home):
     assert "14 comparisons in one family" in texts(page)
     assert len(page.dataframe) == 3
     assert "higher" in set(page.dataframe[0].value["verdict"])
+
+
+def test_results_are_computed_from_finished_runs(open_page, store, home, monkeypatch):
+    one = study(groups=({"name": "plain", "loss": "cross-entropy"},), comparisons=(), tuning={}, seeds=1)
+    monkeypatch.setattr(library, "shipped", lambda: {"tiny": one})
+    add_finished(store)
+    page = open_page("studies")
+    next(each for each in page.button if each.label == "Compute the results").click().run()
+    assert not page.exception
+    assert len(rows.read(home / "studies" / "tiny.csv")) == 5
+    assert len(page.dataframe) == 1
+
+
+def test_a_viewer_computes_nothing(store):
+    found = progress.progress(store, study(tuning={}, seeds=1))
+    with pytest.raises(AccessError, match="may not"):
+        Actions(store, Person("eve@x.edu", Role.VIEWER)).collect_study(found, print)
+    assert not library.own_csv(found.study).exists()
+
+
+def test_a_file_in_the_home_is_a_study_and_a_broken_one_is_told(open_page, home):
+    (home / "studies").mkdir(parents=True)
+    (home / "studies" / "broken.toml").write_text("title =")
+    (home / "studies" / "mine.toml").write_text(FILE)
+    page = open_page("studies", study="mine")
+    assert not page.exception
+    assert "Does it work?" in texts(page)
+    assert "broken.toml" in page.warning[0].value
 
 
 def test_a_broken_file_of_results_is_told(open_page, home):
