@@ -107,7 +107,8 @@ def test_clone_trains_on_the_tree_of_the_run_where_its_name_means_another_now(op
     (run,) = store.add([RunConfig.make(data="digits", tree="mine", loss="hierarchical")], own)
     tree_library.save(LabelTree.from_edges([("number", name) for name in classes]), "mine", data="digits")
     runs = open_page("runs", runs=[run])
-    runs.button(key="clone").click().run()
+    runs.session_state["details"] = True  # as if the expander had been opened
+    runs.run().button(key="clone").click().run()
     page = open_page("train", **queue.form_of(Actions(store, LOCAL).clone(run).config))
     page.button[-1].click().run()
     assert not page.exception
