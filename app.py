@@ -34,7 +34,6 @@ if __name__ == "__main__":
     assets = app_folder() / "assets"
     st.set_page_config(page_title="hierapp", page_icon=assets / "icon.svg", layout="wide")
     st.logo(assets / "logo.svg", size="large")
-    st.html(assets / "app.css")
     menu = {
         section: [
             st.Page(
@@ -44,7 +43,10 @@ if __name__ == "__main__":
         ]
         for section, pages in MENU.items()
     }
-    common.show(auth.navigate(menu))
+    page = auth.navigate(menu)
+    if not auth.blocking_page():
+        st.html(assets / "app.css")
+    common.show(page)
 else:
     from starlette.middleware import Middleware
 

@@ -165,7 +165,7 @@ def test_a_button_that_a_page_shows_by_mistake_still_changes_nothing(store, monk
 def test_a_runner_sees_whose_a_run_is_and_cancels_their_own(store):
     of_bob, of_eve, of_nobody = add(store, "bob@x.edu"), add(store, "eve@x.edu"), add(store, None)
     app = page_of("runs", "bob@x.edu", runs=[of_bob, of_eve, of_nobody])
-    assert app.dataframe[0].value["owner"].tolist() == ["bob@x.edu", "eve@x.edu", "command line"]
+    assert app.dataframe[0].value["owner"].tolist() == ["command line", "eve@x.edu", "bob@x.edu"]
     assert "owner" in app.dataframe[0].proto.column_order
     assert not app.button(key=f"cancel-{of_bob}").disabled
     assert app.button(key=f"cancel-{of_eve}").disabled

@@ -41,7 +41,7 @@ def test_looks_are_the_mean_training_samples(monkeypatch):
 
 
 def test_arguments_are_checked():
-    with pytest.raises(ConfigError, match="names, words, looks, order"):
+    with pytest.raises(ConfigError, match="names, words, wordnet, looks, order"):
         tree_proposals.propose("magic", ["a", "b"])
     with pytest.raises(ConfigError, match="data set"):
         tree_proposals.propose("looks", ["a", "b"])

@@ -33,6 +33,15 @@ def of_home(home: Path) -> dict[str, list[psutil.Process]]:
     return dict(found)
 
 
+def is_open_below(folder: Path) -> bool:
+    """Whether a process has a file open there; a fork server outlives its launcher for a moment."""
+    for process in psutil.process_iter():
+        with suppress(*GONE):
+            if any(Path(file.path).is_relative_to(folder) for file in process.open_files()):
+                return True
+    return False
+
+
 def end_all(home: Path) -> None:
     """End what is left of a home's processes after a test that failed."""
     while found := [process for each in of_home(home).values() for process in each]:

@@ -193,6 +193,7 @@ def test_in_a_read_only_folder_runs_are_shown_and_nothing_changes(disk, left):
     environment = {**os.environ, "HIERAPP_HOME": str(home)}
     subprocess.run([sys.executable, "-c", queue], cwd=REPOSITORY, env=environment, check=True)
     assert (home / "store.sqlite-wal").exists() == (left == "with its log")
+    wait_for(lambda: not census.is_open_below(disk), "all files there are closed")
     remount(disk, "ro")
     before = content(disk)
     listed = hierapp(home, "runs", "--json")

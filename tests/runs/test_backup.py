@@ -145,15 +145,16 @@ def test_views_results_and_what_is_not_known_come_back(results, store, home, new
 
 
 # All files and folders of a home that the code names: those that a backup contains, and those that it leaves out.
-IN_A_BACKUP = {"trees", "similarities", "drafts", "views", "report", "paper", "runs", "searches"}
+IN_A_BACKUP = {"trees", "similarities", "drafts", "views", "report", "paper", "runs", "searches", "studies", "trash"}
 LEFT_OUT = {"data", "launcher.lock", "launcher.log"}
 
 
 def test_whoever_adds_a_folder_to_the_home_decides_whether_a_backup_has_it():
     """A literal name, or a constant in capitals, behind the home of `paths` or of a store."""
-    named = re.compile(r"(?:home\(\)|store\.folder|_folder\(store\)|self\.folder) / (?:f?\"([^\"{]+)\"|([A-Z_]+)\b)")
     found = set()
     for file in sorted((PROJECT / "hierapp").rglob("*.py")):
+        home = r"home\(\)|store\.folder|_folder\(store\)" + (r"|self\.folder" if file.parent.name == "runs" else "")
+        named = re.compile(rf"(?:{home}) / (?:f?\"([^\"{{]+)\"|([A-Z_]+)\b)")
         source = file.read_text(encoding="utf-8")
         constants = dict(re.findall(r"^([A-Z_]+) = \"([^\"]+)\"", source, re.MULTILINE))
         for literal, constant in named.findall(source):

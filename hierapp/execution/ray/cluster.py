@@ -95,7 +95,8 @@ class Cluster:
 
     def handle(self, name: str) -> Any:
         """Return the handle of an actor; None if it no longer exists."""
-        with self._reached(), suppress(ValueError):
+        # Ray asserts that it knows the class of an actor, which it may have forgotten when the job of the actor ended.
+        with self._reached(), suppress(ValueError, AssertionError):
             return ray.get_actor(name, namespace=self.namespace)
         return None
 
