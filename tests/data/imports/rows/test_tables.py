@@ -105,7 +105,7 @@ def test_numbers_become_ordered_classes_or_bins_of_about_equal_size(tmp_path):
     [
         (["a", "b"], [[1, 2], [3, 4]], {}, "None of the columns 'a', 'b'"),
         (["a", "label"], [[1, "x"], [2, "y"]], {"label": "kind"}, "no column named 'kind'"),
-        (["label"], [["x"], ["y"]], {}, "no column of numbers"),
+        (["label", "part"], [["x", "train"], ["y", "test"]], {"part": "part"}, "no column of numbers"),
         (["a", "a", "label"], [[1, 2, "x"]], {}, "several columns named 'a'"),
         (["a", "label"], [], {}, "no rows"),
         (["a", "label"], [[1, "x"], [1, "y", 3]], {}, "cannot be read"),
