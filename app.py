@@ -43,10 +43,7 @@ if __name__ == "__main__":
         ]
         for section, pages in MENU.items()
     }
-    page = auth.navigate(menu)
-    if not auth.blocking_page():
-        st.html(assets / "app.css")
-    common.show(page)
+    common.show(auth.navigate(menu))
 else:
     from starlette.middleware import Middleware
 

@@ -50,7 +50,7 @@ def files(
     maps: str = "{part}/labels/{number}.png",
     parts: Mapping[str, int] | None = None,
 ) -> dict[str, Image.Image]:
-    """Pictures and maps of so many scenes of each part, under these paths."""
+    """Pictures and maps of a number of scenes of each part, under these paths."""
     made: dict[str, Image.Image] = {}
     seed = 0
     for part, count in (parts or {"train": 16, "test": 6}).items():

@@ -36,51 +36,8 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         with_json=True,
     )
     bring.add_argument("--name", help="name: letters, digits, - and _; by default from the file")
-    usual = Options()
     for each in (check, bring):
-        each.add_argument(
-            "path",
-            metavar="PATH",
-            help="folder, zip or tar file of images, in class folders or with"
-            " label maps; or features: npz, npy, CSV, Parquet; or a table of texts",
-        )
-        each.add_argument(
-            "--side", type=int, default=usual.side, help="height and width of the stored images, in pixels"
-        )
-        each.add_argument(
-            "--test-share", type=float, default=usual.test_share, help="share of the test part if the source has none"
-        )
-        each.add_argument(
-            "--utkface", action="store_true", help="the classes are the ages at the beginning of the file names"
-        )
-        each.add_argument("--bin", type=int, default=usual.bin, help="years per class of ages")
-        each.add_argument(
-            "--height",
-            type=int,
-            default=usual.height,
-            help="height of images with label maps, in pixels, at their aspect ratio; 0: that of most, at most 256",
-        )
-        rows = each.add_argument_group("features")
-        rows.add_argument("--label", default="", metavar="NAME", help="column or array of the labels")
-        rows.add_argument("--part", default="", metavar="NAME", help="column or array that tells train from test")
-        rows.add_argument("--text", default="", metavar="NAME", help="column or array of what is shown for a row")
-        rows.add_argument(
-            "--embed",
-            action="store_true",
-            help="embed the texts of a table as its features; by default if it has no numbers",
-        )
-        rows.add_argument(
-            "--ordinal", action="store_true", help="the labels are numbers; each is a class, in their order"
-        )
-        rows.add_argument(
-            "--bins",
-            type=int,
-            default=0,
-            help="cut the labels, numbers, into this number of ordered classes of about equal size",
-        )
-        rows.add_argument(
-            "--tree", default="", help="name or file of a tree over the classes; its inner nodes are coarse labels"
-        )
+        _add_source(each)
     toy = command(data, "toy", draw_toy, "draw pictures of colored shapes for a label tree, which train in seconds")
     toy.add_argument("--tree", required=True, help="name or file of the tree; its leaves are the classes")
     toy.add_argument("--name", help="name: letters, digits, - and _; by default from the tree")
@@ -88,6 +45,50 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     delete = command(data, "delete", delete_data, "delete an imported or downloaded data set")
     delete.add_argument("name")
     delete.add_argument("--shared", action="store_true", help="even if other stores use its files, too")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a source is read, those of `check` and `import`."""
+    usual = Options()
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        help="folder, zip or tar file of images, in class folders or with"
+        " label maps; or features: npz, npy, CSV, Parquet; or a table of texts",
+    )
+    parser.add_argument("--side", type=int, default=usual.side, help="height and width of the stored images, in pixels")
+    parser.add_argument(
+        "--test-share", type=float, default=usual.test_share, help="share of the test part if the source has none"
+    )
+    parser.add_argument(
+        "--utkface", action="store_true", help="the classes are the ages at the beginning of the file names"
+    )
+    parser.add_argument("--bin", type=int, default=usual.bin, help="years per class of ages")
+    parser.add_argument(
+        "--height",
+        type=int,
+        default=usual.height,
+        help="height of images with label maps, in pixels, at their aspect ratio; 0: that of most, at most 256",
+    )
+    rows = parser.add_argument_group("features")
+    rows.add_argument("--label", default="", metavar="NAME", help="column or array of the labels")
+    rows.add_argument("--part", default="", metavar="NAME", help="column or array that tells train from test")
+    rows.add_argument("--text", default="", metavar="NAME", help="column or array of what is shown for a row")
+    rows.add_argument(
+        "--embed",
+        action="store_true",
+        help="embed the texts of a table as its features; by default if it has no numbers",
+    )
+    rows.add_argument("--ordinal", action="store_true", help="the labels are numbers; each is a class, in their order")
+    rows.add_argument(
+        "--bins",
+        type=int,
+        default=0,
+        help="cut the labels, numbers, into this number of ordered classes of about equal size",
+    )
+    rows.add_argument(
+        "--tree", default="", help="name or file of a tree over the classes; its inner nodes are coarse labels"
+    )
 
 
 def list_data(options: argparse.Namespace) -> int:

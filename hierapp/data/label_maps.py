@@ -18,7 +18,7 @@ MOST_UINT8 = 255  # labels that leave a value for void
 
 
 def map_dtype(labels: int) -> np.dtype[Any]:
-    """Return the type of maps with so many labels.
+    """Return the type of maps with this number of labels.
 
     >>> map_dtype(11), map_dtype(1_000)
     (dtype('uint8'), dtype('int16'))

@@ -1,6 +1,6 @@
 """Pictures of colored shapes for any label tree: a data set that shows a tree at work within a minute.
 
-The tree decides what looks alike. The hues of the color circle are divided along it, so that classes have closer hues
+The tree decides what looks similar. The hues of the color circle are divided along it, so that classes have closer hues
 the closer they are, with gaps between subtrees; the branch below the root decides the shape. Hue, place, size, angle
 and brightness vary from picture to picture, the hue so much that close classes are confused, and distant ones seldom.
 """

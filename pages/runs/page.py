@@ -49,7 +49,7 @@ def live(shown: View, going: bool) -> None:
     if not chosen:
         st.info("No run is chosen: choose rows of the table.")
         return
-    # Containers: a chart that moved down among its siblings would be drawn anew, without the user's zoom.
+    # Containers: a chart that moved down among its siblings would be drawn again, without the user's zoom.
     with st.container():
         details.messages(chosen, names)
     results.pause("curves")

@@ -18,7 +18,7 @@ from streamlit.navigation.page import Page
 from hierapp.access import Actions
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
-from hierapp.paths import home, project_folder, shipped_trees
+from hierapp.paths import app_folder, home, project_folder, shipped_trees
 from hierapp.plots import tree_svg
 from hierapp.plots.blocks import MOST_CELLS, block_side
 from hierapp.plots.core import ON_DARK, ON_LIGHT
@@ -39,6 +39,7 @@ def show(page: Page) -> None:
     st.set_page_config(page_title=f"{page.title} · hierapp")
     if auth.blocking_page() is None:  # nothing but the reason is sent to others
         one_entry_per_page()
+        st.html(app_folder() / "assets" / "app.css")
     with show_errors():
         disk_notice()
         page.run()

@@ -32,7 +32,7 @@ GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "random": ("joined at random, with a seed", generators.random),
 }
 TOY = (
-    "No data set has these classes. Pictures of colored shapes are drawn for them, the more alike the closer two"
+    "No data set has these classes. Pictures of colored shapes are drawn for them, the more similar the closer two"
     " classes are in the tree; they train in seconds."
 )
 LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."

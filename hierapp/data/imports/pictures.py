@@ -21,11 +21,11 @@ GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 
 
 @dataclass(frozen=True)
-class Square:
-    """A picture as read from its file.
+class Fitted:
+    """A picture as read from its file, fitted to a size.
 
     Attributes:
-        pixels: uint8 [side, side, 3].
+        pixels: uint8 [H, W, 3].
         grey: whether the file has no colours.
         mode: Pillow's mode of the file.
         size: the file's (width, height), upright.
@@ -40,8 +40,13 @@ class Square:
     content: bytes
 
 
-def read(file: Path, side: int, white: float = MOST_LEVEL) -> Square:
-    """Read a picture: rotate it upright by its EXIF data, put it on white, crop the central square and resize it.
+def read(file: Path, side: int, white: float = MOST_LEVEL) -> Fitted:
+    """Read a picture as `read_as` does, with the central square at this side."""
+    return read_as(file, side, side, white)
+
+
+def read_as(file: Path, height: int, width: int, white: float = MOST_LEVEL) -> Fitted:
+    """Read a picture: rotate it upright by its EXIF data, put it on white, crop it to the aspect ratio and resize it.
 
     The pixels of a picture that already has this size are not changed. `white` is the value of white in a picture of
     more than 8 bits.
@@ -49,7 +54,6 @@ def read(file: Path, side: int, white: float = MOST_LEVEL) -> Square:
     Raises:
         ArchiveError: if it cannot be read or has too many pixels.
     """
-    least = SHARPNESS * side
     with decoded(file, MOST_PIXELS) as image:
         mode = image.mode
         try:
@@ -57,12 +61,12 @@ def read(file: Path, side: int, white: float = MOST_LEVEL) -> Square:
             size = (image.height, image.width) if turned else image.size
             # The size distinguishes 2 x 3 from 3 x 2.
             content = hashlib.blake2b(repr(size).encode(), digest_size=16)
-            fitted = middle(shrunk(image, least, content.update, white), side, side)
+            fitted = middle(shrunk(image, SHARPNESS * max(height, width), content.update, white), width, height)
         except Exception as error:  # Pillow raises any type on unusual palettes and damaged EXIF data
             raise ArchiveError(
                 f"The image {one_line(file.name)} cannot be converted to RGB; convert it or leave it out."
             ) from error
-    return Square(np.asarray(fitted), mode in GREY, mode, size, content.digest())
+    return Fitted(np.asarray(fitted), mode in GREY, mode, size, content.digest())
 
 
 def brightest(file: Path) -> tuple[str, float] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.data.imports import folders
+from hierapp.data.imports import folders, pictures
 from hierapp.data.imports.folders import Folder
 from hierapp.data.imports.maps import classes as class_tables, layout, reading
 from hierapp.data.imports.maps.classes import VOID, ClassTable
@@ -137,12 +137,12 @@ class _Pass:
         pixels.unlink()
         values.unlink()
 
-    def _pair(self, pair: Pair) -> tuple[reading.Picture, NDArray[np.uint16]]:
+    def _pair(self, pair: Pair) -> tuple[pictures.Fitted, NDArray[np.uint16]]:
         if pair.map is None or pair.picture is None:
             what, other = ("label map", "picture") if pair.map is None else ("picture", "label map")
             raise ArchiveError(f"There is no {what} for this {other}; add it, or leave the file out.")
         height, width = self.report.height, self.report.width
-        picture = reading.read_picture(self.source.joinpath(*pair.picture), height, width)
+        picture = pictures.read_as(self.source.joinpath(*pair.picture), height, width)
         found, colored = reading.read_map(self.source.joinpath(*pair.map), self.table)
         if found.shape[::-1] != picture.size:
             raise ArchiveError(
@@ -180,7 +180,7 @@ class _Pass:
         if name in self.report.unknown or len(self.report.unknown) < NAMED:
             self.report.unknown[name] = self.report.unknown.get(name, 0) + count
 
-    def _note(self, pair: Pair, picture: reading.Picture, labels: NDArray[np.uint16]) -> None:
+    def _note(self, pair: Pair, picture: pictures.Fitted, labels: NDArray[np.uint16]) -> None:
         did = self.did
         did.shown.append(pair.shown)
         did.parts.append(pair.part)

@@ -1,19 +1,16 @@
-"""Read an untrusted picture and its label map, and fit both to one size."""
+"""Read an untrusted label map, and fit it to the size of its picture."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hierapp.data.images import SHARPNESS, middle, shrunk
 from hierapp.data.imports.maps.classes import ClassTable
 from hierapp.data.imports.options import MOST_PIXELS
-from hierapp.data.imports.pictures import GREY, ORIENTATION, SIDEWAYS
+from hierapp.data.imports.pictures import ORIENTATION, SIDEWAYS
 from hierapp.errors import ArchiveError, DatasetError, one_line
 from hierapp.utils.file_validation import decoded
 
@@ -23,17 +20,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int32]
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 COLORED = ("RGB", "RGBA", "RGBX")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture: uint8 [H, W, 3], whether it has no colors, its mode, its (width, height) upright, a content hash."""
-
-    pixels: NDArray[np.uint8]
-    grey: bool
-    mode: str
-    size: tuple[int, int]
-    content: bytes
 
 
 def size_of(file: Path) -> tuple[int, int] | None:
@@ -46,26 +32,6 @@ def size_of(file: Path) -> tuple[int, int] | None:
             return (image.height, image.width) if turned else image.size
     except Exception:  # Pillow raises errors of any type
         return None
-
-
-def read_picture(file: Path, height: int, width: int) -> Picture:
-    """Read a picture, crop it to the aspect ratio and resize it; one of this size is not changed.
-
-    Raises:
-        ArchiveError: if it cannot be read or has too many pixels.
-    """
-    with decoded(file, MOST_PIXELS) as image:
-        mode = image.mode
-        try:
-            turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
-            size = (image.height, image.width) if turned else image.size
-            content = hashlib.blake2b(repr(size).encode(), digest_size=16)
-            fitted = middle(shrunk(image, SHARPNESS * max(height, width), content.update), width, height)
-        except Exception as error:  # Pillow raises any type on unusual palettes and damaged EXIF data
-            raise ArchiveError(
-                f"The image {one_line(file.name)} cannot be converted to RGB; convert it or leave it out."
-            ) from error
-    return Picture(np.asarray(fitted), mode in GREY, mode, size, content.digest())
 
 
 def read_map(file: Path, table: ClassTable | None) -> tuple[Ints, bool]:
