@@ -78,10 +78,15 @@ def drawn(generator: Random, ids: dict[str, str]) -> dict[str, str | list[str]]:
         elif generator.random() < 0.25:
             query[key] = generator.choice((*ids.values(), hostile.NAME, "digits", "simloss", "hierarchical"))
         elif generator.random() < 0.1:
-            query[key] = [name(generator), name(generator)]
+            query[key] = [as_received(name(generator)), as_received(name(generator))]
         else:
-            query[key] = name(generator)
+            query[key] = as_received(name(generator))
     return query
+
+
+def as_received(value: str) -> str:
+    """A value as the server decodes it: half of a surrogate pair has no UTF-8, and becomes U+FFFD."""
+    return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def files(watch: Watch) -> dict[str, int]:

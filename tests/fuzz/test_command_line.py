@@ -41,6 +41,7 @@ def home(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     tree_library.load("digits").save("tree.json")
     tree_library.load("digits").save("tree.csv")
     monkeypatch.setattr("hierapp.data.download.get", lambda name, **given: [])
+    monkeypatch.setattr("hierapp.data.wordnet_files.get", lambda: Path("wordnet"))
     monkeypatch.setattr("hierapp.cli.reproduce._measure", lambda *given: None)
 
 
@@ -53,14 +54,15 @@ def test_hostile_arguments_cost_one_line(calls, home, watch, capfd):
     wrong: list[str] = []
     for _ in range(calls):
         words = arguments(generator, *generator.choice(commands))
-        with watch.call(words):
-            try:
-                status = cli.main(words)
-            except SystemExit as ended:
-                status = int(ended.code or 0)
-            except Exception as error:
-                status = -1
-                wrong.append(f"{short(words)}: {error!r}"[:2000])
+        try:
+            with watch.call(words):
+                try:
+                    status = cli.main(words)
+                except SystemExit as ended:
+                    status = int(ended.code or 0)
+        except Exception as error:
+            status = -1
+            wrong.append(f"{short(words)}: {error!r}"[:2000])
         told = capfd.readouterr().err
         if status not in (-1, 0, 1, 2) or "Traceback" in told or (status == 2 and told.strip("\n").count("\n")):
             wrong.append(f"{short(words)} ended with {status} and said {told[:2000]!r}")

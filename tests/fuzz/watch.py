@@ -52,8 +52,8 @@ class Watch:
         elif event in CHANGING:
             for place in CHANGING[event]:
                 self._path(event, arguments[place])
-        elif event == "subprocess.Popen" and list(arguments[1])[:1] in (["git"], ["uname"]):
-            pass  # for the version of the code, and for the processor's name
+        elif event == "subprocess.Popen" and list(arguments[1])[:1] in (["git"], ["uname"], ["/sbin/ldconfig"]):
+            pass  # for the version of the code, for the processor's name, and for libraries while PyTorch is imported
         elif event in STARTING or event in ASKING:
             self.outside.append(f"{event} {arguments!r}"[:300])
 
@@ -79,7 +79,7 @@ class Watch:
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
-        found, self.outside = self.outside, []
+            found, self.outside = self.outside, []
         assert found == [], f"{what!r}: {found}"[:3000]
 
 
