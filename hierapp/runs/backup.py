@@ -41,6 +41,9 @@ INTERRUPTED = "The run was running when the restored backup was made; resume it 
 def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
     """Write a backup; runs may continue meanwhile. The store is a snapshot, other files may be slightly newer.
 
+    The files and folders at the top of the home, and the folders of runs, may be links to another disk. A link within
+    them is stored as a copy of what it leads to, which must be part of the backup.
+
     Args:
         file: the zip to write; it must not exist.
         weights: include the weights and checkpoints of the runs.
@@ -50,8 +53,8 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
         The number of runs in the backup.
 
     Raises:
-        StoreError: if there is nothing to back up, the store is corrupt, or `file` exists or cannot be written. No
-            file is created then.
+        StoreError: if there is nothing to back up, the store is corrupt, a link leads elsewhere, or `file` exists or
+            cannot be written. No file is created then.
     """
     home = home or paths.home()
     names = _included(home)
@@ -65,10 +68,13 @@ def backup(file: Path, weights: bool = True, home: Path | None = None) -> int:
             with zipfile.ZipFile(raw, "w") as out:
                 out.writestr(ABOUT, json.dumps(about))
                 _add(out, store, STORE)
-                for name in (*(name for name in names if name != RUNS), *(f"{RUNS}/{run}" for run in runs)):
+                tops = [*(name for name in names if name != RUNS), *(f"{RUNS}/{run}" for run in runs)]
+                links = _Links(home, tops)
+                for name in tops:
                     if (home / name).is_dir():
                         # Imported predictions have no weights, and their outputs cannot be computed again.
-                        _add_folder(out, home, name, weights or name.removeprefix(f"{RUNS}/") in imported)
+                        has_weights = weights or name.removeprefix(f"{RUNS}/") in imported
+                        _add_folder(out, home / name, name, has_weights, links)
                     else:
                         _add(out, home / name, name)
             raw.flush()
@@ -168,15 +174,48 @@ def _copy_store(store: Path, copy: Path) -> tuple[list[str], set[str]]:
         )
 
 
-def _add_folder(out: zipfile.ZipFile, home: Path, name: str, weights: bool) -> None:
-    for folder, folders, files in os.walk(home / name):
+class _Links:
+    """Decides which links are followed, as tar's filter "data" does: those that stay within the backup.
+
+    Args:
+        home: the folder to back up.
+        tops: the names of the files and folders in it that the backup contains, which may be links themselves.
+    """
+
+    def __init__(self, home: Path, tops: list[str]) -> None:
+        self.home = home
+        self.real = [Path(os.path.realpath(home / name)) for name in tops]
+
+    def check(self, link: Path) -> None:
+        """Raise a StoreError if a link leads out of the backup, or back to a folder that contains it."""
+        target, depth = Path(os.path.realpath(link)), len(self.home.parents) + 1
+        if not any(target.is_relative_to(real) for real in self.real):
+            wrong = "which is not part of the backup"
+        elif any(Path(os.path.realpath(above)).is_relative_to(target) for above in link.parents[:-depth]):
+            wrong = "which contains the link"
+        else:
+            return
+        name = one_line(link.relative_to(self.home).as_posix())
+        raise StoreError(
+            f"The link {name} leads to {one_line(str(target))}, {wrong}; replace it by what it leads to, or remove it."
+        )
+
+
+def _add_folder(out: zipfile.ZipFile, top: Path, name: str, weights: bool, links: _Links) -> None:
+    for folder, folders, files in os.walk(top):
         # Files with this suffix are being written, possibly this backup.
         folders[:] = sorted(each for each in folders if not each.endswith(".part"))
-        within = Path(folder).relative_to(home).as_posix()
+        within = Path(name, Path(folder).relative_to(top)).as_posix()
         out.mkdir(_checked(within))
         for each in sorted(files):
             if not each.endswith(".part") and (weights or ".safetensors" not in each):
+                if Path(folder, each).is_file() and Path(folder, each).is_symlink():
+                    links.check(Path(folder, each))
                 _add(out, Path(folder, each), f"{within}/{each}")
+        for each in folders:
+            if Path(folder, each).is_symlink():  # os.walk does not follow it
+                links.check(Path(folder, each))
+                _add_folder(out, Path(folder, each), f"{within}/{each}", weights, links)
 
 
 def _add(out: zipfile.ZipFile, file: Path, name: str) -> None:

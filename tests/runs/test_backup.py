@@ -88,7 +88,7 @@ def store(home: Path) -> Store:
     tree_library.save(DIGITS, "Mine")
     similarity_library.keep(Similarity.of(DIGITS.leaves, ordinal(10, 0.5)), "mine")
     Draft.begin(DIGITS, "a draft")
-    (home / "data").mkdir()
+    (home / "data").mkdir(exist_ok=True)
     (home / "data" / "large").write_bytes(b"of a data set")
     return made
 
@@ -367,6 +367,54 @@ def test_pipes_side_files_and_the_backup_itself_are_not_in_it(store, home, new):
         names = opened.namelist()
     assert not [name for name in names if name.endswith((".part", ".zip", "pipe", "gone", ".part/"))]
     assert len([name for name in names if not name.endswith("/")]) == 2 + 5 * 2 - 1 + 3 + 1 + 1
+
+
+def test_folders_on_another_disk_come_back(store, home, new, tmp_path):
+    (tmp_path / "disk").mkdir()
+    for name in ("trees", "runs/1", "runs"):
+        (home / name).rename(tmp_path / "disk" / name.replace("/", "-"))
+        (home / name).symlink_to(tmp_path / "disk" / name.replace("/", "-"))
+    before = content(home / "trees"), content(home / "runs" / "1"), content(home / "runs" / "2")
+    backup.backup(tmp_path / "b.zip")
+    backup.restore(tmp_path / "b.zip", new)
+    assert (content(new / "trees"), content(new / "runs" / "1"), content(new / "runs" / "2")) == before
+    assert not any(path.is_symlink() for path in new.rglob("*"))
+
+
+def test_links_within_a_backup_come_back_as_what_they_lead_to(store, home, new, tmp_path):
+    (home / "trees" / "sub").mkdir()
+    (home / "trees" / "sub" / "own.txt").write_text("kept")
+    (home / "trees" / "file.txt").symlink_to("sub/own.txt")
+    (home / "similarities" / "folder").symlink_to(home / "trees" / "sub")
+    backup.backup(tmp_path / "b.zip")
+    backup.restore(tmp_path / "b.zip", new)
+    for name in ("trees/sub/own.txt", "trees/file.txt", "similarities/folder/own.txt"):
+        assert (new / name).read_text() == "kept"
+    assert not any(path.is_symlink() for path in new.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "says"),
+    [
+        ("trees/mine.txt", "../../far.txt", "is not part of the backup"),
+        ("runs/1/pictures", "../../data", "is not part of the backup"),
+        ("runs/1/store.sqlite", "../../store.sqlite", "is not part of the backup"),
+        ("runs/1/outside", "/", "is not part of the backup"),
+        ("runs/1/itself", ".", "contains the link"),
+        ("runs/1/other", "../2/back", "contains the link"),
+    ],
+)
+def test_a_link_that_leads_elsewhere_is_named(store, home, tmp_path, link, target, says):
+    (tmp_path / "far.txt").write_text("of someone else")
+    (home / "data").mkdir(exist_ok=True)
+    if target == "../2/back":  # a loop through two folders
+        target = "../2"
+        (home / "runs" / "2" / "back").symlink_to("../1")
+    (home / link).symlink_to(target)
+    said = told(lambda: backup.backup(tmp_path / "b.zip"), StoreError)
+    assert says in said
+    assert f"The link {link}" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "far.txt"}
 
 
 def test_whatever_was_put_beside_a_runs_files_comes_back(store, new, tmp_path):
