@@ -36,7 +36,7 @@ from hierapp.similarities.library import SimilarityEntry
 from hierapp.studies import collect
 from hierapp.studies.progress import StudyProgress
 from hierapp.training import RunConfig
-from hierapp.trees import LabelTree, library as tree_library
+from hierapp.trees import LabelTree, draft_library, library as tree_library
 from hierapp.trees.drafts import Draft
 from hierapp.trees.library import TreeEntry
 from hierapp.utils.trash_folder import Item
@@ -258,6 +258,11 @@ class Actions(Rules):
         """Edit a draft and return the result of `Draft.ask`. Anyone who has the address of a draft may edit it."""
         self._need_runner("draw trees")
         return draft.ask(edits)
+
+    def delete_draft(self, draft_id: str) -> Item:
+        """Move a draft to the trash, and return it there. Anyone who has its address may do so."""
+        self._need_runner("delete drafts")
+        return draft_library.delete(draft_id)
 
     def save_view(self, state: State, name: str) -> SavedView:
         """Store a view of the Loss lab under a name, with a number appended if the name is taken."""

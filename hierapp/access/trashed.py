@@ -1,4 +1,4 @@
-"""All that is in the trash beside runs: trees, similarities, data sets and searches."""
+"""All that is in the trash beside runs: trees, drafts, similarities, data sets and searches."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from hierapp.errors import StoreError, some
 from hierapp.runs import Store, data_deletion
 from hierapp.search import deletion as search_deletion
 from hierapp.similarities import library as similarity_library
-from hierapp.trees import library as tree_library
+from hierapp.trees import draft_library, library as tree_library
 from hierapp.utils import trash_folder
 from hierapp.utils.trash_folder import Item
 
 # The kinds, with what restores an item of each.
 KINDS: dict[str, Callable[[Store, Item], None]] = {
     tree_library.KIND: lambda store, item: tree_library.restore(item),
+    draft_library.KIND: lambda store, item: draft_library.restore(item),
     similarity_library.KIND: lambda store, item: similarity_library.restore(item),
     data_deletion.KIND: lambda store, item: data_deletion.restore(item),
     search_deletion.KIND: search_deletion.restore,
@@ -58,6 +59,8 @@ def delete(store: Store, word: str, shared: bool = False) -> Item | None:
     kind, _, name = word.partition(":")
     if kind == tree_library.KIND:
         return tree_library.delete(name)
+    if kind == draft_library.KIND:
+        return draft_library.delete(name)
     if kind == similarity_library.KIND:
         return similarity_library.delete(name)
     if kind == search_deletion.KIND:

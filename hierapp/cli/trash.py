@@ -12,7 +12,7 @@ from hierapp.runs import Run, Store, selectors, trash
 from hierapp.utils.text import pluralize
 
 DONE = 0
-ITEMS = "tree:NAME, similarity:NAME, data:NAME, search:NAME"
+ITEMS = "tree:NAME, draft:ID, similarity:NAME, data:NAME, search:NAME"
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -83,7 +83,8 @@ def show_trash(options: argparse.Namespace) -> int:
         for run in runs:
             print(f"{run.id:>6}  {_at(run.deleted)}  {run.state:11}  {names[run.id]}")
         for item in items:
-            print(f"{item.word}  {_at(item.deleted)}")
+            title = "" if item.title == item.name else f"  {item.title}"
+            print(f"{item.word}  {_at(item.deleted)}{title}")
     else:
         print("The trash is empty.")
     return DONE

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
         help="with --by wordnet: the meaning of a class, such as orange=orange.n.01; may be repeated",
     )
     suggest.add_argument("-o", "--out", metavar="OUT", help="write the tree to this file, in the format of its suffix")
+    command(tree, "drafts", list_drafts, "list the drafts of the Studio, the last changed first", with_json=True)
     command(tree, "wordnet", get_wordnet, "download the WordNet dictionary (6 MB), by apt, without installing it")
     for each in (check, draw, convert):
         add_reading(each)
@@ -165,3 +168,18 @@ def _lines(file: str) -> list[str]:
             " class on each line."
         ) from None
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def list_drafts(options: argparse.Namespace) -> int:
+    from hierapp.trees import draft_library
+
+    found = draft_library.entries()
+    if options.json:
+        print(json.dumps([asdict(entry) for entry in found]))
+    elif not found:
+        print("There are no drafts; draw a tree in the Studio.")
+    else:
+        for entry in found:
+            at = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.changed))
+            print(f"{entry.id}  {at}  {entry.data or '-':15}  {one_line(entry.title)}")
+    return DONE

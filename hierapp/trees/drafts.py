@@ -179,7 +179,7 @@ class Draft:
             with locks.holding(file):
                 yield self._follow_file()
         except OSError as error:
-            raise _unwritable(file, error) from None
+            raise unwritable(file, error) from None
 
     def _follow_file(self) -> bool:
         """Follow the lines of the file that are new; return whether any changed the draft."""
@@ -242,7 +242,7 @@ class Draft:
                 files.place(content, file)
                 self._head, self._read = head + b"\n", len(content)
         except OSError as error:
-            raise _unwritable(file, error) from None
+            raise unwritable(file, error) from None
 
     def _write(self, line: Mapping[str, Any]) -> None:
         """Append a line; the lock is held, and all that is in the file was followed."""
@@ -253,13 +253,14 @@ class Draft:
                 out.flush()
                 self._read = out.tell()
         except OSError as error:
-            raise _unwritable(file, error) from None
+            raise unwritable(file, error) from None
 
 
 _LONGEST_EDITOR = 32
 
 
-def _unwritable(file: Path, error: OSError) -> StoreError:
+def unwritable(file: Path, error: OSError) -> StoreError:
+    """Return the error that says that a draft's folder cannot be written."""
     return StoreError(
         f"The draft cannot be saved in {file.parent} ({error.strerror or error}); free some space or set HIERAPP_HOME"
         " to a writable folder."
@@ -275,14 +276,10 @@ def _as_lists(tree: LabelTree) -> dict[str, list[Any]]:
     return {"names": list(tree.nodes), "parents": tree.parents.tolist()}
 
 
+def folder() -> Path:
+    """Return the folder of the drafts."""
+    return paths.home() / "drafts"
+
+
 def _file(draft_id: str) -> Path:
-    return paths.home() / "drafts" / f"{draft_id}.jsonl"
-
-
-def newest() -> str | None:
-    """Return the id of the draft that was changed last; None if there is none."""
-    found: list[tuple[float, str]] = []
-    for file in (paths.home() / "drafts").glob("*.jsonl"):
-        with suppress(OSError):  # removed meanwhile
-            found.append((file.stat().st_mtime, file.stem))
-    return max(found)[1] if found else None
+    return folder() / f"{draft_id}.jsonl"

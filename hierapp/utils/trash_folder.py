@@ -49,6 +49,11 @@ class Item:
         return f"{self.kind}:{self.name}"
 
     @property
+    def title(self) -> str:
+        """How people name it: its title, if it was stored with one."""
+        return str(self.more.get("title", self.name))
+
+    @property
     def content(self) -> Path:
         """The file or folder."""
         return self.folder / CONTENT

@@ -45,6 +45,7 @@ def page() -> None:
         )
     )
     common.to_url("view", view)
+    st.session_state[common.LAST_COMPARISON] = {key: st.query_params.get_all(key) for key in st.query_params}
     with common.show_errors():
         VIEWS[view][1](chosen)
 

@@ -74,7 +74,7 @@ def trash_menu() -> None:
             st.caption(f"and {len(runs) - MOST:,} more")
         my_items = [item for item in items if actions().may_change(item.owner)]
         for item in items[:MOST]:
-            label = f"Restore {item.kind} {escaped(item.name)}"
+            label = f"Restore {item.kind} {escaped(item.title)}"
             key = f"restore-{item.folder.name}"
             queue.pressed(label, key, partial(_restore_item, item), disabled=item not in my_items)
         st.caption("Emptying the trash removes what is yours in it, with weights and outputs of runs, for good.")

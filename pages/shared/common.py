@@ -86,6 +86,7 @@ def repeated(part: Callable[..., None], seconds: float | None) -> Callable[..., 
 
 LARGEST_MATRIX = 2_000  # rows
 RUNS_PAGE = "pages/runs/page.py"
+LAST_COMPARISON = "last-comparison"  # the address of the comparison that this session has seen last
 
 
 def store() -> Store:

@@ -30,7 +30,7 @@ def show(kind: str) -> None:
         del st.session_state[KEY][kind]
         return
     with st.container(horizontal=True, vertical_alignment="center", key=f"undo-{kind}"):
-        st.markdown(f":material/delete: {escaped(item.name)} is in the trash.", width="content")
+        st.markdown(f":material/delete: {escaped(item.title)} is in the trash.", width="content")
         queue.pressed("Undo", f"undo-{kind}-button", partial(_restore, item), icon=":material/undo:")
     queue.refusal()
 

@@ -4,7 +4,6 @@ from collections import Counter
 
 import streamlit as st
 
-from hierapp.access.roles import LOCAL
 from hierapp.data import registry as datasets
 from hierapp.execution.estimate import estimate
 from hierapp.execution.slots import at_once
@@ -13,9 +12,8 @@ from hierapp.losses import LOSSES
 from hierapp.plots.core import tree_plot
 from hierapp.training.config import RunConfig, plan
 from hierapp.training.models import MODELS
-from hierapp.trees import drafts
 from hierapp.utils.text import pluralize
-from pages.shared import auth, common, downloading
+from pages.shared import common, downloading, own_drafts
 
 FIRST_LOSSES = ("cross-entropy", "conditional", "hierarchical")  # no tree; a tree with equal and with unequal weights
 EPOCHS = {"digits": 100}  # few small images: an epoch takes a moment
@@ -88,13 +86,14 @@ def _configs(data: datasets.Dataset, losses: tuple[str, ...] | list[str]) -> lis
 def bring() -> None:
     st.header("Bring your own", anchor=False)
     st.markdown("Everything here works with your own classes as well.")
-    for page, label, icon in (
-        ("data", "Data: images, or features in a table", "photo_library"),
-        ("studio", "A tree: draw one over your classes", "edit"),
-        ("trees", "A tree from a file", "account_tree"),
-        ("predictions", "Predictions of another program", "upload_file"),
-    ):
-        st.page_link(f"pages/{page}/page.py", label=label, icon=f":material/{icon}:")
+    ways: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+        ("data", "Data: images, or features in a table", "photo_library", {}),
+        ("studio", "A tree: draw one over your classes", "edit", {"new": "tree"}),
+        ("trees", "A tree from a file", "account_tree", {}),
+        ("predictions", "Predictions of another program", "upload_file", {}),
+    )
+    for page, label, icon, query in ways:
+        st.page_link(f"pages/{page}/page.py", label=label, icon=f":material/{icon}:", query_params=query)
 
 
 def go_on() -> None:
@@ -107,12 +106,11 @@ def go_on() -> None:
         words = f"{pluralize(len(going), 'run')} queued or running" if going else pluralize(counts.total(), "run")
         links.append(("runs", words, "monitoring", {"runs": going} if going else {}))
     if counts["finished"]:
-        links.append(("compare", "The latest comparison", "balance", {}))
-    # The address of a draft is all that is needed to edit it, so on a shared server only one's own is shown.
-    kept = st.session_state.get("draft")
-    draft = kept.id if kept is not None else drafts.newest() if auth.person() is LOCAL else None
-    if draft is not None:
-        links.append(("studio", "The tree that was drawn last", "edit", {"draft": draft}))
+        links.append(("compare", "The last comparison", "balance", st.session_state.get(common.LAST_COMPARISON, {})))
+    drawn = own_drafts.mine()
+    if drawn:
+        title = common.escaped(drawn[0].title)
+        links.append(("studio", f"The tree that was drawn last: {title}", "edit", {"draft": drawn[0].id}))
     if links:
         st.header("Continue", anchor=False)
         with st.container(horizontal=True, gap="medium"):

@@ -8,7 +8,7 @@ from hierapp.plots import core as plots
 from hierapp.trees import DISTANCES, LabelTree, formats as tree_formats, library as tree_library
 from hierapp.trees.distances import mean_distance
 from hierapp.trees.excerpt import branch, excerpt
-from pages.shared import common, tree_input, undo
+from pages.shared import common, own_drafts, tree_input, undo
 
 UNIFORM = (
     "All leaves have the same depth. Each level then has probability 1, so the second term of the hierarchical loss"
@@ -198,3 +198,4 @@ with remove.popover("Delete", width="stretch", disabled=not_mine):
 describe(shown)
 with st.popover("Download", icon=":material/download:"):
     common.tree_download(shown, picked, key="tree-format")
+own_drafts.listed()

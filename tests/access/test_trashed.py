@@ -1,4 +1,6 @@
-"""Trees, similarities, data sets and searches in the trash."""
+"""Trees, drafts, similarities, data sets and searches in the trash."""
+
+import json
 
 import pytest
 
@@ -12,6 +14,7 @@ from hierapp.similarities import library as similarity_library
 from hierapp.similarities.similarity import Similarity, ordinal
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
+from hierapp.trees.drafts import Draft
 from tests.own_data import own
 from tests.search.conftest import begun
 
@@ -45,6 +48,19 @@ def test_a_name_that_is_taken_again_is_not_overwritten(store):
         trashed.restore(store, trashed.find(store, "tree:mine"))
     assert len(tree_library.load("mine").leaves) == len(tree_library.load("cifar10").leaves)
     assert len(trashed.contents(store)) == 1
+
+
+def test_a_draft_is_listed_deleted_and_restored_on_the_command_line(store, capsys):
+    draft = Draft.begin(tree_library.load("digits"), "My drawing", "digits")
+    assert main(["tree", "drafts", "--json"]) == 0
+    assert [entry["id"] for entry in json.loads(capsys.readouterr().out)] == [draft.id]
+    assert main(["delete", f"draft:{draft.id}"]) == main(["trash"]) == 0
+    assert "My drawing" in capsys.readouterr().out
+    assert main(["tree", "drafts"]) == main(["restore", f"draft:{draft.id}"]) == 0
+    assert "There are no drafts" in capsys.readouterr().out
+    assert Draft.load(draft.id).tree == draft.tree
+    assert main(["tree", "drafts"]) == 0
+    assert "My drawing" in capsys.readouterr().out
 
 
 def test_a_similarity_is_deleted_and_restored(store):

@@ -4,7 +4,7 @@ import pytest
 
 from hierapp import LabelTree, make_loss
 from hierapp.data import registry as datasets, wordnet_files
-from hierapp.trees import library as tree_library
+from hierapp.trees import draft_library, library as tree_library
 from hierapp.trees.drafts import Draft
 from tests.app.conftest import add_run, texts
 from tests.trees import tiny_wordnet
@@ -142,3 +142,35 @@ def test_the_form_says_what_is_proper(open_page):
     page = field.set_value("1").run()
     assert any("Expected 2 weights" in error.value for error in page.error)
     assert make_loss("level-wise", tree_library.load("digits"), weights="1,0.5").is_proper
+
+
+def test_the_drawing_is_there_again_until_it_is_closed(open_page):
+    draft = Draft.begin(LabelTree.from_edges([("r", "a"), ("r", "b")]), "Mine")
+    page = open_page("studio", draft=draft.id)
+    page.query_params.clear()
+    page.run()
+    assert parameter(page, "draft") == draft.id
+    page = press(page, "Close")
+    assert "draft" not in page.query_params
+    assert "Draw a label tree" in texts(page)
+    page.query_params["draft"] = draft.id
+    page.run()
+    page.query_params.clear()
+    page.query_params["new"] = "tree"
+    page.run()
+    assert "draft" not in page.query_params
+
+
+@pytest.mark.parametrize("name", ["studio", "trees"])
+def test_drafts_are_listed_and_deleted_with_undo(name, open_page, home):
+    drafts = [Draft.begin(LabelTree.from_edges([("r", "a"), ("r", "b")]), title) for title in "ABCDEFG"]
+    page = open_page(name)
+    listed = [button.key for button in page.button if str(button.key).startswith("delete-draft-")]
+    assert len(listed) == 5
+    page.toggle(key="all-drafts").set_value(True).run()
+    page.button(key=f"delete-draft-{drafts[0].id}").click().run()
+    assert not page.exception
+    assert drafts[0].id not in [entry.id for entry in draft_library.entries()]
+    assert "A is in the trash" in texts(page)
+    page.button(key="undo-draft-button").click().run()
+    assert len(draft_library.entries()) == 7
