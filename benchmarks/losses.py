@@ -30,7 +30,7 @@ from hierapp import LabelTree, make_loss
 from hierapp.losses import LOSSES, reference
 from hierapp.training.batches import Normalizer
 from hierapp.training.device import choose_device
-from hierapp.training.models import lenet
+from hierapp.training.models.shipped.lenet import lenet
 from hierapp.trees import library as tree_library
 
 BATCH = 64

@@ -27,7 +27,7 @@ from hierapp.losses.base import TreeLoss
 from hierapp.training.batches import IGNORED, BatchLoader, DeviceDataset, Normalizer
 from hierapp.training.config import RunConfig
 from hierapp.training.evaluation import TrainState, evaluate
-from hierapp.training.segmentation_networks import UNet
+from hierapp.training.models.label_maps import UNet
 from hierapp.trees import library as tree_library
 
 TREE = tree_library.load("camvid")

@@ -45,6 +45,7 @@ class Dataset:
     """An entry of the catalogue.
 
     Attributes:
+        name, title: its name in commands and addresses, and in forms.
         class_names: in the order of the labels, spelled as in torchvision.
         image_shape: (H, W, C) in pixels and channels; (0, 0, 0) for features.
         train_size, test_size: number of images or rows in each part.
@@ -69,6 +70,9 @@ class Dataset:
             parts; None if there is none.
         maps: whether the images have label maps, a class for each pixel.
         texts: `texts(dataset, part, folder)` returns what is shown for each row; None if there are only numbers.
+        summary: what it consists of, for the table of the documentation.
+        order: shipped data sets are listed by this number, then by name.
+        start_order: at start the app selects the data set of the lowest number that is ready.
     """
 
     name: str
@@ -96,6 +100,9 @@ class Dataset:
     texts: Callable[[Dataset, Part, Path], Sequence[str]] | None = None
     pictures: tuple[str, ContentHashes] | None = None
     maps: bool = False
+    summary: str = ""
+    order: int = 100
+    start_order: int = 100
 
     @property
     def kind(self) -> Kind:

@@ -1,27 +1,27 @@
 """Data sets by name, shipped and imported, each as an ImageSet of tensors.
 
-To ship another data set, add an entry to DATASETS and, for a new file format, a function to `hierapp.data.readers`.
-Only `load` needs torch.
+A shipped data set is one file of the folder `shipped`. Only `load` needs torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hierapp import paths
-from hierapp.data import content
+from hierapp.data import content, shipped
 from hierapp.data.content import UNKNOWN, ContentHashes
-from hierapp.data.dataset import Arrays, Dataset, File, Part, how_to_fix, how_to_get, size_on_disk
+from hierapp.data.dataset import Arrays, Dataset, Part, how_to_fix, how_to_get, size_on_disk
 from hierapp.data.image_set import ImageSet, split
 from hierapp.data.imports import store as import_store
 from hierapp.data.label_maps import pixel_counts
-from hierapp.data.readers import read_abalone, read_cifar, read_cifar_coarse, read_digits, read_idx, read_npz
 from hierapp.errors import DatasetError
 
 __all__ = [
@@ -54,162 +54,14 @@ class Status:
     detail: str
 
 
-_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
-_CIFAR100 = """
-    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
-    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
-    flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man
-    maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
-    plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail
-    snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout
-    tulip turtle wardrobe whale willow_tree wolf woman worm
-"""
-_CIFAR100_COARSE = """
-    aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
-    household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes
-    large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people reptiles small_mammals trees
-    vehicles_1 vehicles_2
-"""
-_NEWSGROUPS = """
-    alt.atheism comp.graphics comp.os.ms-windows.misc comp.sys.ibm.pc.hardware comp.sys.mac.hardware comp.windows.x
-    misc.forsale rec.autos rec.motorcycles rec.sport.baseball rec.sport.hockey sci.crypt sci.electronics sci.med
-    sci.space soc.religion.christian talk.politics.guns talk.politics.mideast talk.politics.misc talk.religion.misc
-"""
-_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-_KRIZHEVSKY = "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, technical report."
+def _found() -> dict[str, Dataset]:
+    modules = [import_module(f"{shipped.__name__}.{each.name}") for each in iter_modules(shipped.__path__)]
+    entries = sorted((module.DATASET for module in modules), key=lambda entry: (entry.order, entry.name))
+    return {entry.name: entry for entry in entries}
 
-_CIFAR100_FILES = (
-    File("cifar-100-python/train", 155_249_918, "16019d7e3df5f24257cddd939b257f8d", "train"),
-    File("cifar-100-python/test", 31_049_707, "f0ef6b0ae62326f3e7ffdfab6717acfc", "test"),
-    File("cifar-100-python/meta", 1_473, "7973b15100ade9c7d40fb424638fde48"),
-)
-_CIFAR100_ARCHIVES = (File("cifar-100-python.tar.gz", 169_001_437, "eb9058c3a382ffc7106e4002c42a8d85"),)
 
-DATASETS: dict[str, Dataset] = {
-    "digits": Dataset(
-        name="digits",
-        title="Digits",
-        class_names=tuple("0123456789"),
-        image_shape=(8, 8, 1),
-        train_size=1_438,
-        test_size=359,
-        default_tree="digits",
-        source="Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI; comes with scikit-learn.",
-        read=read_digits,
-    ),
-    "fashion-mnist": Dataset(
-        name="fashion-mnist",
-        title="Fashion-MNIST",
-        class_names=_FASHION,
-        image_shape=(28, 28, 1),
-        train_size=60_000,
-        test_size=10_000,
-        default_tree="fashion-mnist",
-        source="Xiao, Rasul and Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747, Zalando Research.",
-        read=read_idx,
-        files=(
-            File("FashionMNIST/raw/train-images-idx3-ubyte", 47_040_016, "f4a8712d7a061bf5bd6d2ca38dc4d50a", "train"),
-            File("FashionMNIST/raw/train-labels-idx1-ubyte", 60_008, "9018921c3c673c538a1fc5bad174d6f9", "train"),
-            File("FashionMNIST/raw/t10k-images-idx3-ubyte", 7_840_016, "8181f5470baa50b63fa0f6fddb340f0a", "test"),
-            File("FashionMNIST/raw/t10k-labels-idx1-ubyte", 10_008, "15d484375f8d13e6eb1aabb0c3f46965", "test"),
-        ),
-        archives=(
-            File("FashionMNIST/raw/train-images-idx3-ubyte.gz", 26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-            File("FashionMNIST/raw/train-labels-idx1-ubyte.gz", 29_515, "25c81989df183df01b3e8a0aad5dffbe"),
-            File("FashionMNIST/raw/t10k-images-idx3-ubyte.gz", 4_422_102, "bef4ecab320f06d8554ea6380940ec79"),
-            File("FashionMNIST/raw/t10k-labels-idx1-ubyte.gz", 5_148, "bb300cfdad3c16e7a12a480ee83cd310"),
-        ),
-        torchvision_class="FashionMNIST",
-        debian_package="dataset-fashion-mnist",
-        debian_folder="/usr/share/datasets/fashion-mnist",
-    ),
-    "cifar10": Dataset(
-        name="cifar10",
-        title="CIFAR-10",
-        class_names=tuple(_CIFAR10.split()),
-        image_shape=(32, 32, 3),
-        train_size=50_000,
-        test_size=10_000,
-        default_tree="cifar10",
-        source=_KRIZHEVSKY,
-        read=read_cifar,
-        files=(
-            File("cifar-10-batches-py/data_batch_1", 31_035_704, "c99cafc152244af753f735de768cd75f", "train"),
-            File("cifar-10-batches-py/data_batch_2", 31_035_320, "d4bba439e000b95fd0a9bffe97cbabec", "train"),
-            File("cifar-10-batches-py/data_batch_3", 31_035_999, "54ebc095f3ab1f0389bbae665268c751", "train"),
-            File("cifar-10-batches-py/data_batch_4", 31_035_696, "634d18415352ddfa80567beed471001a", "train"),
-            File("cifar-10-batches-py/data_batch_5", 31_035_623, "482c414d41f54cd18b22e5b47cb7c3cb", "train"),
-            File("cifar-10-batches-py/test_batch", 31_035_526, "40351d587109b95175f43aff81a1287e", "test"),
-            File("cifar-10-batches-py/batches.meta", 158, "5ff9c542aee3614f3951f8cda6e48888"),
-        ),
-        archives=(File("cifar-10-python.tar.gz", 170_498_071, "c58f30108f718f92721af3b95e74349a"),),
-        torchvision_class="CIFAR10",
-    ),
-    "cifar100": Dataset(
-        name="cifar100",
-        title="CIFAR-100",
-        class_names=tuple(_CIFAR100.split()),
-        image_shape=(32, 32, 3),
-        train_size=50_000,
-        test_size=10_000,
-        default_tree="cifar100",
-        source=_KRIZHEVSKY,
-        read=read_cifar,
-        files=_CIFAR100_FILES,
-        archives=_CIFAR100_ARCHIVES,
-        torchvision_class="CIFAR100",
-    ),
-    "cifar100-coarse": Dataset(
-        name="cifar100-coarse",
-        title="CIFAR-100, 20 superclasses",
-        class_names=tuple(_CIFAR100_COARSE.split()),
-        image_shape=(32, 32, 3),
-        train_size=50_000,
-        test_size=10_000,
-        default_tree="cifar100-coarse",
-        source=_KRIZHEVSKY,
-        read=read_cifar_coarse,
-        files=_CIFAR100_FILES,
-        archives=_CIFAR100_ARCHIVES,
-        torchvision_class="CIFAR100",
-    ),
-    "20newsgroups": Dataset(
-        name="20newsgroups",
-        title="20 Newsgroups",
-        class_names=tuple(_NEWSGROUPS.split()),
-        image_shape=(0, 0, 0),
-        train_size=11_314,
-        test_size=7_532,
-        default_tree="20newsgroups",
-        source="Lang (1995), NewsWeeder, ICML; texts without headers, quotes and signatures, embedded by"
-        " all-MiniLM-L6-v2.",
-        read=read_npz,
-        files=(File("20newsgroups/20newsgroups-minilm.npz", 13_328_895, "3404572ce2cd6252fd849b4be2d3a1e0"),),
-        by_hand="put the file 20newsgroups-minilm.npz into the folder 20newsgroups of the data folder, or embed the"
-        " texts yourself and run `python -m hierapp data import FILE --tree 20newsgroups`",
-        features=384,
-    ),
-    "abalone": Dataset(
-        name="abalone",
-        title="Abalone",
-        class_names=tuple(map(str, (*range(1, 28), 29))),
-        image_shape=(0, 0, 0),
-        train_size=3_342,
-        test_size=835,
-        default_tree="abalone",
-        source="Nash et al. (1994), The Population Biology of Abalone, UCI, CC BY 4.0; the age in"
-        " years is 1.5 more than the rings.",
-        read=read_abalone,
-        files=(File("abalone/abalone.data", 191_873, "a769fd0119787cac09158fe08971e480"),),
-        archives=(File("abalone.data", 191_873, "a769fd0119787cac09158fe08971e480"),),
-        url="https://archive.ics.uci.edu/ml/machine-learning-databases/abalone/abalone.data",
-        ordinal=True,
-        features=10,
-    ),
-}
-
-# At start the app selects the first of these that is ready.
-BEST_FIRST = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "digits", "20newsgroups", "abalone")
+# Every data set of the folder `shipped`.
+DATASETS: dict[str, Dataset] = _found()
 
 
 def catalogue(folder: Path | str | None = None) -> dict[str, Dataset]:
@@ -219,6 +71,15 @@ def catalogue(folder: Path | str | None = None) -> dict[str, Dataset]:
         folder: the data folder; by default paths.data_folder().
     """
     return {**DATASETS, **_own(folder)}
+
+
+def table() -> str:
+    """Return the table of the shipped data sets in the documentation, as Markdown."""
+    rows = ["| name | content | images | classes |", "| --- | --- | --- | --- |"]
+    for entry in DATASETS.values():
+        size = f"{entry.train_size + entry.test_size:,}{' rows' if entry.features else ''}"
+        rows.append(f"| `{entry.name}` | {entry.summary} | {size} | {len(entry.class_names)} |")
+    return "\n".join(rows)
 
 
 def find(name: str, folder: Path | str | None = None) -> Dataset:
@@ -256,8 +117,9 @@ def status(name: str, folder: Path | str | None = None) -> Status:
 
 
 def best_ready(folder: Path | str | None = None) -> str:
-    """Return the name of the best data set that is ready; the digits always are."""
-    return next(name for name in BEST_FIRST if status(name, folder).state == "ready")
+    """Return the name of the best shipped data set that is ready; the digits always are."""
+    best_first = sorted(DATASETS.values(), key=lambda entry: (entry.start_order, entry.order, entry.name))
+    return next(entry.name for entry in best_first if status(entry.name, folder).state == "ready")
 
 
 def arrays(name: str, part: Part, folder: Path | str | None = None) -> Arrays:

@@ -142,8 +142,9 @@ def test_a_copied_data_folder_has_the_same_content(data, tmp_path):
 
 def test_the_digits_are_read_where_scikit_learn_keeps_them_elsewhere(tmp_path):
     code = (
-        "from hierapp.data import readers, registry\n"
-        "readers.find_spec = lambda name: None\n"
+        "from hierapp.data import registry\n"
+        "from hierapp.data.shipped import digits\n"
+        "digits.find_spec = lambda name: None\n"
         "import sys; print(*registry.content_hashes('digits'), 'sklearn' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -52,7 +52,6 @@ def test_the_order_of_the_catalogue() -> None:
     assert list(datasets.DATASETS) == [
         *("digits", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse", "20newsgroups", "abalone")
     ]
-    assert sorted(datasets.BEST_FIRST) == sorted(datasets.DATASETS)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "cifar100-coarse"])

@@ -14,7 +14,7 @@ from hierapp.training.batches import BatchLoader, DeviceDataset, Normalizer
 from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.cuda_graph import GraphTrainState
 from hierapp.training.evaluation import TrainState
-from hierapp.training.models import lenet
+from hierapp.training.models.shipped.lenet import lenet
 from hierapp.training.optimizers import make_optimizer
 from hierapp.trees import library as tree_library
 from tests.training.test_trainer import Notes

@@ -34,16 +34,24 @@ def test_each_takes_any_image_and_any_width_of_head(name, shape, outputs):
     assert network(torch.zeros(2, channels, height, width)).shape == (2, outputs)
 
 
+def build(name: str) -> nn.Module:
+    return models.find(name).build((32, 32, 3), 10)
+
+
+@pytest.mark.parametrize("name", {**models.of_kind("images"), **models.of_kind("segmentation")})
+def test_the_number_of_parameters_is_the_documented_one(name):
+    assert weights(build(name)) == pytest.approx(models.MODELS[name].parameters, rel=0.02)
+
+
 def test_they_are_what_their_sources_say():
-    shape = (32, 32, 3)
-    assert convolutions(models.lenet(shape, 10)) == [16, 32, 64]
-    assert convolutions(models.cnn6(shape, 10)) == [32, 64, 128, 128, 256, 256]
-    assert [layer.out_features for layer in models.cnn6(shape, 10) if isinstance(layer, nn.Linear)] == [1024, 512, 10]
+    assert convolutions(build("lenet")) == [16, 32, 64]
+    assert convolutions(build("cnn6")) == [32, 64, 128, 128, 256, 256]
+    assert [layer.out_features for layer in build("cnn6") if isinstance(layer, nn.Linear)] == [1024, 512, 10]
     # He et al. (2016), table 6: 0.27 million for 20 layers; the shortcuts add some.
-    assert 0.27e6 < weights(models.resnet20(shape, 10)) < 0.28e6
-    assert len(convolutions(models.resnet20(shape, 10))) == 19 + 2
+    assert 0.27e6 < weights(build("resnet20")) < 0.28e6
+    assert len(convolutions(build("resnet20"))) == 19 + 2
     # 11.17 million is the usual count of the ResNet-18 for CIFAR-10.
-    assert weights(models.resnet18(shape, 10)) == 11_173_962
+    assert weights(build("resnet18")) == 11_173_962
 
 
 @pytest.mark.parametrize("name", ["lenet", "cnn6"])

@@ -1,4 +1,4 @@
-"""Networks for label maps: a small U-Net, and two of torchvision; logits [B, C, H, W] from images of any size."""
+"""Networks for label maps: a small U-Net, and those of torchvision; logits [B, C, H, W] from images of any size."""
 
 from __future__ import annotations
 
@@ -58,11 +58,15 @@ class OfTorchvision(nn.Module):
 
     Deeplab normalizes the mean over a whole image by the batch, which one image alone does not allow in training; it is
     then passed twice, with the same result.
+
+    >>> from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+    >>> OfTorchvision(lraspp_mobilenet_v3_large, 5)(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 5, 16, 16])
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, make: Callable[..., nn.Module], num_outputs: int) -> None:
         super().__init__()
-        self.network = network
+        self.network = make(weights=None, weights_backbone=None, num_classes=num_outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [B, C, H, W] for images [B, 1 or 3, H, W]."""
@@ -71,33 +75,6 @@ class OfTorchvision(nn.Module):
             images = images.repeat(2, 1, 1, 1)
         logits: Tensor = self.network(images.expand(-1, 3, -1, -1))["out"]
         return logits[:count]
-
-
-def unet(shape: tuple[int, ...], num_outputs: int, unet_width: int = 16) -> nn.Module:
-    """Build the U-Net for images (H, W, C)."""
-    return UNet(shape[2], num_outputs, unet_width)
-
-
-def lraspp(shape: tuple[int, ...], num_outputs: int) -> nn.Module:
-    """Build torchvision's lraspp_mobilenet_v3_large with random weights.
-
-    >>> lraspp((16, 16, 3), 5)(torch.zeros(2, 3, 16, 16)).shape
-    torch.Size([2, 5, 16, 16])
-    """
-    from torchvision.models.segmentation import lraspp_mobilenet_v3_large
-
-    return _of_torchvision(lraspp_mobilenet_v3_large, num_outputs)
-
-
-def deeplabv3(shape: tuple[int, ...], num_outputs: int) -> nn.Module:
-    """Build torchvision's deeplabv3_mobilenet_v3_large with random weights."""
-    from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
-
-    return _of_torchvision(deeplabv3_mobilenet_v3_large, num_outputs)
-
-
-def _of_torchvision(make: Callable[..., nn.Module], num_outputs: int) -> nn.Module:
-    return OfTorchvision(make(weights=None, weights_backbone=None, num_classes=num_outputs))
 
 
 def _block(before: int, filters: int) -> nn.Sequential:
