@@ -35,7 +35,7 @@ def is_installed() -> bool:
 
 
 def app_folder() -> Path:
-    """Return the folder of app.py, which also contains pages/, assets/ and .streamlit/."""
+    """Return the folder of app.py, which also contains pages/, assets/, .streamlit/ and the glossary."""
     return package_folder() / "_app" if is_installed() else project_folder()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -19,6 +21,7 @@ import psutil
 import pytest
 import yaml
 
+from hierapp import __version__
 from hierapp.cli.main import parser
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -37,6 +40,18 @@ def dockerfile() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     return yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def copied(dockerfile: list[tuple[str, str]]) -> set[str]:
+    """What is copied from the checkout."""
+    lines = [line for line in of(dockerfile, "COPY") if not line.startswith("--from")]
+    return {word for line in lines for word in line.split()[:-1]}
+
+
+def defaults(dockerfile: list[tuple[str, str]]) -> dict[str, str | None]:
+    """The build arguments, with their defaults."""
+    words = [word.split("=", 1) for line in of(dockerfile, "ARG") for word in line.split()]
+    return {word[0]: word[1] if len(word) == 2 else None for word in words}
 
 
 def of(dockerfile: list[tuple[str, str]], instruction: str) -> list[str]:
@@ -62,27 +77,30 @@ def is_ignored(path: str) -> bool:
 
 
 def test_the_base_is_pinned_and_the_process_is_nobody_special(dockerfile):
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", of(dockerfile, "FROM")[0])
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", defaults(dockerfile)["BASE"] or "")
+    assert {line.split()[0] for line in of(dockerfile, "FROM")} == {"${BASE}"}
     assert of(dockerfile, "USER") == ["hierapp"]
     after = [name for name, _ in dockerfile][[name for name, _ in dockerfile].index("USER") :]
     assert "RUN" not in after
 
 
 def test_everything_that_is_copied_is_there_and_not_ignored(dockerfile):
-    sources = [word for line in of(dockerfile, "COPY") for word in line.split()[:-1]]
-    assert {"app.py", "hierapp", "pages", "trees", "assets", "constraints.txt"} <= set(sources)
-    for source in sources:
+    for source in copied(dockerfile):
         assert (PROJECT / source).exists()
         assert not is_ignored(source)
 
 
-def test_all_that_the_app_reads_is_copied(dockerfile):
-    """What lies beside hierapp/ and is named in the code by the folder of the project or of the app."""
-    sources = {word for line in of(dockerfile, "COPY") for word in line.split()[:-1]}
-    for folder in ("hierapp", "pages", "."):
-        for file in (PROJECT / folder).glob("*.py" if folder == "." else "**/*.py"):
-            for name in re.findall(r'(?:project|app)_folder\(\) / "([^"]+)"', file.read_text(encoding="utf-8")):
-                assert name in sources, file
+def test_all_that_the_wheel_is_built_from_is_copied(dockerfile):
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert needed | {*wheel["packages"], *wheel["force-include"]} <= copied(dockerfile)
+
+
+def test_the_image_is_labeled_with_the_version_and_the_license_of_the_package(dockerfile):
+    (line,) = of(dockerfile, "LABEL")
+    labels = dict(pair.removeprefix("org.opencontainers.image.").split("=") for pair in line.split())
+    assert labels == {"title": "hierapp", "version": __version__, "licenses": "MIT"}
 
 
 @pytest.mark.parametrize(
@@ -97,19 +115,45 @@ def test_neither_secrets_nor_data_get_into_the_image(path):
     assert not is_ignored("hierapp/losses/base.py")
 
 
+def installed(dockerfile: list[tuple[str, str]], **arguments: str) -> list[list[str]]:
+    """The words of each `pip install` of the image, with these build arguments."""
+    lines = [line.replace("python check_torch.py", "true") for line in of(dockerfile, "RUN") if "pip install" in line]
+    script = "pip() { echo $*; }; rm() { :; }; useradd() { :; }; install() { :; }; python() { :; }; " + "\n".join(lines)
+    said = subprocess.run(["sh", "-c", script], env=arguments, capture_output=True, text=True, check=True).stdout
+    return [line.split() for line in said.splitlines() if line.startswith("install")]
+
+
 def test_what_is_installed_is_pinned_and_ray_only_if_wanted(dockerfile):
-    (install,) = [line for line in of(dockerfile, "RUN") if "pip install" in line]
     for value, expected in (("", False), ("yes", True)):
-        words = subprocess.run(
-            ["sh", "-c", f"pip() {{ echo $*; }}; {install}"],
-            env={"RAY": value},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        assert words[words.index("-c") + 1] == "constraints.txt"
-        assert ("requirements-ray.txt" in words) is expected
-        assert "requirements.txt" in words
+        *from_index, own = installed(dockerfile, RAY=value)
+        for words in from_index:
+            assert words[words.index("-c") + 1] == "constraints.txt"
+        assert "requirements.txt" in from_index[-1]
+        assert ("requirements-ray.txt" in from_index[-1]) is expected
+        assert {"--no-index", "--no-deps", "/wheel/*.whl"} <= set(own)
+
+
+def test_torch_comes_from_an_index_of_its_own_if_one_is_named(dockerfile):
+    assert defaults(dockerfile)["TORCH"] == "cpu"
+    for index, expected in (("", False), ("https://wheels.example/cpu", True)):
+        (words,) = [words for words in installed(dockerfile, TORCH_INDEX=index) if "torch" in words]
+        assert ("--extra-index-url" in words) is expected
+        assert not expected or words[words.index("--extra-index-url") + 1] == index
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cuda", "expected"),
+    [
+        ("cpu", None, None),
+        ("cpu", "13.0", None),
+        ("cuda", "13.0", None),
+        ("cuda", None, "TORCH_INDEX"),
+        ("gpu", None, "gpu"),
+    ],
+)
+def test_an_image_without_the_torch_that_was_asked_for_is_not_built(wanted, cuda, expected):
+    found = runpy.run_path(str(PROJECT / "docker" / "check_torch.py"))["problem"](wanted, cuda)
+    assert found is None if expected is None else expected in found
 
 
 def test_the_home_is_a_volume_that_the_user_may_write(dockerfile, compose):
@@ -130,11 +174,16 @@ def test_the_app_starts_as_the_image_starts_it_and_says_that_it_is_healthy(docke
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [word.replace("8501", port) for word in json.loads(of(dockerfile, "CMD")[0])]
-    assert command[command.index("--server.address") + 1] == "0.0.0.0"
+    assert command[command.index("--host") + 1] == "0.0.0.0"
     health = json.loads(re.search(r"CMD (\[.*\])", of(dockerfile, "HEALTHCHECK")[0])[1].replace("8501", port))
     health[0] = sys.executable
     assert "/_stcore/health'" in health[2]  # Streamlit answers any other path as well
-    environment = {**os.environ, "HIERAPP_HOME": str(tmp_path), "HIERAPP_OPEN": "1"}
+    environment = {
+        **os.environ,
+        "HIERAPP_HOME": str(tmp_path),
+        "HIERAPP_OPEN": "1",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+    }
     assert subprocess.run(health, capture_output=True).returncode != 0
     with (tmp_path / "out").open("wb") as out:
         app = subprocess.Popen([sys.executable, "-m", *command], cwd=PROJECT, env=environment, stdout=out, stderr=out)
@@ -256,10 +305,13 @@ def test_nothing_is_published_beyond_this_machine(compose):
     assert all(str(port).startswith("127.0.0.1:") for port in published)
 
 
-def test_each_service_is_built_from_here_has_an_init_and_time_to_stop(compose):
+def test_each_service_is_built_from_here_has_an_init_and_time_to_stop(dockerfile, compose):
     assert compose["services"].keys() == {"app", "head", "worker"}
     for service in compose["services"].values():
-        assert service["build"] == {"context": ".", "args": {"RAY": "yes"}}
+        assert service["build"]["context"] == "."
+        assert service["build"]["args"]["RAY"] == "yes"
+        assert service["build"]["args"].keys() <= defaults(dockerfile).keys()
+        assert service["build"]["args"]["TORCH"] == f"${{TORCH:-{defaults(dockerfile)['TORCH']}}}"
         assert service["init"] is True
         assert int(service["stop_grace_period"].removesuffix("s")) >= 30
 
@@ -289,6 +341,11 @@ def test_ray_knows_the_options_that_it_is_started_with(compose):
 
 
 # docs/deploy.md
+
+
+def test_every_build_argument_is_described(dockerfile):
+    text = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in defaults(dockerfile))
 
 
 def test_every_command_of_the_guide_is_one_that_the_command_line_knows():

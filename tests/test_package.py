@@ -140,7 +140,12 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_wheel_holds_every_file_and_adds_only_the_package_hierapp(wheel: Path):
     found = set(zipfile.ZipFile(wheel).namelist())
     assert {name.split("/")[0] for name in found} == {"hierapp", f"hierapp-{__version__}.dist-info"}
-    assert {"hierapp/py.typed", "hierapp/_app/app.py", "hierapp/_app/.streamlit/config.toml"} <= found
+    assert {
+        "hierapp/py.typed",
+        "hierapp/_app/app.py",
+        "hierapp/_app/.streamlit/config.toml",
+        "hierapp/_app/docs/glossary.md",
+    } <= found
     for source, place in SOURCES.items():
         for file in (PROJECT / source).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:

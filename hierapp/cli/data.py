@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hierapp.cli import import_report
 from hierapp.data import download, registry as datasets
 from hierapp.data.imports.options import Options
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hierapp.data.imports.report import Report
 
 DONE = 0
-SHOWN = 10  # broken files and groups of copies that are printed; --json has more
 
 
 def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -37,6 +37,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     bring.add_argument("--name", help="name: letters, digits, - and _; by default from the file")
     for each in (check, bring):
+        each.add_argument("--all", action="store_true", help="print every class, not only the notable ones of many")
         _add_source(each)
     toy = command(data, "toy", draw_toy, "draw pictures of colored shapes for a label tree, which train in seconds")
     toy.add_argument("--tree", required=True, help="name or file of the tree; its leaves are the classes")
@@ -125,7 +126,7 @@ def get_data(options: argparse.Namespace) -> int:
 
 def check_data(options: argparse.Namespace) -> int:
     with _read(options) as (report, how, _):
-        _print(report, how, options.json)
+        import_report.show(report, how, options.json, options.all)
     return DONE
 
 
@@ -136,7 +137,7 @@ def import_data(options: argparse.Namespace) -> int:
     finalize.free_name(name)  # before the source is read
     with _read(options) as (report, how, token):
         entry = finalize.finalize(token, name)
-        _print(report, how, options.json)
+        import_report.show(report, how, options.json, options.all)
     if not options.json:
         print(f"{entry.name} is ready; its default tree is {entry.default_tree}.")
     return DONE
@@ -186,68 +187,3 @@ def _read(options: argparse.Namespace) -> Iterator[tuple[Report, str, str]]:
         yield report, import_job.status(token).how, token
     finally:
         import_job.discard(token)
-
-
-def _print(report: Report, how: str, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({**report.as_dict(), "tree": how}, ensure_ascii=False))
-        return
-    if report.kind == "features":
-        _print_features(report)
-    elif report.kind == "segmentation":
-        _print_maps(report)
-    else:
-        _print_images(report)
-    width = max(map(len, [*report.classes, *report.coarse]))
-    if report.kind == "segmentation":
-        _print_pixels(report, width)
-    else:
-        for name, train, test in zip(report.classes, report.train, report.test, strict=True):
-            print(f"  {name:{width}} {train:7,} train {test:7,} test")
-    for name, train, test in zip(report.coarse, report.coarse_train, report.coarse_test, strict=True):
-        print(f"  {name:{width}} {train:7,} train {test:7,} test, coarse label")
-    for warning in report.warnings:
-        print(f"Warning: {warning}")
-    for file, why in report.broken[:SHOWN]:
-        print(f"  {file}: {why}")
-    for title, copies in (("in both parts", report.between), ("in two classes", report.two_classes)):
-        for files in copies.groups[:SHOWN]:
-            print(f"  {title}: {', '.join(files[:SHOWN])}")
-    print(f"Proposed tree: {how}")
-
-
-def _print_features(report: Report) -> None:
-    scaled = ", columns standardized by the training part" if report.scaled else ""
-    print(f"{report.source}: {report.images:,} rows of {report.layout}, {len(report.classes):,} classes.")
-    print(f"Stored as {report.dtype}, {report.features:,} features a row{scaled}.")
-
-
-def _print_maps(report: Report) -> None:
-    colors = "color" if report.channels == 3 else "gray"
-    print(
-        f"{report.source}: {report.num_train:,} training and {report.num_test:,} test images with label maps, by"
-        f" {report.layout}; {len(report.classes):,} classes from {report.classes_from}, {colors}."
-    )
-    print(f"Stored as {report.width} x {report.height}; {report.resized:,} resized, {report.cropped:,} cropped.")
-    print(f"Sizes {_counts(report.sizes)}; {report.void_pixels / report.all_pixels:.1%} of the pixels are void.")
-
-
-def _print_pixels(report: Report, width: int) -> None:
-    """Print in how many images each class is, and its share of the training pixels that are not void."""
-    total = max(1, sum(report.train_pixels))
-    rows = zip(report.classes, report.train, report.test, report.train_pixels, strict=True)
-    for name, train, test, pixels in rows:
-        print(f"  {name:{width}} in {train:7,} train {test:7,} test, {pixels / total:7.2%} of the training pixels")
-
-
-def _print_images(report: Report) -> None:
-    colours = "colour" if report.channels == 3 else "grey"
-    print(f"{report.source}: {report.images:,} images by {report.layout}, {len(report.classes):,} classes, {colours}.")
-    print(
-        f"Stored as {report.side} x {report.side}; {report.resized:,} resized, {report.cropped:,} cropped to a square."
-    )
-    print(f"Sizes {_counts(report.sizes)}; modes {_counts(report.modes)}.")
-
-
-def _counts(counted: dict[str, int]) -> str:
-    return ", ".join(f"{name} ({count:,})" for name, count in counted.items())

@@ -12,7 +12,7 @@ from hierapp.data import registry as datasets
 from hierapp.data.content import UNKNOWN
 from hierapp.errors import ConfigError, DatasetError, DataWarning, PredictionsError, short
 from hierapp.runs import records
-from hierapp.runs.predictions.matching import data_of
+from hierapp.runs.predictions.matching import data_of, name_of_unknown
 from hierapp.runs.run import Run
 from hierapp.runs.states import move
 from hierapp.runs.store import Store, number_of
@@ -42,7 +42,7 @@ def start(
         StoreError: if the store cannot be written.
     """
     config = RunConfig.model_construct(
-        data=_name("data", data or tree_name),
+        data=name_of_unknown(tree_name) if data is None else _name("data", data),
         tree=tree_name,
         loss=LOSS,
         options={},
@@ -82,7 +82,8 @@ def settle_data(store: Store, run: Run, target: NDArray[np.int64]) -> str:
     Returns:
         The name.
     """
-    named = run.config.data if run.config.data in datasets.catalogue() else None
+    is_named = run.config.data in datasets.catalogue() and run.config.data != name_of_unknown(run.config.tree)
+    named = run.config.data if is_named else None
     try:
         data, content = data_of(target, run.tree, run.config.tree, named)
     except (PredictionsError, DatasetError) as error:

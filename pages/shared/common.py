@@ -18,7 +18,7 @@ from streamlit.navigation.page import Page
 from hierapp.access import Actions
 from hierapp.data.registry import catalogue, find
 from hierapp.errors import HierappError
-from hierapp.paths import app_folder, home, project_folder, shipped_trees
+from hierapp.paths import app_folder, home, shipped_trees
 from hierapp.plots import tree_svg
 from hierapp.plots.blocks import MOST_CELLS, block_side
 from hierapp.plots.core import ON_DARK, ON_LIGHT
@@ -296,12 +296,10 @@ def tree_download(tree: LabelTree, name: str, key: str) -> None:
 
 
 def glossary() -> None:
-    """Show a button with the glossary; nothing if docs/ is not installed."""
-    file = project_folder() / "docs/glossary.md"
-    if file.is_file():
-        with st.popover("Glossary", icon=":material/dictionary:"):
-            text = file.read_text(encoding="utf-8")
-            st.markdown(text[text.index("| term") :])
+    """Show a button with the glossary."""
+    with st.popover("Glossary", icon=":material/dictionary:"):
+        text = (app_folder() / "docs" / "glossary.md").read_text(encoding="utf-8")
+        st.markdown(text[text.index("| term") :])
 
 
 def facts(values: dict[str, Any]) -> None:

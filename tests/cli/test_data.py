@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hierapp import execution
@@ -42,7 +44,7 @@ def test_pictures_are_checked_imported_listed_and_deleted(call, tmp_path):
     lot = pack(tmp_path / "lot.zip", odd_lot())
     status, out, err = call("data", "check", lot)
     assert (status, err) == (0, "")
-    assert "lot.zip: 299 images by class folders, 3 classes, colour." in out
+    assert "lot.zip: 299 images by class folders, 3 classes, color." in out
     assert "red/2.png: The image 2.png is broken" in out
     assert left(tmp_path) == []
 
@@ -105,6 +107,19 @@ def test_an_empty_class_is_a_warning(call, tmp_path):
     status, out, _ = call("data", "check", write(tmp_path / "s", {**classes(12), "lost/.keep": b""}))
     assert status == 0
     assert "Warning: Classes without a training image: 'lost'; left out." in out
+
+
+def test_of_many_classes_the_rarest_and_the_most_frequent_are_printed(call, tmp_path):
+    rows = np.repeat(np.arange(30), np.arange(30) + 4)
+    table = tmp_path / "rows.csv"
+    lines = (f"c{label:02},{i % 97},{i % 89}" for i, label in enumerate(rows))
+    table.write_text("\n".join(["label,x,y", *lines]))
+    named = {f"c{i:02}" for i in (*range(5), *range(25, 30))}
+    for words, expected in (((), named), (("--all",), {f"c{i:02}" for i in range(30)})):
+        status, out, _ = call("data", "check", table, *words)
+        assert status == 0
+        assert set(re.findall(r"^  (c\d\d) ", out, re.MULTILINE)) == expected
+        assert ("20 between them are left out" in out) is (not words)
 
 
 def test_a_name_that_is_taken_or_none_is_told_before_pictures_are_read(call, tmp_path):

@@ -107,6 +107,16 @@ def test_labels_that_are_not_those_of_the_named_data_set_are_kept_with_a_warning
     assert store.run(run.id).config.data != "digits"
 
 
+@pytest.mark.parametrize("stem", ["digits", "a (very) " + "long" * 15])
+def test_a_tree_names_no_data_set(store, tmp_path, stem):
+    file = tmp_path / f"{stem}.json"
+    file.write_text('{"animal": ["cat", "dog"], "vehicle": ["car"]}')
+    with tracked(store, tree=file) as run:
+        assert store.run(run.id).config.data not in datasets.catalogue()
+        run.finish(PROBABILITIES, [0, 1, 1])
+    assert store.run(run.id).config.data.startswith("imported-")
+
+
 @pytest.mark.parametrize(
     ("error", "state", "words"),
     [

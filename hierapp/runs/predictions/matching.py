@@ -15,7 +15,17 @@ from hierapp.data.dataset import Dataset
 from hierapp.errors import DatasetError, PredictionsError, short
 from hierapp.trees import LabelTree
 
-_NAME = re.compile(r"[\w][\w. -]{0,59}")
+LONGEST = 60
+_NAME = re.compile(rf"[\w][\w. -]{{0,{LONGEST - 1}}}")
+
+
+def name_of_unknown(tree_name: str) -> str:
+    """Return what data is called of which only the tree is known.
+
+    >>> name_of_unknown("animals (old).json")
+    'imported-animals -old-'
+    """
+    return re.sub(r"[^\w. -]", "-", f"imported-{Path(tree_name).stem}")[:LONGEST]
 
 
 def data_of(target: NDArray[np.int64], tree: LabelTree, tree_name: str, data: str | None) -> tuple[str, ContentHashes]:
@@ -47,7 +57,7 @@ def data_of(target: NDArray[np.int64], tree: LabelTree, tree_name: str, data: st
         for name, entry in catalogue.items():
             if datasets.status(name).state == "ready" and _is_of(entry, target, tree):
                 return name, datasets.content_hashes(name)
-        data = f"imported-{Path(tree_name).stem}"
+        data = name_of_unknown(tree_name)
     if not _NAME.fullmatch(data):
         raise PredictionsError(
             f"{short(data)} cannot be the name of a data set; use up to 60 letters, digits, spaces and . - _, beginning"
