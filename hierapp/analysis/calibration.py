@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hierapp.analysis.reevaluation import TreeProbabilities, on_tree
+from hierapp.analysis.reevaluation import on_tree, scaled
 from hierapp.decoding import climb_threshold
 from hierapp.metrics import fit_temperature
 from hierapp.training.predictions import Outputs
@@ -46,11 +46,3 @@ class Calibration:
                 log_p = np.log(given.p[second])
             threshold = climb_threshold(log_p, given.target[second], tree, self.alpha)
         return scale, threshold
-
-
-def scaled(given: TreeProbabilities, temperature: float) -> TreeProbabilities:
-    """Return the probabilities softmax(log p / T)."""
-    if temperature == 1:
-        return given
-    p = given.p ** (1 / temperature)
-    return TreeProbabilities(p / p.sum(1, keepdims=True), given.target)

@@ -87,7 +87,7 @@ def images_of(outputs: Outputs, tree: LabelTree, true: int, predicted: int) -> C
         TreeError: if the leaves of the tree are not the classes.
     """
     at = tree.positions_of(outputs.classes)
-    likeliest = outputs.probabilities.argmax(1)
+    likeliest = outputs.predicted
     target, guess = at[outputs.target], at[likeliest]
     inside = np.ones(len(target), bool)
     for leaves, node in ((target, true), (guess, predicted)):

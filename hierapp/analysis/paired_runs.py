@@ -102,7 +102,7 @@ def _tests_differ(first: Run, second: Run) -> bool:
 
 def _right(outputs: Outputs) -> NDArray[np.bool_]:
     """Return whether the most probable class of each test image is the true one, [n]."""
-    right: NDArray[np.bool_] = outputs.probabilities.argmax(1) == outputs.target
+    right: NDArray[np.bool_] = outputs.predicted == outputs.target
     return right
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hierapp import metrics
 from hierapp.decoding import decoders
 from hierapp.metrics.calibration import BINS, bin_counts, calibration_error
-from hierapp.metrics.operating import OperatingCurve, operating_curve
+from hierapp.metrics.confusion import sparse_confusion_matrix
+from hierapp.metrics.operating import OperatingCurve, of_blocks
 from hierapp.metrics.probabilities import node_report
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
@@ -20,6 +21,7 @@ from hierapp.trees import LabelTree
 Floats = NDArray[np.float64]
 # Points of a curve in a plot.
 POINTS = 201
+BLOCK = 2**23  # probabilities in double precision that are in memory at a time
 
 
 class TreeProbabilities(NamedTuple):
@@ -53,6 +55,25 @@ def on_tree(outputs: Outputs, tree: LabelTree) -> TreeProbabilities:
     return TreeProbabilities(p, at[outputs.target])
 
 
+def blocks(outputs: Outputs, tree: LabelTree, temperature: float = 1.0) -> Iterator[TreeProbabilities]:
+    """Yield the outputs as `on_tree`, scaled by a temperature, in blocks of rows that fit into memory.
+
+    Raises:
+        TreeError: if the leaves of the tree are not the classes.
+    """
+    step = max(1, BLOCK // len(outputs.classes))
+    for start in range(0, max(1, len(outputs.target)), step):
+        yield scaled(on_tree(outputs.rows(slice(start, start + step)), tree), temperature)
+
+
+def scaled(given: TreeProbabilities, temperature: float) -> TreeProbabilities:
+    """Return the probabilities softmax(log p / T)."""
+    if temperature == 1:
+        return given
+    p = given.p ** (1 / temperature)
+    return TreeProbabilities(p / p.sum(1, keepdims=True), given.target)
+
+
 def predictions(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", **options: Any) -> NDArray[np.int64]:
     """Apply a decoder and return positions in `tree.nodes` [n].
 
@@ -63,13 +84,17 @@ def predictions(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", *
     return nodes
 
 
-def reevaluate(outputs: Outputs, tree: LabelTree, rule: str = "leaf", **options: Any) -> dict[str, Any]:
-    """Compute all metrics of the outputs under a tree and a decoder; see `reevaluated`."""
-    return reevaluated(on_tree(outputs, tree), tree, rule, **options)
+def reevaluate(
+    outputs: Outputs, tree: LabelTree, rule: str = "leaf", temperature: float = 1.0, **options: Any
+) -> dict[str, Any]:
+    """Compute all metrics of the outputs, scaled by a temperature, under a tree and a decoder; see `reevaluated`."""
+    return reevaluated(blocks(outputs, tree, temperature), tree, rule, **options)
 
 
-def reevaluated(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", **options: Any) -> dict[str, Any]:
-    """Compute all metrics of probabilities over a tree with a decoder.
+def reevaluated(
+    given: TreeProbabilities | Iterable[TreeProbabilities], tree: LabelTree, rule: str = "leaf", **options: Any
+) -> dict[str, Any]:
+    """Compute all metrics of probabilities over a tree, in one or more blocks of rows, with a decoder.
 
     These are `metrics.report` if all predictions of the decoder are leaves, and `node_report` otherwise.
 
@@ -77,20 +102,25 @@ def reevaluated(given: TreeProbabilities, tree: LabelTree, rule: str = "leaf", *
         TreeError: if the leaves of the tree are not the classes.
         ConfigError: as `predictions`.
     """
-    nodes = predictions(given, tree, rule, **options)
+    each = [given] if isinstance(given, TreeProbabilities) else given
+    found = [(predictions(block, tree, rule, **options), block.target) for block in each]
+    nodes, target = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if not decoders.find(rule).leaves_only:
-        return node_report(nodes, given.target, tree)
+        return node_report(nodes, target, tree)
     leaves = np.searchsorted(tree.leaf_nodes, nodes)
-    counts = metrics.confusion_matrix(given.target, leaves, len(tree.leaves))
+    counts = sparse_confusion_matrix(target, leaves, len(tree.leaves))
     return metrics.report(counts, tree)
 
 
 def reliability(outputs: Outputs, bins: int = BINS) -> Reliability:
     """Compare predicted probabilities with accuracy; see `metrics.probability_report` for the calibration error."""
-    p = outputs.probabilities.astype(np.float64)
-    p /= p.sum(1, keepdims=True)
-    best = p.argmax(1)
-    counts = bin_counts(p[np.arange(len(p)), best], best == outputs.target, bins)
+    highest, right = [], []
+    for start in range(0, max(1, len(outputs.target)), step := max(1, BLOCK // len(outputs.classes))):
+        p = outputs.probabilities[start : start + step].astype(np.float64)
+        p /= p.sum(1, keepdims=True)
+        highest.append(p.max(1))
+        right.append(p.argmax(1) == outputs.target[start : start + step])
+    counts = bin_counts(np.concatenate(highest), np.concatenate(right), bins)
     known = np.where(counts[0] > 0, counts[0], np.nan)
     return Reliability(counts[0].astype(np.int64), counts[1] / known, counts[2] / known, calibration_error(counts))
 
@@ -101,9 +131,8 @@ def operating(outputs: Outputs, tree: LabelTree) -> OperatingCurve:
     Raises:
         TreeError: if the leaves of the tree are not the classes.
     """
-    given = on_tree(outputs, tree)
     with np.errstate(divide="ignore"):
-        return operating_curve(np.log(given.p), given.target, tree)
+        return of_blocks(((np.log(given.p), given.target) for given in blocks(outputs, tree)), tree)
 
 
 def mean_operating(curves: Sequence[OperatingCurve], points: int = POINTS) -> OperatingCurve:

@@ -92,7 +92,7 @@ def predictions(outputs: Outputs, items: Items | None = None) -> str:
     The columns are its index in the data set's test part, the true class, the most likely class, and the probability of
     both; of imported predictions also the text or the image's path, without folders if it is absolute.
     """
-    likeliest = outputs.probabilities.argmax(1)
+    likeliest = outputs.predicted
     places = np.arange(len(outputs.target))
     # Five digits restore a float16 exactly.
     true, best = (outputs.probabilities[places, classes].tolist() for classes in (outputs.target, likeliest))

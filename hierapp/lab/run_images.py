@@ -141,7 +141,7 @@ def tree_name(run: Run) -> str | None:
 
 def likeliest(found: Outputs) -> NDArray[np.int64]:
     """Return the likeliest leaf [n] of each image; the first one on ties."""
-    leaves: NDArray[np.int64] = found.probabilities.argmax(1)
+    leaves: NDArray[np.int64] = found.predicted
     return leaves
 
 

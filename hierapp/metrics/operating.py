@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hierapp.decoding import arrays
 from hierapp.decoding.climbing import way_up
 from hierapp.decoding.inputs import chunks, flat_rows, target_leaves
+from hierapp.decoding.tables import Rows
 from hierapp.trees import LabelTree
 
 Floats = NDArray[np.float64]
@@ -94,15 +96,20 @@ def operating_curve(leaf_log_probs: Any, target: ArrayLike, tree: LabelTree) -> 
     0.585
     """
     log_p, _ = flat_rows(leaf_log_probs, tree)
-    true = target_leaves(target, len(log_p), tree)
+    return of_blocks([(log_p, target)], tree)
+
+
+def of_blocks(blocks: Iterable[tuple[Any, ArrayLike]], tree: LabelTree) -> OperatingCurve:
+    """Compute `operating_curve` of log-probabilities [n, L] and targets [n] that come in blocks of rows."""
     bits = np.log2(len(tree.leaves) / (tree.leaf_ranges[:, 1] - tree.leaf_ranges[:, 0]))
     # Of a node: specificity, depth, whether it is a leaf.
     of_node = np.stack([bits, tree.depth, tree.height == 0], axis=1).astype(np.float64)
     moments, changes = [], []
-    start = np.zeros(4)
-    for part, rows in chunks(log_p, tree):
+    start, count = np.zeros(4), 0
+    for rows, true in _chunks(blocks, tree):
+        count += len(true)
         path, z = (arrays.to_numpy(each) for each in way_up(rows))
-        leaves = tree.leaf_paths[true[part]]
+        leaves = tree.leaf_paths[true]
         right = (path == leaves).astype(np.float64)
         # The values of each node of the path, and what changes from it to its parent; nothing along the repeated leaf.
         value = np.concatenate([right[..., None], of_node[path]], axis=2)
@@ -110,7 +117,14 @@ def operating_curve(leaf_log_probs: Any, target: ArrayLike, tree: LabelTree) -> 
         moved = path[:, 1:] != path[:, :-1]
         moments.append(z[:, 1:][moved])
         changes.append((value[:, :-1] - value[:, 1:])[moved])
-    return _summed(np.concatenate(moments), np.concatenate(changes), start, max(len(log_p), 1))
+    return _summed(np.concatenate(moments), np.concatenate(changes), start, max(count, 1))
+
+
+def _chunks(blocks: Iterable[tuple[Any, ArrayLike]], tree: LabelTree) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
+    for log_p, target in blocks:
+        true = target_leaves(target, len(log_p), tree)
+        for part, rows in chunks(log_p, tree):
+            yield rows, true[part]
 
 
 def _summed(moments: Floats, changes: Floats, start: Floats, count: int) -> OperatingCurve:

@@ -116,4 +116,4 @@ def _class_curves(store: Store, run: Run) -> ClassCurves | None:
 
 def _right(run: Run) -> NDArray[np.bool_] | None:
     said = predictions.read(run.folder)
-    return None if said is None else said.probabilities.argmax(1) == said.target
+    return None if said is None else said.predicted == said.target

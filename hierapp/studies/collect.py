@@ -9,11 +9,12 @@ import numpy as np
 
 from hierapp import metrics
 from hierapp.analysis import reevaluation
-from hierapp.analysis.calibration import Calibration, scaled
-from hierapp.analysis.reevaluation import TreeProbabilities, on_tree
+from hierapp.analysis.calibration import Calibration
+from hierapp.analysis.reevaluation import TreeProbabilities, on_tree, scaled
 from hierapp.data import registry as datasets
 from hierapp.decoding import decoders
 from hierapp.errors import StoreError
+from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.metrics.probabilities import node_report, probability_report
 from hierapp.runs import Run
 from hierapp.studies import library, rows
@@ -93,7 +94,7 @@ def read(test: Outputs, validation: Outputs, tree: LabelTree, reading: Reading) 
     found: Row = {"temperature": temperature}
     if decoders.find(reading.rule).leaves_only:
         leaves = np.searchsorted(tree.leaf_nodes, nodes)
-        report = metrics.report(metrics.confusion_matrix(given.target, leaves, len(tree.leaves)), tree)
+        report = metrics.report(sparse_confusion_matrix(given.target, leaves, len(tree.leaves)), tree)
         found |= _of_leaves(report, probabilities)
     else:
         report = node_report(nodes, given.target, tree)

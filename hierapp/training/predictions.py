@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ FILE = "outputs.safetensors"
 VALIDATION = "validation_outputs.safetensors"
 # Half of the smallest number in float16: the upper bound of a probability that is stored as 0.
 LEAST = 2.0**-25
+ROWS = 1_000  # that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,32 @@ class Outputs:
         rounded[tied, best[tied]] = np.nextafter(rounded[tied].max(1, initial=0), np.float16(2))
         return cls(rounded, target.astype(np.int32), classes, data, epoch)
 
+    @classmethod
+    def of_blocks(
+        cls,
+        blocks: Iterable[NDArray[np.float32]],
+        target: NDArray[Any],
+        classes: tuple[str, ...],
+        data: str,
+        epoch: int,
+    ) -> Outputs:
+        """Round probabilities that come in blocks of rows, as `of`."""
+        rounded, done = np.empty((len(target), len(classes)), np.float16), 0
+        for block in blocks:
+            rows = slice(done, done := done + len(block))
+            rounded[rows] = cls.of(block, target[rows], classes, data, epoch).probabilities
+        return cls(rounded, target.astype(np.int32), classes, data, epoch)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class of each row, [n]."""
+        parts = [self.probabilities[start : start + ROWS].argmax(1) for start in range(0, len(self.target), ROWS)]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    def rows(self, chosen: slice) -> Outputs:
+        """Return the outputs of some rows."""
+        return replace(self, probabilities=self.probabilities[chosen], target=self.target[chosen])
+
     def log_probs(self, rows: slice | NDArray[Any] = slice(None)) -> NDArray[np.float32]:
         """Return the logarithms [n, L], of rows that sum to 1; a stored 0 counts as 2 ** -25."""
         p = np.maximum(self.probabilities[rows].astype(np.float32), LEAST)
@@ -61,6 +90,23 @@ class Outputs:
     def about(self) -> dict[str, str]:
         """Return the metadata stored with the tensors."""
         return {"classes": json.dumps(self.classes), "data": self.data, "epoch": str(self.epoch)}
+
+
+def _mapped(file: Path, name: str) -> NDArray[np.float16]:
+    """Return a float16 tensor of a safetensors file without reading it: of many classes, it may not fit into memory.
+
+    Raises:
+        KeyError, OSError, ValueError: if there is no such tensor.
+    """
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        about = json.loads(opened.read(length))[name]
+    if about["dtype"] != "F16":
+        raise ValueError(about["dtype"])
+    shape = tuple(about["shape"])
+    if 0 in shape:
+        return np.zeros(shape, np.float16)
+    return np.memmap(file, "<f2", "r", 8 + length + about["data_offsets"][0], shape)
 
 
 def has(folder: Path) -> bool:
@@ -101,7 +147,7 @@ def read(folder: Path, name: str = FILE) -> Outputs | None:
         with safe_open(file, framework="numpy") as opened:
             words = opened.metadata()
             found = Outputs(
-                opened.get_tensor("probabilities"),
+                _mapped(file, "probabilities"),
                 opened.get_tensor("target"),
                 tuple(json.loads(words["classes"])),
                 words["data"],

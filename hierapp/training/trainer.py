@@ -230,8 +230,9 @@ class _Run:
     def _write_outputs(self, name: str, result: Evaluation, epoch: int) -> Outputs:
         assert result.log_probs is not None
         assert result.target is not None
-        probabilities, target = result.log_probs.exp().cpu().numpy(), result.target.cpu().numpy()
-        outputs = Outputs.of(probabilities, target, self.tree.leaves, self.config.data, epoch)
+        target = result.target.cpu().numpy()
+        blocks = (rows.exp().cpu().numpy() for rows in result.log_probs.split(predictions.ROWS))  # type: ignore[no-untyped-call]
+        outputs = Outputs.of_blocks(blocks, target, self.tree.leaves, self.config.data, epoch)
         tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
         self._write(name, tensors, outputs.about())
         return outputs

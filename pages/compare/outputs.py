@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from hierapp.analysis import comparison, reevaluation
-from hierapp.analysis.calibration import Calibration, scaled
+from hierapp.analysis.calibration import Calibration
 from hierapp.analysis.groups import Group
 from hierapp.analysis.reevaluation import Reliability
 from hierapp.decoding import DECODERS
@@ -180,12 +180,11 @@ def _judged(
     folder: str, ended: float | None, tree_text: str, rule: str, options: dict[str, Any], calibration: Calibration
 ) -> dict[str, Any]:
     tree = tree_formats.parse(tree_text, "json")
-    given = reevaluation.on_tree(predictions.stored(Path(folder)), tree)
+    temperature = 1.0
     if calibration != Calibration():
         temperature, threshold = calibration.of(predictions.stored(Path(folder), predictions.VALIDATION), tree)
-        given = scaled(given, temperature)
         options = options if threshold is None else options | {"threshold": threshold}
-    return reevaluation.reevaluated(given, tree, rule, **options)
+    return reevaluation.reevaluate(predictions.stored(Path(folder)), tree, rule, temperature, **options)
 
 
 @st.cache_data(max_entries=500, show_spinner="Decoding…")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hierapp import LabelTree
-from hierapp.analysis.calibration import Calibration, scaled
-from hierapp.analysis.reevaluation import on_tree, reevaluated
+from hierapp.analysis.calibration import Calibration
+from hierapp.analysis.reevaluation import on_tree, reevaluated, scaled
 from hierapp.decoding import climb_threshold
 from hierapp.metrics import fit_temperature, with_temperature
 from hierapp.training.predictions import Outputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hierapp.analysis import reevaluation
 from hierapp.analysis.reevaluation import mean_operating, on_tree, operating, reevaluate, reliability
 from hierapp.decoding.decoders import decode_probabilities
 from hierapp.errors import TreeError
@@ -107,3 +108,26 @@ def test_its_error_is_that_of_the_probability_report():
 def test_a_tree_over_other_classes_is_refused():
     with pytest.raises(TreeError, match="does not fit"):
         reevaluate(FOUR, LabelTree.from_edges([("root", "cat"), ("root", "dog")]))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_in_blocks_of_rows_everything_is_the_same(monkeypatch, rows):
+    draw = np.random.default_rng(0)
+    outputs = said(draw.dirichlet([1, 1, 1], 20), draw.integers(0, 3, 20))
+
+    def figures():
+        decoded = [reevaluate(outputs, TREE, rule, temperature=1.5) for rule in ("leaf", "min-risk", "climb")]
+        return decoded, reliability(outputs), operating(outputs, TREE)
+
+    whole = figures()
+    monkeypatch.setattr(reevaluation, "BLOCK", 3 * rows)
+    blocks = figures()
+    assert blocks[0] == whole[0]
+    for found, expected in zip(blocks[1:], whole[1:], strict=True):
+        for name, value in vars(expected).items():
+            np.testing.assert_allclose(getattr(found, name), value, rtol=1e-12, err_msg=name)
+
+
+def test_without_a_row_there_are_metrics():
+    none = said(np.zeros((0, 3)), [])
+    assert reevaluate(none, TREE, "min-risk")["samples"] == 0

@@ -36,6 +36,25 @@ def test_they_are_read_as_they_were_written(tmp_path):
     assert (found.classes, found.data, found.epoch) == (said.classes, "digits", 7)
 
 
+def test_probabilities_are_mapped_and_not_read(tmp_path):
+    write(some(), tmp_path)
+    found = predictions.read(tmp_path)
+    assert isinstance(found.probabilities, np.memmap)
+    assert np.array_equal(found.predicted, some().probabilities.argmax(1))
+    (tmp_path / FILE).unlink()  # as when the run is deleted while a page shows it
+    assert np.array_equal(found.probabilities, some().probabilities)
+
+
+@pytest.mark.parametrize("count", [0, 1, predictions.ROWS, predictions.ROWS + 1, 2_500])
+def test_blocks_of_rows_are_rounded_as_the_whole(count):
+    p = np.random.default_rng(count).dirichlet(np.full(5, 0.3), count).astype(np.float32)
+    target, names = np.zeros(count), ("a", "b", "c", "d", "e")
+    blocks = [p[start : start + predictions.ROWS] for start in range(0, count, predictions.ROWS)]
+    found, whole = Outputs.of_blocks(blocks, target, names, "digits", 1), Outputs.of(p, target, names, "digits", 1)
+    assert np.array_equal(found.probabilities, whole.probabilities)
+    assert np.array_equal(found.predicted, whole.probabilities.argmax(1))
+
+
 def test_rounding_keeps_the_likeliest_leaf():
     draw = np.random.default_rng(1)
     near = 0.5 + draw.uniform(-1e-5, 1e-5, (400, 1)).astype(np.float32)

@@ -43,7 +43,7 @@ class Evaluated:
 def evaluate(checked: Predictions, tree: LabelTree, data: str, epoch: int = 0) -> Evaluated:
     """Compute the test metrics of predictions for the test part of a data set."""
     outputs = Outputs.of(np.exp(checked.log_probs), checked.target, tree.leaves, data, epoch)
-    counts = metrics.confusion_matrix(checked.target, outputs.probabilities.argmax(1), len(tree.leaves))
+    counts = metrics.confusion_matrix(checked.target, outputs.predicted, len(tree.leaves))
     test = metrics.evaluate(checked.log_probs, checked.target, tree, counts=counts)
     return Evaluated(outputs, counts, test)
 
