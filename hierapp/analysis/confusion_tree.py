@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from hierapp.metrics.counts import triplets
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Counts = NDArray[np.int64]
 MOST = 150  # maximum number of nodes per side that are readable on a screen
@@ -55,17 +60,52 @@ def shown(tree: LabelTree, level: int, opened: Collection[str] = (), closed: Col
     return found
 
 
-def folded(confusion: Counts, tree: LabelTree, nodes: Collection[int]) -> Counts:
-    """Sum the counts of classes to those of nodes [K, K]; like those of `shown`, the nodes must partition the leaves.
+def drawn(tree: LabelTree, cells: int) -> tuple[Counts, list[str]]:
+    """Return the rows of a matrix over all classes that has few cells: the first class of each, and its name.
+
+    Rows are the classes; of more classes than cells, the nodes of the deepest level that has at most `MOST`; of a tree
+    without such a level, blocks of neighboring classes.
+
+    >>> wide = LabelTree(["root", *"abcde"], [-1, 0, 0, 0, 0, 0])
+    >>> [(starts.tolist(), names) for starts, names in (drawn(wide, 5), drawn(wide, 3))]
+    [([0, 1, 2, 3, 4], ['a', 'b', 'c', 'd', 'e']), ([0, 2, 4], ['a … b', 'c … d', 'e'])]
+    """
+    size = len(tree.leaves)
+    if size <= cells:
+        return np.arange(size), list(tree.leaves)
+    nodes = shown(tree, levels(tree)[-1])
+    if len(nodes) <= min(MOST, cells):
+        return tree.leaf_ranges[nodes, 0], [tree.nodes[node] for node in nodes]
+    step = -(-size // cells)
+    blocks = [tree.leaves[start : start + step] for start in range(0, size, step)]
+    names = [block[0] if len(block) == 1 else f"{block[0]} … {block[-1]}" for block in blocks]
+    return np.arange(0, size, step), names
+
+
+def folded(confusion: ArrayLike | csr_array, tree: LabelTree, nodes: Collection[int]) -> Counts:
+    """Sum the counts of classes, array or sparse, to those of nodes [K, K].
+
+    Like those of `shown`, the nodes must partition the leaves.
 
     >>> tree = LabelTree(["root", "animal", "cat", "dog", "truck"], [-1, 0, 1, 1, 0])
     >>> folded(np.array([[8, 1, 1], [2, 6, 2], [0, 3, 7]]), tree, [1, 4]).tolist()
     [[17, 3], [3, 7]]
     """
-    starts = tree.leaf_ranges[list(nodes), 0]
-    rows = np.add.reduceat(confusion, starts, axis=0)
-    summed: Counts = np.add.reduceat(rows, starts, axis=1)
-    return summed
+    return summed(confusion, tree.leaf_ranges[list(nodes), 0])
+
+
+def summed(confusion: ArrayLike | csr_array, starts: Counts) -> Counts:
+    """Sum the counts of classes to those of K groups of neighboring classes, [K, K].
+
+    Args:
+        confusion: counts [L, L].
+        starts: the first class of each group, [K], ascending from 0.
+    """
+    true, predicted, found = triplets(confusion)
+    groups = (np.searchsorted(starts, leaves, side="right") - 1 for leaves in (true, predicted))
+    sums = np.zeros((len(starts), len(starts)), np.int64)
+    np.add.at(sums, tuple(groups), found)
+    return sums
 
 
 def shares(confusion: Counts) -> NDArray[np.float64]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from hierapp.metrics.counts import triplets
 from hierapp.runs import Run, same_data
 from hierapp.training.config import GROUPS, changed_fields, fields_of
 from hierapp.trees import LabelTree
 from hierapp.trees.distances import pair_distances
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Metrics = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -251,24 +255,19 @@ def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*same, "n", *TEST_METRICS])
 
 
-def frequent_mistakes(confusion: NDArray[np.int64], tree: LabelTree, limit: int = 12) -> pd.DataFrame:
+def frequent_mistakes(confusion: ArrayLike | csr_array, tree: LabelTree, limit: int = 12) -> pd.DataFrame:
     """Return the most confused pairs of classes, with their share of the true class and their distance (lca-depth)."""
-    wrong = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
-    rows, columns = np.unravel_index(order, wrong.shape)
-    pairs = [(row, column) for row, column in zip(rows, columns, strict=True) if wrong[row, column]]
-    distances = pair_distances(tree, [row for row, _ in pairs], [column for _, column in pairs])
-    totals = confusion.sum(axis=1)
+    true, predicted, counts = triplets(confusion)
+    totals = np.bincount(true, counts, minlength=len(tree.leaves))
+    wrong = np.flatnonzero(true != predicted)
+    most = wrong[np.argsort(-counts[wrong], kind="stable")[:limit]]
+    true, predicted, counts = true[most], predicted[most], counts[most]
     return pd.DataFrame(
-        [
-            (
-                tree.leaves[row],
-                tree.leaves[column],
-                int(wrong[row, column]),
-                wrong[row, column] / totals[row],
-                int(distance),
-            )
-            for (row, column), distance in zip(pairs, distances, strict=True)
-        ],
-        columns=["true", "predicted", "images", "share of true", "distance"],
+        {
+            "true": [tree.leaves[place] for place in true],
+            "predicted": [tree.leaves[place] for place in predicted],
+            "images": counts,
+            "share of true": counts / totals[true],
+            "distance": pair_distances(tree, true, predicted),
+        }
     )

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from hierapp.errors import Cancelled, ConfigError, HierappError, StaleAttemptError, StoreError, TreeError, short
 from hierapp.execution.failures import describe
-from hierapp.metrics import confusion_matrix
+from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.runs import Run, Store, tracked
 from hierapp.runs.predictions import Kind, check_arrays, evaluate
 from hierapp.runs.store import number_of
@@ -178,7 +178,7 @@ class TrackedRun:
         at = _epoch(epoch)
         if not at.is_integer() or at < 1:
             raise ConfigError(f"Expected a whole epoch from 1 for a confusion matrix but got {epoch!r}.")
-        counts = confusion_matrix(_array(targets), _array(predictions), len(self.tree.leaves))
+        counts = sparse_confusion_matrix(_array(targets), _array(predictions), len(self.tree.leaves))
         with self._reporting(checked=True) as recorder:
             recorder.end_epoch(int(at), {}, counts)
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hierapp.data import registry as datasets
 from hierapp.errors import Cancelled, HomeMovedError, StaleAttemptError
 from hierapp.execution.failures import describe
+from hierapp.metrics import counts
 from hierapp.runs import Run, Store, same_data
 from hierapp.runs.store import number_of
 from hierapp.runs.writer import SQLiteRunWriter
@@ -72,7 +71,8 @@ def _train(recorder: Recorder, run: Run, folder: Path, load: Load | None) -> boo
             )
         same = same_data.refusing_other(run, load or datasets.load)
         test = trainer.train(run.config, run.tree, recorder, folder, same, run.similarity)
-        recorder.finish(test["epoch"], test, np.array(test.pop("confusion")))
+        confusion = counts.of_listed(test.pop("confusion"), len(run.tree.leaves))
+        recorder.finish(test["epoch"], test, confusion)
         say(f"finished: test accuracy {test['accuracy']:.4f} with the weights of epoch {test['epoch']}")
         return True
     except StaleAttemptError:

@@ -141,6 +141,9 @@ def _confusion(file: Path, classes: Sequence[str]) -> list[list[int]]:
 
     with file.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.reader(opened))
+    if rows[0] == ["true", "predicted", "count"] and len(rows[0]) != len(classes) + 1:  # the pairs of many classes
+        place = {name: i for i, name in enumerate(classes)}
+        return [[place[true], place[predicted], int(count)] for true, predicted, count in rows[1:]]
     if rows[0][1:] != list(classes):
         raise ValueError(f"the classes of {file.name} are not the leaves of the tree")
     return [[int(cell) for cell in row[1:]] for row in rows[1:]]

@@ -9,20 +9,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hierapp import paths
 from hierapp.export import spreadsheet
+from hierapp.metrics import counts
 from hierapp.runs import Run, Store
 from hierapp.runs.predictions import Items
 from hierapp.runs.weights_header import HEAD, conditions, header
 from hierapp.similarities import Similarity, formats as similarity_formats
 from hierapp.training.predictions import Outputs
 from hierapp.trees import formats as tree_formats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def nameless(run: Run) -> Run:
@@ -79,10 +82,17 @@ def metrics_parquet(store: Store, run: Run) -> bytes:
     return written.getvalue()
 
 
-def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
-    """Return a confusion matrix as CSV: a header of predicted classes, then one row per true class."""
+def confusion(found: csr_array, classes: Sequence[str]) -> str:
+    """Return a confusion matrix as CSV: a header of predicted classes, then one row per true class.
+
+    Of more than `counts.DENSE_UP_TO` classes, only the pairs that occur: true class, predicted class, count.
+    """
+    listed = counts.listed(found)
+    if len(classes) > counts.DENSE_UP_TO:
+        pairs = [[classes[true], classes[predicted], str(count)] for true, predicted, count in listed]
+        return _csv([["true", "predicted", "count"], *pairs])
     rows = [["true \\ predicted", *classes]]
-    rows += [[name, *map(str, row)] for name, row in zip(classes, counts.tolist(), strict=True)]
+    rows += [[name, *map(str, row)] for name, row in zip(classes, listed, strict=True)]
     return _csv(rows)
 
 

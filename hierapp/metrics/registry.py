@@ -69,7 +69,7 @@ def evaluate(
     found = probabilities.probability_report(leaf_log_probs, target, tree, distance)
     if counts is None:
         best = here(leaf_log_probs).argmax(1)
-        counts = confusion.confusion_matrix(indices(target), best, len(tree.leaves))
+        counts = confusion.sparse_confusion_matrix(indices(target), here(best), len(tree.leaves))
     given = Evaluated(leaf_log_probs, target, tree, distance)
     for module in MEASURES:
         found |= module.compute(given)

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
-from hierapp.plots.blocks import block_labels, block_means, block_side, block_sums, cell_gap
+from hierapp.analysis import confusion_tree
+from hierapp.plots.blocks import MOST_CELLS, block_labels, block_means, block_sums, cell_gap
 from hierapp.trees import LabelTree
 from hierapp.trees.excerpt import Excerpt, excerpt
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # The colours of Okabe and Ito, distinguishable with any colour vision; the blue is lighter, to be visible on black.
 COLORS = ("#1f83c4", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
@@ -141,14 +146,15 @@ def depth_plot(tree: LabelTree) -> go.Figure:
     return framed(plot, height=320)
 
 
-def confusion_plot(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
+def confusion_plot(confusion: ArrayLike | csr_array, tree: LabelTree) -> go.Figure:
     """Return the confusion matrix; rows are true classes, columns predicted ones, in the order of the tree.
 
+    Of more classes than the plot has cells, the nodes of a level of the tree are shown in place of the classes below.
     The colour of a cell is its share of the row. Lines separate the branches below the root: a mistake outside the
     blocks on the diagonal is a costly one.
     """
-    labels, size = [plain(name) for name in tree.leaves], len(tree.leaves)
-    counts = block_sums(confusion)
+    starts, names = confusion_tree.drawn(tree, MOST_CELLS)
+    counts, size = confusion_tree.summed(confusion, starts), len(names)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     plot = go.Figure(
         go.Heatmap(
@@ -158,11 +164,11 @@ def confusion_plot(confusion: NDArray[np.int64], tree: LabelTree) -> go.Figure:
             customdata=counts,
             hovertemplate="true <b>%{y}</b><br>predicted <b>%{x}</b><br>%{customdata} images, %{z:.1%} of the row"
             "<extra></extra>",
-            **_numbers(confusion),
+            **_numbers(counts),
         )
     )
-    add_branch_lines(plot, tree)
-    square_axes(plot, block_labels(labels))
+    add_branch_lines(plot, tree, starts)
+    square_axes(plot, [plain(name) for name in names])
     plot.update_coloraxes(cmin=0, cmax=1)
     plot.update_xaxes(title="predicted")
     plot.update_yaxes(title="true")
@@ -241,10 +247,9 @@ def square_axes(plot: go.Figure, labels: Sequence[str]) -> go.Figure:
     return framed(plot, height=560, showlegend=False)
 
 
-def add_branch_lines(plot: go.Figure, tree: LabelTree) -> None:
-    """Add lines to a matrix over the leaves, between the branches below the root that have a cell of their own."""
-    step = block_side(len(tree.leaves))
-    edges = [int(tree.leaf_ranges[node, 0]) / step - 0.5 for node in tree.children[0][1:]]
+def add_branch_lines(plot: go.Figure, tree: LabelTree, starts: NDArray[np.int64]) -> None:
+    """Add lines between the branches below the root, to a matrix whose rows begin at these leaves."""
+    edges = [float(np.searchsorted(starts, tree.leaf_ranges[node, 0])) - 0.5 for node in tree.children[0][1:]]
     if len(edges) > MOST_LINES:
         return
     for edge in edges:

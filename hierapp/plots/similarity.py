@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import plotly.graph_objects as go
 
-from hierapp.plots.blocks import block_labels, block_means, cell_gap
+from hierapp.plots.blocks import block_labels, block_means, block_side, cell_gap
 from hierapp.plots.core import add_branch_lines, plain, square_axes
 from hierapp.similarities.similarity import Matrix
 from hierapp.trees import LabelTree
@@ -29,7 +30,7 @@ def similarity_plot(matrix: Matrix, tree: LabelTree) -> go.Figure:
             **numbers,
         )
     )
-    add_branch_lines(plot, tree)
+    add_branch_lines(plot, tree, np.arange(0, size, block_side(size)))
     square_axes(plot, block_labels(labels))
     plot.update_coloraxes(cmin=0, cmax=1)
     plot.update_xaxes(title="predicted")

@@ -91,7 +91,7 @@ def gather(
         {name: {seed: run.test or {} for seed, run in runs.items()} for name, runs in mine.items()},
         accuracy,
         seconds,
-        confusion=_each(mine, lambda run: store.confusion(run.id, "test")) if "confusion" in figure.needs else {},
+        confusion=_each(mine, lambda run: _confusion(store, run)) if "confusion" in figure.needs else {},
         classes=_each(mine, lambda run: _class_curves(store, run)) if "classes" in figure.needs else {},
         right=_each(mine, _right) if "outputs" in figure.needs else {},
         timing=timing if "timing" in figure.needs else None,
@@ -104,6 +104,11 @@ def _each(runs: Mapping[str, Mapping[int, Run]], read: Any) -> dict[str, dict[in
         name: {seed: what for seed, run in of_seed.items() if (what := read(run)) is not None}
         for name, of_seed in runs.items()
     }
+
+
+def _confusion(store: Store, run: Run) -> Counts | None:
+    found = store.confusion(run.id, "test")
+    return None if found is None else found.toarray()
 
 
 def _class_curves(store: Store, run: Run) -> ClassCurves | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import zlib
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hierapp.metrics import counts
 from hierapp.runs import schema
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Part = Literal["validation", "test"]
 TextTable = Literal["trees", "similarities"]
@@ -30,17 +30,14 @@ def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = Non
     return found
 
 
-def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -> NDArray[np.int64] | None:
-    """Return the confusion matrix [L, L] of an epoch, by default the last; None if there is none."""
+def confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int | None) -> csr_array | None:
+    """Return the sparse confusion matrix [L, L] of an epoch, by default the last; None if there is none."""
     row = db.execute(
         "SELECT counts FROM confusions WHERE run = ? AND part = ? AND epoch = coalesce(?, epoch)"
         " ORDER BY epoch DESC LIMIT 1",
         (run, part, epoch),
     ).fetchone()
-    if row is None:
-        return None
-    flat = np.frombuffer(zlib.decompress(row["counts"]), "<i4").astype(np.int64)
-    return flat.reshape(math.isqrt(len(flat)), -1)
+    return None if row is None else counts.of_bytes(row["counts"])
 
 
 def last_number(db: sqlite3.Connection) -> int:

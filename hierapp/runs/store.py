@@ -12,10 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from hierapp import paths
 from hierapp.data.content import UNKNOWN, ContentHashes
@@ -28,6 +25,9 @@ from hierapp.runs.states import Event, State, move
 from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Place = Literal["first", "earlier", "later", "last"]
 HIGHEST_PRIORITY = 100
@@ -277,8 +277,8 @@ class Store:
             last, {}, [(run, name, *at) for run, names in every.items() for name, ats in names.items() for at in ats]
         )
 
-    def confusion(self, run: str, part: Part, epoch: int | None = None) -> NDArray[np.int64] | None:
-        """Return the confusion matrix [L, L] of an epoch, by default the last; None if there is none."""
+    def confusion(self, run: str, part: Part, epoch: int | None = None) -> csr_array | None:
+        """Return the sparse confusion matrix [L, L] of an epoch, by default the last; None if there is none."""
         with self.database.read() as db:
             return records.confusion(db, number_of(run), part, epoch)
 

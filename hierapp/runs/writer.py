@@ -11,13 +11,13 @@ import json
 import math
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hierapp.errors import StaleAttemptError
+from hierapp.metrics import counts
 from hierapp.runs import records
 from hierapp.runs.database import Database
 from hierapp.runs.records import Part
@@ -184,8 +184,8 @@ def add_metrics(db: sqlite3.Connection, run: int, epoch: float, values: Mapping[
 
 def add_confusion(db: sqlite3.Connection, run: int, part: Part, epoch: int, confusion: Confusion) -> None:
     """Record a confusion matrix [L, L]; an earlier one of the same part and epoch is replaced."""
-    blob = zlib.compress(confusion.astype("<i4").tobytes())
-    db.execute("INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)", (run, part, epoch, blob))
+    values = (run, part, epoch, counts.to_bytes(confusion))
+    db.execute("INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)", values)
 
 
 def drop_after(db: sqlite3.Connection, run: int, epoch: float) -> None:

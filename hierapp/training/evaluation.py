@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +14,7 @@ from hierapp.training import device
 from hierapp.training.batches import BatchLoader, DeviceDataset
 from hierapp.training.config import RunConfig
 from hierapp.training.heads import PathHeadModel
+from hierapp.training.pair_counts import PairCounts
 from hierapp.training.recorder import Confusion
 
 EVALUATION_BATCH = 1_000
@@ -103,8 +103,8 @@ class Evaluation:
     A coarse label does not say which leaf is the true one, so its row counts in the loss only. Accuracy, confusion and
     everything that is computed from stored outputs are over the m rows whose label is a leaf.
 
-    confusion: [L, L] in the order of `tree.leaves`, rows true; log_probs: [m, L] and target: [m], if requested; coarse:
-    number of rows with a coarse label; coarse_accuracy: the share of these whose predicted leaf is below their label;
+    confusion: sparse [L, L] in the order of `tree.leaves`, rows true; log_probs: [m, L] and target: [m], if requested;
+    coarse: number of rows with a coarse label; coarse_accuracy: the share of these whose predicted leaf is below it;
     log_loss: the mean of -log p of the true leaf, for label maps.
 
     With label maps, rows are pixels, and void ones do not count.
@@ -140,9 +140,8 @@ def evaluate(
     loss = state.loss
     state.network.eval()
     loss.eval()
-    size = len(loss.tree.leaves)
     where = part.images.device
-    counts = torch.zeros(size * size, dtype=torch.int64, device=where)
+    counts = PairCounts(len(loss.tree.leaves), where)
     exact = EXACT.get(where.type) if part.has_maps else None
     total, weights, nll = (torch.zeros((), device=where, dtype=exact) for _ in range(3))
     coarse_right, rows = (torch.zeros((), dtype=torch.int64, device=where) for _ in range(2))
@@ -169,20 +168,20 @@ def evaluate(
             fine = is_leaf[labels]
             coarse_right += (~fine & (first <= best) & (best < end)).sum()
             best, leaves, log_probs = best[fine], first[fine], log_probs[fine]
-        counts += torch.bincount(leaves * size + best, minlength=size * size)
+        counts.add(leaves, best)
         if part.has_maps:
             nll -= log_probs.gather(1, leaves[:, None]).sum()
         if keep:
             kept.append(log_probs)
             targets.append(leaves)
-    confusion = counts.view(size, size).cpu().numpy()
+    confusion = counts.matrix()
     found = int(confusion.sum())
     coarse = int(rows) - found
     if coarse and ranges is None:
         raise AssertionError(f"evaluated {found} of {int(rows)} rows")
     return Evaluation(
         total.item() / max(weights.item(), torch.finfo(torch.float32).tiny),
-        float(np.trace(confusion)) / max(1, found),
+        float(confusion.diagonal().sum()) / max(1, found),
         confusion,
         torch.cat(kept) if keep else None,
         torch.cat(targets) if keep else None,

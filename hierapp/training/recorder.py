@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,17 @@ from hierapp.errors import DiskFull, StaleAttemptError, StoreError
 from hierapp.utils.disk import is_full
 from hierapp.utils.own_log import say
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 LOOK_SECONDS = 0.25  # between checks for a request to stop
 HEARTBEAT_SECONDS = 2.0  # between heartbeats
 PATIENCE_SECONDS = 1.0  # between attempts on a full disk
 CHECKPOINT_SECONDS = 1.0  # minimum time between checkpoints
 CHECKPOINT_SHARE = 0.02  # maximum share of the time spent on checkpoints
 
-Confusion = NDArray[np.int64]  # [L, L], rows are the true leaves
+# [L, L], rows are the true leaves; sparse from the app's own training.
+Confusion: TypeAlias = "NDArray[np.int64] | csr_array"
 EarlyEnd = Literal["failed", "cancelled", "interrupted"]
 
 

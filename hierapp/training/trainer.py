@@ -23,7 +23,7 @@ from hierapp.data.registry import ImageSet
 from hierapp.errors import Cancelled, ConfigError
 from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
-from hierapp.metrics import confusion, evaluate as evaluate_outputs, report
+from hierapp.metrics import confusion, counts, evaluate as evaluate_outputs, report
 from hierapp.metrics.iou import iou_report, mean_iou
 from hierapp.similarities.similarity import Matrix
 from hierapp.training import checkpoints, data_parts, device as compute, map_predictions, models, networks, predictions
@@ -179,7 +179,7 @@ class _Run:
             "loss": result.loss,
             "epoch": epoch,
             "epochs": self.progress.epoch - 1,
-            "confusion": result.confusion.tolist(),
+            "confusion": counts.listed(result.confusion),
             **({"coarse_samples": result.coarse, "coarse_accuracy": result.coarse_accuracy} if result.coarse else {}),
             **metrics,
         }

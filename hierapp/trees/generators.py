@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,11 @@ from hierapp.trees.edits import Children, made_of
 from hierapp.trees.names import free_name
 from hierapp.trees.tree import LabelTree
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 ROOT = "root"
+MOST_LINKED = 3_000  # classes that are clustered, because all their pairs are in memory
 
 
 def flat(classes: Sequence[str]) -> LabelTree:
@@ -106,22 +111,24 @@ def _dealt(tree: LabelTree, node: int) -> list[int]:
     return [leaf for _, leaf in sorted(spread, key=lambda item: item[0])]
 
 
-def from_confusion(confusion: ArrayLike, classes: Sequence[str]) -> LabelTree:
+def from_confusion(confusion: ArrayLike | csr_array, classes: Sequence[str]) -> LabelTree:
     """Create a binary tree of classes that are confused with each other, by average linkage (scipy).
 
     The distance of two classes is 1 - (C_ij / row_i + C_ji / row_j) / 2, with the row sums row_i of the matrix C.
 
     Args:
-        confusion: counts [L, L]; rows are the true classes.
+        confusion: counts [L, L], an array or sparse; rows are the true classes.
         classes: the L names, in the order of the rows.
 
     Raises:
-        TreeError: if the matrix has another shape.
+        TreeError: if the matrix has another shape, or there are more than `MOST_LINKED` classes.
 
     >>> from_confusion([[8, 2, 0], [3, 7, 0], [0, 1, 9]], ["cat", "dog", "truck"]).nodes
     ('root', 'group 1', 'cat', 'dog', 'truck')
     """
-    counts = np.asarray(confusion, np.float64)
+    _check_linked(classes)
+    dense: Any = confusion.toarray() if hasattr(confusion, "toarray") else confusion
+    counts = np.asarray(dense, np.float64)
     if counts.shape != (len(classes), len(classes)):
         raise TreeError(
             f"Expected a confusion matrix of {len(classes)} rows and columns, one per class, but got"
@@ -139,8 +146,9 @@ def from_weights(weights: ArrayLike, classes: Sequence[str]) -> LabelTree:
         classes: the L names, in the order of the rows.
 
     Raises:
-        TreeError: if the matrix has another number of rows.
+        TreeError: if the matrix has another number of rows, or there are more than `MOST_LINKED` classes.
     """
+    _check_linked(classes)
     rows = np.asarray(weights, np.float64)
     if rows.ndim != 2 or len(rows) != len(classes):
         raise TreeError(f"Expected a row of weights for each of {len(classes)} classes but got {list(rows.shape)}.")
@@ -176,6 +184,14 @@ def from_classifier(file: Path, tree: LabelTree) -> LabelTree:
             "The network's last layer does not have one row per class; induce the tree from mistakes instead."
         )
     return from_weights(last[rows[len(last)]], tree.leaves)
+
+
+def _check_linked(classes: Sequence[str]) -> None:
+    if len(classes) > MOST_LINKED:
+        raise TreeError(
+            f"Clustering compares all pairs of classes, which is possible for up to {MOST_LINKED:,} classes,"
+            f" but there are {len(classes):,}; start from the names or an existing tree."
+        )
 
 
 def _linked(distances: NDArray[np.float64], classes: Sequence[str]) -> LabelTree:

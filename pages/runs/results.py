@@ -10,6 +10,7 @@ import streamlit as st
 from hierapp import metrics
 from hierapp.analysis import summary
 from hierapp.plots import core as plots
+from hierapp.plots.blocks import MOST_CELLS
 from hierapp.plots.curves import run_styles
 from hierapp.runs import Run
 from hierapp.runs.records import Part
@@ -106,6 +107,11 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
     with left:
         alt = f"Confusion matrix of {names[run.id]}, {part} images"
         common.chart_of("confusion", alt, plots.confusion_plot, counts, run.tree)
+        if len(run.tree.leaves) > MOST_CELLS:
+            st.caption(
+                f"Each row and column stands for several of the {len(run.tree.leaves):,} classes; Compare expands them"
+                " along the tree."
+            )
         if part == "test" and run.test and "epoch" in run.test:
             metric = run.config.select.replace("val_", "validation ")
             why = "the last one" if metric == "last" else f"the best one by {metric}"

@@ -86,7 +86,7 @@ def test_the_slider_shows_the_confusion_of_an_earlier_epoch(server, page):
         return sorted(map(int, cells))
 
     def numbers_stored(epoch):
-        return sorted(server.store.confusion(run, "validation", epoch).ravel().tolist())
+        return sorted(server.store.confusion(run, "validation", epoch).toarray().ravel().tolist())
 
     assert numbers_stored(1) != numbers_stored(3)
     wait_until(lambda: numbers_shown() == numbers_stored(3), "the last epoch's numbers")

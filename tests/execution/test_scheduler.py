@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -634,10 +633,10 @@ def test_submitted_runs_are_trained_to_the_end(store, spawned):
         assert len(points["train_loss"]) > 4
         for epoch in (1, 2):
             validation = store.confusion(run.id, "validation", epoch)
-            assert np.trace(validation) / validation.sum() == pytest.approx(points["val_accuracy"][epoch - 1][1])
+            assert validation.trace() / validation.sum() == pytest.approx(points["val_accuracy"][epoch - 1][1])
         test = store.confusion(run.id, "test")
         assert test.sum() == run.test["samples"] == 359
-        assert np.trace(test) / 359 == pytest.approx(run.test["accuracy"])
+        assert test.trace() / 359 == pytest.approx(run.test["accuracy"])
         assert len(run.test["recall"]) == 10
         assert "epoch 2 of 2" in log_of(run)
         wait_for(lambda run=run: "finished: test accuracy" in log_of(run), "the log's last line")

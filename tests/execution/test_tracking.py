@@ -46,7 +46,7 @@ def test_a_loop_is_a_run_while_it_trains_and_afterwards(store):
         run.confusion(1, [0, 1, 2], [0, 1, 1])
         going = store.run(run.id)
         assert (going.state, going.epoch, going.progress, going.pid) == ("running", 1, 0.5, os.getpid())
-        assert store.confusion(run.id, "validation").tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+        assert store.confusion(run.id, "validation").toarray().tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
         test = run.finish(PROBABILITIES, [0, 1, 1])
     ended = store.run(run.id)
     assert (ended.state, ended.origin, ended.error, ended.pid) == ("finished", "tracked", None, None)

@@ -95,7 +95,7 @@ def test_figures_in_a_bundle_are_those_of_the_store(bundle, store):
     for part in ("test", "validation"):
         frame = pd.read_csv(folder / f"confusion_{part}.csv", index_col=0)
         assert (frame.index.astype(str).tolist(), frame.columns.tolist()) == (list(TREE.leaves), list(TREE.leaves))
-        assert np.array_equal(frame.to_numpy(), store.confusion("1", part))
+        assert np.array_equal(frame.to_numpy(), store.confusion("1", part).toarray())
     csv, parquet = pd.read_csv(folder / "metrics.csv"), pd.read_parquet(folder / "metrics.parquet")
     pd.testing.assert_frame_equal(csv, parquet, check_dtype=False)
     expected = store.metrics(["1"])["1"]

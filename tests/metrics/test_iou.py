@@ -11,6 +11,7 @@ from hierapp.decoding import decode
 from hierapp.decoding.decoders import DECODERS
 from hierapp.errors import ConfigError
 from hierapp.metrics import confusion_matrix
+from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.metrics.iou import class_ious, iou_report, mean_iou, merged
 
 TREE = LabelTree.from_edges(
@@ -59,6 +60,11 @@ def test_classes_that_do_not_occur_are_left_out() -> None:
     assert mean_iou([[4, 0, 0], [0, 0, 0], [0, 0, 4]]) == 1
     assert mean_iou(np.zeros((2, 2))) == 0
     assert np.isnan(class_ious([[4, 0], [0, 0]])[1])
+
+
+def test_a_sparse_matrix_has_the_same_iou() -> None:
+    pairs = [each.ravel() for each in maps(4)]
+    assert iou_report(sparse_confusion_matrix(*pairs, 5), TREE) == iou_report(confusion_matrix(*pairs, 5), TREE)
 
 
 def test_merged_counts_keep_their_sum() -> None:

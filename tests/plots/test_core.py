@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from hierapp import LabelTree
+from hierapp.analysis import confusion_tree
+from hierapp.metrics.confusion import confusion_matrix, sparse_confusion_matrix
 from hierapp.plots import core as plots
 from hierapp.plots.blocks import MOST_CELLS
 from hierapp.plots.similarity import similarity_plot
@@ -54,9 +56,20 @@ def test_a_figure_of_a_thousand_classes_sends_what_can_be_seen(figure, most):
     assert len(drawn.layout.shapes) <= 2 * plots.MOST_LINES
 
 
-def test_a_cell_of_many_classes_stands_for_a_block():
+def test_a_cell_of_many_classes_stands_for_a_node_of_the_tree():
+    pairs = np.random.default_rng(0).integers(0, 1_000, (2, 500))
+    plot = plots.confusion_plot(sparse_confusion_matrix(*pairs, 1_000), THOUSAND)
+    names = list(plot.layout.xaxis.ticktext)
+    nodes = [THOUSAND.nodes.index(name) for name in names]
+    assert len(names) <= confusion_tree.MOST
+    group = np.searchsorted(THOUSAND.leaf_ranges[nodes, 0], pairs, side="right") - 1
+    assert plot.data[0].customdata.tolist() == confusion_matrix(*group, len(nodes)).tolist()
+
+
+def test_a_cell_of_many_classes_without_groups_stands_for_a_block():
+    flat = generators.flat(THOUSAND.leaves)
     counts = np.arange(1_000)[:, None] + np.zeros((1, 1_000), np.int64)
-    plot = plots.confusion_plot(counts, THOUSAND)
+    plot = plots.confusion_plot(counts, flat)
     heat, names = plot.data[0], plot.layout.xaxis.ticktext
     assert len(names) == 334 <= MOST_CELLS
     assert heat.customdata[1, 0] == (3 + 4 + 5) * 3

@@ -45,7 +45,7 @@ class Rows(Notes):
         self.rows |= {(name, epoch): value for name, value in values.items()}
 
     def end_epoch(self, epoch: int, values: Mapping[str, float], confusion: np.ndarray) -> None:
-        self.report(epoch, {**values, "correct": float(np.trace(confusion))})
+        self.report(epoch, {**values, "correct": float(confusion.trace())})
 
     def restarted_at(self, epoch: float, broken: Sequence[str]) -> None:
         for name, at in list(self.rows):

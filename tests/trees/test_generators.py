@@ -5,6 +5,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from scipy.sparse import csr_array
 
 from hierapp import LabelTree
 from hierapp.errors import TreeError
@@ -43,6 +44,14 @@ def test_what_is_mistaken_for_each_other_is_joined():
     assert distances[0, 2] == 2
     weights = [[1, 0.1], [1, -0.1], [-1, 0.1], [-1, -0.1]]
     assert (generators.from_weights(weights, ["cat", "dog", "car", "bus"]).distances() == distances).all()
+    assert generators.from_confusion(csr_array(counts), ["cat", "dog", "car", "bus"]) == tree
+
+
+def test_more_classes_than_can_be_clustered(monkeypatch):
+    monkeypatch.setattr(generators, "MOST_LINKED", 2)
+    for make in (generators.from_confusion, generators.from_weights):
+        with pytest.raises(TreeError, match="up to 2 classes"):
+            make(np.eye(3), ["cat", "dog", "car"])
 
 
 @pytest.mark.parametrize("head", ["flat", "conditional"])

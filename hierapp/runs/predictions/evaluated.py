@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hierapp import metrics
 from hierapp.errors import PredictionsError
+from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.runs.predictions.checked import Predictions, check
 from hierapp.runs.predictions.raw import Kind, RawPredictions
 from hierapp.training import predictions as outputs_file
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
 from hierapp.utils import private
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 GIVEN = "the given outputs"
 
@@ -26,7 +30,7 @@ class Evaluated:
     """Outputs [n, L], their confusion matrix [L, L] and their test metrics."""
 
     outputs: Outputs
-    confusion: NDArray[np.int64]
+    confusion: csr_array
     test: dict[str, Any]
 
     def write(self, folder: Path) -> None:
@@ -43,7 +47,7 @@ class Evaluated:
 def evaluate(checked: Predictions, tree: LabelTree, data: str, epoch: int = 0) -> Evaluated:
     """Compute the test metrics of predictions for the test part of a data set."""
     outputs = Outputs.of(np.exp(checked.log_probs), checked.target, tree.leaves, data, epoch)
-    counts = metrics.confusion_matrix(checked.target, outputs.predicted, len(tree.leaves))
+    counts = sparse_confusion_matrix(checked.target, outputs.predicted, len(tree.leaves))
     test = metrics.evaluate(checked.log_probs, checked.target, tree, counts=counts)
     return Evaluated(outputs, counts, test)
 
