@@ -25,7 +25,8 @@ SHARED: Mapping[str, Callable[[Run], str]] = {
     "owner": lambda run: run.owner or "command line",
     "device": lambda run: run.device or "",
 }
-METRICS = ("val accuracy", *summary.TEST_METRICS)
+TEST_METRICS = {**summary.TEST_METRICS, **summary.ORDERED_METRICS}
+METRICS = ("val accuracy", *TEST_METRICS)
 # All columns, in the order of the table.
 COLUMNS = (
     "run",
@@ -48,7 +49,7 @@ COLUMNS = (
 )
 ALWAYS = ("run", "name", "state", "val accuracy", "test accuracy", "mean distance", "severity", "date", "duration")
 DIFFERENT = ("data", "tree", "model", "seed", "configuration", "owner")
-WHERE_GIVEN = ("tags", "note")
+WHERE_GIVEN = ("tags", "note", *summary.ORDERED_METRICS)
 SORTED = ("run", "name", *METRICS, "date", "duration", "seed")
 
 
@@ -71,7 +72,7 @@ def usual_columns(frame: pd.DataFrame, is_going: bool) -> list[str]:
     differ; progress and epochs only with `is_going`, while runs wait or run."""
     shown = {*ALWAYS, *("progress", "epochs") * is_going}
     shown |= {name for name in DIFFERENT if SEVERAL in frame[name].values or frame[name].nunique() > 1}
-    shown |= {name for name in WHERE_GIVEN if frame[name].any()}
+    shown |= {name for name in WHERE_GIVEN if (frame[name].notna() & (frame[name] != "")).any()}
     return [name for name in COLUMNS if name in shown]
 
 
@@ -173,8 +174,8 @@ def _mean(row: Row, column: str) -> float | None:
 
 def _metric(run: Run, column: str) -> float | None:
     value = run.last.get("val_accuracy") if column == "val accuracy" else None
-    if column in summary.TEST_METRICS:
-        value = (run.test or {}).get(summary.TEST_METRICS[column])
+    if column in TEST_METRICS:
+        value = (run.test or {}).get(TEST_METRICS[column])
     return None if value is None else float(value)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from hierapp.metrics import ordered
 from hierapp.metrics.counts import triplets
 from hierapp.runs import Run, same_data
 from hierapp.training.config import GROUPS, changed_fields, fields_of
@@ -33,6 +34,8 @@ TEST_METRICS = {
     "class accuracy": "macro_recall",
     "weighted class accuracy": "macro_weighted_recall",
 }
+# Further columns, of runs whose classes are ordered.
+ORDERED_METRICS = {spec.title: spec.name for spec in ordered.METRICS}
 
 
 def as_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -192,12 +195,19 @@ def _words_of_fields(runs: Sequence[Run]) -> dict[str, dict[Any, str]]:
     return {field.name: {each: field.words(each) for each in some} for field, some in values.items() if len(some) > 1}
 
 
+def test_metrics(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the columns of `table` with metrics of the test part, and their names."""
+    are_ordered = any(name in (run.test or {}) for run in runs for name in ORDERED_METRICS.values())
+    return TEST_METRICS | (ORDERED_METRICS if are_ordered else {})
+
+
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per run, indexed by its id: configuration, progress, and metrics (NaN if not yet available)."""
     rows = []
     said, data, trees = loss_labels(runs), data_labels(runs), tree_labels(runs)
+    named = test_metrics(runs)
     for run in runs:
-        metrics = {column: (run.test or {}).get(key) for column, key in TEST_METRICS.items()}
+        metrics = {column: (run.test or {}).get(key) for column, key in named.items()}
         rows.append(
             {
                 "run": run.id,
@@ -224,10 +234,10 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
         "state",
         "epochs",
         "val accuracy",
-        *TEST_METRICS,
+        *named,
     ]
     frame = pd.DataFrame(rows, columns=columns).set_index("run")
-    return frame.astype(dict.fromkeys(["val accuracy", *TEST_METRICS], float))
+    return frame.astype(dict.fromkeys(["val accuracy", *named], float))
 
 
 def epochs(run: Run) -> str:
@@ -247,12 +257,13 @@ def over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     finished = frame[frame["state"] == "finished"]
     # The 9 of "7 of 9": seeds may end early at different epochs.
     finished = finished.assign(epochs=finished["epochs"].str.split(" ").str[-1])
+    named = [name for name in TEST_METRICS | ORDERED_METRICS if name in frame]
     rows = []
     for key, group in finished.groupby(same, sort=False):
         if len(group) > 1:
-            metrics = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in TEST_METRICS}
+            metrics = {name: f"{group[name].mean():.4f} ± {group[name].std():.4f}" for name in named}
             rows.append(dict(zip(same, key, strict=True)) | {"n": len(group)} | metrics)
-    return pd.DataFrame(rows, columns=[*same, "n", *TEST_METRICS])
+    return pd.DataFrame(rows, columns=[*same, "n", *named])
 
 
 def frequent_mistakes(confusion: ArrayLike | csr_array, tree: LabelTree, limit: int = 12) -> pd.DataFrame:

@@ -5,7 +5,7 @@ A shipped data set is one file of the folder `shipped`. Only `load` needs torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -90,6 +90,17 @@ def find(name: str, folder: Path | str | None = None) -> Dataset:
     if name not in own:
         raise DatasetError(f"Unknown data set {name!r}; choose one of {', '.join([*DATASETS, *own])}.")
     return own[name]
+
+
+def order_of(name: str, classes: Collection[str], folder: Path | str | None = None) -> tuple[str, ...] | None:
+    """Return these classes in the order of a data set, if that has a meaning.
+
+    None if it has none, if the name is unknown, as it may be for imported predictions, or if its classes are others.
+    """
+    entry = catalogue(folder).get(name)
+    if entry is None or not entry.ordinal or set(entry.class_names) != set(classes):
+        return None
+    return entry.class_names
 
 
 def status(name: str, folder: Path | str | None = None) -> Status:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hierapp.metrics.iou import iou_report, mean_iou
     from hierapp.metrics.levels import level_report
     from hierapp.metrics.operating import operating_curve
+    from hierapp.metrics.ordered import ordered_report
     from hierapp.metrics.probabilities import probability_report
     from hierapp.metrics.registry import METRICS, evaluate
     from hierapp.metrics.spec import MetricSpec
@@ -25,6 +26,7 @@ else:
             "iou": ["iou_report", "mean_iou"],
             "levels": ["level_report"],
             "operating": ["operating_curve"],
+            "ordered": ["ordered_report"],
             "probabilities": ["probability_report"],
             "registry": ["METRICS", "evaluate"],
             "spec": ["MetricSpec"],
@@ -45,6 +47,7 @@ __all__ = [
     "level_report",
     "mean_iou",
     "operating_curve",
+    "ordered_report",
     "probabilities",
     "probability_report",
     "report",

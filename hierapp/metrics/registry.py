@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -9,7 +10,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from hierapp.metrics import confusion, iou, measures, probabilities
+from hierapp.metrics import confusion, iou, measures, ordered as ordered_classes, probabilities
 from hierapp.metrics.spec import Evaluated, MetricSpec
 from hierapp.trees import DistanceKind, LabelTree
 from hierapp.utils.indices import here, indices
@@ -20,10 +21,17 @@ def _measures() -> list[ModuleType]:
 
 
 MEASURES = _measures()
-# Every metric by its name: those of the confusion matrix and of probabilities, and those of the folder `measures`.
+# Every metric by its name: those of the confusion matrix and of probabilities, those that only ordered
+# classes have, and those of the folder `measures`.
 METRICS: dict[str, MetricSpec] = {
     spec.name: spec
-    for specs in (confusion.METRICS, iou.METRICS, probabilities.METRICS, *(module.METRICS for module in MEASURES))
+    for specs in (
+        confusion.METRICS,
+        iou.METRICS,
+        probabilities.METRICS,
+        ordered_classes.METRICS,
+        *(module.METRICS for module in MEASURES),
+    )
     for spec in specs
 }
 
@@ -44,6 +52,7 @@ def evaluate(
     tree: LabelTree,
     distance: DistanceKind = "lca-depth",
     counts: Any = None,
+    ordered: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Compute every metric of the predicted probabilities, as plain numbers and lists for JSON.
 
@@ -53,9 +62,11 @@ def evaluate(
         tree: the label tree.
         distance: the distance between leaves (default "lca-depth").
         counts: the confusion matrix [L, L] of the most probable leaves, if it is known.
+        ordered: the classes in their order, if that has a meaning, as for ages.
 
     Returns:
-        The metrics of `report`, of `probability_report`, and of each file of the folder `measures`.
+        The metrics of `report`, of `probability_report`, of each file of the folder `measures`, and of
+        `ordered_report` if the classes are ordered.
 
     Raises:
         ConfigError: as those two.
@@ -73,4 +84,6 @@ def evaluate(
     given = Evaluated(leaf_log_probs, target, tree, distance)
     for module in MEASURES:
         found |= module.compute(given)
+    if ordered is not None:
+        found |= ordered_classes.ordered_report(counts, tree.leaves, ordered)
     return found | confusion.report(counts, tree, distance)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from hierapp.trees import DistanceKind, LabelTree
 
 # "share" of samples, from 0 to 1; "distance" in edges or levels, by the kind; "nats" and "bits" of information; "depth"
-# with 1 at the root; "" for plain scores.
-Unit = Literal["share", "distance", "nats", "bits", "depth", ""]
+# with 1 at the root; "label": the numbers that classes are named after, such as years; "" for plain scores.
+Unit = Literal["share", "distance", "nats", "bits", "depth", "label", ""]
 
 
 @dataclass(frozen=True)

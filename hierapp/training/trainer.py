@@ -190,7 +190,10 @@ class _Run:
         outputs = self._write_outputs(predictions.FILE, result, epoch)
         if self.folder is not None:
             self._write_outputs(predictions.VALIDATION, evaluate(self.state, self.validation, keep=True), epoch)
-        return result, evaluate_outputs(result.log_probs, outputs.target, self.tree, counts=result.confusion)
+        order = datasets.order_of(self.config.data, self.tree.leaves)
+        return result, evaluate_outputs(
+            result.log_probs, outputs.target, self.tree, counts=result.confusion, ordered=order
+        )
 
     def _test_maps(self, part: DeviceDataset, epoch: int) -> tuple[Evaluation, dict[str, Any]]:
         """Evaluate images with label maps batch by batch; write the predicted maps as they come."""

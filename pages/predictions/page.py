@@ -163,7 +163,7 @@ def every() -> None:
         return
     st.header("Imported so far")
     frame = summary.table(runs).reset_index()
-    columns = ["run", "model", "data", "tree", "seed", *summary.TEST_METRICS]
+    columns = ["run", "model", "data", "tree", "seed", *summary.test_metrics(runs)]
     st.dataframe(
         frame.assign(run=[f"runs?runs={run.id}" for run in runs], model=[run.config.model for run in runs])[columns],
         hide_index=True,

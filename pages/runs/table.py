@@ -105,6 +105,10 @@ def _config(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
         "severity": number(format="%.3f", width=65, help="lca-depth distance, mean over the mistakes only"),
         "class accuracy": number(format="percent", width=100, help="mean over the classes, test images"),
         "weighted class accuracy": number(format="percent", help="mean over the classes, test images"),
+        "mean absolute error": number(format="%.3f", help="in the numbers that the classes are named after"),
+        **dict.fromkeys(
+            ("within one class", "within two classes"), number(format="percent", help="in the order of the classes")
+        ),
         "date": text(width=125, help="when the run was queued"),
         "duration": text(width=75, help="time of training; of a fold, the sum"),
     }

@@ -34,3 +34,14 @@ def test_what_changes_of_a_run_is_shown(listed_runs):
     before = run_frame.frame(rows)
     tagged = [dataclasses.replace(row, runs=(dataclasses.replace(row.runs[0], tags=("new",)),)) for row in rows]
     assert [before["tags"][0], run_frame.frame(tagged)["tags"][0]] == ["", "#new"]
+
+
+def test_metrics_of_ordered_classes_are_shown_where_a_run_has_them(listed_runs):
+    run = listed_runs[0]
+    exact = dataclasses.replace(run, test={"accuracy": 1.0, "mean_absolute_error": 0.0, "within_one_class": 1.0})
+    of_ages, of_others = (run_frame.frame(run_rows.rows([each], "nothing")) for each in (exact, run))
+    assert of_ages["mean absolute error"].tolist() == [0.0]
+    shown = run_frame.usual_columns(of_ages, is_going=False)
+    assert {"mean absolute error", "within one class"} <= set(shown)
+    assert "within two classes" not in shown
+    assert "mean absolute error" not in run_frame.usual_columns(of_others, is_going=False)

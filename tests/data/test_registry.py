@@ -54,6 +54,14 @@ def test_the_order_of_the_catalogue() -> None:
     ]
 
 
+def test_classes_have_an_order_if_the_data_set_is_ordered_and_has_these() -> None:
+    rings = datasets.find("abalone").class_names
+    assert datasets.order_of("abalone", rings[::-1]) == rings
+    assert datasets.order_of("abalone", rings[1:]) is None
+    assert datasets.order_of("digits", datasets.find("digits").class_names) is None
+    assert datasets.order_of("predictions of others", rings) is None
+
+
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "cifar100-coarse"])
 def test_cifar_agrees_with_torchvision(name: str) -> None:
     import torchvision

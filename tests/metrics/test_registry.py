@@ -9,7 +9,7 @@ import torch
 from benchmarks.random_trees import random_tree
 from hierapp import LabelTree
 from hierapp.decoding import decode
-from hierapp.metrics import METRICS, confusion_matrix, evaluate, probability_report, report
+from hierapp.metrics import METRICS, confusion_matrix, evaluate, ordered, probability_report, report
 from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.metrics.measures.risk_ranking import min_risk_distances
 from hierapp.trees import DISTANCES
@@ -27,7 +27,7 @@ def drawn(tree, seed=0, count=60):
 
 def test_all_metrics_are_computed_and_are_json():
     log_p, target = drawn(TREE)
-    found = evaluate(torch.tensor(log_p), torch.tensor(target), TREE)
+    found = evaluate(torch.tensor(log_p), torch.tensor(target), TREE, ordered=TREE.leaves)
     of_rows = {name: spec for name, spec in METRICS.items() if not spec.maps}
     assert set(of_rows) <= set(found)
     assert json.loads(json.dumps(found)) == found
@@ -42,7 +42,9 @@ def test_all_metrics_are_computed_and_are_json():
     expected = probability_report(log_p, target, TREE) | report(counts, TREE)
     for name, value in expected.items():
         assert found[name] == value
-    assert evaluate(log_p, target, TREE, counts=counts) == found
+    assert evaluate(log_p, target, TREE, counts=counts, ordered=TREE.leaves) == found
+    others = evaluate(log_p, target, TREE)
+    assert set(found) - set(others) == {spec.name for spec in ordered.METRICS}
 
 
 @pytest.mark.parametrize("kind", DISTANCES)

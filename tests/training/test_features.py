@@ -55,6 +55,21 @@ def trained(run: RunConfig, folder: Path | None = None) -> dict:
     return trainer.train(run, tree_library.load(run.tree), Notes(), folder)
 
 
+def test_a_run_on_ordered_classes_has_their_metrics(home):
+    ages = np.repeat([3.0, 5.0, 9.0], 30)
+    features = ages[:, None] + np.random.default_rng(0).normal(size=(90, 4))
+    own(
+        npz(home / "ages.npz", features=features, labels=ages, classes=None, test=None, texts=None),
+        "ages",
+        ordinal=True,
+    )
+    test = trained(config("ages", loss="cross-entropy"))
+    counts = np.array(test["confusion"])  # leaves in their order
+    away = np.abs(np.subtract.outer([3, 5, 9], [3, 5, 9]))
+    assert test["mean_absolute_error"] == pytest.approx((counts * away).sum() / counts.sum())
+    assert test["within_two_classes"] == 1
+
+
 def test_each_column_is_normalized_and_a_constant_one_stays_finite():
     features = torch.tensor([[1.0, 5.0, 1e4], [3.0, 5.0, 1.1e4], [2.0, 5.0, 1.2e4]]).half()
     found = FeatureNormalizer(features)(features)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hierapp import metrics
+from hierapp.data import registry as datasets
 from hierapp.errors import PredictionsError
 from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.runs.predictions.checked import Predictions, check
@@ -48,7 +49,8 @@ def evaluate(checked: Predictions, tree: LabelTree, data: str, epoch: int = 0) -
     """Compute the test metrics of predictions for the test part of a data set."""
     outputs = Outputs.of(np.exp(checked.log_probs), checked.target, tree.leaves, data, epoch)
     counts = sparse_confusion_matrix(checked.target, outputs.predicted, len(tree.leaves))
-    test = metrics.evaluate(checked.log_probs, checked.target, tree, counts=counts)
+    order = datasets.order_of(data, tree.leaves)
+    test = metrics.evaluate(checked.log_probs, checked.target, tree, counts=counts, ordered=order)
     return Evaluated(outputs, counts, test)
 
 
