@@ -21,6 +21,7 @@ from hierapp.trees.names import free_name
 from hierapp.trees.tree import LabelTree
 
 SHARE_OF_WORDS = 0.5  # of the classes that must share a word with another class
+MOST_CLUSTERED = 20_000  # classes whose means are clustered; half of their pairs are in memory
 FILLERS = {"and", "of", "the", "with", "or", "in", "on", "a", "an"}
 
 
@@ -136,12 +137,12 @@ def by_words(classes: Sequence[str]) -> LabelTree | None:
 def by_looks(classes: Sequence[str], means: ArrayLike) -> LabelTree | None:
     """Create two levels: about sqrt(L) groups of classes with similar mean pictures, by Ward's linkage (scipy).
 
-    None for fewer than three classes.
+    None for fewer than three classes, and for more than `MOST_CLUSTERED`, whose pairs do not fit into memory.
     """
     rows = np.asarray(means, np.float64)
     if rows.ndim != 2 or len(rows) != len(classes):
         raise TreeError(f"Expected a row of means for each of {len(classes)} classes but got {list(rows.shape)}.")
-    if len(classes) < 3:
+    if not 3 <= len(classes) <= MOST_CLUSTERED:
         return None
     from scipy.cluster.hierarchy import fcluster, linkage
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hierapp.data.imports.options import MOST_MAP_CLASSES
 from hierapp.metrics import counts
 from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.training.pair_counts import PairCounts
@@ -30,6 +31,7 @@ def test_without_a_row_there_is_no_pair(size):
 
 
 def test_pixels_of_label_maps_are_counted_and_not_kept():
+    assert MOST_MAP_CLASSES <= counts.DENSE_UP_TO
     found = PairCounts(2, torch.device("cpu"))
     pixels = torch.ones(10_000, dtype=torch.int64)
     before = sum(each.numel() for each in vars(found).values() if isinstance(each, torch.Tensor))

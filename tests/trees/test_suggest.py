@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from hierapp import LabelTree
 from hierapp.errors import TreeError
+from hierapp.trees import suggest
 from hierapp.trees.suggest import by_folders, by_looks, by_order, by_words, propose
 from tests import strategies as profile  # noqa: F401 - no deadline
 
@@ -76,6 +77,11 @@ def test_what_looks_alike_stands_together() -> None:
         "group 2": {"c1", "c3", "c6"},
         "group 3": {"c4", "c5", "c7"},
     }
+
+
+def test_more_classes_than_can_be_clustered_by_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggest, "MOST_CLUSTERED", 8)
+    assert by_looks([f"c{i}" for i in range(9)], np.eye(9)) is None
 
 
 def test_the_first_way_that_says_something_is_taken() -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from hierapp.errors import DatasetError
 
-MOST_CLASSES = 1_000  # every epoch stores a matrix of classes by classes
+MOST_CLASSES = 20_000  # a run stores the probabilities of every class for every test row
+MOST_MAP_CLASSES = 1_000  # of label maps: pairs of classes are counted in a matrix, over all pixels
 MOST_FILES = 500_000
 MOST_PIXELS = 50_000_000  # per picture; about 150 MB while it is read
 MOST_BYTES = 8 * 10**9  # for all pictures, at three bytes per pixel, or all features

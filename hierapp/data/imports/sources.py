@@ -113,7 +113,7 @@ def _take_folders(parts: layout.Parts, source: Source) -> None:
     if len(source.by_folders) > MOST_CLASSES:
         raise DatasetError(
             f"There are {len(source.by_folders):,} class folders, but at most {MOST_CLASSES:,} classes are allowed,"
-            " because every epoch of a run stores a matrix of classes by classes; leave some out or merge classes."
+            " because a run stores the probability of each class for every test image; leave some out or merge classes."
         )
     _settle_classes(source)
 

@@ -19,7 +19,7 @@ from hierapp.data.imports.maps.classes import VOID, ClassTable
 from hierapp.data.imports.maps.known import CAMVID_VIDEOS
 from hierapp.data.imports.maps.layout import Layout, Pair
 from hierapp.data.imports.maps.writing import UNKNOWN, MapsRead, Writer
-from hierapp.data.imports.options import MOST_BYTES, MOST_CLASSES, Options
+from hierapp.data.imports.options import MOST_BYTES, MOST_MAP_CLASSES, Options
 from hierapp.data.imports.report import NAMED, Report
 from hierapp.errors import ArchiveError, DatasetError, short
 
@@ -162,9 +162,9 @@ class _Pass:
         new = np.full(len(values), UNKNOWN, np.uint16)
         for place, value in enumerate(values.tolist()):
             if known is None:
-                if value >= MOST_CLASSES:
+                if value >= MOST_MAP_CLASSES:
                     raise ArchiveError(
-                        f"Its label map has the value {value:,}, but values go up to {MOST_CLASSES - 1}; number the"
+                        f"Its label map has the value {value:,}, but values go up to {MOST_MAP_CLASSES - 1}; number the"
                         " classes from 0, with 255 for void."
                     )
                 new[place] = value

@@ -17,7 +17,7 @@ from hierapp.data.imports import store
 from hierapp.data.imports.maps import classes as class_tables
 from hierapp.data.imports.maps.classes import ClassTable
 from hierapp.data.imports.maps.known import TREES
-from hierapp.data.imports.options import DRAW_SEED, MOST_CLASSES, Options
+from hierapp.data.imports.options import DRAW_SEED, MOST_MAP_CLASSES, Options
 from hierapp.data.imports.report import NAMED, Report
 from hierapp.data.label_maps import map_dtype, void_of
 from hierapp.errors import DatasetError, short
@@ -114,9 +114,9 @@ class Writer:
                 f"Expected at least two classes in the label maps of the training part but got {len(kept)}{names};"
                 " check the maps, and the class table if there is one."
             )
-        if len(kept) > MOST_CLASSES:
+        if len(kept) > MOST_MAP_CLASSES:
             raise DatasetError(
-                f"There are {len(kept):,} classes, but at most {MOST_CLASSES:,} are allowed; merge some."
+                f"There are {len(kept):,} classes, but at most {MOST_MAP_CLASSES:,} are allowed; merge some."
             )
         if not is_test.any():
             raise DatasetError("There is no picture with a label map for the test part; add some.")

@@ -112,9 +112,9 @@ def _check_size(rows: Rows, labels: Labels) -> None:
         )
     if labels.classes > MOST_CLASSES:
         raise DatasetError(
-            f"There are {labels.classes:,} classes, but at most {MOST_CLASSES:,} are allowed, because every epoch of a"
-            " run stores a matrix of classes by classes; leave some out, or merge them; if the labels are numbers,"
-            " choose the number of bins."
+            f"There are {labels.classes:,} classes, but at most {MOST_CLASSES:,} are allowed, because a run stores"
+            " the probability of each class for every test row; leave some out, or merge them; if the labels are"
+            " numbers, choose the number of bins."
         )
 
 

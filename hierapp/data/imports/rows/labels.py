@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,7 +151,7 @@ def _of_names(labels: NDArray[Any], class_names: Sequence[str] | None) -> Labels
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     cleaned = [_clean(name) for name in names]
-    twice = sorted({name for name in cleaned if cleaned.count(name) > 1})
+    twice = sorted(name for name, times in Counter(cleaned).items() if times > 1)
     if twice or "" in cleaned:
         raise DatasetError(
             f"Expected a different name for each class but got {some(twice) if twice else 'an empty one'}; rename the"

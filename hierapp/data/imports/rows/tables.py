@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def read_file(file: Path, shown: str, options: Options) -> Rows:
         ) from None
     names = list(table.column_names)
     if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         raise DatasetError(f"The table has several columns named {some(twice)}; rename them.")
     if not table.num_rows:
         raise DatasetError(f"The table {one_line(shown)} has no rows below its header; add rows.")

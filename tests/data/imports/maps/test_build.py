@@ -13,6 +13,7 @@ from PIL import Image
 from hierapp.cli.main import main
 from hierapp.data import registry as datasets
 from hierapp.data.imports import finalize
+from hierapp.data.imports.maps import writing
 from hierapp.errors import DatasetError
 from hierapp.trees import LabelTree, library as tree_library
 from tests import label_maps
@@ -196,6 +197,12 @@ def test_sources_that_cannot_be_used(tmp_path: Path, changes: dict[str, object],
             )
     with pytest.raises(DatasetError, match=message):
         checked(write(tmp_path / "source", made))
+
+
+def test_too_many_classes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "MOST_MAP_CLASSES", 3)
+    with pytest.raises(DatasetError, match="4 classes, but at most 3"):
+        checked(write(tmp_path / "source", files()))
 
 
 def test_jpeg_maps_are_refused(tmp_path: Path) -> None:
