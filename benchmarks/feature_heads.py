@@ -34,7 +34,6 @@ from hierapp.trees import LabelTree, library as tree_library
 
 PLAIN = "cross-entropy"
 RATIOS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 Row = dict[str, Any]
 Setting = tuple[str, dict[str, Any]]  # loss and options
 
@@ -44,11 +43,13 @@ class Task:
     """What is compared: a data set, its settings by name, and the figures that are shown.
 
     Attributes:
+        rates: the learning rates that are tried.
         judge: the figure of the validation rows that rates are chosen by, and whether more is better.
     """
 
     data: str
     epochs: int
+    rates: tuple[float, ...]
     settings: Mapping[str, Setting]
     figures: Mapping[str, str]
     judge: tuple[str, bool]
@@ -58,6 +59,7 @@ TASKS = {
     "newsgroups": Task(
         "20newsgroups",
         15,
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
         {name: (name, {}) for name in losses.LOSSES},
         {
             "accuracy": "accuracy",
@@ -71,6 +73,7 @@ TASKS = {
     "abalone": Task(
         "abalone",
         60,
+        (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
         {
             PLAIN: (PLAIN, {}),
             **{f"simloss, r = {r:g}": ("simloss", {"similarity": f"ordinal:{r:g}"}) for r in RATIOS},
@@ -146,8 +149,13 @@ def run_all(task: Task, seeds: int, first: int, out: Path) -> dict[str, tuple[fl
 
     chosen = {}
     for name in task.settings:
-        means = {rate: statistics.mean(float(at(name, rate, s)["validation"]) for s in range(first)) for rate in RATES}
-        best = max(RATES, key=lambda rate, means=means: means[rate] * (1 if task.judge[1] else -1))
+        means = {
+            rate: statistics.mean(float(at(name, rate, seed)["validation"]) for seed in range(first))
+            for rate in task.rates
+        }
+        best = max(task.rates, key=lambda rate, means=means: means[rate] * (1 if task.judge[1] else -1))
+        if best in (task.rates[0], task.rates[-1]):
+            print(f"The best rate of {name}, {best:g}, is at the end of the grid; a better one may be outside.")
         chosen[name] = (best, [at(name, best, seed) for seed in range(seeds)])
     return chosen
 
