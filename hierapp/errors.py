@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 
 
 class HierappError(Exception):
-    """Base class of all errors that a user can correct."""
+    """Base class of all errors that a user can correct. The message is one line, whatever names are in it.
+
+    >>> str(HierappError("The file two\\nlines.json is missing; give another."))
+    'The file two lines.json is missing; give another.'
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class TreeError(HierappError, ValueError):
