@@ -126,9 +126,14 @@ def _number(run: Run) -> int:
 # The choice of rows
 
 
-def positions(rows: Sequence[Row], chosen: Collection[str]) -> list[int]:
-    """Return the places of the rows all of whose runs are chosen."""
-    return [place for place, row in enumerate(rows) if all(run.id in chosen for run in row.runs)]
+def runs_of(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return for each row's key its runs."""
+    return {row.key: [run.id for run in row.runs] for row in rows}
+
+
+def positions(runs_of: Mapping[str, Sequence[str]], chosen: Collection[str]) -> list[int]:
+    """Return the places of the rows all of whose runs are chosen; the arguments are those of `rechosen`."""
+    return [place for place, runs in enumerate(runs_of.values()) if all(run in chosen for run in runs)]
 
 
 def rechosen(

@@ -17,6 +17,7 @@ from hierapp.runs.schema import SCHEMA_VERSION
 from hierapp.utils import files, private
 from hierapp.utils.disk import is_full
 
+_SHARED = "mode=ro"  # the URI query for a reader that sees what others write
 WAIT_SECONDS = 30.0  # how long to wait for another writer
 NO_ROOM = 1 << 20  # bytes; with less free, SQLite may report a misleading error
 
@@ -44,6 +45,28 @@ class Database:
         self._home = _identity(self.folder)
         self._was_there = False  # a search or an idle scheduler may start before the first run is added
         self._threads = threading.local()
+        self._watching = threading.Lock()
+        self._watched: _Connection | None = None  # all threads ask one connection for the version
+        self._times_watched = 0
+
+    def version(self) -> object | None:
+        """Return a value that is another one after each commit, of any process; None if that cannot be known.
+
+        Raises:
+            HomeMovedError: as `read`.
+        """
+        self._check_place()
+        with self._watching:
+            try:
+                if not self._holds_something() or self._reading() != _SHARED:
+                    return None
+                if self._watched is None or self._watched.identity != _identity(self.file):
+                    self._watched = _Connection(self._open_reader())
+                    self._watched.identity = _identity(self.file)
+                    self._times_watched += 1
+                return self._times_watched, self._watched.db.execute("PRAGMA data_version").fetchone()[0]
+            except (OSError, sqlite3.Error):
+                return None  # a read says what is wrong
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -131,14 +154,14 @@ class Database:
             db.close()
             with self.write():  # creates or migrates the tables
                 pass
-            db = _connect(f"{self.file.as_uri()}?mode=ro")
+            db = _connect(f"{self.file.as_uri()}?{_SHARED}")
         return db
 
     def _reading(self) -> str:
         """Return the URI query for a reader: "immutable" if the folder is read-only and has no log to read."""
         log = self.file.with_name(f"{self.file.name}-wal")
         still = not os.access(self.folder, os.W_OK) and not (log.exists() and log.stat().st_size)
-        return "immutable=1" if still else "mode=ro"
+        return "immutable=1" if still else _SHARED
 
     def _version(self, db: sqlite3.Connection) -> int:
         """Return the schema version of the file, 0 if it has no tables; refuse that of a newer hierapp."""

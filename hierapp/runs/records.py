@@ -18,15 +18,16 @@ TextTable = Literal["trees", "similarities"]
 Points = dict[str, list[tuple[float, float]]]  # (epoch, value) pairs of each metric, in order
 
 
-def points(db: sqlite3.Connection, runs: Sequence[int], metric: str | None = None) -> dict[str, Points]:
-    """Return all points of the given runs, of all metrics or of one."""
+def points(db: sqlite3.Connection, runs: Sequence[int], metrics: Collection[str] | None = None) -> dict[str, Points]:
+    """Return all points of the given runs, of all metrics or of some."""
     found: dict[str, Points] = {str(run): {} for run in runs}
-    only, values = ("", runs) if metric is None else (" AND name = ?", [*runs, metric])
-    for row in db.execute(
+    some = () if metrics is None else tuple(metrics)
+    only = "" if metrics is None else f" AND name IN ({marks(some)})"
+    for run, name, epoch, value in db.execute(
         f"SELECT run, name, epoch, value FROM metrics WHERE run IN ({marks(runs)}){only} ORDER BY run, name, epoch",
-        values,
+        (*runs, *some),
     ):
-        found[str(row["run"])].setdefault(row["name"], []).append((row["epoch"], _value(row)))
+        found[str(run)].setdefault(name, []).append((epoch, math.nan if value is None else float(value)))
     return found
 
 

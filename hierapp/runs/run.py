@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +32,8 @@ IMPORTED_FIELDS = ("data", "tree", "loss", "options", "model", "seed")
 class Run:
     """The state of a run when it was read. Times are in seconds since 1970, progress is from 0 to 1. `note` is
     written by hierapp, `own_note` by users. `content` is that of the data set when the run was queued. `deleted` is
-    the time at which the run was moved to the trash, None for all others."""
+    the time at which the run was moved to the trash, None for all others. `reading` is a number that no other object of
+    this process has: what was computed from a run is still right for the same reading."""
 
     id: str
     state: State
@@ -69,6 +71,7 @@ class Run:
     origin: Origin
     deleted: float | None
     folder: Path
+    reading: int = field(init=False, default_factory=itertools.count(1).__next__, compare=False, repr=False)
 
     @classmethod
     def of_row(cls, row: sqlite3.Row, tree_text: str, similarity_text: str | None, folder: Path) -> Run:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +25,7 @@ from hierapp.runs.states import Event, State, move
 from hierapp.runs.writer import SQLiteRunWriter
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats
+from hierapp.utils.recent import Recent
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -63,6 +64,7 @@ class Store:
         self.database = Database(self.folder / "store.sqlite", pinned)
         # By number, what a run was made from, and the run while it is in memory.
         self._known: dict[int, tuple[tuple[object, ...], Callable[[], Run | None]]] = {}
+        self._every: Recent[list[Callable[[], Run | None]]] = Recent(most=1)  # of the current version
 
     # Runs
 
@@ -111,6 +113,8 @@ class Store:
     ) -> list[Run]:
         """Return all runs, or those with these ids or in these states, oldest first; without those in the trash, with
         `deleted` only those in the trash, with None both."""
+        if ids is None and states is None and deleted is False:
+            return self._all()
         where = {False: ["deleted IS NULL"], True: ["deleted IS NOT NULL"], None: list[str]()}[deleted]
         values: list[int | str] = []
         if ids is not None:
@@ -122,6 +126,27 @@ class Store:
             where.append(f"state IN ({marks(allowed)})")
             values += allowed
         return self._select(f"WHERE {' AND '.join(['TRUE', *where])} ORDER BY id", values)
+
+    def _all(self) -> list[Run]:
+        """Return all runs outside the trash; they are read only if something was committed since the last call, because
+        the pages of all visitors ask for them each second."""
+
+        just_read: list[Run] = []
+
+        def read() -> list[Callable[[], Run | None]]:
+            just_read[:] = self._select("WHERE deleted IS NULL ORDER BY id", [])
+            # Large runs are held only while somebody uses them, as in `_run`.
+            return [self._known.get(number_of(run.id), (None, weakref.ref(run)))[1] for run in just_read]
+
+        version = self.database.version()
+        found = None if version is None else [hold() for hold in self._every.get(version, read)]
+        if just_read:
+            return just_read
+        known = [run for run in found or () if run is not None]
+        if found is None or len(known) < len(found):
+            read()
+            return just_read
+        return known
 
     def run(self, run: str) -> Run:
         """Return one run; raise a StoreError, which says what to do, if it does not exist or is in the trash."""
@@ -263,19 +288,20 @@ class Store:
     def metrics(self, ids: Iterable[str], metric: str | None = None) -> dict[str, Points]:
         """Return the (epoch, value) pairs of each run and metric, in order; of all metrics, or of one."""
         with self.database.read() as db:
-            return records.points(db, [number_of(run) for run in ids], metric)
+            return records.points(db, [number_of(run) for run in ids], None if metric is None else [metric])
 
-    def metrics_since(self, cursor: int, ids: Iterable[str]) -> Changes:
-        """Return what these runs recorded since the call that returned this cursor; 0 selects everything."""
+    def metrics_since(self, cursor: int, ids: Iterable[str], names: Collection[str] | None = None) -> Changes:
+        """Return what these runs recorded since the call that returned this cursor, of all metrics or of some; 0
+        selects everything."""
         wanted = [number_of(run) for run in ids]
         with self.database.read() as db:
             if cursor:
-                return Changes(*records.new_points(db, cursor, wanted))
+                last, cuts, rows = records.new_points(db, cursor, wanted)
+                return Changes(last, cuts, [row for row in rows if names is None or row[1] in names])
             last = records.last_number(db)
-            every = records.points(db, wanted)
-        return Changes(
-            last, {}, [(run, name, *at) for run, names in every.items() for name, ats in names.items() for at in ats]
-        )
+            every = records.points(db, wanted, names)
+        rows = [(run, name, *at) for run, by_name in every.items() for name, ats in by_name.items() for at in ats]
+        return Changes(last, {}, rows)
 
     def confusion(self, run: str, part: Part, epoch: int | None = None) -> csr_array | None:
         """Return the sparse confusion matrix [L, L] of an epoch, by default the last; None if there is none."""

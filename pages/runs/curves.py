@@ -9,7 +9,12 @@ import streamlit as st
 from hierapp.plots import curves as plots
 from hierapp.runs import Run
 from hierapp.runs.curves import Curves
+from hierapp.utils.recent import Recent
 from pages.shared import common
+
+DRAWN = ("val_accuracy", "train_loss", "val_mean_iou")
+# All sessions that show the same runs share a reader; each look loads only new points.
+_READERS = Recent[Curves](most=20)
 
 
 def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
@@ -18,7 +23,8 @@ def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     if not runs:
         st.caption("Predictions that were made elsewhere have no curves.")
         return
-    recorded = _reader().look([run.id for run in runs])
+    ids = tuple(run.id for run in runs)
+    recorded = _READERS.get((common.store(), ids), lambda: Curves(common.store(), DRAWN)).look(ids)
     styles = plots.run_styles(runs, names)
     accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
     training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
@@ -48,11 +54,3 @@ def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
             st.header("Validation mean IoU")
             alt = "Mean IoU of the validation images of each run over the epochs"
             common.chart_of("iou", alt, plots.curves_plot, overlap, "validation mean IoU", styles, True)
-
-
-def _reader() -> Curves:
-    """Return the reader of the curves; each read loads only new points."""
-    kept = st.session_state.get("curves")
-    if kept is None or kept.store is not common.store():
-        kept = st.session_state["curves"] = Curves(common.store())
-    return kept

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from hierapp.analysis import run_frame, run_rows
-from hierapp.analysis.run_rows import Row
 from hierapp.execution.estimate import words
 from hierapp.runs import Run
+from hierapp.utils.recent import Recent
 from hierapp.utils.text import pluralize
 from pages.runs.view import View
 
@@ -32,11 +33,10 @@ def show(every: Sequence[Run], view: View) -> list[Run]:
     listed = view.filter.of(every)
     if view.only_chosen:
         listed = [run for run in listed if run.id in chosen]
-    opened = st.session_state.get(OPENED, ())
-    rows = run_rows.rows(listed, view.fold, opened, run_frame.value_of(view.sort), view.descending)
-    _renew(len(rows), view)
-    st.session_state[_ROWS] = {row.key: [run.id for run in row.runs] for row in rows}
-    places = run_rows.positions(rows, chosen)
+    made = _made(listed, view, tuple(st.session_state.get(OPENED, ())))
+    _renew(len(made.runs_of), view)
+    st.session_state[_ROWS] = made.runs_of
+    places = run_rows.positions(made.runs_of, chosen)
     selection = {"selection": {"rows": places, "columns": [], "cells": []}}
     state = st.session_state.get(key())
     if state is not None and state["selection"]["rows"] != places:  # rows have moved
@@ -44,8 +44,8 @@ def show(every: Sequence[Run], view: View) -> list[Run]:
     if st.session_state.get(_TELL, 0) > 0:
         st.session_state[_TELL] -= 1
         st.session_state[key()] = selection
-    if rows:
-        _table(rows, view, any(run.is_open for run in listed), selection)
+    if made.runs_of:
+        _table(made, view, selection)
     else:
         st.info("No run is like this: change the text or the filter.")
     return [run for run in every if run.id in chosen]
@@ -66,23 +66,51 @@ def _renew(count: int, view: View) -> None:
     st.session_state[_VIEW] = view
 
 
-def _table(rows: Sequence[Row], view: View, is_going: bool, selection: Any) -> None:
+@dataclass(frozen=True)
+class _Made:
+    """A table without what a session has chosen in it: for each row's key its runs, the cells, and how they look."""
+
+    runs_of: Mapping[str, Sequence[str]]
+    cells: pd.DataFrame
+    config: Mapping[str, Any]
+
+
+# Computed once for all sessions that show the same runs.
+_MADE = Recent[_Made](most=20)
+
+
+def _made(listed: Sequence[Run], view: View, opened: tuple[str, ...]) -> _Made:
+    is_going = any(run.is_open for run in listed)
+    now = int(time.time()) if is_going else 0  # durations, time left
+    how = (view.fold, view.sort, view.descending, tuple(view.columns))
+    key = (tuple(run.reading for run in listed), how, opened, now)
+    return _MADE.get(key, lambda: _make(listed, view, opened, is_going))
+
+
+def _make(listed: Sequence[Run], view: View, opened: Sequence[str], is_going: bool) -> _Made:
+    rows = run_rows.rows(listed, view.fold, opened, run_frame.value_of(view.sort), view.descending)
+    if not rows:
+        return _Made({}, pd.DataFrame(), {})
     frame = run_frame.frame(rows, state_of)
     columns = list(view.columns) or run_frame.usual_columns(frame, is_going)
     if any(row.is_fold for row in rows):
         icons = [":material/expand_more:" if row.is_open else ":material/chevron_right:" for row in rows]
         frame[_WINDOW] = [icon if row.is_fold else None for icon, row in zip(icons, rows, strict=True)]
         columns = [_WINDOW, *columns]
-    most = TALL_ROWS if view.is_tall else MOST_ROWS
+    return _Made(run_rows.runs_of(rows), frame[columns], _config(frame, columns))
+
+
+def _table(made: _Made, view: View, selection: Any) -> None:
+    count, most = len(made.cells), TALL_ROWS if view.is_tall else MOST_ROWS
     st.dataframe(
-        frame[columns],
+        made.cells,
         key=key(),
         hide_index=True,
-        height=HEAD + ROW * min(len(rows), most) + (ROW // 2 if len(rows) > most else 2),
+        height=HEAD + ROW * min(count, most) + (ROW // 2 if count > most else 2),
         selection_mode="multi-row",
         on_select=_choose,
         selection_default=selection,
-        column_config=_config(frame, columns),
+        column_config=made.config,
         placeholder="",
         alt="The runs, their progress, and their metrics on the test images",
     )

@@ -20,7 +20,8 @@ def tag_menu(runs: Sequence[Run], names: dict[str, str], known: Sequence[str]) -
 
     `known` are the suggested tags; any other word is accepted.
     """
-    mine = [run for run in runs if actions().may_change(run.owner)]
+    may_change = actions().may_change
+    mine = [run for run in runs if may_change(run.owner)]
     with st.popover("Tags, notes", icon=":material/label:", disabled=not runs):
         if not runs:
             return

@@ -25,7 +25,8 @@ MOST = 30  # runs that are listed one by one
 def delete_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     """Show the buttons that move the shown runs to the trash."""
     ended = [run for run in runs if not run.is_open]
-    mine = [run.id for run in ended if actions().may_change(run.owner)]
+    may_change = actions().may_change
+    mine = [run.id for run in ended if may_change(run.owner)]
     with st.popover("Delete", icon=":material/delete:", disabled=not ended, key="delete-menu", on_change="rerun"):
         st.caption(
             "Deleted runs go to the trash, from which they can be restored. Runs that wait or run are cancelled first."
@@ -63,7 +64,8 @@ def trash_menu() -> None:
     if not runs and not items:
         return
     names = summary.labels(runs)
-    mine = [run.id for run in runs if actions().may_change(run.owner)]
+    may_change = actions().may_change
+    mine = [run.id for run in runs if may_change(run.owner)]
     with st.popover(f"Trash ({len(runs) + len(items):,})", icon=":material/delete_sweep:"):
         if len(mine) > 1:
             queue.pressed(f"Restore all {len(mine)}", "restore-all", partial(_restore, mine))
@@ -72,7 +74,8 @@ def trash_menu() -> None:
             queue.pressed(label, f"restore-{run.id}", partial(_restore, [run.id]), disabled=run.id not in mine)
         if len(runs) > MOST:
             st.caption(f"and {len(runs) - MOST:,} more")
-        my_items = [item for item in items if actions().may_change(item.owner)]
+        may_change = actions().may_change
+        my_items = [item for item in items if may_change(item.owner)]
         for item in items[:MOST]:
             label = f"Restore {item.kind} {escaped(item.title)}"
             key = f"restore-{item.folder.name}"

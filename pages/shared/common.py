@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import pickle
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from hierapp.runs import Store
 from hierapp.training import RunConfig
 from hierapp.trees import LabelTree, formats as tree_formats, library as tree_library
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
+from hierapp.utils.recent import Recent
 from pages.components.page_history import one_entry_per_page
 from pages.shared import auth
 from pages.shared.auth import person
@@ -127,16 +127,9 @@ def chart_of(key: str, alt: str, draw: Callable[..., go.Figure], *arguments: Any
         draw: a function that depends on nothing but its arguments.
         arguments: its arguments, which can be pickled.
     """
-    drawn = (draw.__module__, draw.__qualname__, pickle.dumps(arguments), _is_dark())
-    with _DRAWING:
-        plot = _DRAWN.pop(drawn, None)
-    if plot is None:
-        plot = _themed(draw(*arguments), _is_dark())
-    with _DRAWING:
-        _DRAWN[drawn] = plot
-        while len(_DRAWN) > MOST_DRAWN:
-            del _DRAWN[next(iter(_DRAWN))]
-    _show(plot, key, alt)
+    is_dark = _is_dark()
+    drawn = (draw.__module__, draw.__qualname__, pickle.dumps(arguments), is_dark)
+    _show(_DRAWN.get(drawn, lambda: _themed(draw(*arguments), is_dark)), key, alt)
 
 
 PLOT_FORMAT = "plot-format"
@@ -145,9 +138,7 @@ PLOT_FORMATS: dict[str, dict[str, Any]] = {
     "PNG": {"scale": 3},
     "SVG": {"format": "svg", "width": 340, "height": 260},
 }
-MOST_DRAWN = 40
-_DRAWN: dict[tuple[str, str, bytes, bool], go.Figure] = {}  # the least recently shown first
-_DRAWING = threading.Lock()
+_DRAWN = Recent[go.Figure](most=40)
 
 
 def _is_dark() -> bool:

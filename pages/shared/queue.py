@@ -58,7 +58,8 @@ def refusal() -> None:
 def cancel_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     """Show a menu that cancels the runs that wait or run."""
     going = [run for run in runs if run.is_open]
-    mine = [run.id for run in going if actions().may_change(run.owner)]
+    may_change = actions().may_change
+    mine = [run.id for run in going if may_change(run.owner)]
     with st.popover("Cancel", icon=":material/cancel:", disabled=not going, key="cancel-menu", on_change="rerun"):
         if len(mine) > 1:
             pressed(f"Cancel all {len(mine):,}", "cancel-all", partial(_cancel, mine))
@@ -73,7 +74,8 @@ def cancel_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
 def resume_menu(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     """Show a menu that resumes the runs that were stopped."""
     stopped = [run for run in runs if run.can_resume]
-    mine = [run.id for run in stopped if actions().may_change(run.owner)]
+    may_change = actions().may_change
+    mine = [run.id for run in stopped if may_change(run.owner)]
     with st.popover("Resume", icon=":material/resume:", disabled=not stopped, key="resume-menu", on_change="rerun"):
         if len(mine) > 1:
             pressed(f"Resume all {len(mine):,}", "resume-all", partial(_resume, mine))

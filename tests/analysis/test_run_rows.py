@@ -63,6 +63,6 @@ def test_the_chosen_runs_follow_the_rows_that_are_turned(chosen, now, then):
 
 
 def test_a_fold_is_chosen_if_all_its_runs_are(listed_runs):
-    rows = run_rows.rows(listed_runs, opened=["batch search:rates"])
+    rows = run_rows.runs_of(run_rows.rows(listed_runs, opened=["batch search:rates"]))
     assert run_rows.positions(rows, {"5", "4", "1"}) == [2, 3, 6]
     assert run_rows.positions(rows, {"5", "4", "3"}) == [1, 2, 3, 4]

@@ -16,6 +16,7 @@ from hierapp.losses import LOSSES
 from hierapp.plots import curves as curve_plots
 from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
+from hierapp.utils.recent import Recent
 from pages.shared import common
 from tests.app.conftest import add_run, chosen_rows, texts
 from tests.finished_runs import add_finished
@@ -584,7 +585,7 @@ def test_plots_are_drawn_once_for_all_who_show_the_same_and_again_when_there_is_
 
     original = curve_plots.curves_plot
     monkeypatch.setattr(curve_plots, "curves_plot", counting)
-    monkeypatch.setattr(common, "_DRAWN", {})
+    monkeypatch.setattr(common, "_DRAWN", Recent(most=40))
     first, second = add_run(store), add_run(store, loss="hxe")
     pages = [open_page("runs", runs=[first, second]) for _ in range(2)]
     assert not any(page.exception for page in pages)
@@ -592,6 +593,3 @@ def test_plots_are_drawn_once_for_all_who_show_the_same_and_again_when_there_is_
     assert drawn == [2, 2]  # accuracy and loss
     open_page("runs", runs=[first])
     assert drawn == [2, 2, 1, 1]
-    monkeypatch.setattr(common, "MOST_DRAWN", 1)
-    open_page("runs", runs=[first])
-    assert len(common._DRAWN) == 1

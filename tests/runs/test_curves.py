@@ -86,6 +86,19 @@ def test_a_look_reads_only_what_is_new(tmp_path):
     assert math.isnan(found["2"]["train_loss"][0][1])
 
 
+def test_what_a_look_returned_stays_as_it_was(tmp_path):
+    store = claimed(tmp_path)
+    writer, curves = store.writer("1"), Curves(store, ["val_loss"])
+    writer.report(1, {"val_loss": 1.0, "train_loss": 3.0}, 0.1)
+    first = curves.look(["1", "2"])
+    writer.report(2, {"val_loss": 2.0, "train_loss": 3.0}, 0.2)
+    second = curves.look(["1", "2"])
+    writer.restarted_at(1, 0.1)
+    assert curves.look(["1", "2"])["1"] == {"val_loss": [(1, 1)]}
+    assert first == {"1": {"val_loss": [(1, 1)]}, "2": {}}
+    assert second == {"1": {"val_loss": [(1, 1), (2, 2)]}, "2": {}}
+
+
 def test_the_last_values_go_back_with_the_run(tmp_path):
     store = claimed(tmp_path)
     writer = store.writer("1")

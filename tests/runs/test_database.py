@@ -367,6 +367,27 @@ def test_a_reader_sees_one_moment(tmp_path):
         assert reader.execute("SELECT value FROM settings").fetchone()[0] == "2"
 
 
+def test_the_version_changes_with_each_commit_and_each_file(tmp_path):
+    db, other = Database(tmp_path / "store.sqlite"), Database(tmp_path / "store.sqlite")
+    assert db.version() is None  # there is no file
+    seen = []
+    for writer in (db, other, db):
+        with writer.write() as opened:
+            opened.execute("INSERT OR REPLACE INTO settings VALUES ('a', '1')")
+        seen.append(db.version())
+        assert db.version() == seen[-1]
+    shutil.copy(tmp_path / "store.sqlite", tmp_path / "copy")
+    (tmp_path / "copy").replace(tmp_path / "store.sqlite")
+    seen.append(db.version())
+    assert len(set(seen)) == 4
+    assert None not in seen
+
+
+def test_the_version_of_a_broken_file_is_unknown(tmp_path):
+    (tmp_path / "store.sqlite").write_bytes(b"no database" * 1000)
+    assert Database(tmp_path / "store.sqlite").version() is None
+
+
 @pytest.mark.parametrize("name", ["with space", "per%20cent", "question?mode=rw", "hash#mark", "ümläut"])
 def test_a_folder_may_have_any_name(tmp_path, name):
     store = Store(tmp_path / name)

@@ -485,9 +485,25 @@ def test_a_large_run_that_nobody_uses_is_not_kept(store):
     (name,) = store.add(configs(), DIGITS)
     with store.database.write() as db:
         db.execute("UPDATE runs SET state = 'finished', test = ?", (json.dumps({"class_accuracy": [0.1] * 10_000}),))
-    used = weakref.ref(store.run(name))
-    gc.collect()
-    assert used() is None
+    for read in (lambda: store.run(name), lambda: store.runs()[0], lambda: store.runs()[0]):
+        used = weakref.ref(read())
+        gc.collect()
+        assert used() is None
+
+
+def test_all_runs_are_read_only_after_a_commit(store, monkeypatch):
+    store.add(configs(), DIGITS)
+    selected: list[str] = []
+    select = Store._select
+    monkeypatch.setattr(Store, "_select", lambda *arguments: selected.append(arguments[1]) or select(*arguments))
+    first = store.runs()
+    first.clear()  # a caller may change its list
+    assert [run.id for run in store.runs()] == [run.id for run in store.runs(deleted=False)] == ["1"]
+    assert len(selected) == 1
+    for number, writer in enumerate((store, Store(store.folder)), start=2):
+        writer.add(configs(), DIGITS)
+        assert len(store.runs()) == number
+    assert len(selected) == 3
 
 
 def test_an_option_that_was_added_since_has_its_default_in_older_runs(tmp_path):
