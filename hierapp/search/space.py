@@ -72,6 +72,12 @@ class Dimension:
         """The bounds of the range, or all choices."""
         return self.choices or (self.clean(self.low), self.clean(self.high))
 
+    @property
+    def word(self) -> str:
+        """The word that `parse` reads as this dimension."""
+        parts = [_as_text(value) for value in self.choices or (self.low, self.high)]
+        return f"{self.name}={','.join(parts) if self.choices else '..'.join(parts)}{':log' if self.log else ''}"
+
     def clean(self, value: Any) -> Value:
         """Return a value as it is tried: numbers rounded to four digits, within the bounds."""
         if self.choices:
@@ -120,6 +126,54 @@ def usual_range(name: str) -> str:
     if isinstance(known.default, bool):
         return "false,true"
     return f"{known.low or 0:g}..{1.0 if known.high is None else min(known.high, 1.0):g}"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a parameter may be.
+
+    Attributes:
+        numeric: whether it is a number, which may vary over a range.
+        whole: whether it is an integer.
+        low, high: the bounds of a number, None if there is no such bound.
+        values: the values of a parameter that is no number, as text.
+        is_open: whether there are further values, such as the names of similarities.
+    """
+
+    numeric: bool
+    whole: bool = False
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+    is_open: bool = False
+
+
+def allowed(name: str) -> Allowed:
+    """Return what a parameter of `variable` may be.
+
+    >>> allowed("optimizer").values
+    ('adam', 'adamw', 'sgd')
+    >>> allowed("hierarchical.mass")
+    Allowed(numeric=True, whole=False, low=0.0, high=1.0, values=(), is_open=False)
+    """
+    loss, dot, option_name = name.rpartition(".")
+    if dot:
+        option = next(option for option in losses.find(loss).options if option.name == option_name)
+        if option.kind == "number":
+            return Allowed(True, False, option.low, None if math.isinf(option.high) else option.high)
+        values = ("false", "true") if option.kind == "flag" else option.choices
+        return Allowed(False, values=values or tuple(_USUAL[option_name].split(",")), is_open=option.kind == "text")
+    if name == "model":
+        return Allowed(False, values=tuple(models.MODELS))
+    field = _fields()[name]
+    if field.kind in (int, float):
+        return Allowed(True, field.kind is int, field.low, field.high)
+    return Allowed(False, values=field.choices or ("false", "true"))
+
+
+def usual(name: str) -> Dimension:
+    """Return the dimension of a parameter's usual range."""
+    return _dimension(name, usual_range(name))
 
 
 def parse(words: Sequence[str], chosen: Sequence[str]) -> tuple[Dimension, ...]:
@@ -211,6 +265,10 @@ def _between(name: str, text: str, whole: bool) -> Dimension:
             f"The range {ends} of {name} cannot be log, because its bounds must be above 0; leave out :log."
         )
     return Dimension(name, (), low, high, bool(colon), whole)
+
+
+def _as_text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else f"{value:.12g}"
 
 
 def _number(name: str, text: str, whole: bool) -> float | int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -11,25 +10,23 @@ import streamlit as st
 from hierapp.data import registry as datasets
 from hierapp.execution import slots
 from hierapp.execution.estimate import estimate
-from hierapp.search import journal, space
+from hierapp.search import journal
 from hierapp.search.plan import LONGEST_NAME, METRICS, PRUNERS, Plan
 from hierapp.training import models
 from hierapp.training.config import Group
 from hierapp.training.models import MODELS
 from hierapp.trees import formats as tree_formats
 from hierapp.utils.text import pluralize
+from pages.search import ranges
 from pages.shared import common, queue, run_fields
 
 DEFAULT_LOSSES = ["hierarchical"]
-BEGIN_WITH = ("learning_rate", "optimizer")  # plus the numeric options of the losses
-MOST_OPTIONS = 2
 FURTHER: tuple[tuple[str, *tuple[Group, ...]], ...] = (
     ("Optimizer and learning rate, if fixed", "optimization"),
     ("Augmentation of the training images, if fixed", "augmentation"),
     ("Fewer or weaker labels", "labels"),
     ("Model selection and device", "evaluation", "machine"),
 )
-RANGE = "A range such as 0..1, a logarithmic range such as 1e-4..1e-1:log, or a list of values such as 32,64,128."
 
 
 def form() -> None:
@@ -49,7 +46,7 @@ def form() -> None:
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
     with common.show_errors():
-        varied = ranges(chosen)
+        varied = ranges.show(chosen, data)
         name, trials, at_once, metric, pruner = size()
         for title, *groups in FURTHER:
             with st.expander(title):
@@ -70,33 +67,6 @@ def form() -> None:
         plan.check()
         summary(plan)
         queue.refusal()
-
-
-def ranges(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Show what varies, each with its range, and return it as words for `space.parse`."""
-    st.header("Parameters to vary")
-    known = space.variable(chosen) if chosen else []
-    numbers = [name for name in known if "." in name and ".." in space.usual_range(name)]
-    usual = [*BEGIN_WITH, *numbers[:MOST_OPTIONS]]
-    if "varied" in st.session_state:  # drop options of losses that are no longer chosen
-        st.session_state["varied"] = [name for name in st.session_state["varied"] if name in known]
-    common.from_url("varied", known, usual)
-    names = st.multiselect(
-        "Parameters to vary",
-        known,
-        format_func=title_of,
-        key="varied",
-        label_visibility="collapsed",
-        placeholder="Choose parameters",
-    )
-    common.to_url("varied", names)
-    found = []
-    for at, name in enumerate(names):
-        if at % 3 == 0:
-            columns = st.columns(3)
-        text = columns[at % 3].text_input(title_of(name), space.usual_range(name), key=f"range-{name}", help=RANGE)
-        found.append(f"{name}={text}")
-    return tuple(found)
 
 
 def size() -> tuple[str, int, int, str, str]:
@@ -161,9 +131,3 @@ def free_name() -> str:
     """Return a name that no search has."""
     taken = journal.names(common.store())
     return next(name for name in (f"search-{number}" for number in range(1, len(taken) + 2)) if name not in taken)
-
-
-def title_of(name: str) -> str:
-    """Return the title of a dimension."""
-    title = name.replace("_", " ").replace(".", ": ")
-    return title[0].upper() + title[1:]

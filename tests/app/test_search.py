@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from hierapp.search import journal
+from hierapp.search import journal, space
 from hierapp.search.report import Report
 from hierapp.search.runner import SearchRunner
+from hierapp.training.config import fields_of
 from tests.app.conftest import texts
 from tests.search.conftest import begun, carry_on, report
 
 VARIED = ["learning_rate=1e-4..1e-1:log", "optimizer=adam,sgd", "momentum=0.5..0.9", "mass=0..1", "crop=0..2"]
+
+NETWORK = fields_of("network")  # each is of some networks only
 
 
 def some(config):
@@ -35,31 +38,62 @@ def test_without_a_search_there_is_the_form_with_sensible_ranges(open_page, stor
         "hierarchical.mass",
         "hierarchical.soft",
     ]
-    assert page.text_input(key="range-learning_rate").value == "1e-4..1e-1:log"
+    assert page.selectbox(key="scale-learning_rate").value == "logarithmic"
+    bounds = [page.number_input(key=f"{end}-learning_rate").value for end in ("low", "high")]
+    assert bounds == [1e-4, 0.1]
+    assert page.multiselect(key="values-optimizer").value == ["adam", "adamw", "sgd"]
     assert not page.button(key="start-search").disabled
 
 
 def test_the_button_begins_the_search_that_the_form_says(open_page, store):
     page = open_page("search", data="digits", loss="hierarchical", epochs="1")
-    page.multiselect(key="varied").set_value(["learning_rate", "hierarchical.mass"]).run()
-    page.text_input(key="range-hierarchical.mass").set_value("0,0.5,1").run()
+    names = ["learning_rate", "batch_size", "optimizer", "hierarchical.mass", "hierarchical.soft"]
+    page.multiselect(key="varied").set_value(names).run()
+    page.number_input(key="high-learning_rate").set_value(0.05).run()
+    page.selectbox(key="scale-batch_size").set_value("linear").run()
+    page.number_input(key="low-batch_size").set_value(16).run()
+    page.multiselect(key="values-optimizer").set_value(["adam", "sgd"]).run()
+    page.selectbox(key="scale-hierarchical.mass").set_value("values").run()
+    page.multiselect(key="values-hierarchical.mass").set_value(["0", "0.5", "1"]).run()
     page.number_input(key="trials").set_value(3).run()
     page.text_input(key="search-name").set_value("mine").run()
     page.button(key="start-search").click().run()
     assert not page.exception
     assert not page.error
     plan = journal.find(store, "mine").plan
-    assert plan.varied == ("learning_rate=1e-4..1e-1:log", "hierarchical.mass=0,0.5,1")
+    assert plan.varied == (
+        "learning_rate=0.0001..0.05:log",
+        "batch_size=16..256",
+        "optimizer=adam,sgd",
+        "hierarchical.mass=0,0.5,1",
+        "hierarchical.soft=0..1",
+    )
     assert (plan.trials, plan.losses, plan.epochs, plan.values["data"]) == (3, ("hierarchical",), 1, "digits")
     assert page.selectbox(key="search").value == "mine"
     assert "The first trial is running" in texts(page)
 
 
-def test_a_range_that_cannot_be_read_is_told_and_nothing_can_be_started(open_page, store):
-    page = open_page("search", data="digits")
-    page.text_input(key="range-learning_rate").set_value("0.1..0.01").run()
-    assert "is empty; put the smaller number first" in page.error[0].value
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda page: page.number_input(key="high-learning_rate").set_value(1e-5), "put the smaller number first"),
+        (lambda page: page.number_input(key="low-learning_rate").set_value(0.0), "cannot be log"),
+        (lambda page: page.multiselect(key="values-optimizer").set_value(["adam"]), "two or more distinct values"),
+    ],
+)
+def test_a_range_that_is_wrong_is_told_and_nothing_can_be_started(change, words, open_page, store):
+    page = change(open_page("search", data="digits")).run()
+    assert words in page.error[0].value
     assert "start-search" not in [button.key for button in page.button]
+
+
+def test_every_parameter_has_fields_whose_usual_values_are_a_valid_range(open_page, store):
+    chosen = ["hierarchical", "hxe", "simloss"]
+    names = [name for name in space.variable(chosen) if name not in NETWORK]
+    page = open_page("search", data="digits", loss=chosen, varied=names)
+    assert not page.exception
+    assert [error.value for error in page.error] == []
+    assert page.multiselect(key="varied").value == names
 
 
 def test_a_name_that_is_taken_is_told(open_page, store, over):

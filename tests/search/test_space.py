@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from hierapp.errors import ConfigError
 from hierapp.losses import LOSSES
-from hierapp.search.space import Dimension, parse, usual_range, variable
+from hierapp.search.space import Dimension, allowed, parse, usual, usual_range, variable
 from hierapp.training.config import fields_of
 from hierapp.training.models import OFFERED
 from tests.search.conftest import a_plan
@@ -132,3 +132,16 @@ def test_four_digits_never_lead_out_of_the_range():
     odd = one("learning_rate=0.00123449..0.0123451")
     assert odd.clean(0.00123449) == 0.00123449
     assert odd.clean(0.0123451) == 0.0123451
+
+
+@pytest.mark.parametrize("name", variable(list(LOSSES)))
+def test_the_usual_dimension_is_read_back_from_its_word_and_is_allowed(name):
+    dimension, may = usual(name), allowed(name)
+    (again,) = [each for each in parse([dimension.word], list(LOSSES)) if each.name == name]
+    assert again == dimension
+    for end in dimension.ends:
+        if may.numeric:
+            assert may.low is None or may.low <= end
+            assert may.high is None or end <= may.high
+        else:
+            assert may.is_open or str(end).lower() in may.values
