@@ -79,7 +79,7 @@ def surface_plot(surface: Surface) -> go.Figure:
     )
     for name, x, y in (("start", 0, 0), ("end", 1, 0), ("third", 0, 1)):
         plot.add_annotation(
-            x=x, y=y, text=name, showarrow=False, yshift=16, bgcolor="rgba(255,255,255,0.8)", font={"color": "#1b2430"}
+            x=x, y=y, text=name, showarrow=False, yshift=16, bgcolor="rgba(255,255,255,0.8)", font={"color": "#000"}
         )
     plot.update_xaxes(title="towards the end", zeroline=False)
     plot.update_yaxes(title="towards the third", zeroline=False)

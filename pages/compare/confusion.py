@@ -37,7 +37,7 @@ def show(chosen: Chosen) -> None:
     parts: list[Part] = ["test"] if run.origin == "imported" else ["test", "validation"]
     if st.session_state.get("images") not in (None, *parts):
         del st.session_state["images"]
-    part = third.segmented_control("Images", parts, default=parts[0], required=True, key="images")
+    part = third.segmented_control("Images", parts, default=parts[0], required=True, key="images", wrap=True)
     other = None if less == NONE else by_id[less]
     epoch = _epoch(run, other) if part == "validation" else None
     counts = common.store().confusion(run.id, part, epoch)

@@ -35,6 +35,7 @@ def nodes(tree: LabelTree) -> list[int]:
                 required=True,
                 key="level",
                 on_change=_forget,
+                wrap=True,
             )
         )
         common.to_url("level", level)

@@ -42,6 +42,7 @@ def page() -> None:
             required=True,
             key="view",
             label_visibility="collapsed",
+            wrap=True,
         )
     )
     common.to_url("view", view)

@@ -37,4 +37,5 @@ def show(chosen: Chosen) -> None:
             required=True,
             key=common.PLOT_FORMAT,
             help="SVG has the width of a column of a paper, 8.5 cm.",
+            wrap=True,
         )

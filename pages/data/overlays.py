@@ -29,7 +29,7 @@ def show(data: Dataset, stamp: int) -> None:
     """Show the images of a part, some at a time."""
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     picked = left.segmented_control(
-        "Part", list(PARTS), format_func=PARTS.__getitem__, default="train", required=True, key="map-part"
+        "Part", list(PARTS), format_func=PARTS.__getitem__, default="train", required=True, key="map-part", wrap=True
     )
     part: Part = common.chosen(picked)
     size = data.train_size if part == "train" else data.test_size

@@ -64,6 +64,7 @@ def _losses(lab: Lab) -> None:
         list(LOSSES),
         selection_mode="multi",
         format_func=lambda name: LOSSES[name].title,
+        wrap=True,
         **bound("lab-losses", chosen, lambda state, names: lab_actions.with_losses(state, tuple(names))),
     )
     with st.expander("Options of the losses"):
@@ -156,6 +157,7 @@ def _targets(lab: Lab) -> None:
         ["path", "leaf"],
         required=True,
         help="y = 1 on every node of the true path, or on the leaf only",
+        wrap=True,
         **bound(
             "lab-targets",
             lab_actions.option_of(lab.state, "targets"),
@@ -188,6 +190,7 @@ def _points(lab: Lab) -> None:
         key="lab-point",
         on_change=lambda: setattr(lab, "point", st.session_state["lab-point"]),
         help="Drag its bars: the slice goes from start to end.",
+        wrap=True,
     )
 
 
@@ -196,6 +199,7 @@ def _space(lab: Lab) -> None:
         "Straight lines in",
         SPACES,
         required=True,
+        wrap=True,
         **bound("lab-space", lab.state.space, lambda state, space: replace(state, space=space)),
     )
 

@@ -97,6 +97,7 @@ def look(lab: Lab) -> None:
         label_visibility="collapsed",
         key="lab-look",
         on_change=lambda: setattr(lab, "searching", bool(st.session_state["lab-look"])),
+        wrap=True,
     )
 
 

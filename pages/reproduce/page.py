@@ -20,7 +20,9 @@ def choose() -> tuple[SizeName, str]:
     left, right, _ = st.columns([1, 1, 2], vertical_alignment="bottom")
     with left:
         common.one_from_url("size", list(SIZES), "quick")
-        picked = st.segmented_control("Size", list(SIZES), key="size", required=True, help=overview.SIZE_HELP)
+        picked = st.segmented_control(
+            "Size", list(SIZES), key="size", required=True, help=overview.SIZE_HELP, wrap=True
+        )
         size: SizeName = common.chosen(picked)
         common.to_url("size", size)
     with right:

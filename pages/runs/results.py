@@ -98,7 +98,7 @@ def confusion_view(runs: Sequence[Run], names: dict[str, str]) -> None:
         parts = ["test"]
     if st.session_state.get("confusion-part") not in parts:
         st.session_state["confusion-part"] = parts[0]
-    picked = part_column.segmented_control("Images", parts, required=True, key="confusion-part")
+    picked = part_column.segmented_control("Images", parts, required=True, key="confusion-part", wrap=True)
     part: Part = common.chosen(picked)
     counts = common.store().confusion(run.id, part, chosen_epoch(run) if part == "validation" else None)
     if counts is None:

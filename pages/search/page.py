@@ -27,7 +27,13 @@ def page() -> None:
     common.one_from_url("view", list(VIEWS), "results")
     view = common.chosen(
         st.segmented_control(
-            "View", list(VIEWS), format_func=VIEWS.__getitem__, required=True, key="view", label_visibility="collapsed"
+            "View",
+            list(VIEWS),
+            format_func=VIEWS.__getitem__,
+            required=True,
+            key="view",
+            label_visibility="collapsed",
+            wrap=True,
         )
     )
     common.to_url("view", view)

@@ -60,6 +60,7 @@ def scheduler_fields() -> None:
             required=True,
             disabled=frozen,
             help=f"set by {settings.VARIABLE}" if fixed else None,
+            wrap=True,
             **bound,
         )
     if kind == settings.RAY:

@@ -146,7 +146,7 @@ def _is_dark() -> bool:
 
 
 def _themed(plot: go.Figure, dark: bool) -> go.Figure:
-    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")
+    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")  # assets/app.css names them, too
     return plot.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
 
 

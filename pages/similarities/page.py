@@ -67,7 +67,7 @@ def by_tree(data: str) -> Chosen:
     name = left.selectbox("Similarity of the tree", list(trees), format_func=trees.__getitem__, key="of-tree")
     common.to_url("of-tree", name)
     distance = right.segmented_control(
-        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params", wrap=True
     )
     tree = tree_library.load(name)
     # A run can name its own tree's similarity with the first distance; any other must be saved.
@@ -174,7 +174,9 @@ tree_name = second.selectbox(
 )
 common.one_from_url("source", list(SOURCES), "names" if shipped_for(data) else "ordinal")
 source = common.chosen(
-    st.segmented_control("Source", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source")
+    st.segmented_control(
+        "Source", list(SOURCES), format_func=SOURCES.__getitem__, required=True, key="source", wrap=True
+    )
 )
 for key, value in (("data", data), ("label-tree", tree_name), ("source", source)):
     common.to_url(key, value)

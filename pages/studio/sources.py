@@ -29,6 +29,7 @@ def start() -> None:
         default="a data set's classes",
         required=True,
         key="start-from",
+        wrap=True,
     )
     {
         "a data set's classes": from_classes,

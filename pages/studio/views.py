@@ -41,7 +41,7 @@ def more(draft: Draft) -> None:
         "Compare": changes,
         "As text": as_text,
     }
-    chosen = st.pills("Show", list(views), key="studio-view", bind="query-params")
+    chosen = st.pills("Show", list(views), key="studio-view", bind="query-params", wrap=True)
     if chosen:
         with common.show_errors():
             views[chosen](draft)
@@ -95,6 +95,6 @@ def as_text(draft: Draft) -> None:
 
 def which_distance() -> DistanceKind:
     kind: DistanceKind = st.segmented_control(
-        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance"
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="studio-distance", wrap=True
     )
     return kind

@@ -65,7 +65,7 @@ def keep(tree: LabelTree, name: str, data: str | None) -> None:
 def describe(tree: LabelTree) -> None:
     """Show the numbers and matrices derived from a tree."""
     distance = st.segmented_control(
-        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params"
+        "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params", wrap=True
     )
     common.facts(
         {

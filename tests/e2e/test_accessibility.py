@@ -12,6 +12,9 @@ from tests.finished_runs import add_finished
 
 NAMES = [name for pages in MENU.values() for name in pages]
 RULES = {"resultTypes": ["violations"]}
+# Labels of plots in the text color of the light theme.
+NO_OLD_LABELS = """() => [...document.querySelectorAll('.js-plotly-plot svg text')]
+    .every(text => getComputedStyle(text).fill !== 'rgb(27, 36, 48)')"""
 
 
 @pytest.fixture(scope="module")
@@ -51,4 +54,5 @@ def test_no_page_breaks_the_rules_in_either_theme(page, filled, name):
     page.emulate_media(color_scheme="dark")
     background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     page.wait_for_function(f"{background} === 'rgb(17, 22, 29)'")
+    page.wait_for_function(NO_OLD_LABELS)
     assert faults(page) == []
