@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hierapp import paths
-from hierapp.data import download_lock, registry
+from hierapp.data import registry
 from hierapp.data.dataset import Dataset, is_intact
-from hierapp.data.download_lock import Record
 from hierapp.data.mirrors import Report, fetch
 from hierapp.errors import DatasetError
-from hierapp.utils import parts, processes
+from hierapp.utils import parts
+from hierapp.utils.background import STARTING, Job
 from hierapp.utils.files import set_aside
-
-STARTING = "Starting"
 
 ProgressCallback = Callable[[int, int, str], None]
 
@@ -37,7 +35,17 @@ class Progress:
     error: str | None
 
 
-def get(name: str, folder: Path | str | None = None, progress: ProgressCallback | None = None) -> list[Path]:
+def job_of(name: str, root: Path) -> Job:
+    """Return the job of downloading a data set; its files are hidden in the data folder."""
+    return Job(root / f".get-{name}.lock", root / f".get-{name}.log")
+
+
+def get(
+    name: str,
+    folder: Path | str | None = None,
+    progress: ProgressCallback | None = None,
+    lock: int | None = None,
+) -> list[Path]:
     """Download a data set. If it is present, only its MD5s are checked; damaged files are downloaded again.
 
     A second call for the same data set waits for the first. A file that is not the published one is never deleted,
@@ -47,6 +55,7 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
         name: a key of datasets.DATASETS; a user's own data set cannot be downloaded.
         folder: the data folder; by default paths.data_folder().
         progress: called as progress(done_bytes, total_bytes, what) five times per second.
+        lock: the descriptor of the lock's file if the lock was taken for this process.
 
     Returns:
         The new paths of files that were renamed.
@@ -55,8 +64,8 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
         DatasetError: if the download fails or the folder cannot be written; no partial files remain.
     """
     root = _root(folder)
-    dataset = _downloadable(name, root)
-    if _is_whole(dataset, root):
+    dataset, job = _downloadable(name, root), job_of(name, root)
+    if lock is None and _is_whole(dataset, root):
         return []
 
     def show(done: int, what: str) -> None:
@@ -64,24 +73,24 @@ def get(name: str, folder: Path | str | None = None, progress: ProgressCallback 
             progress(min(done, dataset.download_bytes), dataset.download_bytes, what)
 
     def wait() -> None:
-        other = download_lock.read_record(root, name)
+        other = job.record()
         show(other.done if other else 0, f"Waiting for another download of {dataset.title}")
 
     def report(done: int, what: str) -> None:
-        Record.now(min(done, dataset.download_bytes), dataset.download_bytes, what).write(root, name)
+        job.tell(min(done, dataset.download_bytes), dataset.download_bytes, what)
         show(done, what)
 
     with _write_errors(dataset, root):
         root.mkdir(parents=True, exist_ok=True)
-        with download_lock.locked(root, name, wait):
+        with job.working(lock, wait):
             try:
                 with _write_errors(dataset, root):
                     aside = _mend(dataset, root, report)
-                    download_lock.record_path(root, name).unlink(missing_ok=True)
+                    job.forget()
                     return aside
             except DatasetError as error:
                 with suppress(OSError):
-                    Record.now(0, dataset.download_bytes, "Failed", error=str(error)).write(root, name)
+                    job.tell(0, dataset.download_bytes, "Failed", str(error))
                 raise
 
 
@@ -95,29 +104,21 @@ def start(name: str, folder: Path | str | None = None) -> None:
     """
     root = _root(folder)
     dataset = _downloadable(name, root)
-    before = progress_of(name, root)
-    if before and before.running:
-        return
     with _write_errors(dataset, root):
         root.mkdir(parents=True, exist_ok=True)
-        log = root / f".get-{name}.log"
-        download_lock.record_path(root, name).unlink(missing_ok=True)
-        process = processes.spawn(["hierapp", "data", "get", name], log, {"HIERAPP_DATA": str(root)}, for_others=True)
-        # The child needs about a second to take the lock; until then this record shows that it has started. On a busy
-        # machine it may even have ended by now, and what it recorded counts.
-        Record.now(0, dataset.download_bytes, STARTING, pid=process.pid).write_first(root, name)
+        environment = {"HIERAPP_DATA": str(root)}
+        job_of(name, root).start_telling(["hierapp.data", name], dataset.download_bytes, environment)
 
 
 def progress_of(name: str, folder: Path | str | None = None) -> Progress | None:
     """Return the progress of a download, in any process; None if none was started or the last one succeeded."""
     root = _root(folder)
     dataset = registry.find(name, root)
-    locked, record = download_lock.look(root, name)
+    running, record = job_of(name, root).look()
     ready = registry.status(name, root).state == "ready"
     if record is None:
         # Between taking the lock and the first record, or between removing the record and releasing the lock.
-        return Progress(0, dataset.download_bytes, STARTING, True, None) if locked and not ready else None
-    running = locked or (record.what == STARTING and processes.alive(record.process, root))
+        return Progress(0, dataset.download_bytes, STARTING, True, None) if running and not ready else None
     if ready and not running:
         return None
     error = None if running else record.error or f"The download of {name} was interrupted; start it again."

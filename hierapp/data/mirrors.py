@@ -19,8 +19,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from hierapp.data.dataset import Dataset, is_intact
-from hierapp.data.download_lock import POLL_SECONDS
 from hierapp.errors import DatasetError
+from hierapp.utils.background import POLL_SECONDS
 from hierapp.utils.disk import is_full
 
 # A server that sends nothing for this many seconds is abandoned; torchvision itself would wait forever.

@@ -15,7 +15,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
 from hierapp import paths
 from hierapp.errors import DiskFull, HomeMovedError, StoreError
@@ -24,6 +23,7 @@ from hierapp.execution.backend import LOG, Backend
 from hierapp.execution.tracked_backend import TrackedBackend
 from hierapp.runs import Run, Store, tracked
 from hierapp.utils import devices, locks, processes
+from hierapp.utils.background import Job
 from hierapp.utils.disk import disk_of, is_full
 from hierapp.utils.locks import SILENCE_SECONDS, Held, Superseded
 from hierapp.utils.own_log import say
@@ -176,14 +176,9 @@ def ensure_scheduler(store: Store) -> None:
     """
     if not store.is_work_left() or _is_read_only(store):
         return
-    with _lock(store, patience=locks.GLANCE_SECONDS) as lock:
+    with _lock(store, locks.GLANCE_SECONDS, SILENCE_SECONDS) as lock:
         if lock is not None:
             _start(store, lock)
-            return
-    taken = locks.take_over(_lock_file(store), SILENCE_SECONDS)
-    if taken is not None:
-        with taken:
-            _start(store, taken)
 
 
 def warm_up(store: Store) -> None:
@@ -199,10 +194,8 @@ def warm_up(store: Store) -> None:
 def _start(store: Store, lock: Held, idle: float = 0.0) -> None:
     """Start a scheduler that has the lock from the start."""
     environment = {"HIERAPP_HOME": str(store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-    lock.beat()
     try:
-        command = ["hierapp.execution", str(lock.descriptor), str(idle)]
-        processes.spawn(command, store.folder / LOG, environment, files=[lock.descriptor])
+        _job(store).hand_over(lock, ["hierapp.execution", str(lock.descriptor), str(idle)], environment)
     except OSError as error:
         raise StoreError(
             f"The scheduler could not be started ({error.strerror}); fix the problem, and the queued runs start with"
@@ -225,12 +218,12 @@ def reap_lost_runs(store: Store) -> None:
 
 def is_at_work(store: Store) -> bool:
     """Return whether a scheduler is running; starts nothing and creates no file."""
-    return locks.is_locked(_lock_file(store))
+    return _job(store).is_running()
 
 
 def trouble(store: Store) -> str | None:
     """Return a sentence if runs wait for a scheduler that gives no sign of life; None otherwise."""
-    silent = locks.silent_for(_lock_file(store))
+    silent = locks.silent_for(_job(store).lock)
     if silent is None or silent < SUSPICIOUS_SECONDS or not store.is_work_left():
         return None
     return (
@@ -255,7 +248,7 @@ def run_scheduler(store: Store, lock: int | None = None, idle: float = 0.0) -> N
 
 def _process_queues(store: Store, lock: int | None, idle: float) -> None:
     if lock is not None:
-        with locks.adopt(_lock_file(store), lock) as held:
+        with _job(store).working(lock) as held:
             _process_queue(store, held, idle)
     # A run queued just before the lock is released starts no scheduler, because the lock is held; so check again after
     # the release.
@@ -320,16 +313,16 @@ def _is_read_only(store: Store) -> bool:
     return store.folder.is_dir() and not os.access(store.folder, os.W_OK)
 
 
-def _lock_file(store: Store) -> Path:
-    return store.folder / LOCK
+def _job(store: Store) -> Job:
+    return Job(store.folder / LOCK, store.folder / LOG)
 
 
 @contextmanager
-def _lock(store: Store, patience: float = 0.0) -> Iterator[Held | None]:
-    """Try for `patience` seconds to take the scheduler's lock; None if another process holds it."""
+def _lock(store: Store, patience: float = 0.0, silence: float | None = None) -> Iterator[Held | None]:
+    """Context manager: the scheduler's lock, or None if another process holds it, see `Job.take`."""
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
-        lock = locks.take(_lock_file(store), patience)
+        lock = _job(store).take(patience, silence)
     except OSError as error:
         raise StoreError(f"The folder {store.folder} cannot be written ({error.strerror}); make it writable.") from None
     with lock or nullcontext():

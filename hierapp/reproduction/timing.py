@@ -14,7 +14,8 @@ from hierapp.errors import StoreError
 from hierapp.reproduction import results
 from hierapp.reproduction.presets import SizeName
 from hierapp.trees import LabelTree
-from hierapp.utils import files, locks, private, processes
+from hierapp.utils import files, locks, private
+from hierapp.utils.background import Job
 from hierapp.utils.reading import read_bytes
 from hierapp.version import code_version
 
@@ -93,16 +94,14 @@ def start(size: SizeName, data: str) -> None:
     """
     with _told():
         private.make_folder(results.folder())
-        lock = locks.take(_lock(), locks.GLANCE_SECONDS)
-        if lock is not None:
-            with lock:  # the process inherits it
-                command = ["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data]
-                processes.spawn(command, _log(), files=[lock.descriptor])
+        with _job().held(locks.GLANCE_SECONDS) as lock:
+            if lock is not None:
+                _job().hand_over(lock, ["hierapp", "reproduce", "appendix-a", "--size", size, "--data", data])
 
 
 def is_running() -> bool:
     """Return whether a measurement started with `start` is still running."""
-    return locks.is_locked(_lock())
+    return _job().is_running()
 
 
 def kept(size: SizeName, data: str) -> Timing | None:
@@ -129,13 +128,8 @@ def _file(size: SizeName, data: str) -> Path:
     return results.folder() / f"appendix-a-{size}-{data}.json"
 
 
-def _log() -> Path:
-    return results.folder() / "appendix-a.log"
-
-
-def _lock() -> Path:
-    """Return the file that the measuring process has locked."""
-    return results.folder() / "appendix-a.lock"
+def _job() -> Job:
+    return Job(results.folder() / "appendix-a.lock", results.folder() / "appendix-a.log")
 
 
 @contextmanager

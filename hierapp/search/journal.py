@@ -19,6 +19,7 @@ from hierapp.runs import Store
 from hierapp.search.plan import METRICS, Plan
 from hierapp.search.space import Value
 from hierapp.utils import files, locks, parts, private
+from hierapp.utils.background import Job
 from hierapp.utils.locks import Held
 
 if TYPE_CHECKING:
@@ -184,9 +185,9 @@ class Search:
             ) from None
 
     @property
-    def lock_file(self) -> Path:
-        """The file of the runner's lock (see `locks`)."""
-        return self.folder / LOCK
+    def job(self) -> Job:
+        """The work of the search's runner."""
+        return Job(self.folder / LOCK, self.log_file)
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[Held | None]:
@@ -195,14 +196,13 @@ class Search:
         A runner that gives no sign of life is replaced.
         """
         with files.as_store_error(f"The search {self.name} cannot be written"):
-            lock = locks.take(self.lock_file, patience) or locks.take_over(self.lock_file, locks.SILENCE_SECONDS)
+            lock = self.job.take(patience, locks.SILENCE_SECONDS)
         with lock or nullcontext():
             yield lock
 
     def is_at_work(self) -> bool:
         """Return whether a runner is working on the search, without creating a file."""
-        silent = locks.silent_for(self.lock_file) or 0.0
-        return locks.is_locked(self.lock_file) and silent < locks.SILENCE_SECONDS
+        return self.job.is_running(locks.SILENCE_SECONDS)
 
 
 def begin(store: Store, plan: Plan) -> Search:

@@ -25,7 +25,7 @@ from hierapp.search.plan import Plan
 from hierapp.search.trials import Trial
 from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig, models
-from hierapp.utils import locks, processes
+from hierapp.utils import locks
 from hierapp.utils.disk import disk_of
 from hierapp.utils.locks import Held, Superseded
 from hierapp.utils.own_log import say
@@ -190,7 +190,7 @@ def run_search(search: Search, lock: int | None = None) -> None:
     """
     served = None
     if lock is not None:
-        with locks.adopt(search.lock_file, lock) as held:
+        with search.job.working(lock) as held:
             served = _asked(search)
             _work(search, held)
     # Whoever starts or stops the search while the lock is still held leaves that to this process; so check again after
@@ -269,10 +269,8 @@ def _wake(search: Search) -> None:
         if lock is None:
             return  # a runner that has not ended yet: it sees the line just written
         environment = {"HIERAPP_HOME": str(search.store.folder), "HIERAPP_DATA": str(paths.data_folder().absolute())}
-        lock.beat()
-        command = ["hierapp.search", search.name, str(lock.descriptor)]
         try:
-            processes.spawn(command, search.log_file, environment, files=[lock.descriptor])
+            search.job.hand_over(lock, ["hierapp.search", search.name, str(lock.descriptor)], environment)
         except OSError as error:
             raise StoreError(
                 f"The search's process could not be started ({error.strerror}); fix the problem and resume the search."

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from hierapp.data import download_lock, registry as datasets
+from hierapp.data import registry as datasets
 from hierapp.data.dataset import Dataset, Part
 from hierapp.data.imports import finalize, job, store
 from hierapp.data.imports.report import Report
@@ -25,7 +25,7 @@ from hierapp.errors import ConfigError, DatasetError
 from hierapp.training import device as compute, models
 from hierapp.training.config import RunConfig
 from hierapp.trees import formats as tree_formats, library as tree_library
-from hierapp.utils import parts
+from hierapp.utils import locks, parts
 
 BLOCK = 1_000  # images in a file
 BATCH = 50
@@ -79,9 +79,11 @@ def extract(
     request = {"data": data, "content": list(datasets.content_hashes(data, root)), "model": model, "side": side}
     try:
         stage.mkdir(parents=True, exist_ok=True)
-        if download_lock.is_locked(stage, job.SIDE_FILE):
-            raise DatasetError(f"Another process extracts features as {name!r} already; wait for it, or choose a name.")
-        with download_lock.locked(stage, job.SIDE_FILE, lambda: None):
+        with job.work_of(stage).held(locks.GLANCE_SECONDS) as lock:
+            if lock is None:
+                raise DatasetError(
+                    f"Another process extracts features as {name!r} already; wait for it, or choose a name."
+                )
             _begin(stage, request)
             return _Extraction(entry, config, name, stage, root, progress).run(compute.choose_device(device))
     except OSError as error:

@@ -14,7 +14,6 @@ from google.protobuf.message import Message
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from hierapp.data.download_lock import Record
 from hierapp.data.imports import job as import_job, store as import_store
 from hierapp.data.imports.options import Options
 from hierapp.data.imports.report import Copies, Report
@@ -83,7 +82,7 @@ def fill(store: Store, data_folder: Path) -> dict[str, str]:
     (saved_views.folder() / "broken [a](www.evil.example).json").write_text("{")
     token = import_job.begin(import_job.Request(TEXT, Options(), None, TEXT), b"no archive", data_folder)
     job = import_job.job_folder(token, import_job.root_of(data_folder))
-    Record.now(0, 1, import_job.FAILED, error=TEXT).write(job, import_job.SIDE_FILE)
+    import_job.work_of(job).tell(0, 1, import_job.FAILED, TEXT)
     return {
         "run": finished[0], "other": finished[2], "failed": failed, "queued": queued, "interrupted": interrupted,
         "imported": imported, "draft": draft.id, "import": token, "view": view.name,

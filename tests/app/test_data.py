@@ -10,6 +10,7 @@ from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
+from hierapp.utils import processes
 from tests.app.conftest import texts
 from tests.data.imports.conftest import classes, odd_lot, pack, write
 
@@ -77,6 +78,7 @@ def test_a_folder_is_checked_shown_and_kept(open_page, tmp_path, home):
     page = press(page, "Check the folder")
     token = page.query_params["import"]
     token = token if isinstance(token, str) else token[0]
+    processes.spawn.die()
     import_job.work(token)  # what the process does that tests do not start
     page = page.run()
     assert "without a training image: 'lost'; left out" in texts(page).replace("\\", "")

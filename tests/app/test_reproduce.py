@@ -92,7 +92,7 @@ def test_a_button_queues_what_a_figure_lacks_once(open_page, store):
 
 def test_the_times_are_measured_by_a_process_of_their_own(open_page, store, monkeypatch):
     asked = []
-    monkeypatch.setattr(timing.processes, "spawn", lambda arguments, log, files: asked.append(arguments))
+    monkeypatch.setattr("hierapp.utils.processes.spawn", lambda arguments, *rest, **named: asked.append(arguments))
     page = open_page("reproduce", data="digits", size="full")
     page.button(key="reproduce-appendix-a").click().run()
     assert not page.exception

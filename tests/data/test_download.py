@@ -24,10 +24,12 @@ import numpy as np
 import pytest
 import torchvision.datasets
 
-from hierapp.data import download, download_lock, mirrors, registry as datasets
+from hierapp.data import download, mirrors, registry as datasets
 from hierapp.data.dataset import File
 from hierapp.errors import DatasetError
-from hierapp.utils import locks, processes
+from hierapp.utils import processes
+from hierapp.utils.background import Job, Record
+from tests.never_started import Gone
 
 ARCHIVE = "cifar-10-python.tar.gz"
 NOT_PUBLISHED = "the downloaded file is truncated or not the published one"
@@ -448,7 +450,7 @@ def test_the_real_package_of_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_second_get_waits_for_the_first(cifar, server: Server, tmp_path: Path) -> None:
     seen: list[str] = []
-    with download_lock.locked(tmp_path, "cifar10", lambda: None):
+    with download.job_of("cifar10", tmp_path).working():
         second = threading.Thread(target=download.get, args=("cifar10", tmp_path, lambda *now: seen.append(now[2])))
         second.start()
         while len(seen) < 2:
@@ -461,7 +463,7 @@ def test_a_second_get_waits_for_the_first(cifar, server: Server, tmp_path: Path)
 
 
 def test_two_data_sets_do_not_wait_for_each_other(cifar, tmp_path: Path) -> None:
-    with download_lock.locked(tmp_path, "cifar100", lambda: None):
+    with download.job_of("cifar100", tmp_path).working():
         download.get("cifar10", tmp_path)
     assert datasets.status("cifar10", tmp_path).state == "ready"
 
@@ -505,7 +507,7 @@ def test_nothing_begun_is_no_progress(tmp_path: Path) -> None:
 
 
 def test_a_lock_without_a_record_is_a_get_that_begins_or_ends(tiny_cifar, tmp_path: Path) -> None:
-    with download_lock.locked(tmp_path, "cifar10", lambda: None):
+    with download.job_of("cifar10", tmp_path).working():
         assert download.progress_of("cifar10", tmp_path) == download.Progress(0, 0, "Starting", True, None)
         tiny_cifar.write(tmp_path)
         assert download.progress_of("cifar10", tmp_path) is None
@@ -513,7 +515,7 @@ def test_a_lock_without_a_record_is_a_get_that_begins_or_ends(tiny_cifar, tmp_pa
 
 def test_a_side_file_of_another_version_is_no_progress(tmp_path: Path) -> None:
     for content in ("", "{", "[]", json.dumps({"done": 1})):
-        download_lock.record_path(tmp_path, "cifar10").write_text(content)
+        download.job_of("cifar10", tmp_path).record_file.write_text(content)
         assert download.progress_of("cifar10", tmp_path) is None
 
 
@@ -533,20 +535,20 @@ while not (data / "end").exists():
 
 def test_start_runs_the_command_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package, data = tmp_path / "project" / "hierapp", tmp_path / "data"
-    package.mkdir(parents=True)
-    (package / "__main__.py").write_text(COMMAND)
+    (package / "data").mkdir(parents=True)
+    (package / "data" / "__main__.py").write_text(COMMAND)
     monkeypatch.setattr(download.paths, "project_folder", lambda: package.parent)
     monkeypatch.chdir(tmp_path)
     download.start("cifar10", "data")  # relative, and the command begins in another folder
-    # The command holds no lock yet, but is on its way.
+    # The command has told nothing yet, but is on its way.
     assert download.progress_of("cifar10", data) == download.Progress(0, 170_498_071, "Starting", True, None)
     wait_for((data / "facts.json").exists)
     facts = json.loads((data / "facts.json").read_text())
-    assert facts["arguments"] == ["data", "get", "cifar10"]
+    assert facts["arguments"] == ["cifar10", facts["arguments"][1]], "the name, and the descriptor of the lock"
     assert facts["leader"], "it leads a session of its own, so that it outlives the app"
     (data / "facts.json").unlink()
     download.start("cifar10", data)
-    record = download_lock.read_record(data, "cifar10")
+    record = download.job_of("cifar10", data).record()
     assert record is not None
     assert record.pid == facts["pid"], "one runs already"
 
@@ -559,17 +561,10 @@ def test_start_runs_the_command_in_a_process_of_its_own(tmp_path: Path, monkeypa
     assert not (data / "facts.json").exists(), "no second process ran"
 
 
-class Ended:
-    """A process that is gone."""
-
-    pid = 2**22 + 5
-
-
 def test_a_get_that_has_failed_before_its_start_is_recorded_says_why(tmp_path: Path, monkeypatch) -> None:
-    def fail_at_once(*arguments: object, **named: object) -> Ended:
-        with download_lock.locked(tmp_path, "cifar10", lambda: None):
-            download_lock.Record.now(0, 1, "Failed", error="No mirror answers.").write(tmp_path, "cifar10")
-        return Ended()
+    def fail_at_once(*arguments: object, **named: object) -> Gone:
+        download.job_of("cifar10", tmp_path).tell(0, 1, "Failed", "No mirror answers.")
+        return Gone()
 
     monkeypatch.setattr(processes, "spawn", fail_at_once)
     for _ in range(2):
@@ -580,19 +575,19 @@ def test_a_get_that_has_failed_before_its_start_is_recorded_says_why(tmp_path: P
 
 
 def test_a_get_that_ends_while_one_looks_is_not_called_interrupted(tmp_path: Path, monkeypatch) -> None:
-    lock = locks.take(download_lock._lock_path(tmp_path, "cifar10"))
+    lock = download.job_of("cifar10", tmp_path).take()
     assert lock is not None
-    download_lock.Record.now(5, 10, "Downloading").write(tmp_path, "cifar10")
-    really = download_lock.read_record
+    download.job_of("cifar10", tmp_path).tell(5, 10, "Downloading")
+    really = Job.record
 
-    def ends_meanwhile(root: Path, name: str) -> download_lock.Record | None:
-        before = really(root, name)
+    def ends_meanwhile(job: Job) -> Record | None:
+        before = really(job)
         if before is not None and before.error is None:
-            download_lock.Record.now(0, 10, "Failed", error="No mirror answers.").write(root, name)
+            job.tell(0, 10, "Failed", "No mirror answers.")
             lock.close()
         return before
 
-    monkeypatch.setattr(download_lock, "read_record", ends_meanwhile)
+    monkeypatch.setattr(Job, "record", ends_meanwhile)
     after = download.progress_of("cifar10", tmp_path)
     assert after is not None
     assert (after.running, after.error) == (False, "No mirror answers.")

@@ -184,7 +184,7 @@ def test_idle_scheduler_ends_when_the_code_changes(store, steps, monkeypatch):
 def test_warm_up_starts_one_scheduler_that_waits(store, monkeypatch):
     begun: list[tuple[list[str], int]] = []
     monkeypatch.setattr(
-        processes, "spawn", lambda arguments, *others, files: begun.append((arguments, os.dup(files[0])))
+        processes, "spawn", lambda arguments, *others, files, **named: begun.append((arguments, os.dup(files[0])))
     )
     scheduler.warm_up(store)
     scheduler.warm_up(store)

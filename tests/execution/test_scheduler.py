@@ -85,7 +85,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path, dict[s
     """What would have been started; each such process seems alive until it is given a code."""
     begun: list[tuple[list[str], Path, dict[str, str], FakeProcess]] = []
 
-    def spawn(arguments, log, environment=None, with_input=False, files=()):
+    def spawn(arguments, log, environment=None, with_input=False, files=(), for_others=False):
         begun.append((list(arguments), log, dict(environment or {}), FakeProcess(1_000_000 + len(begun))))
         return begun[-1][3]
 
@@ -192,7 +192,7 @@ def test_whether_a_launcher_is_at_work_is_told_without_starting_one(store, faked
 def test_one_scheduler_is_started_however_often_a_page_looks(store, monkeypatch):
     store.add(configs(1), DIGITS)
     inherited: list[int] = []
-    monkeypatch.setattr(processes, "spawn", lambda *arguments, files: inherited.extend(map(os.dup, files)))
+    monkeypatch.setattr(processes, "spawn", lambda *arguments, files, **named: inherited.extend(map(os.dup, files)))
     for _ in range(5):
         scheduler.ensure_scheduler(store)
         assert len(inherited) == 1, "it holds the lock from the start"
@@ -208,7 +208,7 @@ def test_a_run_that_is_queued_while_the_scheduler_exits_starts_the_next_one(stor
     store.add(configs(1), DIGITS)
     begun: list[list[str]] = []
 
-    def spawn(arguments, log, environment, files):
+    def spawn(arguments, log, environment, files, for_others):
         begun.append(arguments)
         lock = os.dup(files[0])
         monkeypatch.setattr(Scheduler, "step", lambda self: False)

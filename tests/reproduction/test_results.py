@@ -132,7 +132,7 @@ def test_a_figure_knows_what_it_lacks(soft):
 def test_of_two_that_start_a_timing_at_once_one_starts_it(store, monkeypatch):
     at_once, started = threading.Barrier(2), []
 
-    def inherit(command, log, files):
+    def inherit(command, log, *rest, files, **named):
         started.append(os.dup(files[0]))  # as a process that holds the lock from its start
 
     monkeypatch.setattr(processes, "spawn", inherit)

@@ -424,7 +424,7 @@ def test_a_search_that_is_resumed_while_somebody_else_stops_it_goes_on(store, ru
 def test_a_look_at_the_lock_keeps_nobody_from_starting_or_stopping_a_search(store, runners, act):
     search = begun(store)
     steps(search)
-    with search.lock_file.open("a") as look:
+    with search.job.lock.open("a") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
         threading.Timer(locks.GLANCE_SECONDS / 4, look.close).start()
         act(search)
@@ -439,7 +439,7 @@ def test_a_runner_without_a_sign_of_life_is_replaced_and_queues_nothing_more(sto
     def stopped_here(self, done) -> None:
         monkeypatch.setattr(SearchRunner, "_queue_asked", real)
         sampler.add(search.plan, search.study(), {"learning_rate": 0.01})
-        search.lock_file.write_text(silent)
+        search.job.lock.write_text(silent)
         assert Report.of(search).state == "interrupted"
         runner.start(search)
         real(self, search.read())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hierapp import LabelTree
-from hierapp.data import download_lock, homes
+from hierapp.data import download, homes
 from hierapp.data.imports import job, store as import_store
 from hierapp.errors import HierappError
 from hierapp.execution import logs
@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "trees/mine.json": lambda file: tree_library.load(str(file)),
     "similarities/mine.csv": lambda file: similarity_library.load("mine"),
     "views/mine.json": lambda file: saved_views.entries(),
-    "data/.get-cifar10.json": lambda file: download_lock.read_record(file.parent, "cifar10"),
+    "data/.get-cifar10.json": lambda file: download.job_of("cifar10", file.parent).record(),
     f"data/own/.stage-{TOKEN}/request.json": lambda file: job.status(TOKEN, file.parents[2]),
     "data/own/mine/report.json": lambda file: import_store.report_of("mine", file.parents[2]),
     "data/own/mine/dataset.json": lambda file: import_store._read(file, 0, 0),

@@ -1,4 +1,7 @@
-"""`python -m hierapp.data.imports TOKEN`: read the source of one import."""
+"""`python -m hierapp.data.imports TOKEN LOCK`: read the source of one import.
+
+LOCK is the descriptor of the lock's file, which the caller has taken for this process.
+"""
 
 import sys
 from contextlib import suppress
@@ -17,7 +20,7 @@ def main() -> int:
         Path("/proc/self/oom_score_adj").write_text("800")
     limit_memory(MEMORY)
     try:
-        job.work(sys.argv[1])
+        job.work(sys.argv[1], lock=int(sys.argv[2]))
     except HierappError as error:
         print(error, flush=True)
         return 2

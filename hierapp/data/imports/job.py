@@ -18,20 +18,19 @@ from pathlib import Path
 from typing import Literal
 
 from hierapp import paths
-from hierapp.data import download_lock
-from hierapp.data.download_lock import Record
 from hierapp.data.imports import build, store
 from hierapp.data.imports.options import Options
 from hierapp.data.imports.report import Report
 from hierapp.errors import DatasetError, HierappError, one_line
 from hierapp.trees import LabelTree, formats as tree_formats
-from hierapp.utils import parts, processes
+from hierapp.utils import parts
+from hierapp.utils.background import POLL_SECONDS, STARTING, Job
 from hierapp.utils.disk import disk_of, in_words
 from hierapp.utils.reading import read_text
 
-PREFIX, SIDE_FILE = ".stage-", "import"
+PREFIX = ".stage-"
 REQUEST, UPLOAD, BUILT, PART = "request.json", "upload", "set", "part"
-STARTING, FAILED = "Starting", "Failed"
+FAILED = "Failed"
 MOST_JOBS = 20  # of a person; those without a login count as one
 KEPT_SECONDS = 24 * 3600.0
 LEAST_FREE = 200 * 2**20
@@ -112,19 +111,16 @@ def start(token: str, folder: Path | str | None = None) -> None:
     """Read a job's source in a separate process."""
     root = root_of(folder)
     job = job_folder(token, root)
-    process = processes.spawn(
-        ["hierapp.data.imports", token], job / "log.txt", {"HIERAPP_DATA": str(root)}, for_others=True
-    )
-    if process is not None and not (job / BUILT).exists():
-        # The child needs a moment to take the lock; until then its id shows that it has started. On a busy machine it
-        # may even have ended by now, and what it recorded counts.
-        Record.now(0, 0, STARTING, pid=process.pid).write_first(job, SIDE_FILE)
+    work_of(job).start_telling(["hierapp.data.imports", token], 0, {"HIERAPP_DATA": str(root)})
 
 
 def work(
-    token: str, folder: Path | str | None = None, progress: Callable[[int, int, str], None] | None = None
+    token: str,
+    folder: Path | str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    lock: int | None = None,
 ) -> Report:
-    """Read a job's source in this process.
+    """Read a job's source in this process; `lock` is the descriptor of the lock's file if it was taken for it.
 
     Raises:
         HierappError: the problem in one sentence; it is also saved with the job.
@@ -138,11 +134,11 @@ def work(
         nonlocal last
         if progress:
             progress(done, total, what)
-        if time.monotonic() - last > download_lock.POLL_SECONDS:
+        if time.monotonic() - last > POLL_SECONDS:
             last = time.monotonic()
-            Record.now(done, total, what).write(job, SIDE_FILE)
+            work_of(job).tell(done, total, what)
 
-    with download_lock.locked(job, SIDE_FILE, lambda: None):
+    with work_of(job).working(lock):
         source = job / UPLOAD if request.path is None else Path(request.path)
         try:
             try:
@@ -156,7 +152,7 @@ def work(
             (job / UPLOAD).unlink(missing_ok=True)
             with suppress(OSError):
                 why = str(error) if isinstance(error, HierappError) else _unexpected(error)
-                Record.now(0, 0, FAILED, error=_about(why, request)).write(job, SIDE_FILE)
+                work_of(job).tell(0, 0, FAILED, _about(why, request))
             raise
     return report
 
@@ -170,7 +166,7 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
     root = root_of(folder)
     job = job_folder(token, root)
     request = _request(job)
-    locked, record = download_lock.look(job, SIDE_FILE)
+    running, record = work_of(job).look()
     if (job / BUILT).is_dir():
         try:
             report = json.loads(read_text(job / BUILT / store.REPORT))
@@ -180,10 +176,9 @@ def status(token: str, folder: Path | str | None = None) -> ImportJob:
             raise DatasetError("This import was already finished or discarded; start another import.") from None
         return ImportJob(token, request, "ready", report=Report.from_dict(report), tree=tree, **built)
     if record is None:
-        waiting = locked or time.time() - job.stat().st_mtime < 10
+        waiting = running or time.time() - job.stat().st_mtime < 10
         state: Literal["running", "failed"] = "running" if waiting else "failed"
         return ImportJob(token, request, state, error=None if waiting else _interrupted())
-    running = locked or (record.what == STARTING and processes.alive(record.process, job))
     error = None if running else record.error or _interrupted()
     return ImportJob(token, request, "running" if running else "failed", record.done, record.total, record.what, error)
 
@@ -193,9 +188,7 @@ def discard(token: str, folder: Path | str | None = None) -> None:
     root = root_of(folder)
     with suppress(DatasetError):
         job = job_folder(token, root)
-        record = download_lock.read_record(job, SIDE_FILE)
-        if record is not None and (download_lock.is_locked(job, SIDE_FILE) or record.what == STARTING):
-            processes.kill(record.process, job)
+        work_of(job).kill()
         parts.remove(job)
 
 
@@ -208,8 +201,13 @@ def clean(folder: Path | str | None = None) -> None:
     for left in own.glob(".*-*"):
         with suppress(OSError):
             old = time.time() - left.stat().st_mtime > KEPT_SECONDS
-            if left.name.startswith(".gone-") or (old and not download_lock.is_locked(left, SIDE_FILE)):
+            if left.name.startswith(".gone-") or (old and not work_of(left).is_running()):
                 parts.remove(left)
+
+
+def work_of(job: Path) -> Job:
+    """Return the work on the import in a folder."""
+    return Job(job / ".get-import.lock", job / "log.txt")
 
 
 def root_of(folder: Path | str | None) -> Path:

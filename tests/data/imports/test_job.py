@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from hierapp import execution, paths
-from hierapp.data import download_lock, homes, registry as datasets
+from hierapp.data import download, homes, registry as datasets
 from hierapp.data.imports import finalize, job as import_job, store as import_store
 from hierapp.data.imports.job import Request
 from hierapp.data.imports.options import Options
@@ -26,6 +26,7 @@ from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
 from tests.data.imports.conftest import classes, noise, odd_lot, pack, write
+from tests.never_started import Gone
 
 
 def imported(source: Path, owner: str | None = None, **options: object) -> str:
@@ -136,7 +137,9 @@ def test_a_killed_import_leaves_nothing_that_looks_like_data(tmp_path, data, sig
     assert own_files(data) == []
 
 
-def test_a_discarded_import_ends_its_process(tmp_path, data):
+@pytest.fixture
+def at_work(tmp_path, data):
+    """The token of an import whose process has told how far it is, and the process."""
     token = import_job.begin(Request("s", Options(), str(write(tmp_path / "s", classes(30)))))
     child = subprocess.Popen(
         [sys.executable, "-c", SLOW, token], stdout=subprocess.PIPE, env=os.environ, start_new_session=True
@@ -144,11 +147,15 @@ def test_a_discarded_import_ends_its_process(tmp_path, data):
     with child:
         assert child.stdout is not None
         child.stdout.readline()
-        job = data / "own" / f".stage-{token}"
-        while download_lock.read_record(job, "import") is None:
+        while import_job.work_of(data / "own" / f".stage-{token}").record() is None:
             time.sleep(0.02)
-        import_job.discard(token)
-        assert child.wait(10) == -signal.SIGKILL
+        yield token, child
+
+
+def test_a_discarded_import_ends_its_process(at_work, data):
+    token, child = at_work
+    import_job.discard(token)
+    assert child.wait(30) == -signal.SIGKILL
     assert own_files(data) == []
 
 
@@ -157,13 +164,10 @@ def test_an_import_that_has_failed_before_its_start_is_recorded_says_why(tmp_pat
     (tmp_path / "empty").mkdir()
     token = import_job.begin(Request("empty", Options(), str(tmp_path / "empty")))
 
-    class Ended:
-        pid = 2**22 + 5
-
-    def fail_at_once(*arguments: object, **named: object) -> Ended:
+    def fail_at_once(*arguments: object, **named: object) -> Gone:
         with pytest.raises(DatasetError):
-            import_job.work(token)
-        return Ended()
+            import_job.work(token, lock=os.dup(named["files"][0]))
+        return Gone()
 
     monkeypatch.setattr(processes, "spawn", fail_at_once)
     import_job.start(token)
@@ -172,18 +176,15 @@ def test_an_import_that_has_failed_before_its_start_is_recorded_says_why(tmp_pat
     assert "was interrupted" not in found.error
 
 
-def test_an_import_that_is_discarded_in_a_copy_of_the_data_goes_on(tmp_path, data):
-    token = import_job.begin(Request("s", Options(), str(write(tmp_path / "s", classes(5)))))
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as child:
-        job = data / "own" / f".stage-{token}"
-        download_lock.Record.now(0, 0, import_job.STARTING, pid=child.pid).write(job, "import")
-        shutil.copytree(data, tmp_path / "copy")
-        assert import_job.status(token).state == "running"
-        assert import_job.status(token, tmp_path / "copy").state == "failed"
-        import_job.discard(token, tmp_path / "copy")
-        assert child.poll() is None
-        import_job.discard(token)
-        assert child.wait(30) == -signal.SIGKILL
+def test_an_import_that_is_discarded_in_a_copy_of_the_data_goes_on(at_work, tmp_path, data):
+    token, child = at_work
+    shutil.copytree(data, tmp_path / "copy")
+    assert import_job.status(token).state == "running"
+    assert import_job.status(token, tmp_path / "copy").state == "failed"
+    import_job.discard(token, tmp_path / "copy")
+    assert child.poll() is None
+    import_job.discard(token)
+    assert child.wait(30) == -signal.SIGKILL
 
 
 def test_old_leavings_are_cleaned_away_and_fresh_ones_are_not(tmp_path, data):
@@ -382,8 +383,8 @@ def test_a_downloaded_set_goes_with_those_of_the_same_files(tiny_cifar, data):
 
 def test_a_set_that_is_being_downloaded_is_not_deleted(tiny_cifar, data):
     tiny_cifar.write(data)
-    with download_lock.locked(data, "cifar10", lambda: None):
-        download_lock.Record.now(1, 2, "Downloading").write(data, "cifar10")
+    with download.job_of("cifar10", data).working():
+        download.job_of("cifar10", data).tell(1, 2, "Downloading")
         with pytest.raises(DatasetError, match="is being downloaded"):
             data_deletion.delete("cifar10", Store())
 
