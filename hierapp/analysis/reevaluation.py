@@ -23,6 +23,25 @@ Floats = NDArray[np.float64]
 POINTS = 201
 BLOCK = 2**23  # probabilities in double precision that are in memory at a time
 
+# What tables show of decoders that predict leaves, and of those that predict inner nodes, too.
+LEAF_METRICS = (
+    "accuracy",
+    "mean_distance",
+    "severity",
+    "hierarchical_f1",
+    "macro_weighted_recall",
+    "superclass_accuracy",
+)
+NODE_METRICS = {
+    "correct": "correct: the class or an ancestor",
+    "leaves": "predictions that are classes",
+    "mean_depth": "mean depth",
+    "accuracy": "accuracy",
+    "hierarchical_precision": "hierarchical precision",
+    "hierarchical_recall": "hierarchical recall",
+    "hierarchical_f1": "hierarchical F1",
+}
+
 
 class TreeProbabilities(NamedTuple):
     """Outputs in the order of a tree's leaves: probabilities [n, L] and true leaves [n]."""

@@ -1,4 +1,4 @@
-"""Export runs as one HTML file: what was compared, tables, tests, curves, confusion matrices, trees, configuration."""
+"""Export runs as one HTML file: tables, tests, curves, severity, decoders, confusion matrices, trees, configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hierapp.analysis import comparison, groups as grouping, summary
 from hierapp.analysis.groups import Group
 from hierapp.data import registry as datasets
 from hierapp.errors import HierappError
-from hierapp.export import bundle, readme, run_files
+from hierapp.export import bundle, readme, report_views, run_files
 from hierapp.export.html_page import Page
 from hierapp.metrics import confusion
 from hierapp.plots import core as plots, curves as curve_plots, tree_svg
@@ -57,6 +57,9 @@ def render(store: Store, runs: Sequence[Run], title: str | None = None) -> bytes
     _tables(page, runs)
     _tests(page, groups)
     _curves(page, store, runs, groups)
+    for alike in _by_tree(runs):
+        report_views.severity(page, alike)
+        report_views.decoders(page, alike)
     _classes(page, runs)
     _matrices(page, store, runs, groups)
     _trees(page, runs)

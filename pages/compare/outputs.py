@@ -12,7 +12,7 @@ import streamlit as st
 from hierapp.analysis import comparison, reevaluation
 from hierapp.analysis.calibration import Calibration
 from hierapp.analysis.groups import Group
-from hierapp.analysis.reevaluation import Reliability
+from hierapp.analysis.reevaluation import LEAF_METRICS, NODE_METRICS, Reliability
 from hierapp.decoding import DECODERS
 from hierapp.errors import HierappError
 from hierapp.metrics.operating import OperatingCurve
@@ -26,16 +26,6 @@ from pages.shared import common
 from pages.shared.option_fields import option_field
 
 OWN = "own"
-METRICS = ("accuracy", "mean_distance", "severity", "hierarchical_f1", "macro_weighted_recall", "superclass_accuracy")
-NODE_METRICS = {
-    "correct": "correct: the class or an ancestor",
-    "leaves": "predictions that are classes",
-    "mean_depth": "mean depth",
-    "accuracy": "accuracy",
-    "hierarchical_precision": "hierarchical precision",
-    "hierarchical_recall": "hierarchical recall",
-    "hierarchical_f1": "hierarchical F1",
-}
 TEMPERATURE = (
     "The temperature with the smallest log loss on each run's validation images. The most likely class stays the same."
 )
@@ -111,7 +101,7 @@ def _table(
     groups: Sequence[Group], tree: LabelTree | None, rule: str, options: Mapping[str, object], calibration: Calibration
 ) -> None:
     only_leaves = DECODERS[rule].leaves_only
-    names = {name: comparison.title(name) for name in METRICS} if only_leaves else NODE_METRICS
+    names = {name: comparison.title(name) for name in LEAF_METRICS} if only_leaves else NODE_METRICS
     rows = []
     # Show the leaf decoder as well, except next to decoders that predict inner nodes: they have other metrics.
     for each in dict.fromkeys((rule, "leaf") if only_leaves else (rule,)):

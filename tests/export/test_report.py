@@ -12,13 +12,17 @@ import pytest
 
 from hierapp import LabelTree
 from hierapp.analysis import summary
+from hierapp.analysis.reevaluation import reevaluate
 from hierapp.cli import main as cli
+from hierapp.decoding import DECODERS
 from hierapp.errors import StoreError
 from hierapp.export import report as html_report
 from hierapp.metrics import report
 from hierapp.runs import Store
 from hierapp.training import RunConfig
+from hierapp.training.predictions import FILE, stored
 from tests.app.conftest import add_run
+from tests.finished_runs import add_finished
 from tests.store_states import working
 
 HOSTILE = "</script><script>hacked=1</script>"
@@ -73,13 +77,28 @@ def test_a_report_tells_runs_tests_trees_configuration_and_environment(store):
     assert page.text.count("Validation images after epoch 2; their mean distance") == 1
 
 
+def test_a_report_tells_how_severe_mistakes_are_and_what_each_decoder_makes_of_the_outputs(store):
+    ids = [add_finished(store, loss, seed) for loss in ("cross-entropy", "hxe") for seed in (0, 1)]
+    page = render(store, *ids, add_finished(store, "simloss", with_outputs=False))
+    assert "Severity of mistakes, tree digits" in page.text
+    assert "Mean and sample standard deviation over the seeds." in page.text
+    runs, tree = store.runs(ids), store.run(ids[0]).tree
+    for rule, spec in DECODERS.items():
+        found = [reevaluate(stored(run.folder), tree, rule)["accuracy"] for run in runs if run.config.loss == "hxe"]
+        assert f"{rule} hxe 2 {np.mean(found):.4f} ±" in page.text or not spec.leaves_only
+        assert f"{rule} simloss" not in page.text
+        assert f"{rule} cross-entropy 2 " in page.text
+    (runs[0].folder / FILE).write_bytes(b"broken")
+    assert "Decoders, tree digits" in render(store, *ids).text
+
+
 def test_plotly_is_in_a_report_once_and_nothing_is_fetched(store):
     text = html_report.render(store, store.runs([add_run(store), add_run(store, loss="hxe")])).decode()
     specs = re.findall(r'<script type="application/json" id="(.*?)">(.*?)</script>', text)
-    assert [name for name, _ in specs] == [f"plot-{number + 1}" for number in range(5)]
+    assert [name for name, _ in specs] == [f"plot-{number + 1}" for number in range(7)]
     assert all(json.loads(spec)["data"] for _, spec in specs)
     assert text.count("plotly.js v") == 1
-    assert Reader(text).tags.count("script") == 5 + 2
+    assert Reader(text).tags.count("script") == 7 + 2
     assert not {"link", "img", "iframe", "object"} & set(Reader(text).tags)
     assert "default-src 'none'" in text
 
