@@ -40,7 +40,7 @@ USER hierapp
 ENV HIERAPP_CONTAINER=1 HIERAPP_HOME=/var/lib/hierapp PYTHONUNBUFFERED=1 STREAMLIT_SERVER_HEADLESS=true
 VOLUME /var/lib/hierapp
 EXPOSE 8501
-LABEL org.opencontainers.image.title=hierapp org.opencontainers.image.version=0.1.0 org.opencontainers.image.licenses=MIT
+LABEL org.opencontainers.image.title=hierapp org.opencontainers.image.version=0.2.0 org.opencontainers.image.licenses=MIT
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]

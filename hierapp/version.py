@@ -7,7 +7,7 @@ from functools import cache
 
 from hierapp import paths
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 @cache
