@@ -53,14 +53,14 @@ def train_state(part: DeviceDataset, config: RunConfig, tree: LabelTree, precisi
 
 
 def ours(part: DeviceDataset, precision: compute.Precision, tree: LabelTree | None = None, **values: Any) -> Epoch:
-    """hierapp's epoch: uint8 in memory, shuffled, augmented, normalised on the device, loss reported ten times."""
+    """hierapp's epoch: uint8 in memory, shuffled, augmented, normalized on the device, loss reported ten times."""
     config, tree = configuration(**values), tree or tree_library.load("cifar10")
     made, loader = train_state(part, config, tree, precision), BatchLoader(part, config, len(tree.leaves))
     return lambda: _done(train_epoch(made, loader, config, TrainingProgress(), Quiet()))
 
 
 def bare(part: DeviceDataset, precision: compute.Precision, model: str = "lenet", channels_last: bool = True) -> Epoch:
-    """The least that trains: float images that are normalised and in memory already, shuffled, and nothing else."""
+    """The least that trains: float images that are normalized and in memory already, shuffled, and nothing else."""
     device = part.images.device
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -87,7 +87,7 @@ def usual(count: int, device: torch.device, workers: int, augmented: bool = Fals
 
 
 def usual_transform(augmented: bool) -> Callable[[Any], Tensor]:
-    """From a picture to normalised floats, cropped and mirrored by chance."""
+    """From a picture to normalized floats, cropped and mirrored by chance."""
     from torchvision import transforms
 
     chances = [transforms.RandomCrop(32, 4), transforms.RandomHorizontalFlip()] if augmented else []

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, GAP = 300, 220, 52, 34, 40, 24
-BLUE, GREY, INK = "#1f83c4", "#7F7F7F", "#1b2430"
+BLUE, GRAY, INK = "#1f83c4", "#7F7F7F", "#1b2430"
 
 
 def svg(found: Mapping[tuple[str, float | None], Mapping[str, Any]], figures: Sequence[str], plain: str) -> str:
@@ -57,9 +57,9 @@ def _panel(found: Mapping[tuple[str, float | None], Mapping[str, Any]], figure: 
     for mean, least, most in base:
         parts.append(
             f'<rect x="{LEFT}" y="{y(most):.1f}" width="{WIDTH - LEFT}" height="{y(least) - y(most):.1f}"'
-            f' fill="{GREY}" opacity="0.2"/>'
-            f'<path d="M{LEFT} {y(mean):.1f}H{WIDTH}" stroke="{GREY}" stroke-dasharray="5 3"/>'
-            f'<text x="{WIDTH}" y="18" text-anchor="end" fill="{GREY}">╌ {escape(plain)}</text>'
+            f' fill="{GRAY}" opacity="0.2"/>'
+            f'<path d="M{LEFT} {y(mean):.1f}H{WIDTH}" stroke="{GRAY}" stroke-dasharray="5 3"/>'
+            f'<text x="{WIDTH}" y="18" text-anchor="end" fill="{GRAY}">╌ {escape(plain)}</text>'
         )
     line = "L".join(f"{x(bound):.1f} {y(mean):.1f}" for bound, mean, _, _ in points)
     if points:

@@ -98,19 +98,19 @@ def _text(x: float, y: float, text: str, attributes: str = "") -> str:
 def _point(row: Group, x: Scale, y: Scale) -> str:
     (accuracy, spread), (severity, width) = row.accuracy, row.severity
     kind = "plain" if row.name == "cross-entropy" else "decoded" if "decoding" in row.name else "tree"
-    left, right, centre = x(severity + width), x(severity - width), x(severity)
+    left, right, center = x(severity + width), x(severity - width), x(severity)
     top, bottom, middle = y(accuracy + spread), y(accuracy - spread), y(accuracy)
-    to_right = kind != "plain" and centre < WIDTH - 180
+    to_right = kind != "plain" and center < WIDTH - 180
     label = _text(
-        centre + (8 if to_right else -8),
+        center + (8 if to_right else -8),
         middle + (17 if row.name in BELOW else -8),
         row.name,
         f'class="{kind}" font-size="13" text-anchor="{"start" if to_right else "end"}"',
     )
-    bars = f"M{left:.1f} {middle:.1f}H{right:.1f}M{centre:.1f} {top:.1f}V{bottom:.1f}"
+    bars = f"M{left:.1f} {middle:.1f}H{right:.1f}M{center:.1f} {top:.1f}V{bottom:.1f}"
     return (
         f'<g class="{kind}"><path d="{bars}" opacity="0.6"/>'
-        f'<circle cx="{centre:.1f}" cy="{middle:.1f}" r="5"/></g>{label}'
+        f'<circle cx="{center:.1f}" cy="{middle:.1f}" r="5"/></g>{label}'
     )
 
 

@@ -80,7 +80,7 @@ def run(session: Session) -> None:
         if device.type == "cuda" and importlib.util.find_spec("triton") is not None:
             compiled(session, networks[0], precision, device)
         if device.type != "cuda":
-            session.note("No GPU: CUDA graphs, torch.compile and the count of synchronisations were left out.")
+            session.note("No GPU: CUDA graphs, torch.compile and the count of synchronizations were left out.")
 
 
 def ways(part: DeviceDataset, precision: compute.Precision, model: str, session: Session) -> dict[str, loops.Epoch]:

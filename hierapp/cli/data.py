@@ -100,10 +100,14 @@ def list_data(options: argparse.Namespace) -> int:
     else:
         width = max(len(entry.name) for entry, _ in rows)
         for entry, at in rows:
-            own = " Your own." if entry.own else ""
-            print(
-                f"{entry.name:{width}} {at.state:7} {entry.title}: {len(entry.class_names)} classes.{own} {at.detail}"
-            )
+            words = [f"{entry.title}: {len(entry.class_names)} classes.", "Your own." if entry.own else ""]
+            if at.state != "absent":
+                words.append(at.detail)
+            elif entry.by_hand:
+                words.append(f"To get it, {entry.by_hand}.")
+            print(f"{entry.name:{width}} {at.state:7} {' '.join(filter(None, words))}")
+        if any(at.state == "absent" and not entry.by_hand for entry, at in rows):
+            print("\nDownload one that is absent: python -m hierapp data get NAME")
     return DONE
 
 

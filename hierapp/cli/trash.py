@@ -42,7 +42,7 @@ def delete_all(options: argparse.Namespace) -> int:
         [*gone, *items],
         "is in the trash",
         "are in the trash",
-        "; restore it with `python -m hierapp restore`",
+        f"; restore it with `python -m hierapp restore {' '.join([*gone, *items])}`",
         options.json,
     )
 

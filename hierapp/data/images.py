@@ -28,7 +28,7 @@ Pixels = NDArray[np.uint8]
 
 
 def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
-    """Read a picture and fit it to a network's input shape: crop to the aspect ratio, resize, convert to grey if C = 1.
+    """Read a picture and fit it to a network's input shape: crop to the aspect ratio, resize, convert to gray if C = 1.
 
     Transparent areas become white.
 
@@ -58,7 +58,7 @@ def fitted(content: bytes, name: str, shape: tuple[int, int, int]) -> Pixels:
     return pixels.reshape(height, width, channels).copy()
 
 
-def in_colours(image: Image.Image, white: float = MOST_LEVEL) -> Image.Image:
+def in_colors(image: Image.Image, white: float = MOST_LEVEL) -> Image.Image:
     """Convert a picture to RGB, upright according to its EXIF data; transparency becomes white, 16 bits become 8.
 
     `white` is the value of white in a picture of more than 8 bits.
@@ -76,20 +76,20 @@ def shrunk(
     told: Callable[[memoryview], object] = lambda _: None,
     white: float = MOST_LEVEL,
 ) -> Image.Image:
-    """Convert a picture as `in_colours`; one of more than `LARGE` pixels is made smaller before it is turned upright.
+    """Convert a picture as `in_colors`; one of more than `LARGE` pixels is made smaller before it is turned upright.
 
     A large picture is converted in strips, so that it takes little more memory than the decoded one.
 
     Args:
         image: the picture.
         least: neither side of a large picture becomes shorter than this, unless it is.
-        told: called with the colours of the picture, of a large one strip by strip.
-        white: see `in_colours`.
+        told: called with the colors of the picture, of a large one strip by strip.
+        white: see `in_colors`.
     """
     if image.width * image.height <= LARGE:
-        colours = in_colours(image, white)
-        told(np.ascontiguousarray(colours).data)
-        return colours
+        colors = in_colors(image, white)
+        told(np.ascontiguousarray(colors).data)
+        return colors
     from PIL import Image, ImageOps
 
     factor = max(1, min(image.size) // max(least, 1))
@@ -98,9 +98,9 @@ def shrunk(
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         strip.info = image.info  # crop leaves out which palette entry is transparent
-        colours = _in_rgb(strip, white)
-        told(np.ascontiguousarray(colours).data)
-        small.paste(colours.reduce(factor), (0, top // factor))
+        colors = _in_rgb(strip, white)
+        told(np.ascontiguousarray(colors).data)
+        small.paste(colors.reduce(factor), (0, top // factor))
     small.getexif().update(image.getexif())
     return ImageOps.exif_transpose(small)
 
@@ -109,7 +109,7 @@ def _in_rgb(image: Image.Image, white: float) -> Image.Image:
     from PIL import Image
 
     if is_deep(image.mode):
-        # 16-bit grey PNGs; Pillow's own conversion would clip them at 255.
+        # 16-bit gray PNGs; Pillow's own conversion would clip them at 255.
         levels = np.nan_to_num(np.asarray(image, np.float64)).clip(0, white)
         image = Image.fromarray((levels * (255 / white) + 0.5).astype(np.uint8))
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
@@ -133,7 +133,7 @@ def middle(image: Image.Image, width: int, height: int) -> Image.Image:
 def enlarged(image: NDArray[Any], side: int) -> Pixels:
     """Enlarge an image [H, W, C] by the largest integer factor for which its longer side has up to `side` pixels.
 
-    Grey images are returned as [H, W].
+    Gray images are returned as [H, W].
 
     >>> enlarged(np.array([[[0], [255]]], np.uint8), 4).tolist()
     [[0, 0, 255, 255], [0, 0, 255, 255]]

@@ -167,7 +167,7 @@ def _curves(page: Page, store: Store, runs: Sequence[Run], groups: Sequence[Grou
 
 
 def _name_groups(plot: go.Figure, labels: Mapping[str, str]) -> None:
-    """Merge the legend entries of a group's runs, which share a colour."""
+    """Merge the legend entries of a group's runs, which share a color."""
     labels = {plots.plain(name): plots.plain(label) for name, label in labels.items()}
     told: set[str] = set()
     for line in plot.data:

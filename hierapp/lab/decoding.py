@@ -68,7 +68,7 @@ def decide_all(example: Example, choices: Iterable[DecoderChoice] = INITIAL_DECO
 def predicted(leaf_log_probs: ArrayLike, tree: LabelTree, choice: DecoderChoice) -> NDArray[np.int64]:
     """Return the predictions of a decoder for rows [n, L] of leaf log-probabilities, as positions [n] in `tree.nodes`.
 
-    Rows are normalised in double precision and rounded before decoding, so that equally likely leaves stay tied: the
+    Rows are normalized in double precision and rounded before decoding, so that equally likely leaves stay tied: the
     log-probabilities of an example and those of the stored row it comes from differ in the last digit.
 
     Raises:

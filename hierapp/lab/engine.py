@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp.lab.choices import LossChoice
-from hierapp.lab.example import LIMIT, Example, centred, log_conditionals, node_log_sums
+from hierapp.lab.example import LIMIT, Example, centered, log_conditionals, node_log_sums
 from hierapp.losses import make_loss
 from hierapp.losses.base import TreeLoss
 from hierapp.losses.frame import Frame
@@ -71,7 +71,9 @@ def example_of(logits: Floats, loss: TreeLoss, like: Example) -> Example:
         return Example(like.tree, tuple(logits.tolist()), like.target)
     if isinstance(loss, Frame):
         logits = _scores(loss, logits)
-    return Example(like.tree, tuple(centred(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target)
+    return Example(
+        like.tree, tuple(centered(like.tree, node_log_sums(like.tree, logits)[1:], like.logits)), like.target
+    )
 
 
 def probabilities(logits: Floats, loss: TreeLoss) -> Floats:

@@ -86,7 +86,7 @@ class Example:
 
     @classmethod
     def from_leaf_log_probs(cls, tree: LabelTree, log_probs: Sequence[float], target: int) -> Example:
-        """Create an example from log-probabilities of the leaves, which need not be normalised.
+        """Create an example from log-probabilities of the leaves, which need not be normalized.
 
         Each logit is log z minus the mean over its siblings: a constant shared by siblings has no effect.
 
@@ -95,7 +95,7 @@ class Example:
         """
         if len(log_probs) != len(tree.leaves) or not all(math.isfinite(each) for each in log_probs):
             raise ConfigError(f"Expected {len(tree.leaves)} finite log-probabilities, one per leaf.")
-        return cls(tree, tuple(centred(tree, node_log_sums(tree, log_probs)[1:])), target)
+        return cls(tree, tuple(centered(tree, node_log_sums(tree, log_probs)[1:])), target)
 
     @classmethod
     def from_leaf_probabilities(cls, tree: LabelTree, probabilities: Sequence[float], target: int) -> Example:
@@ -129,7 +129,7 @@ class Example:
                 raise ConfigError("Expected probabilities above 0 that add up to 1 among siblings.")
             for child in below:
                 logits[child - 1] = math.log(p.get(tree.nodes[child], rest / others if others else 1.0))
-        return cls(tree, tuple(centred(tree, logits)), tree.leaves.index(target))
+        return cls(tree, tuple(centered(tree, logits)), tree.leaves.index(target))
 
     def with_logit(self, node: int, logit: float) -> Example:
         """Return the example with another logit for one node, a position in `tree.nodes` from 1 on."""
@@ -232,7 +232,7 @@ def node_log_sums(tree: LabelTree, leaf_logs: ArrayLike) -> Floats:
     return sums
 
 
-def centred(tree: LabelTree, logits: ArrayLike, means_of: ArrayLike | None = None) -> list[float]:
+def centered(tree: LabelTree, logits: ArrayLike, means_of: ArrayLike | None = None) -> list[float]:
     """Shift the node logits [N - 1] of each set of siblings to mean 0, or to the siblings' mean in `means_of`."""
     moved = np.array(logits, np.float64)
     like = None if means_of is None else np.asarray(means_of, np.float64)

@@ -5,7 +5,7 @@ In the probabilities z of nodes, the expectation of (2) over y ~ t, with t(v) th
     - sum over v of c(v) log z(v) + mass * sum over internal v of z(v),
 
 where c(v) = t(v) for all nodes but the root with path targets, and only for the leaves with leaf targets: the weights
-s(v) of neighbouring decisions telescope. The function is convex in the leaf probabilities, so Newton's method finds
+s(v) of neighboring decisions telescope. The function is convex in the leaf probabilities, so Newton's method finds
 its only minimizer in a few steps, deterministically and without torch.
 """
 
@@ -158,8 +158,8 @@ def _checked(tree: LabelTree, truth: Sequence[float], targets: str, mass: float)
     given = np.array(truth, np.float64)
     if given.shape != (size,) or not (given >= 0).all() or not abs(given.sum() - 1) < 1e-6:
         raise ConfigError(f"Expected {size} true probabilities, one per leaf, that add up to 1.")
-    normalised: Floats = given / given.sum()
-    return normalised
+    normalized: Floats = given / given.sum()
+    return normalized
 
 
 def _below(tree: LabelTree) -> Floats:

@@ -11,7 +11,7 @@ from plotly.colors import hex_to_rgb, sample_colorscale
 from hierapp.analysis.comparison import Band
 from hierapp.plots.core import COLORS, framed, plain
 
-# From mistakes within a small group to those across the complete tree; the order is clear without colours.
+# From mistakes within a small group to those across the complete tree; the order is clear without colors.
 NEAR_TO_FAR = ["#56B4E9", "#E69F00", "#B03A00"]
 REFERENCE = "#8a9099"  # visible on white and on black
 
@@ -166,11 +166,11 @@ def heights_plot(shares: Mapping[str, Sequence[float]]) -> go.Figure:
 
 
 def clear(color: str, opacity: float = 0.18) -> str:
-    """Return the colour with an opacity."""
+    """Return the color with an opacity."""
     red, green, blue = hex_to_rgb(color)
     return f"rgba({red},{green},{blue},{opacity})"
 
 
 def colors_of(names: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each group; colours repeat from the ninth group on."""
+    """Return a color for each group; colors repeat from the ninth group on."""
     return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}

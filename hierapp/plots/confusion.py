@@ -31,12 +31,12 @@ def node_confusion_plot(
 
     Args:
         counts: the values of the cells, [K, K].
-        shares: the values that colour the cells, [K, K]: shares of the row, or their differences.
+        shares: the values that color the cells, [K, K]: shares of the row, or their differences.
         tree: the label tree.
         nodes: the rows and columns.
         chosen: row and column of the cell that is framed.
         is_difference: whether counts and shares are those of one run minus those of another; the caller that displays
-            the figure sets the colours of differences.
+            the figure sets the colors of differences.
     """
     size = len(nodes)
     labels = [("+ " if tree.children[node] else "") + plain(tree.nodes[node]) for node in nodes]

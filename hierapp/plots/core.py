@@ -1,6 +1,6 @@
 """The general Plotly figures. Pure: data in, plot out.
 
-The caller that displays a figure sets the colours of text, grid and background, so that both light and dark themes
+The caller that displays a figure sets the colors of text, grid and background, so that both light and dark themes
 work. Names pass through `plain`: Plotly interprets some HTML, and a name must be displayed verbatim.
 """
 
@@ -23,7 +23,7 @@ from hierapp.trees.excerpt import Excerpt, excerpt
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-# The colours of Okabe and Ito, distinguishable with any colour vision; the blue is lighter, to be visible on black.
+# The colors of Okabe and Ito, distinguishable with any color vision; the blue is lighter, to be visible on black.
 COLORS = ("#1f83c4", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F7EE7", "#7F7F7F")
 # From zero to all, on white and on black; steep at the start, so that a few mistakes among many images are visible.
 ON_LIGHT = ((0, "#ffffff"), (0.04, "#d9eaf6"), (0.2, "#93c4e6"), (0.5, "#3d8fc6"), (1, "#08447a"))
@@ -39,7 +39,7 @@ def plain(name: str) -> str:
 
 
 def branch_colors(tree: LabelTree) -> list[str]:
-    """Return a colour for each node: that of the child of the root above it; grey for the root."""
+    """Return a color for each node: that of the child of the root above it; gray for the root."""
     colors = [COLORS[-1]] * len(tree.nodes)
     for number, top in enumerate(tree.children[0]):
         start, stop = top, (*tree.children[0], len(tree.nodes))[number + 1]
@@ -48,7 +48,7 @@ def branch_colors(tree: LabelTree) -> list[str]:
 
 
 def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each node's position: depth to the right, leaves evenly spaced downwards, parents centred."""
+    """Return each node's position: depth to the right, leaves evenly spaced downwards, parents centered."""
     across = (tree.depth - 1).astype(np.float64)
     down = tree.leaf_ranges.mean(axis=1) - 0.5
     for node in range(len(tree.nodes) - 1, -1, -1):
@@ -59,7 +59,7 @@ def layout_positions(tree: LabelTree) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def tree_plot(tree: LabelTree, compact: bool = False) -> go.Figure:
-    """Return the tree, drawn from left to right; colours distinguish the branches below the root.
+    """Return the tree, drawn from left to right; colors distinguish the branches below the root.
 
     Of a large tree, an excerpt is drawn.
     """
@@ -150,7 +150,7 @@ def confusion_plot(confusion: ArrayLike | csr_array, tree: LabelTree) -> go.Figu
     """Return the confusion matrix; rows are true classes, columns predicted ones, in the order of the tree.
 
     Of more classes than the plot has cells, the nodes of a level of the tree are shown in place of the classes below.
-    The colour of a cell is its share of the row. Lines separate the branches below the root: a mistake outside the
+    The color of a cell is its share of the row. Lines separate the branches below the root: a mistake outside the
     blocks on the diagonal is a costly one.
     """
     starts, names = confusion_tree.drawn(tree, MOST_CELLS)

@@ -1,4 +1,4 @@
-"""Curves of runs over the epochs: a colour for each configuration, a dash for each seed. Pure: data in, plot out."""
+"""Curves of runs over the epochs: a color for each configuration, a dash for each seed. Pure: data in, plot out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Style:
 def told_apart(runs: Sequence[Run]) -> list[Run]:
     """Return the runs whose lines can be told apart, in their order.
 
-    Of more configurations than there are colours, these are the latest ones; of each the latest seeds, as many as there
+    Of more configurations than there are colors, these are the latest ones; of each the latest seeds, as many as there
     are dashes.
     """
     kept: dict[str, int] = {}
@@ -44,7 +44,7 @@ def told_apart(runs: Sequence[Run]) -> list[Run]:
 
 
 def run_styles(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Style]:
-    """Return the look of each run by its name: runs that differ only in seed and device share a colour and differ in
+    """Return the look of each run by its name: runs that differ only in seed and device share a color and differ in
     dash and symbol."""
     seen: dict[str, int] = {}
     styles = {}

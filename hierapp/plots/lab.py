@@ -11,7 +11,7 @@ from hierapp.lab.minimizer import Minimizer
 from hierapp.plots.core import COLORS, plain
 from hierapp.utils.numbers import number
 
-BLUE, ORANGE, GREY = COLORS[0], COLORS[1], COLORS[7]
+BLUE, ORANGE, GRAY = COLORS[0], COLORS[1], COLORS[7]
 
 
 def slice_plot(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figure:
@@ -22,7 +22,7 @@ def slice_plot(line: Slice, ends: tuple[str, str] = ("start", "end")) -> go.Figu
         y=line.chord,
         name="chord",
         mode="lines",
-        line={"color": GREY, "width": 2, "dash": "dash"},
+        line={"color": GRAY, "width": 2, "dash": "dash"},
         hovertemplate="chord %{y:.3g}<extra></extra>",
     )
     plot.add_scatter(

@@ -27,7 +27,7 @@ def draw(plot: Plot, tree: LabelTree | None = None) -> go.Figure | None:
 
 
 def _curves(plot: Plot) -> go.Figure:
-    """Return the curves; the plain and the weighted curve of a class share a colour, and the weighted one is dashed."""
+    """Return the curves; the plain and the weighted curve of a class share a color, and the weighted one is dashed."""
     names = list(dict.fromkeys(name.removesuffix(WEIGHTED) for name in plot.lines))
     colors = {name: colors_of(names)[name.removesuffix(WEIGHTED)] for name in plot.lines}
     drawn = bands_plot({name: _band(line) for name, line in plot.lines.items()}, plot.what, colors, plot.percent)

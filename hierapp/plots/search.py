@@ -82,7 +82,7 @@ def importance_plot(importances: Mapping[str, float]) -> go.Figure:
 def parallel_plot(trials: Sequence[Trial], dimensions: Sequence[Dimension], metric: Metric) -> go.Figure:
     """Return parallel coordinates: one line per trial through its parameter values to its result on the last axis.
 
-    The better the result, the more opaque the line; the best one has the colour of `best_plot`'s line. The plot
+    The better the result, the more opaque the line; the best one has the color of `best_plot`'s line. The plot
     consists of SVG lines because Plotly's own parallel coordinates need WebGL, which some browsers lack.
 
     Args:

@@ -71,7 +71,7 @@ def adversarial(tree: LabelTree) -> LabelTree:
     """Create a tree of the same shape in which close classes are moved far apart.
 
     From the leaves up, each node interleaves the positions below its children evenly; the classes, in the tree's order,
-    are assigned to the positions in the order of the root. Classes that were neighbours then separate near the root.
+    are assigned to the positions in the order of the root. Classes that were neighbors then separate near the root.
 
     >>> tree = LabelTree.from_edges([("r", "A"), ("r", "B"), ("A", "cat"), ("A", "dog"), ("B", "car"), ("B", "bus")])
     >>> adversarial(tree).leaves

@@ -46,7 +46,7 @@ def propose(
         classes: the names of the L classes, L >= 2.
         groups: for each class the names of its parent folders, from the top; empty if there are none.
         means: [L, features], the mean picture of each class.
-        ordinal: whether the order of the classes has a meaning; neighbours are then grouped.
+        ordinal: whether the order of the classes has a meaning; neighbors are then grouped.
         noun: what the classes consist of, for the sentence.
 
     >>> propose(["cat", "dog", "car"], [["animal"], ["animal"], ["thing"]], [[0], [0], [0]]).tree.nodes

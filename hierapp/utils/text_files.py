@@ -27,7 +27,7 @@ class TableError(ValueError):
 
 
 def decode(data: bytes) -> str:
-    r"""Decode UTF-8, or UTF-16 and UTF-32 with a byte order mark; UTF-16 is also recognised by its zero bytes.
+    r"""Decode UTF-8, or UTF-16 and UTF-32 with a byte order mark; UTF-16 is also recognized by its zero bytes.
 
     Raises:
         UnicodeDecodeError: if the data is none of these.
@@ -105,7 +105,7 @@ def csv_cell(text: str) -> str:
 
     csv.writer does not quote a lone carriage return, at which csv.reader ends the row.
 
-    >>> csv_cell("cat, grey"), csv_cell("cat")
-    ('"cat, grey"', 'cat')
+    >>> csv_cell("cat, gray"), csv_cell("cat")
+    ('"cat, gray"', 'cat')
     """
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text

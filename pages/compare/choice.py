@@ -23,7 +23,7 @@ class Chosen:
         data: the data set's name.
         groups: the groups, with unique labels.
         metric: a metric of the test part that all their runs have; None if there is none.
-        colors: a colour for each label.
+        colors: a color for each label.
     """
 
     data: str

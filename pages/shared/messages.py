@@ -11,7 +11,7 @@ import streamlit as st
 
 from hierapp.errors import HierappError
 
-# What has a meaning anywhere: emphasis, links, code, tags, entities, formulas, tables, names of colours and emoji.
+# What has a meaning anywhere: emphasis, links, code, tags, entities, formulas, tables, names of colors and emoji.
 _ANYWHERE = re.compile(r"[\\`*_\[\]{}<~$&|]|:(?=\w)")
 # At the beginning of a line: headings, quotations, lists.
 _BEGINNING = re.compile(r"(?m)^([ \t]*\d*)([#>+\-=.)])")

@@ -43,7 +43,7 @@ def test_a_data_set_that_has_changed_is_refused(said, tmp_path):
         sheet(changed, [0], folder=tmp_path)
 
 
-def test_words_stand_under_each_picture_in_the_colour_of_the_theme():
+def test_words_stand_under_each_picture_in_the_color_of_the_theme():
     images = np.zeros((3, 8, 8, 1), np.uint8)
     for theme, bright in (("light", False), ("dark", True)):
         picture = opened(captioned(images, [("a", "b")] * 3, theme))

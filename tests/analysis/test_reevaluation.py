@@ -14,7 +14,7 @@ from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
 
 TREE = LabelTree.from_edges([("root", "animal"), ("animal", "cat"), ("animal", "dog"), ("root", "truck")])
-# Another order of the leaves, and other neighbours.
+# Another order of the leaves, and other neighbors.
 OTHER = LabelTree.from_edges([("root", "dog"), ("root", "big"), ("big", "truck"), ("big", "cat")])
 
 

@@ -114,7 +114,7 @@ def test_labels_say_what_tells_runs_apart(store, first, second, ends):
     assert tuple(summary.labels(runs).values()) == ends
 
 
-def test_runs_that_nothing_tells_apart_are_labelled_with_their_ids(store):
+def test_runs_that_nothing_tells_apart_are_labeled_with_their_ids(store):
     runs = queued(store, config(), config(), config(loss="simloss"), config(epochs=9))
     names = summary.labels(runs)
     assert len(set(names.values())) == 4

@@ -56,7 +56,9 @@ def test_pictures_are_checked_imported_listed_and_deleted(call, tmp_path):
     assert left(tmp_path) == ["lot"]
     rows = {row["name"]: row for row in json.loads(call("data", "list", "--json")[1])}
     assert (rows["lot"]["state"], rows["lot"]["own"], rows["digits"]["own"]) == ("ready", True, False)
-    assert "Your own." in call("data", "list")[1].splitlines()[-1]
+    listed = call("data", "list")[1]
+    assert re.search(r"^lot +ready .*Your own\.", listed, re.MULTILINE)
+    assert listed.splitlines()[-1].endswith("python -m hierapp data get NAME")
 
     status, out, err = call("data", "delete", "lot")
     assert (status, err) == (0, "")

@@ -31,14 +31,14 @@ def sheet(*arguments: object) -> np.ndarray:
 
 
 def test_each_class_has_its_own_pictures(monkeypatch):
-    colours = np.array([[250, 0, 0], [0, 250, 0], [0, 0, 250]], np.uint8)
-    images = np.repeat(colours, 2, 0)[:, None, None].repeat(32, 1).repeat(32, 2)
+    colors = np.array([[250, 0, 0], [0, 250, 0], [0, 0, 250]], np.uint8)
+    images = np.repeat(colors, 2, 0)[:, None, None].repeat(32, 1).repeat(32, 2)
     of(monkeypatch, images, [0, 0, 1, 1, 2, 2], ("a", "b", "c"))
     pixels = sheet("made")
     step = contact_sheet.PICTURES * (contact_sheet.CELL + contact_sheet.GAP) + 4 * contact_sheet.GAP
-    for place, colour in enumerate(colours.tolist()):
+    for place, color in enumerate(colors.tolist()):
         strip = pixels[contact_sheet.LABEL + 5, place * step : place * step + 2 * contact_sheet.CELL]
-        assert strip[10].tolist() == strip[-1].tolist() == [*colour, 255]
+        assert strip[10].tolist() == strip[-1].tolist() == [*color, 255]
         assert pixels[contact_sheet.LABEL + 5, place * step + 2 * (contact_sheet.CELL + contact_sheet.GAP) + 1, 3] == 0
 
 

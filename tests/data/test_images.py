@@ -21,14 +21,14 @@ def file_of(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return out.getvalue()
 
 
-def test_the_middle_of_a_picture_is_taken_in_colours_or_grey():
+def test_the_middle_of_a_picture_is_taken_in_colors_or_gray():
     wide = Image.new("RGB", (90, 30), "black")
     wide.paste("red", (30, 0, 60, 30))
     found = images.fitted(file_of(wide), "wide.png", (8, 8, 3))
     assert (found.shape, found.dtype) == ((8, 8, 3), np.uint8)
     np.testing.assert_allclose(found[:, 2:-2], np.broadcast_to([255, 0, 0], (8, 4, 3)), atol=12)
-    grey = images.fitted(file_of(wide), "wide.png", (8, 8, 1))
-    np.testing.assert_allclose(grey[:, 2:-2], 0.299 * 255, atol=5)
+    gray = images.fitted(file_of(wide), "wide.png", (8, 8, 1))
+    np.testing.assert_allclose(gray[:, 2:-2], 0.299 * 255, atol=5)
     assert images.fitted(file_of(wide), "wide.png", (8, 24, 3))[4, 1].tolist() == [0, 0, 0]
 
 
@@ -75,7 +75,7 @@ def test_enlarged_pixels_are_squares():
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16", "CMYK"])
-def test_a_large_picture_is_shrunk_in_strips_to_the_same_colours(monkeypatch, mode):
+def test_a_large_picture_is_shrunk_in_strips_to_the_same_colors(monkeypatch, mode):
     across, down = np.mgrid[:160, :160][::-1]
     pixels = np.dstack([across, down, 255 - across]).astype(np.uint8)
     image = Image.fromarray(pixels)
@@ -90,7 +90,7 @@ def test_a_large_picture_is_shrunk_in_strips_to_the_same_colours(monkeypatch, mo
         image = image.convert(mode)
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees, clockwise
-    whole = images.middle(images.in_colours(image), 10, 10)
+    whole = images.middle(images.in_colors(image), 10, 10)
     seen: list[bytes] = []
     monkeypatch.setattr(images, "LARGE", 100)
     monkeypatch.setattr(images, "STRIP", 3_000)
@@ -99,7 +99,7 @@ def test_a_large_picture_is_shrunk_in_strips_to_the_same_colours(monkeypatch, mo
     np.testing.assert_allclose(np.asarray(images.middle(small, 10, 10)), np.asarray(whole), atol=6)
     assert len(seen) > 5
     turned_back = Image.frombytes("RGB", (160, 160), b"".join(seen)).transpose(Image.Transpose.ROTATE_270)
-    np.testing.assert_array_equal(np.asarray(turned_back), np.asarray(images.in_colours(image)))
+    np.testing.assert_array_equal(np.asarray(turned_back), np.asarray(images.in_colors(image)))
 
 
 def test_a_sliver_is_shrunk_too(monkeypatch):

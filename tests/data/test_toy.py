@@ -49,7 +49,7 @@ def test_all_shapes_are_drawn_and_differ():
     drawn = toy.pictures(tree, np.arange(8), np.random.default_rng(0))
     assert drawn.shape == (8, 24, 24, 3)
     assert drawn.dtype == np.uint8
-    # Some of the picture is the shape, which has a color, and some is the grey ground.
+    # Some of the picture is the shape, which has a color, and some is the gray ground.
     colored = (drawn.max(-1).astype(int) - drawn.min(-1) > 80).mean((1, 2))
     assert ((colored > 0.03) & (colored < 0.7)).all()
 

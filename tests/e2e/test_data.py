@@ -28,7 +28,7 @@ def test_pictures_are_uploaded_checked_kept_and_trained_on(server, page, tmp_pat
     wait_until(lambda: not server.store.run("1").is_open, "the run's end")
     run = server.store.run("1")
     assert (run.state, run.config.data, run.config.model) == ("finished", "lot", "lenet")
-    assert run.test["accuracy"] > 0.6  # of three colours, after five epochs
+    assert run.test["accuracy"] > 0.6  # of three colors, after five epochs
 
     page.goto(f"{server.url}/data?set=lot")
     page.get_by_role("button", name="Delete").click()

@@ -80,7 +80,7 @@ def test_search_finds_the_last_lines_with_the_words_in_any_case(log):
         (b"x" * 5000, "x" * 2000 + "…"),
     ],
 )
-def test_lines_are_shown_as_a_terminal_would_without_its_colours(written, shown, log):
+def test_lines_are_shown_as_a_terminal_would_without_its_colors(written, shown, log):
     log.write_bytes(b"before\n" + written + b"\nafter\n")
     assert logs.tail(log) == ["before", shown, "after"]
 

@@ -162,9 +162,9 @@ def test_parameters_begin_as_those_of_a_linear_layer():
 def test_training_reaches_the_accuracy_of_the_dense_head(optimizer, sparse):
     """Classes far apart in the features: both heads learn all of them."""
     torch.manual_seed(0)
-    centres = 3 * torch.randn(len(DEEP.leaves), FEATURES)
+    centers = 3 * torch.randn(len(DEEP.leaves), FEATURES)
     target = torch.randint(len(DEEP.leaves), (400,))
-    features = centres[target] + 0.3 * torch.randn(400, FEATURES)
+    features = centers[target] + 0.3 * torch.randn(400, FEATURES)
     head = made("conditional", DEEP, {}, torch.float32, sparse=sparse)
     dense = nn.Linear(FEATURES, head.loss.num_outputs)
     accuracy = []

@@ -84,7 +84,7 @@ def test_with_coarse_labels_a_proper_loss_is_least_at_the_truth_and_no_other(nam
 
 
 def test_labels_whose_coarseness_depends_on_the_class_mislead():
-    """All of class a is labelled x and nothing else is: what the reason says of cross-entropy is needed."""
+    """All of class a is labeled x and nothing else is: what the reason says of cross-entropy is needed."""
     loss = make_loss("cross-entropy", UNIFORM, index="node")
     labels = torch.zeros(len(UNIFORM.nodes), dtype=torch.float64)
     for node, share in (("x", 0.5), ("b", 0.2), ("c", 0.3)):

@@ -172,7 +172,7 @@ def test_a_measurement_that_is_broken_is_none():
     assert timing.kept("quick", "digits") is None
 
 
-def test_curves_of_a_class_share_their_colour_and_the_weighted_one_is_dashed():
+def test_curves_of_a_class_share_their_color_and_the_weighted_one_is_dashed():
     plot = results.Plot(
         kind="curves",
         what="class accuracy",

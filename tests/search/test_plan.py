@@ -91,7 +91,7 @@ def test_a_broken_plan_is_told(store):
 
 
 def test_a_plan_of_a_later_version_is_read_as_far_as_it_is_known():
-    later = json.loads(a_plan().to_json()) | {"colour": "blue"}
+    later = json.loads(a_plan().to_json()) | {"color": "blue"}
     assert Plan.from_json(json.dumps(later)) == a_plan()
 
 

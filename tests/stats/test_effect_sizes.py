@@ -44,7 +44,7 @@ def test_cliffs_delta_of_a_published_example():
 
 
 def test_the_rank_biserial_correlation_is_the_signed_share_of_the_ranks():
-    """Kerby 2014's simple difference formula: favourable less unfavourable evidence."""
+    """Kerby 2014's simple difference formula: favorable less unfavorable evidence."""
     changes = np.array([3.0, -1.0, 2.0, 5.0, 0.0, 4.0])
     ranks = {1.0: 1, 2.0: 2, 3.0: 3, 4.0: 4, 5.0: 5}
     expected = sum(math.copysign(ranks[abs(change)], change) for change in changes if change) / 15

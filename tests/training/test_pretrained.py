@@ -112,7 +112,7 @@ def test_a_network_of_patches_is_built_for_the_side():
     assert network(model="timm:vit_tiny_patch16_224", weights="random", input_side=32)(IMAGES).shape == (4, 10)
 
 
-def test_grey_images_use_the_weights_of_the_colours_together():
+def test_gray_images_use_the_weights_of_the_colors_together():
     made = network(IMAGES[..., :1].contiguous(), data="cifar10", input_side=48)
     assert made(IMAGES[..., :1]).shape == (4, 10)
     weights = torch.load(pretrained.packaged_file(), weights_only=True)["_conv_stem.weight"]

@@ -19,7 +19,7 @@ def groups_of(tree: LabelTree) -> dict[str, set[str]]:
     }
 
 
-def test_neighbours_stand_together_in_an_order() -> None:
+def test_neighbors_stand_together_in_an_order() -> None:
     tree = by_order(["a", "b", "c", "d", "e"])
     assert tree.leaves == ("a", "b", "c", "d", "e")
     assert groups_of(tree)["root"] == {"a to c", "d to e"}

@@ -100,7 +100,7 @@ class _Pass:
         self.source, self.options, self.pixels, self.report = source, options, pixels, report
         self.pictures: list[Picture] = []
         self.contents: list[bytes] = []
-        self.grey = True
+        self.gray = True
 
     def read(self, progress: Progress) -> None:
         sizes: Counter[tuple[int, int]] = Counter()
@@ -118,7 +118,7 @@ class _Pass:
                 out.write(square.pixels.tobytes())
                 self.pictures.append(picture)
                 self.contents.append(square.content)
-                self.grey &= square.grey
+                self.gray &= square.gray
                 sizes[square.size] += 1
                 modes[square.mode] += 1
         if not self.pictures:
@@ -186,7 +186,7 @@ class _Pass:
         report.train, report.test = (
             np.bincount(labels[rows[part]], minlength=len(classes)).tolist() for part in store.PARTS
         )
-        report.drawn, report.channels = not given, 1 if self.grey else 3
+        report.drawn, report.channels = not given, 1 if self.gray else 3
         side = self.options.side
         pixels = np.memmap(self.pixels, np.uint8, "r").reshape(-1, side, side, 3)
         for part in store.PARTS:
@@ -251,7 +251,7 @@ def _copy(pixels: NDArray[np.uint8], rows: Ints, file: Path, channels: int) -> N
     side = pixels.shape[1]
     out = np.lib.format.open_memmap(file, "w+", np.uint8, (len(rows), side, side, channels))
     for chunk in _chunks(pixels, len(rows)):
-        # The three channels of a grey picture are equal.
+        # The three channels of a gray picture are equal.
         out[chunk] = pixels[rows[chunk]][..., :channels]
     out.flush()
 

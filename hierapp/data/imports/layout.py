@@ -19,7 +19,7 @@ PART_OF: dict[str, Part] = {
     **dict.fromkeys(("test", "testing", "testset", "eval", "evaluation"), "test"),
 }
 VALIDATION = frozenset(("val", "valid", "validation", "dev"))
-UNLABELLED = frozenset(("unlabeled", "unlabelled", "unsup", "unsupervised", "extra", "pred", "predict", "prediction"))
+UNLABELED = frozenset(("unlabeled", "unlabelled", "unsup", "unsupervised", "extra", "pred", "predict", "prediction"))
 MASKS = frozenset(("masks", "mask", "labels", "annotations", "segmentation", "segmentations", "gt", "groundtruth"))
 PICTURES = frozenset(
     ("images", "image", "imgs", "img", "pictures", "photos", "jpg", "jpeg", "jpegs", "jpegimages", "png")
@@ -97,7 +97,7 @@ def find_parts(top: Folder) -> Parts:
     if not training or (not any(each.holding for each in training) and any(not each.is_empty for each in others)):
         return whole
     with_test = any(part == "test" for _, part in named)
-    full = [each for each in others if not each.is_empty and _words(each).isdisjoint(UNLABELLED)]
+    full = [each for each in others if not each.is_empty and _words(each).isdisjoint(UNLABELED)]
     if full and not with_test:
         if not any(_exact(each) for each in training) or not any(each.holding for each in training):
             return whole
@@ -122,10 +122,10 @@ def leaves_of(parts: Parts) -> list[Leaf]:
         found += _without_pictures_folders(leaves)
     if all(leaf.part is None for leaf in found):
         found = _with_parts_inside(found)
-    return _without_unlabelled(found)
+    return _without_unlabeled(found)
 
 
-def _without_unlabelled(leaves: list[Leaf]) -> list[Leaf]:
+def _without_unlabeled(leaves: list[Leaf]) -> list[Leaf]:
     """Remove the classes of parts that share none with the training part: their pictures have no labels."""
     training = {_key(leaf.path) for leaf in leaves if leaf.part != "test" and not _is_validation(leaf.top)}
     shared = {id(leaf.top) for leaf in leaves if _key(leaf.path) in training}

@@ -1,4 +1,4 @@
-"""Read an untrusted picture as a square of uint8 colours."""
+"""Read an untrusted picture as a square of uint8 colors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hierapp.utils.file_validation import decoded
 ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF: these are turned by a quarter
 # Suffixes of formats that have no more bits; these are not decoded twice.
 EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp")
-GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
+GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Fitted:
 
     Attributes:
         pixels: uint8 [H, W, 3].
-        grey: whether the file has no colours.
+        gray: whether the file has no colors.
         mode: Pillow's mode of the file.
         size: the file's (width, height), upright.
         content: hash of the pixels before cropping and resizing; equal for two files with the same picture, unless it
@@ -34,7 +34,7 @@ class Fitted:
     """
 
     pixels: NDArray[np.uint8]
-    grey: bool
+    gray: bool
     mode: str
     size: tuple[int, int]
     content: bytes
@@ -66,7 +66,7 @@ def read_as(file: Path, height: int, width: int, white: float = MOST_LEVEL) -> F
             raise ArchiveError(
                 f"The image {one_line(file.name)} cannot be converted to RGB; convert it or leave it out."
             ) from error
-    return Fitted(np.asarray(fitted), mode in GREY, mode, size, content.digest())
+    return Fitted(np.asarray(fitted), mode in GRAY, mode, size, content.digest())
 
 
 def brightest(file: Path) -> tuple[str, float] | None:

@@ -39,7 +39,7 @@ def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 DATASET = Dataset(
     name="digits",
     title="Digits",
-    summary="scikit-learn's digits, 8 × 8, grey",
+    summary="scikit-learn's digits, 8 × 8, gray",
     class_names=tuple("0123456789"),
     image_shape=(8, 8, 1),
     train_size=1_438,

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, clothes in grey."""
+"""Fashion-MNIST, clothes in gray."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(dataset: Dataset, part: Part, folder: Path) -> Arrays:
 DATASET = Dataset(
     name="fashion-mnist",
     title="Fashion-MNIST",
-    summary="clothes, 28 × 28, grey",
+    summary="clothes, 28 × 28, gray",
     class_names=(
         "T-shirt/top",
         "Trouser",

@@ -44,7 +44,7 @@ export function logConditionals(tree, logits) {
 }
 
 // Shift the logits of each set of siblings to their mean in `like`, without it to mean 0.
-export function centred(tree, logits, like = null) {
+export function centered(tree, logits, like = null) {
   const moved = logits.slice();
   for (const v of tree.internal) {
     const below = tree.children[v].map((child) => child - 1);

@@ -3,7 +3,7 @@
 // A loss has `link` and `reads` (what its logits are), `nodes` (the node of each logit), `evaluate(logits, target)` with
 // the value and the gradient for a position in tree.leaves, `leafLogProbs(logits)` and `nodeLogProbs(logits)`.
 
-import { centred, clipped, Example } from "./example.js";
+import { centered, clipped, Example } from "./example.js";
 import { crossEntropy, flatHxe, frame, levelWise, regularized, simloss, softLabels, treeWasserstein } from "./losses_flat.js";
 import { softmaxMargin, treeMinFocal } from "./losses_nodes.js";
 import { conditional, conditionalHxe, hierarchical, hierarchicalConvex } from "./losses_path.js";
@@ -41,7 +41,7 @@ export function exampleOf(logits, loss, like) {
   if (loss.link === "nodes") return new Example(tree, logits.slice(1).map((each) => clipped(each - logits[0])), target);
   if (loss.link !== "leaves") return new Example(tree, logits, target);
   const scores = loss.reads === "head" ? loss.scores(logits) : logits;
-  return new Example(tree, centred(tree, tree.logSumUp(scores).slice(1), like.logits), target);
+  return new Example(tree, centered(tree, tree.logSumUp(scores).slice(1), like.logits), target);
 }
 
 // The examples of a gradient descent, the start included.

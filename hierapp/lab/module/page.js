@@ -82,7 +82,7 @@ function controls() {
   if (view.more) section.append(checks("Losses", view.more.losses, "losses", "title"), checks("Decoders", view.more.decoders, "decoders", "rule"));
 }
 
-function labelled(text, ...fields) {
+function labeled(text, ...fields) {
   return html("label", "", "", html("span", "", text), ...fields);
 }
 
@@ -93,14 +93,14 @@ function slider(name, owner) {
     shown.textContent = field.value;
     change(owner, name, Number(field.value));
   });
-  return labelled(title, field, shown);
+  return labeled(title, field, shown);
 }
 
 function choice(text, words, chosen, act) {
   const field = html("select", "", "", ...words.map((word) => html("option", "", word)));
   field.value = chosen;
   field.addEventListener("change", () => act(field.value));
-  return labelled(text, field);
+  return labeled(text, field);
 }
 
 function checks(title, all, kind, name) {
@@ -114,7 +114,7 @@ function checks(title, all, kind, name) {
       isMoved = true;
       show();
     });
-    box.append(labelled(each[name], field));
+    box.append(labeled(each[name], field));
   }
   return box;
 }

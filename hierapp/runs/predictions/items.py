@@ -46,7 +46,7 @@ class Items:
         return len(self.ends) > 0
 
     def picture(self, row: int) -> Pixels:
-        """Return the copy of an image, uint8 [SIDE, SIDE, 3]; grey if it could not be read at the import."""
+        """Return the copy of an image, uint8 [SIDE, SIDE, 3]; gray if it could not be read at the import."""
         from PIL import Image
 
         start = int(self.ends[row - 1]) if row else 0
@@ -114,7 +114,7 @@ def collect(
             problems.append(str(error))
     if problems:
         warn(
-            f"{len(problems):,} of {len(paths):,} images cannot be read and are shown grey; the first problem:"
+            f"{len(problems):,} of {len(paths):,} images cannot be read and are shown gray; the first problem:"
             f" {problems[0]}"
         )
     if len(problems) == len(paths):

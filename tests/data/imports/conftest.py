@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +28,9 @@ def png(picture: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def noise(seed: int, size: tuple[int, int] = (12, 10), colour: tuple[int, int, int] = (128, 128, 128)) -> Image.Image:
+def noise(seed: int, size: tuple[int, int] = (12, 10), color: tuple[int, int, int] = (128, 128, 128)) -> Image.Image:
     """A picture unlike that of any other seed."""
-    pixels = np.random.default_rng(seed).normal(0, 25, (size[1], size[0], 3)) + colour
+    pixels = np.random.default_rng(seed).normal(0, 25, (size[1], size[0], 3)) + color
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
@@ -49,21 +49,21 @@ def pack(archive: Path, files: Mapping[str, bytes | Image.Image]) -> Path:
     return archive
 
 
-def classes(count: int = 10, names: tuple[str, ...] = tuple(COLOURS), top: str = "") -> dict[str, Image.Image]:
+def classes(count: int = 10, names: tuple[str, ...] = tuple(COLORS), top: str = "") -> dict[str, Image.Image]:
     """So many pictures of each class, all different."""
     return {
-        f"{top}{name}/{i}.png": noise(1000 * c + i + 77 * len(top), colour=COLOURS.get(name, (128, 128, 128)))
+        f"{top}{name}/{i}.png": noise(1000 * c + i + 77 * len(top), color=COLORS.get(name, (128, 128, 128)))
         for c, name in enumerate(names)
         for i in range(count)
     }
 
 
 def odd_lot() -> dict[str, bytes | Image.Image]:
-    """300 pictures in 3 folders; of them one is broken, one 10,000 pixels wide, one RGBA, one grey."""
+    """300 pictures in 3 folders; of them one is broken, one 10,000 pixels wide, one RGBA, one gray."""
     files: dict[str, bytes | Image.Image] = dict(classes(100))
-    files["red/1.png"] = noise(1, (10_000, 30), COLOURS["red"])
+    files["red/1.png"] = noise(1, (10_000, 30), COLORS["red"])
     files["red/2.png"] = png(noise(2))[:150]
-    see_through = noise(3, colour=COLOURS["green"]).convert("RGBA")
+    see_through = noise(3, color=COLORS["green"]).convert("RGBA")
     see_through.putalpha(100)
     files["green/1.png"] = see_through
     files["blue/1.png"] = noise(4).convert("L")

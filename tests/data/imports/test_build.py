@@ -79,7 +79,7 @@ def test_a_report_comes_back_from_json(tmp_path):
     assert Report.from_dict(json.loads((out / "report.json").read_text())) == report
 
 
-def test_greys_alone_have_one_channel(tmp_path):
+def test_grays_alone_have_one_channel(tmp_path):
     report, out = built(tmp_path, {name: picture.convert("L") for name, picture in classes(10).items()})
     images, _ = arrays(out, "train")
     assert report.channels == 1
@@ -135,7 +135,7 @@ def test_no_copy_of_a_training_picture_is_drawn_for_the_test(tmp_path):
     assert sum(report.test) > 0
 
 
-def test_faces_become_ordered_classes_with_a_tree_of_neighbours(tmp_path):
+def test_faces_become_ordered_classes_with_a_tree_of_neighbors(tmp_path):
     files = {f"{age}_0_0_{i}.jpg": noise(age * 10 + i) for age in (5, 15, 25, 35) for i in range(5)}
     report, out = built(tmp_path, files, utkface=True, bin=10)
     assert report.classes == ["0-9", "10-19", "20-29", "30-39"]
@@ -244,7 +244,7 @@ def test_an_archive_with_names_of_other_systems(tmp_path):
     assert any("differ in case only are one class: 'M\u00f6hre', 'm\u00f6hre'" in each for each in report.warnings)
 
 
-def test_unlabelled_pictures_are_counted_and_named(tmp_path):
+def test_unlabeled_pictures_are_counted_and_named(tmp_path):
     files = {**classes(10, top="train/"), "test/images/1.png": noise(1), "test/images/2.png": noise(2)}
     report, _ = built(tmp_path, files)
     assert (report.images, report.drawn, report.broken_count) == (30, True, 2)

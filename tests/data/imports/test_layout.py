@@ -21,7 +21,7 @@ LAYOUTS: dict[str, tuple[str, list[str], dict[str | None, int], int]] = {
     "doubled folders of the usual names": (
         "train/train/rose/1 train/train/tulip/1 test/test/rose/1", ["rose", "tulip"], {"train": 2, "test": 1}, 0,
     ),
-    "Intel scenes, with unlabelled pictures": (
+    "Intel scenes, with unlabeled pictures": (
         "seg_train/seg_train/sea/1 seg_train/seg_train/forest/1 seg_test/seg_test/sea/2 seg_pred/seg_pred/9",
         ["forest", "sea"], {"train": 2, "test": 1}, 0,
     ),
@@ -57,7 +57,7 @@ LAYOUTS: dict[str, tuple[str, list[str], dict[str | None, int], int]] = {
     "food with meta files": ("food/images/pie/1 food/images/cake/1 food/meta/a.txt", ["cake", "pie"], {None: 2}, 0),
     "flat test pictures": ("train/cat/1 train/dog/1 test/1 test/2", ["cat", "dog"], {None: 2}, 2),
     "test pictures in a folder of their own": ("train/cat/1 train/dog/1 test/unknown/1", ["cat", "dog"], {None: 2}, 1),
-    "an unlabelled folder beside the training part": ("train/cat/1 train/dog/1 unlabeled/1", ["cat", "dog"], {None: 2}, 0),
+    "an unlabeled folder beside the training part": ("train/cat/1 train/dog/1 unlabeled/1", ["cat", "dog"], {None: 2}, 0),
     "parts that differ in case and Unicode form": (
         "Train/Mo\u0308hre/1 Train/Lauch/1 test/m\u00f6hre/2 test/lauch/2", ["Lauch", "M\u00f6hre"], {"train": 2, "test": 2}, 0,
     ),
@@ -75,7 +75,7 @@ def lay(root: Path, names: str) -> Path:
 @pytest.mark.parametrize("case", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("top", ["", "around/"])
 def test_published_layouts(case: tuple[str, list[str], dict[str | None, int], int], top: str, tmp_path: Path) -> None:
-    names, classes, parts, unlabelled = case
+    names, classes, parts, unlabeled = case
     names = names.replace("test tube", "test_tube")
     source = sources.find(lay(tmp_path / top, names) and tmp_path, Options())
     assert [name.replace("_", " ") if name == "test_tube" else name for name in source.classes] == classes
@@ -83,7 +83,7 @@ def test_published_layouts(case: tuple[str, list[str], dict[str | None, int], in
     for picture in source.pictures:
         counts[picture.part] = counts.get(picture.part, 0) + 1
     assert counts == parts
-    assert len(source.no_class) == unlabelled
+    assert len(source.no_class) == unlabeled
 
 
 ASKED = {

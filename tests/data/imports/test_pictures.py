@@ -1,4 +1,4 @@
-"""One picture of any kind becomes a square of colours."""
+"""One picture of any kind becomes a square of colors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_picture_of_the_size_comes_through_pixel_by_pixel(tmp_path):
     picture = noise(0, (16, 16))
     square = read(tmp_path, picture)
     assert np.array_equal(square.pixels, np.asarray(picture))
-    assert (square.grey, square.mode, square.size) == (False, "RGB", (16, 16))
+    assert (square.gray, square.mode, square.size) == (False, "RGB", (16, 16))
 
 
 def test_the_middle_is_cut_out_and_the_aspect_kept(tmp_path):
@@ -35,7 +35,7 @@ def test_the_middle_is_cut_out_and_the_aspect_kept(tmp_path):
     square = read(tmp_path, wide, side=8)
     assert square.pixels.shape == (8, 8, 3)
     assert np.array_equal(square.pixels[:, 1:-1], np.full((8, 6, 3), (0, 0, 255)))
-    assert square.pixels[..., 2].min() > 200, "at the border the neighbours shine through a little"
+    assert square.pixels[..., 2].min() > 200, "at the border the neighbors shine through a little"
 
 
 def test_what_is_transparent_is_white(tmp_path):
@@ -44,33 +44,33 @@ def test_what_is_transparent_is_white(tmp_path):
     pixels = read(tmp_path, clear).pixels
     assert pixels[0, 0].tolist() == [255, 0, 0]
     assert pixels[0, 15].tolist() == [255, 255, 255]
-    grey = Image.new("LA", (16, 16), (0, 0))
-    assert read(tmp_path, grey).pixels.min() == 255
+    gray = Image.new("LA", (16, 16), (0, 0))
+    assert read(tmp_path, gray).pixels.min() == 255
     palette = Image.new("P", (16, 16), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
     assert read(tmp_path, palette, transparency=1).pixels.min() == 255
 
 
-def test_palettes_have_their_colours(tmp_path):
+def test_palettes_have_their_colors(tmp_path):
     palette = Image.new("P", (16, 16), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
     square = read(tmp_path, palette)
     assert square.pixels[3, 3].tolist() == [10, 20, 30]
-    assert (square.mode, square.grey) == ("P", False)
+    assert (square.mode, square.gray) == ("P", False)
     assert read(tmp_path, palette, format="GIF").pixels[3, 3].tolist() == [10, 20, 30]
 
 
 def test_sixteen_bits_become_eight(tmp_path):
     ramp = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
     square = read(tmp_path, Image.fromarray(ramp))
-    assert square.grey
+    assert square.gray
     assert square.pixels[..., 0].ravel().tolist() == list(range(256))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA"])
-def test_greys_are_told_from_colours(tmp_path, mode):
+def test_grays_are_told_from_colors(tmp_path, mode):
     square = read(tmp_path, noise(0, (16, 16)).convert(mode))
-    assert square.grey
+    assert square.gray
     assert (square.pixels[..., 0] == square.pixels[..., 2]).all()
 
 
@@ -125,7 +125,7 @@ def encoded(picture: Image.Image, format: str, **options: object) -> bytes:
 def test_tiff_ppm_and_avif_are_read(format, tmp_path):
     if format == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow reads no AVIF")
-    picture = Image.new("RGB", (12, 12), (200, 40, 90))  # AVIF keeps colours, not noise
+    picture = Image.new("RGB", (12, 12), (200, 40, 90))  # AVIF keeps colors, not noise
     (tmp_path / "x").write_bytes(encoded(picture, format))
     pixels = pictures.read(tmp_path / "x", 12).pixels
     assert np.abs(pixels.astype(int) - np.asarray(picture)).mean() < (3 if format == "AVIF" else 0.01)

@@ -185,7 +185,7 @@ class _Pass:
         did.shown.append(pair.shown)
         did.parts.append(pair.part)
         did.contents.append(picture.content)
-        did.grey &= picture.grey
+        did.gray &= picture.gray
         self.sizes[picture.size] += 1
         self.modes[picture.mode] += 1
         values, places = np.unique(labels, return_inverse=True)

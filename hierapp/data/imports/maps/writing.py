@@ -35,7 +35,7 @@ class MapsRead:
 
     Attributes:
         shown, parts, contents: name, part and content hash of each.
-        grey: whether no picture has colors.
+        gray: whether no picture has colors.
         present: the values in each map.
         values, sums: for each value its number of pixels and the sum of their colors.
     """
@@ -43,7 +43,7 @@ class MapsRead:
     shown: list[str] = field(default_factory=list)
     parts: list[str | None] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
-    grey: bool = True
+    gray: bool = True
     present: list[set[int]] = field(default_factory=list)
     values: Counter[int] = field(default_factory=Counter)
     sums: dict[int, NDArray[np.float64]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Writer:
         new = np.full(UNKNOWN + 1, void_of(kind), kind)
         for label, place in enumerate(kept):
             new[label_of[place]] = label
-        channels = 1 if read.grey else 3
+        channels = 1 if read.gray else 3
         report.channels, report.drawn = channels, read.parts[0] is None
         for part in store.PARTS:
             rows = np.flatnonzero(is_test if part == "test" else ~is_test)

@@ -118,7 +118,7 @@ def test_a_test_part_is_drawn_where_none_is_given_without_copies_of_training_row
     assert report.between.count == 0 < report.within.count
 
 
-def test_rows_that_are_not_finite_or_not_labelled_are_left_out_and_counted(tmp_path):
+def test_rows_that_are_not_finite_or_not_labeled_are_left_out_and_counted(tmp_path):
     features, labels = arrays()["features"].astype(np.float64), arrays()["labels"].astype(np.int64)
     features[3, 1], features[7, 0], features[9, 2] = np.nan, np.inf, 1e300
     labels[11] = -1
