@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hierapp.analysis import groups as grouping
+from hierapp.analysis import groups as grouping, summary
 from hierapp.analysis.groups import Group
 from hierapp.errors import ConfigError, some
 from hierapp.metrics import METRICS
@@ -203,6 +203,12 @@ def table(groups: Sequence[Group], metrics: Sequence[str] = tuple(TITLES)) -> pd
     columns = ["group", "n", *(title(name) for name in metrics)]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.drop(columns=[name for name in columns[2:] if frame[name].isna().all()])
+
+
+def short_table(groups: Sequence[Group], metric: str = "accuracy") -> pd.DataFrame:
+    """Return the table with the metrics that fit on a page: those of the table of runs and the chosen one."""
+    runs = [run for group in groups for run in group.runs.values()]
+    return table(groups, tuple(dict.fromkeys((*summary.test_metrics(runs).values(), "mean_iou", metric))))
 
 
 def words(sample: Sample | None) -> str | None:

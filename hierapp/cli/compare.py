@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # needs pandas; the rest of the command line starts without i
 
 DONE = 0
 FORMS = {
-    "latex": "all metrics as a LaTeX table",
-    "markdown": "as a Markdown table",
-    "csv": "as CSV",
+    "latex": "the usual metrics, and that of --metric, as a LaTeX table",
+    "markdown": "the same as a Markdown table",
+    "csv": "all metrics as CSV",
     "bibtex": "BibTeX of the losses",
     "methods": "a paragraph on seeds, versions and tests",
 }
@@ -116,10 +116,10 @@ def _for_paper(form: str, groups: Sequence[Group], metric: str) -> str:
         return bibliography.bibtex(group.run.config.loss for group in groups if not group.run.is_imported)
     if form == "methods":
         return paper.methods(groups, comparison.title(metric))
-    frame = comparison.table(groups)
-    if form == "latex":
-        return paper.latex(frame, paper.CAPTION)
-    return paper.markdown(frame) if form == "markdown" else paper.csv(frame)
+    if form == "csv":
+        return paper.csv(comparison.table(groups))
+    frame = comparison.short_table(groups, metric)
+    return paper.latex(frame, paper.CAPTION) if form == "latex" else paper.markdown(frame)
 
 
 def _by_images(runs: Sequence[Run], options: argparse.Namespace) -> int:

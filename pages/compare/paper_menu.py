@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -17,10 +18,11 @@ def show(chosen: Chosen) -> None:
     groups, store = chosen.groups, common.store()
     ids = [run.id for group in groups for run in group.runs.values()]
     losses = [group.run.config.loss for group in groups if not group.run.is_imported]
+    short = partial(comparison.short_table, groups, chosen.metric or "accuracy")
     forms: dict[str, tuple[str, Callable[[], str | bytes]]] = {
-        "Table, LaTeX": ("tex", lambda: paper.latex(comparison.table(groups), paper.CAPTION)),
-        "Table, Markdown": ("md", lambda: paper.markdown(comparison.table(groups))),
-        "Table, CSV": ("csv", lambda: paper.csv(comparison.table(groups))),
+        "Table, LaTeX": ("tex", lambda: paper.latex(short(), paper.CAPTION)),
+        "Table, Markdown": ("md", lambda: paper.markdown(short())),
+        "Table of all metrics, CSV": ("csv", lambda: paper.csv(comparison.table(groups))),
         "Methods, text": ("txt", lambda: paper.methods(groups, chosen.what)),
         "Losses, BibTeX": ("bib", lambda: bibliography.bibtex(losses)),
         "Report, HTML": ("html", lambda: report.render(store, bundle.chosen(store, ids))),

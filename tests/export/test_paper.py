@@ -67,6 +67,12 @@ def test_each_source_with_a_name_and_a_year_has_its_entry():
     assert text.count("@") == 1
 
 
+def test_a_short_table_has_the_usual_metrics_and_the_chosen_one(groups):
+    usual = ["group", "n", "accuracy", "mean distance", "severity", "class accuracy", "weighted class accuracy"]
+    assert list(comparison.short_table(groups)) == usual
+    assert list(comparison.short_table(groups, "log_loss")) == [*usual, comparison.title("log_loss")]
+
+
 @pytest.mark.parametrize("form", ["latex", "markdown", "csv", "bibtex", "methods"])
 def test_the_command_line_prints_each_form(form, home, monkeypatch, capsys):
     monkeypatch.setenv("HIERAPP_HOME", str(home))
