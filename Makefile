@@ -9,6 +9,10 @@ UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 FAST := not browser and not ray and not slow and not faults and not fuzz and not real_data
 TESTS ?= $(FAST)
 
+# With this the environment's Python finds hierapp from any folder, in the examples too.
+export CHECKOUT := import pathlib, sys, sysconfig; \
+	pathlib.Path(sysconfig.get_path("purelib"), "hierapp-checkout.pth").write_text(sys.argv[1] + "\n")
+
 .PHONY: run test test-fast coverage lint hooks docs wheel faults fuzz benchmarks gpu lock clean
 
 run: .venv/.app  ## open the app
@@ -77,6 +81,7 @@ clean:
 .venv/.app: .venv/.uv requirements.txt constraints.txt
 	@echo "Installing the app's dependencies into .venv (about 6 GB the first time, most of it torch with CUDA) ..."
 	@$(UV) -r requirements.txt -c constraints.txt || $(BIN)/python -m pip install -r requirements.txt -c constraints.txt
+	@$(BIN)/python -c "$$CHECKOUT" "$(CURDIR)"
 	@touch $@
 
 .venv/.tests: .venv/.app requirements-dev.txt requirements-docs.txt requirements-ray.txt tests/chromium.sh

@@ -163,6 +163,7 @@ def test_sdist_and_wheel_are_named_by_the_one_version(sdist: Path, wheel: Path):
     assert sdist.name == f"hierapp-{__version__}.tar.gz"
     assert wheel.name == f"hierapp-{__version__}-py3-none-any.whl"
     assert f"version: {__version__}\n" in (PROJECT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## [{__version__}] - " in (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_pinned_versions_lie_within_the_ranges_of_the_package():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import tomllib
+import venv
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +133,18 @@ def test_no_string_stands_alone():
                 and getattr(line.value, "value", None) is not ...
             ]
     assert found == []
+
+
+def test_the_environment_finds_the_checkout_from_any_folder(tmp_path):
+    venv.create(tmp_path / "environment", symlinks=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    (code,) = re.findall(r"^export CHECKOUT := (.*?)\n\n", MAKEFILE, re.MULTILINE | re.DOTALL)
+    subprocess.run([python, "-c", re.sub(r"\\\n\s*", "", code), PROJECT], check=True)
+    said = subprocess.run(
+        [python, "-c", "import hierapp; print(hierapp.__file__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert Path(said.strip()).parent == PROJECT / "hierapp"
