@@ -126,8 +126,9 @@ def _add_run(out: zipfile.ZipFile, store: Store, run: Run, options: ExportOption
     if outputs is not None:
         _text(out, f"{place}/predictions.csv", run_files.predictions(outputs, items_of(run.folder)))
         _copy(out, f"{place}/{predictions.FILE}", run.folder / predictions.FILE)
-        if (run.folder / predictions.VALIDATION).is_file():
-            _copy(out, f"{place}/{predictions.VALIDATION}", run.folder / predictions.VALIDATION)
+        for name in (predictions.VALIDATION, predictions.CALIBRATION):
+            if (run.folder / name).is_file():
+                _copy(out, f"{place}/{name}", run.folder / name)
     if options.predictions and run.state == "finished":
         for name in map_predictions.FILES:
             if (run.folder / name).is_file():

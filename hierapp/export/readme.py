@@ -94,8 +94,9 @@ def _files(weights: bool, predictions: bool, logs: bool) -> dict[str, str]:
         files["runs/RUN/outputs.safetensors"] = (
             "the same with the probabilities of all classes: `probabilities` (float16) and `target`"
         )
-        files["runs/RUN/validation_outputs.safetensors"] = (
-            "the same for the validation images, with the weights of the tested epoch, if the run has them"
+        files["runs/RUN/validation_outputs.safetensors, calibration_outputs.safetensors"] = (
+            "the same for the validation images, with the weights of the tested epoch, and for those that selected no"
+            " epoch, if the run has them"
         )
         files["runs/RUN/predicted_maps.npz, pixel_probabilities.npz"] = (
             "in place of those for images with label maps: an array ROW.npy for each test image, the predicted classes"

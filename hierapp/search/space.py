@@ -20,7 +20,7 @@ HOW = "NAME=RANGE, as in learning_rate=1e-4..1e-1:log, mass=0..1 or optimizer=ad
 Value = float | int | str | bool
 
 # Fields that cannot vary: budget, machine, model selection, and what is learned from.
-_FIXED = {"epochs", "patience", "select", "pixel_probabilities", *fields_of("machine"), *fields_of("labels")}
+_FIXED = {"epochs", *fields_of("evaluation"), *fields_of("machine"), *fields_of("labels")}
 
 # Default ranges; for the other fields see `usual_range`.
 _USUAL = {

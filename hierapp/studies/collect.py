@@ -9,7 +9,7 @@ import numpy as np
 
 from hierapp import metrics
 from hierapp.analysis import reevaluation
-from hierapp.analysis.calibration import Calibration
+from hierapp.analysis.calibration import Calibration, HeldOut
 from hierapp.analysis.reevaluation import TreeProbabilities, on_tree, scaled
 from hierapp.data import registry as datasets
 from hierapp.decoding import decoders
@@ -53,9 +53,9 @@ def collect(study: Study, tests: Sequence[tuple[StudyRun, Run | None]]) -> Itera
             "train_part": sizes[data],
         }
         test = predictions.stored(run.folder)
-        validation = predictions.stored(run.folder, predictions.VALIDATION)
+        held_out = HeldOut.of(run.folder)
         for reading in readings:
-            yield about | {"decoder": reading.text} | read(test, validation, study.true_tree, reading)
+            yield about | {"decoder": reading.text} | read(test, held_out, study.true_tree, reading)
 
 
 def write(
@@ -83,9 +83,9 @@ def write(
     return found
 
 
-def read(test: Outputs, validation: Outputs, tree: LabelTree, reading: Reading) -> Row:
+def read(test: Outputs, held_out: HeldOut, tree: LabelTree, reading: Reading) -> Row:
     """Return the metrics of test outputs, read in one way."""
-    temperature, threshold = Calibration(reading.temperature, reading.alpha).of(validation, tree)
+    temperature, threshold = Calibration(reading.temperature, reading.alpha).of(held_out, tree)
     given = scaled(on_tree(test, tree), temperature)
     nodes = reevaluation.predictions(
         given, tree, reading.rule, **({} if threshold is None else {"threshold": threshold})

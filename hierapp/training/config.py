@@ -114,6 +114,14 @@ class RunConfig(BaseModel):
     patience: int = _field(
         "evaluation", 0, "epochs without improvement after which a run stops; 0: never", "patience", ge=0
     )
+    calibration_share: float = _field(
+        "evaluation",
+        0.0,
+        "share of the validation images that select no epoch, to calibrate decoders",
+        "calibration",
+        ge=0,
+        le=0.9,
+    )
     pixel_probabilities: bool = _field(
         "evaluation", False, "also store the probabilities of each pixel of the test images", "probabilities"
     )
@@ -257,7 +265,7 @@ def plan(
 NOT_FOR: dict[Kind, tuple[str, ...]] = {
     "images": ("pixel_probabilities",),
     "features": ("flip", "crop", "cutout", "pixel_probabilities"),
-    "segmentation": ("cutout", "mixup", "label_smoothing", "label_noise", "coarse_share"),
+    "segmentation": ("cutout", "mixup", "label_smoothing", "label_noise", "coarse_share", "calibration_share"),
 }
 # Defaults that differ for a kind of data sets.
 USUAL: dict[Kind, dict[str, Any]] = {"segmentation": {"batch_size": 8, "select": "val_mean_iou"}}

@@ -1,6 +1,8 @@
-"""The part of a data set that a run trains on, with fewer or weaker labels if asked for, and the validation part."""
+"""The parts of a data set that a run trains on, with fewer or weaker labels if asked for, and that it holds out."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +16,22 @@ from hierapp.training.config import RunConfig
 from hierapp.trees import LabelTree, library as tree_library
 
 
-def split(
-    config: RunConfig, tree: LabelTree, whole: ImageSet, device: torch.device
-) -> tuple[DeviceDataset, DeviceDataset]:
-    """Return the training images and the validation images of a run, on the device.
+class Parts(NamedTuple):
+    """The images of a run, on its device.
+
+    Attributes:
+        training: those that train the network.
+        validation: those that select the epoch.
+        calibration: those that do neither; None without `calibration_share`.
+    """
+
+    training: DeviceDataset
+    validation: DeviceDataset
+    calibration: DeviceDataset | None
+
+
+def split(config: RunConfig, tree: LabelTree, whole: ImageSet, device: torch.device) -> Parts:
+    """Split the training part of a data set for a run.
 
     Args:
         config: a configuration; its seed draws the parts, and its group "labels" changes the training labels.
@@ -29,7 +43,11 @@ def split(
     strata = label_maps.strata(whole.labels.numpy())
     fitting, held_out = datasets.split(strata, seed=config.seed)
     images = DeviceDataset.of(whole, tree, device, bool(config.coarse_share))
-    return _training_part(config, tree, whole, images, fitting, strata), images.take(held_out)
+    training = _training_part(config, tree, whole, images, fitting, strata)
+    if not config.calibration_share:
+        return Parts(training, images.take(held_out), None)
+    selecting, apart = datasets.split(strata[held_out], config.calibration_share, config.seed)
+    return Parts(training, images.take(held_out[selecting]), images.take(held_out[apart]))
 
 
 def _training_part(

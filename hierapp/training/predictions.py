@@ -18,6 +18,8 @@ from hierapp.training import map_predictions
 FILE = "outputs.safetensors"
 # The same for the validation images, with the weights of the tested epoch: to calibrate decoders.
 VALIDATION = "validation_outputs.safetensors"
+# The same for the calibration images, of runs that have them: they selected no epoch.
+CALIBRATION = "calibration_outputs.safetensors"
 # Half of the smallest number in float16: the upper bound of a probability that is stored as 0.
 LEAST = 2.0**-25
 ROWS = 1_000  # that are read at a time
@@ -127,7 +129,7 @@ def stored(folder: Path, name: str = FILE) -> Outputs:
             " metrics, or read its predicted maps."
         )
     if found is None:
-        part = "validation" if name == VALIDATION else "test"
+        part = {VALIDATION: "validation", CALIBRATION: "calibration"}.get(name, "test")
         raise StoreError(f"The folder {folder} contains no {part} outputs; train the run again to create them.")
     return found
 

@@ -32,6 +32,7 @@ from hierapp.training.checkpoints import TrainingProgress
 from hierapp.training.class_weights import median_frequency
 from hierapp.training.config import RunConfig
 from hierapp.training.cuda_graph import GraphTrainState
+from hierapp.training.data_parts import Parts
 from hierapp.training.evaluation import EVALUATION_BATCH, Best, Evaluation, TrainState, evaluate
 from hierapp.training.optimizers import make_optimizer
 from hierapp.training.predictions import Outputs
@@ -64,8 +65,8 @@ def train(
         config: what to train; `config.tree` is only the tree's name.
         tree: the label tree.
         recorder: receives the training loss about ten times per epoch, and the validation metrics of each epoch.
-        folder: folder for checkpoints, `model.safetensors`, and the outputs of the test and the validation part; None
-            (default) writes no files.
+        folder: folder for checkpoints, `model.safetensors`, and the outputs of the test part, the validation part and,
+            if there is one, the calibration part; None (default) writes no files.
         load: reads a part of a data set; `datasets.load` by default.
         similarity: the matrix of SimLoss's option `similarity`, [L, L] in the order of `tree.leaves`; not needed for
             "tree".
@@ -85,10 +86,10 @@ def train(
         load = load or datasets.load
         parts = data_parts.split(config, tree, load(config.data, "train"), device)
         given: dict[str, Any] = {} if similarity is None else {"similarity": similarity}
-        if parts[0].of_nodes:
+        if parts.training.of_nodes:
             given["index"] = "node"
         if config.class_weights == "median-frequency":
-            given["weight"] = median_frequency(parts[0], tree)
+            given["weight"] = median_frequency(parts.training, tree)
         loss = make_loss(config.loss, tree, **{**config.options, **given}).to(device, torch.float32)
         run = _Run(config, loss, recorder, folder, load, parts)
         run.fit()
@@ -105,11 +106,11 @@ class _Run:
         recorder: Recorder,
         folder: Path | None,
         load: Load,
-        parts: tuple[DeviceDataset, DeviceDataset],
+        parts: Parts,
     ) -> None:
         self.config, self.recorder, self.folder, self.load = config, recorder, folder, load
         self.tree = tree = loss.tree
-        training, self.validation = parts
+        training, self.validation, self.calibration = parts
         device = training.images.device
         # Whole images with maps need more memory than the small ones of other data sets.
         self.at_once = config.batch_size if training.has_maps else EVALUATION_BATCH
@@ -185,11 +186,14 @@ class _Run:
         }
 
     def _test_rows(self, part: DeviceDataset, epoch: int) -> tuple[Evaluation, dict[str, Any]]:
-        """Evaluate images or rows; write the probabilities of the test and the validation part."""
+        """Evaluate images or rows; write the probabilities of the test part and of those that were held out."""
         result = evaluate(self.state, part, keep=True)
         outputs = self._write_outputs(predictions.FILE, result, epoch)
         if self.folder is not None:
-            self._write_outputs(predictions.VALIDATION, evaluate(self.state, self.validation, keep=True), epoch)
+            held_out = {predictions.VALIDATION: self.validation, predictions.CALIBRATION: self.calibration}
+            for name, images in held_out.items():
+                if images is not None:
+                    self._write_outputs(name, evaluate(self.state, images, keep=True), epoch)
         order = datasets.order_of(self.config.data, self.tree.leaves)
         return result, evaluate_outputs(
             result.log_probs, outputs.target, self.tree, counts=result.confusion, ordered=order

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from hierapp.analysis import comparison, reevaluation
-from hierapp.analysis.calibration import Calibration
+from hierapp.analysis.calibration import Calibration, HeldOut, is_guaranteed
 from hierapp.analysis.groups import Group
 from hierapp.analysis.reevaluation import LEAF_METRICS, NODE_METRICS, Reliability
 from hierapp.decoding import DECODERS
@@ -30,9 +30,10 @@ TEMPERATURE = (
     "The temperature with the smallest log loss on each run's validation images. The most likely class stays the same."
 )
 ALPHA = (
-    "With 0 the threshold above applies. Otherwise each run's threshold is computed from its validation images (split"
-    " conformal): at least the other share of new images is predicted as the true class or an ancestor of it. This is"
-    " only a guarantee if the validation images selected neither the epoch nor other parameters."
+    "With 0 the threshold above applies. Otherwise each run's threshold is computed from its calibration images, or its"
+    " validation images if it has none (split conformal): at least the other share of new images is predicted as the"
+    " true class or an ancestor of it. This is only a guarantee if these images selected neither the epoch nor other"
+    " parameters: train with a share of the validation images kept for calibration."
 )
 # The decoder of the operating curve.
 CLIMB = "climb"
@@ -120,6 +121,12 @@ def _table(
         f"The same networks and the same test images, evaluated with {under}; mean ± sample standard deviation over the"
         " seeds."
     )
+    selected = [group.label for group in groups if not all(map(is_guaranteed, _runs(group)))]
+    if calibration.alpha and selected:
+        st.caption(
+            f"Without a guarantee, because the images of the threshold selected the epoch: "
+            f"{common.escaped('; '.join(selected))}."
+        )
 
 
 def _below(
@@ -172,7 +179,7 @@ def _judged(
     tree = tree_formats.parse(tree_text, "json")
     temperature = 1.0
     if calibration != Calibration():
-        temperature, threshold = calibration.of(predictions.stored(Path(folder), predictions.VALIDATION), tree)
+        temperature, threshold = calibration.of(HeldOut.of(Path(folder)), tree)
         options = options if threshold is None else options | {"threshold": threshold}
     return reevaluation.reevaluate(predictions.stored(Path(folder)), tree, rule, temperature, **options)
 

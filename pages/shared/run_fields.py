@@ -21,6 +21,7 @@ LABELS = {
     "warmup_epochs": "Warm-up epochs",
     "train_share": "Share of the images",
     "unet_width": "Width",
+    "calibration_share": "Kept for calibration",
     "pixel_probabilities": "Store the probabilities of pixels",
 }
 STEPS = {"learning_rate": 1e-4, "weight_decay": 1e-4}  # of the buttons of a number field

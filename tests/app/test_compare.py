@@ -134,8 +134,14 @@ def test_validation_images_calibrate_temperature_and_threshold(open_page, two_gr
     mended = page.dataframe[0].value["correct: the class or an ancestor"].tolist()
     assert mended != share
     assert all(float(each.split()[0]) == pytest.approx(0.95, abs=0.03) for each in mended)
+    assert "Without a guarantee, because the images of the threshold selected the epoch: " in texts(page)
     page.checkbox(key="temperature").check().run()
     assert not page.exception
+    for run in two_groups:
+        folder = store.run(run).folder
+        (folder / predictions.CALIBRATION).write_bytes((folder / predictions.VALIDATION).read_bytes())
+    page.number_input(key="alpha").set_value(0.04).run()
+    assert "Without a guarantee" not in texts(page)
     (store.run(two_groups[0]).folder / predictions.VALIDATION).unlink()
     page.number_input(key="alpha").set_value(0.3).run()
     assert "no validation outputs; train the run again" in texts(page)

@@ -7,6 +7,7 @@ import pytest
 
 from hierapp import metrics
 from hierapp.analysis import reevaluation
+from hierapp.analysis.calibration import HeldOut
 from hierapp.studies import collect, planning, progress
 from hierapp.studies.readings import Reading
 from hierapp.training import predictions
@@ -41,7 +42,7 @@ def test_each_finished_run_has_a_row_for_each_decoder(finished, store):
 def test_temperature_comes_before_the_decision_and_from_validation(finished, store):
     run = store.run("1")
     test, held_out = (predictions.stored(run.folder, name) for name in (predictions.FILE, predictions.VALIDATION))
-    row = collect.read(test, held_out, finished.true_tree, Reading.parse("temperature+min-risk"))
+    row = collect.read(test, HeldOut(held_out), finished.true_tree, Reading.parse("temperature+min-risk"))
     temperature = metrics.fit_temperature(held_out.log_probs(), held_out.target)
     given = reevaluation.on_tree(test, finished.true_tree)
     p = given.p ** (1 / temperature)
@@ -58,5 +59,5 @@ def test_a_run_over_a_permuted_tree_is_evaluated_by_the_true_one(finished, store
     order = permuted.positions_of(test.classes)
     moved = type(test)(np.empty_like(test.probabilities), order[test.target], permuted.leaves, test.data, 1)
     moved.probabilities[:, order] = test.probabilities
-    rows = [collect.read(each, each, finished.true_tree, Reading.parse("min-risk")) for each in (test, moved)]
+    rows = [collect.read(each, HeldOut(each), finished.true_tree, Reading.parse("min-risk")) for each in (test, moved)]
     assert rows[0] == pytest.approx(rows[1])

@@ -257,6 +257,26 @@ def test_validation_outputs_are_those_of_the_tested_epoch(tmp_path):
     assert (found.probabilities.argmax(1) == found.target).mean() == pytest.approx(accuracy)
 
 
+def test_calibration_images_neither_train_nor_select(tmp_path):
+    notes = {share: Notes() for share in (0.0, 0.5)}
+    for share, each in notes.items():
+        run = config(epochs=2, batch_size=32, select="last", calibration_share=share)
+        trainer.train(run, DIGITS, each, tmp_path / str(share))
+    kept = [load_file(tmp_path / str(share) / "model.safetensors") for share in notes]
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+    (whole,) = (outputs.stored(tmp_path / "0.0", outputs.VALIDATION),)
+    assert outputs.read(tmp_path / "0.0", outputs.CALIBRATION) is None
+    parts = [outputs.stored(tmp_path / "0.5", name) for name in (outputs.VALIDATION, outputs.CALIBRATION)]
+    assert len(parts[1].target) == round(0.5 * len(whole.target))
+    # Together they are the validation images of a run without a share: the same rows, in another order.
+    together = np.concatenate([np.column_stack([part.target, part.probabilities]) for part in parts])
+    alone = np.column_stack([whole.target, whole.probabilities])
+    order, other = (np.lexsort(rows.round(3).T) for rows in (together, alone))
+    np.testing.assert_allclose(together[order], alone[other], atol=2e-3)
+    accuracy = notes[0.5].epochs[-1][1]["val_accuracy"]
+    assert (parts[0].probabilities.argmax(1) == parts[0].target).mean() == pytest.approx(accuracy)
+
+
 def test_a_tree_in_another_order_gives_each_class_its_own_figures(tmp_path):
     notes = Notes()
     report = trainer.train(config(epochs=2, batch_size=32), SHUFFLED, notes, tmp_path)
