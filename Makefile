@@ -6,23 +6,26 @@ BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode
 
 # What one runs while working: no browser, no Ray cluster, nothing slow. `coverage` takes other tests by TESTS="not browser".
-FAST := not browser and not ray and not slow and not faults and not fuzz and not real_data
+FAST := not browser and not ray and not slow and not long and not faults and not fuzz and not real_data
 TESTS ?= $(FAST)
 
 # With this the environment's Python finds hierapp from any folder, in the examples too.
 export CHECKOUT := import pathlib, sys, sysconfig; \
 	pathlib.Path(sysconfig.get_path("purelib"), "hierapp-checkout.pth").write_text(sys.argv[1] + "\n")
 
-.PHONY: run test test-fast coverage lint hooks docs wheel faults fuzz benchmarks gpu lock clean
+.PHONY: run test test-fast test-long coverage lint hooks docs wheel faults fuzz benchmarks gpu lock clean
 
 run: .venv/.app  ## open the app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: .venv/.tests lint  ## all tests
+test: .venv/.tests lint  ## all tests but the long ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: .venv/.tests  ## the quick tests, about two minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(FAST)"
+
+test-long: .venv/.tests  ## the tests that take a minute or more each: some minutes
+	$(BIN)/python -m pytest -m long
 
 coverage: .venv/.tests  ## branch coverage of the quick tests, with a report in .cache/coverage/html
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(TESTS)" --cov --cov-report=term --cov-report=html

@@ -28,6 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder, mark in MARKS.items():
             if item.path.is_relative_to(REPOSITORY / folder):
                 item.add_marker(mark)
+        # Servers, browsers and training processes may be slower than any patience on a machine that others use, too.
+        if any(item.get_closest_marker(mark) for mark in ("browser", "ray", "slow")):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def bare_environment(tmp_path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(tmp_path / "site"), "HIERAPP_HOME": str(tmp_path / "home")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(bool(os.environ.get("CUDA_VISIBLE_DEVICES")), reason="a dry run is for machines without a GPU")
 def test_dry_run_goes_through_every_part(bare_environment, tmp_path):
     run = subprocess.run(

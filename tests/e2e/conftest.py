@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, TimeoutError as Late, expect, sync_playwright
 
 from hierapp.runs import Store
 from hierapp.utils import processes
@@ -24,6 +25,8 @@ SCREENSHOTS = REPOSITORY / ".cache" / "screenshots"
 LONG = 240_000  # milliseconds; several real runs on a busy machine
 # What is there soon on a quiet machine may take long on a busy one; only a test that fails waits for so long.
 PATIENT = 90_000
+REDRAWN = 5_000  # a page that refreshes itself is not waited for any longer
+BUSY = ":is([data-test-script-state=running], [data-test-script-state=rerunRequested])"
 expect.set_options(timeout=PATIENT)
 
 
@@ -106,6 +109,16 @@ def server(new_server: Callable[..., Server]) -> Server:
     return new_server()
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return one server for all tests of a file: the first page of a new one takes seconds."""
+    folder = tmp_path_factory.mktemp("shared")
+    server = Server(folder / "home", folder / "data")
+    server.start()
+    yield server
+    server.clean()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -125,6 +138,8 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENT)
     opened = context.new_page()
+    # A click on what is replaced between press and release is lost, so a page that is being drawn is waited for.
+    opened.add_locator_handler(opened.locator(BUSY), _wait_until_drawn, no_wait_after=True)
     elsewhere: list[str] = []
     opened.on("request", lambda asked: elsewhere.append(asked.url) if _is_elsewhere(asked.url) else None)
     yield opened
@@ -132,6 +147,21 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     opened.screenshot(path=SCREENSHOTS / f"last-{request.node.name}.png")
     context.close()
     assert elsewhere == [], "the app fetched from another host"
+
+
+def _wait_until_drawn(busy: Locator) -> None:
+    with contextlib.suppress(Late):
+        busy.wait_for(state="hidden", timeout=REDRAWN)
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is drawn and its transitions are over."""
+    page.wait_for_selector("[data-test-script-state=notRunning]")
+    page.wait_for_function(
+        """() => document.getAnimations().every(
+            one => one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity
+        )"""
+    )
 
 
 def _is_elsewhere(url: str) -> bool:

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from app import MENU
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, settle
 from tests.finished_runs import add_finished
 
 NAMES = [name for pages in MENU.values() for name in pages]
@@ -18,21 +18,17 @@ NO_OLD_LABELS = """() => [...document.querySelectorAll('.js-plotly-plot svg text
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("accessible")
-    server = Server(folder / "home", folder / "data")
+def filled(shared_server: Server) -> Server:
     for loss in ("cross-entropy", "conditional"):
         for seed in (0, 1):
-            add_finished(server.store, loss, seed)
-    server.start()
-    yield server
-    server.clean()
+            add_finished(shared_server.store, loss, seed)
+    return shared_server
 
 
 def open_page(page: Page, server: Server, name: str) -> None:
     page.goto(f"{server.url}/{'' if name == 'start' else name}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.wait_for_selector("[data-test-script-state=notRunning]")
+    settle(page)
 
 
 def faults(page: Page) -> list[str]:
@@ -55,4 +51,5 @@ def test_no_page_breaks_the_rules_in_either_theme(page, filled, name):
     background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     page.wait_for_function(f"{background} === 'rgb(17, 22, 29)'")
     page.wait_for_function(NO_OLD_LABELS)
+    settle(page)  # colors change gradually
     assert faults(page) == []

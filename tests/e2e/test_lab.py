@@ -16,7 +16,7 @@ from hierapp.lab.judgement import judge
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
 from hierapp.utils.numbers import number, of_log, signed
-from tests.e2e.conftest import Server, wait_until
+from tests.e2e.conftest import wait_until
 
 
 class Lab:
@@ -96,21 +96,11 @@ class Lab:
         wait_until(lambda: self.numbers() == wanted, f"the library's numbers {wanted}", seconds=60)
 
 
-@pytest.fixture(scope="module")
-def lab_server(tmp_path_factory):
-    """One for all, for PyTorch takes its time to load."""
-    folder = tmp_path_factory.mktemp("lab")
-    server = Server(folder / "home", folder / "data")
-    server.start()
-    yield server
-    server.clean()
-
-
 @pytest.fixture
-def lab(lab_server, page):
+def lab(shared_server, page):
     failures = []
     page.on("pageerror", lambda error: failures.append(str(error)))
-    yield Lab(page, lab_server.url)
+    yield Lab(page, shared_server.url)
     assert failures == []
 
 

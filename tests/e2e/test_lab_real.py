@@ -12,19 +12,14 @@ from hierapp.data.images import enlarged
 from hierapp.lab import disagreements, run_images
 from hierapp.training import predictions
 from hierapp.utils.numbers import of_log
-from tests.e2e.conftest import SCREENSHOTS, Server, wait_until
+from tests.e2e.conftest import SCREENSHOTS, wait_until
 from tests.e2e.test_lab import Lab
 from tests.real_runs import digits_run
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("real")
-    server = Server(folder / "home", folder / "data")
-    run = digits_run(server.store)
-    server.start()
-    yield server, run
-    server.clean()
+def trained(shared_server):
+    return shared_server, digits_run(shared_server.store)
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from hierapp.plots.core import layout_positions
 from hierapp.trees import LabelTree, generators, library as tree_library
 from hierapp.trees.drafts import Draft
-from tests.e2e.conftest import SCREENSHOTS, wait_until
+from tests.e2e.conftest import SCREENSHOTS, settle, wait_until
 
 
 class Studio:
@@ -23,7 +23,7 @@ class Studio:
         return self.page.locator(f".node[data-name='{name}']")
 
     def place(self, name: str) -> tuple[float, float]:
-        box = self.node(name).locator(".hit").bounding_box()
+        box = still(self.node(name).locator(".hit"))
         return box["x"] + 16, box["y"] + box["height"] / 2
 
     def drag(self, name: str, target: str) -> None:
@@ -62,13 +62,31 @@ class Studio:
         return Draft.load(re.search(r"draft=(\w+)", self.page.url)[1]).tree
 
 
+def still(element: Locator) -> FloatRect:
+    """Return the place of an element once it no longer moves."""
+    seen: list[FloatRect | None] = [None]
+
+    def rests() -> bool:
+        seen.append(element.bounding_box())
+        return seen[-1] == seen[-2]
+
+    settle(element.page)
+    wait_until(rests, "the drawing rests")
+    return seen[-1]
+
+
 def parent(tree: LabelTree, name: str) -> str:
     return tree.nodes[tree.parents[tree.nodes.index(name)]]
 
 
 @pytest.fixture
-def studio(server, page, monkeypatch, tmp_path):
-    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+def server(shared_server, monkeypatch):
+    monkeypatch.setenv("HIERAPP_HOME", str(shared_server.store.folder))  # for the drafts and trees that are read here
+    return shared_server
+
+
+@pytest.fixture
+def studio(server, page):
 
     def open_draft(tree: LabelTree, data: str | None = None) -> Studio:
         draft = Draft.begin(tree, "Mine", data)
@@ -79,8 +97,7 @@ def studio(server, page, monkeypatch, tmp_path):
     return open_draft
 
 
-def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page, monkeypatch, tmp_path):
-    monkeypatch.setenv("HIERAPP_HOME", str(tmp_path / "home"))
+def test_from_a_shipped_tree_to_a_run_on_the_drawn_one(server, page):
     page.goto(f"{server.url}/studio")
     page.get_by_text("a tree", exact=True).click()
     page.get_by_role("combobox", name="Tree").fill("Digits by shape")
@@ -215,7 +232,7 @@ def test_missing_classes_are_dragged_in(studio):
     expect(drawing.node("seven")).to_have_class(re.compile("unknown"))
     chip = drawing.page.locator(".chip")
     expect(chip).to_have_text("7")
-    box = chip.bounding_box()
+    box = still(chip)
     drawing.page.mouse.move(box["x"] + 8, box["y"] + 8)
     drawing.page.mouse.down()
     drawing.page.mouse.move(*drawing.place("seven"), steps=5)
@@ -278,18 +295,19 @@ def test_a_name_that_looks_like_html_is_shown_as_text(studio):
     expect(page.locator(".node text").get_by_text(EVIL[:21])).to_have_count(2)
     for view in ("Distances", "Adjacency matrix", "Depth profile", "Siblings", "Compare", "As text"):
         page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
-        page.wait_for_timeout(1200)
+        settle(page)
         assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
     drawing.click(EVIL)
     drawing.press("F2")
     drawing.type_name(EVIL + "2")
     drawing.has_done(1)
+    others = {entry.name for entry in tree_library.entries()}
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved as")).to_be_visible()
-    name = next(entry.name for entry in tree_library.entries() if not entry.shipped)
+    (name,) = {entry.name for entry in tree_library.entries()} - others
     page.goto(page.url.split("/studio")[0] + f"/trees?tree={name}")
     expect(page.get_by_role("heading", level=1, name="Trees")).to_be_visible()
-    page.wait_for_timeout(2500)
+    settle(page)
     assert page.locator("[data-testid=stMain] img[src=x]").count() == 0
     assert dialogs == []
 
@@ -303,20 +321,18 @@ def test_pictures(scheme, leaves, studio):
         100: lambda: tree_library.load("cifar100"),
         1000: lambda: generators.random([f"class {i}" for i in range(1000)], seed=0),
     }
-    from tests.e2e.conftest import SCREENSHOTS
-
     drawing = studio(trees[leaves](), {10: "cifar10", 100: "cifar100"}.get(leaves))
     page = drawing.page
     page.emulate_media(color_scheme=scheme)
-    page.wait_for_timeout(1500)
+    settle(page)
     if leaves == 10:
         drawing.click("cat")
         page.get_by_test_id("stButtonGroup").get_by_text("Distances", exact=True).click()
-        page.wait_for_timeout(2000)
+        settle(page)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1280, "height": max(900, min(height, 3000))})
-    page.wait_for_timeout(700)
+    settle(page)
     page.screenshot(path=SCREENSHOTS / f"studio-{leaves}-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert page.locator("[data-testid=stException]").count() == 0

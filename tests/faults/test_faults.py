@@ -14,6 +14,7 @@ from tests.faults.campaign import Campaign, configs, epochs_for, undisturbed
 from tests.faults.victims import App, Hierapp
 
 
+@pytest.mark.long
 def test_runs_finish_once_and_alike_whatever_is_killed_meanwhile(tmp_path):
     planned, home = configs(3, epochs_for(seconds=20, runs=3)), tmp_path / "home"
     campaign = Campaign(home, planned, kills=3, seed=1)

@@ -300,6 +300,7 @@ def test_store_actor_that_would_write_another_store_is_refused(store, cluster, m
     assert not cluster._store_actor
 
 
+@pytest.mark.long
 def test_runs_go_on_elsewhere_when_their_node_dies(store, nodes, cluster):
     ids = execution.submit(store, configs(4, epochs=100), DIGITS)
     node = other_node(cluster)
