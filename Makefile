@@ -29,7 +29,8 @@ test-long: .venv/.tests  ## the tests that take a minute or more each: some minu
 
 coverage: .venv/.tests  ## branch coverage of the quick tests, with a report in .cache/coverage/html
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(TESTS)" --cov --cov-report=term --cov-report=html
-	@$(BIN)/coverage report --format=markdown > .cache/coverage/summary.md
+	@$(BIN)/coverage json --quiet -o .cache/coverage/coverage.json
+	@$(BIN)/python -m tests.coverage_table .cache/coverage/coverage.json | tee .cache/coverage/summary.md
 
 lint: .venv/.tests
 	$(BIN)/ruff check .

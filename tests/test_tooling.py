@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from hierapp.paths import project_folder
+from tests import coverage_table
 
 PROJECT = project_folder()
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
@@ -133,6 +134,21 @@ def test_no_string_stands_alone():
                 and getattr(line.value, "value", None) is not ...
             ]
     assert found == []
+
+
+def test_coverage_is_summed_by_package():
+    def file(covered, lines, of, branches):
+        names = ("covered_lines", "num_statements", "covered_branches", "num_branches")
+        return {"summary": dict(zip(names, (covered, lines, of, branches), strict=True))}
+
+    files = {
+        "hierapp/losses/a.py": file(8, 10, 1, 2),
+        "hierapp/losses/kernels/b.py": file(10, 10, 8, 8),
+        "hierapp/paths.py": file(0, 0, 0, 0),
+        "pages/runs/page.py": file(5, 10, 0, 0),
+    }
+    rows = coverage_table.table({"files": files}).splitlines()[2:]
+    assert rows == ["| hierapp.losses | 30 | 90% |", "| pages | 10 | 50% |", "| all | 40 | 80% |"]
 
 
 def test_the_environment_finds_the_checkout_from_any_folder(tmp_path):
