@@ -71,6 +71,7 @@ def test_timm():
 
 @pytest.mark.slow
 @needs("lightning")
+@pytest.mark.filterwarnings("default:::lightning", "default::FutureWarning")  # of its use of torch
 def test_lightning():
     assert example("lightning_module")(epochs=2) > 0.6
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hierapp import metrics
 from hierapp.decoding import decoders
+from hierapp.metrics import levels as level_metrics
 from hierapp.metrics.calibration import BINS, bin_counts, calibration_error
 from hierapp.metrics.confusion import sparse_confusion_matrix
 from hierapp.metrics.operating import OperatingCurve, of_blocks
@@ -152,6 +153,17 @@ def operating(outputs: Outputs, tree: LabelTree) -> OperatingCurve:
     """
     with np.errstate(divide="ignore"):
         return of_blocks(((np.log(given.p), given.target) for given in blocks(outputs, tree)), tree)
+
+
+def levels(outputs: Outputs, tree: LabelTree) -> dict[str, list[float]]:
+    """Compute accuracy, log loss and calibration error of the outputs at every level of a tree; see
+    `hierapp.metrics.level_report`.
+
+    Raises:
+        TreeError: if the leaves of the tree are not the classes.
+    """
+    with np.errstate(divide="ignore"):
+        return level_metrics.of_blocks(((np.log(given.p), given.target) for given in blocks(outputs, tree)), tree)
 
 
 def mean_operating(curves: Sequence[OperatingCurve], points: int = POINTS) -> OperatingCurve:

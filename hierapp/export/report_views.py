@@ -82,3 +82,7 @@ def decoders(page: Page, alike: Sequence[Run]) -> None:
     }
     plot = output_plots.operating_plot(curves, plots.colors_of(list(curves)))
     page.plot(plot, "The decoder climb at every threshold: correct predictions over their mean depth.")
+    if tree.depth.max() > 2:
+        levels = {label: [reevaluation.levels(outputs[run.id], tree) for run in runs] for label, runs in chosen.items()}
+        plot = output_plots.levels_plot(levels, plots.colors_of(list(levels)))
+        page.plot(plot, "Metrics of the most likely node of each level, from the top of the tree to the classes.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,18 +42,26 @@ def level_report(leaf_log_probs: Any, target: ArrayLike, tree: LabelTree, bins: 
     """
     log_p, _ = flat_rows(leaf_log_probs, tree)
     true = target_leaves(target, len(log_p), tree)
+    return of_blocks(((arrays.to_numpy(exact), true[part]) for part, exact in row_chunks(log_p, tree)), tree, bins)
+
+
+def of_blocks(
+    blocks: Iterable[tuple[Floats, NDArray[np.int64]]], tree: LabelTree, bins: int = BINS
+) -> dict[str, list[float]]:
+    """Compute `level_report` of samples in blocks: log-probabilities [n, L] in double precision, true leaves [n]."""
     levels = [_groups(column) for column in tree.leaf_paths.T[1:]]
     losses = np.zeros(len(levels))
     counts = np.zeros((len(levels), 3, bins))
-    for part, exact in row_chunks(log_p, tree):
-        log_rows = arrays.to_numpy(exact)
-        p, leaves = np.exp(log_rows), true[part]
+    samples = 0
+    for log_rows, leaves in blocks:
+        p = np.exp(log_rows)
+        samples += len(p)
         for level, (starts, group) in enumerate(levels):
             z = np.add.reduceat(p, starts, axis=1)
             own = group[leaves]
             losses[level] -= _log_sums(log_rows, z, group, own).sum()
             counts[level] += bin_counts(z.max(1).clip(0, 1), z.argmax(1) == own, bins)
-    count = max(len(log_p), 1)
+    count = max(samples, 1)
     return {
         "level_marginal_accuracy": (counts[:, 2].sum(1) / count).tolist(),
         "level_log_loss": (losses / count).tolist(),

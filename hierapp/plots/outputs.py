@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from hierapp.analysis.reevaluation import Reliability
 from hierapp.metrics.operating import OperatingCurve
@@ -45,6 +46,41 @@ def operating_plot(
     plot.update_xaxes(title="mean depth of the prediction (the root has 1)")
     plot.update_yaxes(title="correct: the true class or an ancestor of it", tickformat=".0%")
     return framed(plot, height=400 + 16 * max(0, len(curves) - 2))
+
+
+LEVEL_METRICS = {
+    "level_marginal_accuracy": "accuracy",
+    "level_log_loss": "log loss (nats)",
+    "level_calibration_error": "calibration error",
+}
+
+
+def levels_plot(found: Mapping[str, Sequence[Mapping[str, Sequence[float]]]], colors: Mapping[str, str]) -> go.Figure:
+    """Return three metrics over the levels of the tree, the mean over the seeds of each group.
+
+    Args:
+        found: for each group `metrics.level_report` of each seed.
+        colors: the color of each group.
+    """
+    plot = make_subplots(1, len(LEVEL_METRICS), horizontal_spacing=0.08)
+    for column, (name, title) in enumerate(LEVEL_METRICS.items(), start=1):
+        for group, seeds in found.items():
+            values = np.mean([seed[name] for seed in seeds], axis=0)
+            plot.add_scatter(
+                x=list(range(1, len(values) + 1)),
+                y=values,
+                row=1,
+                col=column,
+                name=plain(group),
+                legendgroup=group,
+                showlegend=column == 1,
+                mode="lines+markers",
+                line={"width": 2, "color": colors[group]},
+                hovertemplate=f"level %{{x}}: {title} %{{y:.4f}}",
+            )
+        plot.update_yaxes(title=title, col=column, rangemode="tozero" if column > 1 else "normal")
+    plot.update_xaxes(title="level, from the top", dtick=1)
+    return framed(plot, height=320 + 16 * max(0, len(found) - 3))
 
 
 def reliability_plot(found: Mapping[str, Sequence[Reliability]], colors: Mapping[str, str]) -> go.Figure:

@@ -152,6 +152,23 @@ def _below(
         plot = output_plots.reliability_plot(found, colors)
         common.chart(plot, "compare-calibration", "Accuracy over the probability of the most likely class")
         st.caption("Below the dashed line a network is overconfident. Error: expected calibration error.")
+    _by_level(groups, tree, colors)
+
+
+def _by_level(groups: Sequence[Group], tree: LabelTree | None, colors: Mapping[str, str]) -> None:
+    """Show metrics over the levels of the tree, if it has several."""
+    found = {
+        group.label: [_levels(str(run.folder), run.ended, _text(run, tree)) for run in _runs(group)] for group in groups
+    }
+    if all(len(seed["level_log_loss"]) == 1 for seeds in found.values() for seed in seeds):
+        return
+    st.header("Levels of the tree")
+    alt = "Accuracy, log loss and calibration error over the levels of the tree, from the top to the classes"
+    common.chart(output_plots.levels_plot(found, colors), "compare-levels", alt)
+    st.caption(
+        "At each level the most likely node is predicted, by the sum of the probabilities below it; the last level are"
+        " the classes. Temperature is not applied."
+    )
 
 
 def _metrics(
@@ -187,6 +204,11 @@ def _judged(
 @st.cache_data(max_entries=500, show_spinner="Decoding…")
 def _operated(folder: str, ended: float | None, tree_text: str) -> OperatingCurve:
     return reevaluation.operating(predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"))
+
+
+@st.cache_data(max_entries=500, show_spinner="Decoding…")
+def _levels(folder: str, ended: float | None, tree_text: str) -> dict[str, list[float]]:
+    return reevaluation.levels(predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

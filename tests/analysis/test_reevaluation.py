@@ -9,7 +9,7 @@ from hierapp.analysis import reevaluation
 from hierapp.analysis.reevaluation import mean_operating, on_tree, operating, reevaluate, reliability
 from hierapp.decoding.decoders import decode_probabilities
 from hierapp.errors import TreeError
-from hierapp.metrics import probability_report
+from hierapp.metrics import level_report, probability_report
 from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree
 
@@ -126,6 +126,18 @@ def test_in_blocks_of_rows_everything_is_the_same(monkeypatch, rows):
     for found, expected in zip(blocks[1:], whole[1:], strict=True):
         for name, value in vars(expected).items():
             np.testing.assert_allclose(getattr(found, name), value, rtol=1e-12, err_msg=name)
+
+
+def test_levels_of_blocks_are_those_of_all_rows(monkeypatch):
+    generator = np.random.default_rng(0)
+    outputs = said(generator.dirichlet(np.ones(3), 50), generator.integers(0, 3, 50))
+    given = on_tree(outputs, TREE)
+    expected = level_report(np.log(given.p), given.target, TREE)
+    monkeypatch.setattr(reevaluation, "BLOCK", 9)
+    found = reevaluation.levels(outputs, TREE)
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12)
 
 
 def test_without_a_row_there_are_metrics():

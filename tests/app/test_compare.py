@@ -10,6 +10,7 @@ import pytest
 
 from hierapp.analysis.paired_runs import compare_images
 from hierapp.training import predictions
+from hierapp.trees import generators, library as tree_library
 from pages.shared.common import escaped
 from tests.app.conftest import add_run, texts
 from tests.finished_runs import add_finished
@@ -119,6 +120,16 @@ def test_another_decoder_is_judged_beside_the_leaf_decoder(open_page, two_groups
     assert frame["decoder"].tolist() == ["min-risk"] * 2 + ["leaf"] * 2
     leaf = frame[frame["decoder"] == "leaf"]["accuracy"].tolist()
     assert leaf[0].split()[0] == f"{sum(store.run(run).test['accuracy'] for run in two_groups[:6]) / 6:.4f}"
+
+
+def test_metrics_of_each_level_are_drawn_if_there_are_several(open_page, two_groups, store):
+    page = open_page("compare", view="outputs")
+    assert "Levels of the tree" in texts(page)
+    tree_library.keep(generators.flat(store.run(two_groups[0]).tree.leaves), "flat", data="digits")
+    page = open_page("compare", view="outputs", **{"as": "flat"})
+    assert not page.exception
+    assert page.selectbox(key="as").value == "flat"
+    assert "Levels of the tree" not in texts(page)
 
 
 def test_a_threshold_of_one_predicts_the_root(open_page, two_groups):

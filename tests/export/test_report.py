@@ -88,6 +88,7 @@ def test_a_report_tells_how_severe_mistakes_are_and_what_each_decoder_makes_of_t
         assert f"{rule} hxe 2 {np.mean(found):.4f} ±" in page.text or not spec.leaves_only
         assert f"{rule} simloss" not in page.text
         assert f"{rule} cross-entropy 2 " in page.text
+    assert "Metrics of the most likely node of each level" in page.text
     (runs[0].folder / FILE).write_bytes(b"broken")
     assert "Decoders, tree digits" in render(store, *ids).text
 

@@ -10,7 +10,7 @@ from hierapp.analysis.reevaluation import Reliability
 from hierapp.metrics.operating import OperatingCurve
 from hierapp.plots.comparison import bands_plot, colors_of, dots_plot, heights_plot, severity_plot
 from hierapp.plots.confusion import node_confusion_plot
-from hierapp.plots.outputs import operating_plot, reliability_plot
+from hierapp.plots.outputs import levels_plot, operating_plot, reliability_plot
 from hierapp.trees import LabelTree
 
 COLORS = colors_of(["one", "a<b"])
@@ -55,6 +55,19 @@ def test_a_ring_stands_at_the_threshold():
     values = np.array([[0.0, 0.5, 1.0], [0.6, 0.8, 1.0], [2.0, 1.0, 0.0], [3.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
     line, ring = operating_plot({"one": OperatingCurve(*values)}, COLORS, at=0.55).data
     assert (list(line.x), ring.x[0], ring.y[0]) == ([3.0, 2.0, 1.0], 2.0, 0.8)
+
+
+def test_levels_are_the_mean_of_the_seeds_in_each_plot():
+    names = ("level_marginal_accuracy", "level_log_loss", "level_calibration_error")
+    seeds = [dict(zip(names, ([0.8, 0.4], [1.0, 2.0], [0.0, low]), strict=True)) for low in (0.1, 0.3)]
+    plot = levels_plot({"one": seeds}, COLORS)
+    assert [(list(line.x), list(line.y)) for line in plot.data] == [
+        ([1, 2], [0.8, 0.4]),
+        ([1, 2], [1.0, 2.0]),
+        ([1, 2], [0.0, 0.2]),
+    ]
+    assert [line.showlegend for line in plot.data] == [True, False, False]
+    assert [axis.title.text for axis in plot.select_yaxes()] == ["accuracy", "log loss (nats)", "calibration error"]
 
 
 def test_reliability_pools_the_seeds_by_their_images():
