@@ -3,9 +3,10 @@
     python -m benchmarks.many_classes [--classes 10000] [--folder FOLDER] [--pictures FOLDER]
 
 A made-up data set of classes x 20 rows x 256 features under a tree of eight levels; classes that are close in the tree
-have close features. Commands run as processes of their own; each with its time and its largest resident memory. Then
-each page is opened in headless Chromium on one server, until it has no running script; the memory is the server's
-after the visit.
+have close features. Commands run as processes of their own, each with its time, the processor seconds of all its
+processes, and the largest resident memory of one. Then each page is opened twice in headless Chromium on one server,
+until it has no running script; processor seconds are the server's in the first visit, and the memory is the server's
+after both visits.
 """
 
 from __future__ import annotations
@@ -57,9 +58,32 @@ def write(folder: Path, classes: int) -> None:
     tree.save(folder / "many.json")
 
 
-def command(folder: Path, *arguments: str) -> tuple[float, float]:
-    """Run a command of hierapp; return its seconds, and the largest memory of it and its workers in MB."""
-    started, most = time.perf_counter(), 0.0
+class Usage:
+    """The largest resident memory in MB of the processes of a home, and the processor seconds of all of them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.most = 0.0
+        self._seconds: dict[int, float] = {}
+
+    def look(self) -> None:
+        for each in psutil.process_iter():
+            try:
+                if each.environ().get("HIERAPP_HOME") == str(self.home):
+                    self.most = max(self.most, each.memory_info().rss / 1e6)
+                    times = each.cpu_times()
+                    self._seconds[each.pid] = times.user + times.system
+            except psutil.Error:
+                continue
+
+    @property
+    def seconds(self) -> float:
+        return sum(self._seconds.values())
+
+
+def command(folder: Path, *arguments: str) -> tuple[float, float, float]:
+    """Run a command of hierapp; return its seconds, and processor seconds and largest memory of it and its workers."""
+    started, usage = time.perf_counter(), Usage(folder / "home")
     log = (folder / "log.txt").open("a")
     process = subprocess.Popen(
         [sys.executable, "-m", "hierapp", *arguments],
@@ -69,23 +93,11 @@ def command(folder: Path, *arguments: str) -> tuple[float, float]:
     )
     with log:
         while process.poll() is None:
-            most = max(most, _memory(folder / "home"))
-            time.sleep(0.1)
+            usage.look()
+            time.sleep(0.2)
     if process.returncode:
         raise SystemExit(f"hierapp {' '.join(arguments)} failed")
-    return time.perf_counter() - started, most
-
-
-def _memory(home: Path) -> float:
-    """Return the largest resident memory in MB of the processes of this home."""
-    found = 0
-    for each in psutil.process_iter():
-        try:
-            if each.environ().get("HIERAPP_HOME") == str(home):
-                found = max(found, each.memory_info().rss)
-        except psutil.Error:
-            continue
-    return found / 1e6
+    return time.perf_counter() - started, usage.seconds, usage.most
 
 
 def visit(page: Page, address: str) -> float:
@@ -116,7 +128,7 @@ def measure(folder: Path, classes: int, pictures: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     home = folder / "home"
     os.environ["HIERAPP_DATA"] = str(folder / "data")
-    print("| step | seconds | MB |\n| --- | ---: | ---: |")
+    print("| step | seconds | processor, s | MB |\n| --- | ---: | ---: | ---: |")
     if not (folder / "many.npz").exists():
         write(folder, classes)
     tree = str(folder / "many.json")
@@ -137,10 +149,10 @@ def measure(folder: Path, classes: int, pictures: Path | None) -> None:
             (folder / "one.zip").unlink(missing_ok=True)
         if (name.startswith("run ") or name == "data import") and (folder / f"{name}.done").exists():
             continue
-        seconds, most = command(folder, *arguments)
+        seconds, busy, most = command(folder, *arguments)
         (folder / f"{name}.done").touch()
-        print(f"| `{name}` | {seconds:.1f} | {most:,.0f} |", flush=True)
-    print("\n| page | first, s | again, s | server, MB |\n| --- | ---: | ---: | ---: |")
+        print(f"| `{name}` | {seconds:.1f} | {busy:.1f} | {most:,.0f} |", flush=True)
+    print("\n| page | first, s | again, s | processor, s | server, MB |\n| --- | ---: | ---: | ---: | ---: |")
     pages = {
         **{name: name for name in ("start", "data", "trees", "train", "search", "similarities", "lab", "losses")},
         "data, this set": f"data?set={NAME}",
@@ -157,10 +169,18 @@ def measure(folder: Path, classes: int, pictures: Path | None) -> None:
     with app(home) as address, chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         visit(page, address)
+        usage = Usage(home)
         for name, path in pages.items():
-            first, again = visit(page, f"{address}/{path}"), visit(page, f"{address}/{path}")
+            usage.look()
+            before = usage.seconds
+            first = visit(page, f"{address}/{path}")
+            usage.look()
+            busy, again = usage.seconds - before, visit(page, f"{address}/{path}")
+            now = Usage(home)
+            now.look()
             wrong = page.locator("[data-testid=stException], [data-testid=stAlertContentError]").all_inner_texts()
-            print(f"| {name} | {first:.1f} | {again:.1f} | {_memory(home):,.0f} | {' '.join(wrong)[:200]}", flush=True)
+            row = f"| {name} | {first:.1f} | {again:.1f} | {busy:.1f} | {now.most:,.0f} | {' '.join(wrong)[:200]}"
+            print(row, flush=True)
             if pictures is not None:
                 pictures.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=pictures / f"{re.sub(r'[^a-z]+', '-', name)}.png", full_page=True)

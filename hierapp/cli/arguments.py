@@ -9,10 +9,11 @@ from typing import Any
 from hierapp import losses
 from hierapp.cli import trees
 from hierapp.data import registry as datasets
-from hierapp.data.dataset import Kind
+from hierapp.data.dataset import Dataset
 from hierapp.errors import ConfigError
 from hierapp.training import models
-from hierapp.training.config import GROUPS, USUAL, fields_of, usual_value
+from hierapp.training.config import GROUPS, fields_of, usual_value
+from hierapp.training.usual import OF_KIND, OF_SIZE
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +53,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     for group in GROUPS:
         part = parser.add_argument_group(group)
         for name, field in fields_of(group).items():
-            flag, help = f"--{name.replace('_', '-')}", f"{field.description} (default {field.text(field.default)})"
+            more = ", otherwise for small data sets" if name in OF_SIZE else ""
+            help = f"{field.description} (default {field.text(field.default)}{more})"
+            flag = f"--{name.replace('_', '-')}"
             # The default of some depends on the data set, so that RunConfig chooses it.
-            default = None if any(name in usual for usual in USUAL.values()) else field.default
+            depends = name in OF_SIZE or any(name in usual for usual in OF_KIND.values())
+            default = None if depends else field.default
             if field.kind is bool:
                 part.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=help)
             elif field.choices:
@@ -63,8 +67,8 @@ def add(parser: argparse.ArgumentParser) -> None:
                 part.add_argument(flag, type=field.kind, default=default, help=help, metavar=field.kind.__name__)
 
 
-def given(options: argparse.Namespace, kind: Kind) -> dict[str, Any]:
-    """Return the values of these options by field, with the usual ones for a kind of data sets."""
+def given(options: argparse.Namespace, data: Dataset) -> dict[str, Any]:
+    """Return the values of these options by field, with the usual ones for a data set."""
     fields = [field for group in GROUPS for field in fields_of(group).values()]
     values = {field.name: getattr(options, field.name) for field in fields}
-    return values | {field.name: usual_value(field, kind) for field in fields if values[field.name] is None}
+    return values | {field.name: usual_value(field, data) for field in fields if values[field.name] is None}

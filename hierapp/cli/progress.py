@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from hierapp.analysis import summary
+from hierapp.analysis import rate_sweep, summary
 from hierapp.execution import scheduler
 from hierapp.runs import Run, Store
 
@@ -94,3 +94,11 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.4f}"
     return str(value)
+
+
+def print_best_rates(store: Store, runs: Sequence[Run]) -> None:
+    """Print the best learning rate of each loss by its validation images, on standard output."""
+    for each in rate_sweep.best_rates(store, runs):
+        tried = ", ".join(f"{rate:g}: {value:.4f}" for rate, value in each.means.items())
+        end = "; it is at the end of those tried, so a better one may lie outside" if each.is_at_end else ""
+        print(f"{each.label}: best at a learning rate of {each.rate:g} by {each.metric} ({tried}){end}")

@@ -15,6 +15,7 @@ from hierapp.execution import scheduler, slots, submission
 from hierapp.runs import Run, Store, tags
 from hierapp.runs.store import Place
 from hierapp.training.config import plan
+from hierapp.training.usual import few_steps
 from hierapp.utils import devices
 
 DONE, RUN_FAILED = 0, 1
@@ -27,6 +28,12 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     arguments.add(run)
     run.add_argument("--seeds", type=int, default=1, help="number of seeds, starting with --seed")
     run.add_argument("--seed", type=int, default=0, help="the first seed")
+    run.add_argument(
+        "--sweep-rates",
+        action="store_true",
+        help="train each loss with rates from a tenth to ten times --learning-rate, and print the one that is best on"
+        " the validation images",
+    )
     run.add_argument("--slots", type=int, help="number of runs at once on each device, from now on (default 1)")
     run.add_argument("--priority", type=int, default=0, help="runs with a higher priority start first")
     run.add_argument("--tag", action="append", default=[], metavar="WORD", help="tag for all these runs, repeatable")
@@ -59,14 +66,26 @@ def run_losses(options: argparse.Namespace) -> int:
         data=data.name,
         tree=name,
         model=options.model,
-        **arguments.given(options, data.kind),
+        **arguments.given(options, data),
     )
+    if options.sweep_rates:
+        from hierapp.analysis import rate_sweep
+
+        configs = rate_sweep.sweep(configs)
+    first = configs[0]
+    if short := few_steps(data, first.epochs, first.batch_size, first.train_share):
+        print(short, file=sys.stderr)
     words, store = tags.read(options.tag), Store()
     if options.slots is not None:
         for kind in devices.kinds():
             slots.set_slots(store, kind, options.slots)
     ids = submission.submit(store, configs, tree, priority=options.priority, tags=words)
-    return _follow(store, ids, options)
+    status = _follow(store, ids, options)
+    if options.sweep_rates and not (options.detach or options.json):
+        from hierapp.cli import progress
+
+        progress.print_best_rates(store, store.runs(ids))
+    return status
 
 
 def list_runs(options: argparse.Namespace) -> int:

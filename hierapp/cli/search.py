@@ -102,7 +102,7 @@ def list_searches(options: argparse.Namespace) -> int:
 def _plan(store: Store, options: argparse.Namespace) -> Plan:
     data = datasets.find(options.data or datasets.best_ready())
     tree = options.tree or data.default_tree
-    values = arguments.given(options, data.kind)
+    values = arguments.given(options, data)
     chosen = tuple(dict.fromkeys(options.loss))
     return Plan(
         name=options.name,

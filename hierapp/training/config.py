@@ -12,9 +12,10 @@ from pydantic.fields import FieldInfo
 
 from hierapp import losses
 from hierapp.data import registry as datasets
-from hierapp.data.dataset import Kind
+from hierapp.data.dataset import Dataset, Kind
 from hierapp.errors import ConfigError
 from hierapp.training import models
+from hierapp.training.usual import OF_KIND, OF_SIZE, usual_values
 
 MOST_RUNS = 1_000  # in one plan
 Device = Literal["auto", "cuda", "mps", "cpu"]
@@ -47,8 +48,8 @@ class RunConfig(BaseModel):
     model: str = Field(
         models.DEFAULT["images"], description="the network, or your own as module:factory; by default by the data set"
     )
-    epochs: int = _field("training", 5, "passes over the training images", "epochs", ge=1, le=10_000)
-    batch_size: int = _field("training", 128, "images per step", "batch", ge=1, le=100_000)
+    epochs: int = _field("training", OF_SIZE["epochs"], "passes over the training images", "epochs", ge=1, le=10_000)
+    batch_size: int = _field("training", OF_SIZE["batch_size"], "images per step", "batch", ge=1, le=100_000)
     learning_rate: float = _field(
         "training", 1e-3, "the optimizer's step size", "lr", gt=0, le=100, allow_inf_nan=False
     )
@@ -148,11 +149,11 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _usual_values(cls, values: Any) -> Any:
-        """Choose the model and other usual values by the kind of the data set, if none are given."""
+        """Choose the model and other usual values by the data set, if none are given."""
         if not isinstance(values, dict) or not isinstance(values.get("data"), str):
             return values
-        kind = datasets.find(values["data"]).kind
-        usual = {"model": models.DEFAULT[kind], **USUAL.get(kind, {})}
+        entry = datasets.find(values["data"])
+        usual = {"model": models.DEFAULT[entry.kind], **usual_values(entry)}
         return {**values, **{name: value for name, value in usual.items() if values.get(name) is None}}
 
     @model_validator(mode="after")
@@ -267,8 +268,6 @@ NOT_FOR: dict[Kind, tuple[str, ...]] = {
     "features": ("flip", "crop", "cutout", "pixel_probabilities"),
     "segmentation": ("cutout", "mixup", "label_smoothing", "label_noise", "coarse_share", "calibration_share"),
 }
-# Defaults that differ for a kind of data sets.
-USUAL: dict[Kind, dict[str, Any]] = {"segmentation": {"batch_size": 8, "select": "val_mean_iou"}}
 # Fields that apply only if another field has a given value.
 ONLY_WITH = {
     "momentum": ("optimizer", "sgd"),
@@ -323,9 +322,9 @@ class FormField:
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 
-def usual_value(field: FormField, kind: Kind) -> Any:
-    """Return the default of a field for a kind of data sets."""
-    return USUAL.get(kind, {}).get(field.name, field.default)
+def usual_value(field: FormField, data: Dataset | None) -> Any:
+    """Return the default of a field for a data set, by default for a large one of images."""
+    return field.default if data is None else usual_values(data).get(field.name, field.default)
 
 
 def network_fields(model: str) -> tuple[str, ...]:
@@ -370,7 +369,11 @@ def changed_fields(config: RunConfig) -> list[FormField]:
     known = models.MODELS.get(config.model)
     kind = known.kind if known is not None and known.kind is not None else "images"
     every = [field for group in GROUPS for field in fields_of(group).values()]
-    return [field for field in every if getattr(config, field.name) != usual_value(field, kind)]
+    values = {field.name: OF_KIND.get(kind, {}).get(field.name, field.default) for field in every}
+    if any(getattr(config, name) != values[name] for name in OF_SIZE):
+        data = datasets.catalogue().get(config.data)
+        values |= {} if data is None else usual_values(data)
+    return [field for field in every if getattr(config, field.name) != values[field.name]]
 
 
 def _bound(field: FieldInfo, *kinds: str) -> float | None:

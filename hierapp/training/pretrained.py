@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hierapp.errors import ConfigError, some
+from hierapp.errors import ConfigError
 from hierapp.training.config import RunConfig
-from hierapp.training.models import TIMM
+from hierapp.training.models import TIMM, timm_names
 from hierapp.utils import extras
 
 # The weights of this network are in a package of the extra, which needs no network.
@@ -105,12 +104,7 @@ def _body(
 ) -> tuple[nn.Module, dict[str, Any]]:
     import timm
 
-    if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), 5, 0.5)
-        raise ConfigError(
-            f"The library timm has no network {name!r}; choose another name"
-            f"{f', such as {some(near)}' if near else ''}, without options."
-        )
+    timm_names.check(name)
     about: Any = timm.get_pretrained_cfg(name)
     known: dict[str, Any] = about.to_dict() if about is not None else {}
     usual = tuple(known.get("input_size") or (3, 224, 224))[1:]

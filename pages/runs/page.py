@@ -8,7 +8,7 @@ from hierapp.analysis import comparison, summary
 from hierapp.execution import scheduler
 from hierapp.plots.curves import told_apart
 from hierapp.runs import Run
-from pages.runs import curves, details, export_menu, outcome, results, table, tag_menu, trash_menu, view
+from pages.runs import curves, details, export_menu, outcome, rates, results, table, tag_menu, trash_menu, view
 from pages.runs.view import View
 from pages.shared import common, queue
 
@@ -62,7 +62,8 @@ def live(shown: View, going: bool) -> None:
             )
     curves.show(drawn, names)
     with st.container():
-        outcome.show(chosen)
+        if not rates.show(chosen):
+            outcome.show(chosen)
     results.pause("results")
     results.show(chosen, drawn, names)
     details.configuration(chosen, names)

@@ -35,13 +35,14 @@ def form() -> None:
     with left:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES, "With several losses, the loss varies as well.")
     with right:
-        kind = datasets.find(data).kind
+        entry = datasets.find(data)
+        kind = entry.kind
         offered = list(models.of_kind(kind))
         if st.session_state.get("model") not in (None, *offered):  # the data set is of the other kind now
             del st.session_state["model"]
         common.one_from_url("model", offered, models.DEFAULT[kind])
         model = st.selectbox("Model", offered, format_func=lambda name: MODELS[name].title, key="model")
-        values = run_fields.group("training", 3, kind)
+        values = run_fields.group("training", 3, entry)
         values["seed"] = st.number_input("Seed", 0, 2**31 - 1, 0, key="first-seed", help="The same for every trial.")
         for key, value in (("data", data), ("label-tree", tree), ("loss", chosen), ("model", model)):
             common.to_url(key, value)
@@ -51,7 +52,7 @@ def form() -> None:
         for title, *groups in FURTHER:
             with st.expander(title):
                 for group in groups:
-                    values |= run_fields.group(group, 4, kind)
+                    values |= run_fields.group(group, 4, entry)
         plan = Plan(
             name=name,
             losses=tuple(chosen),

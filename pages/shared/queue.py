@@ -181,7 +181,7 @@ def form_of(config: RunConfig) -> dict[str, str | list[str]]:
             key_of(field.name, kind): _written(field, getattr(config, field.name))
             for group in GROUPS
             for field in fields_of(group).values()
-            if getattr(config, field.name) != usual_value(field, kind)
+            if getattr(config, field.name) != usual_value(field, entry)
         },
         **changed,
     }

@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hierapp.data import registry as datasets
-from hierapp.data.dataset import Kind
+from hierapp.data.dataset import Dataset, Kind
 from hierapp.losses import LOSSES
-from hierapp.training.config import NOT_FOR, ONLY_WITH, USUAL, FormField, Group, fields_of, network_fields, usual_value
+from hierapp.training.config import NOT_FOR, ONLY_WITH, FormField, Group, fields_of, network_fields, usual_value
+from hierapp.training.usual import OF_KIND, OF_SIZE
 from pages.shared import common
 
 LABELS = {
@@ -30,7 +31,7 @@ OTHER_STEP = 0.1
 
 def key_of(name: str, kind: Kind = "images") -> str:
     """Return a field's name in the page's address; of its own where the usual value depends on the kind of data."""
-    return f"{kind}-{name.replace('_', '-')}" if name in USUAL.get(kind, {}) else name.replace("_", "-")
+    return f"{kind}-{name.replace('_', '-')}" if name in OF_KIND.get(kind, {}) else name.replace("_", "-")
 
 
 def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, list[str]]:
@@ -46,36 +47,44 @@ def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, li
     return data, tree, st.multiselect("Losses", list(LOSSES), format_func=titles.__getitem__, key="loss", help=hint)
 
 
-def group(name: Group, columns: int = 2, kind: Kind = "images", model: str | None = None) -> dict[str, Any]:
+def group(name: Group, columns: int, data: Dataset, model: str | None = None) -> dict[str, Any]:
     """Show a group's fields in columns; return their values by field. Hidden fields keep their defaults.
 
-    Those that have no effect on a data set of this kind, or on the network, are hidden.
+    Those that have no effect on such a data set, or on the network, are hidden.
     """
     values: dict[str, Any] = {}
     places: list[DeltaGenerator] = []
     for field in fields_of(name).values():
         other, needed = ONLY_WITH.get(field.name, ("", ""))  # fields without effect are hidden
         unfit = model is not None and name == "network" and field.name not in network_fields(model)
-        if (other and values[other] != needed) or field.name in NOT_FOR[kind] or unfit:
+        if (other and values[other] != needed) or field.name in NOT_FOR[data.kind] or unfit:
             values[field.name] = field.default
             continue
         places = places or list(st.columns(columns, vertical_alignment="bottom"))
-        values[field.name] = _widget(field, places.pop(0), kind)
+        values[field.name] = _widget(field, places.pop(0), data)
     return values
 
 
-def _widget(field: FormField, column: DeltaGenerator, kind: Kind) -> Any:
-    label, key = LABELS.get(field.name, field.name.replace("_", " ").capitalize()), key_of(field.name, kind)
-    default = usual_value(field, kind)
+def _widget(field: FormField, column: DeltaGenerator, data: Dataset) -> Any:
+    label, key = LABELS.get(field.name, field.name.replace("_", " ").capitalize()), key_of(field.name, data.kind)
+    default = usual_value(field, data)
     about = field.description[0].upper() + field.description[1:] + "."
     if field.kind is bool:
         return column.checkbox(label, default, key=key, help=about, bind="query-params")
     if field.choices:
-        choices = [each for each in field.choices if kind == "segmentation" or each != "val_mean_iou"]
+        choices = [each for each in field.choices if data.kind == "segmentation" or each != "val_mean_iou"]
         index = choices.index(default)
         return column.selectbox(label, choices, index, key=key, help=about, bind="query-params")
     if field.kind is int:
         least, most = (None if limit is None else int(limit) for limit in (field.low, field.high))
+        if field.name in OF_SIZE:
+            _follow(key, default, range(least or 0, (most or default) + 1))
+            value = column.number_input(label, least, most, key=key, help=about)
+            if value != default:
+                common.to_url(key, str(value))
+            elif key in st.query_params:
+                del st.query_params[key]
+            return value
         return column.number_input(label, least, most, default, help=about, **common.bound_number(key))
     step = STEPS.get(field.name, OTHER_STEP)
     low, high = field.low, field.high
@@ -89,3 +98,16 @@ def _widget(field: FormField, column: DeltaGenerator, kind: Kind) -> Any:
         help=about,
         **common.bound_number(key),
     )
+
+
+def _follow(key: str, default: int, allowed: range) -> None:
+    """Initialize a number from the page's address, or with the default; one that is the default follows it."""
+    followed = f"usual-{key}"
+    if key not in st.session_state:
+        named = st.query_params.get(key, "")
+        number = int(named) if named.isascii() and named.isdigit() and len(named) < 10 else default
+        st.session_state[key] = number if number in allowed else default
+    else:
+        now = st.session_state[key]
+        st.session_state[key] = default if now == st.session_state.get(followed, default) else now
+    st.session_state[followed] = default

@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hierapp.analysis import rate_sweep
 from hierapp.data import registry as datasets
 from hierapp.execution import scheduler, slots
 from hierapp.execution.estimate import estimate
@@ -11,6 +12,7 @@ from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig, models
 from hierapp.training.config import Group, network_fields, plan
 from hierapp.training.models import MODELS
+from hierapp.training.usual import few_steps, steps_per_epoch
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import pluralize
 from pages.shared import common, queue, run_fields
@@ -101,10 +103,13 @@ def form() -> tuple[list[RunConfig], str]:
         data, tree, chosen = run_fields.subject(DEFAULT_LOSSES)
     with right:
         model = model_field(data)
-        kind = datasets.find(data).kind
-        values = run_fields.group("training", 3, kind)
+        if models.is_timm(model):
+            with common.show_errors():
+                models.require(model)
+        entry = datasets.find(data)
+        values = run_fields.group("training", 3, entry)
         if network_fields(model):
-            values |= run_fields.group("network", 4, kind, model)
+            values |= run_fields.group("network", 4, entry, model)
         first, second, _ = st.columns(3)
         seeds = first.number_input(
             "Seeds",
@@ -121,7 +126,7 @@ def form() -> tuple[list[RunConfig], str]:
     for title, *groups in FURTHER:
         with st.expander(title):
             for group in groups:
-                values |= run_fields.group(group, 4, kind)
+                values |= run_fields.group(group, 4, entry)
     configs = plan(chosen, range(start, start + seeds), options, data=data, tree=tree, model=model, **values)
     return configs, tree
 
@@ -141,15 +146,32 @@ if common.actions().may_run and store.folder.is_dir():  # a visit alone makes no
     with common.show_errors():
         scheduler.warm_up(store)
 
+first = configs[0]
+steps = steps_per_epoch(data_set, first.batch_size, first.train_share)
 runs = pluralize(len(configs), "run")
 st.markdown(
     f"This queues **{runs}**: {pluralize(losses_chosen, 'loss', 'losses')} ×"
-    f" {pluralize(len(configs) // losses_chosen, 'seed')}, {pluralize(configs[0].epochs, 'epoch')} each, {at_once} at a"
-    f" time. About **{takes}**"
+    f" {pluralize(len(configs) // losses_chosen, 'seed')}, {pluralize(first.epochs, 'epoch')} each"
+    f" of {pluralize(steps, 'step')}, {at_once} at a time. About **{takes}**"
     f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine with two cores'}."
 )
+if short := few_steps(data_set, first.epochs, first.batch_size, first.train_share):
+    common.show_warning(short)
 if status.state != "ready":
     common.show_warning(status.detail, icon=":material/download:")
     st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
-elif st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not common.actions().may_run):
-    common.submit(configs, tree_library.load(tree_name))
+else:
+    may_run = common.actions().may_run
+    swept = rate_sweep.sweep(configs)
+    with st.container(horizontal=True):
+        starts = st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not may_run)
+        sweeps = st.button(
+            f"Sweep the learning rate: {pluralize(len(swept), 'run')}",
+            icon=":material/tune:",
+            key="sweep",
+            disabled=not may_run,
+            help="Each loss with rates from a tenth to ten times the one above. The Runs page then shows the best rate"
+            " of each loss by validation images, and trains more seeds with it.",
+        )
+    if starts or sweeps:
+        common.submit(swept if sweeps else configs, tree_library.load(tree_name))

@@ -75,6 +75,12 @@ def texts(app: AppTest) -> str:
     return shown("\n".join(str(element.value) for kind in kinds for element in kind))
 
 
+def start(app: AppTest) -> None:
+    """Press the button of the Train form that queues the runs."""
+    (button,) = (each for each in app.button if each.label.startswith("Start "))
+    button.click().run()
+
+
 def chosen_rows(app: AppTest) -> list[int]:
     """The places of the chosen rows in the table of runs."""
     number = app.session_state["runs-table-number"]

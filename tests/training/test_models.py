@@ -147,6 +147,32 @@ def test_a_network_whose_package_is_not_installed_is_refused_when_runs_are_queue
         execution.submit(Store(tmp_path), [config], tree_library.load("digits"))
 
 
+def test_the_names_of_timm_are_read_without_importing_it():
+    pytest.importorskip("timm")
+    code = """if True:
+    import sys
+    from hierapp.training.models import timm_names
+    found = timm_names.names()
+    assert "timm" not in sys.modules and "torch" not in sys.modules
+    import timm
+    assert set(timm.list_models()) <= found
+    assert all(timm.is_model(name) for name in found)
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["timm:resnet18", "timm:resnet18.a1_in1k", "timm:resnet18.no_such_tag"])
+def test_a_network_that_timm_has_may_be_queued(name):
+    pytest.importorskip("timm")
+    models.require(name)
+
+
+def test_a_network_that_timm_does_not_have_is_refused_with_similar_names():
+    pytest.importorskip("timm")
+    with pytest.raises(ConfigError, match="resnet18"):
+        models.require("timm:resnet81")
+
+
 def test_naming_a_network_of_ones_own_imports_nothing(own_module):
     models.find("my_nets:build")
     assert "my_nets" not in sys.modules

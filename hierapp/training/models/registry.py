@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hierapp.data.dataset import Kind
 from hierapp.errors import ConfigError, short
-from hierapp.training.models import own, shipped
+from hierapp.training.models import own, shipped, timm_names
 from hierapp.training.models.entry import ModelEntry, Shape
 from hierapp.utils import extras
 
@@ -88,17 +88,18 @@ def is_timm(name: str) -> bool:
 
 
 def require(name: str) -> None:
-    """Check that the package of a network is installed; nothing is imported.
+    """Check that the package of a network is installed, and has it if that is timm; nothing is imported.
 
     Raises:
         MissingPackageError: if timm is not installed.
-        ConfigError: if Python finds no such package, or the name is not valid.
+        ConfigError: if Python finds no such package, timm has no such network, or the name is not valid.
 
     >>> require("torchvision.ops:MLP")
     """
     find(name)
     if is_timm(name):
         extras.require("timm", f"The model {name}")
+        timm_names.check(name.removeprefix(TIMM))
     elif is_own(name):
         own.require(name)
 
