@@ -29,6 +29,8 @@ from hierapp.reproduction import timing
 from hierapp.reproduction.presets import SizeName
 from hierapp.runs import Run, data_deletion, predictions, trash
 from hierapp.runs.notes import put as put_note
+from hierapp.runs.predictions import job as predictions_job
+from hierapp.runs.predictions.job import PredictionsImport
 from hierapp.runs.store import Place
 from hierapp.runs.tags import put as put_tags
 from hierapp.similarities import Similarity, embeddings, library as similarity_library
@@ -62,17 +64,32 @@ class Actions(Rules):
 
     # Runs
 
-    def import_predictions(self, request: predictions.Request, warn: Callable[[str], object]) -> list[str]:
-        """Store uploaded predictions as finished runs of the person; see `predictions.import_files`.
+    def import_predictions(self, request: predictions.Request) -> str:
+        """Start to store uploaded predictions as finished runs of the person; return the token of the import.
 
-        Images on the server's disk are not read, unless the person is an admin. `warn` is called with each warning.
+        Images on the server's disk are not read, unless the person is an admin.
         """
         self._need_runner("import predictions")
         files = [*request.sources, *(each for each in (request.labels, request.classes) if each is not None)]
         self.check_upload(sum(source.size for source in files))
         if any(source.folder is not None for source in files):
             self.need_admin("read images on the server")
-        return predictions.import_files(self.store, replace(request, owner=self.person.email), warn=warn)
+        token = predictions_job.begin(self.store, replace(request, owner=self.person.email))
+        predictions_job.start(self.store, token)
+        return token
+
+    def predictions_import(self, token: str) -> PredictionsImport:
+        """Return the state of an import of the person."""
+        found = predictions_job.status(self.store, token)
+        if not self.may_change(found.owner):
+            raise AccessError("This import belongs to another user; start your own.")
+        return found
+
+    def discard_predictions(self, token: str) -> None:
+        """Stop an import of the person, and remove its files; stored runs stay."""
+        self._need_runner("import predictions")
+        self.predictions_import(token)
+        predictions_job.discard(self.store, token)
 
     def delete(self, runs: Sequence[str]) -> list[str]:
         """Move runs of the person to the trash; return their ids."""

@@ -15,7 +15,6 @@ from hierapp.execution import scheduler, slots, submission
 from hierapp.runs import Run, Store, tags
 from hierapp.runs.store import Place
 from hierapp.training.config import plan
-from hierapp.training.usual import few_steps
 from hierapp.utils import devices
 
 DONE, RUN_FAILED = 0, 1
@@ -72,9 +71,6 @@ def run_losses(options: argparse.Namespace) -> int:
         from hierapp.analysis import rate_sweep
 
         configs = rate_sweep.sweep(configs)
-    first = configs[0]
-    if short := few_steps(data, first.epochs, first.batch_size, first.train_share):
-        print(short, file=sys.stderr)
     words, store = tags.read(options.tag), Store()
     if options.slots is not None:
         for kind in devices.kinds():

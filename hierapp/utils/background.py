@@ -111,9 +111,11 @@ class Job:
         inherited = [lock.descriptor]
         return processes.spawn(arguments, self.log, environment, files=inherited, for_others=for_others)
 
-    def start_telling(self, arguments: Sequence[str], total: int, environment: Mapping[str, str]) -> None:
-        """Start a process that is handed the lock as a further argument, and that tells how far it is; other users may
-        read what it writes. Do nothing if one is at work.
+    def start_telling(
+        self, arguments: Sequence[str], total: int, environment: Mapping[str, str], for_others: bool = True
+    ) -> None:
+        """Start a process that is handed the lock as a further argument, and that tells how far it is; by default other
+        users may read what it writes. Do nothing if one is at work.
 
         Raises:
             OSError: if it cannot be started.
@@ -122,7 +124,7 @@ class Job:
             if lock is None:
                 return
             self.forget()
-            process = self.hand_over(lock, [*arguments, str(lock.descriptor)], environment, for_others=True)
+            process = self.hand_over(lock, [*arguments, str(lock.descriptor)], environment, for_others)
             # On a busy machine it may even have ended by now, and what it told counts.
             side = self._write_aside(self._record(0, total, STARTING, process.pid))
             with suppress(FileExistsError):

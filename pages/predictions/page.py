@@ -9,20 +9,22 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from hierapp.analysis import summary
 from hierapp.data import registry as datasets
-from hierapp.errors import AmbiguousPredictionsError, HierappError
+from hierapp.errors import HierappError
 from hierapp.runs import Run
 from hierapp.runs.predictions import KINDS, Kind, Request, Source
+from hierapp.runs.predictions.job import PredictionsImport
 from hierapp.trees import library as tree_library
 from pages.shared import common
 
 FORMATS = ["npz", "npy", "csv", "tsv", "txt", "parquet"]
 TOLD_APART, BY_LABELS = "told apart", "found by its labels"
-IMPORTED, FAILED = "predictions-imported", "predictions-failed"
+IMPORT = "import"  # in the page's address
+STARTED, FAILED = "predictions-started", "predictions-failed"
 FORM = "predictions-form"  # counts the imports: a new number empties the upload
 
 
 def form() -> None:
-    number = st.session_state.setdefault(FORM, 0)
+    number = st.session_state[FORM]
     may = common.actions()
     left, right = st.columns(2, gap="large")
     with left:
@@ -83,8 +85,7 @@ def bring(
     data: str,
     folder: str,
 ) -> None:
-    """Import the uploaded files; called before the page is drawn again."""
-    said: list[str] = []
+    """Start to import the uploaded files; called before the page is drawn again."""
     try:
         images = Path(folder) if folder else None
         request = Request(
@@ -97,27 +98,65 @@ def bring(
             None if classes is None else source(classes),
             None if data == BY_LABELS else data,
         )
-        ids = common.actions().import_predictions(request, said.append)
-    except AmbiguousPredictionsError as error:
-        st.session_state[FAILED] = f"{str(error).split(';')[0]}; choose above what the values are."
+        token = common.actions().import_predictions(request)
     except HierappError as error:
         st.session_state[FAILED] = str(error)
     else:
-        st.session_state[IMPORTED] = ids, said
+        st.query_params[IMPORT] = token
+        st.session_state[STARTED] = token
+
+
+def current() -> tuple[str, PredictionsImport] | None:
+    """Return the import that the address names; the form is emptied when it has ended well."""
+    token = st.query_params.get(IMPORT)
+    if token is None:
+        return None
+    try:
+        now = common.actions().predictions_import(token)
+    except HierappError as error:
+        del st.query_params[IMPORT]
+        st.session_state[FAILED] = str(error)
+        return None
+    if now.state == "finished" and st.session_state.get(STARTED) == token:
+        del st.session_state[STARTED]
         st.session_state[FORM] += 1
         st.session_state["predictions-name"] = ""
+    return token, now
+
+
+def outcome(token: str, now: PredictionsImport) -> None:
+    """Show how far an import is, or what came of it."""
+    if now.state == "running":
+        common.repeated(while_importing, 0.5)(token)
+        if st.button("Stop", icon=":material/close:", disabled=not common.actions().may_run):
+            common.actions().discard_predictions(token)
+            del st.query_params[IMPORT]
+            st.rerun()
+    elif now.is_ambiguous:
+        common.show_error(f"{(now.error or '').split(';')[0]}; choose above what the values are.")
+    elif now.state == "failed":
+        common.show_error(now.error or "")
+    else:
+        result(now)
+
+
+def while_importing(token: str) -> None:
+    """Show the progress of an import until it ends."""
+    now = common.actions().predictions_import(token)
+    if now.state != "running":
+        st.rerun()
+    share = min(now.done / now.total, 1.0) if now.total else 0.0
+    count = f": {now.done:,} of {now.total:,}" if now.total > 1 else ""
+    st.progress(share, text=f"{common.escaped(now.what)}{count}")
 
 
 def source(file: UploadedFile, folder: Path | None = None) -> Source:
     return Source(file.name, io.BytesIO(file.getbuffer()), folder)
 
 
-def result() -> None:
-    """Show what the last import stored."""
-    if IMPORTED not in st.session_state:
-        return
-    ids, said = st.session_state[IMPORTED]
-    runs = common.store().runs(ids)
+def result(now: PredictionsImport) -> None:
+    """Show what an import stored."""
+    runs = common.store().runs(now.runs)
     if not runs:
         return
     test = runs[0].test or {}
@@ -127,7 +166,7 @@ def result() -> None:
         f" {test['accuracy']:.2%}. {common.escaped(runs[0].note or '')}",
         icon=":material/check:",
     )
-    for text in said:
+    for text in now.warnings:
         common.show_warning(text)
     ways(runs)
 
@@ -188,6 +227,9 @@ st.markdown(
     " named like the classes and a column `label`."
 )
 with common.show_errors():
+    st.session_state.setdefault(FORM, 0)
+    found = current()
     form()
-    result()
+    if found is not None:
+        outcome(*found)
     every()

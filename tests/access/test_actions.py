@@ -20,7 +20,7 @@ from hierapp.execution import slots
 from hierapp.lab import saved_views, views
 from hierapp.paths import project_folder
 from hierapp.runs import Store
-from hierapp.runs.predictions import Request, Source
+from hierapp.runs.predictions import Request, Source, job as predictions_job
 from hierapp.similarities import Similarity, library as similarity_library
 from hierapp.similarities.similarity import ordinal
 from hierapp.training import RunConfig
@@ -29,6 +29,7 @@ from hierapp.trees.drafts import Draft
 from hierapp.utils import locks, processes
 from tests.data.imports.conftest import classes, pack
 from tests.imported import ANIMALS, npz, three
+from tests.never_started import NeverStarted
 
 TREE = tree_library.load("digits")
 OTHER = tree_library.load("digits-flat")
@@ -78,16 +79,24 @@ def test_a_runner_deletes_restores_and_removes_their_own_runs_alone(store):
     assert Actions(store, ADA).empty_trash() == [of_bob]
 
 
-def test_imported_predictions_belong_to_the_runner_and_read_no_image_of_the_server(store, tmp_path):
+def test_imported_predictions_belong_to_the_runner_and_read_no_image_of_the_server(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "spawn", NeverStarted())
+
     def request(folder=None):
         return Request([Source("a.npz", io.BytesIO(npz(**three())), folder)], ANIMALS, "animals")
 
-    (run,) = Actions(store, BOB).import_predictions(request(), print)
+    token = Actions(store, BOB).import_predictions(request())
+    assert "another user" in refused(Actions(store, EVE).predictions_import, token)
+    refused(Actions(store, EVE).discard_predictions, token)
+    refused(Actions(store, NOBODY).discard_predictions, token)
+    processes.spawn.die()
+    (run,) = predictions_job.work(store, token)
     assert store.run(run).owner == "bob@x.edu"
-    refused(Actions(store, NOBODY).import_predictions, request(), print)
-    refused(Actions(store, BOB).import_predictions, request(tmp_path), print)
+    assert Actions(store, BOB).predictions_import(token).runs == (run,)
+    refused(Actions(store, NOBODY).import_predictions, request())
+    refused(Actions(store, BOB).import_predictions, request(tmp_path))
     small = Actions(store, Person("bob@x.edu", Role.RUNNER, Limits(upload_mb=0.0001)))
-    assert "at most 0.0001 MB" in refused(small.import_predictions, request(), print)
+    assert "at most 0.0001 MB" in refused(small.import_predictions, request())
 
 
 @pytest.mark.parametrize("person", [ADA, BOB, LOCAL])

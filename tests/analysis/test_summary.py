@@ -25,7 +25,7 @@ DIGITS = tree_library.load("digits")
 
 
 def config(**values: object) -> RunConfig:
-    return RunConfig.make(**{"data": "digits", "tree": "digits", "loss": "hierarchical", **values})
+    return RunConfig.make(**{"data": "digits", "tree": "digits", "loss": "hierarchical", "epochs": 5, **values})
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from hierapp import track
 from hierapp.access import Actions
 from hierapp.access.roles import LOCAL
 from hierapp.analysis import cell_images
-from hierapp.errors import ConfigError
-from hierapp.runs.predictions import Request, Source, import_files, items_of
+from hierapp.errors import ConfigError, PredictionsError
+from hierapp.paths import home
+from hierapp.runs import Store
+from hierapp.runs.predictions import Request, Source, import_files, items_of, job
 from hierapp.training import predictions
+from hierapp.utils import processes
 from tests.app.conftest import texts
 from tests.app.test_compare import VIEWS
 from tests.finished_runs import add_finished
@@ -23,8 +27,16 @@ from tests.imported import ANIMALS, add_imported, npz, of_digits, three
 
 def uploaded(page, name, content):
     page.file_uploader[0].upload(name, content).run()
-    button = next(button for button in page.button if button.label == "Import")
-    return button.click().run()
+    return imported(page)
+
+
+def imported(page):
+    """Press Import, and do in this process what another one would."""
+    next(button for button in page.button if button.label == "Import").click().run()
+    processes.spawn.die()
+    with suppress(PredictionsError):
+        job.work(Store(home()), page.query_params["import"])
+    return page.run()
 
 
 @pytest.mark.slow
@@ -51,7 +63,7 @@ def test_what_the_values_are_is_asked_on_the_page(open_page, store):
     page = uploaded(open_page("predictions", tree="digits"), "forest.npz", npz(**scores))
     assert "choose above what the values are" in page.error[0].value
     page.selectbox(key="predictions-kind").set_value("logits").run()
-    next(button for button in page.button if button.label == "Import").click().run()
+    imported(page)
     assert "which has logits" in store.run("1").note
 
 

@@ -192,7 +192,7 @@ def test_the_data_set_and_its_tree_need_not_be_given(store, call, no_launcher):
     assert run.keys() == KEYS
 
 
-def test_a_sweep_of_the_learning_rate_and_a_short_run(store, call, no_launcher):
+def test_a_sweep_of_the_learning_rate(store, call, no_launcher):
     words = (
         "run",
         "--data",
@@ -205,9 +205,8 @@ def test_a_sweep_of_the_learning_rate_and_a_short_run(store, call, no_launcher):
         "1",
         "--sweep-rates",
     )
-    status, out, err = call(*words, "--detach")
+    status, out, _ = call(*words, "--detach")
     assert (status, len(out.split())) == (0, 5)
-    assert "9 steps" in err
     assert [run.config.learning_rate for run in store.runs()] == [0.001, 0.003, 0.01, 0.03, 0.1]
 
 

@@ -146,7 +146,7 @@ def test_views_results_and_what_is_not_known_come_back(results, store, home, new
 
 # All files and folders of a home that the code names: those that a backup contains, and those that it leaves out.
 IN_A_BACKUP = {"trees", "similarities", "drafts", "views", "report", "paper", "runs", "searches", "studies", "trash"}
-LEFT_OUT = {"data", "launcher.lock", "launcher.log"}
+LEFT_OUT = {"data", "launcher.lock", "launcher.log", ".imports"}
 
 
 def test_whoever_adds_a_folder_to_the_home_decides_whether_a_backup_has_it():
