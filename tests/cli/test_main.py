@@ -438,7 +438,7 @@ FILES = {
         (("train",), "invalid choice: 'train'"),
         (("tree", "grow"), "invalid choice: 'grow'"),
         ((), "required: COMMAND"),
-        (("tree",), "required: {check,show,convert,propose,wordnet}"),
+        (("tree",), "required: {check,show,convert,propose,drafts,wordnet}"),
         (("similarity",), "required: {list,show,keep,delete,embed}"),
         (("data",), "required: {list,get,check,import,toy,delete}"),
         (("show",), "required: run"),
