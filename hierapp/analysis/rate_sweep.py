@@ -78,23 +78,19 @@ def best_rates(store: Store, runs: Sequence[Run]) -> list[BestRate]:
     points = store.metrics([run.id for tried in swept for each in tried.values() for run in each.values()])
     found = []
     for tried in swept:
-        seeds = set.intersection(*(set(each) for each in tried.values()))
-        metric, means = "", {}
-        for rate in sorted(tried):
-            values = []
-            for seed in sorted(seeds):
-                run = tried[rate][seed]
-                metric = "val_accuracy" if run.config.select == "last" else run.config.select
-                seen = [value for epoch, value in points[run.id].get(metric, []) if float(epoch).is_integer()]
-                if seen:
-                    least = metric in LOWER_IS_BETTER
-                    values.append(seen[-1] if run.config.select == "last" else (min if least else max)(seen))
-            if values and len(values) == len(seeds):
-                means[rate] = mean(values)
+        seeds = sorted(set.intersection(*(set(each) for each in tried.values())))
+        if not seeds:
+            continue
+        metric = _metric(next(iter(tried.values()))[seeds[0]])
+        scores: dict[float, list[float | None]] = {
+            rate: [_score(tried[rate][seed], points[tried[rate][seed].id].get(metric, [])) for seed in seeds]
+            for rate in sorted(tried)
+        }
+        means = {rate: mean(each) for rate, given in scores.items() if len(each := _known(given)) == len(seeds)}
         if len(means) > 1:
-            sign = -1 if metric in LOWER_IS_BETTER else 1
-            best = max(means, key=lambda rate, means=means, sign=sign: sign * means[rate])
-            found.append((best, means, len(seeds), metric, tried[best][min(seeds)]))
+            choose = min if metric in LOWER_IS_BETTER else max
+            best = choose(means, key=means.__getitem__)
+            found.append((best, means, len(seeds), metric, tried[best][seeds[0]]))
     labels = summary.labels([run for *_, run in found], but=(*groups.NOT_IN_GROUP, "learning_rate"))
     return [
         BestRate(label, rate, means, seeds, metric, run)
@@ -108,6 +104,24 @@ def at_best_rates(found: Sequence[BestRate], runs: Sequence[Run]) -> list[Run]:
     return [
         run for run in runs if run.state == "finished" and best.get(_apart_from_rate(run)) == run.config.learning_rate
     ]
+
+
+def _metric(run: Run) -> str:
+    return "val_accuracy" if run.config.select == "last" else run.config.select
+
+
+def _score(run: Run, points: Sequence[tuple[float, float]]) -> float | None:
+    """Return the metric of the epoch that the run's configuration selects; None if it was not recorded."""
+    seen = [value for epoch, value in points if float(epoch).is_integer()]
+    if not seen:
+        return None
+    if run.config.select == "last":
+        return seen[-1]
+    return min(seen) if run.config.select in LOWER_IS_BETTER else max(seen)
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _apart_from_rate(run: Run) -> tuple[str, ...]:

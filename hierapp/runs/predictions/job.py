@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,8 +201,8 @@ def _read(job: Path, stack: ExitStack) -> Request:
         }
     except (OSError, ValueError, TypeError, KeyError):
         raise PredictionsError("The files of this import cannot be read; start another one.") from None
-    request = Request(opened["sources"], tree, **said)
-    return replace(request, **{role: opened[role][0] for role in ("labels", "classes") if opened[role]})
+    labels, classes = (opened[role][0] if opened[role] else None for role in ("labels", "classes"))
+    return Request(opened["sources"], tree, labels=labels, classes=classes, **said)
 
 
 def _path(folder: str | None) -> Path | None:
