@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.gpu.launcher import CLASSES, environment
+from benchmarks.gpu.launcher import CLASSES
 from benchmarks.gpu.session import Session
+from benchmarks.gpu.watched import environment
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.options import Options
 from hierapp.execution import scheduler

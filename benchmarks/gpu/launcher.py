@@ -15,16 +15,16 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 from PIL import Image
 
 from benchmarks.gpu.session import Session
+from benchmarks.gpu.watched import PATIENCE, Late, OutOfTime, Watched, environment
 from hierapp import execution
 from hierapp.data.imports import finalize, job as import_job
 from hierapp.data.imports.options import Options
@@ -37,12 +37,6 @@ from hierapp.utils import devices, nvml, processes
 if TYPE_CHECKING:
     from torch import nn
 
-T = TypeVar("T")
-
-TABLE = "Runs by the launcher"
-POLL_SECONDS = 0.05
-PATIENCE = 30.0  # seconds for any one thing to happen on a GPU; a dry run may have a busy machine
-END_SECONDS = 4.0  # for ending what still runs
 STEP_SECONDS = 6.0  # with less left no step begins
 MIB = 2**20
 NOT_NEEDED = ("streamlit", "plotly", "optuna", "rich", "authlib", "torchvision")
@@ -60,14 +54,6 @@ CHECKPOINT = "checkpoint.safetensors"  # `checkpoints` imports torch
 PICTURES = "made-up"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILTERS, LAYERS = 256, 128
-
-
-class Late(Exception):  # noqa: N818 - told as what did not happen
-    """Something did not happen, however patiently one waited."""
-
-
-class OutOfTime(Exception):  # noqa: N818 - no fault
-    """The part's time is over before something could happen."""
 
 
 def run(session: Session) -> None:
@@ -92,19 +78,16 @@ def run(session: Session) -> None:
             Checks(session, folder).all()
 
 
-class Checks:
+class Checks(Watched):
     """The steps, one after another, on one store."""
 
     def __init__(self, session: Session, folder: Path) -> None:
-        self.session, self.folder = session, folder
-        self.store = Store(folder / "home")
-        self.cards = devices.cards()
-        self.kind = "cuda" if self.cards and not session.dry else "cpu"
+        super().__init__(session, Store(folder / "home"))
+        self.folder, self.cards = folder, devices.cards()
         counting = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
         # It goes on beside the first run, and holds no GPU.
         self.torch = None if session.dry else subprocess.Popen(counting, stdout=subprocess.PIPE, text=True)
         self.epochs = session.choose(250, 14)  # for runs that take some seconds
-        self.peak = 0  # bytes of all GPUs that were seen in use
 
     def all(self) -> None:
         """Every step that there is time for; one that fails does not end the others."""
@@ -346,62 +329,6 @@ class Checks:
         self.until(lambda: not scheduler.is_at_work(self.store), "the end of the launcher")
         os.environ["HIERAPP_SLOTS"] = f"{self.kind}={count}"
 
-    # Waiting and telling
-
-    def check(self, what: str, right: bool, result: str, seconds: float | None = None) -> None:
-        """A row, and a fault if it is not as it should be."""
-        self.session.add(TABLE, {"check": what, "result": result.strip(), "seconds": seconds})
-        if not right:
-            self.session.fault(f"{what}: {result.strip()}")
-
-    def ended(self, run: str, store: Store | None = None) -> Run:
-        """The run, once it has ended."""
-        store = store or self.store
-
-        def look() -> Run | None:
-            now = store.run(run)
-            return None if now.is_open else now
-
-        return self.until(look, f"the end of run {run}")
-
-    def until(self, look: Callable[[], T | None], what: str, patience: float | None = None) -> T:
-        """What is looked for, once it is there; meanwhile the GPU's memory is watched."""
-        until = time.monotonic() + (patience or self.session.choose(PATIENCE, 10 * PATIENCE))
-        while not (found := look()):
-            if time.monotonic() > until:
-                raise Late(f"waited in vain for {what}")
-            if self.session.seconds_left() < END_SECONDS:
-                raise OutOfTime(f"waited for {what}")
-            self.memory_used()
-            time.sleep(POLL_SECONDS)
-        return found
-
-    def memory_used(self) -> int:
-        """Bytes of all GPUs in use, by whomever."""
-        used = sum(card.memory_used or 0 for card in nvml.read()) if self.kind == "cuda" else 0
-        self.peak = max(self.peak, used)
-        return used
-
-    def print_logs(self) -> None:
-        """The ends of all logs, for the part's own log."""
-        for log in (self.store.folder / "launcher.log", *sorted(self.store.folder.glob("runs/*/log.txt"))):
-            with suppress(OSError):
-                print(
-                    f"--- {log.relative_to(self.store.folder)}\n{log.read_text(errors='replace')[-3000:]}", flush=True
-                )
-
-    def end_runs(self, store: Store) -> None:
-        """Nothing is left that runs."""
-        for run in store.runs(states=("queued", "running")):
-            store.request_cancel(run.id)
-            processes.kill(run.process)
-        until = time.monotonic() + END_SECONDS
-        while scheduler.is_at_work(store) and time.monotonic() < until:
-            # One that was claimed a moment ago has no process yet.
-            for run in store.runs(states=("running",)):
-                processes.kill(run.process)
-            time.sleep(POLL_SECONDS)
-
 
 def too_large(image_shape: tuple[int, int, int], num_outputs: int) -> nn.Module:
     """A network whose activations fit no GPU for a batch of a thousand images: 1 GB a layer, and another for its ReLU.
@@ -419,25 +346,6 @@ def too_large(image_shape: tuple[int, int, int], num_outputs: int) -> nn.Module:
     for _ in range(LAYERS if torch.cuda.is_available() else 1):
         layers += [nn.ReLU(), nn.Conv2d(FILTERS, FILTERS, 3, padding=1)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(FILTERS, num_outputs))
-
-
-@contextmanager
-def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Meanwhile these variables have these values; None takes one away."""
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def _memory(device: system_status.Device | nvml.Card) -> str:
