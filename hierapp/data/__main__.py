@@ -6,17 +6,7 @@ LOCK is the descriptor of the lock's file, which the caller has taken for this p
 import sys
 
 from hierapp.data import download
-from hierapp.errors import HierappError
-
-
-def main() -> int:
-    try:
-        download.get(sys.argv[1], lock=int(sys.argv[2]))
-    except HierappError as error:
-        print(error, flush=True)
-        return 2
-    return 0
-
+from hierapp.utils.own_log import exit_code
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(lambda: download.get(sys.argv[1], lock=int(sys.argv[2]))))

@@ -10,7 +10,7 @@ import numpy as np
 
 from hierapp.lab.contributions import Contribution, Term, contribution
 from hierapp.lab.example import Example
-from hierapp.losses.propriety import checked_levels
+from hierapp.losses.level_weights import checked_levels
 from hierapp.similarities.similarity import bounded, tree_similarity
 from hierapp.trees.distances import largest_distance
 from hierapp.utils.numbers import number, of_log

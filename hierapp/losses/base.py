@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack, cast
+from typing import Any, ClassVar, Literal, Self, Unpack, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
+from hierapp.losses import arguments
+from hierapp.losses.arguments import Reduction, Shared
 from hierapp.losses.kernels.adjustment import LogitAdjustment
-from hierapp.losses.kernels.labels import Index, Labels, LeavesBelow
+from hierapp.losses.kernels.labels import Labels, LeavesBelow
 from hierapp.losses.kernels.masking import finite
 from hierapp.losses.kernels.nodes import NodeTables
 from hierapp.losses.propriety import Propriety, counted
 from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree
 
-Reduction = Literal["mean", "sum", "none"]
 Link = Literal["leaves", "siblings", "nodes", "sigmoid"]
-REDUCTIONS = ("mean", "sum", "none")
-
-
-class Shared(TypedDict, total=False):
-    """Options that every loss takes in addition to its own; see `TreeLoss`."""
-
-    reduction: Reduction
-    weight: ArrayLike | Tensor | None
-    ignore_index: int
-    index: Index
 
 
 class TreeLoss(nn.Module):
@@ -106,10 +97,10 @@ class TreeLoss(nn.Module):
         super().__init__()
         self.tree = tree
         self.num_leaves = len(tree.leaves)
-        self.labels = Labels(tree, _checked_index(shared.get("index", "leaf")))
-        self.reduction = _checked_reduction(shared.get("reduction", "mean"))
+        self.labels = Labels(tree, arguments.checked_index(shared.get("index", "leaf")))
+        self.reduction = arguments.checked_reduction(shared.get("reduction", "mean"))
         self.ignore_index = shared.get("ignore_index", -100)
-        weight = _checked_weight(shared.get("weight"), self.num_leaves)
+        weight = arguments.checked_weight(shared.get("weight"), self.num_leaves)
         self.register_buffer("weight", weight, persistent=False)
         self.has_unequal_weights = weight is not None and bool((weight != weight[0]).any())
         label_weight = of_leaves = None
@@ -153,7 +144,7 @@ class TreeLoss(nn.Module):
         Returns:
             A scalar, or [B, ...] for reduction "none".
         """
-        way = self.reduction if reduction is None else _checked_reduction(reduction)
+        way = self.reduction if reduction is None else arguments.checked_reduction(reduction)
         if logits.ndim == 1:
             value = self._reduced(logits[None], target[None], way)
             return value[0] if way == "none" else value
@@ -180,7 +171,7 @@ class TreeLoss(nn.Module):
             reduction: see `forward`.
         """
         values, count = self._of_labels(target, lambda known: self._weighted(values_of(known), known))
-        return _join(values, count, self.reduction if reduction is None else _checked_reduction(reduction))
+        return _join(values, count, self.reduction if reduction is None else arguments.checked_reduction(reduction))
 
     def _rows(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scores of the logits, and target [B'] or [B', L], with all further dimensions merged into B'."""
@@ -354,34 +345,6 @@ def _float(logits: Tensor) -> Tensor:
 def _flat(values: Tensor) -> Tensor:
     """Reshape [B, C, ...] to [B', C]."""
     return values if values.ndim == 2 else values.movedim(1, -1).reshape(-1, values.shape[1])
-
-
-def _checked_reduction(reduction: str) -> Reduction:
-    if reduction not in REDUCTIONS:
-        raise ConfigError(f"Expected reduction to be one of {', '.join(REDUCTIONS)} but got {reduction!r}.")
-    return cast(Reduction, reduction)
-
-
-def _checked_index(index: str) -> Index:
-    if index not in ("leaf", "node"):
-        raise ConfigError(f"Expected index to be leaf or node, what targets are positions in, but got {index!r}.")
-    return cast(Index, index)
-
-
-def _checked_weight(weight: ArrayLike | Tensor | None, size: int) -> Tensor | None:
-    if weight is None:
-        return None
-    try:
-        # On the default device, like all other tables, wherever the weights are.
-        values = torch.as_tensor(weight, dtype=torch.float64, device=torch.get_default_device()).detach().clone()
-    except (TypeError, ValueError, RuntimeError):
-        raise ConfigError("The class weights contain a value that is not a number; give one number per leaf.") from None
-    if values.shape != (size,) or not (values.isfinite() & (values >= 0)).all():
-        raise ConfigError(
-            f"Expected class weights of shape [{size}], finite and non-negative, but got {list(values.shape)}"
-            f"{' with other entries' if values.shape == (size,) else ''}."
-        )
-    return values
 
 
 def _may_be_false(flags: Tensor) -> bool:

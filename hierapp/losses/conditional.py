@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from hierapp.losses import propriety
-from hierapp.losses.base import ConditionalLoss, Shared
+from hierapp.losses.arguments import Shared
+from hierapp.losses.base import ConditionalLoss
 from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.path import PathTables
 from hierapp.losses.priors import TAU

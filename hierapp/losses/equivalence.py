@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hierapp import losses
 from hierapp.errors import ConfigError
-from hierapp.losses import propriety
+from hierapp.losses import level_weights
 from hierapp.losses.decay import step_decay
 from hierapp.similarities.similarity import Matrix
 from hierapp.trees import LabelTree
@@ -173,7 +173,7 @@ def _form(configuration: Configuration, tree: LabelTree, similarity: Matrix | No
             weights = step_decay(tree, options["alpha"], options["normalize"], options["decay"])  # type: ignore[arg-type]
             return _weighted(tree, weights, str(options["parametrization"]))
         case "level-wise":
-            given = propriety.checked_levels(tree, options["weights"])  # type: ignore[arg-type]
+            given = level_weights.checked_levels(tree, options["weights"])  # type: ignore[arg-type]
             # -log z of a node is the sum over the steps to it: a step counts in its own level and all levels below.
             return _weighted(tree, np.array(given)[::-1].cumsum()[::-1], "flat")
         case "hierarchical":

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
-from hierapp.losses.base import FlatLoss, Reduction, Shared
+from hierapp.losses.arguments import Reduction, Shared
+from hierapp.losses.base import FlatLoss
 from hierapp.losses.kernels.adjustment import LogitAdjustment
 from hierapp.losses.kernels.masking import finite
 from hierapp.losses.priors import TAU

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
-from hierapp.losses.base import Shared
+from hierapp.losses.arguments import Shared
 from hierapp.losses.flat import CrossEntropy
 from hierapp.losses.spec import LossSpec
 from hierapp.trees import LabelTree

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hierapp.errors import ConfigError
 from hierapp.losses import propriety, reference
-from hierapp.losses.base import Shared
+from hierapp.losses.arguments import Shared
 from hierapp.losses.conditional import PathLoss
 from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.masking import finite

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hierapp.losses import propriety
-from hierapp.losses.base import Shared, TreeLoss
+from hierapp.losses.arguments import Shared
+from hierapp.losses.base import TreeLoss
 from hierapp.losses.conditional import PathLoss
 from hierapp.losses.decay import Decay, step_decay
 from hierapp.losses.marginal import MarginalLoss

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from hierapp.losses import propriety
-from hierapp.losses.base import FlatLoss, Shared
+from hierapp.losses import level_weights, propriety
+from hierapp.losses.arguments import Shared
+from hierapp.losses.base import FlatLoss
 from hierapp.losses.kernels.ancestors import SharedSteps
 from hierapp.losses.kernels.labels import Labels
 from hierapp.losses.kernels.masking import finite
@@ -160,7 +161,7 @@ class LevelWise(MarginalLoss):
     Args:
         tree: the label tree.
         weights: one weight per level from the children of the root down, at least one above 0; all 1 by default. Or a
-            preset, see `propriety.preset_levels`: "uniform", "hxe", "report" or "geometric".
+            preset, see `level_weights.preset_levels`: "uniform", "hxe", "report" or "geometric".
         shared: see `TreeLoss`.
 
     Raises:
@@ -185,14 +186,14 @@ class LevelWise(MarginalLoss):
                 None,
                 "one weight per level from the top, as in 1,0.5,0.25; or uniform, hxe, report, geometric; all 1 if "
                 "empty",
-                presets=propriety.LEVEL_PRESETS,
+                presets=level_weights.LEVEL_PRESETS,
             ),
         ),
         order=10,
     )
 
     def __init__(self, tree: LabelTree, weights: str | Sequence[float] | None = None, **shared: Unpack[Shared]) -> None:
-        chosen = propriety.checked_levels(tree, weights)
+        chosen = level_weights.checked_levels(tree, weights)
         of_level = np.array([0.0, *chosen])
         coefficients = of_level[tree.depth - 1]
         # The level of the leaf and all levels below it.

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
-from hierapp.losses import propriety
-from hierapp.losses.base import FlatLoss, Shared
+from hierapp.losses import credit, propriety
+from hierapp.losses.arguments import Shared
+from hierapp.losses.base import FlatLoss
 from hierapp.losses.kernels.ancestors import DistanceRows
 from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.labels import Labels
@@ -87,7 +88,7 @@ class SimLoss(PairLoss):
         summary="Cross-entropy that gives similar classes partial credit; by default the tree defines the similarity.",
         formula=r"-\log \sum_c S_{yc}\, \mathrm{softmax}(u)_c",
         source="SimLoss; Kobs et al. 2020",
-        judge=lambda tree, options: propriety.simloss_of(tree, options["similarity"], options["lower_bound"]),
+        judge=lambda tree, options: credit.simloss_of(tree, options["similarity"], options["lower_bound"]),
         options=(
             Option(
                 "similarity",
@@ -133,18 +134,18 @@ class SimLoss(PairLoss):
                 # Subtract first, so that the share of the most distant classes is exactly 0.
                 most = max(largest_distance(tree), 1) * (1.0 - lower_bound)
                 self.means = MeanRows(self.labels, "lca-depth", lambda apart: np.maximum(most - apart, 0.0) / most)
-            self._judge(propriety.tree_credit(tree, lower_bound))
+            self._judge(credit.tree_credit(tree, lower_bound))
             return
         matrix = tree_similarity(tree) if similarity is None else checked(here(similarity), size)
         table = checked(bounded(matrix, lower_bound), size)
         rows = mean_rows(torch.tensor(table), self.labels)
         self.register_buffer("log_similarity", rows.log(), persistent=False)
-        self._judge(propriety.largest_credit(table))
+        self._judge(credit.largest_credit(table))
 
     def _judge(self, most: float) -> None:
         """Set the propriety, and warn if a wrong class has more than half the credit."""
-        self.plain_propriety = propriety.simloss(most, self.lower_bound)
-        if (text := propriety.simloss_gives_up(most, self.lower_bound)) is not None:
+        self.plain_propriety = credit.simloss(most, self.lower_bound)
+        if (text := credit.simloss_gives_up(most, self.lower_bound)) is not None:
             warnings.warn(text, propriety.ImproperLossWarning, stacklevel=3)
 
     def of_indices(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -155,9 +156,9 @@ class SimLoss(PairLoss):
         raised = logits + rows
         best = raised.detach().argmax(1)
         own, shared = (F.cross_entropy(each, best, reduction="none") for each in (logits, raised))
-        credit = rows.gather(1, best[:, None]).squeeze(1)
+        most = rows.gather(1, best[:, None]).squeeze(1)
         masked = raised.gather(1, best[:, None]).squeeze(1) == -torch.inf  # all classes with credit are
-        return (own - shared - credit).masked_fill(masked, torch.inf)
+        return (own - shared - most).masked_fill(masked, torch.inf)
 
     def of_log_probs(self, log_p: Tensor, target: Tensor) -> Tensor:
         """Return the values [B] for log-probabilities [B, L] and labels [B]."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hierapp.errors import ConfigError
-from hierapp.losses.base import Reduction, TreeLoss, _float
+from hierapp.losses.arguments import Reduction
+from hierapp.losses.base import TreeLoss, _float
 from hierapp.losses.conditional import PathLoss
 from hierapp.losses.kernels.path import Layout
 

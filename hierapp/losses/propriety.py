@@ -5,22 +5,13 @@ This module does not import torch, so pages can show the propriety of a choice b
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from hierapp.errors import ConfigError
 from hierapp.losses import priors
-from hierapp.similarities import spec as similarity_spec
-from hierapp.similarities.similarity import Matrix, bounded, checked
+from hierapp.losses.level_weights import checked_levels
 from hierapp.trees import LabelTree
-from hierapp.trees.distances import largest_distance, smallest_distance
-
-# Share of the credit above which a wrong class is reported.
-HALF = 0.5
 
 
 class ImproperLossWarning(UserWarning):
@@ -174,46 +165,6 @@ def soft_labels(beta: float) -> Propriety:
     )
 
 
-def simloss(most: float, lower_bound: float) -> Propriety:
-    """Judge SimLoss, which gives credit for similar classes.
-
-    Args:
-        most: largest credit of a wrong class, with the lower bound applied.
-        lower_bound: the lower bound.
-    """
-    if most <= 0:
-        return Propriety(True, "No two classes are similar here, so it equals cross-entropy.")
-    reason = "Similar classes share credit: the loss does not need to tell them apart, and favors the central ones."
-    gives_up = simloss_gives_up(most, lower_bound)
-    return Propriety(False, f"{reason} {gives_up}" if gives_up else reason)
-
-
-def simloss_gives_up(most: float, lower_bound: float) -> str | None:
-    """Return a warning if SimLoss leaves a wrong class more than half the credit, else None.
-
-    Where all belief is on a wrong class c the loss is -log S[y, c] and its gradient vanishes; see `simloss`.
-
-    >>> simloss_gives_up(0.5, 0.0) is None
-    True
-    """
-    if most <= HALF:
-        return None
-    # The bound b that leaves (s - b) / (1 - b) = 1 / 2 of the similarity s without a bound.
-    enough = 2 * (most * (1 - lower_bound) + lower_bound) - 1
-    bound = math.ceil(100 * enough) / 100
-    remedy = f"set lower_bound to {bound:g} or more" if bound < 1 else "use a similarity that distinguishes them"
-    return (
-        f"A wrong class gets up to {most:.2f} of the credit: an output that is certain of it has a loss of only"
-        f" {abs(math.log(most)):.2f} and almost no gradient; to leave it at most half, {remedy}."
-    )
-
-
-def largest_credit(similarity: Matrix) -> float:
-    """Return the largest entry off the diagonal of a similarity, 0 for one class."""
-    apart = ~np.eye(len(similarity), dtype=bool)
-    return float(similarity[apart].max(initial=0.0))
-
-
 def softmax_margin(tau: float) -> Propriety:
     """Judge softmax margin: without a margin it is cross-entropy over the nodes."""
     if tau == 0:
@@ -256,83 +207,6 @@ def tree_wasserstein() -> Propriety:
         "For hard targets its expectation is linear in the probabilities: the minimum puts all probability on the "
         "leaf with the smallest expected distance.",
     )
-
-
-def simloss_of_tree(tree: LabelTree, lower_bound: float) -> Propriety:
-    """Judge SimLoss with the similarity of the tree, 1 - d / d_max."""
-    return simloss(tree_credit(tree, lower_bound), lower_bound)
-
-
-def tree_credit(tree: LabelTree, lower_bound: float) -> float:
-    """Return the largest credit that SimLoss with the similarity of the tree gives a wrong class."""
-    alike = 1 - smallest_distance(tree) / max(largest_distance(tree), 1) if len(tree.leaves) > 1 else 0.0
-    return max(0.0, (alike - lower_bound) / (1.0 - lower_bound))
-
-
-def simloss_of(tree: LabelTree, similarity: str | Matrix, lower_bound: float) -> Propriety:
-    """Judge SimLoss with a named similarity, or with a matrix over the leaves of the tree."""
-    size = len(tree.leaves)
-    if not isinstance(similarity, str):
-        return simloss(largest_credit(checked(bounded(similarity, lower_bound), size)), lower_bound)
-    if similarity == similarity_spec.TREE:
-        return simloss_of_tree(tree, lower_bound)
-    if (ratio := similarity_spec.ratio_of(similarity)) is not None:
-        return simloss(max(0.0, (ratio - lower_bound) / (1.0 - lower_bound)) if size > 1 else 0.0, lower_bound)
-    raise ConfigError(
-        f"The similarity {similarity!r} is a name from a run's configuration; pass its matrix over the tree's leaves, "
-        "as"
-        " hierapp.similarities.library.with_matrix does."
-    )
-
-
-LEVEL_PRESETS = ("uniform", "hxe", "report", "geometric")
-
-
-def preset_levels(levels: int, preset: str) -> tuple[float, ...]:
-    """Return the weights of the levels from the children of the root down.
-
-    Weights w of the marginals z are sums of weights s of the decisions p(v) = z(v) / z(parent): s of a step is the sum
-    of w from its level down. On trees of uniform depth
-
-    - "uniform", all 1, has the s of `hierarchical` with path targets (Loss in Layers, eq. 2);
-    - "hxe" has those of `hxe` with alpha = 0.1, not normalized;
-    - "report" has those of `hierarchical-convex` (eq. 4), 1 / depth.
-
-    "geometric" halves the weight from each level to the one above; the leaves' is 1.
-
-    >>> preset_levels(3, "geometric")
-    (0.25, 0.5, 1.0)
-    >>> [round(weight, 4) for weight in preset_levels(3, "report")]
-    [0.5, 0.1667, 0.3333]
-    """
-    steps = np.arange(1.0, levels + 1)
-    if preset == "geometric":
-        return tuple((0.5 ** (levels - steps)).tolist())
-    of_steps = {"uniform": levels - steps + 1, "hxe": np.exp(-0.1 * steps), "report": 1 / steps}[preset]
-    return tuple((of_steps - np.append(of_steps[1:], 0.0)).tolist())
-
-
-def checked_levels(tree: LabelTree, weights: str | Iterable[float] | None) -> tuple[float, ...]:
-    """Return one weight for each level below the root, all 1 by default, or raise a ConfigError.
-
-    `weights` may be a preset, see `preset_levels`.
-    """
-    levels = tree.leaf_paths.shape[1] - 1
-    if isinstance(weights, str):
-        if weights not in LEVEL_PRESETS:
-            raise ConfigError(
-                f"Expected weights of level-wise to be numbers or one of {', '.join(LEVEL_PRESETS)}, but got"
-                f" {weights!r}."
-            )
-        return preset_levels(levels, weights)
-    chosen = tuple(float(weight) for weight in weights) if weights is not None else (1.0,) * levels
-    if len(chosen) != levels:
-        raise ConfigError(
-            f"Expected {levels} weights for level-wise, one for each level below the root, but got {len(chosen)}."
-        )
-    if not all(0 <= weight < math.inf for weight in chosen) or max(chosen) == 0:
-        raise ConfigError("Expected weights for level-wise that are finite, non-negative and not all 0.")
-    return chosen
 
 
 def level_wise(tree: LabelTree, weights: str | Iterable[float] | None, index: str = "leaf") -> Propriety:

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hierapp.losses import propriety
-from hierapp.losses.base import Shared, TreeLoss
+from hierapp.losses.arguments import Shared
+from hierapp.losses.base import TreeLoss
 from hierapp.losses.kernels.expectation import class_by_class
 from hierapp.losses.kernels.margins import Margin, Margins
 from hierapp.losses.kernels.masking import finite

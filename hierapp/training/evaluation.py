@@ -141,16 +141,8 @@ def evaluate(
     state.network.eval()
     loss.eval()
     where = part.images.device
-    counts = PairCounts(len(loss.tree.leaves), where)
-    exact = EXACT.get(where.type) if part.has_maps else None
-    total, weights, nll = (torch.zeros((), device=where, dtype=exact) for _ in range(3))
-    coarse_right, rows = (torch.zeros((), dtype=torch.int64, device=where) for _ in range(2))
-    kept: list[Tensor] = []
-    targets: list[Tensor] = []
-    ranges = is_leaf = None
-    if loss.labels.index == "node":
-        ranges = torch.tensor(loss.tree.leaf_ranges, device=where)
-        is_leaf = torch.tensor(loss.tree.height == 0, device=where)
+    tally = _Tally(loss, where, part.has_maps, keep)
+    total, weights = (torch.zeros((), device=where, dtype=tally.exact) for _ in range(2))
     for start in range(0, len(part), batch):
         labels = part.targets(slice(start, start + batch))
         logits = state.logits(part.images[start : start + batch])
@@ -158,37 +150,61 @@ def evaluate(
         visit(log_probs)
         total += loss(logits, labels, reduction="sum")
         weights += state.divisor(labels)
+        tally.add(log_probs, labels)
+    return tally.evaluation(total.item() / max(weights.item(), torch.finfo(torch.float32).tiny))
+
+
+class _Tally:
+    """Counts the most probable leaves, batch by batch, without waiting for the device."""
+
+    def __init__(self, loss: TreeLoss, where: torch.device, has_maps: bool, keep: bool) -> None:
+        self.exact = EXACT.get(where.type) if has_maps else None
+        self._ignored, self._has_maps, self._keep = loss.ignore_index, has_maps, keep
+        self._counts = PairCounts(len(loss.tree.leaves), where)
+        self._nll = torch.zeros((), device=where, dtype=self.exact)
+        self._coarse_right, self._rows = (torch.zeros((), dtype=torch.int64, device=where) for _ in range(2))
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._ranges = self._is_leaf = None
+        if loss.labels.index == "node":
+            self._ranges = torch.tensor(loss.tree.leaf_ranges, device=where)
+            self._is_leaf = torch.tensor(loss.tree.height == 0, device=where)
+
+    def add(self, log_probs: Tensor, labels: Tensor) -> None:
+        """Count a batch: log-probabilities of the leaves [B, L] or [B, L, H, W], and its labels."""
         if labels.dim() == 3:
-            known = labels != loss.ignore_index
+            known = labels != self._ignored
             log_probs, labels = log_probs.movedim(1, -1)[known], labels[known]
-        rows += len(labels)
+        self._rows += len(labels)
         best, leaves = log_probs.argmax(dim=1), labels
-        if ranges is not None and is_leaf is not None:
-            first, end = ranges[labels].unbind(1)
-            fine = is_leaf[labels]
-            coarse_right += (~fine & (first <= best) & (best < end)).sum()
+        if self._ranges is not None and self._is_leaf is not None:
+            first, end = self._ranges[labels].unbind(1)
+            fine = self._is_leaf[labels]
+            self._coarse_right += (~fine & (first <= best) & (best < end)).sum()
             best, leaves, log_probs = best[fine], first[fine], log_probs[fine]
-        counts.add(leaves, best)
-        if part.has_maps:
-            nll -= log_probs.gather(1, leaves[:, None]).sum()
-        if keep:
-            kept.append(log_probs)
-            targets.append(leaves)
-    confusion = counts.matrix()
-    found = int(confusion.sum())
-    coarse = int(rows) - found
-    if coarse and ranges is None:
-        raise AssertionError(f"evaluated {found} of {int(rows)} rows")
-    return Evaluation(
-        total.item() / max(weights.item(), torch.finfo(torch.float32).tiny),
-        float(confusion.diagonal().sum()) / max(1, found),
-        confusion,
-        torch.cat(kept) if keep else None,
-        torch.cat(targets) if keep else None,
-        coarse,
-        coarse_right.item() / max(1, coarse),
-        nll.item() / max(1, found),
-    )
+        self._counts.add(leaves, best)
+        if self._has_maps:
+            self._nll -= log_probs.gather(1, leaves[:, None]).sum()
+        if self._keep:
+            self._kept.append((log_probs, leaves))
+
+    def evaluation(self, loss: float) -> Evaluation:
+        """Return what was counted, with the mean loss."""
+        confusion = self._counts.matrix()
+        found = int(confusion.sum())
+        coarse = int(self._rows) - found
+        if coarse and self._ranges is None:
+            raise AssertionError(f"evaluated {found} of {int(self._rows)} rows")
+        log_probs, targets = (torch.cat(each) for each in zip(*self._kept, strict=True)) if self._keep else (None, None)
+        return Evaluation(
+            loss,
+            float(confusion.diagonal().sum()) / max(1, found),
+            confusion,
+            log_probs,
+            targets,
+            coarse,
+            self._coarse_right.item() / max(1, coarse),
+            self._nll.item() / max(1, found),
+        )
 
 
 @dataclass

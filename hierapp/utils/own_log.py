@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from hierapp.errors import HierappError
 
 _thread = threading.local()
 
@@ -28,6 +30,16 @@ def log_into(file: Path) -> Iterator[None]:
             yield
         finally:
             del _thread.log
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """Do the work of a process in the background; return 0, or 2 if it failed with a message, which goes to the log."""
+    try:
+        work()
+    except HierappError as error:
+        print(error, file=log(), flush=True)
+        return 2
+    return 0
 
 
 def say(words: str) -> None:

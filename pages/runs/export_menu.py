@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
 
 import streamlit as st
 
@@ -22,53 +23,65 @@ def export_menu(runs: Sequence[Run]) -> None:
     with st.popover("Export", icon=":material/download:"):
         st.markdown(f"**Export {'this run' if len(ids) == 1 else f'these {len(ids)} runs'}**")
         weights = st.toggle("Weights in the bundle", key="export-weights")
-        st.download_button(
+        _download(
+            "bundle",
             "Bundle, ZIP",
             lambda: bundle.as_bytes(where, ids, bundle.ExportOptions(weights=weights)),
             f"{name}.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
-            help="configuration, metrics, confusion matrices, predictions, tree, and a script that trains the runs "
-            "again",
-            key="export-bundle",
-            on_click="ignore",
-            width="stretch",
+            "folder_zip",
+            "configuration, metrics, confusion matrices, predictions, tree, and a script that trains the runs again",
         )
-        st.download_button(
+        _download(
+            "report",
             "Report, HTML",
             lambda: html_report.render(where, bundle.chosen(where, ids)),
             f"{name}.html",
-            "text/html",
-            icon=":material/lab_profile:",
-            help="tables, tests and plots in one self-contained file; plots can be saved as PNG or SVG",
-            key="export-report",
-            on_click="ignore",
-            width="stretch",
+            "lab_profile",
+            "tables, tests and plots in one self-contained file; plots can be saved as PNG or SVG",
         )
-        st.download_button(
+        _download(
+            "table",
             "Table, CSV",
             lambda: bundle.table(bundle.chosen(where, ids)),
             f"{name}.csv",
-            "text/csv",
-            icon=":material/table:",
-            help="one row per run with its metrics",
-            key="export-table",
-            on_click="ignore",
-            width="stretch",
+            "table",
+            "one row per run with its metrics",
         )
-        is_there = tensorboard.is_installed()
-        st.download_button(
+        _download(
+            "tensorboard",
             "TensorBoard, ZIP",
             lambda: tensorboard.as_bytes(where, ids),
             f"{name}-tensorboard.zip",
-            "application/zip",
-            icon=":material/show_chart:",
-            help="event files with curves, test metrics and configuration; unpack them and open the folder with "
-            "TensorBoard"
-            if is_there
+            "show_chart",
+            "event files with curves, test metrics and configuration; unpack them and open the folder with TensorBoard",
+            None
+            if tensorboard.is_installed()
             else f"This needs the package tensorboard; {tensorboard.HOW_TO_INSTALL}.",
-            disabled=not is_there,
-            key="export-tensorboard",
-            on_click="ignore",
-            width="stretch",
         )
+
+
+KINDS = {".zip": "application/zip", ".html": "text/html", ".csv": "text/csv"}
+
+
+def _download(
+    key: str,
+    label: str,
+    content: Callable[[], bytes | str],
+    file: str,
+    icon: str,
+    explanation: str,
+    missing: str | None = None,
+) -> None:
+    """Show a button that creates a file when it is pressed; `missing` is what that needs and is not there."""
+    st.download_button(
+        label,
+        content,
+        file,
+        KINDS[PurePath(file).suffix],
+        icon=f":material/{icon}:",
+        help=f"This needs {missing}." if missing else explanation,
+        disabled=missing is not None,
+        key=f"export-{key}",
+        on_click="ignore",
+        width="stretch",
+    )

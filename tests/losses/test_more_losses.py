@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from hierapp import LabelTree, make_loss
 from hierapp.errors import ConfigError
 from hierapp.losses import PathHead, judge
-from hierapp.losses.propriety import LEVEL_PRESETS
+from hierapp.losses.level_weights import LEVEL_PRESETS
 from hierapp.trees import generators
 from tests.losses.literal import RAGGED, UNIFORM, sample
 from tests.strategies import trees
