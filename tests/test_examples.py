@@ -28,9 +28,9 @@ def example(name):
     return runpy.run_path(str(FOLDER / f"{name}.py"), run_name="example")["main"]
 
 
-def needs(package):
-    missing = importlib.util.find_spec(package) is None
-    return pytest.mark.skipif(missing, reason=f"{package} is not installed")
+def needs(*packages):
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
 @pytest.mark.slow
@@ -77,6 +77,6 @@ def test_lightning():
 
 
 @pytest.mark.slow
-@needs("transformers")
+@needs("transformers", "accelerate")
 def test_hugging_face():
     assert example("hugging_face_trainer")(epochs=2) > 0.6

@@ -80,6 +80,7 @@ def levels_plot(found: Mapping[str, Sequence[Mapping[str, Sequence[float]]]], co
             )
         plot.update_yaxes(title=title, col=column, rangemode="tozero" if column > 1 else "normal")
     plot.update_xaxes(title="level, from the top", dtick=1)
+    plot.update_yaxes(tickformat=".0%", col=1)
     return framed(plot, height=320 + 16 * max(0, len(found) - 3))
 
 

@@ -166,8 +166,8 @@ def _by_level(groups: Sequence[Group], tree: LabelTree | None, colors: Mapping[s
     alt = "Accuracy, log loss and calibration error over the levels of the tree, from the top to the classes"
     common.chart(output_plots.levels_plot(found, colors), "compare-levels", alt)
     st.caption(
-        "At each level the most likely node is predicted, by the sum of the probabilities below it; the last level are"
-        " the classes. Temperature is not applied."
+        "At each level the most likely node is predicted, by the sum of the probabilities below it; the last level is"
+        " that of the classes. Temperature is not applied."
     )
 
 

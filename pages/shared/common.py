@@ -296,4 +296,4 @@ def glossary() -> None:
 def facts(values: dict[str, Any]) -> None:
     """Show a row of numbers with their names."""
     for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
-        column.metric(label, value)
+        column.metric(label, f"{value:,}" if isinstance(value, int) else value)
