@@ -13,11 +13,8 @@ import pytest
 
 from hierapp import LabelTree
 from hierapp.analysis import summary
-from hierapp.data import registry as datasets
-from hierapp.execution import estimate
 from hierapp.runs import Store
 from hierapp.training import RunConfig
-from hierapp.training.models import MODELS
 from hierapp.trees import library as tree_library
 from tests.store_states import end, working
 
@@ -201,66 +198,6 @@ def test_frequent_mistakes_are_those_that_a_loop_finds(limit):
 def test_without_a_mistake_the_list_is_empty():
     tree = LabelTree.from_edges([("root", "cat"), ("root", "dog")])
     assert summary.frequent_mistakes(np.array([[5, 0], [0, 0]]), tree).empty
-
-
-# Estimates
-
-
-def test_an_estimate_without_runs_is_not_measured_here(store):
-    short = estimate.estimate(store, [config(epochs=1)], 1)
-    assert not short.measured_here
-    assert short.seconds > estimate.START_SECONDS
-    more = estimate.estimate(store, [config(epochs=11)], 1)
-    assert more.seconds > short.seconds
-    size = datasets.find("digits").train_size * 64 / (32 * 32) / MODELS["lenet"].speed
-    assert more.seconds - short.seconds == pytest.approx(10 * size)
-    assert not store.folder.joinpath("store.sqlite").exists()
-
-
-def test_an_estimate_uses_the_last_epoch_of_the_latest_run_of_this_machine(store):
-    ended(store, config(), [50.0, 50.0])
-    ended(store, config(loss="cross-entropy"), [90.0, 2.0, 3.0])
-    ended(store, config(), [1000.0], state="failed")
-    found = estimate.estimate(store, [config(epochs=10)], 1)
-    assert found.measured_here
-    assert found.seconds == pytest.approx(10 * 3.0 + estimate.START_SECONDS)
-
-
-def test_an_estimate_with_a_data_set_that_was_never_run_is_not_measured_here(store):
-    ended(store, config(), [2.0])
-    both = [config(epochs=10), config(data="cifar10", tree="cifar10", epochs=1)]
-    found = estimate.estimate(store, both, 1)
-    assert not found.measured_here
-    assert found.seconds == pytest.approx(20 + 2 * estimate.START_SECONDS + 50_000 / MODELS["lenet"].speed)
-
-
-def test_an_estimate_is_shared_by_the_runs_at_once(store):
-    ended(store, config(), [2.0])
-    plan = [config(seed=seed) for seed in range(4)]
-    alone = estimate.estimate(store, plan, 1).seconds
-    assert estimate.estimate(store, plan, 2).seconds == pytest.approx(alone / 2)
-    assert estimate.estimate(store, plan, 4).seconds == pytest.approx(alone / 4)
-    assert estimate.estimate(store, plan, 64).seconds == pytest.approx(alone / 4), "there are but four runs"
-    assert estimate.estimate(store, [], 2).seconds == 0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "a few seconds"),
-        (9.9, "a few seconds"),
-        (10, "10 seconds"),
-        (41, "50 seconds"),
-        (89.9, "90 seconds"),
-        (90, "2 minutes"),
-        (3600, "60 minutes"),
-        (5400, "1.5 hours"),
-        (36_000, "10.0 hours"),
-    ],
-)
-def test_durations_are_told_in_words(seconds, said):
-    assert estimate.words(seconds) == said
-    assert str(estimate.Estimate(seconds, measured_here=True)) == said
 
 
 def test_figures_over_seeds_are_mean_and_sample_deviation_of_the_finished_runs():
