@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from hierapp.metrics import ordered
 from hierapp.metrics.counts import triplets
 from hierapp.runs import Run, same_data
-from hierapp.training.config import GROUPS, changed_fields, fields_of
+from hierapp.training.form_fields import GROUPS, changed_fields, fields_of
 from hierapp.trees import LabelTree
 from hierapp.trees.distances import pair_distances
 

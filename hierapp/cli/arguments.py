@@ -12,7 +12,7 @@ from hierapp.data import registry as datasets
 from hierapp.data.dataset import Dataset
 from hierapp.errors import ConfigError
 from hierapp.training import models
-from hierapp.training.config import GROUPS, fields_of, usual_value
+from hierapp.training.form_fields import GROUPS, fields_of, usual_value
 from hierapp.training.usual import OF_KIND, OF_SIZE
 
 

@@ -14,7 +14,7 @@ from hierapp.errors import StoreError
 from hierapp.execution import scheduler, slots, submission
 from hierapp.runs import Run, Store, tags
 from hierapp.runs.store import Place
-from hierapp.training.config import plan
+from hierapp.training.plans import plan
 from hierapp.utils import devices
 
 DONE, RUN_FAILED = 0, 1

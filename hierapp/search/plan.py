@@ -16,7 +16,7 @@ from hierapp.search import space
 from hierapp.search.space import Dimension, Value
 from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig
-from hierapp.training.config import MOST_RUNS
+from hierapp.training.plans import MOST_RUNS
 from hierapp.trees import LabelTree, formats as tree_formats
 
 LONGEST_NAME = 32  # characters; with the prefix it is still a valid tag

@@ -12,7 +12,7 @@ from hierapp import losses
 from hierapp.errors import ConfigError, short
 from hierapp.losses import Option
 from hierapp.training import models
-from hierapp.training.config import GROUPS, ONLY_WITH, FormField, fields_of
+from hierapp.training.form_fields import GROUPS, ONLY_WITH, FormField, fields_of
 
 DIGITS = 4  # significant digits of a trial's number: 0.03137, not 0.031374118624
 HOW = "NAME=RANGE, as in learning_rate=1e-4..1e-1:log, mass=0..1 or optimizer=adam,sgd"

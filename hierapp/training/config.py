@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from hierapp import losses
 from hierapp.data import registry as datasets
-from hierapp.data.dataset import Dataset, Kind
+from hierapp.data.dataset import Kind
 from hierapp.errors import ConfigError
 from hierapp.training import models
-from hierapp.training.usual import OF_KIND, OF_SIZE, usual_values
+from hierapp.training.usual import OF_SIZE, usual_values
 
-MOST_RUNS = 1_000  # in one plan
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
@@ -29,6 +25,13 @@ CudaGraphs = Literal["auto", "on", "off"]
 Weights = Literal["pretrained", "random"]
 Tune = Literal["all", "head"]
 Group = Literal["training", "labels", "network", "optimization", "augmentation", "evaluation", "machine"]
+
+# Fields that do not apply to a kind of data sets.
+NOT_FOR: dict[Kind, tuple[str, ...]] = {
+    "images": ("pixel_probabilities",),
+    "features": ("flip", "crop", "cutout", "pixel_probabilities"),
+    "segmentation": ("cutout", "mixup", "label_smoothing", "label_noise", "coarse_share", "calibration_share"),
+}
 
 
 def _field(group: Group, default: Any, description: str, short: str = "", **limits: Any) -> Any:
@@ -175,7 +178,7 @@ class RunConfig(BaseModel):
     def _check_data(self) -> None:
         entry = datasets.find(self.data)
         models.require_kind(self.model, entry.kind)
-        for name, field in fields_of("network").items():
+        for name, field in fields_in("network").items():
             if name not in network_fields(self.model) and getattr(self, name) != field.default:
                 takers = "the U-Net" if name == "unet_width" else "networks of timm"
                 raise ConfigError(f"The option {name} is for {takers}, but the model is {self.model}; leave it out.")
@@ -221,110 +224,14 @@ class RunConfig(BaseModel):
             raise ConfigError(f"The value {first['input']!r} for {field} is not allowed: {reason}.") from None
 
 
-def plan(
-    chosen: Sequence[str], seeds: Sequence[int], options: Mapping[str, Any] | None = None, **values: Any
-) -> list[RunConfig]:
-    """Create one configuration for each seed and loss; runs of one seed are adjacent, so losses can be compared early.
-
-    Args:
-        chosen: the losses; duplicates are ignored.
-        seeds: the seeds.
-        options: options of losses; "mass" applies to every loss that has it, "hierarchical.mass" only to that loss.
-        values: the other fields of `RunConfig`.
-
-    Raises:
-        ConfigError: if no loss or no seed is given, or none of the losses has an option.
-
-    >>> [run.loss for run in plan(["simloss", "hierarchical"], [0], data="digits", tree="digits")]
-    ['simloss', 'hierarchical']
-    """
-    names, options = list(dict.fromkeys(chosen)), dict(options or {})
-    if not names:
-        raise ConfigError(f"No loss is chosen; choose at least one of {', '.join(losses.LOSSES)}.")
-    if not seeds:
-        raise ConfigError("No seed is chosen; choose at least one.")
-    if len(seeds) * len(names) > MOST_RUNS:
-        raise ConfigError(f"This makes {len(seeds) * len(names):,} runs; start at most {MOST_RUNS:,} at a time.")
-    given: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for key, value in options.items():
-        loss, _, option = key.rpartition(".")
-        takers = [
-            name
-            for name in names
-            if loss in ("", name) and any(option == known.name for known in losses.find(name).options)
-        ]
-        if not takers:
-            raise ConfigError(f"None of the losses {', '.join(names)} has an option {key!r}; leave it out.")
-        for name in takers:
-            given[name][option] = value
-    return [RunConfig.make(loss=name, options=given[name], seed=seed, **values) for seed in seeds for name in names]
-
-
-# The fields for the form, the command line and tables, so that a new field needs no change in any of these.
-
-# Fields that do not apply to a kind of data sets.
-NOT_FOR: dict[Kind, tuple[str, ...]] = {
-    "images": ("pixel_probabilities",),
-    "features": ("flip", "crop", "cutout", "pixel_probabilities"),
-    "segmentation": ("cutout", "mixup", "label_smoothing", "label_noise", "coarse_share", "calibration_share"),
-}
-# Fields that apply only if another field has a given value.
-ONLY_WITH = {
-    "momentum": ("optimizer", "sgd"),
-    "step_epochs": ("schedule", "step"),
-    "step_factor": ("schedule", "step"),
-}
-
-
-@dataclass(frozen=True)
-class FormField:
-    """A field of RunConfig, for forms, command line and tables.
-
-    Attributes:
-        name, description: name and description of the field.
-        short: name shown before its value; empty if the value is clear without it.
-        kind: bool, int, float or str.
-        choices: the allowed values of a str.
-        default: default value.
-        low, high: minimum and maximum of a number, None if there is no such bound.
-    """
-
-    name: str
-    description: str
-    short: str
-    kind: type
-    choices: tuple[str, ...]
-    default: Any
-    low: float | None
-    high: float | None
-
-    def text(self, value: Any) -> str:
-        """Format a value.
-
-        >>> fields_of("optimization")["weight_decay"].text(0.0005)
-        '0.0005'
-        """
-        if self.kind is bool:
-            return "on" if value else "off"
-        return f"{value:.6g}" if self.kind is float else str(value)
-
-    def words(self, value: Any) -> str:
-        """Format a value with the short name of the field.
-
-        >>> fields_of("augmentation")["crop"].words(4), fields_of("optimization")["optimizer"].words("sgd")
-        ('crop 4', 'sgd')
-        """
-        if self.kind is bool:
-            return self.short if value else f"no {self.short}"
-        return f"{self.short} {self.text(value)}".strip()
-
-
-GROUPS: tuple[Group, ...] = get_args(Group)
-
-
-def usual_value(field: FormField, data: Dataset | None) -> Any:
-    """Return the default of a field for a data set, by default for a large one of images."""
-    return field.default if data is None else usual_values(data).get(field.name, field.default)
+def fields_in(group: Group) -> dict[str, FieldInfo]:
+    """Return the fields of a group as pydantic describes them, by name, in order."""
+    found = {}
+    for name, field in RunConfig.model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra["group"] == group:
+            found[name] = field
+    return found
 
 
 def network_fields(model: str) -> tuple[str, ...]:
@@ -334,49 +241,5 @@ def network_fields(model: str) -> tuple[str, ...]:
     (('unet_width',), ())
     """
     if models.is_timm(model):
-        return tuple(name for name in fields_of("network") if name != "unet_width")
+        return tuple(name for name in fields_in("network") if name != "unet_width")
     return models.find(model).options
-
-
-@cache
-def fields_of(group: Group) -> dict[str, FormField]:
-    """Return the fields that the form shows in a group, by name, in order."""
-    found = {}
-    for name, field in RunConfig.model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra["group"] == group:
-            choices = tuple(str(choice) for choice in get_args(field.annotation))
-            found[name] = FormField(
-                name=name,
-                description=str(field.description),
-                short=str(extra["short"]),
-                kind=str if choices else cast(type, field.annotation),
-                choices=choices,
-                default=field.default,
-                low=_bound(field, "ge", "gt"),
-                high=_bound(field, "le", "lt"),
-            )
-    return found
-
-
-def changed_fields(config: RunConfig) -> list[FormField]:
-    """Return the form fields in which a configuration differs from the defaults.
-
-    >>> run = RunConfig.make(data="digits", tree="digits", loss="cross-entropy", optimizer="sgd", crop=1)
-    >>> [field.name for field in changed_fields(run)]
-    ['optimizer', 'crop']
-    """
-    known = models.MODELS.get(config.model)
-    kind = known.kind if known is not None and known.kind is not None else "images"
-    every = [field for group in GROUPS for field in fields_of(group).values()]
-    values = {field.name: OF_KIND.get(kind, {}).get(field.name, field.default) for field in every}
-    if any(getattr(config, name) != values[name] for name in OF_SIZE):
-        data = datasets.catalogue().get(config.data)
-        values |= {} if data is None else usual_values(data)
-    return [field for field in every if getattr(config, field.name) != values[field.name]]
-
-
-def _bound(field: FieldInfo, *kinds: str) -> float | None:
-    """Return the limit of one of these kinds, if there is one."""
-    found = [getattr(limit, kind) for limit in field.metadata for kind in kinds if hasattr(limit, kind)]
-    return found[0] if found else None

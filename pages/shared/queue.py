@@ -18,7 +18,7 @@ from hierapp.execution import slots
 from hierapp.runs import Run
 from hierapp.runs.store import Place
 from hierapp.training import RunConfig
-from hierapp.training.config import GROUPS, FormField, fields_of, usual_value
+from hierapp.training.form_fields import GROUPS, FormField, fields_of, usual_value
 from hierapp.utils import devices
 from pages.shared.common import actions, store
 from pages.shared.kept import kept

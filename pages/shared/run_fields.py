@@ -11,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Dataset, Kind
 from hierapp.losses import LOSSES
-from hierapp.training.config import NOT_FOR, ONLY_WITH, FormField, Group, fields_of, network_fields, usual_value
+from hierapp.training.config import NOT_FOR, Group, network_fields
+from hierapp.training.form_fields import ONLY_WITH, FormField, fields_of, usual_value
 from hierapp.training.usual import OF_KIND, OF_SIZE
 from pages.shared import common
 

@@ -10,8 +10,9 @@ from hierapp.execution.slots import at_once
 from hierapp.lab import trees as lab_trees
 from hierapp.losses import LOSSES
 from hierapp.plots.core import tree_plot
-from hierapp.training.config import RunConfig, plan
+from hierapp.training.config import RunConfig
 from hierapp.training.models import MODELS
+from hierapp.training.plans import plan
 from hierapp.utils.text import pluralize
 from pages.shared import common, downloading, own_drafts
 

@@ -10,8 +10,9 @@ from hierapp.execution.estimate import estimate
 from hierapp.losses import LOSSES, Option, judge
 from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig, models
-from hierapp.training.config import Group, network_fields, plan
+from hierapp.training.config import Group, network_fields
 from hierapp.training.models import MODELS
+from hierapp.training.plans import plan
 from hierapp.training.usual import few_steps, steps_per_epoch
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import pluralize

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hierapp.errors import ConfigError
 from hierapp.runs import Store
 from hierapp.stats import compare_all
 from hierapp.training import RunConfig, predictions
-from hierapp.training.config import GROUPS, fields_of
+from hierapp.training.form_fields import GROUPS, fields_of
 from hierapp.trees import library as tree_library
 from tests.finished_runs import add_finished
 from tests.store_states import end
@@ -115,10 +116,8 @@ def test_every_field_of_a_configuration_makes_another_setting(store):
     (run,) = store.runs()
     for name in RunConfig.model_fields:
         value = changed.get(name)
-        other = run.__class__(
-            **{**{key: getattr(run, key) for key in run.__dataclass_fields__}, "id": "99"}
-            | {"config": run.config.model_copy(update={name: value if name != "seed" else 9})}
-        )
+        config = run.config.model_copy(update={name: value if name != "seed" else 9})
+        other = replace(run, id="99", config=config)
         expected = 1 if name in groups.NOT_IN_GROUP else 2
         assert len(groups.groups([run, other])) == expected, name
 

@@ -7,7 +7,7 @@ import pytest
 from hierapp.analysis.rate_sweep import at_best_rates, best_rates, rates, sweep
 from hierapp.runs import Store
 from hierapp.training import RunConfig
-from hierapp.training.config import plan
+from hierapp.training.plans import plan
 from hierapp.trees import library as tree_library
 from hierapp.utils import processes
 

@@ -16,7 +16,8 @@ from hierapp.runs import Store
 from hierapp.search import journal
 from hierapp.search.plan import Plan
 from hierapp.training import RunConfig
-from hierapp.training.config import GROUPS, NOT_FOR, FormField, fields_of
+from hierapp.training.config import NOT_FOR
+from hierapp.training.form_fields import GROUPS, FormField, fields_of
 from hierapp.trees import library as tree_library
 from pages.shared import queue
 from tests.app.conftest import start

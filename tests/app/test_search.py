@@ -7,7 +7,7 @@ import pytest
 from hierapp.search import journal, space
 from hierapp.search.report import Report
 from hierapp.search.runner import SearchRunner
-from hierapp.training.config import fields_of
+from hierapp.training.form_fields import fields_of
 from tests.app.conftest import texts
 from tests.search.conftest import begun, carry_on, report
 

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from hierapp.errors import ConfigError
 from hierapp.losses import LOSSES
 from hierapp.search.space import Dimension, allowed, parse, usual, usual_range, variable
-from hierapp.training.config import fields_of
+from hierapp.training.form_fields import fields_of
 from hierapp.training.models import OFFERED
 from tests.search.conftest import a_plan
 

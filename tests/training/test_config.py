@@ -4,7 +4,7 @@ import pytest
 
 from hierapp.errors import ConfigError, HierappError
 from hierapp.training import RunConfig
-from hierapp.training.config import plan
+from hierapp.training.plans import plan
 
 GOOD = {"data": "digits", "tree": "digits", "loss": "hierarchical"}
 

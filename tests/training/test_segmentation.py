@@ -24,8 +24,8 @@ from hierapp.runs import Store
 from hierapp.training import RunConfig, map_predictions, models, networks, trainer
 from hierapp.training.batches import IGNORED, BatchLoader, DeviceDataset
 from hierapp.training.class_weights import median_frequency
-from hierapp.training.config import changed_fields
 from hierapp.training.evaluation import TrainState, evaluate
+from hierapp.training.form_fields import changed_fields
 from hierapp.training.predict import predict
 from hierapp.training.predictions import stored
 from hierapp.trees import generators, library as tree_library

@@ -6,7 +6,7 @@ import pytest
 
 from hierapp.data import registry as datasets
 from hierapp.training import RunConfig
-from hierapp.training.config import changed_fields, fields_of, usual_value
+from hierapp.training.form_fields import changed_fields, fields_of, usual_value
 from hierapp.training.usual import FEW_STEPS, MOST_EPOCHS, few_steps, steps_per_epoch, usual_values
 
 CIFAR = datasets.find("cifar10")

@@ -1,0 +1,51 @@
+"""The runs of an experiment: one for each seed and loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hierapp import losses
+from hierapp.errors import ConfigError
+from hierapp.training.config import RunConfig
+
+MOST_RUNS = 1_000  # in one plan
+
+
+def plan(
+    chosen: Sequence[str], seeds: Sequence[int], options: Mapping[str, Any] | None = None, **values: Any
+) -> list[RunConfig]:
+    """Create one configuration for each seed and loss; runs of one seed are adjacent, so losses can be compared early.
+
+    Args:
+        chosen: the losses; duplicates are ignored.
+        seeds: the seeds.
+        options: options of losses; "mass" applies to every loss that has it, "hierarchical.mass" only to that loss.
+        values: the other fields of `RunConfig`.
+
+    Raises:
+        ConfigError: if no loss or no seed is given, or none of the losses has an option.
+
+    >>> [run.loss for run in plan(["simloss", "hierarchical"], [0], data="digits", tree="digits")]
+    ['simloss', 'hierarchical']
+    """
+    names, options = list(dict.fromkeys(chosen)), dict(options or {})
+    if not names:
+        raise ConfigError(f"No loss is chosen; choose at least one of {', '.join(losses.LOSSES)}.")
+    if not seeds:
+        raise ConfigError("No seed is chosen; choose at least one.")
+    if len(seeds) * len(names) > MOST_RUNS:
+        raise ConfigError(f"This makes {len(seeds) * len(names):,} runs; start at most {MOST_RUNS:,} at a time.")
+    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, value in options.items():
+        loss, _, option = key.rpartition(".")
+        takers = [
+            name
+            for name in names
+            if loss in ("", name) and any(option == known.name for known in losses.find(name).options)
+        ]
+        if not takers:
+            raise ConfigError(f"None of the losses {', '.join(names)} has an option {key!r}; leave it out.")
+        for name in takers:
+            given[name][option] = value
+    return [RunConfig.make(loss=name, options=given[name], seed=seed, **values) for seed in seeds for name in names]
