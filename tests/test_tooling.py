@@ -49,7 +49,7 @@ def test_ci_commands_are_make_targets(workflow):
         for name, job in workflow["jobs"].items()
     }
     assert commands == {
-        "test": ["make lint", "make test", "make wheel"],
+        "test": ["make lint", "make test", "make test-long", "make wheel"],
         "coverage": ["make coverage"],
         "docs": ["make docs"],
     }
