@@ -13,9 +13,19 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, TimeoutError as Late, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Locator,
+    Page,
+    TimeoutError as Late,
+    expect,
+    sync_playwright,
+)
 
 from hierapp.runs import Store
 from hierapp.utils import processes
@@ -132,11 +142,17 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """Open a window of its own that is patient."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENT)
+    return context
+
+
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new window; anything that the app asks of another host fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENT)
+    context = new_context(browser, viewport={"width": 1280, "height": 900})
     opened = context.new_page()
     # A click on what is replaced between press and release is lost, so a page that is being drawn is waited for.
     opened.add_locator_handler(opened.locator(BUSY), _wait_until_drawn, no_wait_after=True)

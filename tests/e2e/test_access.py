@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from hierapp.training import RunConfig
 from hierapp.trees import library as tree_library
-from tests.e2e.conftest import SCREENSHOTS, wait_until
+from tests.e2e.conftest import SCREENSHOTS, new_context, wait_until
 from tests.e2e.forged import button, entered, errors, field, pressed, session
 from tests.e2e.test_walk import TITLES
 
@@ -94,7 +94,7 @@ def windows(browser):
     contexts = []
 
     def opened():
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
+        contexts.append(new_context(browser, viewport={"width": 1280, "height": 900}))
         contexts[-1].route(
             "**/*", lambda route: route.continue_() if "//localhost:" in route.request.url else route.abort()
         )

@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, expect
 from hierapp.export import bundle, report as html_report, tensorboard
 from hierapp.trees import library as tree_library
 from tests.app.conftest import add_run
-from tests.e2e.conftest import LONG, SCREENSHOTS, Server
+from tests.e2e.conftest import LONG, SCREENSHOTS, Server, new_context
 
 DRAWN = """() => [...document.querySelectorAll("figure > div[data-spec]")].map(plot => {
-    const marks = [...plot.querySelectorAll(".scatterlayer .trace path, .heatmaplayer image")];
+    const marks = [...plot.querySelectorAll(".scatterlayer .trace path, .barlayer .point path, .heatmaplayer image")];
     return marks.filter(mark => mark.getBoundingClientRect().width > 0).length;
 })"""
 
@@ -25,7 +25,7 @@ def test_a_report_opens_from_a_file_without_a_network_with_every_figure_drawn(
     ids = [add_run(store, loss=loss) for loss in ("hierarchical", "cross-entropy", "hierarchical")]
     html_report.write(store, ids, tmp_path / "report.html", "</script><script>hacked=1</script>")
     for scheme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 22, 30)")):
-        context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": 1280, "height": 900})
+        context = new_context(browser, offline=True, color_scheme=scheme, viewport={"width": 1280, "height": 900})
         page = context.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error, kept=faults: kept.append(str(error)))
@@ -34,7 +34,7 @@ def test_a_report_opens_from_a_file_without_a_network_with_every_figure_drawn(
         page.goto((tmp_path / "report.html").as_uri())
         page.wait_for_function(f"() => {{ const drawn = ({DRAWN})(); return drawn.length && drawn.every(n => n); }}")
         drawn = page.evaluate(DRAWN)
-        assert len(drawn) == 5, drawn
+        assert len(drawn) == 7, drawn
         assert page.evaluate("typeof hacked") == "undefined"
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
         ink = page.evaluate("document.querySelector('.js-plotly-plot').layout.font.color")

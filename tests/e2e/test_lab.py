@@ -16,7 +16,7 @@ from hierapp.lab.judgement import judge
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
 from hierapp.utils.numbers import number, of_log, signed
-from tests.e2e.conftest import wait_until
+from tests.e2e.conftest import new_context, wait_until
 
 
 class Lab:
@@ -140,7 +140,7 @@ def test_dragged_bars_and_keys_change_the_numbers_to_the_librarys(lab, browser):
     lab.agrees_with(lab.state())
 
     # The same view in a browser that was never here.
-    other = browser.new_context().new_page()
+    other = new_context(browser).new_page()
     again = Lab(other, lab.url.removesuffix("/lab"))
     other.goto(lab.page.url)
     again.is_ready()
@@ -238,7 +238,7 @@ def test_the_link_is_copied_and_opens_the_same_view(lab, browser):
     link = lab.page.evaluate("navigator.clipboard.readText()")
     assert parse_qs(urlsplit(link).query) == {"lesson": ["cat-truck"], "step": ["2"]}
     expect(lab.board.get_by_role("button", name="Copy link")).to_be_visible()  # after a moment, for the next time
-    other = browser.new_context().new_page()
+    other = new_context(browser).new_page()
     other.goto(link)
     Lab(other, lab.url.removesuffix("/lab")).is_ready()
     expect(other.get_by_role("heading", name=re.compile(r"^2\. "))).to_be_visible()

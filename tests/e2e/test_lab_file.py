@@ -15,7 +15,7 @@ from hierapp.lab.judgement import judge
 from hierapp.lab.landscape import cut
 from hierapp.lab.views import State
 from hierapp.utils.numbers import number
-from tests.e2e.conftest import SCREENSHOTS
+from tests.e2e.conftest import SCREENSHOTS, new_context
 from tests.e2e.test_lab import Lab
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -37,8 +37,12 @@ def opened(browser, files):
     contexts, failures = [], []
 
     def open_file(name, width=1280, height=720, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, offline=True, reduced_motion="reduce"
+        context = new_context(
+            browser,
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            offline=True,
+            reduced_motion="reduce",
         )
         contexts.append(context)
         page = context.new_page()

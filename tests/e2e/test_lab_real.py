@@ -12,7 +12,7 @@ from hierapp.data.images import enlarged
 from hierapp.lab import disagreements, run_images
 from hierapp.training import predictions
 from hierapp.utils.numbers import of_log
-from tests.e2e.conftest import SCREENSHOTS, wait_until
+from tests.e2e.conftest import SCREENSHOTS, new_context, wait_until
 from tests.e2e.test_lab import Lab
 from tests.real_runs import digits_run
 
@@ -82,7 +82,7 @@ def test_a_disagreement_is_found_opened_and_its_numbers_are_the_stored_ones(lab,
     wait_until(lambda: lab.state().example != state.example, "a bar that moved")
     moved = lab.state()
     assert moved.run_image == state.run_image
-    other = browser.new_context().new_page()
+    other = new_context(browser).new_page()
     again = Lab(other, trained[0].url).open(page.url.partition("?")[2])
     again.agrees_with(moved)
     expect(other.get_by_role("img", name=alt)).to_be_visible()
