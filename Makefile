@@ -61,6 +61,7 @@ benchmarks: .venv/.tests  ## the measurements in docs/performance.md; needs CIFA
 	$(BIN)/python -m benchmarks.losses --loop
 	$(BIN)/python -m benchmarks.first_paint
 	$(BIN)/python -m benchmarks.studio
+	$(BIN)/python -m benchmarks.large_trees
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.visitors
 

@@ -59,8 +59,8 @@ def by_names(data: str) -> Chosen | None:
     return None
 
 
-def by_tree(data: str) -> Chosen:
-    """Return 1 - d / d_max in a chosen tree."""
+def by_tree(data: str) -> Chosen | None:
+    """Return 1 - d / d_max in a chosen tree; None if its matrix would be too large."""
     trees = common.trees_for(data)
     left, right = st.columns(2)
     common.one_from_url("of-tree", list(trees), next(iter(trees)))
@@ -70,6 +70,8 @@ def by_tree(data: str) -> Chosen:
         "Distance", DISTANCES, default=DISTANCES[0], required=True, key="distance", bind="query-params", wrap=True
     )
     tree = tree_library.load(name)
+    if not common.fits_matrix(len(tree.leaves), "classes"):  # a tree may be for other classes than it should
+        return None
     # A run can name its own tree's similarity with the first distance; any other must be saved.
     spec = TREE if distance == DISTANCES[0] else None
     return Chosen(Similarity(tree.leaves, tree_similarity(tree, distance)), f"{name}-{distance}", spec, tree_name=name)

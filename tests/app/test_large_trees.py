@@ -77,6 +77,14 @@ def test_the_branches_of_a_large_tree_can_be_reached(open_page):
     assert "nodes are drawn" in texts(page)
 
 
+def test_the_similarity_of_a_large_tree_is_not_computed(open_page):
+    tree_library.keep(generators.flat([f"class {i}" for i in range(2_001)]), "big", data="digits")
+    page = open_page("similarities", data="digits", source="tree", **{"of-tree": "big", "label-tree": "big"})
+    assert not page.exception
+    assert "Available for up to 2,000 classes, but there are 2,001." in texts(page)
+    assert not page.metric
+
+
 def test_the_lab_tells_that_a_tree_is_too_large(open_page):
     tree_library.keep(TREES["wide"](), "big")
     page = open_page("lab", tree="big")
