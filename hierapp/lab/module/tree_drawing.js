@@ -1,6 +1,6 @@
 // The drawing of the tree, with p on its edges, z on its nodes, and a bar for each logit.
 
-import { patch, short, svg } from "./dom.js";
+import { patch, short, sketchSvg } from "./dom.js";
 
 // The ends of the bars.
 export const LOW = -10;
@@ -23,7 +23,7 @@ export class TreeDrawing {
       const most = Math.max(5, ...tree.rows.map((i) => Math.abs(tree.logits[i])));
       this.range = most > 5 ? HIGH : 5;
     }
-    const path = new Set(tree.path), edges = svg("g", { "aria-hidden": "true" }), nodes = svg("g");
+    const path = new Set(tree.path), edges = sketchSvg("g", { "aria-hidden": "true" }), nodes = sketchSvg("g");
     for (const i of tree.rows) {
       const { x, y } = place.get(i), parent = tree.parents[i], onPath = path.has(i);
       if (parent >= 0) {
@@ -31,7 +31,7 @@ export class TreeDrawing {
         const d = folded
           ? `M${up.x},${up.y + 7}V${y}H${x - 7}`
           : `M${up.x},${up.y}C${up.x + step * 0.2},${y} ${up.x + step * 0.35},${y} ${x - 70},${y}H${x}`;
-        edges.append(svg("path", { d, class: onPath ? "edge true" : "edge" }));
+        edges.append(sketchSvg("path", { d, class: onPath ? "edge true" : "edge" }));
       }
       nodes.append(this.node(tree, i, x, y, onPath, !children.get(i).length, folded));
     }
@@ -75,19 +75,19 @@ export class TreeDrawing {
 
   node(tree, i, x, y, onPath, leaf, folded) {
     const name = tree.names[i], mark = tree.marks[i];
-    const g = svg("g", { transform: `translate(${x},${y})` });
+    const g = sketchSvg("g", { transform: `translate(${x},${y})` });
     g.setAttribute("class", ["node", onPath && "true", mark && "predicted", this.looked === i && "looked"].filter(Boolean).join(" "));
-    g.dataset.name = name;
-    if (mark) g.append(svg("circle", { class: "ring", r: 10 }));
-    g.append(svg("circle", { class: "dot", r: 5.5 }));
-    const title = svg("text", { x: 13, y: -4, class: "title" }), z = svg("tspan", { class: "z", dx: 7 });
+    g.setAttribute("data-name", name);
+    if (mark) g.append(sketchSvg("circle", { class: "ring", r: 10 }));
+    g.append(sketchSvg("circle", { class: "dot", r: 5.5 }));
+    const title = sketchSvg("text", { x: 13, y: -4, class: "title" }), z = sketchSvg("tspan", { class: "z", dx: 7 });
     title.append(short(name, folded ? 18 : 20), z);
     z.textContent = `z ${tree.z[i]}`;
-    const hint = svg("title");
+    const hint = sketchSvg("title");
     hint.textContent = name + (leaf && this.targets ? ": click to make it the true class" : ": click for its formula");
-    const label = svg("g", { class: "name", tabindex: 0, role: "button" }, title, hint);
-    label.dataset.node = i;
-    label.dataset.kind = "name";
+    const label = sketchSvg("g", { class: "name", tabindex: 0, role: "button" }, title, hint);
+    label.setAttribute("data-node", i);
+    label.setAttribute("data-kind", "name");
     label.setAttribute("aria-label", `${name}, z ${tree.z[i]}${i ? `, p ${tree.p[i]}` : ""}${i === tree.target ? ", the true class" : onPath ? ", on the true path" : ""}${mark ? `, predicted by ${mark}` : ""}`);
     g.append(label);
     if (i === tree.target || mark) {
@@ -95,15 +95,15 @@ export class TreeDrawing {
       const by = many > most ? `${many} decoders` : mark;
       const said = [i === tree.target && "true", mark && `◂ ${by}`].filter(Boolean).join(" ");
       const beside = this.sliders && i, below = beside && this.tight && !leaf && !folded;
-      const own = svg("text", { class: "mark", x: beside && !below ? BAR + 74 : 13, y: below ? 28 : 13 });
+      const own = sketchSvg("text", { class: "mark", x: beside && !below ? BAR + 74 : 13, y: below ? 28 : 13 });
       own.textContent = said;
       g.append(own);
     }
     if (i) {
-      const p = svg("text", { class: "p", x: -12, y: -7, "text-anchor": "end" });
+      const p = sketchSvg("text", { class: "p", x: -12, y: -7, "text-anchor": "end" });
       p.textContent = `p ${tree.p[i]}`;
       if (folded) {
-        const inLine = svg("tspan", { class: "p", dx: 8 });
+        const inLine = sketchSvg("tspan", { class: "p", dx: 8 });
         inLine.textContent = `p ${tree.p[i]}`;
         title.append(inLine);
       } else g.append(p);
@@ -115,30 +115,22 @@ export class TreeDrawing {
   bar(tree, i, name, folded) {
     const value = tree.logits[i];
     const long = this.tight && !folded && tree.parents.includes(i) ? SHORT_BAR : BAR;
-    const g = svg("g", { class: "bar", "data-long": long, role: "slider", tabindex: 0, transform: "translate(13,9)" });
-    g.dataset.node = i;
-    g.dataset.kind = "bar";
-    const number = svg("text", { class: "x", x: long + 9, y: 4 });
+    const g = sketchSvg("g", { class: "bar", "data-long": long, role: "slider", tabindex: 0, transform: "translate(13,9)" });
+    g.setAttribute("data-node", i);
+    g.setAttribute("data-kind", "bar");
+    const share = Math.min(1, Math.max(0, (value + this.range) / (2 * this.range))), x = share * long;
     g.append(
-      svg("rect", { class: "hit", x: -8, y: -9, width: long + 16, height: 18 }),
-      svg("rect", { class: "track", x: 0, y: -2.5, width: long, height: 5, rx: 2.5 }),
-      svg("rect", { class: "fill", y: -2.5, height: 5 }),
-      svg("circle", { class: "handle", r: 6.5 }), number,
+      sketchSvg("rect", { class: "hit", x: -8, y: -9, width: long + 16, height: 18 }),
+      sketchSvg("rect", { class: "track", x: 0, y: -2.5, width: long, height: 5, rx: 2.5 }),
+      sketchSvg("rect", { class: "fill", x: Math.min(x, long / 2), y: -2.5, width: Math.abs(x - long / 2), height: 5 }),
+      sketchSvg("circle", { class: "handle", cx: x, r: 6.5 }),
+      sketchSvg("text", { class: "x", x: long + 9, y: 4 }, `x ${tree.logit[i]}`),
     );
     g.setAttribute("aria-label", `logit of ${name}`);
     g.setAttribute("aria-valuemin", LOW);
     g.setAttribute("aria-valuemax", HIGH);
-    this.place(g, value, tree.logit[i]);
-    return g;
-  }
-
-  place(g, value, said) {
-    const share = Math.min(1, Math.max(0, (value + this.range) / (2 * this.range))), long = Number(g.dataset.long), x = share * long;
-    g.querySelector(".handle").setAttribute("cx", x);
-    g.querySelector(".fill").setAttribute("x", Math.min(x, long / 2));
-    g.querySelector(".fill").setAttribute("width", Math.abs(x - long / 2));
-    g.querySelector("text").textContent = `x ${said}`;
     g.setAttribute("aria-valuenow", +value.toFixed(2));
-    g.setAttribute("aria-valuetext", said);
+    g.setAttribute("aria-valuetext", tree.logit[i]);
+    return g;
   }
 }
