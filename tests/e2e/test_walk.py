@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 
 from hierapp.execution import slots
 from hierapp.losses import LOSSES
-from tests.e2e.conftest import LONG, SCREENSHOTS, points, wait_until
+from tests.app.conftest import add_run
+from tests.e2e.conftest import LONG, SCREENSHOTS, Server, points, wait_until
 
 TITLES = {
     "": "Mistaking a cat for a dog",
@@ -25,6 +26,18 @@ TITLES = {
     "reproduce": "Reproduce",
     "settings": "Settings",
 }
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A server with a finished run of each loss, for tests that only look."""
+    folder = tmp_path_factory.mktemp("filled")
+    server = Server(folder / "home", folder / "data")
+    for loss in LOSSES:
+        add_run(server.store, loss=loss)
+    server.start()
+    yield server
+    server.clean()
 
 
 def test_compare_the_losses_watch_them_and_find_the_results_again(server, page):
@@ -130,9 +143,9 @@ def test_every_page_opens_by_its_address_and_back_goes_to_the_page_before(server
 
 
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (853, 533)], ids=["small", "1280 at 150 %"])
-def test_the_menu_hides_nothing_on_a_small_screen(width, height, server, page):
+def test_the_menu_hides_nothing_on_a_small_screen(width, height, filled, page):
     page.set_viewport_size({"width": width, "height": height})
-    page.goto(server.url)
+    page.goto(filled.url)
     sections = page.get_by_test_id("stTopNavSection")
     expect(sections).to_have_count(5)
     for section in sections.all():
@@ -182,22 +195,19 @@ def test_a_bad_tree_is_told_and_a_good_one_kept_and_trained_on(server, page, tmp
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshots_of_every_page(scheme, server, page):
+def test_screenshots_of_every_page(scheme, filled, page):
     """Nothing sticks out to the side and no label is cut; the pictures are for people to look at."""
-    from tests.app.conftest import add_run
-
-    for loss in LOSSES:
-        add_run(server.store, loss=loss)
     page.emulate_media(color_scheme=scheme)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for path, title in TITLES.items():
         page.set_viewport_size({"width": 1280, "height": 900})
-        page.goto(f"{server.url}/{path}")
+        page.goto(f"{filled.url}/{path}")
         expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
-        page.wait_for_timeout(2500)
+        page.wait_for_selector("[data-test-script-state=notRunning]")
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": 1280, "height": min(height, 5000)})
-        page.wait_for_timeout(1000)
+        page.wait_for_selector("[data-test-script-state=notRunning]")
         page.screenshot(path=SCREENSHOTS / f"{path or 'start'}-{scheme}.png")
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
         assert page.locator("[data-testid=stException]").count() == 0
