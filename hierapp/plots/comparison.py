@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb, sample_colorscale
 
 from hierapp.analysis.comparison import Band
-from hierapp.plots.core import COLORS, framed, plain
+from hierapp.plots.core import COLORS, epoch_axis, framed, plain
 
 # From mistakes within a small group to those across the complete tree; the order is clear without colors.
 NEAR_TO_FAR = ["#56B4E9", "#E69F00", "#B03A00"]
@@ -46,7 +46,7 @@ def bands_plot(bands: Mapping[str, Band], what: str, colors: Mapping[str, str], 
             hovertemplate="epoch %{x:.4g}: %{y:" + form + "}" + (" ± %{customdata:" + form + "}") * (band.n > 1),
         )
     plot.update_layout(hovermode="x unified")
-    plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
+    epoch_axis(plot)
     plot.update_yaxes(title=what, tickformat=".0%" if percent else None)
     return framed(plot, height=340 + 16 * max(0, len(bands) - 2))
 

@@ -30,6 +30,7 @@ ON_LIGHT = ((0, "#ffffff"), (0.04, "#d9eaf6"), (0.2, "#93c4e6"), (0.5, "#3d8fc6"
 ON_DARK = ((0, "#161d26"), (0.04, "#1b3347"), (0.2, "#245a80"), (0.5, "#3d8fc6"), (1, "#cfe9fb"))
 MOST_LINES = 60  # with more branches, lines between them would hide the cells
 MOST_CLASSES = 200  # rows of the dot plot of class accuracies
+MOST_TICKS = 10  # of an axis with a tick at every epoch
 NUMBERS_UP_TO = 20  # with more classes there is no space for a number in each cell
 
 
@@ -230,6 +231,13 @@ def framed(plot: go.Figure, height: int, showlegend: bool = True) -> go.Figure:
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.04, "x": 0, "title": None},
         uirevision="kept",  # zoom and hidden lines survive new points
     )
+
+
+def epoch_axis(plot: go.Figure) -> None:
+    """Title the x axis, from 0 to the last epoch; ticks are at whole epochs."""
+    last = max((max(line.x) for line in plot.data if line.x is not None and len(line.x)), default=0)
+    few = {"dtick": 1} if last <= MOST_TICKS else {}
+    plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g", **few)
 
 
 def square_axes(plot: go.Figure, labels: Sequence[str]) -> go.Figure:

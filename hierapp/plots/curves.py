@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from hierapp.plots.core import COLORS, framed, plain
+from hierapp.plots.core import COLORS, epoch_axis, framed, plain
 from hierapp.runs import Run
 
 Points = Sequence[tuple[float, float]]
@@ -91,7 +91,7 @@ def curves_plot(
             hovertemplate="epoch %{x:.4g}: %{y:" + (".1%" if percent else ".4f") + "}",
         )
     plot.update_layout(hovermode="x unified")
-    plot.update_xaxes(title="epoch", rangemode="tozero", hoverformat=".4g")
+    epoch_axis(plot)
     plot.update_yaxes(title=what, tickformat=".0%" if percent else None)
     # A legend with many lines must neither compress the plot nor push it down.
     plot = framed(plot, height=340 + 10 * max(0, len(curves) - 4))

@@ -72,7 +72,7 @@ def levels_plot(found: Mapping[str, Sequence[Mapping[str, Sequence[float]]]], co
                 row=1,
                 col=column,
                 name=plain(group),
-                legendgroup=group,
+                legendgroup=plain(group),
                 showlegend=column == 1,
                 mode="lines+markers",
                 line={"width": 2, "color": colors[group]},

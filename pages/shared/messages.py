@@ -15,21 +15,27 @@ from hierapp.errors import HierappError
 _ANYWHERE = re.compile(r"[\\`*_\[\]{}<~$&|]|:(?=\w)")
 # At the beginning of a line: headings, quotations, lists.
 _BEGINNING = re.compile(r"(?m)^([ \t]*\d*)([#>+\-=.)])")
+# Commands of ours in messages, which are code already.
+_COMMANDS = r"`(?:python -m )?hierapp [^`\n]+`"
 # Streamlit replaces these in any text, however its letters are escaped; in code it does not.
-_REPLACED = re.compile(r"(?i)(?:https?://|www\.|:material/)[^\s`]*|:[a-z_+][\w+-]*:")
+_REPLACED = re.compile(rf"{_COMMANDS}|(?i:(?:https?://|www\.|:material/)[^\s`]*|:[a-z_+][\w+-]*:)")
 
 
 def escaped(text: str) -> str:
     r"""Escape text so that Markdown shows it verbatim; web addresses, icons and emoji become code.
 
+    Commands of hierapp between backticks stay code.
+
     >>> escaped("a *b* ![c](d)")
     'a \\*b\\* !\\[c\\](d)'
     >>> escaped("see http://x.edu")
     'see `http://x.edu`'
+    >>> escaped("run `hierapp tree drafts`, not `*b*`")
+    'run `hierapp tree drafts`, not \\`\\*b\\*\\`'
     """
     parts, at = [], 0
     for found in _REPLACED.finditer(text):
-        parts += [_words(text[at : found.start()]), f"`{found[0]}`"]
+        parts += [_words(text[at : found.start()]), f"`{found[0].strip('`')}`"]
         at = found.end()
     return "".join([*parts, _words(text[at:])])
 

@@ -1,6 +1,7 @@
 """What the general figures hold, and how much of it for large trees."""
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from hierapp import LabelTree
@@ -85,3 +86,10 @@ def test_of_many_classes_the_least_accurate_are_drawn():
     plot = plots.class_accuracy_plot({"a": accuracy}, {"a": accuracy}, THOUSAND, {"a": "red"})
     assert list(plot.data[0].y) == list(THOUSAND.leaves[-plots.MOST_CLASSES :])
     assert plot.layout.xaxis.title.text == "class accuracy, the 200 lowest of 1,000"
+
+
+@pytest.mark.parametrize(("epochs", "dtick"), [([], 1), ([0.5, 1, 2, 3], 1), ([1, 40], None)])
+def test_ticks_are_at_whole_epochs(epochs, dtick):
+    plot = go.Figure(go.Scatter(x=epochs, y=epochs))
+    plots.epoch_axis(plot)
+    assert plot.layout.xaxis.dtick == dtick
