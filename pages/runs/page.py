@@ -38,6 +38,7 @@ def live(shown: View, going: bool) -> None:
     names = summary.labels(chosen)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(table.counted(every, chosen), width="content")
+        table.choose_menu()
         queue.cancel_menu(chosen, names)
         queue.resume_menu(chosen, names)
         queue.queue_menu()

@@ -16,8 +16,9 @@ from hierapp.runs import Run
 from hierapp.utils.recent import Recent
 from hierapp.utils.text import pluralize
 from pages.runs.view import View
+from pages.shared import common
 
-CHOSEN = "runs"  # the chosen runs, in the session and in the address
+CHOSEN = common.CHOSEN_RUNS
 OPENED = "opened"  # the opened folds
 _TABLE, _ROWS, _CLICK, _WINDOW, _TELL = "runs-table", "runs-rows", "runs-fold", "", "runs-tell"
 _NUMBER, _VIEW = "runs-table-number", "runs-view"
@@ -160,6 +161,22 @@ def _choose() -> None:
     chosen = st.session_state[CHOSEN]
     before = {key for key, runs in runs_of.items() if set(runs) <= set(chosen)}
     st.session_state[CHOSEN] = run_rows.rechosen(runs_of, before, now, chosen)
+
+
+def choose_menu() -> None:
+    """Show buttons that choose the listed runs, or none: the boxes of the rows cannot be reached by keyboard."""
+    with st.popover("Choose", icon=":material/checklist:", help="What is listed depends on Find and Filter."):
+        st.button("Add all listed runs", key="choose-listed", on_click=_choose_listed, width="stretch")
+        st.button("Choose none", key="choose-none", on_click=_choose_none, width="stretch")
+
+
+def _choose_listed() -> None:
+    listed = [run for runs in st.session_state[_ROWS].values() for run in runs]
+    st.session_state[CHOSEN] = list(dict.fromkeys([*st.session_state[CHOSEN], *listed]))
+
+
+def _choose_none() -> None:
+    st.session_state[CHOSEN] = []
 
 
 def _turn() -> None:

@@ -27,11 +27,14 @@ from hierapp.trees import LabelTree, formats as tree_formats, library as tree_li
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from hierapp.utils.recent import Recent
 from pages.components.page_history import one_entry_per_page
+from pages.components.popover_focus import popovers_take_focus
 from pages.shared import auth
 from pages.shared.auth import person
 from pages.shared.messages import escaped as escaped, show_error as show_error, show_warning as show_warning
 
 T = TypeVar("T")
+CHOSEN_RUNS = "runs"  # the runs that are chosen on the Runs page, in the session and in the address
+_LAST_PAGE = "last-page"
 
 
 def show(page: Page) -> None:
@@ -39,7 +42,12 @@ def show(page: Page) -> None:
     st.set_page_config(page_title=f"{page.title} · hierapp")
     if auth.blocking_page() is None:  # nothing but the reason is sent to others
         one_entry_per_page()
+        popovers_take_focus()
         st.html(app_folder() / "assets" / "app.css")
+    if st.session_state.get(_LAST_PAGE) != page.url_path:
+        st.session_state[_LAST_PAGE] = page.url_path
+        if CHOSEN_RUNS in st.query_params:  # a link names other runs than those of the visit before
+            st.session_state.pop(CHOSEN_RUNS, None)
     with show_errors():
         disk_notice()
         page.run()
@@ -226,8 +234,9 @@ def rename_in_url(renamed: Mapping[str, str]) -> None:
 
 
 def show_runs(ids: Sequence[str]) -> None:
-    """Open the Runs page with these runs chosen."""
-    st.switch_page(RUNS_PAGE, query_params={"runs": list(ids)})
+    """Open the Runs page with these runs chosen, from there as well."""
+    st.session_state[CHOSEN_RUNS] = list(ids)
+    st.switch_page(RUNS_PAGE, query_params={CHOSEN_RUNS: list(ids)})
 
 
 def submit(configs: Sequence[RunConfig], tree: LabelTree) -> None:

@@ -80,6 +80,19 @@ def test_without_a_chosen_run_the_page_says_so(open_page, store):
     assert not page.exception
 
 
+def test_the_listed_runs_are_chosen_by_a_button_and_none_by_another(open_page, store):
+    for loss in ("hxe", "simloss", "hxe"):
+        add_run(store, loss=loss)
+    page = open_page("runs", runs="2", find="hxe")
+    page.button(key="choose-listed").click().run()
+    assert page.query_params["runs"] == ["1", "2", "3"]
+    assert chosen_rows(page) == [0, 1]
+    page.button(key="choose-none").click().run()
+    assert "No run is chosen" in texts(page)
+    assert chosen_rows(page) == []
+    assert not page.exception
+
+
 def test_cancel_closes_its_menu(open_page, store):
     add_run(store, "queued")
     page = open_page("runs", runs="1")

@@ -53,3 +53,25 @@ def test_no_page_breaks_the_rules_in_either_theme(page, filled, name):
     page.wait_for_function(NO_OLD_LABELS)
     settle(page)  # colors change gradually
     assert faults(page) == []
+
+
+def test_links_and_the_page_show_the_focus_of_the_keyboard(page, filled):
+    open_page(page, filled, "start")
+    page.keyboard.press("Tab")
+    for part in ("stTopNavLink", "stPageLink-NavLink", "stMain"):
+        page.get_by_test_id(part).first.focus()
+        expect(page.get_by_test_id(part).first).to_have_css("outline-style", "solid")
+
+
+def test_a_popover_that_is_opened_by_keyboard_takes_the_focus_and_gives_it_back(page, filled):
+    open_page(page, filled, "runs")
+    opener = page.get_by_test_id("stPopoverButton").filter(has_text="Choose", visible=True)
+    inside = page.get_by_test_id("stPopoverBody").get_by_role("button")
+    opener.press("Enter")
+    expect(inside.first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(inside.last).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(opener).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(inside).to_have_count(0)

@@ -16,7 +16,7 @@ from hierapp.lab.judgement import judge
 from hierapp.lab.stories import STORIES
 from hierapp.lab.views import State
 from hierapp.utils.numbers import number, of_log, signed
-from tests.e2e.conftest import new_context, wait_until
+from tests.e2e.conftest import new_context, settle, wait_until
 
 
 class Lab:
@@ -228,6 +228,29 @@ def test_nothing_sticks_out_to_the_side(query, width, lab):
     for text in lab.board.locator("svg.tree text").all():
         box = text.bounding_box()
         assert box["x"] + box["width"] <= right["x"] + right["width"], text.text_content()
+
+
+# Pairs of a node's number or mark and another node's name, bar, dot or p that lie on each other.
+OVERLAPS = """board => {
+    const place = part => part.getBoundingClientRect();
+    const said = [...board.querySelectorAll("svg.tree .bar .x, svg.tree .mark")];
+    const taken = [...board.querySelectorAll("svg.tree :is(.title, .track, .dot), svg.tree .node > .p")];
+    const leading = box => box.height / 4;  // above and below the glyphs
+    const lie = (a, b) => a.left < b.right && b.left < a.right
+        && a.top + leading(a) < b.bottom - leading(b) && b.top + leading(b) < a.bottom - leading(a);
+    const foreign = (a, b) => a.closest(".node") !== b.closest(".node");
+    return said.flatMap(a => taken.filter(b => foreign(a, b) && lie(place(a), place(b)))
+        .map(b => [a.textContent, b.closest(".node").dataset.name]));
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1280])
+@pytest.mark.parametrize("presents", ["", "&present=1"], ids=["usual", "presented"])
+def test_the_numbers_of_nodes_do_not_lie_on_other_nodes(presents, width, lab):
+    lab.page.set_viewport_size({"width": width, "height": 720})
+    lab.open(f"lesson=cat-truck&step=7{presents}")
+    settle(lab.page)
+    wait_until(lambda: lab.board.evaluate(OVERLAPS) == [], "a drawing without overlaps", 20)
 
 
 def test_the_link_is_copied_and_opens_the_same_view(lab, browser):

@@ -5,7 +5,8 @@ import { patch, short, sketchSvg } from "./dom.js";
 // The ends of the bars.
 export const LOW = -10;
 export const HIGH = 10;
-const MARGIN = 16, BAR = 104, SHORT_BAR = 56;
+const MARGIN = 16, BAR = 104, SHORT_BAR = 56, WIDE = 340;
+const LONG_STEP = 185; // between two levels: a bar, its number and the p of the next node
 
 export class TreeDrawing {
   constructor(root) {
@@ -53,24 +54,27 @@ export class TreeDrawing {
       if (parent >= 0) children.get(parent).push(i);
     }
     const levels = Math.max(...depth.values()), place = new Map();
-    // Space to the right of the leaves; with many levels it is smaller, to leave room for labels between the levels.
-    this.tight = levels > 2;
-    const room = !this.sliders ? 240 : this.tight ? 300 : 340;
+    // Space to the right of the leaves; with many levels, or on a narrow board, it is smaller, as are the bars between
+    // the levels, to leave room for labels there.
+    const near = levels === 2 && this.sliders && (this.width - WIDE) / levels < LONG_STEP;
+    this.tight = levels > 2 || near;
+    const room = !this.sliders ? 240 : this.tight ? 300 : WIDE;
     const high = this.sliders || Object.keys(tree.marks).length ? 44 : 34;
     if (narrow || (this.width - room) / Math.max(1, levels) < 110) {
       rows.forEach((i, row) => place.set(i, { x: MARGIN + depth.get(i) * 20, y: 24 + row * high }));
       return { place, children, folded: true, height: 14 + rows.length * high };
     }
     const step = Math.min(230, (this.width - room) / Math.max(1, levels));
+    const apart = near ? 60 : 48;
     let row = 0;
-    for (const i of rows) if (!children.get(i).length) place.set(i, { x: MARGIN + depth.get(i) * step, y: 28 + row++ * 48 });
+    for (const i of rows) if (!children.get(i).length) place.set(i, { x: MARGIN + depth.get(i) * step, y: 28 + row++ * apart });
     for (const i of [...rows].reverse()) {
       const below = children.get(i);
       if (below.length) {
         place.set(i, { x: MARGIN + depth.get(i) * step, y: (place.get(below[0]).y + place.get(below[below.length - 1]).y) / 2 });
       }
     }
-    return { place, children, folded: false, step, height: 14 + row * 48 };
+    return { place, children, folded: false, step, height: 14 + row * apart };
   }
 
   node(tree, i, x, y, onPath, leaf, folded) {
@@ -94,7 +98,7 @@ export class TreeDrawing {
       const many = mark && mark.split(", ").length, most = this.width < 640 || this.tight ? 1 : 2;
       const by = many > most ? `${many} decoders` : mark;
       const said = [i === tree.target && "true", mark && `◂ ${by}`].filter(Boolean).join(" ");
-      const beside = this.sliders && i, below = beside && this.tight && !leaf && !folded;
+      const beside = this.sliders && i, below = beside && !leaf && !folded;
       const own = sketchSvg("text", { class: "mark", x: beside && !below ? BAR + 74 : 13, y: below ? 28 : 13 });
       own.textContent = said;
       g.append(own);
