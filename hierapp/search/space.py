@@ -154,7 +154,7 @@ def allowed(name: str) -> Allowed:
     >>> allowed("optimizer").values
     ('adam', 'adamw', 'sgd')
     >>> allowed("hierarchical.mass")
-    Allowed(numeric=True, whole=False, low=0.0, high=1.0, values=(), is_open=False)
+    Allowed(numeric=True, whole=False, low=0.0, high=None, values=(), is_open=False)
     """
     loss, dot, option_name = name.rpartition(".")
     if dot:

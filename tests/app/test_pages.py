@@ -124,7 +124,7 @@ def test_start_goes_on_with_what_was_begun(open_page, store):
     going = add_run(store, "queued")
     links = {link.proto.label: link.proto.query_string for link in open_page("start").get("page_link")}
     assert links["1 run queued or running"] == f"runs={going}"
-    assert links["The tree that was drawn last"] == f"draft={draft.id}"
+    assert links["The tree that was drawn last: Digits by shape"] == f"draft={draft.id}"
     assert "The latest comparison" in links
 
 

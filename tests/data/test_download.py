@@ -536,6 +536,9 @@ while not (data / "end").exists():
 def test_start_runs_the_command_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package, data = tmp_path / "project" / "hierapp", tmp_path / "data"
     (package / "data").mkdir(parents=True)
+    # Without these files the installed package would be found instead.
+    (package / "__init__.py").touch()
+    (package / "data" / "__init__.py").touch()
     (package / "data" / "__main__.py").write_text(COMMAND)
     monkeypatch.setattr(download.paths, "project_folder", lambda: package.parent)
     monkeypatch.chdir(tmp_path)

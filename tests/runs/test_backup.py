@@ -14,6 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +176,7 @@ def test_runs_that_were_running_are_interrupted_as_of_the_backup_and_queued_ones
     assert (running.state, running.pid, running.epoch) == ("interrupted", None, 1)
     assert begun <= running.ended <= done
     assert running.error.endswith(".")
-    assert queued == Store(home).run("6").__class__(**{**vars(Store(home).run("6")), "folder": queued.folder})
+    assert queued == replace(Store(home).run("6"), folder=queued.folder)
     assert Store(home).run("5").state == "running"
     assert Store(home).run("4").ended == Store(new).run("4").ended
 
