@@ -107,7 +107,9 @@ def go_on() -> None:
         words = f"{pluralize(len(going), 'run')} queued or running" if going else pluralize(counts.total(), "run")
         links.append(("runs", words, "monitoring", {"runs": going} if going else {}))
     if counts["finished"]:
-        links.append(("compare", "The last comparison", "balance", st.session_state.get(common.LAST_COMPARISON, {})))
+        last = st.session_state.get(common.LAST_COMPARISON)
+        words = "Compare the finished runs" if last is None else "The last comparison"
+        links.append(("compare", words, "balance", last or {}))
     drawn = own_drafts.mine()
     if drawn:
         title = common.escaped(drawn[0].title)
