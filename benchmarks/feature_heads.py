@@ -114,6 +114,7 @@ def run(task: Task, tree: LabelTree, setting: Setting, rate: float, seed: int) -
         options=options,
         model="linear",
         epochs=task.epochs,
+        batch_size=128,
         learning_rate=rate,
         seed=seed,
         select="last",
