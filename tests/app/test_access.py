@@ -141,7 +141,7 @@ def test_a_viewer_has_no_button_that_changes_anything(store):
         for query in ({}, {"draft": draft.id}) if name == "studio" else ({},):
             app = page_of(name, "vic@x.edu", **query)
             usable = {each.label for each in app.button if not each.disabled}
-            assert usable <= {"Close", "Open in the studio"}, name
+            assert usable <= {"Close", "Open in the studio", "Add all listed runs", "Choose none"}, name
 
 
 def test_a_viewer_who_opens_something_in_the_studio_is_told(home):
