@@ -27,6 +27,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.table_cells import against_baseline
 from hierapp import metrics, stats
 from hierapp.analysis import groups, reevaluation
 from hierapp.errors import HierappError
@@ -91,15 +92,7 @@ def table(found: Mapping[str, Mapping[int, Figures]], baseline: str) -> str:
     for setting, seeds in found.items():
         if setting == CONTROL:
             continue
-        cells = []
-        for family in families.values():
-            sample = family.samples[setting]
-            cell = f"{sample.mean:.4f} ± {sample.deviation:.4f}"
-            for each in family.comparisons:
-                if each.first == setting:
-                    cell += f"<br>{each.mean_difference.value:+.4f}, p {each.p_adjusted:.3f}"
-                    cell += " *" if each.is_significant else ""
-            cells.append(cell)
+        cells = [against_baseline(family, setting) for family in families.values()]
         lines.append(f"| {setting} | {len(seeds)} | {' | '.join(cells)} |")
     said = [f"\n{FIGURES[name]}:\n" for name in FIGURES]
     for place, family in enumerate(families.values()):

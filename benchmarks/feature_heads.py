@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import loops, machine
+from benchmarks.table_cells import against_baseline
 from hierapp import stats
 from hierapp.data import registry as datasets
 from hierapp.losses import registry as losses
@@ -188,15 +189,7 @@ def table(task: Task, chosen: Mapping[str, tuple[float, list[Row]]]) -> str:
         f"| --- | ---: |{' --- |' * len(task.figures)}",
     ]
     for name, (rate, _) in chosen.items():
-        cells = []
-        for family in families.values():
-            sample = family.samples[name]
-            cell = f"{sample.mean:.4f} ± {sample.deviation:.4f}"
-            for each in family.comparisons:
-                if each.first == name:
-                    cell += f"<br>{each.mean_difference.value:+.4f}, p {each.p_adjusted:.3f}"
-                    cell += " *" if each.is_significant else ""
-            cells.append(cell)
+        cells = [against_baseline(family, name) for family in families.values()]
         lines.append(f"| {name} | {rate:g} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -46,7 +46,7 @@ class Timing:
     at_once: float
 
     def resembles(self, config: RunConfig, at_once: int) -> tuple[bool, bool]:
-        """Return how much it says about a configuration with so many runs at once; more is greater."""
+        """Return how well it predicts a configuration with `at_once` runs in parallel; more is greater."""
         mine = self.config
         return (
             mine.batch_size == config.batch_size and mine.train_share == config.train_share,

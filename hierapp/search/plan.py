@@ -16,7 +16,7 @@ from hierapp.search import space
 from hierapp.search.space import Dimension, Value
 from hierapp.similarities import library as similarity_library
 from hierapp.training import RunConfig
-from hierapp.training.plans import MOST_RUNS
+from hierapp.training.plans import MOST_RUNS, options_by_loss
 from hierapp.trees import LabelTree, formats as tree_formats
 
 LONGEST_NAME = 32  # characters; with the prefix it is still a valid tag
@@ -187,15 +187,8 @@ def options_of(chosen: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, A
     >>> options_of(("hierarchical", "simloss"), {"mass": 0})
     {'hierarchical.mass': 0}
     """
-    found: dict[str, Any] = {}
-    for key, value in given.items():
-        loss, _, name = key.rpartition(".")
-        takers = [
-            each
-            for each in chosen
-            if loss in ("", each) and any(name == option.name for option in losses.find(each).options)
-        ]
-        if not takers:
-            raise ConfigError(f"None of the losses {', '.join(chosen)} has an option {key!r}; leave it out.")
-        found |= {f"{each}.{name}": value for each in takers}
-    return found
+    return {
+        f"{loss}.{name}": value
+        for loss, options in options_by_loss(chosen, given).items()
+        for name, value in options.items()
+    }

@@ -29,23 +29,38 @@ def plan(
     >>> [run.loss for run in plan(["simloss", "hierarchical"], [0], data="digits", tree="digits")]
     ['simloss', 'hierarchical']
     """
-    names, options = list(dict.fromkeys(chosen)), dict(options or {})
+    names = list(dict.fromkeys(chosen))
     if not names:
         raise ConfigError(f"No loss is chosen; choose at least one of {', '.join(losses.LOSSES)}.")
     if not seeds:
         raise ConfigError("No seed is chosen; choose at least one.")
     if len(seeds) * len(names) > MOST_RUNS:
         raise ConfigError(f"This makes {len(seeds) * len(names):,} runs; start at most {MOST_RUNS:,} at a time.")
-    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    given = options_by_loss(names, options or {})
+    return [RunConfig.make(loss=name, options=given[name], seed=seed, **values) for seed in seeds for name in names]
+
+
+def options_by_loss(chosen: Sequence[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of each of the losses.
+
+    A name such as "mass" applies to every loss that has this option, "hierarchical.mass" to that loss only.
+
+    Raises:
+        ConfigError: if an option belongs to none of the losses.
+
+    >>> options_by_loss(["hierarchical", "simloss"], {"mass": 0})
+    {'hierarchical': {'mass': 0}, 'simloss': {}}
+    """
+    given: dict[str, dict[str, Any]] = {name: {} for name in chosen}
     for key, value in options.items():
         loss, _, option = key.rpartition(".")
         takers = [
             name
-            for name in names
+            for name in chosen
             if loss in ("", name) and any(option == known.name for known in losses.find(name).options)
         ]
         if not takers:
-            raise ConfigError(f"None of the losses {', '.join(names)} has an option {key!r}; leave it out.")
+            raise ConfigError(f"None of the losses {', '.join(chosen)} has an option {key!r}; leave it out.")
         for name in takers:
             given[name][option] = value
-    return [RunConfig.make(loss=name, options=given[name], seed=seed, **values) for seed in seeds for name in names]
+    return given

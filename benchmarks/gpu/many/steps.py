@@ -97,7 +97,7 @@ class Steps:
         self.place.zero_()
 
     def capture(self, steps: int = 1) -> None:
-        """Make a graph of so many steps."""
+        """Capture `steps` steps as one graph."""
 
         def several() -> None:
             for _ in range(steps):
