@@ -1,6 +1,6 @@
 """The walks of a lecturer and a researcher, from Start to what each takes away.
 
-Each writes its clicks and the seconds of its stages to .cache/walks.json; docs/performance.md has a table of them.
+Each writes its clicks and the seconds of its stages to .cache/walks.json.
 """
 
 from __future__ import annotations

@@ -239,10 +239,9 @@ def test_a_clock_that_was_set_back_gives_no_negative_time(store, monkeypatch):
 # The documentation
 
 
-def test_the_guide_draws_these_states_and_no_others():
+def test_the_guide_lists_these_events_and_no_others():
     guide = (Path(__file__).resolve().parents[2] / "docs" / "runs.md").read_text()
-    drawn = set(re.findall(r"^    (\w+) --> (\w+): (\w+)$", guide, re.MULTILINE))
-    assert drawn == {(source, target, event) for (source, event), target in ALLOWED.items()}
-    for event, transition in TRANSITIONS.items():
-        row = f"| {event} | {', '.join(transition.sources)} | {transition.target} | {transition.meaning} |"
-        assert row in guide
+    table = guide.split("## States")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| .* \|$", table, re.MULTILINE)[2:]  # below the header
+    expected = [(event, ", ".join(each.sources), each.target, each.meaning) for event, each in TRANSITIONS.items()]
+    assert sorted(rows) == sorted(f"| {' | '.join(row)} |" for row in expected)
