@@ -106,18 +106,15 @@ def summary(plan: Plan) -> None:
         f" at a time. About **{takes}** at most,"
         f" {'by earlier runs on this machine' if takes.measured_here else 'on a machine with two cores'}."
     )
-    status = datasets.status(plan.values["data"])
-    if status.state != "ready":
-        common.show_warning(status.detail, icon=":material/download:")
-        st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
-        return
+    tree_name = plan.values["tree"]
+    can_start = run_fields.can_start(datasets.find(plan.values["data"]), common.the_tree(tree_name), tree_name)
     queue.pressed(
         "Start the search",
         "start-search",
         partial(begin, plan),
         type="primary",
         icon=":material/play_arrow:",
-        disabled=not common.actions().may_run,
+        disabled=not (can_start and common.actions().may_run),
     )
 
 

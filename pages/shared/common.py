@@ -28,6 +28,7 @@ from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from hierapp.utils.recent import Recent
 from pages.components.page_history import one_entry_per_page
 from pages.components.popover_focus import popovers_take_focus
+from pages.components.theme_switch import redraw_on_theme_switch
 from pages.shared import auth
 from pages.shared.auth import person
 from pages.shared.messages import escaped as escaped, show_error as show_error, show_warning as show_warning
@@ -43,6 +44,7 @@ def show(page: Page) -> None:
     if auth.blocking_page() is None:  # nothing but the reason is sent to others
         one_entry_per_page()
         popovers_take_focus()
+        redraw_on_theme_switch()
         st.html(app_folder() / "assets" / "app.css")
     if st.session_state.get(_LAST_PAGE) != page.url_path:
         st.session_state[_LAST_PAGE] = page.url_path

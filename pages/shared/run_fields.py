@@ -10,10 +10,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from hierapp.data import registry as datasets
 from hierapp.data.dataset import Dataset, Kind
+from hierapp.data.targets import targets_of
+from hierapp.errors import TreeError
 from hierapp.losses import LOSSES
 from hierapp.training.config import NOT_FOR, Group, network_fields
 from hierapp.training.form_fields import ONLY_WITH, FormField, fields_of, usual_value
 from hierapp.training.usual import OF_KIND, OF_SIZE
+from hierapp.trees import LabelTree
 from pages.shared import common
 
 LABELS = {
@@ -46,6 +49,27 @@ def subject(usual: Sequence[str], hint: str | None = None) -> tuple[str, str, li
     common.from_url("loss", list(LOSSES), usual)
     titles = {name: loss.title for name, loss in LOSSES.items()}
     return data, tree, st.multiselect("Losses", list(LOSSES), format_func=titles.__getitem__, key="loss", help=hint)
+
+
+def can_start(data: Dataset, tree: LabelTree, tree_name: str) -> bool:
+    """Return whether runs of this data set and tree can be queued; if not, show the reason and where to change it."""
+    try:
+        targets_of(data.class_names, data.coarse_names, tree)
+    except TreeError as error:
+        common.show_error(error)
+        st.page_link(
+            "pages/trees/page.py",
+            label="Edit the tree, or choose another one above",
+            icon=":material/account_tree:",
+            query_params={"tree": tree_name},
+        )
+        return False
+    status = datasets.status(data.name)
+    if status.state != "ready":
+        common.show_warning(status.detail, icon=":material/download:")
+        st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
+        return False
+    return True
 
 
 def group(name: Group, columns: int, data: Dataset, model: str | None = None) -> dict[str, Any]:

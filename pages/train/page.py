@@ -138,7 +138,6 @@ configs, tree_name = form()
 queue.clone_notes(configs[0].data, tree_name)
 
 data_set = datasets.find(configs[0].data)
-status = datasets.status(data_set.name)
 store = common.store()
 at_once = slots.at_once(store, configs[0].device)
 takes = estimate(store, configs, at_once)
@@ -158,21 +157,18 @@ st.markdown(
 )
 if short := few_steps(data_set, first.epochs, first.batch_size, first.train_share):
     common.show_warning(short)
-if status.state != "ready":
-    common.show_warning(status.detail, icon=":material/download:")
-    st.page_link("pages/data/page.py", label="Download it on the Data page", icon=":material/photo_library:")
-else:
-    may_run = common.actions().may_run
-    swept = rate_sweep.sweep(configs)
-    with st.container(horizontal=True):
-        starts = st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not may_run)
-        sweeps = st.button(
-            f"Sweep the learning rate: {pluralize(len(swept), 'run')}",
-            icon=":material/tune:",
-            key="sweep",
-            disabled=not may_run,
-            help="Each loss with rates from a tenth to ten times the one above. The Runs page then shows the best rate"
-            " of each loss by validation images, and trains more seeds with it.",
-        )
-    if starts or sweeps:
-        common.submit(swept if sweeps else configs, tree_library.load(tree_name))
+tree = tree_library.load(tree_name)
+may_start = run_fields.can_start(data_set, tree, tree_name) and common.actions().may_run
+swept = rate_sweep.sweep(configs)
+with st.container(horizontal=True):
+    starts = st.button(f"Start {runs}", type="primary", icon=":material/play_arrow:", disabled=not may_start)
+    sweeps = st.button(
+        f"Sweep the learning rate: {pluralize(len(swept), 'run')}",
+        icon=":material/tune:",
+        key="sweep",
+        disabled=not may_start,
+        help="Each loss with rates from a tenth to ten times the one above. The Runs page then shows the best rate"
+        " of each loss by validation images, and trains more seeds with it.",
+    )
+if starts or sweeps:
+    common.submit(swept if sweeps else configs, tree)

@@ -8,6 +8,7 @@ from hierapp.analysis.rate_sweep import rates
 from hierapp.data import registry as datasets
 from hierapp.training import RunConfig
 from hierapp.training.usual import usual_values
+from hierapp.trees import LabelTree, library as tree_library
 from tests.app.conftest import start, texts
 from tests.feature_rows import npz, own
 from tests.finished_runs import add_finished
@@ -72,3 +73,16 @@ def test_an_unknown_network_of_timm_is_told_at_once(open_page):
     assert not page.exception
     assert "no network" in texts(page)
     assert "resnet18" in texts(page)
+
+
+@pytest.mark.parametrize(("name", "button"), [("train", "Start 2 runs"), ("search", "Start the search")])
+def test_nothing_starts_with_a_tree_without_the_classes(name, button, home, open_page):
+    tree = LabelTree.from_paths([("odd", "1"), ("odd", "3")])
+    tree_library.save(tree, "two", data="digits")
+    page = open_page(name, data="digits", **{"label-tree": "two"})
+    assert not page.exception
+    assert "not among the leaves" in texts(page)
+    assert next(each for each in page.button if each.label == button).disabled
+    page.selectbox(key="label-tree").set_value("digits").run()
+    assert "not among the leaves" not in texts(page)
+    assert not next(each for each in page.button if each.label == button).disabled

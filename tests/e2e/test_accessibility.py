@@ -16,6 +16,10 @@ RULES = {"resultTypes": ["violations"]}
 NO_OLD_LABELS = """() => [...document.querySelectorAll('.js-plotly-plot svg text')]
     .every(text => getComputedStyle(text).fill !== 'rgb(27, 36, 48)')"""
 
+# The color of the lowest value of each heat map.
+SCALES = """[...document.querySelectorAll('.js-plotly-plot')]
+    .map(plot => plot._fullLayout?.coloraxis?.colorscale?.[0][1])"""
+
 
 @pytest.fixture(scope="module")
 def filled(shared_server: Server) -> Server:
@@ -53,6 +57,14 @@ def test_no_page_breaks_the_rules_in_either_theme(page, filled, name):
     page.wait_for_function(NO_OLD_LABELS)
     settle(page)  # colors change gradually
     assert faults(page) == []
+
+
+def test_the_color_scale_of_a_heat_map_follows_the_theme(page, filled):
+    open_page(page, filled, "trees?tree=cifar10")
+    page.get_by_role("tab", name="Distances").click()
+    for scheme, lowest in (("light", "#ffffff"), ("dark", "#161d26"), ("light", "#ffffff")):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"{SCALES}.includes('{lowest}')")
 
 
 def test_links_and_the_page_show_the_focus_of_the_keyboard(page, filled):
