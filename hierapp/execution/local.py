@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from hierapp import paths
 from hierapp.execution import fork_server, settings, slots
 from hierapp.execution.backend import LOG, Slot
 from hierapp.execution.fork_server import ForkedWorker
 from hierapp.execution.gpu_worker import can_share
-from hierapp.runs import Run, Store
+from hierapp.runs import Run, Store, data_folders
 from hierapp.utils import devices, processes
 from hierapp.utils.own_log import say
 
@@ -62,6 +63,10 @@ class LocalBackend:
     def start(self, run: Run) -> None:
         """Start a worker that sees only its own GPU, or has its share of the cores."""
         environment = {"HIERAPP_HOME": str(self.store.folder), "GOMP_SPINCOUNT": SPINS}
+        data_folder = data_folders.of(self.store, run.id)
+        if data_folder is not None:
+            environment["HIERAPP_DATA"] = str(data_folder)
+        is_elsewhere = data_folder not in (None, paths.data_folder().absolute())
         kind, _, card = (run.assigned_device or "").partition(":")
         if kind == "cuda":
             environment["CUDA_VISIBLE_DEVICES"] = card
@@ -75,7 +80,7 @@ class LocalBackend:
             # Runs that share the cores are slower if each uses as many threads as there are cores.
             environment["OMP_NUM_THREADS"] = str(slots.threads(self.store))
         key = (run.id, run.attempt)
-        if kind == "cuda" and settings.shares_gpu(self.store) and can_share(run.config):
+        if kind == "cuda" and settings.shares_gpu(self.store) and can_share(run.config) and not is_elsewhere:
             self._workers[key] = self._hand_over(run, card, environment)
         else:
             self._workers[key] = self._fork(run, environment) or processes.spawn(

@@ -50,8 +50,9 @@ def submit(
     for config in configs:
         losses.judge(config.loss, tree, similarity_library.with_matrix(config.options, tree.leaves))
     contents = {name: datasets.content_hashes(name) for name in names}
-    homes.register(store.folder, paths.data_folder())
-    ids = store.add(configs, tree, owner, priority, _similarities(configs), tags, contents)
+    data_folder = paths.data_folder().absolute()
+    homes.register(store.folder, data_folder)
+    ids = store.add(configs, tree, owner, priority, _similarities(configs), tags, contents, data_folder)
     scheduler.ensure_scheduler(store)
     return ids
 
@@ -78,8 +79,9 @@ def resume(store: Store, run: str) -> Run:
     before = store.run(run)
     if before.can_resume:
         same_data.refuse_other(before, datasets.content_hashes(before.config.data))
-    homes.register(store.folder, paths.data_folder())
-    resumed = store.resume(run)
+    data_folder = paths.data_folder().absolute()
+    homes.register(store.folder, data_folder)
+    resumed = store.resume(run, data_folder)
     scheduler.ensure_scheduler(store)
     return resumed
 

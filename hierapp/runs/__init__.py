@@ -17,6 +17,7 @@ __all__ = [
     "check",
     "curves",
     "data_deletion",
+    "data_folders",
     "notes",
     "predictions",
     "records",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from hierapp import paths
 from hierapp.data.content import UNKNOWN, ContentHashes
 from hierapp.errors import ConfigError, StoreError
-from hierapp.runs import records
+from hierapp.runs import data_folders, records
 from hierapp.runs.database import Database
 from hierapp.runs.records import Part, Points, marks
 from hierapp.runs.run import Run
@@ -77,10 +77,12 @@ class Store:
         similarities: Sequence[str | None] | None = None,
         tags: Sequence[str] = (),
         contents: Mapping[str, ContentHashes] | None = None,
+        data_folder: Path | None = None,
     ) -> list[str]:
         """Queue runs with one tree and the same tags, all or none; return their ids in order. `similarities` holds the
         similarity matrix of each run as CSV; None, the default, stands for the similarity of the tree. `contents` holds
-        the content of each data set by its name; that of others is unknown."""
+        the content of each data set by its name; that of others is unknown. `data_folder` is where the data sets
+        are."""
         text = tree_formats.render(tree, "json")
         similarities = similarities or [None] * len(configs)
         _check_priority(priority)
@@ -106,6 +108,8 @@ class Store:
                 ).lastrowid
                 for number, (config, csv) in enumerate(zip(configs, similarities, strict=True), start=1)
             ]
+            if data_folder is not None:
+                data_folders.keep(db, ids, data_folder)
         return [str(run) for run in ids]
 
     def runs(
@@ -185,8 +189,9 @@ class Store:
                 )
         return self.run(run)
 
-    def resume(self, run: str) -> Run:
-        """Queue a failed, cancelled or interrupted run again; it continues from its last checkpoint.
+    def resume(self, run: str, data_folder: Path | None = None) -> Run:
+        """Queue a failed, cancelled or interrupted run again; it continues from its last checkpoint. `data_folder` is
+        where the data set is, by default where it was.
 
         Raises:
             StoreError: if it is in another state.
@@ -194,6 +199,8 @@ class Store:
         before = self.run(run)
         with self.database.write() as db:
             moved = move(db, number_of(run), "resume", time.time(), lost_count=0, note=None)
+            if moved and data_folder is not None:
+                data_folders.keep(db, [before.id], data_folder)
         if not moved and before.origin != "trained":
             raise StoreError(f"Run {before.id} was not trained by hierapp, so it cannot be resumed; track a new run.")
         if not moved:

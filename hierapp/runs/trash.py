@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from hierapp.errors import StoreError
+from hierapp.runs import data_folders
 from hierapp.runs.records import marks
 from hierapp.runs.run import Run
 from hierapp.runs.store import Store, number_of
@@ -91,6 +92,7 @@ def _remove_rows(db: sqlite3.Connection, numbers: list[int]) -> None:
     """Delete the runs with all that only they use."""
     for table, column in (("metrics", "run"), ("confusions", "run"), ("runs", "id")):
         db.execute(f"DELETE FROM {table} WHERE {column} IN ({marks(numbers)})", numbers)
+    data_folders.forget(db, numbers)
     db.execute("DELETE FROM trees WHERE hash NOT IN (SELECT tree FROM runs)")
     db.execute("DELETE FROM similarities WHERE hash NOT IN (SELECT similarity FROM runs WHERE similarity IS NOT NULL)")
 

@@ -509,6 +509,18 @@ def test_runs_side_by_side_share_the_cores(store, faked, monkeypatch):
     assert faked[3][2]["OMP_NUM_THREADS"] == "1"
 
 
+def test_a_worker_reads_the_data_folder_that_its_run_was_queued_with(store, faked, monkeypatch, tmp_path):
+    launcher = Scheduler(store, scheduler.backends())  # in the place of one that has run for a while
+    slots.set_slots(store, "cpu", 2)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv("HIERAPP_DATA", str(tmp_path / name))
+        execution.submit(store, configs(1), DIGITS)
+    launcher.step()
+    workers = [environment for arguments, _, environment, _ in faked if "hierapp.execution.worker" in arguments]
+    assert [each["HIERAPP_DATA"] for each in workers] == [str(tmp_path / "one"), str(tmp_path / "other")]
+
+
 def test_a_worker_counts_gpus_as_the_driver_does_and_a_run_on_the_cpu_sees_none(store, faked, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(devices, "cards", lambda: ("0",))
