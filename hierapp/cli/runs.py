@@ -15,6 +15,7 @@ from hierapp.execution import scheduler, slots, submission
 from hierapp.runs import Run, Store, tags
 from hierapp.runs.store import Place
 from hierapp.training.plans import plan
+from hierapp.training.usual import few_steps
 from hierapp.utils import devices
 
 DONE, RUN_FAILED = 0, 1
@@ -72,6 +73,8 @@ def run_losses(options: argparse.Namespace) -> int:
 
         configs = rate_sweep.sweep(configs)
     words, store = tags.read(options.tag), Store()
+    if short := few_steps(data, configs[0].epochs, configs[0].batch_size, configs[0].train_share):
+        print(f"hierapp: warning: {short}", file=sys.stderr)
     if options.slots is not None:
         for kind in devices.kinds():
             slots.set_slots(store, kind, options.slots)

@@ -149,7 +149,7 @@ def test_run_follows_the_runs_and_prints_them_as_json(store):
 @pytest.mark.slow
 def test_a_detached_run_goes_on_when_the_command_has_returned(store):
     done = python("-m", "hierapp", "run", "--data", "digits", "--loss", "simloss", "--epochs", "1", "--detach")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     (run,) = done.stdout.split()
     until = time.monotonic() + PATIENCE
     while store.run(run).is_open:
@@ -166,7 +166,7 @@ def test_run_plans_every_loss_for_every_seed(store, call, no_launcher):
     status, out, err = call(
         *("run", "--data", "digits", "--tree", "digits-flat", "--loss", "simloss", "--loss", "hierarchical"),
         *("--option", "mass=0.5", "--option", "simloss.lower_bound=0.25", "--seeds", "2", "--seed", "7"),
-        *("--epochs", "3", "--batch-size", "16", "--learning-rate", "0.01", "--device", "cpu", "--detach"),
+        *("--epochs", "5", "--batch-size", "16", "--learning-rate", "0.01", "--device", "cpu", "--detach"),
     )
     assert (status, err) == (0, "")
     runs = store.runs()
@@ -178,10 +178,19 @@ def test_run_plans_every_loss_for_every_seed(store, call, no_launcher):
     assert runs[1].config.options["mass"] == 0.5
     for run in runs:
         config = run.config
-        assert (config.tree, config.epochs, config.batch_size, config.device) == ("digits-flat", 3, 16, "cpu")
+        assert (config.tree, config.epochs, config.batch_size, config.device) == ("digits-flat", 5, 16, "cpu")
         assert config.learning_rate == 0.01
         assert run.tree == tree_library.load("digits-flat")
         assert run.state == "queued"
+
+
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_runs_of_few_steps_are_warned_about(store, call, no_launcher, json_too):
+    status, out, err = call(*RUN, "--epochs", "2", "--batch-size", "128", "--detach", *json_too)
+    assert (status, len(store.runs())) == (0, 1)
+    assert err.startswith("hierapp: warning: A run of 18 steps")
+    assert len(err.splitlines()) == 1
+    assert "warning" not in out
 
 
 def test_the_data_set_and_its_tree_need_not_be_given(store, call, no_launcher):
