@@ -96,10 +96,13 @@ def own(folder: Path, name: str = "streets", parts: Mapping[str, int] | None = N
     return finalize.finalize(checked(source)[0], name)
 
 
-def add_finished(store: Store, loss: str = "cross-entropy", seed: int = 0, data: str = "streets") -> str:
+def add_finished(
+    store: Store, loss: str = "cross-entropy", seed: int = 0, data: str = "streets", probabilities: bool = False
+) -> str:
     """A run of one epoch over drawn scenes, as a worker trains and stores it; its id."""
     tree = tree_library.load(datasets.find(data).default_tree)
-    config = RunConfig.make(data=data, tree=data, loss=loss, seed=seed, epochs=1, unet_width=2, device="cpu")
+    usual = {"data": data, "tree": data, "epochs": 1, "unet_width": 2, "device": "cpu"}
+    config = RunConfig.make(**usual, loss=loss, seed=seed, pixel_probabilities=probabilities)
     (run,) = store.add([config], tree, contents={data: datasets.content_hashes(data)})
     claimed = store.claim()
     assert claimed is not None

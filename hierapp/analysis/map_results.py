@@ -77,12 +77,25 @@ def mean_distances(given: TestMaps) -> NDArray[np.float64]:
     return found
 
 
-def pictures(given: TestMaps, row: int, opacity: float) -> list[map_pictures.Pixels]:
-    """Return a test image with the true map, with the predicted map, and its mistakes colored by distance."""
+def sides(given: TestMaps, row: int, opacity: float) -> tuple[map_pictures.Pixels, map_pictures.Pixels]:
+    """Return a test image with the true map, and with the predicted map."""
     colors = map_pictures.class_colors(len(given.tree.leaves))
-    image, true, predicted = given.images[row], given.true(row), given.predicted(row)
-    return [
-        map_pictures.overlay(image, true, colors, opacity),
-        map_pictures.overlay(image, predicted, colors, opacity),
-        map_pictures.mistakes(image, true, predicted, given.tree.distances()),
+    image = given.images[row]
+    return (
+        map_pictures.overlay(image, given.true(row), colors, opacity),
+        map_pictures.overlay(image, given.predicted(row), colors, opacity),
+    )
+
+
+def pictures(given: TestMaps, row: int, opacity: float) -> list[map_pictures.Pixels]:
+    """Return a test image with the true map, with the predicted map, and its mistakes colored by distance; and the
+    probability of the predicted class, if the run has stored it."""
+    true, predicted = given.true(row), given.predicted(row)
+    found = [
+        *sides(given, row, opacity),
+        map_pictures.mistakes(given.images[row], true, predicted, given.tree.distances()),
     ]
+    if map_predictions.has(given.folder, map_predictions.PROBABILITIES):
+        p = map_predictions.read(given.folder, row, map_predictions.PROBABILITIES)
+        found.append(map_pictures.shares(np.take_along_axis(p, predicted[None], 0)[0]))
+    return found

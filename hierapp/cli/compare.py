@@ -56,7 +56,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def compare_runs(options: argparse.Namespace) -> int:
     from hierapp import stats
-    from hierapp.analysis import comparison, groups as grouping
+    from hierapp.analysis import comparison, groups as grouping, stored_outputs
 
     runs = _finished(options.runs)
     if options.images:
@@ -81,7 +81,9 @@ def compare_runs(options: argparse.Namespace) -> int:
         by_seed = {group.label: {str(seed): run.id for seed, run in group.runs.items()} for group in groups}
         print(json.dumps({"metric": options.metric, "decoder": options.decoder, "runs": by_seed, **shown}))
         return DONE
-    print(f"{options.metric} of the test part{f', decoded by {options.decoder}' if options.decoder else ''}\n")
+    of_pixels = options.decoder and stored_outputs.has_pixels(groups[0].run)
+    part = f"at most {stored_outputs.MOST_PIXELS:,} pixels drawn from the test part" if of_pixels else "the test part"
+    print(f"{options.metric} of {part}{f', decoded by {options.decoder}' if options.decoder else ''}\n")
     _print(family, groups)
     for each, remark in zip(family.comparisons, remarks, strict=True):
         print(f"\n{each.first} against {each.second}: {each.sentence}{f' {remark}' if remark else ''}")
@@ -90,15 +92,14 @@ def compare_runs(options: argparse.Namespace) -> int:
 
 def _values(groups: Sequence[Group], metric: str, decoder: str | None) -> dict[str, dict[int, float]]:
     """Return each group's values by seed: of the run's own evaluation, or of its outputs with another decoder."""
-    from hierapp.analysis import groups as grouping, reevaluation
-    from hierapp.training import predictions
+    from hierapp.analysis import groups as grouping, reevaluation, stored_outputs
 
     if decoder is None:
         return grouping.values(groups, metric)
     spec, given = parse(decoder)
 
     def value(run: Run) -> float:
-        found = reevaluation.reevaluate(predictions.stored(run.folder), run.tree, spec.name, **given)
+        found = reevaluation.reevaluate(stored_outputs.of(run), run.tree, spec.name, **given)
         numbers = [name for name, each in found.items() if isinstance(each, float)]
         if metric not in numbers:
             raise ConfigError(f"The decoder {spec.name} has no metric {metric!r}; choose one of {some(numbers, 20)}.")

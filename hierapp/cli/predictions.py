@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,15 @@ def import_predictions(options: argparse.Namespace) -> int:
         test = run.test or {}
         print(
             f"run {run.id}: {run.config.model}, seed {run.config.seed}, {test['samples']:,} rows of {run.config.data},"
-            f" accuracy {test['accuracy']:.4f}"
+            f" accuracy {test['accuracy']:.4f}{_coarse(test)}"
         )
     return DONE
+
+
+def _coarse(test: Mapping[str, Any]) -> str:
+    if not test.get("coarse_samples"):
+        return ""
+    return f"; {test['coarse_samples']:,} rows with coarse labels, accuracy {test['coarse_accuracy']:.4f}"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ Pixels = NDArray[np.uint8]
 GAP, LINE, SWATCH = 8, 20, 12
 NEAR, FAR = (255, 225, 90), (200, 0, 40)  # mistakes of the smallest and the largest distance
 SHADE = 0.35  # of the picture below mistakes
+UNSURE, SURE = (24, 16, 72), (255, 238, 150)  # probabilities 0 and 1
 
 
 def class_colors(count: int) -> Pixels:
@@ -64,10 +65,32 @@ def mistakes(image: Pixels, true: NDArray[Any], predicted: NDArray[Any], distanc
     gray = np.repeat(np.rint(image.mean(2, keepdims=True) * SHADE), 3, 2)
     known = true < len(distances)
     far = np.where(known, distances[np.where(known, true, 0), predicted], 0)
-    share = (far / max(float(distances.max()), 1e-9))[..., None]
-    color = (1 - share) * np.array(NEAR) + share * np.array(FAR)
+    color = _between(far / max(float(distances.max()), 1e-9), NEAR, FAR)
     found: Pixels = np.rint(np.where((far > 0)[..., None], color, gray)).astype(np.uint8)
     return found
+
+
+def shares(values: NDArray[Any]) -> Pixels:
+    """Color values from 0, dark, to 1, bright: [H, W] to [H, W, 3].
+
+    >>> shares(np.array([[0.0, 1.0]]))[0].tolist() == [list(UNSURE), list(SURE)]
+    True
+    """
+    found: Pixels = np.rint(_between(values.astype(np.float64), UNSURE, SURE)).astype(np.uint8)
+    return found
+
+
+def _between(share: NDArray[Any], low: Sequence[int], high: Sequence[int]) -> NDArray[np.float64]:
+    """Return colors [H, W, 3] between two, by a share [H, W]."""
+    found: NDArray[np.float64] = (1 - share[..., None]) * np.array(low) + share[..., None] * np.array(high)
+    return found
+
+
+def png(picture: Pixels, width: int) -> bytes:
+    """Return a picture [H, W, 3] as a PNG of a width."""
+    out = io.BytesIO()
+    _resized(picture, width, max(1, round(picture.shape[0] * width / picture.shape[1]))).save(out, "PNG")
+    return out.getvalue()
 
 
 def grid(

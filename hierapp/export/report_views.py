@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from hierapp.analysis import comparison, groups as grouping, reevaluation
+from hierapp.analysis import comparison, groups as grouping, reevaluation, stored_outputs
 from hierapp.analysis.reevaluation import LEAF_METRICS, NODE_METRICS
 from hierapp.decoding import DECODERS
 from hierapp.errors import HierappError
@@ -14,7 +14,6 @@ from hierapp.export.html_page import Page
 from hierapp.plots import comparison as plots, outputs as output_plots
 from hierapp.runs import Run
 from hierapp.stats import Sample
-from hierapp.training import predictions
 from hierapp.trees.distances import mean_distance
 
 MOST_DECODED = 40  # runs; with more, the first of each group
@@ -44,9 +43,7 @@ def severity(page: Page, alike: Sequence[Run]) -> None:
 def decoders(page: Page, alike: Sequence[Run]) -> None:
     """Add the same networks under every decoder, of runs on one data set and tree; nothing without stored outputs."""
     tree = alike[0].tree
-    groups = [
-        group for group in grouping.groups(alike) if all(predictions.has(run.folder) for run in group.runs.values())
-    ]
+    groups = [group for group in grouping.groups(alike) if all(map(stored_outputs.has, group.runs.values()))]
     if not groups:
         return
     chosen = {group.label: list(group.runs.values()) for group in groups}
@@ -54,12 +51,15 @@ def decoders(page: Page, alike: Sequence[Run]) -> None:
     if not is_all:
         chosen = {label: runs[:1] for label, runs in chosen.items()}
     page.heading(f"Decoders, tree {alike[0].config.tree}")
+    of = (
+        f"at most {stored_outputs.MOST_PIXELS:,} drawn pixels" if stored_outputs.has_pixels(groups[0].run) else "images"
+    )
     page.text(
-        "The same networks and test images; each decoder has its default options."
+        f"The same networks and test {of}; each decoder has its default options."
         f" {'Mean and sample standard deviation over the seeds.' if is_all else 'One run of each group.'}"
     )
     try:
-        outputs = {run.id: predictions.stored(run.folder) for runs in chosen.values() for run in runs}
+        outputs = {run.id: stored_outputs.of(run) for runs in chosen.values() for run in runs}
     except HierappError as error:  # a file is broken; the rest of the report is not
         page.text(str(error))
         return

@@ -17,6 +17,7 @@ __all__ = [
     "one_file",
     "preload",
     "run_images",
+    "run_pixels",
     "saved_views",
     "steps",
     "stories",

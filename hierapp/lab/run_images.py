@@ -1,4 +1,4 @@
-"""Test images of finished runs as examples of the lab, with the probabilities that the network assigned to them."""
+"""Test images of finished runs, or their pixels, as examples of the lab, with the network's probabilities."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hierapp import paths
+from hierapp.analysis import stored_outputs
 from hierapp.data import registry as datasets
 from hierapp.data.content import ContentHashes
 from hierapp.data.images import Pixels
 from hierapp.errors import HierappError, StoreError, one_line
-from hierapp.lab import trees
+from hierapp.lab import run_pixels, trees
 from hierapp.lab.example import Example
+from hierapp.lab.run_pixels import Place
 from hierapp.runs import Run, Store
 from hierapp.runs.predictions import items_of
 from hierapp.runs.tags import TRIAL
@@ -38,18 +40,20 @@ class RunImage:
         example: the network's leaf probabilities over the run's tree, and the true class (for an uploaded picture, the
             likeliest class).
         tree_name: the tree's name for `trees.named`; None if no tree of that name equals the run's tree.
+        pixel: column and row of the pixel, from 0, for a run on label maps; None for a run on whole images.
     """
 
     run: str
     image: int | None
     example: Example
     tree_name: str | None
+    pixel: Place | None = None
 
 
 def runs(store: Store) -> list[Run]:
-    """Return the finished runs that have stored outputs, newest first."""
+    """Return the finished runs that have stored outputs, of test images or of their pixels, newest first."""
     finished = reversed(store.runs(states=["finished"]))
-    return list(islice((run for run in finished if (run.folder / predictions.FILE).exists()), MOST_RUNS))
+    return list(islice((run for run in finished if stored_outputs.has(run)), MOST_RUNS))
 
 
 def best(found: Sequence[Run]) -> Run:
@@ -93,12 +97,17 @@ def outputs_of(run: Run) -> Outputs:
     return found
 
 
-def image_of(run: Run, image: int) -> RunImage:
-    """Return a test image of a run by its index, from 0.
+def image_of(run: Run, image: int, place: Place | None = None) -> RunImage:
+    """Return a test image of a run by its index, from 0; for a run on label maps, a pixel of it, by default the worst.
 
     Raises:
-        StoreError: if the run has no outputs, or there is no such image.
+        StoreError: if the run has no outputs, or there is no such image or labeled pixel.
+        DatasetError: for a run on label maps, if the data set is missing or has changed.
     """
+    if run_pixels.has(run):
+        pixel = run_pixels.pixel_of(run, image, place)
+        example = Example.from_leaf_log_probs(run.tree, pixel.log_probs, pixel.target)
+        return RunImage(run.id, image, example, tree_name(run), pixel.place)
     found = outputs_of(run)
     count = len(found.target)
     if not 0 <= image < count:
@@ -117,18 +126,33 @@ def own_picture(run: Run, log_probs: Sequence[float]) -> RunImage:
     return RunImage(run.id, None, Example.from_leaf_log_probs(run.tree, log_probs, place), tree_name(run))
 
 
-def find(run: str, image: str) -> RunImage:
-    """Return the test image that an address names.
+def find(run: str, image: str, pixel: str | None = None) -> RunImage:
+    """Return the test image that an address names, or its pixel, given as column and row: "12,7".
 
     Raises:
         StoreError: if the image number is invalid, or the run or the image is not on this machine.
     """
-    if not (image.isascii() and image.isdecimal() and len(image) < 10):
+    if not _is_number(image):
         raise StoreError(f"The test image {image[:20]!r} in the address is not a valid image number.")
     known = [each for each in _store(paths.home()).runs([run]) if each.id == run]
     if not known:
         raise StoreError(f"There is no run {one_line(run)[:20]!r} on this machine; each machine numbers its own runs.")
-    return image_of(known[0], int(image))
+    place = None
+    if pixel is not None:
+        sides = pixel.split(",")
+        if len(sides) != 2 or not all(map(_is_number, sides)):
+            raise StoreError(f"The pixel {pixel[:20]!r} in the address is not a column and a row, such as 12,7.")
+        place = (int(sides[0]), int(sides[1]))
+    return image_of(known[0], int(image), place)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def first_image(run: Run) -> int:
+    """Return the test image that is shown first: the first mistake, or the first image with a label map."""
+    return 0 if run_pixels.has(run) else first_mistake(outputs_of(run))
 
 
 def tree_name(run: Run) -> str | None:

@@ -102,8 +102,13 @@ def _as_dict(state: State, title: str) -> dict[str, Any]:
         "second": None if state.second is None else list(state.second),
         "third": None if state.third is None else list(state.third),
         "params": said,
-        "real": None if state.run_image is None else {"run": state.run_image.run, "image": state.run_image.image},
+        "real": None if state.run_image is None else _named(state.run_image),
     }
+
+
+def _named(said: RunImage) -> dict[str, Any]:
+    pixel = {} if said.pixel is None else {"pixel": "{},{}".format(*said.pixel)}
+    return {"run": said.run, "image": said.image, **pixel}
 
 
 _SAID = ("lesson", "step", "space", "loss", "decoder")
@@ -158,7 +163,8 @@ def _image(named: object, base: State) -> RunImage | None:
     if base.story is not None or not isinstance(named, dict) or named.get("image") is None:
         return None
     try:
-        return run_images.find(str(named.get("run")), str(named["image"]))
+        pixel = named.get("pixel")
+        return run_images.find(str(named.get("run")), str(named["image"]), None if pixel is None else str(pixel))
     except HierappError:
         return None
 

@@ -21,7 +21,9 @@ from hierapp.trees import LabelTree
 
 # Longer addresses get truncated in mail and chat; such a state is stored as a saved view.
 LONGEST = 1800
-PARAMETERS = ("lesson", "step", "run", "image", "tree", "nodes", "y", "x", "x2", "x3", "space", "loss", "decoder")
+PARAMETERS = (
+    *("lesson", "step", "run", "image", "pixel", "tree", "nodes", "y", "x", "x2", "x3", "space", "loss", "decoder"),
+)
 _LOGITS = ("x", "x2", "x3")
 
 
@@ -123,6 +125,8 @@ def to_params(state: State) -> dict[str, str]:
         params |= {"lesson": state.story, "step": str(state.step)}
     if base.run_image is not None:
         params |= {"run": base.run_image.run, "image": str(base.run_image.image)}
+        if base.run_image.pixel is not None:
+            params["pixel"] = "{},{}".format(*base.run_image.pixel)
     if state.example.tree != base.example.tree or state.tree_name != base.tree_name:
         named = state.tree_name is not None
         params |= {"tree": str(state.tree_name)} if named else {"nodes": url_codec.pack_tree(state.example.tree)}
@@ -188,7 +192,8 @@ def from_params(params: Mapping[str, str]) -> Opened:
 
     there = True
     if "run" in params:
-        there = attempt(lambda _: of_run_image(run_images.find(params["run"], params.get("image", "0"))))
+        named_image = (params["run"], params.get("image", "0"), params.get("pixel"))
+        there = attempt(lambda _: of_run_image(run_images.find(*named_image)))
     elif "lesson" in params:
         attempt(lambda _: start(params["lesson"], _step(params.get("step", "1"))))
     named = "tree" in params or "nodes" in params

@@ -70,9 +70,9 @@ def write(folder: Path, about: About, run: Callable[[Visit], None], probabilitie
             run(add)
 
 
-def has(folder: Path) -> bool:
-    """Return whether a run's folder has predicted maps."""
-    return (folder / MAPS).is_file()
+def has(folder: Path, name: str = MAPS) -> bool:
+    """Return whether a run's folder has predicted maps, or with the name `PROBABILITIES` those of its pixels."""
+    return (folder / name).is_file()
 
 
 def about(folder: Path) -> About:

@@ -10,10 +10,12 @@ from hierapp.data import map_pictures
 from hierapp.runs import Run
 from hierapp.training import map_predictions
 from pages.compare.choice import Chosen
+from pages.components.before_after import before_after
 from pages.shared import common
 
 AT_ONCE = 4
-TITLES = ("truth", "prediction", "mistakes, yellow near to red far")
+TITLES = ("truth", "prediction", "mistakes, yellow near to red far", "probability, dark 0 to bright 1")
+PAIR = 720  # width of the two pictures with a border between them, in pixels
 
 
 def applies(chosen: Chosen) -> bool:
@@ -80,6 +82,23 @@ def images(chosen: Chosen) -> None:
             f"Mean distance of the pixels of test image {said}. Mistakes are colored by the distance from the true to"
             " the predicted class; void pixels are not counted."
         )
+        _border(run, [row for row, _ in rows], opacity)
+
+
+def _border(run: Run, rows: list[int], opacity: float) -> None:
+    """Show truth and prediction of one of the images with a border between them that is moved."""
+    row = common.chosen(
+        st.segmented_control(
+            "Truth left of the border, prediction right of it: image",
+            rows,
+            default=rows[0],
+            format_func=lambda each: str(each + 1),
+            required=True,
+            key=f"map-pair-{run.id}-{rows[0]}",
+        )
+    )
+    first, second = _pair(run, str(run.folder), run.ended, row, opacity)
+    before_after(first, second, ("truth", "prediction"), f"Truth and prediction of test image {row + 1}")
 
 
 def _given(run: Run) -> TestMaps:
@@ -99,4 +118,11 @@ def _sheet(_run: Run, folder: str, ended: float | None, rows: tuple[int, ...], o
     given = _given(_run)
     leaves = given.tree.leaves
     legend = list(zip(leaves, map_pictures.class_colors(len(leaves)).tolist(), strict=True))
-    return map_pictures.grid([map_results.pictures(given, row, opacity) for row in rows], TITLES, legend, theme)
+    shown = [map_results.pictures(given, row, opacity) for row in rows]
+    return map_pictures.grid(shown, TITLES[: len(shown[0])], legend, theme)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _pair(_run: Run, folder: str, ended: float | None, row: int, opacity: float) -> tuple[bytes, bytes]:
+    first, second = map_results.sides(_given(_run), row, opacity)
+    return map_pictures.png(first, PAIR), map_pictures.png(second, PAIR)

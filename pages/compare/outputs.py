@@ -9,7 +9,7 @@ from typing import Any, cast
 import pandas as pd
 import streamlit as st
 
-from hierapp.analysis import comparison, reevaluation
+from hierapp.analysis import comparison, reevaluation, stored_outputs
 from hierapp.analysis.calibration import Calibration, HeldOut, is_guaranteed
 from hierapp.analysis.groups import Group
 from hierapp.analysis.reevaluation import LEAF_METRICS, NODE_METRICS, Reliability
@@ -19,7 +19,7 @@ from hierapp.metrics.operating import OperatingCurve
 from hierapp.plots import outputs as output_plots
 from hierapp.runs import Run
 from hierapp.stats import Sample
-from hierapp.training import predictions
+from hierapp.training.predictions import Outputs
 from hierapp.trees import LabelTree, formats as tree_formats
 from pages.compare.choice import Chosen
 from pages.shared import common
@@ -41,12 +41,13 @@ CLIMB = "climb"
 
 def show(chosen: Chosen) -> None:
     """Show the metrics under the chosen decoder and tree, the operating curve, and calibration."""
-    groups = [group for group in chosen.groups if all(predictions.has(run.folder) for run in _runs(group))]
+    groups = [group for group in chosen.groups if all(map(stored_outputs.has, _runs(group)))]
     missing = [group.label for group in chosen.groups if group not in groups]
     if missing:
         st.info(
             f"Left out, because they have no stored outputs: {common.escaped('; '.join(missing))}. Runs on label maps"
-            " have none, and those of older versions; train the latter again to include them.",
+            " have them if they store the probabilities of pixels; train those of older versions again to include"
+            " them.",
             icon=":material/inventory_2:",
         )
     if not groups:
@@ -68,6 +69,9 @@ def show(chosen: Chosen) -> None:
     }
     calibration = _calibration(rule)
     try:
+        if stored_outputs.has_pixels(groups[0].run):
+            pixels = len(_outputs(groups[0].run).target)
+            st.caption(f"Of {pixels:,} labeled pixels, drawn at random from all test images, the same for all runs.")
         tree = None if name == OWN else common.the_tree(name)
         _table(groups, tree, rule, options, calibration)
         as_stored = rule == CLIMB and calibration == Calibration()
@@ -148,7 +152,9 @@ def _below(
         )
     with right:
         st.header("Calibration")
-        found = {group.label: [_reliability(str(run.folder), run.ended) for run in _runs(group)] for group in groups}
+        found = {
+            group.label: [_reliability(str(run.folder), run.ended, run) for run in _runs(group)] for group in groups
+        }
         plot = output_plots.reliability_plot(found, colors)
         common.chart(plot, "compare-calibration", "Accuracy over the probability of the most likely class")
         st.caption("Below the dashed line a network is overconfident. Error: expected calibration error.")
@@ -158,7 +164,8 @@ def _below(
 def _by_level(groups: Sequence[Group], tree: LabelTree | None, colors: Mapping[str, str]) -> None:
     """Show metrics over the levels of the tree, if it has several."""
     found = {
-        group.label: [_levels(str(run.folder), run.ended, _text(run, tree)) for run in _runs(group)] for group in groups
+        group.label: [_levels(str(run.folder), run.ended, _text(run, tree), run) for run in _runs(group)]
+        for group in groups
     }
     if all(len(seed["level_log_loss"]) == 1 for seeds in found.values() for seed in seeds):
         return
@@ -174,43 +181,61 @@ def _by_level(groups: Sequence[Group], tree: LabelTree | None, colors: Mapping[s
 def _metrics(
     run: Run, tree: LabelTree | None, rule: str, options: Mapping[str, object], calibration: Calibration
 ) -> dict[str, Any]:
-    return _judged(str(run.folder), run.ended, _text(run, tree), rule, dict(options), calibration)
+    return _judged(str(run.folder), run.ended, _text(run, tree), rule, dict(options), calibration, run)
 
 
 def _operating(run: Run, tree: LabelTree | None) -> OperatingCurve:
-    return _operated(str(run.folder), run.ended, _text(run, tree))
+    return _operated(str(run.folder), run.ended, _text(run, tree), run)
 
 
 def _text(run: Run, tree: LabelTree | None) -> str:
     return run.tree_text if tree is None else tree_formats.render(tree, "json")
 
 
+def _outputs(run: Run) -> Outputs:
+    """Return the outputs of a run's rows, which are mapped, or of a sample of its pixels, which is kept."""
+    if stored_outputs.has_pixels(run):
+        return _pixels(str(run.folder), run.ended, run)
+    return stored_outputs.of(run)
+
+
 # A finished run's outputs do not change, but a store may be restored, and the tree behind a name may change: so the
 # cache key includes the end time of the run and the text of the tree.
 
 
+@st.cache_resource(max_entries=20, show_spinner="Reading the probabilities of pixels")
+def _pixels(folder: str, ended: float | None, _run: Run) -> Outputs:
+    return stored_outputs.of_pixels(_run)
+
+
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")
 def _judged(
-    folder: str, ended: float | None, tree_text: str, rule: str, options: dict[str, Any], calibration: Calibration
+    folder: str,
+    ended: float | None,
+    tree_text: str,
+    rule: str,
+    options: dict[str, Any],
+    calibration: Calibration,
+    _run: Run,
 ) -> dict[str, Any]:
     tree = tree_formats.parse(tree_text, "json")
     temperature = 1.0
     if calibration != Calibration():
         temperature, threshold = calibration.of(HeldOut.of(Path(folder)), tree)
         options = options if threshold is None else options | {"threshold": threshold}
-    return reevaluation.reevaluate(predictions.stored(Path(folder)), tree, rule, temperature, **options)
+    return reevaluation.reevaluate(_outputs(_run), tree, rule, temperature, **options)
 
 
 @st.cache_data(max_entries=500, show_spinner="Decoding…")
-def _operated(folder: str, ended: float | None, tree_text: str) -> OperatingCurve:
-    return reevaluation.operating(predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"))
+def _operated(folder: str, ended: float | None, tree_text: str, _run: Run) -> OperatingCurve:
+    return reevaluation.operating(_outputs(_run), tree_formats.parse(tree_text, "json"))
 
 
 @st.cache_data(max_entries=500, show_spinner="Decoding…")
-def _levels(folder: str, ended: float | None, tree_text: str) -> dict[str, list[float]]:
-    return reevaluation.levels(predictions.stored(Path(folder)), tree_formats.parse(tree_text, "json"))
+def _levels(folder: str, ended: float | None, tree_text: str, _run: Run) -> dict[str, list[float]]:
+    return reevaluation.levels(_outputs(_run), tree_formats.parse(tree_text, "json"))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _reliability(folder: str, ended: float | None) -> Reliability:
-    return reevaluation.reliability(predictions.stored(Path(folder)))
+def _reliability(folder: str, ended: float | None, _run: Run) -> Reliability:
+    return reevaluation.reliability(_outputs(_run))

@@ -63,7 +63,7 @@ def lab_part() -> None:
             with common.show_errors():
                 saved.saved(lab)
     with right:
-        if lab.state.run_image is not None:
+        if lab.state.run_image is not None and lab.state.run_image.pixel is None:
             look(lab)
         if lab.searching:
             search_page.show(lab, SEARCH_WAITING)
@@ -83,6 +83,7 @@ def wait_for_losses() -> None:
         return
     preload.begin()
     if preload.has_ended():
+        lab.continues = True
         st.rerun()
 
 

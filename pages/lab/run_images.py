@@ -20,6 +20,7 @@ from hierapp.losses import LOSSES
 from hierapp.runs import Run
 from hierapp.training.predictions import Outputs
 from hierapp.utils.numbers import of_log
+from pages.lab import run_pixels as pixels_page
 from pages.lab.state import Lab, bound, current
 from pages.shared import common
 
@@ -63,6 +64,10 @@ def choose(lab: Lab) -> None:
         format_func=lambda each: title(there[each]),
         **bound("lab-run", run.id, lambda state, each: _image(there[each], None, state)),
     )
+    if said.pixel is not None:
+        pixels_page.choose(lab, run, lambda image, place, state: _like(run_images.image_of(run, image, place), state))
+        st.caption(FROM_PROBABILITIES)
+        return
     outputs = run_images.outputs_of(run)
     last = len(outputs.target) - 1
     if said.image is not None:
@@ -211,7 +216,7 @@ def opened(run: Run, image: int) -> None:
 
 def _image(run: Run, image: int | None, state: State) -> State:
     """Return the view of a test image, by default the first mistake; outside a story, losses and decoders persist."""
-    number = run_images.first_mistake(run_images.outputs_of(run)) if image is None else image
+    number = run_images.first_image(run) if image is None else image
     return _like(run_images.image_of(run, number), state)
 
 

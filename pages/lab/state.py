@@ -49,6 +49,7 @@ class Lab:
         own: name and pixels of the uploaded picture on the board.
         is_shown: whether the browser has received a view.
         presents: whether it is shown to an audience: large, without the menu.
+        continues: whether the next run of the page was started by the page itself.
     """
 
     state: State
@@ -66,6 +67,7 @@ class Lab:
     own: tuple[str, Pixels] | None = None
     is_shown: bool = False
     presents: bool = False
+    continues: bool = False
     done: int = 0
     session: str = field(default_factory=lambda: secrets.token_hex(4))
 
@@ -136,8 +138,9 @@ def opened() -> Lab:
     """Return the lab of this session; if the address has changed, a lab created from the address."""
     given = {key: value for key, value in st.query_params.items() if key in OURS}
     kept: Lab | None = st.session_state.get(KEY)
-    if kept is not None and kept.concerns_all:
-        return kept  # the board triggered this run, possibly before the browser received the last address
+    if kept is not None and (kept.concerns_all or kept.continues):
+        kept.continues = False
+        return kept  # this run may have been started before the browser received the last address
     if kept is None or given != kept.params:
         fresh = _from_address(given)
         if kept is not None:

@@ -60,8 +60,56 @@ def test_runs_and_compare_show_iou_and_the_worst_images(streets, store, open_pag
     assert not page.exception
 
 
+def test_decoders_are_applied_to_pixels_whose_probabilities_are_stored(streets, store, open_page):
+    for loss in ("cross-entropy", "conditional"):
+        add_finished(store, loss, probabilities=True)
+    add_finished(store, "hierarchical")
+    page = open_page("compare", view="outputs", rule="climb")
+    assert not page.exception
+    assert not page.error
+    assert "labeled pixels, drawn at random" in texts(page)
+    assert "Operating curve" in texts(page)
+    assert "hierarchical" in page.info[0].value  # left out
+    assert len(page.dataframe[0].value) == 2
+    page.checkbox(key="temperature").check().run()
+    assert not page.exception
+    assert "label maps" in page.error[0].value
+    page = open_page("compare", view="maps")
+    assert not page.exception
+    assert not page.error
+    pair = next(group for group in page.button_group if "Truth left of the border" in group.label)
+    second = int(pair.options[1]) - 1
+    pair.set_value(second).run()
+    assert not page.exception
+
+
 def test_other_pages_open_with_runs_on_label_maps(streets, store, open_page):
     add_finished(store)
     for name in ("start", "lab", "search", "trees", "predictions"):
         page = open_page(name, data="streets")
         assert not page.exception, name
+
+
+def test_the_lab_opens_a_pixel_and_another_by_its_numbers_or_at_random(streets, store, open_page):
+    run = add_finished(store, probabilities=True)
+    page = open_page("lab", run=run, image="1", pixel="4,5")
+    assert not page.exception
+    assert not page.error
+    assert "Test image 1 with the predicted classes; pixel in column 4 and row 5" in texts(page)
+    assert "lab-look" not in page.session_state  # the search is of whole images
+    page.number_input(key="lab-column").set_value(9).run()
+    assert not page.exception
+    assert page.session_state["lab"].state.run_image.pixel == (9, 5)
+    page.query_params["pixel"] = "4,5"  # the browser has not yet received the last address when the losses are loaded
+    page.session_state["lab"].continues = True
+    page.run()
+    assert page.session_state["lab"].state.run_image.pixel == (9, 5)
+    page.query_params["pixel"] = "9,5"
+    page.number_input(key="lab-row").set_value(11).run()
+    assert "void" in page.session_state["lab"].message
+    page.number_input(key="lab-image").set_value(2).run()
+    assert page.session_state["lab"].state.run_image.image == 2
+    page.selectbox(key=f"lab-pixel-true-{run}").set_value(2).run()
+    page.button(key="lab-random-pixel").click().run()
+    assert not page.exception
+    assert page.session_state["lab"].state.example.target == 2

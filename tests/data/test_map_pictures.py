@@ -44,3 +44,8 @@ def test_a_grid_fits_its_width_and_has_a_legend() -> None:
     )
     assert plain.width <= 310
     assert full.height > plain.height
+
+
+def test_a_picture_of_a_width() -> None:
+    found = Image.open(io.BytesIO(map_pictures.png(np.zeros((3, 4, 3), np.uint8), 100)))
+    assert found.size == (100, 75)

@@ -30,3 +30,10 @@ def test_label_maps_are_uploaded_shown_trained_on_and_compared(server, page, tmp
 
     page.goto(f"{server.url}/compare?view=maps")
     expect(page.get_by_role("img", name="Truth, prediction and mistakes of test images")).to_be_visible(timeout=LONG)
+    border = page.get_by_role("slider", name="Truth and prediction of test image")
+    expect(border).to_have_value("50")
+    border.press("Home")
+    expect(border).to_have_value("0")
+    expect(page.locator(".pair .first")).to_have_css("clip-path", re.compile("100%"))
+    border.click(position={"x": 180, "y": 20})
+    expect(border).to_have_value("25")

@@ -153,6 +153,11 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shown: s
 
 
 def _table(array: NDArray[Any], name: str, shown: str) -> NDArray[Any]:
+    if array.ndim > 2:
+        raise PredictionsError(
+            f"The array {short(name)} of {shown} has the shape {list(array.shape)}, but label maps are imported as"
+            " rows: give one row of probabilities for each labeled pixel, and its label."
+        )
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise PredictionsError(
             f"The array {short(name)} of {shown} has the shape {list(array.shape)} and the type {array.dtype}, but a"

@@ -22,20 +22,31 @@ FEW = 10  # rows per class below which an accuracy under chance says nothing
 class Predictions:
     """Checked predictions.
 
+    A coarse label does not say which class is the true one, so its row counts in `coarse_accuracy` only.
+
     Attributes:
         shown: the name of the file.
         kind: what the values in the file were.
-        log_probs: float32 [n, L], in the order of the tree's leaves.
+        log_probs: float32 [n, L], in the order of the tree's leaves, of the rows whose label is a class.
         target: int64 [n], the true classes as positions in the tree's leaves.
-        texts, paths: of each row, if the file has them.
+        nodes: int64 [m], the label of every row, coarse ones too, as positions in the tree's nodes.
+        coarse_accuracy: the share of the rows with a coarse label whose predicted class is below it.
+        texts, paths: of each of the n rows, if the file has them.
     """
 
     shown: str
     kind: Kind
     log_probs: NDArray[np.float32]
     target: NDArray[np.int64]
+    nodes: NDArray[np.int64]
+    coarse_accuracy: float = 0.0
     texts: tuple[str, ...] | None = None
     paths: tuple[str, ...] | None = None
+
+    @property
+    def coarse(self) -> int:
+        """The number of rows with a coarse label."""
+        return len(self.nodes) - len(self.target)
 
 
 def check(
@@ -73,19 +84,26 @@ def check(
             )
     column_of = {name: place for place, name in enumerate(classes)}
     positions = np.array([column_of[leaf] for leaf in tree.leaves])
-    place_of = {leaf: place for place, leaf in enumerate(tree.leaves)}
-    target = _targets(raw.labels, classes, place_of, shown)
+    nodes = _nodes(raw.labels, classes, tree, shown)
+    fine = tree.height[nodes] == 0
+    target = np.searchsorted(tree.leaf_nodes, nodes[fine])
     if len(np.unique(target)) < 2:
+        what = f"the true class {tree.leaves[target[0]]!r}" if len(target) else "coarse labels"
         raise PredictionsError(
-            f"All {len(target):,} rows of {shown} have the true class {tree.leaves[target[0]]!r}; metrics need rows of"
-            " two classes or more: add them."
+            f"All {len(target) or len(nodes):,} rows of {shown} have {what}; metrics need rows of two classes or more:"
+            " add them."
         )
     used = kind or raw.kind or kinds.kind_of(raw.values, shown)
     log_probs = np.ascontiguousarray(kinds.log_probabilities(raw.values, used, shown)[:, positions])
-    if (said := _suspicion(log_probs.argmax(1), target, tree, shown)) is not None:
+    guess = log_probs.argmax(1)
+    if (said := _suspicion(guess[fine], target, tree, shown)) is not None:
         warn(said)
-    texts, paths = (None if each is None else tuple(each) for each in (raw.texts, raw.paths))
-    return Predictions(shown, used, log_probs, target, texts, paths)
+    first, end = tree.leaf_ranges[nodes[~fine]].T
+    below = (first <= guess[~fine]) & (guess[~fine] < end)
+    if not fine.all():
+        log_probs = log_probs[fine]
+    texts, paths = (None if each is None else tuple(np.array(each, object)[fine]) for each in (raw.texts, raw.paths))
+    return Predictions(shown, used, log_probs, target, nodes, float(below.mean()) if len(below) else 0.0, texts, paths)
 
 
 def _classes(raw: RawPredictions, tree: LabelTree, shown: str) -> list[str]:
@@ -119,9 +137,10 @@ def _classes(raw: RawPredictions, tree: LabelTree, shown: str) -> list[str]:
     return classes
 
 
-def _targets(labels: Sequence[str], classes: Sequence[str], place_of: dict[str, int], shown: str) -> NDArray[np.int64]:
-    """Return the true classes as positions in the leaves. Labels are names; if none of them is one, they are positions
-    in the file's order of the classes."""
+def _nodes(labels: Sequence[str], classes: Sequence[str], tree: LabelTree, shown: str) -> NDArray[np.int64]:
+    """Return the labels as positions in the nodes: classes, or inner nodes but the root. Labels are names; if none of
+    them is one, they are positions in the file's order of the classes."""
+    place_of = {name: place for place, name in enumerate(tree.nodes) if place}
     names = {label: _name(label, shown) for label in dict.fromkeys(labels)}
     if not any(name in place_of for name in names.values()) and all(name.isdecimal() for name in names.values()):
         highest = max(map(int, names.values()))
@@ -136,8 +155,8 @@ def _targets(labels: Sequence[str], classes: Sequence[str], place_of: dict[str, 
         if unknown == [""]:
             raise PredictionsError(f"The file {shown} has rows without a true label; remove them or add the labels.")
         raise PredictionsError(
-            f"The file {shown} has true labels that are no classes of the tree, {some(unknown)}; correct them, or"
-            " choose the tree over these classes."
+            f"The file {shown} has true labels that are neither classes nor inner nodes of the tree, {some(unknown)};"
+            " correct them, or choose the tree over these classes."
         )
     return np.array([place_of[names[label]] for label in labels], np.int64)
 

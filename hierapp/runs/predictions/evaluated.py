@@ -51,6 +51,8 @@ def evaluate(checked: Predictions, tree: LabelTree, data: str, epoch: int = 0) -
     counts = sparse_confusion_matrix(checked.target, outputs.predicted, len(tree.leaves))
     order = datasets.order_of(data, tree.leaves)
     test = metrics.evaluate(checked.log_probs, checked.target, tree, counts=counts, ordered=order)
+    if checked.coarse:
+        test |= {"coarse_samples": checked.coarse, "coarse_accuracy": checked.coarse_accuracy}
     return Evaluated(outputs, counts, test)
 
 

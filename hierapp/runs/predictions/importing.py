@@ -161,7 +161,7 @@ def _checked(request: Request, warn: Warn) -> list[Predictions]:
         raw.labels = labels or raw.labels
         raw.classes = classes or raw.classes
         found.append(check(raw, request.tree, source.shown, request.kind, warn))
-        if not np.array_equal(found[0].target, found[-1].target):
+        if not np.array_equal(found[0].nodes, found[-1].nodes):
             raise PredictionsError(
                 f"The files {found[0].shown} and {source.shown} have different true labels; seeds of one model predict"
                 " the same rows in the same order: import the files one at a time."
@@ -170,7 +170,8 @@ def _checked(request: Request, warn: Warn) -> list[Predictions]:
 
 
 def _finished(checked: Predictions, tree: LabelTree, data: str, made: items.Items | None) -> _Finished:
-    note = f"Imported from {checked.shown}, which has {checked.kind}."
+    coarse = f" {checked.coarse:,} rows have coarse labels: only coarse_accuracy counts them." if checked.coarse else ""
+    note = f"Imported from {checked.shown}, which has {checked.kind}.{coarse}"
     return _Finished(checked.shown, evaluate(checked, tree, data), made, note)
 
 

@@ -68,6 +68,23 @@ def bring(store: Store, file: io.BytesIO, shown: str = "model.npz", tree: LabelT
     return run
 
 
+def test_rows_with_coarse_labels_count_in_their_accuracy_only(store, capsys):
+    p = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
+    labels, texts = np.array(["cat", "pet", "cow", "dog", "pet"]), np.array(list("abcde"))
+    file = npz(probabilities=p, labels=labels, classes=np.array(["cat", "dog", "cow"]), texts=texts)
+    run = store.run(bring(store, file))
+    assert run.test["samples"] == 3
+    assert (run.test["coarse_samples"], run.test["coarse_accuracy"]) == (2, 0.5)
+    assert run.test["accuracy"] == 1
+    outputs = predictions.stored(run.folder)
+    assert [outputs.classes[place] for place in outputs.target] == ["cat", "cow", "dog"]
+    assert list(items_of(run.folder).texts) == ["a", "c", "d"]
+    assert "2 rows have coarse labels" in run.note
+    other = npz(probabilities=p, labels=np.array(["cat", "pet", "cow", "pet", "dog"]), classes=["cat", "dog", "cow"])
+    with pytest.raises(PredictionsError, match="have different true labels"):
+        import_files(store, Request([Source("one.npz", file), Source("other.npz", other)], ANIMALS, "animals"))
+
+
 def test_npz_csv_parquet_and_npy_of_one_classifier_are_the_same_run(store, classifier, truth, pixels, tmp_path, capsys):
     p, order = classifier.predict_proba(pixels), np.random.default_rng(0).permutation(10)
     np.savez(tmp_path / "forest.npz", probabilities=p, labels=truth, classes=classifier.classes_)

@@ -118,9 +118,12 @@ WRONG = {
     "an unknown label": (
         saved(labels=np.array(["cat", "dog", "cow", "pig"])),
         "p.npz",
-        "no classes of the tree, 'pig'",
+        "neither classes nor inner nodes of the tree, 'pig'",
     ),
     "a label out of range": (saved(labels=np.array([0, 1, 2, 3])), "p.npz", "go up to 3, but there are 3 classes"),
+    "the root as a label": (saved(labels=np.array(["cat", "dog", "cow", "root"])), "p.npz", "nor inner nodes"),
+    "coarse labels only": (saved(labels=np.array(["pet"] * 4)), "p.npz", "All 4 rows of p.npz have coarse labels"),
+    "label maps": (saved(probabilities=P[:, :, None, None]), "p.npz", "imported as rows"),
     "one class only": (saved(labels=np.array(["cat"] * 4)), "p.npz", "All 4 rows of p.npz have the true class 'cat'"),
     "NaN": (saved(probabilities=with_value(np.nan)), "p.npz", "Row 3 of p.npz has a value that is missing or NaN"),
     "infinity": (saved(probabilities=with_value(np.inf)), "p.npz", "Row 3 of p.npz sums to inf"),
