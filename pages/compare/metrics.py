@@ -54,7 +54,11 @@ def show(chosen: Chosen) -> None:
     points = recorded(str(home()), [run.id for run in runs], [run.ended for run in runs], metric)
     bands = comparison.bands(chosen.groups, points, metric, smoothing)
     if not bands:
-        st.caption("These runs have not recorded this metric.")
+        st.caption(
+            "Imported predictions have no curves: their metrics are in the table above."
+            if runs and all(run.is_imported for run in runs)
+            else "These runs have not recorded this metric; choose another curve."
+        )
         return
     plot = comparison_plots.bands_plot(bands, CURVES[metric], chosen.colors, percent=metric in SHARES)
     common.chart(plot, "compare-curves", f"{CURVES[metric]} of each group over the epochs, mean and standard deviation")

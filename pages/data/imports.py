@@ -17,6 +17,15 @@ IMPORT = "import"  # in the page's address
 SET = "set"  # in the address, and the key of the displayed data set
 LARGEST_PICTURE = 60  # classes; a larger proposed tree is not drawn
 UPLOADS = ["zip", "tar", "gz", "tgz", "xz", "bz2", "npz", "csv", "tsv", "parquet"]
+WHAT = """
+- **Images**: an archive with one folder per class, optionally below `train` and `test`; nested folders become a tree.
+- **Street scenes and the like**: images with a label map each, in `images` and `labels` below `train` and `test`, and a
+  table `classes.csv` with name and value, or name, r, g, b.
+- **A table** of numbers or of texts, CSV or Parquet, with a column of labels.
+- **Features**: npz with the arrays `features` and `labels`, and optionally `classes`, `test` and `texts`.
+
+The content tells which of these it is. You see a report before anything is stored.
+"""
 
 
 def section() -> None:
@@ -33,22 +42,14 @@ def section() -> None:
 
 
 def form() -> None:
-    st.markdown(
-        "An archive with one folder per class, optionally below `train` and `test`; nested class folders become a"
-        " tree. Or images with a label map each, `images` and `labels` below `train` and `test`, and a table"
-        " `classes.csv` with name and value, or name, r, g, b. Or features with labels: an npz file (or a zip of npy"
-        " files) with the arrays `features` and"
-        " `labels`, and optionally `classes`, `test` and `texts`; or a table of numbers or of texts, CSV or Parquet,"
-        " with a column of labels. The content tells which of these it is. It is checked first, and you see a report"
-        " before it is imported."
-    )
+    st.markdown(WHAT)
     may = common.actions()
     left, right = st.columns(2, gap="large")
     kind = left.radio("Classes are", ["folders", "ages in file names (UTKFace)"], horizontal=True, key="import-kind")
     utkface = kind != "folders"
     side = left.number_input("Side in pixels", *SIDES, Options.side, key="import-side")
     share = left.number_input(
-        "Test part",
+        "Test part (share)",
         0.05,
         0.5,
         Options.test_share,

@@ -17,7 +17,7 @@ from hierapp.trees import library as tree_library
 from pages.shared import common
 
 FORMATS = ["npz", "npy", "csv", "tsv", "txt", "parquet"]
-TOLD_APART, BY_LABELS = "told apart", "found by its labels"
+TOLD_APART, BY_LABELS = "recognized automatically", "found by its labels"
 IMPORT = "import"  # in the page's address
 STARTED, FAILED = "predictions-started", "predictions-failed"
 FORM = "predictions-form"  # counts the imports: a new number empties the upload
@@ -159,11 +159,12 @@ def result(now: PredictionsImport) -> None:
     runs = common.store().runs(now.runs)
     if not runs:
         return
-    test = runs[0].test or {}
+    tests = [run.test or {} for run in runs]
+    accuracy = " and ".join(f"{test['accuracy']:.2%}" for test in tests)
     st.success(
         f"Imported as {'run' if len(runs) == 1 else 'runs'} {', '.join(run.id for run in runs)}:"
-        f" {test['samples']:,} rows of {common.escaped(common.data_title(runs[0].config.data))}, accuracy"
-        f" {test['accuracy']:.2%}. {common.escaped(runs[0].note or '')}",
+        f" {tests[0]['samples']:,} rows of {common.escaped(common.data_title(runs[0].config.data))}, accuracy"
+        f" {accuracy}. {common.escaped(runs[0].note or '')}",
         icon=":material/check:",
     )
     for text in now.warnings:
@@ -209,6 +210,8 @@ def every() -> None:
         column_config={
             "run": st.column_config.LinkColumn(display_text=r"runs=(.*)", width=60, help="open on the Runs page"),
             "test accuracy": st.column_config.NumberColumn(format="percent"),
+            "mean distance": st.column_config.NumberColumn(format="%.4f"),
+            "severity": st.column_config.NumberColumn(format="%.3f"),
             "class accuracy": st.column_config.NumberColumn(format="percent"),
             "weighted class accuracy": st.column_config.NumberColumn(format="percent"),
         },

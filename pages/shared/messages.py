@@ -15,8 +15,8 @@ from hierapp.errors import HierappError
 _ANYWHERE = re.compile(r"[\\`*_\[\]{}<~$&|]|:(?=\w)")
 # At the beginning of a line: headings, quotations, lists.
 _BEGINNING = re.compile(r"(?m)^([ \t]*\d*)([#>+\-=.)])")
-# Commands of ours in messages, which are code already.
-_COMMANDS = r"`(?:python -m )?hierapp [^`\n]+`"
+# Commands in messages of ours, which are code already.
+_COMMANDS = r"`(?:(?:python -m )?hierapp|pip install|tensorboard|ray) [^`\n]+`"
 # Streamlit replaces these in any text, however its letters are escaped; in code it does not.
 _REPLACED = re.compile(rf"{_COMMANDS}|(?i:(?:https?://|www\.|:material/)[^\s`]*|:[a-z_+][\w+-]*:)")
 
@@ -24,7 +24,7 @@ _REPLACED = re.compile(rf"{_COMMANDS}|(?i:(?:https?://|www\.|:material/)[^\s`]*|
 def escaped(text: str) -> str:
     r"""Escape text so that Markdown shows it verbatim; web addresses, icons and emoji become code.
 
-    Commands of hierapp between backticks stay code.
+    Commands that messages name, between backticks, stay code.
 
     >>> escaped("a *b* ![c](d)")
     'a \\*b\\* !\\[c\\](d)'

@@ -81,7 +81,14 @@ def by_order(data: str) -> Chosen:
     """Return ratio ** |i - j| in the order of the data set's classes."""
     classes = find(data).class_names
     ratio = st.slider(
-        "r", 0.0, 0.99, 0.5, 0.01, key="r", bind="query-params", help="factor of the similarity per step of distance"
+        "Similarity of neighbors",
+        0.0,
+        0.99,
+        0.5,
+        0.01,
+        key="r",
+        bind="query-params",
+        help="The factor r of each step: classes that are k steps apart have the similarity r to the power of k.",
     )
     shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
     st.caption(f"In the order of the data set's classes: {common.escaped(shown)}")

@@ -17,6 +17,7 @@ GENERATORS: dict[str, tuple[str, Callable[[list[str], int], LabelTree]]] = {
     "binary": ("halved recursively, in their order", lambda classes, seed: generators.balanced(classes)),
     "random": ("joined at random, with a seed", generators.random),
 }
+TYPED = "names that you type"
 LINKAGE = "Agglomerative clustering, average linkage, of the test confusion matrix or of the directions of the rows."
 
 
@@ -28,6 +29,7 @@ def start() -> None:
         ["a data set's classes", "a tree", "text", "a file", "a run"],
         default="a data set's classes",
         required=True,
+        format_func=lambda way: TYPED if way == "text" else way,
         key="start-from",
         wrap=True,
     )

@@ -18,9 +18,15 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
     one.metric("Outputs", f"{len(tree.nodes) - 1:,}", help="logits of a conditional loss: one per node except the root")
     two.metric("Random mistake", f"{mean_distance(tree):.2f}", help="its mean distance, lca-depth")
     if tree.is_uniform_depth:
-        st.info("Uniform depth: the second term of (2) is constant here.", icon=":material/straighten:")
+        st.info(
+            "Uniform depth: all classes are equally deep, so the second term of the hierarchical loss is constant.",
+            icon=":material/straighten:",
+        )
     else:
-        st.info("Ragged: the second term of (2) matters.", icon=":material/stairs:")
+        st.info(
+            "Ragged: the classes have different depths, so the second term of the hierarchical loss matters.",
+            icon=":material/stairs:",
+        )
     if classes:
         leaves, wanted = set(tree.leaves), set(classes)
         missing, unknown = len(wanted - leaves), len(leaves - wanted)

@@ -48,6 +48,16 @@ def test_an_upload_becomes_a_run(open_page, store):
     assert (run.config.model, run.is_imported, run.config.data) == ("forest", True, "digits")
 
 
+def test_every_seed_of_an_import_has_its_accuracy_in_the_sentence(open_page, store, monkeypatch):
+    runs = [add_imported(store, False, seed) for seed in range(2)]
+    ended = job.PredictionsImport("finished", None, runs=tuple(runs))
+    monkeypatch.setattr(Actions, "predictions_import", lambda self, token: ended)
+    page = open_page("predictions", tree="digits", **{"import": "any"})
+    assert not page.exception
+    first, second = (f"{store.run(run).test['accuracy']:.2%}" for run in runs)
+    assert f"accuracy {first} and {second}." in page.success[0].value
+
+
 @pytest.mark.slow
 def test_a_wrong_upload_is_told_in_a_sentence(open_page, store):
     arrays = {**of_digits(), "labels": np.zeros(3, int)}

@@ -162,7 +162,7 @@ def test_the_cat_goes_under_vehicle(studio):
     drawing.drag("cat", "vehicle")
     drawing.has_done(1)
     assert parent(drawing.tree, "cat") == "vehicle"
-    expect(drawing.page.get_by_text("Ragged: the second term of (2) matters.")).to_be_visible()
+    expect(drawing.page.get_by_text("the second term of the hierarchical loss matters")).to_be_visible()
 
 
 def test_everything_by_keyboard(studio):
