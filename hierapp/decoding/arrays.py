@@ -66,9 +66,22 @@ def cumulative(rows: Any) -> Any:
     return sums
 
 
+def columns(rows: Any, chosen: Any) -> Any:
+    """Return rows[:, chosen] for columns [k], [n, k]; indexing a tensor this way takes several times as long."""
+    return rows.gather(1, chosen.expand(len(rows), -1)) if is_tensor(rows) else np.take(rows, chosen, axis=1)
+
+
 def along(rows: Any, columns: Any) -> Any:
     """Return rows[i, columns[i, j]], [n, k]."""
     return rows.gather(1, columns) if is_tensor(rows) else np.take_along_axis(rows, columns, 1)
+
+
+def put_columns(rows: Any, chosen: Any, values: Any) -> Any:
+    """Write values [n, k] to rows[:, chosen] for columns [k], and return the rows."""
+    if is_tensor(rows):
+        return rows.scatter_(1, chosen.expand(len(rows), -1), values)
+    rows[:, chosen] = values
+    return rows
 
 
 def put(rows: Any, columns: Any, values: Any) -> Any:

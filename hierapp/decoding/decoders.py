@@ -187,7 +187,7 @@ def leaf_risks(leaf_log_probs: Any, tree: LabelTree, distance: DistanceKind = "l
     [1.1, 1.1, 1.2]
     """
     found = [
-        node_risks(rows, distance)[:, rows.tables.leaf_nodes]
+        arrays.columns(node_risks(rows, distance), rows.tables.leaf_nodes)
         for _, rows in chunks(flat_rows(leaf_log_probs, tree)[0], tree)
     ]
     return arrays.joined(found)

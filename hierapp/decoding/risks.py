@@ -30,8 +30,9 @@ def node_risks(rows: Rows, distance: DistanceKind = "lca-depth") -> Any:
     depth, height = tables.depth, tables.height
     total = arrays.zeros(z, *z.shape)
     for nodes, parents in tables.levels:
-        step = (height[parents] - height[nodes]) * (1 - z[:, nodes]) if distance == "lca-height" else z[:, nodes]
-        total[:, nodes] = total[:, parents] + step
+        own = arrays.columns(z, nodes)
+        step = (height[parents] - height[nodes]) * (1 - own) if distance == "lca-height" else own
+        arrays.put_columns(total, nodes, arrays.columns(total, parents) + step)
     if distance == "lca-height":
         return total + height
     edges = depth[tables.leaf_nodes] - 1
@@ -40,7 +41,7 @@ def node_risks(rows: Rows, distance: DistanceKind = "lca-depth") -> Any:
     # Expectation of the larger depth, for each depth of v.
     levels = tables.columns[: int(rows.tree.depth.max())][:, None]
     deepest = arrays.double(rows.xp.where(edges > levels, edges, levels))  # [D, L]
-    return (rows.p @ deepest.T)[:, depth - 1] - total
+    return arrays.columns(rows.p @ deepest.T, depth - 1) - total
 
 
 def least(risks: Any, p: Any, tolerance: float) -> Any:

@@ -123,7 +123,7 @@ class Rows:
     def sums_below(self, values: Any) -> Any:
         """Return for each node the sum of the values [n, L] of the leaves below it, [n, N]."""
         sums = arrays.cumulative(values)
-        return sums[:, self.tables.stop] - sums[:, self.tables.start]
+        return arrays.columns(sums, self.tables.stop) - arrays.columns(sums, self.tables.start)
 
     def leaves_at(self, leaves: Any) -> Any:
         """Return the node indices of leaf indices [n]."""

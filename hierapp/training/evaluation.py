@@ -194,7 +194,10 @@ class _Tally:
         coarse = int(self._rows) - found
         if coarse and self._ranges is None:
             raise AssertionError(f"evaluated {found} of {int(self._rows)} rows")
-        log_probs, targets = (torch.cat(each) for each in zip(*self._kept, strict=True)) if self._keep else (None, None)
+        log_probs = targets = None
+        if self._keep:
+            targets = torch.cat([leaves for _, leaves in self._kept])
+            log_probs = _joined(self._kept)
         return Evaluation(
             loss,
             float(confusion.diagonal().sum()) / max(1, found),
@@ -205,6 +208,19 @@ class _Tally:
             self._coarse_right.item() / max(1, coarse),
             self._nll.item() / max(1, found),
         )
+
+
+def _joined(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return the first tensors of all parts as one, and forget each once it is copied: of many classes, both would not
+    fit into memory."""
+    found = parts[0][0].new_empty(sum(len(each) for each, _ in parts), parts[0][0].shape[1])
+    parts.reverse()
+    done = 0
+    while parts:
+        each, _ = parts.pop()
+        found[done : done + len(each)] = each
+        done += len(each)
+    return found
 
 
 @dataclass

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hierapp.data import registry as datasets
@@ -187,17 +189,16 @@ class _Run:
 
     def _test_rows(self, part: DeviceDataset, epoch: int) -> tuple[Evaluation, dict[str, Any]]:
         """Evaluate images or rows; write the probabilities of the test part and of those that were held out."""
-        result = evaluate(self.state, part, keep=True)
-        outputs = self._write_outputs(predictions.FILE, result, epoch)
         if self.folder is not None:
+            # Before those of the test part, so that only one part's probabilities are in memory.
             held_out = {predictions.VALIDATION: self.validation, predictions.CALIBRATION: self.calibration}
             for name, images in held_out.items():
                 if images is not None:
                     self._write_outputs(name, evaluate(self.state, images, keep=True), epoch)
+        result = evaluate(self.state, part, keep=True)
+        target = self._write_outputs(predictions.FILE, result, epoch)
         order = datasets.order_of(self.config.data, self.tree.leaves)
-        return result, evaluate_outputs(
-            result.log_probs, outputs.target, self.tree, counts=result.confusion, ordered=order
-        )
+        return result, evaluate_outputs(result.log_probs, target, self.tree, counts=result.confusion, ordered=order)
 
     def _test_maps(self, part: DeviceDataset, epoch: int) -> tuple[Evaluation, dict[str, Any]]:
         """Evaluate images with label maps batch by batch; write the predicted maps as they come."""
@@ -234,7 +235,8 @@ class _Run:
         except OSError as error:
             self.recorder.not_saved(error)
 
-    def _write_outputs(self, name: str, result: Evaluation, epoch: int) -> Outputs:
+    def _write_outputs(self, name: str, result: Evaluation, epoch: int) -> NDArray[np.int32]:
+        """Write the probabilities; return the true leaves."""
         assert result.log_probs is not None
         assert result.target is not None
         target = result.target.cpu().numpy()
@@ -242,7 +244,7 @@ class _Run:
         outputs = Outputs.of_blocks(blocks, target, self.tree.leaves, self.config.data, epoch)
         tensors = {name: torch.from_numpy(values) for name, values in outputs.tensors().items()}
         self._write(name, tensors, outputs.about())
-        return outputs
+        return outputs.target
 
     def _write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
         if self.folder is not None:

@@ -18,7 +18,7 @@ from hierapp.data.image_set import ImageSet
 from hierapp.errors import Cancelled, ConfigError, DatasetError
 from hierapp.training import RunConfig, checkpoints, models, networks, trainer
 from hierapp.training.batches import DeviceDataset
-from hierapp.training.evaluation import TrainState, evaluate
+from hierapp.training.evaluation import TrainState, _joined, evaluate
 from hierapp.training.heads import FeatureNormalizer
 from hierapp.training.predict import predict
 from hierapp.training.predictions import stored
@@ -211,3 +211,10 @@ def test_newsgroups_say_how_to_get_them_and_are_read_from_the_file(home, monkeyp
     assert np.array_equal(features, given["features"][given["test"]])
     assert np.array_equal(labels, given["labels"][given["test"]])
     assert tree_library.load("20newsgroups").positions_of(entry.class_names).shape == (20,)
+
+
+def test_kept_parts_are_joined_in_their_order_and_forgotten() -> None:
+    parts = [(torch.rand(rows, 3), torch.zeros(rows)) for rows in (2, 1, 4)]
+    whole = torch.cat([each for each, _ in parts])
+    assert torch.equal(_joined(parts), whole)
+    assert parts == []

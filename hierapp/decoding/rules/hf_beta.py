@@ -39,7 +39,7 @@ def expected_f(rows: Rows, beta: float, count_root: bool) -> Any:
         if not count_root:
             common[:, 0] = 0.0
         for nodes, parents in tables.levels:
-            common[:, nodes] = common[:, nodes] + common[:, parents]
+            arrays.put_columns(common, nodes, arrays.columns(common, nodes) + arrays.columns(common, parents))
         # If the root is left out, its own set is empty and shares nothing.
         found += common * ((1 + square) / (own + square * size).clip(1e-12))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hierapp.decoding import risks
+from hierapp.decoding import arrays, risks
 from hierapp.decoding.spec import Arithmetic, Case, DecoderSpec, Line
 from hierapp.decoding.tables import Rows
 from hierapp.trees import DISTANCES, DistanceKind
@@ -24,7 +24,7 @@ def predict(rows: Rows, distance: DistanceKind) -> Any:
 
     Among leaves of equal risk, choose the most probable.
     """
-    of_leaves = risks.node_risks(rows, distance)[:, rows.tables.leaf_nodes]
+    of_leaves = arrays.columns(risks.node_risks(rows, distance), rows.tables.leaf_nodes)
     return rows.leaves_at(risks.least(of_leaves, rows.p, ROUNDING))
 
 

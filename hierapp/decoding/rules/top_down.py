@@ -21,7 +21,7 @@ def predict(rows: Rows) -> Any:
     best = arrays.largest_child(z, tables)
     # Among equally probable children, choose the first. Sums of the same numbers in a different order differ in the
     # last digits; this counts as equal.
-    near = z >= (1 - 1e-9) * best[:, tables.group]
+    near = z >= (1 - 1e-9) * arrays.columns(best, tables.group)
     chosen = -arrays.largest_child(xp.where(near, -tables.columns[1:], -last), tables)
     node = chosen[:, :1] * 0
     for _ in range(int(rows.tree.depth.max()) - 1):

@@ -51,7 +51,7 @@ def min_risk_distances(
     most = min(max(top), len(tree.leaves))
     sums = dict.fromkeys(top, 0.0)
     for part, rows in chunks(log_p, tree):
-        of_leaves = risks.node_risks(rows, distance)[:, rows.tables.leaf_nodes]
+        of_leaves = arrays.columns(risks.node_risks(rows, distance), rows.tables.leaf_nodes)
         # Probabilities order leaves of equal risk: they change a risk by less than its rounding error matters.
         _, first = arrays.largest(1e-9 * rows.p - of_leaves, most)
         leaves = arrays.to_numpy(first)
