@@ -60,29 +60,28 @@ def studio(draft: Draft) -> None:
 def keep(draft: Draft) -> None:
     """Show the buttons that save, train, open the lab, download and close."""
     no = not common.actions().may_run
-    name_column, save, train, lab, export, close = st.columns([2.4, 1, 1.8, 0.9, 1, 0.9], vertical_alignment="bottom")
-    name = name_column.text_input("Name", draft.title, key=f"name-{draft.id}")
+    # They wrap on narrow screens, where columns would push the drawing off the page.
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    name = row.text_input("Name", draft.title, key=f"name-{draft.id}")
 
     def stored() -> str:
         return common.actions().save_tree(draft.tree, name, title=name, data=draft.data).name
 
-    if save.button("Save", icon=":material/save:", width="stretch", disabled=no):
+    if row.button("Save", icon=":material/save:", disabled=no):
         st.toast(f"Saved as {common.escaped(stored())}.")
     if draft.data:
-        if train.button("Train on it", icon=":material/play_circle:", type="primary", width="stretch", disabled=no):
+        if row.button("Train on it", icon=":material/play_circle:", type="primary", disabled=no):
             draft.tree.positions_of(find(draft.data).class_names)
             st.switch_page("pages/train/page.py", query_params={"data": draft.data, "label-tree": stored()})
-    elif train.button(
-        "Train on toy pictures", icon=":material/category:", type="primary", width="stretch", disabled=no, help=TOY
-    ):
+    elif row.button("Train on toy pictures", icon=":material/category:", type="primary", disabled=no, help=TOY):
         tree_name = stored()
         data = common.actions().draw_toy(draft.tree, tree_name).name
         st.switch_page("pages/train/page.py", query_params={"data": data, "label-tree": tree_name})
-    if lab.button("Lab", icon=":material/science:", width="stretch", disabled=no, help="Saves the tree and opens it"):
+    if row.button("Lab", icon=":material/science:", disabled=no, help="Saves the tree and opens it"):
         st.switch_page("pages/lab/page.py", query_params={"tree": stored()})
-    with export.popover("Export", width="stretch"):
+    with row.popover("Export"):
         common.tree_download(draft.tree, name, key="studio-format")
-    if close.button("Close", width="stretch", help="The draft remains on this machine, among the drafts."):
+    if row.button("Close", help="The draft remains on this machine, among the drafts."):
         own_drafts.close()
         st.query_params.pop("draft", None)
         st.rerun()

@@ -16,7 +16,7 @@ def meaning(tree: LabelTree, classes: tuple[str, ...] | None) -> None:
     one.metric("Classes", f"{len(tree.leaves):,}")
     two.metric("Levels", int(tree.depth.max()))
     one.metric("Outputs", f"{len(tree.nodes) - 1:,}", help="logits of a conditional loss: one per node except the root")
-    two.metric("Random mistake", f"{mean_distance(tree):.2f}", help="its mean distance, lca-depth")
+    two.metric("Distance", f"{mean_distance(tree):.2f}", help="lca-depth distance of a random mistake, mean")
     if tree.is_uniform_depth:
         st.info(
             "Uniform depth: all classes are equally deep, so the second term of the hierarchical loss is constant.",
