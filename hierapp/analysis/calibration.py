@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hierapp.analysis import stored_outputs
 from hierapp.analysis.reevaluation import on_tree, scaled
 from hierapp.decoding import climb_threshold
 from hierapp.metrics import fit_temperature
@@ -37,6 +38,13 @@ class HeldOut(NamedTuple):
         """
         return cls(
             predictions.stored(folder, predictions.VALIDATION), predictions.read(folder, predictions.CALIBRATION)
+        )
+
+    def sample(self) -> HeldOut:
+        """Return a sample of each, if they are many; see `stored_outputs.sample`."""
+        validation, calibration = self
+        return HeldOut(
+            stored_outputs.sample(validation), None if calibration is None else stored_outputs.sample(calibration)
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hierapp.training.predictions import Outputs
 
 MOST_PIXELS = 100_000  # of a sample
 MOST_NUMBERS = 2**23  # probabilities of a sample
+MOST_SHOWN = 2**25  # probabilities of a run that pages and reports decode
 MOST_OF_AN_IMAGE = 2**28  # probabilities that are read at a time
 
 
@@ -46,6 +48,19 @@ def of(run: Run, folder: Path | str | None = None) -> Outputs:
             " --pixel-probabilities."
         )
     return predictions.stored(run.folder)
+
+
+def sample(outputs: Outputs, most: int | None = None) -> Outputs:
+    """Return outputs with at most this many probabilities, `MOST_SHOWN` by default: rows drawn at random, in order.
+
+    The same rows are drawn for all runs with as many rows and classes, so that their differences are paired. Decoding
+    40,000 rows of 10,000 classes would take minutes.
+    """
+    count, wanted = len(outputs.target), max(1, (MOST_SHOWN if most is None else most) // len(outputs.classes))
+    if count <= wanted:
+        return outputs
+    rows = np.sort(np.random.default_rng(0).choice(count, wanted, replace=False))
+    return replace(outputs, probabilities=outputs.probabilities[rows], target=outputs.target[rows])
 
 
 def of_pixels(run: Run, folder: Path | str | None = None, most: int = MOST_PIXELS) -> Outputs:

@@ -59,10 +59,13 @@ def decoders(page: Page, alike: Sequence[Run]) -> None:
         f" {'Mean and sample standard deviation over the seeds.' if is_all else 'One run of each group.'}"
     )
     try:
-        outputs = {run.id: stored_outputs.of(run) for runs in chosen.values() for run in runs}
+        outputs = {run.id: stored_outputs.sample(stored_outputs.of(run)) for runs in chosen.values() for run in runs}
     except HierappError as error:  # a file is broken; the rest of the report is not
         page.text(str(error))
         return
+    used, total = (len(next(iter(outputs.values())).target), (groups[0].run.test or {}).get("samples", 0))
+    if used < total and not stored_outputs.has_pixels(groups[0].run):
+        page.text(f"Of {used:,} of the {total:,} test rows, drawn at random, the same for all runs.")
     for only_leaves in (True, False):
         rules = [rule for rule, spec in DECODERS.items() if spec.leaves_only == only_leaves]
         titles = {name: comparison.title(name) for name in LEAF_METRICS} if only_leaves else NODE_METRICS

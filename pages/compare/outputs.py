@@ -69,15 +69,22 @@ def show(chosen: Chosen) -> None:
     }
     calibration = _calibration(rule)
     try:
-        if stored_outputs.has_pixels(groups[0].run):
-            pixels = len(_outputs(groups[0].run).target)
-            st.caption(f"Of {pixels:,} labeled pixels, drawn at random from all test images, the same for all runs.")
+        _say_what(groups[0].run)
         tree = None if name == OWN else common.the_tree(name)
         _table(groups, tree, rule, options, calibration)
         as_stored = rule == CLIMB and calibration == Calibration()
         _below(groups, tree, options if as_stored else {}, chosen.colors)
     except HierappError as error:
         common.show_error(error)
+
+
+def _say_what(run: Run) -> None:
+    """Say what is decoded if it is a sample."""
+    used = len(_outputs(run).target)
+    if stored_outputs.has_pixels(run):
+        st.caption(f"Of {used:,} labeled pixels, drawn at random from all test images, the same for all runs.")
+    elif used < (total := (run.test or {}).get("samples", used)):
+        st.caption(f"Of {used:,} of the {total:,} test rows, drawn at random, the same for all runs.")
 
 
 def _calibration(rule: str) -> Calibration:
@@ -193,19 +200,17 @@ def _text(run: Run, tree: LabelTree | None) -> str:
 
 
 def _outputs(run: Run) -> Outputs:
-    """Return the outputs of a run's rows, which are mapped, or of a sample of its pixels, which is kept."""
-    if stored_outputs.has_pixels(run):
-        return _pixels(str(run.folder), run.ended, run)
-    return stored_outputs.of(run)
+    """Return the outputs of a run's rows or pixels, of a sample if they are many."""
+    return _sample(str(run.folder), run.ended, run)
 
 
 # A finished run's outputs do not change, but a store may be restored, and the tree behind a name may change: so the
 # cache key includes the end time of the run and the text of the tree.
 
 
-@st.cache_resource(max_entries=20, show_spinner="Reading the probabilities of pixels")
-def _pixels(folder: str, ended: float | None, _run: Run) -> Outputs:
-    return stored_outputs.of_pixels(_run)
+@st.cache_resource(max_entries=20, show_spinner="Reading the outputs")
+def _sample(folder: str, ended: float | None, _run: Run) -> Outputs:
+    return stored_outputs.sample(stored_outputs.of(_run))
 
 
 @st.cache_data(max_entries=1000, show_spinner="Decoding…")
@@ -221,7 +226,7 @@ def _judged(
     tree = tree_formats.parse(tree_text, "json")
     temperature = 1.0
     if calibration != Calibration():
-        temperature, threshold = calibration.of(HeldOut.of(Path(folder)), tree)
+        temperature, threshold = calibration.of(HeldOut.of(Path(folder)).sample(), tree)
         options = options if threshold is None else options | {"threshold": threshold}
     return reevaluation.reevaluate(_outputs(_run), tree, rule, temperature, **options)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hierapp.analysis import map_results, reevaluation, stored_outputs
+from hierapp.analysis.calibration import HeldOut
 from hierapp.data import map_pictures
 from hierapp.errors import DatasetError, StoreError
 from hierapp.runs import Run, Store
@@ -108,6 +109,22 @@ def test_outputs_of_rows(tmp_path: Path) -> None:
     assert stored_outputs.has(found)
     assert not stored_outputs.has_pixels(found)
     np.testing.assert_array_equal(stored_outputs.of(found).target, predictions.stored(found.folder).target)
+
+
+def test_a_sample_of_rows_is_the_same_for_all_runs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    one, other = (predictions.stored(store.run(add_finished(store, seed=seed)).folder) for seed in (0, 1))
+    assert stored_outputs.sample(one) is one
+    few, same = (stored_outputs.sample(each, 500) for each in (one, other))
+    assert few.probabilities.shape == (50, 10)
+    np.testing.assert_array_equal(few.target, same.target)
+    rows = [np.flatnonzero((one.probabilities == row).all(1))[0] for row in few.probabilities]
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(one.target[rows], few.target)
+    held = HeldOut(one, other).sample()
+    assert held.validation is one
+    assert held.calibration is other
+    assert HeldOut(one).sample().calibration is None
 
 
 def test_pictures_have_the_probability_of_the_predicted_class(run: Run) -> None:

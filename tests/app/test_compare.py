@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from hierapp.analysis import stored_outputs
 from hierapp.analysis.paired_runs import compare_images
 from hierapp.training import predictions
 from hierapp.trees import generators, library as tree_library
@@ -104,6 +105,15 @@ def test_two_names_of_one_loss_are_said_to_be_the_same(open_page, store):
     page = open_page("compare", view="tests")
     assert "In theory both are the same loss" in texts(page)
     assert "no difference could have reached" in texts(page)
+
+
+def test_decoders_of_many_classes_are_applied_to_a_sample_of_the_rows(open_page, store, monkeypatch):
+    add_finished(store)
+    monkeypatch.setattr(stored_outputs, "MOST_SHOWN", 1_000)
+    page = open_page("compare", view="outputs")
+    assert not page.exception
+    assert not page.error
+    assert "Of 100 of the 359 test rows" in texts(page)
 
 
 def test_runs_without_outputs_are_named_and_left_out(open_page, store):
