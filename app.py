@@ -7,6 +7,7 @@ MENU = {
     "": {"start": ("Start", "home")},
     "Learn": {
         "lab": ("Lab", "experiment"),
+        "findings": ("Findings", "lightbulb"),
         "losses": ("Losses", "functions"),
         "reproduce": ("Reproduce", "menu_book"),
     },

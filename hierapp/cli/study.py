@@ -34,6 +34,7 @@ def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     _of_study(parts, command, "status", status, "how far the runs of a study are")
     collect = _of_study(parts, command, "collect", collect_rows, "write the CSV file of the runs that are finished")
     collect.add_argument("--output", type=Path, metavar="FILE", help="the file; by default that of this machine")
+    command(parts, "findings", findings, help="print what the studies that ship have shown", with_json=True)
     for name, call, help in (
         ("table", table, "print mean and deviation of each group and decoder"),
         ("verdict", verdict, "print the verdicts"),
@@ -144,12 +145,22 @@ def verdict(options: argparse.Namespace) -> int:
     found = verdicts.verdicts(study, rows)
     if not found and study.comparisons:
         _tell(f"There are {len(verdicts.complete_seeds(study, rows))} complete seeds; a verdict needs 10 or more.")
+    if said := verdicts.too_few_seeds(found):
+        _tell(said)
     if options.json:
         print(json.dumps([each.as_dict() for each in found]))
     elif options.sentences:
         print(*(each.sentence for each in found), sep="\n")
     else:
         _print(tables.judged(found), False, markdown=True)
+    return DONE
+
+
+def findings(options: argparse.Namespace) -> int:
+    from hierapp.studies import findings
+
+    found = findings.supported()
+    print(json.dumps(findings.as_dicts(found)) if options.json else findings.markdown(found))
     return DONE
 
 

@@ -56,10 +56,19 @@ class Verdict:
     verdict: Kind
 
     @property
+    def subject(self) -> str:
+        """The first group, with its decoder unless it is the greatest probability."""
+        return _read(self.first, self.first_decoder)
+
+    @property
+    def reference(self) -> str:
+        """The second group in the same words."""
+        return _read(self.second, self.second_decoder)
+
+    @property
     def sentence(self) -> str:
         """The verdict in one sentence, with endpoint, n, effect, interval and corrected p."""
-        name = ENDPOINTS[self.endpoint]
-        one, two = _read(self.first, self.first_decoder), _read(self.second, self.second_decoder)
+        name, one, two = ENDPOINTS[self.endpoint], self.subject, self.reference
         between = "" if self.low is None else f" (95 % interval {self.low:+.4f} to {self.high:+.4f})"
         effect = f"{self.difference:+.4f}{between}, n = {self.n}"
         if self.verdict == "undecided":
@@ -187,6 +196,20 @@ def _comparisons(study: Study) -> list[tuple[ComparedGroups, str, str, Endpoint]
             again = scaled[place] in scaled[:place]
             made += [(pair, first, second, each) for each in pair.endpoints if each != "log_loss" or not again]
     return made
+
+
+def too_few_seeds(found: Sequence[Verdict]) -> str:
+    """Return a sentence if no difference can be shown with so few seeds and so many comparisons, else ""."""
+    if not found:
+        return ""
+    least = min(1.0, len(found) * stats.best_possible_p(found[0].n))
+    if least < ALPHA:
+        return ""
+    needed = stats.seeds_to_reach(ALPHA / len(found), paired=True)
+    return (
+        f"With {found[0].n} seeds and {len(found)} comparisons no corrected p can be below {least:.2g}, so no"
+        f" difference can be shown, whatever its size; {needed} seeds or more can show one."
+    )
 
 
 def by_hypothesis(found: Sequence[Verdict]) -> dict[str, list[Verdict]]:

@@ -10,6 +10,7 @@ from hierapp.execution.slots import at_once
 from hierapp.lab import trees as lab_trees
 from hierapp.losses import LOSSES
 from hierapp.plots.core import tree_plot
+from hierapp.studies import findings
 from hierapp.training.config import RunConfig
 from hierapp.training.models import MODELS
 from hierapp.training.plans import plan
@@ -123,6 +124,15 @@ def go_on() -> None:
                 )
 
 
+def know() -> None:
+    """Show the answer of the studies to the question of the paper."""
+    st.header("Do such losses help?", anchor=False)
+    st.markdown(" ".join(findings.load().answer))
+    st.page_link(
+        "pages/findings/page.py", label="What the studies have shown, and its limits", icon=":material/lightbulb:"
+    )
+
+
 def data_card(data: datasets.Dataset) -> None:
     height, width, channels = data.image_shape
     pixels = f"{height} × {width}, {'color' if channels == 3 else 'gray'}"
@@ -147,6 +157,7 @@ for column, door in zip(st.columns(3), (see, try_it, bring), strict=True):
     with column.container(border=True, height="stretch"):
         door()
 go_on()
+know()
 
 st.header("Data sets", anchor=False)
 shipped = list(datasets.DATASETS.values())

@@ -13,7 +13,7 @@ from hierapp.studies import library, rows, tables, verdicts
 from hierapp.studies.spec import Study
 from hierapp.studies.verdicts import Verdict
 from pages.shared import common
-from pages.shared.messages import show_error
+from pages.shared.messages import show_error, show_warning
 
 
 def show(study: Study) -> None:
@@ -45,6 +45,8 @@ def show(study: Study) -> None:
 def _verdicts(found: list[Verdict]) -> None:
     counted = ", ".join(f"{count} {kind}" for kind, count in verdicts.counts(found).items())
     st.markdown(f"{len(found)} comparisons in one family: {counted}.")
+    if said := verdicts.too_few_seeds(found):
+        show_warning(said)
     for hypothesis, some in verdicts.by_hypothesis(found).items():
         st.markdown(f"**{common.escaped(hypothesis.capitalize())}**")
         table = pd.DataFrame(tables.judged(some)).drop(columns="hypothesis")

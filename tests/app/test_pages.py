@@ -29,6 +29,7 @@ PAGES = (
     "similarities",
     "studio",
     "lab",
+    "findings",
     "losses",
     "train",
     "search",

@@ -17,6 +17,7 @@ TITLES = {
     "similarities": "Similarities",
     "studio": "Studio",
     "lab": "Loss lab",
+    "findings": "Findings",
     "losses": "Losses",
     "train": "Train",
     "search": "Search",

@@ -77,3 +77,14 @@ def test_only_seeds_that_all_groups_have_count_and_ten_are_needed():
     assert verdicts.complete_seeds(study(), without) == [0, 1, 2, *range(4, 12)]
     assert {each.n for each in verdicts.verdicts(study(), without)} == {11}
     assert verdicts.verdicts(study(), [row for row in rows if int(row["seed"] or 0) < 9]) == []
+
+
+def test_too_few_seeds_for_the_number_of_comparisons_are_said_with_the_number_that_is_needed():
+    few = judged({"plain": 0.5, "hxe": 0.53, "hxe, permuted": 0.5}, seeds=10)
+    assert verdicts.too_few_seeds(few) == ""  # 14 comparisons: 14 * 2 / 2^10 = 0.027
+    many = few * 3
+    assert verdicts.too_few_seeds(many) == (
+        "With 10 seeds and 42 comparisons no corrected p can be below 0.082, so no difference can be shown, whatever"
+        " its size; 11 seeds or more can show one."
+    )
+    assert verdicts.too_few_seeds([]) == ""
