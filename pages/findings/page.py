@@ -1,14 +1,13 @@
 """Findings: what the studies have shown, each claim with its evidence, its size and its limits."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import streamlit as st
 
 from hierapp.plots.effects import Effect, effects_plot
 from hierapp.studies import findings, library
 from hierapp.studies.findings import Supported
-from hierapp.studies.spec import ENDPOINTS, Endpoint
+from hierapp.studies.spec import ENDPOINTS
 from hierapp.studies.verdicts import Verdict
 from pages.shared import common
 
@@ -19,20 +18,16 @@ def show(number: int, each: Supported) -> None:
     st.markdown(each.finding.meaning)
     st.caption(f"**Limits.** {each.finding.limits}")
     for study, judged in each.verdicts.items():
-        for (endpoint, second, margin), some in groupby(judged, key=compared):
+        for endpoint, second in dict.fromkeys((one.endpoint, one.reference) for one in judged):
+            some = [one for one in judged if (one.endpoint, one.reference) == (endpoint, second)]
             effects = sorted((effect(one) for one in some), key=lambda each: each.difference)
             better = "more" if endpoint == "accuracy" else "less"
             title = f"difference in {ENDPOINTS[endpoint]} from {second}, {better} is better"
-            plot = effects_plot(effects, title, margin, percent=endpoint == "accuracy")
+            plot = effects_plot(effects, title, some[0].margin, percent=endpoint == "accuracy")
             common.chart(plot, f"effects-{number}-{study}-{endpoint}-{second}", f"{title}, with 95 % intervals")
         with st.expander(f"{len(judged)} verdicts of the study {common.escaped(study)}"):
             st.markdown("\n".join(f"- {common.escaped(one.sentence)}" for one in judged))
             st.page_link("pages/studies/page.py", label="The study", query_params={"study": study})
-
-
-def compared(one: Verdict) -> tuple[Endpoint, str, float]:
-    """Return what verdicts of one plot share."""
-    return one.endpoint, one.reference, one.margin
 
 
 def effect(one: Verdict) -> Effect:
@@ -54,10 +49,10 @@ def page() -> None:
     st.markdown(f"**{said.question}**")
     st.markdown(" ".join(said.answer))
     st.caption(
-        f"From the studies: {common.escaped(sources(found))}. All numbers are computed from their results, which ship, by"
-        " tests that were fixed before the runs. A dot is a mean difference over paired seeds, a line its 95 % interval; the"
-        " shaded band is the margin within which two settings count as equal; filled dots are differences that are shown"
-        " after correction for the number of comparisons."
+        f"From the studies: {common.escaped(sources(found))}. All numbers are computed from their results, which"
+        " ship, by tests that were fixed before the runs. A dot is a mean difference over paired seeds, a line its 95 %"
+        " interval; the shaded band is the margin within which two settings count as equal; filled dots are differences"
+        " that are shown after correction for the number of comparisons."
     )
     for number, each in enumerate(found, 1):
         show(number, each)

@@ -273,7 +273,7 @@ def test_the_form_without_a_loss_says_so(open_page):
     page = open_page("train")
     page.multiselect(key="loss").set_value([]).run()
     assert "No loss is chosen" in texts(page)
-    assert not [button for button in page.button if button.label.startswith("Start ")]
+    assert all(button.disabled for button in page.button if button.label.startswith("Start "))
 
 
 def test_the_form_for_a_data_set_that_is_not_there_says_how_to_get_it(open_page):
