@@ -51,5 +51,9 @@ else:
     from pages.shared import serving
 
     names = [name for pages in MENU.values() for name in pages]
-    middleware = [Middleware(serving.SafeHeaders), Middleware(serving.BaseAddress, pages=names)]
+    middleware = [
+        Middleware(serving.SafeHeaders),
+        Middleware(serving.PlotlyScript),
+        Middleware(serving.BaseAddress, pages=names),
+    ]
     app = st.App(__file__, lifespan=serving.lifespan, middleware=middleware)

@@ -35,7 +35,7 @@ READY = """() => {
     const app = document.querySelector('[data-testid=stApp]');
     if (app?.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')) return false;
     if (document.querySelector('[data-testid=stSkeleton]')) return false;
-    return [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(e => e.querySelector('.main-svg'));
+    return [...document.querySelectorAll('.hierapp-plot')].every(e => e.querySelector('.main-svg'));
 }"""
 EDITED = f"() => ({EDITOR})(document)?.querySelector('.node')"
 

@@ -40,7 +40,7 @@ TEN = list(LOSSES)[:10]
 CURVE = ".js-plotly-plot .scatterlayer path.js-line"
 # What a visitor came for: the first element of a page's own, below its title.
 KINDS = (
-    *("stDataFrame", "stTable", "stButton", "stSelectbox", "stMultiSelect", "stAlert", "stImage", "stPlotlyChart"),
+    *("stDataFrame", "stTable", "stButton", "stSelectbox", "stMultiSelect", "stAlert", "stImage"),
     *("stBidiComponentRegular", "stBidiComponentIsolated"),
 )
 HEADING = "document.querySelector('[data-testid=stMain] h1')?.textContent"

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 from hierapp.analysis import groups as grouping
 from hierapp.runs import Run, same_data
+from hierapp.stats import seeds_to_reach
 
 ACCURACY, DISTANCE = "accuracy", "mean_distance"
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,34 @@ def outcome(runs: Sequence[Run]) -> Outcome | None:
         else f"Means over at least {made.seeds} seeds; the Compare page tests whether the differences may be chance."
     )
     return replace(made, caution=caution)
+
+
+@dataclass(frozen=True)
+class Enough:
+    """How many seeds a comparison needs before a test can show a difference at all.
+
+    Attributes:
+        seeds: the fewest with which every group of two or more can have p < 0.05 against a baseline, by Wilcoxon's test
+            of seeds in pairs after Holm's correction.
+        reason: one sentence that says so.
+    """
+
+    seeds: int
+    reason: str
+
+
+def enough_seeds(groups: int) -> Enough:
+    """Return the seeds that so many groups need.
+
+    >>> enough_seeds(2).seeds, enough_seeds(3).seeds, enough_seeds(10).seeds
+    (6, 7, 9)
+    """
+    comparisons = max(groups - 1, 1)
+    seeds = seeds_to_reach(ALPHA / comparisons, paired=True)
+    family = "" if comparisons == 1 else f" after Holm's correction over {comparisons} comparisons with a baseline"
+    return Enough(
+        seeds, f"With fewer than {seeds} seeds the test of seeds in pairs cannot reach p < {ALPHA:g}{family}."
+    )
 
 
 def _means(found: Sequence[grouping.Group], metric: str) -> dict[str, float]:

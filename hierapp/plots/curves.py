@@ -13,6 +13,7 @@ from hierapp.runs import Run
 Points = Sequence[tuple[float, float]]
 
 MOST_MARKERS = 60  # points of a curve; browsers take long to draw more
+MOST_POINTS = 1_000  # points of a line on a page that refreshes
 MOST_ABOVE = 8  # names in the legend above the plot; of more it is below
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross")  # of the dots of runs, in the order of DASHES
@@ -68,6 +69,26 @@ def twins(curves: Mapping[str, Points]) -> dict[str, str]:
     return found
 
 
+def thinned(points: Points, most: int = MOST_POINTS) -> Points:
+    """Return no more than about `most` of the points: the lowest and the highest of each stretch, and the last.
+
+    The length of a stretch is a power of two, so that the line does not change where no points are added.
+
+    >>> thinned([(epoch, epoch % 4) for epoch in range(9)], most=6)
+    [(0, 0), (3, 3), (4, 0), (7, 3), (8, 0)]
+    """
+    if len(points) <= most:
+        return points
+    size = 2
+    while 2 * len(points) > most * size:
+        size *= 2
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), size):
+        stretch = points[start : start + size]
+        kept += sorted({min(stretch, key=_value), max(stretch, key=_value)})
+    return kept if kept[-1] == points[-1] else [*kept, points[-1]]
+
+
 def curves_plot(
     curves: Mapping[str, Points], what: str, styles: Mapping[str, Style], percent: bool = False
 ) -> go.Figure:
@@ -98,6 +119,10 @@ def curves_plot(
     if len(curves) > MOST_ABOVE:
         plot.update_layout(legend={"yanchor": "top", "y": -0.2, "maxheight": 0.8})
     return plot
+
+
+def _value(point: tuple[float, float]) -> float:
+    return point[1]
 
 
 def _group(run: Run) -> str:

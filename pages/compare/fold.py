@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +15,7 @@ from hierapp.analysis import confusion_tree
 from hierapp.plots.confusion import DIFFERENCE_ON_DARK, DIFFERENCE_ON_LIGHT
 from hierapp.plots.core import ON_DARK, ON_LIGHT
 from hierapp.trees import LabelTree
+from pages.components.plot import Point
 from pages.shared import common
 
 OPENED, CLOSED = "opened", "closed"
@@ -125,26 +127,13 @@ def _turn(tree: LabelTree, node: int, opens: bool) -> None:
 
 def chart(plot: go.Figure, tree: LabelTree, nodes: Sequence[int], alt: str, is_difference: bool) -> None:
     """Show the matrix; a click on a cell chooses it."""
-    dark = st.context.theme.type == "dark"
-    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")
-    on_light, on_dark = (DIFFERENCE_ON_LIGHT, DIFFERENCE_ON_DARK) if is_difference else (ON_LIGHT, ON_DARK)
-    plot.update_coloraxes(colorscale=on_dark if dark else on_light)
-    # The key depends on the nodes: a selection among other nodes is invalid.
+    # The key depends on the nodes: a click among other nodes is invalid.
     key = f"compare-cells-{crc32(str(list(nodes)).encode()):08x}"
     names = [tree.nodes[node] for node in nodes]
+    scales = (DIFFERENCE_ON_LIGHT, DIFFERENCE_ON_DARK) if is_difference else (ON_LIGHT, ON_DARK)
     with st.container(key="compare-cells"):
-        st.plotly_chart(
-            plot,
-            key=key,
-            alt=alt,
-            on_select=lambda: _clicked(key, names),
-            selection_mode="points",
-            config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]},
-        )
+        common.clickable_chart(plot, key, alt, partial(_clicked, names), scales)
 
 
-def _clicked(key: str, names: Sequence[str]) -> None:
-    points = st.session_state[key]["selection"]["points"]
-    if points:
-        st.session_state["true"] = names[int(points[0]["y"])]
-        st.session_state["predicted"] = names[int(points[0]["x"])]
+def _clicked(names: Sequence[str], point: Point) -> None:
+    st.session_state["true"], st.session_state["predicted"] = names[int(point["y"])], names[int(point["x"])]

@@ -26,8 +26,11 @@ def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     ids = tuple(run.id for run in runs)
     recorded = _READERS.get((common.store(), ids), lambda: Curves(common.store(), DRAWN)).look(ids)
     styles = plots.run_styles(runs, names)
-    accuracy = {names[run]: values["val_accuracy"] for run, values in recorded.items() if "val_accuracy" in values}
-    training = {names[run]: values["train_loss"] for run, values in recorded.items() if "train_loss" in values}
+
+    def curves_of(metric: str) -> dict[str, plots.Points]:
+        return {names[run]: plots.thinned(values[metric]) for run, values in recorded.items() if metric in values}
+
+    accuracy, training, overlap = map(curves_of, ("val_accuracy", "train_loss", "val_mean_iou"))
     left, right = st.columns(2)
     with left:
         st.header("Validation accuracy")
@@ -47,7 +50,6 @@ def show(runs: Sequence[Run], names: Mapping[str, str]) -> None:
                 )
         else:
             st.caption("The first point appears after the first batches.")
-    overlap = {names[run]: values["val_mean_iou"] for run, values in recorded.items() if "val_mean_iou" in values}
     if overlap:
         left, _ = st.columns(2)
         with left:

@@ -8,13 +8,11 @@ import streamlit as st
 
 from hierapp.analysis import comparison
 from hierapp.analysis.groups import Group
-from hierapp.analysis.outcome import outcome
+from hierapp.analysis.outcome import enough_seeds, outcome
 from hierapp.runs import Run
 from hierapp.training import RunConfig
 from hierapp.utils.text import pluralize
 from pages.shared import common
-
-SEEDS = 5
 
 
 def show(runs: Sequence[Run]) -> None:
@@ -24,25 +22,28 @@ def show(runs: Sequence[Run]) -> None:
         return
     with st.container(border=True):
         st.markdown(f"{common.escaped(said.sentence)} {common.escaped(said.caution)}")
+        enough = enough_seeds(len(said.groups))
         with st.container(horizontal=True, vertical_alignment="center"):
-            more = more_seeds(said.groups) if said.seeds < SEEDS and common.actions().may_run else []
-            label = f"Add {pluralize(len(more), 'run')}, for {SEEDS} seeds"
+            more = more_seeds(said.groups, enough.seeds) if common.actions().may_run else []
+            label = f"Add {pluralize(len(more), 'run')}, for {enough.seeds} seeds"
             if more and st.button(label, icon=":material/add:", key="more-seeds"):
                 common.show_runs([*(run.id for run in runs), *common.actions().launch(more, runs[0].tree)])
             keys = [comparison.key(group) for group in said.groups]
             query = {"on": runs[0].config.data, "under": runs[0].config.tree, "groups": keys}
             st.page_link("pages/compare/page.py", label="Compare", icon=":material/balance:", query_params=query)
+        if more:
+            st.caption(enough.reason)
 
 
-def more_seeds(groups: Sequence[Group]) -> list[RunConfig]:
-    """Return configurations that give each group that was trained here `SEEDS` seeds; the first new seed of all groups
+def more_seeds(groups: Sequence[Group], enough: int) -> list[RunConfig]:
+    """Return configurations that give each group that was trained here `enough` seeds; the first new seed of all groups
     comes first."""
     trained = [group for group in groups if not group.run.is_imported]
-    seeds = range(max((max(group.runs) for group in trained), default=0) + SEEDS)
+    seeds = range(max((max(group.runs) for group in trained), default=0) + enough)
     more = [
         (place, group.run.config.model_copy(update={"seed": seed}))
         for group in trained
         for place, seed in enumerate([seed for seed in seeds if seed not in group.runs])
-        if place < SEEDS - len(group.runs)
+        if place < enough - len(group.runs)
     ]
     return [config for _, config in sorted(more, key=lambda each: each[0])]

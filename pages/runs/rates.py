@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from hierapp.analysis import groups
+from hierapp.analysis.outcome import enough_seeds
 from hierapp.analysis.rate_sweep import BestRate, at_best_rates, best_rates
 from hierapp.runs import Run
 from hierapp.utils.text import pluralize
-from pages.runs.outcome import SEEDS, more_seeds
+from pages.runs.outcome import more_seeds
 from pages.shared import common
 
 
@@ -36,8 +37,10 @@ def show(runs: Sequence[Run]) -> bool:
                 " outside."
             )
         best = at_best_rates(found, runs)
-        more = more_seeds(groups.groups(best)) if common.actions().may_run else []
-        label = f"Train {pluralize(len(more), 'run')} at these rates, for {SEEDS} seeds"
+        compared = groups.groups(best)
+        enough = enough_seeds(len(compared))
+        more = more_seeds(compared, enough.seeds) if common.actions().may_run else []
+        label = f"Train {pluralize(len(more), 'run')} at these rates, for {enough.seeds} seeds"
         if more and st.button(label, icon=":material/add:", key="best-rates"):
             trees = {run.config.tree: run.tree for run in best}
             ids = [
@@ -46,6 +49,8 @@ def show(runs: Sequence[Run]) -> bool:
                 for each in common.actions().launch([config for config in more if config.tree == name], tree)
             ]
             common.show_runs([*(run.id for run in best), *ids])
+        if more:
+            st.caption(enough.reason)
     return True
 
 

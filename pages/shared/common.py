@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.io import to_json
 from streamlit.navigation.page import Page
 
 from hierapp.access import Actions
@@ -27,6 +28,7 @@ from hierapp.trees import LabelTree, formats as tree_formats, library as tree_li
 from hierapp.utils.disk import FULL_BYTES, disk_of, in_words
 from hierapp.utils.recent import Recent
 from pages.components.page_history import one_entry_per_page
+from pages.components.plot import Point, plot as show_plot
 from pages.components.popover_focus import popovers_take_focus
 from pages.components.theme_switch import redraw_on_theme_switch
 from pages.shared import auth
@@ -34,6 +36,7 @@ from pages.shared.auth import person
 from pages.shared.messages import escaped as escaped, show_error as show_error, show_warning as show_warning
 
 T = TypeVar("T")
+Scales = tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]]  # colors on light and on dark
 CHOSEN_RUNS = "runs"  # the runs that are chosen on the Runs page, in the session and in the address
 _LAST_PAGE = "last-page"
 
@@ -125,6 +128,13 @@ def chart(plot: go.Figure, key: str, alt: str) -> None:
     _show(_themed(plot, _is_dark()), key, alt)
 
 
+def clickable_chart(
+    plot: go.Figure, key: str, alt: str, clicked: Callable[[Point], None], scales: Scales = (ON_LIGHT, ON_DARK)
+) -> None:
+    """Show a plot as `chart` does, with color scales of its own; a function takes the point that is clicked."""
+    _show(_themed(plot, _is_dark(), scales), key, alt, clicked)
+
+
 def chart_of(key: str, alt: str, draw: Callable[..., go.Figure], *arguments: Any) -> None:
     """Show the plot that a function draws of these arguments, as `chart` does.
 
@@ -148,25 +158,28 @@ PLOT_FORMATS: dict[str, dict[str, Any]] = {
     "PNG": {"scale": 3},
     "SVG": {"format": "svg", "width": 340, "height": 260},
 }
-_DRAWN = Recent[go.Figure](most=40)
+_DRAWN = Recent[str](most=40)
 
 
 def _is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def _themed(plot: go.Figure, dark: bool) -> go.Figure:
-    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430")  # assets/app.css names them, too
-    return plot.update_coloraxes(colorscale=ON_DARK if dark else ON_LIGHT)
+def _themed(plot: go.Figure, dark: bool, scales: Scales = (ON_LIGHT, ON_DARK)) -> str:
+    """Return the plot's JSON with the colors of the theme; the component sets the rest."""
+    plot.update_layout(font_color="#e8edf3" if dark else "#1b2430", template={})  # assets/app.css names them, too
+    plot.update_coloraxes(colorscale=scales[dark])
+    return to_json(plot, validate=False)
 
 
-def _show(plot: go.Figure, key: str, alt: str) -> None:
+def _show(plot: str, key: str, alt: str, clicked: Callable[[Point], None] | None = None) -> None:
     config = {
         "displaylogo": False,
+        "showSendToCloud": False,  # by default Plotly offers to upload the plot
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
         "toImageButtonOptions": {"filename": key, **PLOT_FORMATS[st.session_state.get(PLOT_FORMAT, "PNG")]},
     }
-    st.plotly_chart(plot, key=key, alt=alt, config=config)
+    show_plot(plot, key, alt, config, clicked)
 
 
 def fits_matrix(size: int, what: str) -> bool:

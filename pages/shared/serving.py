@@ -7,18 +7,22 @@ import json
 import webbrowser
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 # Plotly asks whether a value is one of pandas' wherever pandas is imported, even half: two first visits at once would
 # fail. So it is imported before the first one.
 import pandas as pd  # noqa: F401
+import plotly
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
 from hierapp.errors import HierappError
 from hierapp.execution import leftovers, scheduler
 from hierapp.runs import Store
+from pages.components.plot import SCRIPT
 
 BROWSER_SECONDS = 0.5  # until the server answers
 # Not in a frame of another site, where clicks could be led astray, and no pictures or plug-ins from other sites: a
@@ -95,6 +99,22 @@ class SafeHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class PlotlyScript:
+    """ASGI middleware that serves the script that draws plots, at any address that ends with its name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.file = Path(plotly.__file__).with_name("package_data") / "plotly.min.js"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith(f"/{SCRIPT}"):
+            # Its version is in its name, so browsers may keep it.
+            answer = FileResponse(self.file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+            await answer(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from hierapp.training.plans import plan
 from hierapp.training.usual import few_steps, steps_per_epoch
 from hierapp.trees import LabelTree, library as tree_library
 from hierapp.utils.text import pluralize
+from pages.components.plot import load_ahead
 from pages.shared import common, queue, run_fields
 from pages.shared.option_fields import option_field
 
@@ -172,3 +173,4 @@ with st.container(horizontal=True):
     )
 if starts or sweeps:
     common.submit(swept if sweeps else configs, tree)
+load_ahead()

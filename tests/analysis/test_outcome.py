@@ -2,8 +2,9 @@
 
 import pytest
 
-from hierapp.analysis.outcome import outcome
+from hierapp.analysis.outcome import enough_seeds, outcome
 from hierapp.runs import Store
+from hierapp.stats import best_possible_p, holm
 from tests.finished_runs import add_finished
 
 
@@ -43,3 +44,14 @@ def test_what_is_not_over_or_not_comparable_has_no_outcome(store):
     assert outcome(store.runs(["1", third])) is not None
     store.add([store.run(third).config], store.run(third).tree)
     assert outcome(store.runs()) is None, f"one is queued, {other} has another tree"
+
+
+@pytest.mark.parametrize("groups", [2, 3, 5, 13])
+def test_with_enough_seeds_and_no_fewer_a_difference_can_be_significant(groups):
+    def least_p(seeds):
+        return min(holm([best_possible_p(seeds)] * (groups - 1)))
+
+    enough = enough_seeds(groups)
+    assert least_p(enough.seeds) < 0.05 <= least_p(enough.seeds - 1)
+    assert f"fewer than {enough.seeds} seeds" in enough.reason
+    assert ("Holm" in enough.reason) == (groups > 2)

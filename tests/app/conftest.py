@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +75,12 @@ def texts(app: AppTest) -> str:
         app.success,
     )
     return shown("\n".join(str(element.value) for kind in kinds for element in kind))
+
+
+def figures(app: AppTest) -> list[dict[str, Any]]:
+    """The plots on the page, as Plotly draws them."""
+    found = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(json.loads(proto.json)["figure"]) for proto in found if proto.component_name == "hierapp.plot"]
 
 
 def start(app: AppTest) -> None:

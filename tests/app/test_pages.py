@@ -18,7 +18,7 @@ from hierapp.trees import library as tree_library
 from hierapp.trees.drafts import Draft
 from hierapp.utils.recent import Recent
 from pages.shared import common
-from tests.app.conftest import add_run, chosen_rows, texts
+from tests.app.conftest import add_run, chosen_rows, figures, texts
 from tests.finished_runs import add_finished
 from tests.store_states import end
 
@@ -568,10 +568,7 @@ def test_of_very_many_runs_the_latest_are_drawn(open_page, store, monkeypatch):
     assert not page.exception
     assert "The latest 2 of the 3 chosen runs are drawn" in texts(page)
     names = {
-        trace["meta"]
-        for chart in page.get("plotly_chart")
-        for trace in json.loads(chart.proto.spec)["data"]
-        if trace.get("mode") == "lines+markers"
+        trace["meta"] for figure in figures(page) for trace in figure["data"] if trace.get("mode") == "lines+markers"
     }
     assert len(names) == 2
 
@@ -590,7 +587,7 @@ def test_plots_are_drawn_once_for_all_who_show_the_same_and_again_when_there_is_
     first, second = add_run(store), add_run(store, loss="hxe")
     pages = [open_page("runs", runs=[first, second]) for _ in range(2)]
     assert not any(page.exception for page in pages)
-    assert [len(page.get("plotly_chart")) for page in pages] == [4, 4]
+    assert [len(figures(page)) for page in pages] == [4, 4]
     assert drawn == [2, 2]  # accuracy and loss
     open_page("runs", runs=[first])
     assert drawn == [2, 2, 1, 1]

@@ -122,7 +122,7 @@ def test_a_tracked_loop_shows_its_curves_also_without_a_confusion_matrix(open_pa
 def test_seeds_are_added_to_trained_groups_alone(open_page, store):
     runs = [add_finished(store), add_imported(store)]
     page = open_page("runs", runs=runs)
-    assert page.button(key="more-seeds").label == "Add 4 runs, for 5 seeds"
+    assert page.button(key="more-seeds").label == "Add 5 runs, for 6 seeds"
     alone = open_page("runs", runs=[runs[1], add_imported(store, seed=1)])
     assert not alone.exception
     assert not [button for button in alone.button if button.key == "more-seeds"]

@@ -8,7 +8,7 @@ from hierapp.search import journal, space
 from hierapp.search.report import Report
 from hierapp.search.runner import SearchRunner
 from hierapp.training.form_fields import fields_of
-from tests.app.conftest import texts
+from tests.app.conftest import figures, texts
 from tests.search.conftest import begun, carry_on, report
 
 VARIED = ["learning_rate=1e-4..1e-1:log", "optimizer=adam,sgd", "momentum=0.5..0.9", "mass=0..1", "crop=0..2"]
@@ -123,7 +123,7 @@ def test_a_search_shows_its_trials_the_best_and_what_mattered(open_page, over):
     frame = page.dataframe[0].value
     assert frame["trial"].tolist() == list(range(11, -1, -1))
     assert frame["run"].tolist()[-1] == "runs?runs=1"
-    assert len(page.get("plotly_chart")) == 3
+    assert len(figures(page)) == 3
     assert page.button(key="stop-search").disabled
     assert page.button(key="resume-search").disabled
 

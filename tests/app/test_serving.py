@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from pages.shared.serving import HEADERS, BaseAddress, SafeHeaders
+import pytest
+
+from pages.components.plot import SCRIPT
+from pages.shared.serving import HEADERS, BaseAddress, PlotlyScript, SafeHeaders
 
 
 def answered(headers, kind="http"):
@@ -72,3 +75,29 @@ def test_a_page_says_where_the_server_is():
 def test_other_answers_are_passed_on():
     assert page_of(b"text/css", b"<head>") == (6, b"<head>")
     assert page_of(b"text/html", b"<head>", method="POST") == (6, b"<head>")
+
+
+@pytest.mark.parametrize("path", [f"/{SCRIPT}", f"/below/{SCRIPT}", f"/{SCRIPT}/other"])
+def test_the_script_of_plots_is_served_below_any_address_and_may_be_kept(path):
+    sent = []
+
+    async def app(scope, receive, send):
+        sent.append({"status": 404})
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        await asyncio.Event().wait()  # the browser stays
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(PlotlyScript(app)(scope, receive, send))).result()
+    if path.endswith("other"):
+        assert sent == [{"status": 404}]
+        return
+    headers = dict(sent[0]["headers"])
+    assert sent[0]["status"] == 200
+    assert b"javascript" in headers[b"content-type"]
+    assert b"immutable" in headers[b"cache-control"]
+    assert b"window.Plotly" in b"".join(message.get("body", b"") for message in sent[1:])

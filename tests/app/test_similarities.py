@@ -11,7 +11,7 @@ from hierapp.data.registry import find
 from hierapp.similarities import Similarity, embeddings, library as similarity_library
 from hierapp.similarities.library import find as similarity_of
 from hierapp.similarities.similarity import ordinal
-from tests.app.conftest import texts
+from tests.app.conftest import figures, texts
 
 DIGITS = find("digits").class_names
 MINE = Similarity.of(DIGITS, ordinal(10, 0.25))
@@ -19,10 +19,7 @@ MINE = Similarity.of(DIGITS, ordinal(10, 0.25))
 
 def heat_map(page):
     """The cells of the figure, and the names beside them."""
-    import json
-
-    (chart,) = page.get("plotly_chart")
-    figure = json.loads(chart.proto.spec)
+    (figure,) = figures(page)
     z = figure["data"][0]["z"]
     if isinstance(z, dict):  # as Plotly packs arrays
         import base64

@@ -37,6 +37,7 @@ def test_a_report_opens_from_a_file_without_a_network_with_every_figure_drawn(
         assert len(drawn) == 7, drawn
         assert page.evaluate("typeof hacked") == "undefined"
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+        assert page.locator("[data-title^='Share']").count() == 0  # nothing is offered for upload
         ink = page.evaluate("document.querySelector('.js-plotly-plot').layout.font.color")
         assert ink == {"light": "#1b2430", "dark": "#e8edf3"}[scheme]
         page.screenshot(path=SCREENSHOTS / f"html-report-{scheme}.png", full_page=True)

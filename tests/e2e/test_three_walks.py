@@ -1,4 +1,4 @@
-"""The walks of a lecturer and a researcher, from Start to what each takes away.
+"""The walks of a lecturer, a student and a researcher, from Start to what each takes away.
 
 Each writes its clicks and the seconds of its stages to .cache/walks.json.
 """
@@ -20,13 +20,13 @@ from playwright.sync_api import Browser, Download, Locator, Page, expect
 from hierapp.lab.stories import story
 from hierapp.trees.drafts import Draft
 from tests import feature_rows
-from tests.e2e.conftest import LONG, REPOSITORY, SCREENSHOTS, Server, new_context, settle, wait_until
+from tests.e2e.conftest import LONG, REPOSITORY, SCREENSHOTS, Server, new_context, points, settle, wait_until
 from tests.e2e.test_lab import Lab
 from tests.e2e.test_studio import Studio
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 MEASURED = REPOSITORY / ".cache" / "walks.json"
-TRAINED = 4 * LONG / 1000  # seconds for ten short runs on a busy machine
+TRAINED = 4 * LONG / 1000  # seconds for twenty short runs on a busy machine
 
 
 class Walk:
@@ -118,6 +118,33 @@ def test_a_lecturer_shows_a_story_and_takes_it_along(walk: Walk, browser: Browse
     expect(alone.get_by_role("heading", name=f"{len(steps)}. {steps[-1].title}")).to_be_visible()
     context.close()
     walk.write("lecturer")
+
+
+def test_a_student_compares_losses_and_adds_seeds(walk: Walk, server: Server):
+    page = walk.page
+    walk.click(walk.button("Compare three losses on Digits"))
+    wait_until(lambda: any(points(page, "accuracy")), "the first point")
+    walk.reached("first point of a curve")
+    page.screenshot(path=SCREENSHOTS / "walk-first-point.png")
+    expect(page.get_by_text("the highest accuracy")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("One seed shows no difference between losses")).to_be_visible()
+    walk.reached("what came out, in a sentence")
+    page.screenshot(path=SCREENSHOTS / "walk-outcome.png")
+    walk.click(walk.button("Add 18 runs, for 7 seeds"))
+    wait_until(lambda: len(server.store.runs()) == 21, "the further runs")
+    wait_until(_all_finished(server), "their end", TRAINED)
+    expect(page.get_by_text("Means over at least 7 seeds")).to_be_visible()
+    walk.reached("18 further runs")
+    _compare(walk)
+    expect(page.get_by_text("Mean ± sample standard deviation")).to_be_visible()
+    wait_until(lambda: len(points(page, "compare-curves")) == 6, "three lines and three bands")
+    walk.reached("Compare")
+    walk.click(walk.button("For a paper"))
+    text = walk.download(walk.button("Report, HTML")).path().read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert {"cross-entropy", "conditional", "hierarchical"} <= set(re.findall(r"[a-z-]+", text))
+    walk.reached("the report is there")
+    walk.write("student")
 
 
 def test_a_researcher_brings_features_and_leaves_with_a_table(walk: Walk, server: Server, tmp_path, monkeypatch):

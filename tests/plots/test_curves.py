@@ -47,3 +47,16 @@ def test_the_zoom_stays_when_points_arrive():
     before, after = (curves.curves_plot({"a": [(1.0, 0.5)] * n}, "accuracy", styles) for n in (1, 2))
     assert before.layout.uirevision
     assert before.layout.uirevision == after.layout.uirevision
+
+
+def test_of_a_long_curve_peaks_and_the_last_point_are_drawn_and_it_stays_as_it_is_when_points_arrive():
+    points = [(float(epoch), 1.0 if epoch == 1234 else epoch % 7 / 10) for epoch in range(5_000)]
+    thin = curves.thinned(points)
+    assert len(thin) <= curves.MOST_POINTS + 1
+    assert (1234.0, 1.0) in thin
+    assert thin[-1] == points[-1]
+    assert thin == sorted(thin)
+    assert set(thin) <= set(points)
+    more = curves.thinned([*points, (5_000.0, 0.5)])
+    assert [point for point in more if point[0] < 4_900] == [point for point in thin if point[0] < 4_900]
+    assert curves.thinned(points[:1_000]) == points[:1_000]

@@ -15,6 +15,7 @@ for (const plot of plots) {
   });
   Plotly.newPlot(plot, data, layout, {
     displaylogo: false,
+    showSendToCloud: false,  // by default Plotly offers to upload the plot
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
     modeBarButtonsToAdd: [save("png", Plotly.Icons.camera), save("svg", Plotly.Icons.disk)],
   }).then(() => Plotly.relayout(plot, look(layout, dark.matches)));
