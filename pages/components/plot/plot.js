@@ -149,7 +149,7 @@ class Plot {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!data.figure) {
-    requestIdleCallback(() => plotly(data.script).catch((error) => console.error(error)));
+    requestIdleCallback(() => plotly(data.script).catch((error) => console.error(error)), { timeout: 10_000 });
     return;
   }
   const element = parentElement.querySelector(".hierapp-plot");
