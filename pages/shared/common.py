@@ -169,7 +169,8 @@ def _themed(plot: go.Figure, dark: bool, scales: Scales = (ON_LIGHT, ON_DARK)) -
     """Return the plot's JSON with the colors of the theme; the component sets the rest."""
     plot.update_layout(font_color="#e8edf3" if dark else "#1b2430", template={})  # assets/app.css names them, too
     plot.update_coloraxes(colorscale=scales[dark])
-    return to_json(plot, validate=False)
+    text: str = to_json(plot, validate=False)
+    return text
 
 
 def _show(plot: str, key: str, alt: str, clicked: Callable[[Point], None] | None = None) -> None:
