@@ -19,6 +19,7 @@ from tests import coverage_table
 PROJECT = project_folder()
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+LARGEST_FILE = 1_000_000  # bytes; data sets are downloaded, never committed
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
@@ -164,3 +165,11 @@ def test_the_environment_finds_the_checkout_from_any_folder(tmp_path):
         check=True,
     ).stdout
     assert Path(said.strip()).parent == PROJECT / "hierapp"
+
+
+def test_no_file_of_the_repository_is_as_large_as_a_data_set():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [PROJECT / name for name in listed.stdout.split("\0") if name]
+    assert [file.name for file in files if file.is_file() and file.stat().st_size > LARGEST_FILE] == []
