@@ -14,7 +14,7 @@ from pages.shared import common
 
 def show(number: int, each: Supported) -> None:
     """Show a claim, what follows from it, its limits, and its evidence."""
-    st.subheader(f"{number}. {each.finding.claim}", anchor=f"finding-{number}", divider="gray")
+    st.header(f"{number}. {each.finding.claim}", anchor=f"finding-{number}", divider="gray")
     st.markdown(each.finding.meaning)
     st.caption(f"**Limits.** {each.finding.limits}")
     for study, judged in each.verdicts.items():

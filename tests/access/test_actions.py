@@ -18,7 +18,7 @@ from hierapp.data.imports.options import Options
 from hierapp.errors import AccessError, StoreError, TreeError
 from hierapp.execution import slots
 from hierapp.lab import saved_views, views
-from hierapp.paths import project_folder
+from hierapp.paths import data_folder, project_folder
 from hierapp.runs import Store
 from hierapp.runs.predictions import Request, Source, job as predictions_job
 from hierapp.similarities import Similarity, library as similarity_library
@@ -146,7 +146,8 @@ def test_steering_asks_whose_the_run_is_and_reaches_the_store_only_then(what, pe
     arguments = (run, "last") if what == "move" else (run,)
     if person in (ADA, BOB, LOCAL):
         getattr(Actions(store, person), what)(*arguments)
-        assert done == [arguments]
+        # A run that is resumed reads the data folder of whoever resumes it.
+        assert done == [(*arguments, data_folder()) if what == "resume" else arguments]
     else:
         refused(getattr(Actions(store, person), what), *arguments)
         assert done == []
@@ -235,7 +236,7 @@ def test_runs_above_the_limit_are_refused_until_some_have_ended(store):
 
 def test_a_run_that_is_resumed_counts_and_keeps_to_the_limits(store, monkeypatch):
     resumed = []
-    monkeypatch.setattr(Store, "resume", lambda self, run: resumed.append(run))
+    monkeypatch.setattr(Store, "resume", lambda self, run, data: resumed.append(run))
     (ended,) = Actions(store, BOB).launch(configs(epochs=9), TREE)
     Actions(store, BOB).cancel(ended)
     refused(Actions(store, limited(epochs=8)).resume, ended)

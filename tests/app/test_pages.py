@@ -273,13 +273,13 @@ def test_the_form_without_a_loss_says_so(open_page):
     page = open_page("train")
     page.multiselect(key="loss").set_value([]).run()
     assert "No loss is chosen" in texts(page)
-    assert all(button.disabled for button in page.button if button.label.startswith("Start "))
+    assert not [button for button in page.button if button.label.startswith("Start ")]
 
 
 def test_the_form_for_a_data_set_that_is_not_there_says_how_to_get_it(open_page):
     page = open_page("train", data="cifar10")
     assert "CIFAR-10 is not on this machine" in texts(page)
-    assert not [button for button in page.button if button.label.startswith("Start ")]
+    assert all(button.disabled for button in page.button if button.label.startswith("Start "))
 
 
 def test_the_estimate_comes_from_runs_of_this_machine_when_there_are_some(open_page, store):
