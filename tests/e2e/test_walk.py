@@ -130,22 +130,33 @@ def test_every_page_opens_by_its_address_and_back_goes_to_the_page_before(server
         is_open(path)
 
     before = page.evaluate("history.length")
-    visited = [("Prepare", "Trees"), ("Learn", "Lab"), ("Results", "Compare"), ("Train", "Train")]
+    visited = [
+        ("Prepare", "Trees"),
+        ("Learn", "Lab"),
+        ("Results", "Compare"),
+        ("Train", "Train"),
+        ("Learn", "Findings"),
+        ("Prepare", "Data"),
+        ("Results", "Runs"),
+        ("Train", "Search"),
+        ("Learn", "Losses"),
+        ("Results", "Studies"),
+    ]
     for section, title in visited:
         page.get_by_test_id("stTopNavSection").get_by_text(section).click()
-        page.get_by_role("menuitem", name=title).click()
+        page.get_by_role("menuitem", name=title, exact=True).click()
         expect(page).to_have_title(f"{title} · hierapp")
         is_open(title.lower())
         if title == "Trees":  # what is chosen on a page is in its address
             page.get_by_role("radio", name="edges").click()
             page.wait_for_url(re.compile("distance=edges"))
     assert page.evaluate("history.length") == before + len(visited)
-    for title in ("Compare", "Lab", "Trees"):
-        page.go_back()
-        expect(page).to_have_title(f"{title} · hierapp")
-        is_open(title.lower())
-    page.go_forward()
-    expect(page).to_have_title("Lab · hierapp")
+    titles = [title for _, title in visited]
+    for go, there in ((page.go_back, titles[-2::-1]), (page.go_forward, titles[1:])):
+        for title in there:
+            go()
+            expect(page).to_have_title(f"{title} · hierapp")
+            is_open(title.lower())
 
 
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (853, 533)], ids=["small", "1280 at 150 %"])
