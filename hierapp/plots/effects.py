@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from hierapp.plots.core import framed, plain
 
 SHOWN, UNDECIDED, MARGIN = "#2563eb", "#94a3b8", "rgba(148, 163, 184, 0.18)"
-LONGEST = 52  # characters of a name
+LONGEST = 80  # characters of a name
 
 
 @dataclass(frozen=True)

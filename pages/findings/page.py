@@ -18,22 +18,28 @@ def show(number: int, each: Supported) -> None:
     st.markdown(each.finding.meaning)
     st.caption(f"**Limits.** {each.finding.limits}")
     for study, judged in each.verdicts.items():
-        for endpoint, second in dict.fromkeys((one.endpoint, one.reference) for one in judged):
-            some = [one for one in judged if (one.endpoint, one.reference) == (endpoint, second)]
-            effects = sorted((effect(one) for one in some), key=lambda each: each.difference)
+        for endpoint in dict.fromkeys(one.endpoint for one in judged):
+            some = [one for one in judged if one.endpoint == endpoint]
+            references = {one.reference for one in some}
+            effects = [effect(one, named=len(references) > 1) for one in some]
+            effects.sort(key=lambda each: each.difference)
             better = "more" if endpoint == "accuracy" else "less"
-            title = f"difference in {ENDPOINTS[endpoint]} from {second}, {better} is better"
+            from_what = f"<br>from {references.pop()}" if len(references) == 1 else ""
+            title = f"difference in {ENDPOINTS[endpoint]}, {better} is better{from_what}"
             plot = effects_plot(effects, title, some[0].margin, percent=endpoint == "accuracy")
-            common.chart(plot, f"effects-{number}-{study}-{endpoint}-{second}", f"{title}, with 95 % intervals")
+            common.chart(
+                plot, f"effects-{number}-{study}-{endpoint}", f"{title}, with 95 % intervals".replace("<br>", " ")
+            )
         with st.expander(f"{len(judged)} verdicts of the study {common.escaped(study)}"):
             st.markdown("\n".join(f"- {common.escaped(one.sentence)}" for one in judged))
             st.page_link("pages/studies/page.py", label="The study", query_params={"study": study})
 
 
-def effect(one: Verdict) -> Effect:
-    """Return a verdict as a row of the plot."""
+def effect(one: Verdict, named: bool) -> Effect:
+    """Return a verdict as a row of the plot; `named`: with the name of what it is compared with."""
     shown = one.verdict.startswith(("higher", "lower"))
-    return Effect(one.subject, one.difference, one.low, one.high, shown, one.sentence)
+    name = f"{one.subject} − {one.reference}" if named else one.subject
+    return Effect(name, one.difference, one.low, one.high, shown, one.sentence)
 
 
 def sources(found: Sequence[Supported]) -> str:

@@ -127,7 +127,7 @@ def go_on() -> None:
 def know() -> None:
     """Show the answer of the studies to the question of the paper."""
     st.header("Do such losses help?", anchor=False)
-    st.markdown(" ".join(findings.load().answer))
+    st.markdown("\n".join(f"- {sentence}" for sentence in findings.load().answer))
     st.page_link(
         "pages/findings/page.py", label="What the studies have shown, and its limits", icon=":material/lightbulb:"
     )
