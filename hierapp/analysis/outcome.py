@@ -77,7 +77,7 @@ class Enough:
 
 
 def enough_seeds(groups: int) -> Enough:
-    """Return the seeds that so many groups need.
+    """Return the seeds that a number of groups needs.
 
     >>> enough_seeds(2).seeds, enough_seeds(3).seeds, enough_seeds(10).seeds
     (6, 7, 9)

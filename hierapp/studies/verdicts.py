@@ -199,7 +199,7 @@ def _comparisons(study: Study) -> list[tuple[ComparedGroups, str, str, Endpoint]
 
 
 def too_few_seeds(found: Sequence[Verdict]) -> str:
-    """Return a sentence if no difference can be shown with so few seeds and so many comparisons, else ""."""
+    """Return a sentence if no difference can be shown with this number of seeds and comparisons, else ""."""
     if not found:
         return ""
     least = min(1.0, len(found) * stats.best_possible_p(found[0].n))

@@ -24,12 +24,11 @@ def show(number: int, each: Supported) -> None:
             effects = [effect(one, named=len(references) > 1) for one in some]
             effects.sort(key=lambda each: each.difference)
             better = "more" if endpoint == "accuracy" else "less"
-            from_what = f"<br>from {references.pop()}" if len(references) == 1 else ""
-            title = f"difference in {ENDPOINTS[endpoint]}, {better} is better{from_what}"
+            title = f"difference in {ENDPOINTS[endpoint]}"
+            from_what = f" from {references.pop()}" if len(references) == 1 else ""
+            st.caption(f"{title.capitalize()}{common.escaped(from_what)}; {better} is better.")
             plot = effects_plot(effects, title, some[0].margin, percent=endpoint == "accuracy")
-            common.chart(
-                plot, f"effects-{number}-{study}-{endpoint}", f"{title}, with 95 % intervals".replace("<br>", " ")
-            )
+            common.chart(plot, f"effects-{number}-{study}-{endpoint}", f"{title}{from_what}, with 95 % intervals")
         with st.expander(f"{len(judged)} verdicts of the study {common.escaped(study)}"):
             st.markdown("\n".join(f"- {common.escaped(one.sentence)}" for one in judged))
             st.page_link("pages/studies/page.py", label="The study", query_params={"study": study})

@@ -146,7 +146,7 @@ def test_steering_asks_whose_the_run_is_and_reaches_the_store_only_then(what, pe
     arguments = (run, "last") if what == "move" else (run,)
     if person in (ADA, BOB, LOCAL):
         getattr(Actions(store, person), what)(*arguments)
-        # A run that is resumed reads the data folder of whoever resumes it.
+        # A run that is resumed reads the data folder of the process that resumes it.
         assert done == [(*arguments, data_folder()) if what == "resume" else arguments]
     else:
         refused(getattr(Actions(store, person), what), *arguments)
